@@ -1,0 +1,77 @@
+"""The case: everything known about one incident, read at one time; numbers, never the audience itself."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from amends.domain.assessment import Assessment
+from amends.domain.commitment import Commitment
+from amends.domain.incident import Incident
+from amends.domain.notice import NoticeStatus
+from amends.domain.people import AudienceCounts
+from amends.domain.playbook import Playbook
+from amends.domain.question import QuestionCounts, SurveyCounts
+from amends.domain.value import Moment, Value
+
+
+class IncidentState(StrEnum):
+    OPEN = "open"
+    PAUSED = "paused"
+    CLOSED = "closed"
+
+
+class OccurrenceState(StrEnum):
+    """Where a step's occurrence stands once it was begun."""
+
+    WAITING = "waiting"
+    """It drafted something that waits for approval, or is being sent."""
+    DONE = "done"
+    SKIPPED = "skipped"
+    """An outage or a condition made it needless."""
+    HELD = "held"
+    """Somebody cancelled its run; a person decides."""
+
+
+class Occurrence(Value):
+    """One turn of a step, as recorded."""
+
+    step: str
+    number: int
+    due_at: Moment
+    state: OccurrenceState
+    revision: int = 0
+    done_at: Moment | None = None
+    note: str = ""
+
+
+class Case(Value):
+    """One incident at one moment."""
+
+    incident: Incident
+    version: int
+    """Of the incident file; amending adds one."""
+    state: IncidentState
+    opened_at: Moment
+    author: str
+    """Who handed in the current version of the incident file."""
+    audience: AudienceCounts
+    assessment: Assessment | None = None
+    playbook: Playbook | None = None
+    pinned: str = ""
+    """Content hash of the playbook and its words."""
+    events: dict[str, Moment] = {}
+    """When each event of the case happened; steps are here by their id once done."""
+    occurrences: tuple[Occurrence, ...] = ()
+    notices: tuple[NoticeStatus, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
+    untold: tuple[str, ...] = ()
+    """Commitments that were kept, dropped or put off, of which those promised have not yet been told."""
+    questions: QuestionCounts = QuestionCounts()
+    survey: SurveyCounts = SurveyCounts()
+
+    def notice(self, notice_id: str) -> NoticeStatus | None:
+        """The notice with this id, if it was ever drafted."""
+        return next((notice for notice in self.notices if notice.id == notice_id), None)
+
+    def last_told_at(self) -> datetime | None:
+        """When the latest notice with news went out."""
+        return max((notice.sent_at for notice in self.notices if notice.sent_at), default=None)

@@ -1,0 +1,69 @@
+"""The error tree. A message says which file, field or key must be changed, and by whom."""
+
+from dataclasses import dataclass
+
+
+class AmendsError(Exception):
+    """Something a person has to act on; its message says what."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing wrong in a file, a text or a setup: where, a stable code, what, and what to do."""
+
+    where: str
+    code: str
+    what: str
+    advice: str = ""
+    blocks: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.code} {self.what}" + (f" ({self.advice})" if self.advice else "")
+
+
+class ContentError(AmendsError):
+    """A file handed in by a person cannot be used as it is; every finding names its place."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+        super().__init__("\n".join(map(str, findings)))
+
+
+class LedgerError(AmendsError):
+    """The ledger cannot do what was asked."""
+
+
+class NotInLedger(LedgerError):
+    """Nothing is stored under this name."""
+
+
+class AlreadyInLedger(LedgerError):
+    """The same name or key is stored already, with other content."""
+
+
+class KeyMissing(LedgerError):
+    """The master key is absent or is not the one this ledger was written with."""
+
+
+class NotAllowed(AmendsError):
+    """This person may not do this: wrong token, wrong role, or the author's own notice."""
+
+
+class ApprovalMissing(AmendsError):
+    """Nothing leaves: the notice, exactly as it stands now, has not been approved."""
+
+
+class StaleClaim(LedgerError):
+    """Another worker holds this message now; what we know of it no longer counts."""
+
+
+class ChannelError(AmendsError):
+    """The channel itself is in trouble, not one person's address."""
+
+
+class ChannelUnavailable(ChannelError):
+    """The provider did not answer or refused us, before any message could have left."""
+
+
+class ChannelMisconfigured(ChannelError):
+    """A setting of the channel is missing or wrong; an engineer must correct it."""

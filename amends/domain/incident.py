@@ -1,0 +1,145 @@
+"""An incident as its file tells it: whose it is, what happened when, and the words only a person can write."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from amends.domain.commitment import Promise
+from amends.domain.facts import Facts
+from amends.domain.value import Country, Locale, Moment, Slug, Texts, Value
+
+CLOCK_EVENTS = frozenset(
+    """
+    assessed_notifiable aware aware_significant_incident breach_detected breach_determined classified_major
+    controller_aware credible_grounds detected discovered discovered_or_determined
+    discovered_or_notice_sent_whichever_first discovered_or_notified end_of_calendar_year found_or_learned
+    handling_finished high_risk_established incident incident_determined incident_notification_submitted
+    individuals_notified initial_notification_submitted intermediate_report_submitted known_or_reason_to_know
+    known_that_personal_data_affected leak_occurred_or_may_occur leak_tamper_loss_occurred_or_may_occur learned
+    materiality_determined noticed ordered_by_commissioner pdpc_notified processor_aware ransom_paid
+    reasonable_belief reasonable_grounds risk_established
+    risk_found_that_may_harm_national_security_or_public_interest service_provider_aware statement_prepared
+    suspected vendor_discovers
+    """.split()
+)
+"""The events that start a legal clock; a time may be given for each."""
+
+
+class Role(StrEnum):
+    CONTROLLER = "controller"
+    PROCESSOR = "processor"
+
+
+class Contacts(Value):
+    """How people reach the organisation; shown in every notice."""
+
+    email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    phone: str
+    hours: Texts = {}
+    postal_address: Texts = {}
+    officer: Texts = {}
+    """The person or office responsible for personal data."""
+
+
+class Organisation(Value):
+    """The company that must tell its customers."""
+
+    name: Texts
+    established_in: Country
+    sector: str | None = None
+    role: Role | None = None
+    size: int | None = Field(default=None, ge=0)
+    """Number of staff."""
+    own_domains: tuple[str, ...] = Field(min_length=1)
+    """Links in messages lead only here."""
+    contacts: Contacts
+    signed_by: Texts = {}
+    """Who signs the notices: a person and their office."""
+    sms_signature: str | None = Field(default=None, max_length=20)
+    """Registered signature that a Chinese SMS must start with, without the brackets."""
+
+
+class Period(Value):
+    """From when to when it happened; either end may be unknown. Key `from` in the file."""
+
+    start: Moment | None = Field(default=None, alias="from")
+    end: Moment | None = Field(default=None, alias="to")
+
+    model_config = {**Value.model_config, "populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Period":
+        if self.start and self.end and self.start > self.end:
+            raise ValueError("it ends before it starts")
+        return self
+
+
+class Times(Value):
+    """When things happened, each with its zone."""
+
+    occurred: Period = Period()
+    contained: Moment | None = None
+    events: dict[str, Moment] = {}
+    """Clock events by name, such as discovered and aware; in the file they stand beside the others."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _events_stand_beside(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        own = {"occurred", "contained", "events"}
+        events = {key: given[key] for key in given if key in CLOCK_EVENTS and given[key] is not None}
+        rest = {key: value for key, value in given.items() if key in own or key not in CLOCK_EVENTS}
+        return {**rest, "events": {**rest.get("events", {}), **events}}
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Times":
+        started, discovered = self.occurred.start, self.events.get("discovered")
+        if started and discovered and discovered < started:
+            raise ValueError("discovered is before occurred.from")
+        if started and self.contained and self.contained < started:
+            raise ValueError("contained is before occurred.from")
+        return self
+
+
+class Story(Value):
+    """What a person must write, in one locale. Markdown is not read here; a blank line parts paragraphs."""
+
+    what_happened: str
+    """What happened, when and where, in plain words."""
+    in_short: str = Field(max_length=120)
+    """The same in one sentence without names, for SMS and social posts."""
+    what_it_means: str
+    """What could follow for the people concerned, honestly."""
+    what_we_do: str
+    what_you_can_do: str = ""
+    """Only what is special to this incident; advice for each kind of data comes with the locale."""
+
+
+class News(Value):
+    """Something new that people should hear in the next update."""
+
+    at: Moment
+    text: Texts
+
+
+class Incident(Value):
+    """Everything an incident file says. Amending it makes a new version; the old ones stay."""
+
+    id: Slug
+    title: str = Field(min_length=3, max_length=120)
+    organisation: Organisation
+    times: Times = Times()
+    facts: Facts = Facts()
+    residences: dict[Country, int] = {}
+    """People per country, when there is no audience file yet."""
+    texts: dict[Locale, Story] = Field(min_length=1)
+    commitments: tuple[Promise, ...] = ()
+    """Promises of this incident; one with the id of a playbook's promise replaces it."""
+    news: tuple[News, ...] = ()
+
+    @property
+    def default_locale(self) -> str:
+        """The first locale written; people whose language is missing get this one."""
+        return next(iter(self.texts))

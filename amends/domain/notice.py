@@ -1,0 +1,201 @@
+"""A notice: one thing to say, drafted in all its variants before anybody approves it."""
+
+import hashlib
+import json
+from datetime import datetime
+from enum import StrEnum
+
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import Commitment
+from amends.domain.value import Moment, Value
+
+SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
+"""Around the name of a value that differs from person to person; private-use characters that no text may hold."""
+
+
+class Reader(StrEnum):
+    """Who reads the variant: the person affected, or the guardian of a child."""
+
+    SELF = "self"
+    GUARDIAN = "guardian"
+
+
+class Slot(StrEnum):
+    """Values filled in per person; all else in a variant is the same for all who get it."""
+
+    NAME = "name"
+    YOUR_DATA = "your_data"
+    """The kinds of data of this person, as a list in words."""
+    PERSONAL_LINK = "personal_link"
+    CHILD = "child"
+    """The name of the child whose data it is; only for guardians."""
+
+    @property
+    def mark(self) -> str:
+        """How the slot stands in a variant's text."""
+        return f"{SLOT_OPEN}{self.value}{SLOT_CLOSE}"
+
+
+class Variant(Value):
+    """A notice's text for one locale, one kind of reader and one channel, with slots for the person's own values."""
+
+    locale: str
+    reader: Reader
+    channel: ChannelKind
+    subject: str
+    text: str
+    """Markdown on email and website, plain text on SMS and social."""
+    parts: dict[str, str] = {}
+    """The named parts of a detailed notice, as rendered: what_happened and so on."""
+
+    @property
+    def id(self) -> str:
+        """Names the variant inside its notice: zh-CN/guardian/email."""
+        return f"{self.locale}/{self.reader}/{self.channel}"
+
+
+class Draft(Value):
+    """Everything that approvers see and bind: texts, audience, channels, facts, schedule, promises."""
+
+    incident: str
+    notice: str
+    """The notice's own id: first-notice, update-2, promise-kept-audit."""
+    template: str
+    step: str
+    occurrence: int
+    about: str = ""
+    """The commitment that the notice is about."""
+    author: str
+    audience: str
+    """Everyone, a segment, or the askers whose answer is ready."""
+    audience_digest: str
+    people: int
+    channels: tuple[ChannelKind, ...]
+    cascade: tuple[ChannelKind, ...]
+    approvals: int
+    facts_digest: str
+    variants: tuple[Variant, ...]
+    promises: tuple[Commitment, ...] = ()
+    planned_for: Moment
+    next_news_at: Moment | None = None
+    """The time that the notice names for the next one."""
+    dated: Moment
+    """The date that the notice bears."""
+
+    @property
+    def binding(self) -> str:
+        """The hash that an approval binds; any change of what people get, who gets it or when, changes it."""
+        return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
+
+    def variant(self, locale: str, reader: Reader, channel: ChannelKind) -> Variant:
+        """The variant for this reader. Raises KeyError when none was drafted."""
+        for variant in self.variants:
+            if (variant.locale, variant.reader, variant.channel) == (locale, reader, channel):
+                return variant
+        raise KeyError(f"{locale}/{reader}/{channel}")
+
+
+def digest(content: object) -> str:
+    """SHA-256 over canonical JSON, in hex."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class DeliveryState(StrEnum):
+    """Where one message stands; the order is how much a person knows, best first."""
+
+    DELIVERED = "delivered"
+    SENT = "sent"
+    COMPLAINED = "complained"
+    UNCERTAIN = "uncertain"
+    IN_DOUBT = "in_doubt"
+    CLAIMED = "claimed"
+    WAITING = "waiting"
+    DEFERRED = "deferred"
+    HELD = "held"
+    BOUNCED = "bounced"
+    FAILED = "failed"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def pending(self) -> bool:
+        """The engine still has something to do."""
+        return self in (self.CLAIMED, self.WAITING, self.DEFERRED, self.IN_DOUBT)
+
+    @property
+    def gone_wrong(self) -> bool:
+        """This channel will not reach the person any more; the next one of the cascade takes over."""
+        return self in (self.BOUNCED, self.FAILED)
+
+
+class PersonState(StrEnum):
+    """How a person stands to a notice: always exactly one of these."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    BOUNCED = "bounced"
+    UNCERTAIN = "uncertain"
+    UNREACHABLE = "unreachable"
+    HELD = "held"
+
+
+PERSON_STATE = {
+    DeliveryState.DELIVERED: PersonState.DELIVERED,
+    DeliveryState.SENT: PersonState.SENT,
+    DeliveryState.COMPLAINED: PersonState.SENT,
+    DeliveryState.UNCERTAIN: PersonState.UNCERTAIN,
+    DeliveryState.IN_DOUBT: PersonState.WAITING,
+    DeliveryState.CLAIMED: PersonState.WAITING,
+    DeliveryState.WAITING: PersonState.WAITING,
+    DeliveryState.DEFERRED: PersonState.WAITING,
+    DeliveryState.HELD: PersonState.HELD,
+    DeliveryState.BOUNCED: PersonState.BOUNCED,
+    DeliveryState.FAILED: PersonState.UNREACHABLE,
+    DeliveryState.UNREACHABLE: PersonState.UNREACHABLE,
+}
+"""A person with several messages of one notice stands where the best of them stands, in DeliveryState's order."""
+
+
+class NoticeStage(StrEnum):
+    """How far a notice has come."""
+
+    DRAFTED = "drafted"
+    """Waits for approvals."""
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    """Nothing of it is pending any more."""
+    REJECTED = "rejected"
+    """An approver said no; a new draft is needed."""
+
+
+class NoticeStatus(Value):
+    """A notice in the case: its stage and its deliveries in numbers."""
+
+    id: str
+    version: int
+    template: str
+    step: str
+    occurrence: int
+    about: str = ""
+    stage: NoticeStage
+    binding: str
+    approvals_needed: int
+    approvals: tuple[str, ...] = ()
+    """Who has approved exactly this."""
+    drafted_at: Moment
+    sent_at: Moment | None = None
+    next_news_at: Moment | None = None
+    people: dict[PersonState, int] = {}
+    pending: int = 0
+    next_try_at: Moment | None = None
+    """When the earliest pending message may be tried; None when nothing is pending."""
+    current: bool = True
+    """Drafted from the facts and the audience as they stand now."""
+
+    def wants_work(self, now: datetime) -> bool:
+        """Something can be done for it without a person: sending on, or drafting afresh."""
+        if self.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and self.current:
+            return self.next_try_at is None or self.next_try_at <= now
+        return not self.current and self.stage is NoticeStage.DRAFTED

@@ -1,0 +1,74 @@
+"""The people an incident touches, and how each of them stands to a notice."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from amends.domain.facts import DataCategory
+from amends.domain.value import Value
+
+
+class Flag(StrEnum):
+    """What must be known before anybody writes to this person."""
+
+    MINOR = "minor"
+    DECEASED = "deceased"
+    PROTECTED = "protected"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone affected, as a row of the audience file names them. Holds personal data: never log or print it."""
+
+    number: int
+    """The row of the audience file; together with the incident it names the person outside the ledger."""
+    ref: str = field(repr=False)
+    """The company's own id for this customer."""
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    phone: str = field(repr=False)
+    """E.164, or empty."""
+    locale: str
+    country: str
+    region: str = ""
+    postal_address: str = field(default="", repr=False)
+    timezone: str = ""
+    data: tuple[DataCategory, ...] = ()
+    segment: str = ""
+    guardian_of: str = field(default="", repr=False)
+    flags: frozenset[Flag] = frozenset()
+
+
+class Hold(StrEnum):
+    """Why nothing is sent to this person until somebody decides."""
+
+    TOLD_THROUGH_GUARDIAN = "told_through_guardian"
+    MINOR_WITHOUT_GUARDIAN = "minor_without_guardian"
+    DECEASED = "deceased"
+    PROTECTED = "protected"
+
+
+def hold_for(flags: frozenset[Flag], has_guardian: bool) -> Hold | None:
+    """The reason not to write to a person with these flags, or None."""
+    if Flag.DECEASED in flags:
+        return Hold.DECEASED
+    if Flag.PROTECTED in flags:
+        return Hold.PROTECTED
+    if Flag.MINOR in flags:
+        return Hold.TOLD_THROUGH_GUARDIAN if has_guardian else Hold.MINOR_WITHOUT_GUARDIAN
+    return None
+
+
+class AudienceCounts(Value):
+    """The audience of an incident in numbers; never the people themselves."""
+
+    people: int = 0
+    by_country: dict[str, int] = {}
+    by_locale: dict[str, int] = {}
+    by_segment: dict[str, int] = {}
+    by_category: dict[str, int] = {}
+    by_flag: dict[str, int] = {}
+    guardians: int = 0
+    with_email: int = 0
+    with_phone: int = 0
+    digest: str = ""
+    """Changes when any row of the audience changes."""

@@ -1,0 +1,128 @@
+"""The base of all domain values, and the small types that several of them share."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+class Value(BaseModel):
+    """Frozen, strict about its keys; equal when its content is equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _slug(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError("use small letters, digits, '-' and '_' only, at most 64, a letter or digit first")
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+"""A name that is safe in a path, a key and a run name."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2, in capitals."""
+
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+Locale = Annotated[str, Field(pattern=rf"^{LOCALE.pattern}$")]
+"""BCP 47: a language, and if needed a script and a country, as in en, zh-CN, zh-Hant-TW."""
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A point in time; read with any zone, held in UTC. Without a zone it is refused."""
+
+
+def _one_text_for_all(value: Any) -> Any:
+    return {"*": value} if isinstance(value, str) else value
+
+
+Texts = Annotated[dict[str, str], BeforeValidator(_one_text_for_all)]
+"""One text per locale; a bare text stands for every locale."""
+
+
+def fallbacks(locale: str) -> tuple[str, ...]:
+    """The locales to try for this one, nearest first: zh-Hant-TW, zh-Hant, zh."""
+    parts = locale.split("-")
+    return tuple("-".join(parts[:n]) for n in range(len(parts), 0, -1))
+
+
+def nearest_locale(wanted: str, offered: tuple[str, ...] | list[str], default: str) -> str:
+    """The offered locale that suits best; en-GB takes en, zh takes zh-CN, anything else the default.
+
+    Scripts are not mixed: zh-TW and zh-Hant do not take a text in Simplified Chinese.
+    """
+    for locale in fallbacks(wanted):
+        if locale in offered and not _other_script(wanted, locale):
+            return locale
+    same_language = [locale for locale in offered if locale.split("-")[0] == wanted.split("-")[0]]
+    return next((locale for locale in same_language if not _other_script(wanted, locale)), default)
+
+
+def _other_script(wanted: str, offered: str) -> bool:
+    return _script(wanted) != _script(offered)
+
+
+def _script(locale: str) -> str:
+    if locale.split("-")[0] != "zh":
+        return ""
+    return "Hant" if re.search(r"Hant|TW|HK|MO", locale) else "Hans"
+
+
+def text_for(texts: dict[str, str], locale: str) -> str:
+    """The text in this locale, else in its language, else the one for every locale, else empty."""
+    for key in (*fallbacks(locale), "*"):
+        if key in texts:
+            return texts[key]
+    return ""
+
+
+SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
+ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+
+class Span(timedelta):
+    """A length of time as people write it in a playbook: 30min, 72h, 3d, 2w, PT72H. Never negative.
+
+    Months and years are refused, because they have no fixed length.
+    """
+
+    @classmethod
+    def parse(cls, text: object) -> "Span":
+        """Read a span. Raises ValueError, with the forms that are understood."""
+        if isinstance(text, timedelta):
+            return cls(seconds=text.total_seconds())
+        if isinstance(text, str) and (match := SPAN.fullmatch(text.strip())):
+            return cls(seconds=(UNITS[match[2]] * int(match[1])).total_seconds())
+        if isinstance(text, str) and (match := ISO_SPAN.fullmatch(text.strip())) and any(match.groups()):
+            weeks, days, hours, minutes = (int(part or 0) for part in match.groups())
+            return cls(weeks=weeks, days=days, hours=hours, minutes=minutes)
+        if text == 0 and not isinstance(text, bool):
+            return cls(0)
+        raise ValueError("a span is written 30min, 72h, 3d or 2w; months and years have no fixed length")
+
+    def __str__(self) -> str:
+        seconds = int(self.total_seconds())
+        for unit in ("w", "d", "h"):
+            size = int(UNITS[unit].total_seconds())
+            if seconds and seconds % size == 0:
+                return f"{seconds // size}{unit}"
+        return f"{seconds // 60}min"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls.parse,
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+            json_schema_input_schema=core_schema.str_schema(pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+)\s*$"),
+        )
