@@ -22,6 +22,8 @@ class IncidentState(StrEnum):
 class OccurrenceState(StrEnum):
     """Where a step's occurrence stands once it was begun."""
 
+    PLANNED = "planned"
+    """It has not begun; it is here because its run had to be set up again."""
     WAITING = "waiting"
     """It drafted something that waits for approval, or is being sent."""
     DONE = "done"
@@ -63,8 +65,8 @@ class Case(Value):
     occurrences: tuple[Occurrence, ...] = ()
     notices: tuple[NoticeStatus, ...] = ()
     commitments: tuple[Commitment, ...] = ()
-    untold: tuple[str, ...] = ()
-    """Commitments that were kept, dropped or put off, of which those promised have not yet been told."""
+    untold: dict[str, int] = {}
+    """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
     questions: QuestionCounts = QuestionCounts()
     survey: SurveyCounts = SurveyCounts()
 

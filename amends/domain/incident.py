@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 from typing import Any
+from zoneinfo import available_timezones
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from amends.domain.commitment import Promise
 from amends.domain.facts import Facts
@@ -51,6 +52,8 @@ class Organisation(Value):
     role: Role | None = None
     size: int | None = Field(default=None, ge=0)
     """Number of staff."""
+    timezone: str = "UTC"
+    """IANA zone in which notices tell dates and times."""
     own_domains: tuple[str, ...] = Field(min_length=1)
     """Links in messages lead only here."""
     contacts: Contacts
@@ -58,6 +61,13 @@ class Organisation(Value):
     """Who signs the notices: a person and their office."""
     sms_signature: str | None = Field(default=None, max_length=20)
     """Registered signature that a Chinese SMS must start with, without the brackets."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("this is no IANA time zone, such as Asia/Shanghai or Europe/Berlin")
+        return name
 
 
 class Period(Value):

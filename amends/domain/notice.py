@@ -65,6 +65,8 @@ class Draft(Value):
     occurrence: int
     about: str = ""
     """The commitment that the notice is about."""
+    change: int = 0
+    """Which change of the commitment's fate it tells."""
     author: str
     audience: str
     """Everyone, a segment, or the askers whose answer is ready."""
@@ -196,6 +198,9 @@ class NoticeStatus(Value):
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""
-        if self.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and self.current:
-            return self.next_try_at is None or self.next_try_at <= now
-        return not self.current and self.stage is NoticeStage.DRAFTED
+        if self.stage is NoticeStage.SENT:
+            return False
+        if not self.current:
+            return True
+        due = self.next_try_at is None or self.next_try_at <= now
+        return due and self.stage in (NoticeStage.APPROVED, NoticeStage.SENDING)

@@ -39,23 +39,24 @@ class Person:
 
 
 class Hold(StrEnum):
-    """Why nothing is sent to this person until somebody decides."""
+    """Why nothing is sent for this person until somebody decides."""
 
-    TOLD_THROUGH_GUARDIAN = "told_through_guardian"
     MINOR_WITHOUT_GUARDIAN = "minor_without_guardian"
     DECEASED = "deceased"
     PROTECTED = "protected"
+    ONLY_GUARDIAN = "only_guardian"
+    """Nothing of theirs was touched; they are written to about the child."""
 
 
-def hold_for(flags: frozenset[Flag], has_guardian: bool) -> Hold | None:
-    """The reason not to write to a person with these flags, or None."""
+def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool) -> Hold | None:
+    """The reason not to write to a person with these flags, or None. A child is told through its guardian."""
     if Flag.DECEASED in flags:
         return Hold.DECEASED
     if Flag.PROTECTED in flags:
         return Hold.PROTECTED
-    if Flag.MINOR in flags:
-        return Hold.TOLD_THROUGH_GUARDIAN if has_guardian else Hold.MINOR_WITHOUT_GUARDIAN
-    return None
+    if Flag.MINOR in flags and not has_guardian:
+        return Hold.MINOR_WITHOUT_GUARDIAN
+    return Hold.ONLY_GUARDIAN if only_guardian else None
 
 
 class AudienceCounts(Value):

@@ -101,6 +101,8 @@ class Playbook(Value):
     reply_within: Span
     """How soon every question is answered."""
     questions_owner: str
+    approve_within: Span = Span(hours=24)
+    """How long approvers have after a draft; the time that a notice names for the next one reckons with it."""
     remind_before: Span
     """How long before a promise is due its owner is reminded."""
     steps: tuple[Step, ...] = Field(min_length=1)

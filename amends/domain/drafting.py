@@ -1,0 +1,293 @@
+"""Drafting a notice: from the case and the words to every variant that the audience needs."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jinja2 import DictLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from amends.domain.assessment import Severity, Tone
+from amends.domain.case import Case
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import Commitment, CommitmentState, commit, promises_of
+from amends.domain.errors import ContentError, Finding
+from amends.domain.incident import Incident
+from amends.domain.notice import Draft, Reader, Slot, Variant
+from amends.domain.plan import next_news_at
+from amends.domain.playbook import Phase, Step
+from amends.domain.value import nearest_locale, text_for
+from amends.domain.wording import Phrases, Wording, say_data, say_date, say_moment
+
+PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
+MOST_ADVICE = 5
+SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A notice that a step's turn has to say."""
+
+    id: str
+    template: str
+    audience: str
+    about: str = ""
+    change: int = 0
+
+
+@dataclass(frozen=True)
+class Readers:
+    """The audience of a notice as it stands: its digest, its size, its locales and kinds of reader."""
+
+    digest: str
+    people: int
+    kinds: frozenset[tuple[str, Reader]]
+
+
+@dataclass(frozen=True)
+class Links:
+    """Where messages lead: the public notice page, and the start of every personal page."""
+
+    public_url: str
+
+    def page(self, incident: str, locale: str) -> str:
+        """The notice page in this locale."""
+        return f"{self.public_url}/n/{incident}/{locale}/"
+
+    @property
+    def personal(self) -> str:
+        """A personal page; the slot is filled with the person's token."""
+        return f"{self.public_url}/p/{Slot.PERSONAL_LINK.mark}"
+
+
+def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
+    """What this turn has to say: one notice, or one for each promise whose fate people have not heard of."""
+    if step.phase is Phase.FOLLOW_UP:
+        return _promise_notices(case, step, number)
+    if step.notice is None:
+        return ()
+    series = step.every is not None
+    return (Wanted(f"{step.notice}-{number}" if series else step.notice, step.notice, step.audience),)
+
+
+def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
+    fates = {commitment.id: commitment for commitment in case.commitments}
+    wanted = []
+    for commitment_id, change in case.untold.items():
+        commitment = fates[commitment_id]
+        template = "promise-kept" if commitment.state is CommitmentState.KEPT else "promise-late"
+        notice = Wanted(f"{template}-{commitment_id}-{change}", template, commitment.audience, commitment_id, change)
+        drafted = case.notice(notice.id)
+        if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
+            wanted.append(notice)
+    return tuple(wanted)
+
+
+def draft(
+    case: Case, wording: Wording, step: Step, number: int, wanted: Wanted, readers: Readers, links: Links,
+    facts_digest: str, now: datetime,
+) -> Draft:  # fmt: skip
+    """Write the notice in every variant that its audience needs.
+
+    Raises ContentError when a template or a language is missing, or a template asks for a value that there is not.
+    """
+    promises = _new_promises(case, step, wanted, now)
+    news_at = next_news_at(case, step, now)
+    writer = _Writer(case, wording, wanted, links, promises, news_at, now)
+    return Draft(
+        incident=case.incident.id,
+        notice=wanted.id,
+        template=wanted.template,
+        step=step.id,
+        occurrence=number,
+        about=wanted.about,
+        change=wanted.change,
+        author=case.author,
+        audience=wanted.audience,
+        audience_digest=readers.digest,
+        people=readers.people,
+        channels=step.channels,
+        cascade=step.cascade,
+        approvals=step.approvals,
+        facts_digest=facts_digest,
+        variants=writer.variants((*step.channels, *step.cascade), readers.kinds),
+        promises=promises,
+        planned_for=now,
+        next_news_at=news_at,
+        dated=now,
+    )
+
+
+def _new_promises(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
+    """Promises that this notice gives for the first time; only a notice of the notify phase gives any."""
+    if step.phase is not Phase.NOTIFY or case.playbook is None or "notified" in case.events:
+        return ()
+    known = {commitment.id for commitment in case.commitments}
+    given = promises_of(case.playbook.commitments, case.incident.commitments)
+    return tuple(
+        commit(promise, now, wanted.id)
+        for promise in given
+        if promise.audience == wanted.audience and promise.id not in known
+    )
+
+
+class _Writer:
+    """Renders the templates of one notice."""
+
+    def __init__(
+        self, case: Case, wording: Wording, wanted: Wanted, links: Links,
+        promises: tuple[Commitment, ...], news_at: datetime | None, now: datetime,
+    ) -> None:  # fmt: skip
+        self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
+        self._promises, self._news_at, self._now = promises, news_at, now
+        self._templates = environment(wording.templates)
+        self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
+
+    def variants(self, channels: Iterable[ChannelKind], readers: frozenset[tuple[str, Reader]]) -> tuple[Variant, ...]:
+        """Every variant: the personal channels for each kind of reader, the public ones for each locale."""
+        if not self._locales:
+            raise ContentError(self._missing_language())
+        personal = sorted({(self.locale_for(locale), reader) for locale, reader in readers})
+        public = [(locale, Reader.SELF) for locale in self._locales]
+        return tuple(
+            self._variant(locale, reader, channel)
+            for channel in dict.fromkeys(channels)
+            for locale, reader in (personal if channel.personal else public)
+        )
+
+    def locale_for(self, locale: str) -> str:
+        """The locale in which somebody who reads this one is written to."""
+        return nearest_locale(locale, self._locales, self._default())
+
+    def _default(self) -> str:
+        wanted = self._case.incident.default_locale
+        return wanted if wanted in self._locales else self._locales[0]
+
+    def _missing_language(self) -> Finding:
+        return Finding(
+            f"notices/{self._wanted.template}",
+            "E120",
+            f"has no templates in a language that the incident has texts in: {', '.join(self._case.incident.texts)}",
+            "write the templates, or add the incident's texts in one of their languages",
+        )
+
+    def _variant(self, locale: str, reader: Reader, channel: ChannelKind) -> Variant:
+        path = f"{self._wanted.template}/{locale}.{channel}.{SUFFIX[channel]}"
+        try:
+            module = self._templates.get_template(path).make_module(self._values(locale, reader))
+        except TemplateError as error:
+            place = f"notices/{path}:{getattr(error, 'lineno', None) or 1}:1"
+            raise ContentError(Finding(place, "E121", f"{type(error).__name__}: {error.message}")) from error
+        text, parts = split_parts(str(module).strip())
+        subject = str(getattr(module, "subject", "")).strip()
+        return Variant(locale=locale, reader=reader, channel=channel, subject=subject, text=text, parts=parts)
+
+    def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
+        case, phrases = self._case, self._wording.phrases[locale]
+        categories = case.incident.facts.categories()
+        assessed = case.assessment
+        return {
+            "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
+            "organisation": _organisation(case.incident, locale),
+            "story": case.incident.texts[locale].model_dump(),
+            **self._dates(phrases),
+            "data": [name for category, name in phrases.data.items() if category in categories],
+            "data_in_words": say_data(phrases, categories),
+            "advice": [text for category, text in phrases.advice.items() if category in categories][:MOST_ADVICE],
+            "reader": reader.value,
+            "person": {
+                "name": Slot.NAME.mark,
+                "your_data": Slot.YOUR_DATA.mark,
+                "link": self._links.personal,
+                "child": Slot.CHILD.mark,
+            },
+            "page": self._links.page(case.incident.id, locale),
+            **self._promise_values(phrases, locale),
+            "news": [
+                {"date": self._date(phrases, news.at), "text": text_for(news.text, locale)}
+                for news in self._fresh_news()
+            ],
+            "questions": {"asked": case.questions.asked, "open": case.questions.open},
+            "people": case.audience.people,
+            "severity": str(assessed.band if assessed else Severity.HIGH),
+            "tone": str(assessed.tone if assessed else Tone.SERIOUS),
+        }
+
+    def _date(self, phrases: Phrases, moment: datetime | None) -> str:
+        return say_date(phrases, moment, self._case.incident.organisation.timezone) if moment else ""
+
+    def _dates(self, phrases: Phrases) -> dict[str, str]:
+        times, zone = self._case.incident.times, self._case.incident.organisation.timezone
+        return {
+            "occurred_from": self._date(phrases, times.occurred.start),
+            "occurred_to": self._date(phrases, times.occurred.end),
+            "discovered": self._date(phrases, times.events.get("discovered")),
+            "contained": self._date(phrases, times.contained),
+            "next_news": say_moment(phrases, self._news_at, zone) if self._news_at else "",
+            "dated": self._date(phrases, self._now),
+        }
+
+    def _fresh_news(self) -> list[Any]:
+        told = self._case.last_told_at()
+        return [news for news in self._case.incident.news if (told is None or news.at > told) and news.at <= self._now]
+
+    def _promise_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
+        said = {
+            commitment.id: self._promise(phrases, locale, commitment)
+            for commitment in (*self._case.commitments, *self._promises)
+            if commitment.audience == self._wanted.audience or commitment.id == self._wanted.about
+        }
+        return {"promises": list(said.values()), "promise": said.get(self._wanted.about, {})}
+
+    def _promise(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
+        state = fate(commitment, self._now)
+        return {
+            "text": text_for(commitment.promise, locale),
+            "due": self._date(phrases, commitment.due_at),
+            "state": state,
+            "state_in_words": phrases.commitment_states[state],
+            "new_due": self._date(phrases, commitment.new_due_at),
+            "reason": text_for(commitment.reason, locale),
+            "evidence": commitment.evidence,
+        }
+
+
+def fate(commitment: Commitment, now: datetime) -> str:
+    """Open, kept, late or dropped: as people are told it."""
+    late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
+    return "late" if late else commitment.state.value
+
+
+def _organisation(incident: Incident, locale: str) -> dict[str, str]:
+    organisation = incident.organisation
+    contacts = organisation.contacts
+    return {
+        "name": text_for(organisation.name, locale),
+        "signed_by": text_for(organisation.signed_by, locale),
+        "email": contacts.email,
+        "phone": contacts.phone,
+        "hours": text_for(contacts.hours, locale),
+        "postal_address": text_for(contacts.postal_address, locale),
+        "officer": text_for(contacts.officer, locale),
+        "sms_signature": organisation.sms_signature or "",
+    }
+
+
+def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+    """Templates may include each other and nothing else; a value that is not there is an error, never a gap."""
+    return ImmutableSandboxedEnvironment(
+        loader=DictLoader(templates),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+
+
+def split_parts(text: str) -> tuple[str, dict[str, str]]:
+    """The text without its part marks, and the text of each part."""
+    opening, *rest = text.split(PART_OPEN)
+    named = [piece.split(PART_CLOSE, 1) for piece in rest]
+    parts = {name: body.strip() for name, body in named}
+    return (opening + "".join(body for _, body in named)).strip(), parts

@@ -1,0 +1,83 @@
+"""Who is written to on which channel, and what an answer of a channel means for the message."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.notice import DeliveryState
+
+GIVE_UP_AFTER = timedelta(hours=72)
+"""A mailbox that takes nothing for so long will not take it; the next channel gets its turn."""
+
+FIRST_WAIT = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=4)
+
+NO_ADDRESS = "no_address"
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A message to be stored for a person: on which channel, and whether it waits or stands aside."""
+
+    channel: ChannelKind
+    state: DeliveryState
+    detail: str = ""
+
+
+def first_messages(
+    hold: str, addresses: Collection[ChannelKind], channels: Collection[ChannelKind], cascade: Collection[ChannelKind]
+) -> tuple[Planned, ...]:
+    """What is stored for one person when a notice is released; never nothing.
+
+    Every personal channel of the step for which there is an address; else the first of the cascade that has one.
+    """
+    personal = [channel for channel in channels if channel.personal]
+    first = (*personal, *cascade, ChannelKind.EMAIL)[0]
+    if hold:
+        return (Planned(first, DeliveryState.HELD, hold),)
+    direct = [channel for channel in personal if channel in addresses]
+    instead = [channel for channel in cascade if channel in addresses][:1]
+    found = direct or instead
+    if not found:
+        return (Planned(first, DeliveryState.UNREACHABLE, NO_ADDRESS),)
+    return tuple(Planned(channel, DeliveryState.WAITING) for channel in found)
+
+
+def next_channel(
+    tried: Collection[ChannelKind], addresses: Collection[ChannelKind], cascade: Collection[ChannelKind]
+) -> ChannelKind | None:
+    """The channel that takes over when one has failed a person for good."""
+    return next((channel for channel in cascade if channel in addresses and channel not in tried), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a receipt means: the message's new state, why, and when to try again."""
+
+    state: DeliveryState
+    detail: str
+    provider_id: str = ""
+    next_try_at: datetime | None = None
+
+
+ANSWERS = {
+    Status.SENT: DeliveryState.SENT,
+    Status.DELIVERED: DeliveryState.DELIVERED,
+    Status.REJECTED: DeliveryState.FAILED,
+    Status.UNCERTAIN: DeliveryState.UNCERTAIN,
+}
+
+
+def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetime) -> Outcome:
+    """The message's state after this receipt; a deferral waits twice as long each time, and gives up after 72 h."""
+    if receipt.status is not Status.DEFERRED:
+        return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
+    if now - released_at >= GIVE_UP_AFTER:
+        return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
+    wait = timedelta(seconds=receipt.retry_after) if receipt.retry_after is not None else _wait(attempts)
+    return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
+
+
+def _wait(attempts: int) -> timedelta:
+    return min(FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 10), LONGEST_WAIT)

@@ -1,0 +1,123 @@
+"""The audit chain: every act of a person and every change of state, each entry sealed to the one before it.
+
+The head of the chain is also written to a file beside the database after every commit, so that entries cut off at
+the end are missed too.
+"""
+
+import hmac
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from amends.ledger.tables import AuditRow
+
+CHAIN_LOCK = 7_036_373
+"""Any number; it names PostgreSQL's advisory lock that lets one transaction at a time add to the chain."""
+
+START = b"amends audit chain"
+PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as people read it; the detail holds ids and numbers, never personal data."""
+
+    seq: int
+    at: datetime
+    incident: str
+    actor: str
+    act: str
+    subject: str
+    detail: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: the number of the last entry and its seal, in hex."""
+
+    seq: int
+    mac: str
+
+
+class Chain:
+    """Adds to the chain, and finds what was done to it."""
+
+    def __init__(self, key: bytes, anchor: Path | None) -> None:
+        self._key = key
+        self._anchor = anchor
+
+    def add(
+        self,
+        session: Session,
+        now: datetime,
+        incident: str,
+        actor: str,
+        act: str,
+        subject: str,
+        detail: dict[str, object],
+    ) -> Head:
+        """One more entry, in the transaction of what it tells of."""
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})"))
+        last = session.exec(select(AuditRow).order_by(col(AuditRow.seq).desc()).limit(1)).first()
+        row = AuditRow(
+            seq=last.seq + 1 if last else 1,
+            at=now,
+            incident=incident,
+            actor=actor,
+            act=act,
+            subject=subject,
+            detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
+            mac=b"",
+        )
+        row.mac = self._mac(last.mac if last else START, row)
+        session.add(row)
+        session.flush()
+        return Head(row.seq, row.mac.hex())
+
+    def _mac(self, previous: bytes, row: AuditRow) -> bytes:
+        at = row.at.astimezone(UTC).isoformat(timespec="microseconds")
+        spelled = json.dumps([row.seq, at, row.incident, row.actor, row.act, row.subject, row.detail])
+        return hmac.digest(self._key, previous + spelled.encode(), "sha256")
+
+    def keep(self, head: Head) -> None:
+        """Write the head beside the database, after the commit that made it."""
+        if self._anchor is None:
+            return
+        fresh = self._anchor.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{head.seq} {head.mac}\n")
+        fresh.replace(self._anchor)
+
+    def problems(self, session: Session) -> tuple[str, ...]:
+        """What was altered, removed or put elsewhere; empty when the chain holds."""
+        found: list[str] = []
+        previous, expected = START, 1
+        kept = self._kept()
+        for row in session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(yield_per=PAGE)):
+            if row.seq != expected:
+                found.append(f"entries {expected} to {row.seq - 1} are missing")
+            if not hmac.compare_digest(row.mac, self._mac(previous, row)):
+                found.append(f"entry {row.seq} was altered, or the one before it was altered, moved or removed")
+            if kept and row.seq == kept.seq and row.mac.hex() != kept.mac:
+                found.append(f"entry {row.seq} is not the one that was noted beside the database")
+            previous, expected = row.mac, row.seq + 1
+        if kept and kept.seq >= expected:
+            found.append(f"entries {expected} to {kept.seq} were cut off at the end")
+        return tuple(found)
+
+    def _kept(self) -> Head | None:
+        if self._anchor is None or not self._anchor.exists():
+            return None
+        seq, mac = self._anchor.read_text().split()
+        return Head(int(seq), mac)
+
+
+def entry(row: AuditRow) -> Entry:
+    """The row as a value."""
+    return Entry(row.seq, row.at, row.incident, row.actor, row.act, row.subject, json.loads(row.detail))

@@ -1,0 +1,192 @@
+"""Reading the whole case of an incident, in one consistent view."""
+
+from collections import Counter
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from amends.domain.approval import Decision
+from amends.domain.assessment import Assessment
+from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.errors import NotInLedger
+from amends.domain.incident import Incident
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, NoticeStatus
+from amends.domain.people import AudienceCounts
+from amends.domain.playbook import Playbook
+from amends.ledger.deliveries import message_states, person_states
+from amends.ledger.feedback import question_counts, survey_counts
+from amends.ledger.incidents import version_row
+from amends.ledger.notices import approvals_of, is_current
+from amends.ledger.promises import commitments_of, untold
+from amends.ledger.steps import pin_row
+from amends.ledger.store import Store
+from amends.ledger.tables import (
+    AssessmentRow,
+    DeliveryRow,
+    EventRow,
+    IncidentRow,
+    NoticeRow,
+    OccurrenceRow,
+    PersonRow,
+)
+
+
+class Cases(Store):
+    """The case, read from the ledger."""
+
+    def case(self, incident: str, now: datetime | None = None) -> Case:
+        """Everything known about one incident, in numbers. Raises NotInLedger.
+
+        With a now, it also says how many questions are overdue.
+        """
+        with self.read() as session:
+            row = session.get(IncidentRow, incident)
+            if row is None:
+                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            version = version_row(session, incident, row.version)
+            pin = pin_row(session, incident)
+            return Case(
+                incident=Incident.model_validate(version.content),
+                version=row.version,
+                state=IncidentState(row.state),
+                opened_at=row.opened_at,
+                author=version.author,
+                audience=_audience(session, row),
+                assessment=_assessment(session, incident),
+                playbook=Playbook.model_validate(pin.playbook) if pin else None,
+                pinned=pin.digest if pin else "",
+                events=dict(
+                    session.exec(select(EventRow.name, EventRow.at).where(EventRow.incident == incident)).all()
+                ),
+                occurrences=_occurrences(session, incident),
+                notices=_notices(session, incident),
+                commitments=commitments_of(session, incident),
+                untold=untold(session, incident),
+                questions=question_counts(session, incident, now),
+                survey=survey_counts(session, incident),
+            )
+
+
+def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
+    columns = (PersonRow.country, PersonRow.locale, PersonRow.segment, PersonRow.data, PersonRow.flags)
+    countries, locales, segments, data, flags = (_by(session, row.id, column) for column in columns)
+    has_email, has_phone, guardians = (
+        _how_many(session, row.id, condition)
+        for condition in (
+            col(PersonRow.email_index).is_not(None),
+            col(PersonRow.phone_index).is_not(None),
+            col(PersonRow.child_index).is_not(None),
+        )
+    )
+    return AudienceCounts(
+        people=row.people,
+        by_country=countries,
+        by_locale=locales,
+        by_segment=segments,
+        by_category=_split(data),
+        by_flag=_split(flags),
+        guardians=guardians,
+        with_email=has_email,
+        with_phone=has_phone,
+        digest=row.audience_digest,
+    )
+
+
+def _by(session: Session, incident: str, column: str) -> dict[str, int]:
+    query = select(column, func.count()).where(PersonRow.incident == incident).group_by(column)  # type: ignore[call-overload]
+    return dict(sorted(session.exec(query).all()))
+
+
+def _how_many(session: Session, incident: str, condition: object) -> int:
+    query = select(func.count()).select_from(PersonRow).where(PersonRow.incident == incident, condition)  # type: ignore[arg-type]
+    return session.exec(query).one()
+
+
+def _split(combinations: dict[str, int]) -> dict[str, int]:
+    """Counts per word, from counts per combination of words."""
+    counted: Counter[str] = Counter()
+    for combination, count in combinations.items():
+        for word in filter(None, combination.split("|")):
+            counted[word] += count
+    return dict(counted)
+
+
+def _assessment(session: Session, incident: str) -> Assessment | None:
+    query = (
+        select(AssessmentRow)
+        .where(AssessmentRow.incident == incident)
+        .order_by(col(AssessmentRow.version).desc())
+        .limit(1)
+    )
+    row = session.exec(query).first()
+    return Assessment.model_validate(row.content) if row else None
+
+
+def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:
+    query = (
+        select(OccurrenceRow)
+        .where(OccurrenceRow.incident == incident)
+        .order_by(col(OccurrenceRow.due_at), col(OccurrenceRow.step))
+    )
+    return tuple(
+        Occurrence(
+            step=row.step,
+            number=row.number,
+            due_at=row.due_at,
+            state=OccurrenceState(row.state),
+            revision=row.revision,
+            done_at=row.done_at,
+            note=row.note,
+        )
+        for row in session.exec(query)
+    )
+
+
+def _notices(session: Session, incident: str) -> tuple[NoticeStatus, ...]:
+    rows = session.exec(select(NoticeRow).where(NoticeRow.incident == incident).order_by(col(NoticeRow.drafted_at)))
+    latest: dict[str, NoticeRow] = {}
+    for row in rows:
+        if row.notice not in latest or latest[row.notice].version < row.version:
+            latest[row.notice] = row
+    return tuple(_status(session, row) for row in latest.values())
+
+
+def _status(session: Session, row: NoticeRow) -> NoticeStatus:
+    draft = Draft.model_validate(row.draft)
+    states = message_states(session, row.incident, row.notice)
+    return NoticeStatus(
+        id=row.notice,
+        version=row.version,
+        template=draft.template,
+        step=draft.step,
+        occurrence=draft.occurrence,
+        about=draft.about,
+        stage=NoticeStage(row.stage),
+        binding=row.binding,
+        approvals_needed=draft.approvals,
+        approvals=tuple(
+            word.member
+            for word in approvals_of(session, row)
+            if word.decision is Decision.APPROVE and word.binding == row.binding
+        ),
+        drafted_at=row.drafted_at,
+        sent_at=row.sent_at,
+        next_news_at=draft.next_news_at,
+        people=person_states(session, row.incident, row.notice),
+        pending=sum(count for state, count in states.items() if state.pending),
+        next_try_at=_next_try(session, row, states),
+        current=is_current(session, draft),
+    )
+
+
+def _next_try(session: Session, row: NoticeRow, states: dict[DeliveryState, int]) -> datetime | None:
+    """When a deferred message is due, if nothing else is left to do."""
+    busy = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
+    if any(state in states for state in busy):
+        return None
+    query = select(func.min(DeliveryRow.next_try_at)).where(
+        DeliveryRow.incident == row.incident,
+        DeliveryRow.notice == row.notice,
+        DeliveryRow.state == DeliveryState.DEFERRED,
+    )
+    return session.exec(query).one()

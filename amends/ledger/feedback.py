@@ -1,0 +1,191 @@
+"""Verbs about questions, complaints, suggestions and the survey."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlmodel import Session, col, func, select
+
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.question import SURVEY, Question, QuestionCounts, QuestionKind, Source, SurveyCounts, theme_of
+from amends.ledger.sealing import Seal
+from amends.ledger.store import Store
+from amends.ledger.tables import QuestionRow, SurveyRow
+
+LONGEST_QUESTION = 4_000
+"""Characters; what a person can write in one go."""
+
+
+class Feedback(Store):
+    """Take in what people ask, and keep what they were answered."""
+
+    def ask(
+        self,
+        incident: str,
+        text: str,
+        *,
+        person: int | None,
+        kind: QuestionKind,
+        source: Source,
+        locale: str,
+        once: str,
+        reply_within: timedelta,
+        owner: str,
+        now: datetime,
+    ) -> int:
+        """Keep a question; its id. The same `once` again is the same question, however often a form is sent.
+
+        Raises NotAllowed for an empty or overlong text.
+        """
+        wording = text.strip()
+        if not wording or len(wording) > LONGEST_QUESTION:
+            raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
+        with self.write() as write:
+            write.incident(incident)
+            known = write.session.exec(
+                select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
+            ).first()
+            if known is not None:
+                return known
+            last = write.session.exec(select(func.max(QuestionRow.id)).where(QuestionRow.incident == incident)).one()
+            number = (last or 0) + 1
+            seal = self.seal(write.session, incident)
+            write.session.add(
+                QuestionRow(
+                    incident=incident,
+                    id=number,
+                    once=once,
+                    person=person,
+                    kind=kind,
+                    source=source,
+                    locale=locale,
+                    sealed_text=seal.close(wording, _place(incident, number, "text")),
+                    theme=theme_of(wording),
+                    asked_at=now,
+                    reply_due_at=now + reply_within,
+                    owner=owner,
+                    answered_by="",
+                )
+            )
+            write.note(now, incident, "asked", f"question {number}", source=source, kind=kind, by_person=person)
+            return number
+
+    def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
+        """Answer a question; the person reads it on their page. A given answer is not changed, it is added to by
+        another question. Raises NotAllowed, NotInLedger.
+        """
+        if not text.strip():
+            raise NotAllowed("an answer needs words")
+        with self.write() as write:
+            row = write.session.get(QuestionRow, (incident, question), with_for_update=True)
+            if row is None:
+                raise NotInLedger(f"incident {incident} has no question {question}")
+            if row.answered_at is not None:
+                raise NotAllowed(f"question {question} was answered already")
+            seal = self.seal(write.session, incident)
+            row.sealed_answer = seal.close(text.strip(), _place(incident, question, "answer"))
+            row.answered_at, row.answered_by = now, by
+            write.note(now, incident, "answered question", f"question {question}", actor=by)
+
+    def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
+        """Move a question to another theme."""
+        with self.write() as write:
+            row = write.session.get(QuestionRow, (incident, question), with_for_update=True)
+            if row is None:
+                raise NotInLedger(f"incident {incident} has no question {question}")
+            row.theme = theme
+            write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
+
+    def questions(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
+        """The questions, the one due first in front."""
+        query = select(QuestionRow).where(QuestionRow.incident == incident).order_by(col(QuestionRow.reply_due_at))
+        if person is not None:
+            query = query.where(QuestionRow.person == person)
+        if open_only:
+            query = query.where(col(QuestionRow.answered_at).is_(None))
+        with self.read() as session:
+            seal = self.seal(session, incident)
+            return tuple(_question(row, seal) for row in session.exec(query))
+
+    def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
+        """Keep a person's answers; answering again replaces them. Raises NotAllowed for what the survey did not ask."""
+        if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):  # noqa: PLR2004
+            raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
+        if len(comment) > LONGEST_QUESTION:
+            raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")
+        with self.write() as write:
+            write.incident(incident)
+            row = write.session.get(SurveyRow, (incident, person))
+            if row is None:
+                row = SurveyRow(incident=incident, person=person, scores=scores, at=now)
+                write.session.add(row)
+            seal = self.seal(write.session, incident)
+            row.scores, row.at = scores, now
+            row.sealed_comment = seal.close(comment.strip(), f"survey_answer:comment:{incident}:{person}")
+            write.note(now, incident, "survey answered", f"person {person}")
+
+    def has_answered_survey(self, incident: str, person: int) -> bool:
+        """Whether this person has answered."""
+        with self.read() as session:
+            return session.get(SurveyRow, (incident, person)) is not None
+
+
+def once_for(*parts: object) -> str:
+    """A name for something that must be kept only once, from what makes it the same."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+def question_counts(session: Session, incident: str, now: datetime | None) -> QuestionCounts:
+    """The questions in numbers; none is overdue without a now."""
+    rows = session.exec(
+        select(QuestionRow.theme, QuestionRow.answered_at, QuestionRow.reply_due_at).where(
+            QuestionRow.incident == incident
+        )
+    ).all()
+    waiting = [(theme, due) for theme, answered, due in rows if answered is None]
+    return QuestionCounts(
+        asked=len(rows),
+        open=len(waiting),
+        overdue=sum(now is not None and due < now for _, due in waiting),
+        by_theme=_counted(theme for theme, *_ in rows),
+        open_by_theme=_counted(theme for theme, _ in waiting),
+    )
+
+
+def _counted(words: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(words).most_common())
+
+
+def survey_counts(session: Session, incident: str) -> SurveyCounts:
+    """The survey in numbers."""
+    answers = session.exec(select(SurveyRow.scores).where(SurveyRow.incident == incident)).all()
+    means = {
+        measure: round(sum(given) / len(given), 2)
+        for measure in SURVEY
+        if (given := [scores[measure] for scores in answers if measure in scores])
+    }
+    return SurveyCounts(answers=len(answers), means=means)
+
+
+def _place(incident: str, question: int, column: str) -> str:
+    return f"question:{column}:{incident}:{question}"
+
+
+def _question(row: QuestionRow, seal: Seal) -> Question:
+    answer = seal.open(row.sealed_answer, _place(row.incident, row.id, "answer")) if row.sealed_answer else ""
+    return Question(
+        id=row.id,
+        person=row.person,
+        kind=QuestionKind(row.kind),
+        source=Source(row.source),
+        locale=row.locale,
+        text=seal.open(row.sealed_text, _place(row.incident, row.id, "text")),
+        theme=row.theme,
+        asked_at=row.asked_at,
+        reply_due_at=row.reply_due_at,
+        owner=row.owner,
+        answer=answer,
+        answered_at=row.answered_at,
+        answered_by=row.answered_by,
+    )

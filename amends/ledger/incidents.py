@@ -1,0 +1,334 @@
+"""Verbs about incidents and their people."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import insert
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from amends.domain.case import IncidentState
+from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
+from amends.domain.facts import DataCategory
+from amends.domain.incident import Incident
+from amends.domain.notice import digest
+from amends.domain.people import Flag, Hold, Person, hold_for
+from amends.ledger.audit import Entry, entry
+from amends.ledger.sealing import Seal
+from amends.ledger.store import Store
+from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
+
+CHUNK = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """One incident in a list."""
+
+    id: str
+    title: str
+    state: IncidentState
+    people: int
+    opened_at: datetime
+
+
+class Incidents(Store):
+    """Open, amend, pause, resolve and close incidents; find their people."""
+
+    def open_incident(self, incident: Incident, people: Iterable[Person], author: str, now: datetime) -> int:
+        """Store an incident with its audience, all or nothing; the number of people.
+
+        Whatever reading the people raises passes through, and nothing is stored. Raises AlreadyInLedger when the id
+        is taken.
+        """
+        with self.write() as write:
+            if write.session.get(IncidentRow, incident.id):
+                raise AlreadyInLedger(f"incident {incident.id} is open already; amend it, or choose another id")
+            row = IncidentRow(
+                id=incident.id,
+                state=IncidentState.OPEN,
+                version=1,
+                opened_at=now,
+                wrapped_key=self.keys.new_data_key(incident.id),
+                people=0,
+                audience_digest="",
+            )
+            write.session.add(row)
+            write.session.flush()
+            seal = self.keys.seal_for(incident.id, row.wrapped_key)
+            row.people, row.audience_digest = self._store_people(write.session, incident.id, seal, people)
+            _find_guardians(write.session, incident.id)
+            _store_version(write.session, incident, 1, author, now)
+            happened(write.session, incident.id, "opened", now)
+            write.note(now, incident.id, "opened", actor=author, people=row.people, audience=row.audience_digest)
+            return row.people
+
+    def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> tuple[int, str]:
+        count, running = 0, hashlib.sha256()
+        rest = iter(people)
+        while chunk := list(islice(rest, CHUNK)):
+            for person in chunk:
+                running.update(repr(_spelled(person)).encode())
+            session.execute(insert(PersonRow), [self._person_row(incident, seal, person) for person in chunk])
+            count += len(chunk)
+        return count, running.hexdigest()
+
+    def _person_row(self, incident: str, seal: Seal, person: Person) -> dict[str, object]:
+        def index(kind: str, value: str) -> bytes | None:
+            return self.keys.index(incident, kind, value) if value else None
+
+        return {
+            "incident": incident,
+            "number": person.number,
+            "sealed": seal.close(_contact(person), contact_place(incident, person.number)),
+            "ref_index": index("ref", person.ref),
+            "email_index": index("email", person.email.lower()),
+            "phone_index": index("phone", person.phone),
+            "link_index": self.link_index(self.keys.link_token(incident, person.number, 1)),
+            "link_version": 1,
+            "locale": person.locale,
+            "country": person.country,
+            "region": person.region,
+            "timezone": person.timezone,
+            "data": "|".join(person.data),
+            "segment": person.segment,
+            "flags": "|".join(sorted(person.flags)),
+            "child_index": index("ref", person.guardian_of),
+            "guardian": 0,
+            "hold": hold_for(
+                person.flags, has_guardian=False, only_guardian=bool(person.guardian_of and not person.data)
+            )
+            or "",
+        }
+
+    @staticmethod
+    def link_index(token: str) -> bytes:
+        """How a personal link's token is looked up; the token itself is never stored."""
+        return hashlib.sha256(token.encode()).digest()
+
+    def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:
+        """A new version of the incident file; the old ones stay. The new version's number.
+
+        Every approval of what has not yet left is void from here on, because it bound the facts as they stood.
+        """
+        with self.write() as write:
+            row = write.incident(incident.id)
+            row.version += 1
+            _store_version(write.session, incident, row.version, author, now)
+            write.note(now, incident.id, "amended", actor=author, version=row.version)
+            return row.version
+
+    def pause_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Nothing is sent and no step begins until it is resumed."""
+        self._turn(incident, IncidentState.OPEN, IncidentState.PAUSED, by, now)
+
+    def resume_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Go on; what came due meanwhile is due now."""
+        self._turn(incident, IncidentState.PAUSED, IncidentState.OPEN, by, now)
+
+    def close_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Nothing more is begun, except for promises that are still open."""
+        self._turn(incident, IncidentState.OPEN, IncidentState.CLOSED, by, now)
+
+    def _turn(self, incident: str, old: IncidentState, new: IncidentState, by: str, now: datetime) -> None:
+        with self.write() as write:
+            row = write.incident(incident)
+            if row.state != old:
+                raise NotAllowed(f"incident {incident} is {row.state}, not {old}")
+            row.state = new
+            if new is IncidentState.CLOSED:
+                happened(write.session, incident, "closed", now)
+            write.note(now, incident, new.value, actor=by)
+
+    def resolve_incident(self, incident: str, by: str, now: datetime, note: str = "") -> None:
+        """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
+        with self.write() as write:
+            write.incident(incident)
+            happened(write.session, incident, "resolved", now)
+            write.note(now, incident, "resolved", actor=by, note=note)
+
+    def event(self, incident: str, name: str, now: datetime) -> None:
+        """Note that an event of the case happened; only its first time counts."""
+        with self.write() as write:
+            write.incident(incident)
+            if happened(write.session, incident, name, now):
+                write.note(now, incident, "event", name)
+
+    def incidents(self) -> tuple[IncidentLine, ...]:
+        """All incidents, the newest first."""
+        with self.read() as session:
+            rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
+            return tuple(_line(session, row) for row in rows)
+
+    def timeline(self, incident: str) -> tuple[Entry, ...]:
+        """Everything that was done and that changed, oldest first."""
+        with self.read() as session:
+            rows = session.exec(select(AuditRow).where(AuditRow.incident == incident).order_by(col(AuditRow.seq)))
+            return tuple(map(entry, rows))
+
+    def person(self, incident: str, number: int) -> Person:
+        """One person. Raises NotInLedger."""
+        with self.read() as session:
+            row = session.get(PersonRow, (incident, number))
+            if row is None:
+                raise NotInLedger(f"incident {incident} has no person {number}")
+            return opened_person(row, self.seal(session, incident))
+
+    def people(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
+        """These people, by number."""
+        with self.read() as session:
+            rows = session.exec(
+                select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
+            ).all()
+            seal = self.seal(session, incident)
+            return {row.number: opened_person(row, seal) for row in rows}
+
+    def all_people(self, incident: str, page: int = CHUNK) -> Iterator[Person]:
+        """Everybody, page by page in the order of the audience file."""
+        last = -1
+        while True:
+            with self.read() as session:
+                seal = self.seal(session, incident)
+                rows = session.exec(
+                    select(PersonRow)
+                    .where(PersonRow.incident == incident, PersonRow.number > last)
+                    .order_by(col(PersonRow.number))
+                    .limit(page)
+                ).all()
+            if not rows:
+                return
+            yield from (opened_person(row, seal) for row in rows)
+            last = rows[-1].number
+
+    def person_with(self, incident: str, ref: str) -> int | None:
+        """The number of the person whom the company calls so, or None."""
+        with self.read() as session:
+            wanted = self.keys.index(incident, "ref", ref)
+            query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
+            return session.exec(query).first()
+
+    def whose_link(self, token: str) -> tuple[str, int] | None:
+        """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
+        with self.read() as session:
+            row = session.exec(select(PersonRow).where(PersonRow.link_index == self.link_index(token))).first()
+            return (row.incident, row.number) if row else None
+
+    def link_of(self, incident: str, number: int) -> str:
+        """The token of this person's link. Raises NotInLedger."""
+        with self.read() as session:
+            row = session.get(PersonRow, (incident, number))
+            if row is None:
+                raise NotInLedger(f"incident {incident} has no person {number}")
+            return self.keys.link_token(incident, number, row.link_version)
+
+    def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
+        """The person's link stops working; the next message carries a new one."""
+        with self.write() as write:
+            row = write.session.get(PersonRow, (incident, number), with_for_update=True)
+            if row is None:
+                raise NotInLedger(f"incident {incident} has no person {number}")
+            row.link_version += 1
+            row.link_index = self.link_index(self.keys.link_token(incident, number, row.link_version))
+            write.note(now, incident, "link revoked", f"person {number}", actor=by)
+
+
+def contact_place(incident: str, number: int) -> str:
+    """Where a person's contact data belongs: it opens nowhere else."""
+    return f"person:contact:{incident}:{number}"
+
+
+SEPARATOR = "\x1f"
+"""Between the parts of the contact data; no part may hold a control character."""
+
+
+def _contact(person: Person) -> str:
+    return SEPARATOR.join(
+        (person.ref, person.name, person.email, person.phone, person.postal_address, person.guardian_of)
+    )
+
+
+def opened_person(row: PersonRow, seal: Seal) -> Person:
+    """The row as a value, its contact data readable."""
+    contact = seal.open(row.sealed, contact_place(row.incident, row.number))
+    ref, name, email, phone, postal_address, guardian_of = contact.split(SEPARATOR)
+    return Person(
+        number=row.number,
+        ref=ref,
+        name=name,
+        email=email,
+        phone=phone,
+        locale=row.locale,
+        country=row.country,
+        region=row.region,
+        postal_address=postal_address,
+        timezone=row.timezone,
+        data=tuple(DataCategory(word) for word in row.data.split("|") if word),
+        segment=row.segment,
+        guardian_of=guardian_of,
+        flags=frozenset(Flag(word) for word in row.flags.split("|") if word),
+    )
+
+
+def _spelled(person: Person) -> tuple[object, ...]:
+    return (
+        person.number, _contact(person), person.locale, person.country, person.region, person.timezone,
+        person.data, person.segment, sorted(person.flags),
+    )  # fmt: skip
+
+
+def _find_guardians(session: Session, incident: str) -> None:
+    """A child whose guardian is in the audience is told through the guardian, so it is not held any more."""
+    child, guardian = aliased(PersonRow), aliased(PersonRow)
+    pairs = session.exec(
+        select(child.number, func.min(guardian.number))
+        .join(guardian, (guardian.incident == child.incident) & (guardian.child_index == child.ref_index))
+        .where(child.incident == incident, child.hold == Hold.MINOR_WITHOUT_GUARDIAN.value)
+        .where(col(guardian.hold).in_(["", Hold.ONLY_GUARDIAN.value]))
+        .group_by(col(child.number))
+    ).all()
+    for number, told_instead in pairs:
+        row = session.get_one(PersonRow, (incident, number))
+        row.guardian, row.hold = told_instead, ""
+
+
+def happened(session: Session, incident: str, name: str, now: datetime) -> bool:
+    """Note the event once; whether it is new."""
+    if session.get(EventRow, (incident, name)):
+        return False
+    session.add(EventRow(incident=incident, name=name, at=now))
+    return True
+
+
+def _store_version(session: Session, incident: Incident, version: int, author: str, now: datetime) -> None:
+    session.add(
+        IncidentVersionRow(
+            incident=incident.id,
+            version=version,
+            content=incident.model_dump(mode="json", by_alias=True),
+            digest=facts_digest(incident),
+            author=author,
+            at=now,
+        )
+    )
+
+
+def version_row(session: Session, incident: str, version: int) -> IncidentVersionRow:
+    """This version of the incident file. Raises NotInLedger."""
+    row = session.get(IncidentVersionRow, (incident, version))
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no version {version}")
+    return row
+
+
+def facts_digest(incident: Incident) -> str:
+    """Changes when anything that the incident file says changes."""
+    return digest(incident.model_dump(mode="json"))
+
+
+def _line(session: Session, row: IncidentRow) -> IncidentLine:
+    content = version_row(session, row.id, row.version).content
+    people = session.exec(select(func.count()).select_from(PersonRow).where(PersonRow.incident == row.id)).one()
+    return IncidentLine(row.id, content["title"], IncidentState(row.state), people, row.opened_at)

@@ -1,0 +1,317 @@
+"""The first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+TIME = sa.DateTime(timezone=True)
+
+APPEND_ONLY_SQLITE = """
+CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit chain is only ever added to'); END
+"""
+
+APPEND_ONLY_POSTGRESQL = """
+CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the audit chain is only ever added to'; END $$;
+CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
+FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()
+"""
+
+
+def upgrade() -> None:
+    op.create_table(
+        "audit",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("act", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_index("ix_audit_incident", "audit", ["incident"])
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("opened_at", TIME, nullable=False),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("audience_digest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "key_check",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "member",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("added_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "approval",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("binding", sa.String(), nullable=False),
+        sa.Column("member", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["member.name"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("incident", "notice", "version", "member"),
+    )
+    op.create_table(
+        "assessment",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "version"),
+    )
+    op.create_table(
+        "commitment",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("promise", sa.JSON(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("audience", sa.String(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("made_in", sa.String(), nullable=False),
+        sa.Column("evidence", sa.String(), nullable=False),
+        sa.Column("settled_at", TIME, nullable=True),
+        sa.Column("new_due_at", TIME, nullable=True),
+        sa.Column("reason", sa.JSON(), nullable=False),
+        sa.Column("reminded_at", TIME, nullable=True),
+        sa.Column("escalated_at", TIME, nullable=True),
+        sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+    )
+    op.create_table(
+        "event",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "name"),
+    )
+    op.create_table(
+        "incident_version",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("author", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "version"),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("draft", sa.JSON(), nullable=False),
+        sa.Column("binding", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("drafted_at", TIME, nullable=False),
+        sa.Column("sent_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "notice", "version"),
+    )
+    op.create_table(
+        "occurrence",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("due_at", TIME, nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("done_at", TIME, nullable=True),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "step", "number"),
+    )
+    op.create_table(
+        "person",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("ref_index", sa.LargeBinary(), nullable=False),
+        sa.Column("email_index", sa.LargeBinary(), nullable=True),
+        sa.Column("phone_index", sa.LargeBinary(), nullable=True),
+        sa.Column("link_index", sa.LargeBinary(), nullable=False),
+        sa.Column("link_version", sa.Integer(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("country", sa.String(), nullable=False),
+        sa.Column("region", sa.String(), nullable=False),
+        sa.Column("timezone", sa.String(), nullable=False),
+        sa.Column("data", sa.String(), nullable=False),
+        sa.Column("segment", sa.String(), nullable=False),
+        sa.Column("flags", sa.String(), nullable=False),
+        sa.Column("child_index", sa.LargeBinary(), nullable=True),
+        sa.Column("guardian", sa.Integer(), nullable=False),
+        sa.Column("hold", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "number"),
+        sa.UniqueConstraint("incident", "ref_index"),
+        sa.UniqueConstraint("link_index"),
+    )
+    op.create_index("ix_person_email", "person", ["incident", "email_index"])
+    op.create_index("ix_person_phone", "person", ["incident", "phone_index"])
+    op.create_index("ix_person_segment", "person", ["incident", "segment"])
+    op.create_table(
+        "pin",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("playbook", sa.JSON(), nullable=False),
+        sa.Column("wording", sa.JSON(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "number"),
+    )
+    op.create_table(
+        "question",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("locale", sa.String(), nullable=False),
+        sa.Column("sealed_text", sa.LargeBinary(), nullable=False),
+        sa.Column("theme", sa.String(), nullable=False),
+        sa.Column("asked_at", TIME, nullable=False),
+        sa.Column("reply_due_at", TIME, nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("sealed_answer", sa.LargeBinary(), nullable=True),
+        sa.Column("answered_at", TIME, nullable=True),
+        sa.Column("answered_by", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "id"),
+        sa.UniqueConstraint("incident", "once"),
+    )
+    op.create_table(
+        "survey_answer",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("scores", sa.JSON(), nullable=False),
+        sa.Column("sealed_comment", sa.LargeBinary(), nullable=True),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "person"),
+    )
+    op.create_table(
+        "release",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("binding", sa.String(), nullable=False),
+        sa.Column("prepared", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident", "notice", "version"],
+            ["notice.incident", "notice.notice", "notice.version"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "notice", "version"),
+    )
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("person", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("address_index", sa.LargeBinary(), nullable=False),
+        sa.Column("variant", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("provider_id", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("next_try_at", TIME, nullable=True),
+        sa.Column("updated_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident", "notice", "version"],
+            ["release.incident", "release.notice", "release.version"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
+    )
+    op.create_index("ix_delivery_work", "delivery", ["incident", "notice", "state", "next_try_at"])
+    _keep_audit_append_only()
+
+
+def _keep_audit_append_only() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for verb in ("UPDATE", "DELETE"):
+            op.execute(APPEND_ONLY_SQLITE.format(verb=verb))
+    else:
+        op.execute(APPEND_ONLY_POSTGRESQL)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("the ledger only goes forward; restore a backup instead")

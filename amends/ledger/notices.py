@@ -1,0 +1,399 @@
+"""Verbs about notices: draft, approve, release."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, update
+from sqlmodel import Session, col, func, select
+
+from amends.domain.approval import Approval, Decision, may_approve, standing
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader
+from amends.domain.reach import first_messages
+from amends.domain.team import Member, TeamRole
+from amends.ledger.incidents import CHUNK
+from amends.ledger.store import Store, Write
+from amends.ledger.tables import (
+    ApprovalRow,
+    CommitmentRow,
+    DeliveryRow,
+    IncidentRow,
+    IncidentVersionRow,
+    MemberRow,
+    NoticeRow,
+    PersonRow,
+    ReleaseRow,
+)
+
+PUBLIC = 0
+"""The person number of what is said to everybody at once."""
+
+EVERYONE = "everyone"
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The part of an incident's people that a notice goes to, as it stands now."""
+
+    digest: str
+    people: int
+    readers: frozenset[tuple[str, Reader]]
+    """Every locale and kind of reader in it."""
+
+
+class Notices(Store):
+    """Draft notices, gather approvals, release what is approved."""
+
+    def audience(self, incident: str, name: str) -> Audience:
+        """Count the people of this audience: everyone, or a segment."""
+        with self.read() as session:
+            row = session.get(IncidentRow, incident)
+            if row is None:
+                raise NotInLedger(f"no incident {incident} in this ledger")
+            guarded = col(PersonRow.guardian) > 0
+            query = (
+                select(PersonRow.locale, guarded, func.count())
+                .where(*_in_audience(incident, name))
+                .group_by(col(PersonRow.locale), guarded)
+            )
+            counted = session.exec(query).all()
+        readers = frozenset((locale, Reader.GUARDIAN if child else Reader.SELF) for locale, child, _ in counted)
+        return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
+
+    def draft_notice(self, draft: Draft, now: datetime) -> int:
+        """Keep a draft; its version. The same content again changes nothing; other content is a new version.
+
+        What has already left stays with the version that people got.
+        """
+        with self.write() as write:
+            write.incident(draft.incident)
+            latest = notice_row(write.session, draft.incident, draft.notice)
+            if latest and latest.binding == draft.binding:
+                return latest.version
+            version = latest.version + 1 if latest else 1
+            write.session.add(
+                NoticeRow(
+                    incident=draft.incident,
+                    notice=draft.notice,
+                    version=version,
+                    draft=draft.model_dump(mode="json"),
+                    binding=draft.binding,
+                    stage=NoticeStage.DRAFTED,
+                    drafted_at=now,
+                )
+            )
+            write.note(
+                now, draft.incident, "drafted", f"{draft.notice} v{version}", actor=draft.author, binding=draft.binding
+            )
+            return version
+
+    def draft(self, incident: str, notice: str) -> Draft:
+        """The latest draft of a notice. Raises NotInLedger."""
+        with self.read() as session:
+            return Draft.model_validate(_existing(session, incident, notice).draft)
+
+    def decide(
+        self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime
+    ) -> NoticeStage:
+        """A member's word on exactly the draft with this binding; how far the notice has come with it.
+
+        Raises NotAllowed when this member may not decide, when it was decided already, or when the draft is another
+        by now.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            row = _existing(write.session, incident, notice)
+            draft = Draft.model_validate(row.draft)
+            if refusal := may_approve(member, draft.author) or _not_open(row, binding) or _stale(write.session, draft):
+                raise NotAllowed(refusal)
+            _keep_word(write.session, row, member, decision, note, now)
+            row.stage = _stage(write.session, row, draft)
+            write.note(
+                now, incident, decision, f"{notice} v{row.version}", actor=member.name, binding=binding, note=note
+            )
+            return NoticeStage(row.stage)
+
+    def release(self, incident: str, notice: str, now: datetime) -> Draft:
+        """Let an approved notice leave: one waiting message per person and channel. Safe to repeat at any moment.
+
+        Raises ApprovalMissing when exactly this is not approved (any more).
+        """
+        with self.write() as write:
+            row = _releasable(write.session, incident, notice)
+            if row.stage == NoticeStage.APPROVED:
+                self._let_go(write, row, now)
+            draft = Draft.model_validate(row.draft)
+        while self._prepare_page(draft, row.version, now):
+            pass
+        return draft
+
+    def _let_go(self, write: Write, row: NoticeRow, now: datetime) -> None:
+        draft = Draft.model_validate(row.draft)
+        write.session.add(
+            ReleaseRow(
+                incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now
+            )
+        )
+        write.session.flush()
+        row.stage = NoticeStage.SENDING
+        _carry_over(write.session, row)
+        _store_public(write.session, draft, row.version, now)
+        _give_promises(write.session, draft)
+        write.note(
+            now, row.incident, "released", f"{row.notice} v{row.version}", binding=row.binding, people=draft.people
+        )
+
+    def _prepare_page(self, draft: Draft, version: int, now: datetime) -> bool:
+        """Store the messages for the next page of people; whether there was one."""
+        with self.write() as write:
+            release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
+            query = (
+                select(PersonRow)
+                .where(*_in_audience(draft.incident, draft.audience), PersonRow.number > release.prepared)
+                .order_by(col(PersonRow.number))
+                .limit(CHUNK)
+            )
+            page = write.session.exec(query).all()
+            if not page:
+                return False
+            addressees = _addressees(write.session, draft.incident, page)
+            rows = [row for person in page for row in _first_rows(draft, version, person, addressees, now)]
+            told = _already_told(write.session, draft, page[0].number, page[-1].number)
+            if rows := [row for row in rows if row["person"] not in told]:
+                write.session.execute(insert(DeliveryRow), rows)
+            release.prepared = page[-1].number
+            return True
+
+
+def _in_audience(incident: str, name: str) -> list[bool]:
+    conditions = [PersonRow.incident == incident]
+    return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
+
+
+def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
+    """The latest version of a notice."""
+    query = (
+        select(NoticeRow)
+        .where(NoticeRow.incident == incident, NoticeRow.notice == notice)
+        .order_by(col(NoticeRow.version).desc())
+        .limit(1)
+    )
+    return session.exec(query).first()
+
+
+def _existing(session: Session, incident: str, notice: str) -> NoticeRow:
+    row = notice_row(session, incident, notice)
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no notice {notice}; `amends incident show {incident}` lists them")
+    return row
+
+
+def is_current(session: Session, draft: Draft) -> bool:
+    """Drafted from the facts and the audience as they stand now."""
+    row = session.get_one(IncidentRow, draft.incident)
+    version = session.get_one(IncidentVersionRow, (draft.incident, row.version))
+    return draft.facts_digest == version.digest and draft.audience_digest == f"{row.audience_digest}:{draft.audience}"
+
+
+def _stale(session: Session, draft: Draft) -> str | None:
+    if is_current(session, draft):
+        return None
+    return f"the facts changed after {draft.notice} was drafted; it is drafted afresh first"
+
+
+def _not_open(row: NoticeRow, binding: str) -> str | None:
+    if row.stage in (NoticeStage.SENDING, NoticeStage.SENT):
+        return f"{row.notice} has been released already"
+    if row.stage == NoticeStage.REJECTED:
+        return f"{row.notice} was rejected; it must be drafted anew"
+    if row.binding != binding:
+        return f"{row.notice} is another by now than the one you looked at; look at it again with `amends preview`"
+    return None
+
+
+def _keep_word(session: Session, row: NoticeRow, member: Member, decision: Decision, note: str, now: datetime) -> None:
+    said = session.exec(
+        select(ApprovalRow).where(
+            ApprovalRow.incident == row.incident,
+            ApprovalRow.notice == row.notice,
+            ApprovalRow.version == row.version,
+            ApprovalRow.member == member.name,
+        )
+    ).first()
+    if said and (said.decision, said.binding) != (decision, row.binding):
+        session.delete(said)  # they changed their mind; the audit chain keeps both
+        session.flush()
+    elif said:
+        return
+    session.add(
+        ApprovalRow(
+            incident=row.incident,
+            notice=row.notice,
+            version=row.version,
+            binding=row.binding,
+            member=member.name,
+            role=member.role,
+            decision=decision,
+            note=note,
+            at=now,
+        )
+    )
+    session.flush()
+
+
+def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
+    """Every word that was given on this version."""
+    rows = session.exec(
+        select(ApprovalRow)
+        .where(
+            ApprovalRow.incident == row.incident,
+            ApprovalRow.notice == row.notice,
+            ApprovalRow.version == row.version,
+        )
+        .order_by(col(ApprovalRow.id))
+    ).all()
+    return tuple(
+        Approval(
+            member=word.member,
+            role=TeamRole(word.role),
+            decision=Decision(word.decision),
+            binding=word.binding,
+            at=word.at,
+            note=word.note,
+        )
+        for word in rows
+    )
+
+
+def team(session: Session) -> tuple[Member, ...]:
+    """The team as it is now."""
+    rows = session.exec(select(MemberRow)).all()
+    return tuple(Member(name=row.name, role=TeamRole(row.role), active=row.active) for row in rows)
+
+
+def _stage(session: Session, row: NoticeRow, draft: Draft) -> NoticeStage:
+    stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
+    if stands.rejected_by:
+        return NoticeStage.REJECTED
+    return NoticeStage.APPROVED if stands.still_needed == 0 else NoticeStage.DRAFTED
+
+
+def _releasable(session: Session, incident: str, notice: str) -> NoticeRow:
+    """The notice, if exactly this may leave now. Raises ApprovalMissing."""
+    row = _existing(session, incident, notice)
+    draft = Draft.model_validate(row.draft)
+    stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
+    if draft.binding != row.binding or not is_current(session, draft):
+        raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
+    if stands.rejected_by or stands.still_needed:
+        raise ApprovalMissing(
+            f"{notice} waits for {stands.still_needed} more approvals; "
+            f"see `amends preview {incident} {notice}`, then `amends approve {incident} {notice} --as NAME`"
+        )
+    return row
+
+
+def _carry_over(session: Session, row: NoticeRow) -> None:
+    """Who was not reached by an earlier version of this notice gets this one."""
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            col(DeliveryRow.incident) == row.incident,
+            col(DeliveryRow.notice) == row.notice,
+            col(DeliveryRow.state).in_([DeliveryState.WAITING, DeliveryState.DEFERRED]),
+        )
+        .values(version=row.version, state=DeliveryState.WAITING, next_try_at=None)
+    )
+
+
+def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
+    """One message per locale on the website and each social channel."""
+    known = set(
+        session.exec(
+            select(DeliveryRow.channel, DeliveryRow.variant).where(
+                DeliveryRow.incident == draft.incident,
+                DeliveryRow.notice == draft.notice,
+                DeliveryRow.person == PUBLIC,
+            )
+        )
+    )
+    for variant in draft.variants:
+        name = f"{variant.locale}/{variant.reader}"
+        if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
+            blank = _row(draft, version, PUBLIC, variant.channel, variant.locale.encode(), now)
+            session.add(DeliveryRow(**{**blank, "variant": name}))
+
+
+def _give_promises(session: Session, draft: Draft) -> None:
+    for promise in draft.promises:
+        if session.get(CommitmentRow, (draft.incident, promise.id)):
+            continue
+        session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(exclude={"notice"}), changes=0, told=0))
+
+
+def _addressees(session: Session, incident: str, page: Sequence[PersonRow]) -> dict[int, PersonRow]:
+    """Whom to write to for each person: themselves, or the guardian."""
+    guardians = {person.guardian for person in page if person.guardian}
+    rows = session.exec(
+        select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(guardians))
+    ).all()
+    by_number = {row.number: row for row in rows}
+    return {person.number: by_number.get(person.guardian, person) for person in page}
+
+
+def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
+    """The personal channels on which this person has an address, with its keyed index."""
+    indexes = {ChannelKind.EMAIL: person.email_index, ChannelKind.SMS: person.phone_index}
+    return {kind: index for kind, index in indexes.items() if index}
+
+
+def _first_rows(
+    draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], now: datetime
+) -> list[dict[str, object]]:
+    addressee = addressees[person.number]
+    reader = Reader.GUARDIAN if person.guardian else Reader.SELF
+    known = addresses(addressee)
+    return [
+        {
+            **_row(draft, version, person.number, planned.channel, known.get(planned.channel, b""), now),
+            "variant": f"{addressee.locale}/{reader}",
+            "state": planned.state,
+            "detail": planned.detail,
+        }
+        for planned in first_messages(person.hold, known.keys(), draft.channels, draft.cascade)
+    ]
+
+
+def _row(
+    draft: Draft, version: int, person: int, channel: ChannelKind, address: bytes, now: datetime
+) -> dict[str, object]:
+    return {
+        "incident": draft.incident,
+        "notice": draft.notice,
+        "version": version,
+        "person": person,
+        "channel": channel,
+        "address_index": address,
+        "variant": "",
+        "state": DeliveryState.WAITING,
+        "detail": "",
+        "provider_id": "",
+        "attempts": 0,
+        "fence": 0,
+        "lease_until": None,
+        "next_try_at": None,
+        "updated_at": now,
+    }
+
+
+def _already_told(session: Session, draft: Draft, first: int, last: int) -> set[int]:
+    """Those of this page for whom an earlier version of the notice has messages already."""
+    query = select(DeliveryRow.person).where(
+        DeliveryRow.incident == draft.incident,
+        DeliveryRow.notice == draft.notice,
+        DeliveryRow.person >= max(first, 1),
+        DeliveryRow.person <= last,
+    )
+    return set(session.exec(query))

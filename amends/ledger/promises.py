@@ -1,0 +1,99 @@
+"""Verbs about commitments: keep, put off, drop, and tell those promised."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from amends.domain.commitment import Chase, Commitment, CommitmentState
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.value import Texts
+from amends.ledger.store import Store
+from amends.ledger.tables import CommitmentRow
+
+
+class Promises(Store):
+    """What was promised, and what became of it."""
+
+    def commitments(self, incident: str) -> tuple[Commitment, ...]:
+        """Every promise given, the earliest due first."""
+        with self.read() as session:
+            return commitments_of(session, incident)
+
+    def keep_commitment(self, incident: str, commitment: str, evidence: str, by: str, now: datetime) -> None:
+        """It is kept, and this shows it. Those promised will be told. Raises NotAllowed without evidence."""
+        if not evidence.strip():
+            raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            row.state, row.evidence, row.settled_at = CommitmentState.KEPT, evidence.strip(), now
+            row.changes += 1
+            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=row.evidence)
+
+    def put_off_commitment(
+        self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime
+    ) -> None:
+        """It will be late: a new date, and why, in words for those promised, who will be told."""
+        if until <= now:
+            raise NotAllowed(f"the new date of {commitment} has passed already")
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            row.new_due_at, row.reason = until, reason
+            row.reminded_at = row.escalated_at = None
+            row.changes += 1
+            write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
+
+    def drop_commitment(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
+        """It will not be kept; those promised are told why."""
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            row.state, row.reason, row.settled_at = CommitmentState.DROPPED, reason, now
+            row.changes += 1
+            write.note(now, incident, "commitment dropped", commitment, actor=by)
+
+    def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
+        """The owner was reminded, or the lead told that it is late."""
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            if chase is Chase.REMIND:
+                row.reminded_at = now
+            else:
+                row.escalated_at = now
+            write.note(now, incident, f"commitment {chase}", commitment, owner=row.owner)
+
+
+def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
+    """The incident's promises as values."""
+    query = select(CommitmentRow).where(CommitmentRow.incident == incident).order_by(col(CommitmentRow.due_at))
+    return tuple(_commitment(row) for row in session.exec(query))
+
+
+def untold(session: Session, incident: str) -> dict[str, int]:
+    """Commitments whose latest change those promised have not heard of, with the number of that change."""
+    query = select(CommitmentRow.id, CommitmentRow.changes).where(
+        CommitmentRow.incident == incident, col(CommitmentRow.told) < CommitmentRow.changes
+    )
+    return dict(session.exec(query).all())
+
+
+def told(session: Session, incident: str, commitment: str, change: int) -> None:
+    """Those promised have heard of this change of its fate."""
+    row = _row(session, incident, commitment)
+    row.told = max(row.told, change)
+
+
+def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
+    row = session.get(CommitmentRow, (incident, commitment), with_for_update=True)
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
+    return row
+
+
+def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow:
+    row = _row(session, incident, commitment)
+    if row.state != CommitmentState.OPEN:
+        raise NotAllowed(f"{commitment} is {row.state} already")
+    return row
+
+
+def _commitment(row: CommitmentRow) -> Commitment:
+    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told"}))

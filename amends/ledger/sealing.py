@@ -1,0 +1,129 @@
+"""Encryption of personal data, keyed look-up, and the keys derived for it. The master key lives outside the database.
+
+Each incident has a data key of its own, wrapped by the master key: destroying the wrapped key makes every name,
+address and question of that incident unreadable, and leaves counts, times and the audit chain as they are.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from functools import cached_property
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from amends.domain.errors import KeyMissing
+
+FORMAT = b"\x01"
+NONCE_BYTES = 12
+INDEX_BYTES = 16
+
+
+class Keys:
+    """What is derived from the master key, each for one purpose. Holds secrets: repr shows none."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != 32:  # noqa: PLR2004 - AES-256
+            raise KeyMissing("the master key must be 32 bytes; see `amends init`")
+        self._master = master
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Keys":
+        """From the base64 text of a key file. Raises KeyMissing when it is not one."""
+        try:
+            return cls(base64.b64decode(text.strip(), validate=True))
+        except ValueError as error:
+            raise KeyMissing("the master key is not base64 text; see `amends init`") from error
+
+    def _derive(self, purpose: bytes) -> bytes:
+        return HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:" + purpose).derive(self._master)
+
+    @cached_property
+    def _wrapping(self) -> AESGCM:
+        return AESGCM(self._derive(b"wrap"))
+
+    @cached_property
+    def _index(self) -> bytes:
+        return self._derive(b"index")
+
+    @cached_property
+    def _link(self) -> bytes:
+        return self._derive(b"link")
+
+    @cached_property
+    def _message(self) -> bytes:
+        return self._derive(b"message")
+
+    @cached_property
+    def audit(self) -> bytes:
+        """The key of the audit chain."""
+        return self._derive(b"audit")
+
+    def check(self) -> bytes:
+        """A value that tells this master key from any other, without giving it away."""
+        return hmac.digest(self._derive(b"check"), b"amends", "sha256")
+
+    def new_data_key(self, incident: str) -> bytes:
+        """A fresh data key for this incident, wrapped."""
+        return _seal(self._wrapping, os.urandom(32), incident.encode())
+
+    def seal_for(self, incident: str, wrapped: bytes) -> "Seal":
+        """The seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
+        try:
+            return Seal(AESGCM(_open(self._wrapping, wrapped, incident.encode())))
+        except InvalidTag as error:
+            raise KeyMissing(f"the master key does not open incident {incident}") from error
+
+    def index(self, incident: str, kind: str, value: str) -> bytes:
+        """The blind index of a value: equal for equal values, telling nothing without the key."""
+        return hmac.digest(self._index, f"{incident}\0{kind}\0{value}".encode(), "sha256")[:INDEX_BYTES]
+
+    def message_key(self, incident: str, notice: str, person: int, channel: str, address: bytes) -> str:
+        """The opaque name of a message, the same at every try."""
+        spelled = f"{incident}\0{notice}\0{person}\0{channel}\0{address.hex()}".encode()
+        return hmac.digest(self._message, spelled, "sha256").hex()[:32]
+
+    def link_token(self, incident: str, person: int, version: int) -> str:
+        """The secret part of a personal link, 160 bits; raising the version revokes it."""
+        mac = hmac.digest(self._link, f"{incident}\0{person}\0{version}".encode(), "sha256")
+        return base64.urlsafe_b64encode(mac)[:27].decode()
+
+
+class Seal:
+    """Encrypts and decrypts for one incident; what is sealed opens only in the row and column it was sealed for."""
+
+    def __init__(self, cipher: AESGCM) -> None:
+        self._cipher = cipher
+
+    def close(self, text: str, place: str) -> bytes:
+        """Seal a text for its place, written `table:column:row`."""
+        return _seal(self._cipher, text.encode(), place.encode())
+
+    def open(self, sealed: bytes, place: str) -> str:
+        """The text again. Raises KeyMissing when it was altered or moved."""
+        try:
+            return _open(self._cipher, sealed, place.encode()).decode()
+        except InvalidTag as error:
+            raise KeyMissing(f"{place} was altered, moved, or sealed with another key") from error
+
+
+def _seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return FORMAT + nonce + cipher.encrypt(nonce, plain, place)
+
+
+def _open(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
+    if sealed[:1] != FORMAT:
+        raise InvalidTag
+    return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], place)
+
+
+def token_hash(token: str) -> bytes:
+    """How a random token is stored: a plain hash suffices, since nobody can guess 160 random bits."""
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,109 @@
+"""Verbs about the playbook in force, the turns of its steps, and assessments."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from amends.domain.assessment import Assessment
+from amends.domain.case import OccurrenceState
+from amends.domain.errors import NotInLedger
+from amends.domain.notice import digest
+from amends.domain.playbook import Playbook
+from amends.domain.wording import Wording
+from amends.ledger.incidents import happened
+from amends.ledger.store import Store
+from amends.ledger.tables import AssessmentRow, OccurrenceRow, PinRow
+
+
+class Steps(Store):
+    """Pin playbooks and keep book of what each step has done."""
+
+    def pin_playbook(self, incident: str, playbook: Playbook, wording: Wording, by: str, now: datetime) -> str:
+        """From now on the incident runs with exactly this content; its hash. Pinning the same again changes nothing."""
+        spelled = {
+            "playbook": playbook.model_dump(mode="json", by_alias=True),
+            "wording": wording.model_dump(mode="json"),
+        }
+        content = digest(spelled)
+        with self.write() as write:
+            write.incident(incident)
+            current = pin_row(write.session, incident)
+            if current is None or current.digest != content:
+                number = current.number + 1 if current else 1
+                write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))
+                write.note(now, incident, "playbook pinned", playbook.id, actor=by, content=content)
+        return content
+
+    def wording(self, incident: str) -> Wording:
+        """The words in force. Raises NotInLedger when no playbook runs."""
+        with self.read() as session:
+            row = pin_row(session, incident)
+            if row is None:
+                raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
+            return Wording.model_validate(row.wording)
+
+    def mark_occurrence(
+        self,
+        incident: str,
+        step: str,
+        number: int,
+        due_at: datetime,
+        state: OccurrenceState,
+        now: datetime,
+        note: str = "",
+    ) -> None:
+        """Note where a step's turn stands; a turn that is done stays done."""
+        with self.write() as write:
+            write.incident(incident)
+            row = write.session.get(OccurrenceRow, (incident, step, number))
+            if row is not None and (row.state in (OccurrenceState.DONE, state)):
+                return
+            if row is None:
+                row = OccurrenceRow(
+                    incident=incident, step=step, number=number, due_at=due_at, state=state, revision=0, note=note
+                )
+                write.session.add(row)
+            row.state, row.note = state, note
+            if state is OccurrenceState.DONE:
+                row.done_at = now
+                happened(write.session, incident, step, now)
+            write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
+
+    def revise_occurrence(
+        self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str
+    ) -> int:
+        """A turn's run must be set up again, under a new key; the turn's new revision."""
+        with self.write() as write:
+            write.incident(incident)
+            row = write.session.get(OccurrenceRow, (incident, step, number))
+            if row is None:
+                row = OccurrenceRow(
+                    incident=incident,
+                    step=step,
+                    number=number,
+                    due_at=due_at,
+                    state=OccurrenceState.PLANNED,
+                    revision=0,
+                    note="",
+                )
+                write.session.add(row)
+            row.revision += 1
+            write.note(now, incident, "step again", f"{step} {number}", why=why, revision=row.revision)
+            return row.revision
+
+    def record_assessment(self, incident: str, assessment: Assessment, now: datetime) -> None:
+        """Keep what was concluded from this version of the facts; the same version twice changes nothing."""
+        with self.write() as write:
+            write.incident(incident)
+            if write.session.get(AssessmentRow, (incident, assessment.version)):
+                return
+            content = assessment.model_dump(mode="json")
+            write.session.add(AssessmentRow(incident=incident, version=assessment.version, content=content, at=now))
+            happened(write.session, incident, "assessed", now)
+            write.note(now, incident, "assessed", f"version {assessment.version}", band=assessment.band)
+
+
+def pin_row(session: Session, incident: str) -> PinRow | None:
+    """The pin in force."""
+    query = select(PinRow).where(PinRow.incident == incident).order_by(col(PinRow.number).desc()).limit(1)
+    return session.exec(query).first()

@@ -1,0 +1,327 @@
+"""The tables. Rows never leave amends.ledger; its verbs speak in domain values."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware in and out, UTC inside; SQLite keeps no zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC. Raises ValueError for a datetime without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _time() -> Any:
+    return Field(sa_type=UtcDateTime)
+
+
+def _time_or_none() -> Any:
+    return Field(default=None, sa_type=UtcDateTime, nullable=True)
+
+
+def _json() -> Any:
+    return Field(sa_type=JSON)
+
+
+class KeyCheckRow(SQLModel, table=True):
+    """Tells at start-up whether the master key is the one this ledger was written with."""
+
+    __tablename__ = "key_check"
+    id: int = Field(default=1, primary_key=True)
+    mac: bytes = Field(sa_type=LargeBinary)
+
+
+class AuditRow(SQLModel, table=True):
+    """One act or change of state; `mac` covers this row and the one before it. Never updated, never deleted."""
+
+    __tablename__ = "audit"
+    seq: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    at: datetime = _time()
+    incident: str = Field(index=True)
+    actor: str
+    act: str
+    subject: str
+    detail: str
+    mac: bytes = Field(sa_type=LargeBinary)
+
+
+class MemberRow(SQLModel, table=True):
+    """A member of the team; the token itself is not stored."""
+
+    __tablename__ = "member"
+    name: str = Field(primary_key=True)
+    role: str
+    token_hash: bytes = Field(sa_type=LargeBinary)
+    active: bool
+    added_at: datetime = _time()
+
+
+class IncidentRow(SQLModel, table=True):
+    """An incident, its data key wrapped by the master key, and its audience in sum."""
+
+    __tablename__ = "incident"
+    id: str = Field(primary_key=True)
+    state: str
+    version: int
+    opened_at: datetime = _time()
+    wrapped_key: bytes = Field(sa_type=LargeBinary)
+    people: int
+    audience_digest: str
+
+
+class IncidentVersionRow(SQLModel, table=True):
+    """The incident file as it stood; every version stays."""
+
+    __tablename__ = "incident_version"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    version: int = Field(primary_key=True)
+    content: dict[str, Any] = _json()
+    digest: str
+    author: str
+    at: datetime = _time()
+
+
+class PersonRow(SQLModel, table=True):
+    """A person: contact data sealed, found again by keyed indexes."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        UniqueConstraint("incident", "ref_index"),
+        UniqueConstraint("link_index"),
+        Index("ix_person_email", "incident", "email_index"),
+        Index("ix_person_phone", "incident", "phone_index"),
+        Index("ix_person_segment", "incident", "segment"),
+    )
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    sealed: bytes = Field(sa_type=LargeBinary)
+    ref_index: bytes = Field(sa_type=LargeBinary)
+    email_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    phone_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    link_index: bytes = Field(sa_type=LargeBinary)
+    link_version: int
+    locale: str
+    country: str
+    region: str
+    timezone: str
+    data: str
+    segment: str
+    flags: str
+    child_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """The keyed index of the child this person is guardian of."""
+    guardian: int
+    """The number of the person who is told in this one's stead, or 0."""
+    hold: str
+    """Why nothing is sent for this person, or empty."""
+
+
+class PinRow(SQLModel, table=True):
+    """The playbook and the words an incident runs with, by content; the highest number is in force."""
+
+    __tablename__ = "pin"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    number: int = Field(primary_key=True)
+    digest: str
+    playbook: dict[str, Any] = _json()
+    wording: dict[str, Any] = _json()
+    at: datetime = _time()
+
+
+class EventRow(SQLModel, table=True):
+    """When an event of the case first happened."""
+
+    __tablename__ = "event"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    name: str = Field(primary_key=True)
+    at: datetime = _time()
+
+
+class OccurrenceRow(SQLModel, table=True):
+    """One turn of a step, once begun."""
+
+    __tablename__ = "occurrence"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    step: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    due_at: datetime = _time()
+    state: str
+    revision: int
+    done_at: datetime | None = _time_or_none()
+    note: str
+
+
+class AssessmentRow(SQLModel, table=True):
+    """What was concluded from one version of the facts."""
+
+    __tablename__ = "assessment"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    version: int = Field(primary_key=True)
+    content: dict[str, Any] = _json()
+    at: datetime = _time()
+
+
+class NoticeRow(SQLModel, table=True):
+    """A drafted notice with all its variants; a new draft is a new version."""
+
+    __tablename__ = "notice"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    notice: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    draft: dict[str, Any] = _json()
+    binding: str
+    stage: str
+    drafted_at: datetime = _time()
+    sent_at: datetime | None = _time_or_none()
+
+
+class ApprovalRow(SQLModel, table=True):
+    """A member's word on exactly one binding."""
+
+    __tablename__ = "approval"
+    __table_args__ = (UniqueConstraint("incident", "notice", "version", "member"),)
+    id: int | None = Field(default=None, primary_key=True)
+    incident: str = Field(foreign_key="incident.id")
+    notice: str
+    version: int
+    binding: str
+    member: str = Field(foreign_key="member.name")
+    role: str
+    decision: str
+    note: str
+    at: datetime = _time()
+
+
+class ReleaseRow(SQLModel, table=True):
+    """A notice that may leave. No delivery can be stored without one: a foreign key sees to it."""
+
+    __tablename__ = "release"
+    incident: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    binding: str
+    prepared: int
+    """Deliveries are stored for everybody up to this number."""
+    at: datetime = _time()
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "notice", "version"], ["notice.incident", "notice.notice", "notice.version"]),
+    )
+
+
+class DeliveryRow(SQLModel, table=True):
+    """One message: a notice for one person on one channel at one address. Person 0 is the public."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
+        ForeignKeyConstraint(
+            ["incident", "notice", "version"], ["release.incident", "release.notice", "release.version"]
+        ),
+        Index("ix_delivery_work", "incident", "notice", "state", "next_try_at"),
+    )
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    )
+    incident: str
+    notice: str
+    version: int
+    person: int
+    channel: str
+    address_index: bytes = Field(sa_type=LargeBinary)
+    variant: str
+    """Locale and reader, as en/self."""
+    state: str
+    detail: str
+    provider_id: str
+    attempts: int
+    fence: int
+    lease_until: datetime | None = _time_or_none()
+    next_try_at: datetime | None = _time_or_none()
+    updated_at: datetime = _time()
+
+
+class CommitmentRow(SQLModel, table=True):
+    """A promise that was given."""
+
+    __tablename__ = "commitment"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: str = Field(primary_key=True)
+    kind: str
+    promise: dict[str, str] = _json()
+    owner: str
+    audience: str
+    due_at: datetime = _time()
+    state: str
+    made_in: str
+    evidence: str
+    settled_at: datetime | None = _time_or_none()
+    new_due_at: datetime | None = _time_or_none()
+    reason: dict[str, str] = _json()
+    reminded_at: datetime | None = _time_or_none()
+    escalated_at: datetime | None = _time_or_none()
+    changes: int
+    """How often its fate changed: kept, dropped or put off."""
+    told: int
+    """The last of these changes that those promised were told."""
+
+
+class QuestionRow(SQLModel, table=True):
+    """A question; its text and its answer are sealed."""
+
+    __tablename__ = "question"
+    __table_args__ = (UniqueConstraint("incident", "once"),)
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    once: str
+    """The same for the same form sent twice."""
+    person: int | None
+    kind: str
+    source: str
+    locale: str
+    sealed_text: bytes = Field(sa_type=LargeBinary)
+    theme: str
+    asked_at: datetime = _time()
+    reply_due_at: datetime = _time()
+    owner: str
+    sealed_answer: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    answered_at: datetime | None = _time_or_none()
+    answered_by: str
+
+
+class SurveyRow(SQLModel, table=True):
+    """One person's answers to the survey; the comment is sealed."""
+
+    __tablename__ = "survey_answer"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    person: int = Field(primary_key=True)
+    scores: dict[str, int] = _json()
+    sealed_comment: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    at: datetime = _time()

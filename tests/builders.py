@@ -1,0 +1,374 @@
+"""Small, realistic values for every test: change what the test is about, leave the rest."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from amends.domain.assessment import Affected, Assessment, Component, Severity, Tone
+from amends.domain.case import Case, IncidentState
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import Commitment, CommitmentKind, Promise
+from amends.domain.facts import DataCategory
+from amends.domain.incident import Incident
+from amends.domain.notice import Draft, Reader, Slot, Variant
+from amends.domain.people import AudienceCounts, Person
+from amends.domain.playbook import Playbook
+from amends.domain.team import Member, TeamRole
+from amends.domain.value import Span
+from amends.domain.wording import Phrases, Wording
+
+NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+"""When the incident was opened in these values."""
+PAGE = "https://betapai.example/notices/november-breach/"
+"""The notice page of the incident."""
+NEXT_NEWS = NOW + timedelta(days=4)
+"""When the first notice says that the next one comes."""
+
+
+def an_incident(**changes: Any) -> Incident:
+    """A stolen customer database at a payment company in Germany, written up in English and Chinese."""
+    given: dict[str, Any] = {
+        "id": "november-breach",
+        "title": "Customer database copied in November",
+        "organisation": {
+            "name": {"en": "Betapai", "zh-CN": "贝塔派"},
+            "established_in": "DE",
+            "sector": "banking",
+            "role": "controller",
+            "own_domains": ["betapai.example"],
+            "contacts": {"email": "care@betapai.example", "phone": "+49 30 5550100", "hours": "8 to 20"},
+            "signed_by": {"en": "Ada Wong, chief executive", "zh-CN": "首席执行官 王爱达"},
+            "sms_signature": "贝塔派",
+        },
+        "times": {
+            "occurred": {"from": "2026-11-20T22:00:00Z", "to": "2026-11-21T03:00:00Z"},
+            "discovered": "2026-11-23T08:00:00Z",
+            "aware": "2026-11-23T10:00:00Z",
+            "contained": "2026-11-23T12:00:00Z",
+        },
+        "facts": {
+            "breach_types": ["confidentiality"],
+            "cause": "external_attack",
+            "vector": "sql_injection",
+            "malicious": True,
+            "data_categories": ["basic_identity", "contact", "credentials_hashed"],
+            "data_subjects": ["customers"],
+            "people": 3,
+            "encrypted_at_rest": False,
+            "exfiltration": "yes",
+            "recipient": {"kind": "unknown_attacker"},
+        },
+        "texts": {
+            "en": {
+                "what_happened": "Between 20 and 21 November somebody copied part of our customer database.",
+                "in_short": "Somebody copied customer data from our systems.",
+                "what_it_means": "Others may use your email address to write to you in our name.",
+                "what_we_do": "We closed the hole and told the police.",
+            },
+            "zh-CN": {
+                "what_happened": "11月20日至21日,有人复制了我们的部分客户数据。",
+                "in_short": "有人从我们的系统复制了客户数据。",
+                "what_it_means": "可能有人冒充我们给您发邮件。",
+                "what_we_do": "我们已堵住漏洞并报警。",
+            },
+        },
+    }
+    return Incident.model_validate(given | changes)
+
+
+def a_person(**changes: Any) -> Person:
+    """A customer in Germany who reads English; another number makes another person."""
+    number = changes.get("number", 1)
+    given: dict[str, Any] = {
+        "number": number,
+        "ref": f"C-{number:05}",
+        "name": f"Kim Example {number}",
+        "email": f"kim{number}@mail.example",
+        "phone": f"+4930555{number:05}",
+        "locale": "en",
+        "country": "DE",
+        "data": (DataCategory.BASIC_IDENTITY, DataCategory.CONTACT),
+    }
+    return Person(**(given | changes))
+
+
+def an_audience(**changes: Any) -> AudienceCounts:
+    """Three people: two read English in Germany, one reads Chinese in China."""
+    given: dict[str, Any] = {
+        "people": 3,
+        "by_country": {"DE": 2, "CN": 1},
+        "by_locale": {"en": 2, "zh-CN": 1},
+        "by_category": {"basic_identity": 3, "contact": 3, "credentials_hashed": 1},
+        "with_email": 3,
+        "with_phone": 2,
+        "digest": "audience-1",
+    }
+    return AudienceCounts.model_validate(given | changes)
+
+
+def an_assessment(**changes: Any) -> Assessment:
+    """A high band, without deadlines."""
+    given: dict[str, Any] = {
+        "version": 1,
+        "at": NOW,
+        "score": 3.0,
+        "band": Severity.HIGH,
+        "components": (Component(name="DPC", value=2, reason="Passwords, hashed", facts=("data_categories",)),),
+        "would_change_it": (),
+        "tone": Tone.SERIOUS,
+        "signed_by": "executive",
+        "channels": (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS),
+        "content": ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "how_to_reach_us"),
+        "affected": (Affected(category=DataCategory.CONTACT, people=3),),
+        "deadlines": (),
+        "open_questions": (),
+    }
+    return Assessment(**(given | changes))
+
+
+def a_promise(**changes: Any) -> Promise:
+    """An outside audit, due sixty days after people were told."""
+    given: dict[str, Any] = {
+        "id": "audit",
+        "kind": CommitmentKind.AUDIT,
+        "promise": {
+            "en": "An outside firm will check our systems, and we will publish what it finds.",
+            "zh-CN": "我们将请外部机构检查系统,并公布结果。",
+        },
+        "owner": "security",
+        "due": Span.parse("60d"),
+    }
+    return Promise(**(given | changes))
+
+
+def a_commitment(**changes: Any) -> Commitment:
+    """The audit, promised in the first notice, open."""
+    promise = a_promise()
+    given: dict[str, Any] = {
+        "id": promise.id,
+        "kind": promise.kind,
+        "promise": promise.promise,
+        "owner": promise.owner,
+        "audience": promise.audience,
+        "due_at": NOW + timedelta(days=61),
+        "made_in": "first-notice",
+    }
+    return Commitment(**(given | changes))
+
+
+def a_playbook(**changes: Any) -> Playbook:
+    """Assess, tell, update every third day, ask, chase promises, close."""
+    given: dict[str, Any] = {
+        "id": "test-playbook",
+        "title": "Customer data stolen",
+        "for": "Customer data left the company, or may have.",
+        "reply_within": "48h",
+        "questions_owner": "support",
+        "remind_before": "7d",
+        "steps": [
+            {"id": "assess", "phase": "assess", "after": 0, "of": "opened"},
+            {
+                "id": "first-notice",
+                "phase": "notify",
+                "after": "24h",
+                "of": "assessed",
+                "notice": "first-notice",
+                "channels": ["email", "website", "sms", "social"],
+                "cascade": ["email", "sms"],
+            },
+            {
+                "id": "update",
+                "phase": "update",
+                "after": "3d",
+                "of": "notified",
+                "every": "3d",
+                "until": "resolved",
+                "at_most": 20,
+                "notice": "update",
+                "channels": ["email", "website"],
+            },
+            {
+                "id": "survey",
+                "phase": "collect_feedback",
+                "after": "5d",
+                "of": "notified",
+                "notice": "survey",
+                "channels": ["email"],
+                "approvals": 1,
+            },
+            {
+                "id": "chase",
+                "phase": "follow_up",
+                "after": "1d",
+                "of": "notified",
+                "every": "1d",
+                "until": "closed",
+                "at_most": 400,
+                "when": {"open_commitments": True},
+            },
+        ],
+        "commitments": [a_promise().model_dump()],
+    }
+    return Playbook.model_validate(given | changes)
+
+
+def a_case(**changes: Any) -> Case:
+    """The incident as just opened and handed to the playbook: nothing done yet."""
+    given: dict[str, Any] = {
+        "incident": an_incident(),
+        "version": 1,
+        "state": IncidentState.OPEN,
+        "opened_at": NOW,
+        "author": "lena",
+        "audience": an_audience(),
+        "playbook": a_playbook(),
+        "pinned": "playbook-1",
+        "events": {"opened": NOW},
+    }
+    return Case(**(given | changes))
+
+
+def a_member(**changes: Any) -> Member:
+    """Someone of the legal team, who may approve."""
+    return Member(**({"name": "omar", "role": TeamRole.LEGAL} | changes))
+
+
+def a_phrases(**changes: Any) -> Phrases:
+    """English, with only the kinds of data of the incident."""
+    given: dict[str, Any] = {
+        "locale": "en",
+        "language": "English",
+        "date": "{day} {month} {year}",
+        "months": (
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
+            "December",
+        ),
+        "weekdays": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+        "moment": "{weekday}, {date}, {hour}:{minute} {zone}",
+        "list_comma": ", ",
+        "list_and": " and ",
+        "data": {
+            DataCategory.BASIC_IDENTITY: "name",
+            DataCategory.CONTACT: "contact details",
+            DataCategory.CREDENTIALS_HASHED: "password in scrambled form",
+        },
+        "advice": {
+            DataCategory.CREDENTIALS_HASHED: "Change your password, here and wherever you used the same one.",
+            DataCategory.CONTACT: "Be careful with emails and calls in our name.",
+        },
+        "commitment_states": {"open": "open", "kept": "kept", "dropped": "dropped"},
+        "never_say": (
+            "no evidence of misuse",
+            "sophisticated attack",
+            "small number of",
+            "abundance of caution",
+            "your security is our top priority",
+        ),
+        "portal": {},
+    }
+    return Phrases(**(given | changes))
+
+
+def a_chinese_phrases(**changes: Any) -> Phrases:
+    """Simplified Chinese, with only the kinds of data of the incident."""
+    given: dict[str, Any] = {
+        "locale": "zh-CN",
+        "language": "简体中文",
+        "date": "{year}年{month}{day}日",
+        "months": tuple(f"{month}月" for month in range(1, 13)),
+        "weekdays": ("星期一", "星期二", "星期三", "星期四", "星期五", "星期六", "星期日"),
+        "moment": "{date}({weekday}){hour}:{minute}({zone})",
+        "list_comma": "、",
+        "list_and": "和",
+        "data": {
+            DataCategory.BASIC_IDENTITY: "姓名",
+            DataCategory.CONTACT: "联系方式",
+            DataCategory.CREDENTIALS_HASHED: "加密后的密码",
+        },
+        "advice": {DataCategory.CONTACT: "请警惕冒充我们的邮件和电话。"},
+        "commitment_states": {"open": "进行中", "kept": "已兑现", "dropped": "已取消"},
+        "never_say": ("绝对安全", "极少数用户", "未发现数据被滥用"),
+        "portal": {},
+    }
+    return Phrases(**(given | changes))
+
+
+def a_wording(**changes: Any) -> Wording:
+    """The phrases of two locales; no templates."""
+    phrases = {"en": a_phrases(), "zh-CN": a_chinese_phrases()}
+    return Wording(**({"templates": {}, "phrases": phrases} | changes))
+
+
+ENGLISH_PARTS = {
+    "what_happened": "On 20 November 2026 somebody copied part of our customer database.",
+    "what_it_means": "Others have your data now. They may write to you in our name.",
+    "what_we_do": "We closed the hole. We told the police.",
+    "what_you_can_do": f"Be careful with emails in our name. See {PAGE} for more.",
+    "how_to_reach_us": "Call +49 30 5550100 or write to care@betapai.example. We write again on 28 November 2026.",
+}
+CHINESE_PARTS = {
+    "what_happened": "2026年11月20日,有人复制了我们的部分客户数据。",
+    "what_it_means": "您的数据落入他人之手。可能有人冒充我们联系您。",
+    "what_we_do": "我们已堵住漏洞,并已报警。",
+    "what_you_can_do": f"请警惕冒充我们的邮件。详情见 {PAGE} 。",
+    "how_to_reach_us": "请致电 +49 30 5550100 或写信至 care@betapai.example。我们将于2026年11月28日再次通知您。",
+}
+SHORT = {
+    "en": f"Betapai: Somebody copied customer data from our systems. Read {PAGE}",
+    "zh-CN": f"【贝塔派】有人从我们的系统复制了客户数据。详情 {PAGE}",
+}
+
+
+TOUCHED = {"en": f"It was your {Slot.YOUR_DATA.mark}.", "zh-CN": f"涉及您的{Slot.YOUR_DATA.mark}。"}
+
+
+def a_variant(**changes: Any) -> Variant:
+    """The English first notice by email, for the person affected; only the email names the person's own data."""
+    locale, channel = changes.get("locale", "en"), ChannelKind(changes.get("channel", ChannelKind.EMAIL))
+    parts = dict(ENGLISH_PARTS if locale == "en" else CHINESE_PARTS) if channel.detailed else {}
+    if channel is ChannelKind.EMAIL:
+        parts["what_it_means"] += f" {TOUCHED[locale]}"
+    given: dict[str, Any] = {
+        "locale": locale,
+        "reader": Reader.SELF,
+        "channel": channel,
+        "subject": "Your data was copied" if locale == "en" else "您的数据被复制",
+        "text": "\n\n".join(parts.values()) or SHORT[locale],
+        "parts": parts,
+    }
+    return Variant(**(given | changes))
+
+
+def a_draft(**changes: Any) -> Draft:
+    """The first notice in English and Chinese on every channel, fit to be approved."""
+    given: dict[str, Any] = {
+        "incident": "november-breach",
+        "notice": "first-notice",
+        "template": "first-notice",
+        "step": "first-notice",
+        "occurrence": 1,
+        "author": "lena",
+        "audience": "everyone",
+        "audience_digest": "audience-1",
+        "people": 3,
+        "channels": tuple(ChannelKind),
+        "cascade": (ChannelKind.EMAIL, ChannelKind.SMS),
+        "approvals": 2,
+        "facts_digest": "facts-1",
+        "variants": tuple(
+            a_variant(locale=locale, channel=channel) for locale in ("en", "zh-CN") for channel in ChannelKind
+        ),
+        "planned_for": NOW + timedelta(hours=24),
+        "next_news_at": NEXT_NEWS,
+        "dated": NOW,
+    }
+    return Draft(**(given | changes))

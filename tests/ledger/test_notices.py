@@ -1,0 +1,251 @@
+"""Approval binds exactly what leaves, and every person has exactly one state per notice."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.approval import Decision
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.errors import ApprovalMissing, NotAllowed
+from amends.domain.notice import Draft, NoticeStage, PersonState
+from amends.domain.people import Flag, Person
+from amends.domain.team import Member, TeamRole
+from amends.ledger import Ledger
+from tests.builders import NOW, a_draft, a_member, a_person, a_promise, an_incident
+
+INCIDENT = "november-breach"
+LATER = NOW + timedelta(minutes=10)
+EVERY_CHANNEL = tuple(ChannelKind)
+
+
+def people() -> list[Person]:
+    return [
+        a_person(number=1),
+        a_person(number=2, locale="zh-CN", phone=""),
+        a_person(number=3, email=""),
+        a_person(number=4, email="", phone=""),
+        a_person(number=5, flags=frozenset({Flag.MINOR})),
+        a_person(number=6, guardian_of="C-00005", data=()),
+        a_person(number=7, flags=frozenset({Flag.MINOR})),
+        a_person(number=8, flags=frozenset({Flag.DECEASED})),
+    ]
+
+
+@pytest.fixture
+def opened(ledger: Ledger) -> Ledger:
+    ledger.open_incident(an_incident(), people(), "lena", NOW)
+    for name, role in (("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY), ("lena", TeamRole.LEAD)):
+        ledger.add_member(name, role, "lena", NOW)
+    return ledger
+
+
+def current_draft(ledger: Ledger, **changes: object) -> Draft:
+    audience = ledger.audience(INCIDENT, "everyone")
+    facts = ledger.case(INCIDENT)
+    from amends.ledger.incidents import facts_digest
+
+    bound = {
+        "audience_digest": audience.digest,
+        "people": audience.people,
+        "facts_digest": facts_digest(facts.incident),
+    }
+    return a_draft(**(bound | changes))
+
+
+def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
+    for name in names:
+        member = Member(name=name, role=TeamRole.LEGAL)
+        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+
+
+def release(ledger: Ledger, **changes: object) -> Draft:
+    draft = current_draft(ledger, **changes)
+    ledger.draft_notice(draft, NOW)
+    approve(ledger, draft, "omar", "wei")
+    return ledger.release(INCIDENT, draft.notice, NOW)
+
+
+def answer_all(ledger: Ledger, status: Status, *, only: ChannelKind | None = None) -> None:
+    channels = (only,) if only else EVERY_CHANNEL
+    while claims := ledger.claim(INCIDENT, "first-notice", channels, 100, LATER):
+        ledger.mark_in_doubt(claims, LATER)
+        ledger.record([(claim, Receipt(claim.key, status, "x")) for claim in claims], INCIDENT, "first-notice", LATER)
+
+
+def test_one_approval_of_two_is_not_enough(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar")
+    with pytest.raises(ApprovalMissing, match="1 more"):
+        opened.release(INCIDENT, draft.notice, NOW)
+
+
+def test_the_same_approver_twice_counts_once(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar", "omar")
+    with pytest.raises(ApprovalMissing):
+        opened.release(INCIDENT, draft.notice, NOW)
+
+
+def test_the_author_may_not_approve(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    with pytest.raises(NotAllowed, match="wrote"):
+        opened.decide(INCIDENT, draft.notice, a_member(name="lena"), Decision.APPROVE, draft.binding, "", NOW)
+
+
+def test_an_approval_of_another_text_does_not_count(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    with pytest.raises(NotAllowed, match="another by now"):
+        opened.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, "0" * 64, "", NOW)
+
+
+def test_amended_facts_void_the_approvals(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar", "wei")
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    with pytest.raises(ApprovalMissing, match="changed"):
+        opened.release(INCIDENT, draft.notice, NOW)
+
+
+def test_amended_facts_stop_a_send_that_runs(opened: Ledger) -> None:
+    release(opened)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    with pytest.raises(ApprovalMissing):
+        opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
+
+
+def test_a_member_who_left_the_team_no_longer_counts(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar", "wei")
+    opened.remove_member("wei", "lena", NOW)
+    with pytest.raises(ApprovalMissing):
+        opened.release(INCIDENT, draft.notice, NOW)
+
+
+def test_every_person_stands_in_exactly_one_state(opened: Ledger) -> None:
+    release(opened)
+    answer_all(opened, Status.SENT)
+    opened.finish(INCIDENT, "first-notice", LATER)
+    (notice,) = opened.case(INCIDENT).notices
+    assert notice.people == {PersonState.SENT: 4, PersonState.UNREACHABLE: 1, PersonState.HELD: 3}
+    assert sum(notice.people.values()) == len(people())
+    assert notice.stage is NoticeStage.SENT
+
+
+def test_a_child_is_told_through_its_guardian(opened: Ledger) -> None:
+    release(opened)
+    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)
+    child = next(claim for claim in claims if claim.about and claim.about.number == 5)
+    assert child.to and child.to.number == 6
+    assert child.reader == "guardian"
+
+
+def test_releasing_twice_stores_nothing_twice(opened: Ledger) -> None:
+    release(opened)
+    before = opened.deliveries(INCIDENT, "first-notice")
+    opened.release(INCIDENT, "first-notice", LATER)
+    assert opened.deliveries(INCIDENT, "first-notice") == before
+
+
+def test_a_claimed_message_is_nobody_elses(opened: Ledger) -> None:
+    release(opened)
+    first = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    assert first
+    assert opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER) == ()
+
+
+def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_uncertain(opened: Ledger) -> None:
+    release(opened)
+    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    opened.mark_in_doubt(claims[:1], NOW)
+    assert opened.recover(INCIDENT, "first-notice", NOW + timedelta(hours=1)) == 1
+    again = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW + timedelta(hours=1))
+    assert claims[0].id not in {claim.id for claim in again}
+    assert claims[1].id in {claim.id for claim in again}
+
+
+def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    hour_later = NOW + timedelta(hours=1)
+    opened.recover(INCIDENT, "first-notice", hour_later)
+    assert opened.mark_in_doubt([old], hour_later) == frozenset()
+    opened.record([(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", hour_later)
+    states = {line.state for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1}
+    assert "sent" not in states
+
+
+def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) -> None:
+    release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    answer_all(opened, Status.REJECTED, only=ChannelKind.EMAIL)
+    by_sms = {
+        claim.about.number
+        for claim in opened.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, LATER)
+        if claim.about
+    }
+    assert by_sms == {1, 3, 5}
+
+
+def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
+    release(opened)
+    answer_all(opened, Status.DEFERRED, only=ChannelKind.EMAIL)
+    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER) == ()
+    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + timedelta(minutes=6))
+
+
+def test_a_paused_incident_sends_nothing(opened: Ledger) -> None:
+    release(opened)
+    opened.pause_incident(INCIDENT, "lena", NOW)
+    with pytest.raises(NotAllowed, match="paused"):
+        opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
+
+
+def test_only_a_person_sends_an_uncertain_message_again(opened: Ledger) -> None:
+    release(opened)
+    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.record([(claims[0], Receipt(claims[0].key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    about = claims[0].about
+    assert about
+    assert opened.send_again(INCIDENT, "first-notice", about.number, a_member(), LATER) == 1
+    assert claims[0].id in {c.id for c in opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)}
+
+
+def test_promises_of_a_notice_become_commitments_when_it_is_released(opened: Ledger) -> None:
+    from amends.domain.commitment import commit
+
+    release(opened, promises=(commit(a_promise(), NOW, "first-notice"),))
+    assert [commitment.id for commitment in opened.commitments(INCIDENT)] == ["audit"]
+
+
+def test_a_new_version_after_a_part_was_sent_reaches_only_the_others(opened: Ledger) -> None:
+    release(opened)
+    told = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.record([(told[0], Receipt(told[0].key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    release(opened, dated=LATER)
+    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    assert told[0].id not in {claim.id for claim in again}
+    assert {claim.version for claim in again} == {2}
+
+
+def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
+    from amends.domain.errors import AlreadyInLedger
+    from amends.ledger.notices import _row
+    from amends.ledger.tables import DeliveryRow
+
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    with pytest.raises(AlreadyInLedger), opened.write() as write:
+        write.session.add(DeliveryRow(**_row(draft, 1, 1, ChannelKind.EMAIL, b"x", NOW)))
+
+
+def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:
+    assert opened.person(INCIDENT, 1) == people()[0]
+    assert [person.number for person in opened.all_people(INCIDENT, page=3)] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert replace(people()[0], name="x") != opened.person(INCIDENT, 1)
