@@ -60,6 +60,8 @@ class Deadline(Value):
     assumed: bool = False
     """The clock event is not recorded; the earliest possible time was taken."""
     citation: str
+    applies_when: str = ""
+    """The law's threshold in words; a person decides whether it is reached."""
     lawyer_needed: bool = False
 
 
@@ -67,7 +69,8 @@ class Affected(Value):
     """How many people are touched by one kind of data."""
 
     category: DataCategory
-    people: int
+    people: int | None
+    """None while nobody can say."""
 
 
 class Assessment(Value):
@@ -77,9 +80,11 @@ class Assessment(Value):
     """Of the incident file it was made from."""
     at: Moment
     score: float
+    """ENISA's SE, from 0.25 to 6."""
     band: Severity
     components: tuple[Component, ...]
     would_change_it: tuple[str, ...]
+    """What, if it were found out, would move the band, and to where."""
     tone: Tone
     signed_by: str
     """The level that signs: support lead, privacy head, executive, chief executive."""

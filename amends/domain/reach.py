@@ -80,4 +80,5 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
 
 
 def _wait(attempts: int) -> timedelta:
-    return min(FIRST_WAIT * 2 ** min(max(attempts - 1, 0), 10), LONGEST_WAIT)
+    doublings = min(max(attempts - 1, 0), 10)
+    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)

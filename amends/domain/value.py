@@ -64,7 +64,7 @@ def nearest_locale(wanted: str, offered: tuple[str, ...] | list[str], default: s
     for locale in fallbacks(wanted):
         if locale in offered and not _other_script(wanted, locale):
             return locale
-    same_language = [locale for locale in offered if locale.split("-")[0] == wanted.split("-")[0]]
+    same_language = [locale for locale in offered if locale.split("-")[0] == wanted.split("-", maxsplit=1)[0]]
     return next((locale for locale in same_language if not _other_script(wanted, locale)), default)
 
 
@@ -73,7 +73,7 @@ def _other_script(wanted: str, offered: str) -> bool:
 
 
 def _script(locale: str) -> str:
-    if locale.split("-")[0] != "zh":
+    if locale.split("-", maxsplit=1)[0] != "zh":
         return ""
     return "Hant" if re.search(r"Hant|TW|HK|MO", locale) else "Hans"
 

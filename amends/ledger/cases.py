@@ -93,7 +93,7 @@ def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
 
 
 def _by(session: Session, incident: str, column: str) -> dict[str, int]:
-    query = select(column, func.count()).where(PersonRow.incident == incident).group_by(column)  # type: ignore[call-overload]
+    query = select(column, func.count()).where(PersonRow.incident == incident).group_by(column)
     return dict(sorted(session.exec(query).all()))
 
 

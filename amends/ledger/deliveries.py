@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, update
+from sqlalchemy import ColumnElement, Update, case, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
@@ -41,6 +41,8 @@ class Claim:
     """Whose data it is about; None for the public."""
     to: Person | None
     """Who is written to: the same person, or the guardian."""
+    link: str = ""
+    """The token of the personal link of the person it is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +91,32 @@ class Deliveries(Store):
             return self._claims(write.session, incident, rows)
 
     def _claims(self, session: Session, incident: str, rows: Sequence[DeliveryRow]) -> tuple[Claim, ...]:
-        people = self._people_of(session, incident, rows)
-        claims = []
-        for row in rows:
-            about, to = people.get(row.person, (None, None))
-            locale, reader = row.variant.split("/")
-            key = self.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
-            claims.append(
-                Claim(row.id or 0, row.fence, key, row.version, ChannelKind(row.channel), locale, reader, about, to)
-            )
-        return tuple(claims)
-
-    def _people_of(
-        self, session: Session, incident: str, rows: Sequence[DeliveryRow]
-    ) -> dict[int, tuple[Person, Person]]:
-        seal = self.seal(session, incident)
         about = _people(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = _people(session, incident, {row.guardian for row in about.values() if row.guardian})
+        seal = self.seal(session, incident)
         opened = {number: opened_person(row, seal) for number, row in {**guardians, **about}.items()}
-        return {number: (opened[number], opened[row.guardian or number]) for number, row in about.items()}
+        return tuple(self._claim(row, about.get(row.person), opened) for row in rows)
+
+    def _claim(self, row: DeliveryRow, about: PersonRow | None, opened: dict[int, Person]) -> Claim:
+        locale, reader = row.variant.split("/")
+        return Claim(
+            id=row.id or 0,
+            fence=row.fence,
+            key=self.keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index),
+            version=row.version,
+            channel=ChannelKind(row.channel),
+            locale=locale,
+            reader=reader,
+            about=opened[about.number] if about else None,
+            to=opened[about.guardian or about.number] if about else None,
+            link=self.keys.link_token(row.incident, about.number, about.link_version) if about else "",
+        )
 
     def renew(self, claims: Iterable[Claim], now: datetime) -> None:
         """Hold these claims longer, while an answer is awaited."""
         with self.write() as write:
             for claim in claims:
-                write.session.execute(_held(claim).values(lease_until=now + LEASE))
+                write.change(_held(claim).values(lease_until=now + LEASE))
 
     def mark_in_doubt(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
         """Durably note that these messages may leave from now on; the ids of those that are still ours.
@@ -124,11 +127,11 @@ class Deliveries(Store):
             held = [
                 claim.id
                 for claim in claims
-                if write.session.execute(
+                if write.change(
                     _held(claim)
                     .where(col(DeliveryRow.state) == DeliveryState.CLAIMED)
                     .values(state=DeliveryState.IN_DOUBT, lease_until=now + LEASE, updated_at=now)
-                ).rowcount
+                )
             ]
             return frozenset(held)
 
@@ -140,10 +143,10 @@ class Deliveries(Store):
             states: Counter[str] = Counter()
             for claim, receipt in receipts:
                 answer = outcome(receipt, self._attempts(write.session, claim), release.at, now)
-                if _keep(write.session, claim, answer, now):
+                if _keep(write, claim, answer, now):
                     states[answer.state] += 1
                     _hand_over(write.session, draft, claim, answer, now)
-            write.note(now, incident, "answered", notice, **dict(states))
+            write.note(now, incident, "answered", notice, states=dict(states))
 
     @staticmethod
     def _attempts(session: Session, claim: Claim) -> int:
@@ -154,7 +157,7 @@ class Deliveries(Store):
         """Nothing of these has left; they wait again."""
         with self.write() as write:
             for claim in claims:
-                write.session.execute(
+                write.change(
                     _held(claim)
                     .where(col(DeliveryRow.state) == DeliveryState.CLAIMED)
                     .values(
@@ -173,12 +176,12 @@ class Deliveries(Store):
                 .where(col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
                 .where(col(DeliveryRow.lease_until) < now)
             )
-            freed = write.session.execute(
+            freed = write.change(
                 stale.where(col(DeliveryRow.state) == DeliveryState.CLAIMED).values(
                     state=DeliveryState.WAITING, fence=DeliveryRow.fence + 1, lease_until=None, updated_at=now
                 )
-            ).rowcount
-            doubtful = write.session.execute(
+            )
+            doubtful = write.change(
                 stale.where(col(DeliveryRow.state) == DeliveryState.IN_DOUBT).values(
                     state=DeliveryState.UNCERTAIN,
                     detail="the sender stopped before an answer came",
@@ -186,17 +189,17 @@ class Deliveries(Store):
                     lease_until=None,
                     updated_at=now,
                 )
-            ).rowcount
+            )
             if freed or doubtful:
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
-            return int(doubtful)
+            return doubtful
 
     def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
         """A person decided that an uncertain message shall go out once more; how many do. Raises NotAllowed."""
         if not by.role.may_approve:
             raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
         with self.write() as write:
-            again = write.session.execute(
+            again = write.change(
                 update(DeliveryRow)
                 .where(
                     col(DeliveryRow.incident) == incident,
@@ -205,12 +208,12 @@ class Deliveries(Store):
                     col(DeliveryRow.state) == DeliveryState.UNCERTAIN,
                 )
                 .values(state=DeliveryState.WAITING, detail="", updated_at=now)
-            ).rowcount
+            )
             row = notice_row(write.session, incident, notice)
             if again and row:
                 row.stage = NoticeStage.SENDING
             write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
-            return int(again)
+            return again
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
         """Note that nothing of the notice is pending any more, if so; whether it is."""
@@ -225,7 +228,7 @@ class Deliveries(Store):
             draft = Draft.model_validate(row.draft)
             if draft.about:
                 told(write.session, incident, draft.about, draft.change)
-            write.note(now, incident, "sent", notice, **{state.value: count for state, count in states.items()})
+            write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
             return True
 
     def deliveries(self, incident: str, notice: str) -> tuple[DeliveryLine, ...]:
@@ -244,13 +247,13 @@ class Deliveries(Store):
             return tuple(_line(row, country or "") for row, country in session.exec(query))
 
 
-def _is_due(now: datetime) -> bool:
+def _is_due(now: datetime) -> ColumnElement[bool]:
     waiting = col(DeliveryRow.state) == DeliveryState.WAITING
     deferred = (col(DeliveryRow.state) == DeliveryState.DEFERRED) & (col(DeliveryRow.next_try_at) <= now)
-    return waiting | deferred  # type: ignore[return-value]
+    return waiting | deferred
 
 
-def _held(claim: Claim) -> "update":  # type: ignore[valid-type]
+def _held(claim: Claim) -> Update:
     return update(DeliveryRow).where(col(DeliveryRow.id) == claim.id, col(DeliveryRow.fence) == claim.fence)
 
 
@@ -275,8 +278,8 @@ def _released(session: Session, incident: str, notice: str) -> tuple[NoticeRow, 
     return row, release
 
 
-def _keep(session: Session, claim: Claim, answer: Outcome, now: datetime) -> bool:
-    kept = session.execute(
+def _keep(write: Write, claim: Claim, answer: Outcome, now: datetime) -> bool:
+    kept = write.change(
         _held(claim).values(
             state=answer.state,
             detail=answer.detail,
@@ -286,7 +289,7 @@ def _keep(session: Session, claim: Claim, answer: Outcome, now: datetime) -> boo
             updated_at=now,
         )
     )
-    return bool(kept.rowcount)
+    return bool(kept)
 
 
 def _hand_over(session: Session, draft: Draft, claim: Claim, answer: Outcome, now: datetime) -> None:

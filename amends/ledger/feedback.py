@@ -110,7 +110,7 @@ class Feedback(Store):
 
     def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
         """Keep a person's answers; answering again replaces them. Raises NotAllowed for what the survey did not ask."""
-        if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):  # noqa: PLR2004
+        if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
             raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
         if len(comment) > LONGEST_QUESTION:
             raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import insert
+from sqlalchemy import and_, insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
@@ -284,7 +284,7 @@ def _find_guardians(session: Session, incident: str) -> None:
     child, guardian = aliased(PersonRow), aliased(PersonRow)
     pairs = session.exec(
         select(child.number, func.min(guardian.number))
-        .join(guardian, (guardian.incident == child.incident) & (guardian.child_index == child.ref_index))
+        .join(guardian, and_(col(guardian.incident) == child.incident, col(guardian.child_index) == child.ref_index))
         .where(child.incident == incident, child.hold == Hold.MINOR_WITHOUT_GUARDIAN.value)
         .where(col(guardian.hold).in_(["", Hold.ONLY_GUARDIAN.value]))
         .group_by(col(child.number))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import insert, update
 from sqlmodel import Session, col, func, select
@@ -351,7 +352,7 @@ def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
 
 def _first_rows(
     draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], now: datetime
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     addressee = addressees[person.number]
     reader = Reader.GUARDIAN if person.guardian else Reader.SELF
     known = addresses(addressee)
@@ -368,7 +369,7 @@ def _first_rows(
 
 def _row(
     draft: Draft, version: int, person: int, channel: ChannelKind, address: bytes, now: datetime
-) -> dict[str, object]:
+) -> dict[str, Any]:
     return {
         "incident": draft.incident,
         "notice": draft.notice,

@@ -26,7 +26,7 @@ class Keys:
     """What is derived from the master key, each for one purpose. Holds secrets: repr shows none."""
 
     def __init__(self, master: bytes) -> None:
-        if len(master) != 32:  # noqa: PLR2004 - AES-256
+        if len(master) != 32:
             raise KeyMissing("the master key must be 32 bytes; see `amends init`")
         self._master = master
 

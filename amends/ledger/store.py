@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
+from sqlalchemy import CursorResult
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session
 
 from amends.domain.errors import AlreadyInLedger, KeyMissing, NotInLedger
@@ -31,6 +34,10 @@ class Write:
     ) -> None:
         """Add to the audit chain; kept or dropped together with the rest of the transaction."""
         self.head = self._chain.add(self.session, now, incident, actor, act, subject, detail)
+
+    def change(self, statement: UpdateBase) -> int:
+        """Carry out an update; how many rows it changed."""
+        return cast("CursorResult[Any]", self.session.execute(statement)).rowcount
 
     def incident(self, incident: str) -> IncidentRow:
         """The incident's row, locked until the transaction ends. Raises NotInLedger."""

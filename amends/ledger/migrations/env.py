@@ -3,9 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from amends.ledger import tables
-
-assert tables.AuditRow  # the import is what fills SQLModel.metadata
+from amends.ledger import tables  # noqa: F401 - the import is what fills SQLModel.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

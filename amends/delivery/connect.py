@@ -1,0 +1,42 @@
+"""Channels by name: a provider is one module in the channels package, named in the settings."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib import import_module
+from pkgutil import iter_modules
+
+from amends.domain.channel import Channel, ChannelKind
+from amends.domain.errors import ChannelMisconfigured
+
+Channels = Mapping[ChannelKind, Channel]
+
+
+def providers() -> tuple[str, ...]:
+    """The names that `use` may have: modules in channels/ named after a kind, and outbox."""
+    package = import_module("channels")
+    kinds = tuple(f"{kind}_" for kind in ChannelKind)
+    names = (module.name for module in iter_modules(package.__path__))
+    return tuple(name for name in names if (name.startswith(kinds) and "_pages" not in name) or name == "outbox")
+
+
+def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:
+    """The channel that these settings describe. Raises ChannelMisconfigured."""
+    rest = {key: value for key, value in settings.items() if key != "use"}
+    name = settings.get("use", "")
+    if name not in providers():
+        raise ChannelMisconfigured(f"channels.{kind}.use: {name!r} is none of {', '.join(providers())}")
+    channel: Channel = import_module(f"channels.{name}").connect(rest)
+    if channel.kind is not kind:
+        raise ChannelMisconfigured(f"channels.{kind}.use: {name} is a channel for {channel.kind}")
+    return channel
+
+
+@asynccontextmanager
+async def connected(settings: Mapping[ChannelKind, Mapping[str, str]]) -> AsyncIterator[Channels]:
+    """All channels of this installation, closed at the end. Raises ChannelMisconfigured."""
+    channels = {kind: connect(kind, own) for kind, own in settings.items()}
+    try:
+        yield channels
+    finally:
+        for channel in channels.values():
+            await channel.close()

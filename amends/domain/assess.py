@@ -1,0 +1,178 @@
+"""From the facts to an assessment: how grave, which tone, who signs, which channels, which first deadlines."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from amends.domain.assessment import Affected, Assessment, Severity, Tone
+from amends.domain.channel import ChannelKind
+from amends.domain.duties import DutyTable, deadlines_of
+from amends.domain.facts import (
+    BreachType,
+    Certainty,
+    DataCategory,
+    Exfiltration,
+    ExfiltrationEvidence,
+    Fact,
+    Facts,
+    Restored,
+    ServiceImpact,
+)
+from amends.domain.incident import Incident
+from amends.domain.people import AudienceCounts
+from amends.domain.score import MANY_PEOPLE, band, components, may_have_left, may_touch, score, touched
+
+
+class Stance(NamedTuple):
+    """What a band asks of the notices."""
+
+    tone: Tone
+    signed_by: str
+    channels: tuple[ChannelKind, ...]
+
+
+STANCES = {
+    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,)),
+    Severity.MEDIUM: Stance(Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE)),
+    Severity.HIGH: Stance(Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS)),
+    Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind)),
+}
+
+CONTENT = ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "how_to_reach_us")
+"""The parts that every law asks for in one form or another; GDPR 34 and PIPL 57 both fit in them."""
+
+
+def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, table: DutyTable) -> Assessment:
+    """What follows from this version of the incident file and this audience, as known now."""
+    people = highest_count(incident, audience)
+    parts = components(incident.facts, people)
+    stance = STANCES[band(parts)]
+    deadlines, times_missing = deadlines_of(incident, audience, table, now)
+    return Assessment(
+        version=version,
+        at=now,
+        score=score(parts),
+        band=band(parts),
+        components=parts,
+        would_change_it=_turns(incident.facts, people),
+        tone=stance.tone,
+        signed_by=stance.signed_by,
+        channels=stance.channels,
+        content=CONTENT,
+        affected=_affected(incident, audience),
+        deadlines=deadlines,
+        open_questions=(*_open_questions(incident, audience), *times_missing),
+    )
+
+
+def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
+    """How many people it may be at the most, or None when nobody can say."""
+    stated = incident.facts.people
+    counts = [audience.people or sum(incident.residences.values()) or None]
+    counts.append(stated.value.max if stated.stands and stated.value else None)
+    return max((count for count in counts if count is not None), default=None)
+
+
+def _affected(incident: Incident, audience: AudienceCounts) -> tuple[Affected, ...]:
+    if audience.people:
+        counted = audience.by_category.items()
+        return tuple(Affected(category=DataCategory(name), people=people) for name, people in counted)
+    people = highest_count(incident, audience)
+    return tuple(Affected(category=category, people=people) for category in touched(incident.facts) or ())
+
+
+def _turns(facts: Facts, people: int | None) -> tuple[str, ...]:
+    """What would move the band, tried out one finding at a time."""
+    today = band(components(facts, people))
+    turns = ((finding, band(components(then, count))) for finding, then, count in _findings(facts, people))
+    return tuple(
+        f"If it is confirmed that {finding}, the band {'falls' if then.rank < today.rank else 'rises'} to "
+        f"{then.replace('_', ' ')}."
+        for finding, then in turns
+        if then is not today
+    )
+
+
+def _findings(facts: Facts, people: int | None) -> Iterator[tuple[str, Facts, int | None]]:
+    for finding, changes in FINDINGS.items():
+        if not any(getattr(facts, name).certainty is Certainty.CONFIRMED for name in changes):
+            yield finding, facts.model_copy(update=changes), people
+    if (kinds := touched(facts)) is not None:
+        more = Fact[tuple[Fact[DataCategory], ...]].model_validate([*kinds, DataCategory.HEALTH])
+        yield "health data was touched too", facts.model_copy(update={"data_categories": more}), people
+    if people is None:
+        yield f"fewer than {MANY_PEOPLE:,} people are touched", facts, MANY_PEOPLE - 1
+
+
+YES, NO = Fact[bool](value=True), Fact[bool](value=False)
+FINDINGS: dict[str, dict[str, Fact[Any]]] = {
+    "the data was encrypted and the key is safe": {"encrypted_at_rest": YES, "encryption_key_safe": YES},
+    "nobody copied the data, by complete logs and outside forensics": {
+        "exfiltration": Fact[Exfiltration](value=Exfiltration.NO),
+        "exfiltration_evidence": Fact[ExfiltrationEvidence](
+            value=ExfiltrationEvidence.COMPLETE_LOGS_AND_EXTERNAL_FORENSICS
+        ),
+    },
+    "the data was copied": {"exfiltration": Fact[Exfiltration](value=Exfiltration.YES)},
+    "the key was taken too": {"encryption_key_safe": NO},
+    "nobody meant harm or gain": {"malicious": NO},
+    "somebody meant harm or gain": {"malicious": YES},
+    "no vulnerable people are among them": {"vulnerable_subjects": NO},
+    "vulnerable people are among them": {"vulnerable_subjects": YES},
+    "everything was restored and nobody noticed": {
+        "permanent_loss": NO,
+        "restored": Fact[Restored](value=Restored.FULL),
+        "service_impact": Fact[ServiceImpact](value=ServiceImpact.NONE),
+    },
+    "data was lost for good": {"permanent_loss": YES},
+}
+"""What may still be found out, and how the facts would then read; left aside once one of them is confirmed."""
+
+
+def _open_questions(incident: Incident, audience: AudienceCounts) -> tuple[str, ...]:
+    """What the lead must find out, the weightiest first."""
+    facts = incident.facts
+    missing = (name for name in QUESTIONS if getattr(facts, name).unknown and _matters(name, facts))
+    asked = dict.fromkeys(QUESTIONS[name] for name in missing)
+    return (*asked, *_questions_about_people(incident, audience))
+
+
+QUESTIONS = {
+    "data_categories": "Which kinds of data were touched?",
+    "exfiltration": "Did anybody copy the data, and what do we know that from?",
+    "exfiltration_evidence": "What does it rest on that nobody copied the data? Could the attacker have erased logs?",
+    "encrypted_at_rest": "Was the data encrypted, and is the key safe?",
+    "encryption_key_safe": "Was the data encrypted, and is the key safe?",
+    "malicious": "Did somebody mean harm or gain, or was it a mistake?",
+    "recipient": "Who has the data now?",
+    "vulnerable_subjects": "Are children, patients or people in need of protection among them?",
+    "misuse_observed": "Has anybody seen the data being used or offered for sale?",
+    "breach_types": "Was data only seen or copied, or was it also changed, locked or deleted?",
+    "permanent_loss": "Is any data lost or changed for good?",
+    "restored": "Is everything restored?",
+    "service_impact": "Did the people concerned notice a disturbance?",
+}
+"""One for each fact that the score or the notices rest on, in words for somebody woken at night."""
+
+
+def _matters(name: str, facts: Facts) -> bool:
+    """Whether the answer can still change anything."""
+    if name == "encryption_key_safe":
+        return not facts.encrypted_at_rest.sure(False)
+    if name == "exfiltration_evidence":
+        return facts.exfiltration.says(Exfiltration.NO)
+    if name == "recipient":
+        return may_have_left(facts)
+    if name in ("permanent_loss", "restored", "service_impact"):
+        return may_touch(facts, BreachType.AVAILABILITY) or may_touch(facts, BreachType.INTEGRITY)
+    return True
+
+
+def _questions_about_people(incident: Incident, audience: AudienceCounts) -> Iterator[str]:
+    if highest_count(incident, audience) is None:
+        yield "How many people are touched, at the most?"
+    homes = audience.by_country or incident.residences
+    if not homes or "" in homes:
+        yield "In which countries do the people live? Each has its own deadlines."
+    if incident.organisation.role is None:
+        yield "Is it your own customers' data, or do you hold it for another company that must be told first?"
