@@ -36,6 +36,8 @@ Clock = Callable[[], datetime]
 class Tally:
     """What one run of the engine did, in numbers."""
 
+    messages: int = 0
+    """How many were pending when the run began."""
     answers: Counter[Status] = field(default_factory=Counter)
     trouble: dict[ChannelKind, str] = field(default_factory=dict)
     """Channels that were stopped, and why."""
@@ -61,8 +63,10 @@ async def deliver(
     """
     draft = await asyncio.to_thread(ledger.release, incident, notice, clock())
     _require(channels, (*draft.channels, *draft.cascade))
-    tally = Tally(uncertain_after_crash=await asyncio.to_thread(ledger.recover, incident, notice, clock()))
+    uncertain = await asyncio.to_thread(ledger.recover, incident, notice, clock())
     case = await asyncio.to_thread(ledger.case, incident)
+    status = case.notice(notice)
+    tally = Tally(messages=status.pending if status else 0, uncertain_after_crash=uncertain)
     wording = await asyncio.to_thread(ledger.wording, incident)
     composer = Composer(case.incident, draft, wording, links)
     run = _Run(ledger, channels, incident, notice, composer, clock, tally, progress)

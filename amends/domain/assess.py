@@ -74,7 +74,7 @@ def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
 
 
 def _affected(incident: Incident, audience: AudienceCounts) -> tuple[Affected, ...]:
-    if audience.people:
+    if audience.by_category:
         counted = audience.by_category.items()
         return tuple(Affected(category=DataCategory(name), people=people) for name, people in counted)
     people = highest_count(incident, audience)

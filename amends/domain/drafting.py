@@ -51,9 +51,13 @@ class Links:
 
     public_url: str
 
+    def pages(self, incident: str) -> str:
+        """How the notice pages of every locale begin."""
+        return f"{self.public_url}/n/{incident}/"
+
     def page(self, incident: str, locale: str) -> str:
         """The notice page in this locale."""
-        return f"{self.public_url}/n/{incident}/{locale}/"
+        return f"{self.pages(incident)}{locale}/"
 
     @property
     def personal(self) -> str:

@@ -11,7 +11,18 @@ from amends.domain.facts import Facts
 from amends.domain.value import Country, Locale, Moment, Slug, Texts, Value
 
 CLOCK_EVENTS = frozenset(
-    ["assessed_notifiable", "aware", "aware_significant_incident", "breach_detected", "breach_determined", "classified_major", "controller_aware", "credible_grounds", "detected", "discovered", "discovered_or_determined", "discovered_or_notice_sent_whichever_first", "discovered_or_notified", "end_of_calendar_year", "found_or_learned", "handling_finished", "high_risk_established", "incident", "incident_determined", "incident_notification_submitted", "individuals_notified", "initial_notification_submitted", "intermediate_report_submitted", "known_or_reason_to_know", "known_that_personal_data_affected", "leak_occurred_or_may_occur", "leak_tamper_loss_occurred_or_may_occur", "learned", "materiality_determined", "noticed", "ordered_by_commissioner", "pdpc_notified", "processor_aware", "ransom_paid", "reasonable_belief", "reasonable_grounds", "risk_established", "risk_found_that_may_harm_national_security_or_public_interest", "service_provider_aware", "statement_prepared", "suspected", "vendor_discovers"]
+    """
+    assessed_notifiable aware aware_significant_incident breach_detected breach_determined classified_major
+    controller_aware credible_grounds detected discovered discovered_or_determined
+    discovered_or_notice_sent_whichever_first discovered_or_notified end_of_calendar_year found_or_learned
+    handling_finished high_risk_established incident incident_determined incident_notification_submitted
+    individuals_notified initial_notification_submitted intermediate_report_submitted known_or_reason_to_know
+    known_that_personal_data_affected leak_occurred_or_may_occur leak_tamper_loss_occurred_or_may_occur learned
+    materiality_determined noticed ordered_by_commissioner pdpc_notified processor_aware ransom_paid
+    reasonable_belief reasonable_grounds risk_established
+    risk_found_that_may_harm_national_security_or_public_interest service_provider_aware statement_prepared
+    suspected vendor_discovers
+    """.split()
 )
 """The events that start a legal clock; a time may be given for each."""
 

@@ -41,8 +41,8 @@ LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s
 MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
-ZONES = ("Etc/GMT+12", "UTC", "Etc/GMT-14")
-"""From the first to the last place on earth where a moment has a date."""
+TOKEN = "x" * 43
+"""As long as the token at the end of a personal link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Proof:
     @property
     def filled(self) -> str:
         """The text with values of usual length in its slots."""
-        usual = {Slot.PERSONAL_LINK: f"{self.page}{'x' * 40}"}
+        usual = {Slot.PERSONAL_LINK: TOKEN}
         return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
 
     def finding(self, code: str, what: str, advice: str, *, blocks: bool = True) -> Finding:
@@ -79,7 +79,7 @@ class Proof:
 
 
 def lint(draft: Draft, incident: Incident, wording: Wording, page: str) -> tuple[Finding, ...]:
-    """Everything found in the draft; page is the address of the notice page.
+    """Everything found in the draft; page is how the address of the notice page begins in every language.
 
     Raises KeyError when a variant is in a locale that has no phrases.
     """
@@ -150,9 +150,8 @@ def _next_news(proof: Proof) -> Iterator[Finding]:
     moment = proof.draft.next_news_at
     if moment is None or not proof.detailed:
         return
-    dates = {say_date(proof.phrases, moment, zone): None for zone in ZONES}
-    if not any(date in proof.variant.text for date in dates):
-        date = say_date(proof.phrases, moment, "UTC")
+    date = say_date(proof.phrases, moment, proof.incident.organisation.timezone)
+    if date not in proof.variant.text:
         yield proof.finding("L108", "does not say when the next news comes", f"name the day: {date}")
 
 
@@ -206,8 +205,8 @@ def _grade(proof: Proof) -> Iterator[Finding]:
     if not proof.detailed or proof.variant.locale.split("-")[0] != "en":
         return
     if (found := grade(EMAIL.sub("link", proof.filled))) > GRADE_AT_MOST:
-        advice = "shorter sentences, shorter words"
-        yield proof.finding("L131", f"asks for {found:.0f} years of school", f"{advice}; aim at 8", blocks=False)
+        advice = f"shorter sentences, shorter words; aim at {GRADE_AT_MOST}"
+        yield proof.finding("L131", f"asks for {found:.0f} years of school", advice, blocks=False)
 
 
 RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
@@ -247,7 +246,7 @@ def links(text: str) -> tuple[str, ...]:
 
 
 def stated(text: str, phrases: Phrases) -> frozenset[str]:
-    """The links and numbers of a text; months count as their number, thousands are written without a mark."""
+    """The links and numbers of a text: months by their number, thousands without a mark, links without the locale."""
     rest = text
     for link in links(text):
         rest = rest.replace(link, " ")
@@ -255,7 +254,8 @@ def stated(text: str, phrases: Phrases) -> frozenset[str]:
         if not month[0].isdigit():
             rest = re.sub(rf"(?<=\d\s){month}\b|(?<=\d\.\s){month}\b|\b{month}(?=\s\d)", str(number), rest)
     rest = re.sub(r"(?<=\d)[,.  ](?=\d{3}(?!\d))", "", rest)
-    return frozenset((*links(text), *(str(int(digits)) for digits in re.findall(r"\d+", rest))))
+    pages = (link.replace(f"/{phrases.locale}/", "/") for link in links(text))
+    return frozenset((*pages, *(str(int(digits)) for digits in re.findall(r"\d+", rest))))
 
 
 def _ours(link: str, own_domains: tuple[str, ...]) -> bool:

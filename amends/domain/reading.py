@@ -3,14 +3,14 @@
 import re
 
 LINK = re.compile(
-    r"""(?:https?://|www\.)[^\s<>()\[\]"'，。；、！？】）]+"""
+    r"""(?:https?://|www\.)[^\s<>()\[\]"'，。；、！？】）]*"""
     r"""|(?<!@)\b(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>()\[\]"'，。；、！？】）]*""",
     re.IGNORECASE,
 )
 """An address that a mail program or a telephone makes into a link, with a scheme or without."""
 
 MARKUP = re.compile(r"^\s*(?:#+|[-*+>]|\d+[.)])\s+|[*_`\[\]]|\(link\)", re.MULTILINE)
-ENDS = re.compile(r"[.!?](?=[\s)\"”]|$)|[。！？；]|\n\s*\n|\n(?=\s*(?:#|[-*+]\s|\d+[.)]\s))")
+ENDS = re.compile(r"[.!?](?=[\s)\"”]|$)|[。！？；：]|\n\s*\n|\n(?=\s*(?:#|[-*+]\s|\d+[.)]\s))")
 VOWELS = re.compile(r"[aeiouy]+")
 
 

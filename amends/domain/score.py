@@ -149,17 +149,18 @@ def _context(facts: Facts) -> Component:
         return Component(name=DPC, value=4, reason=assumed, facts=("data_categories",))
     value = max((DATA[kind][0] for kind in kinds), default=1)
     telling = ", ".join(kind.replace("_", " ") for kind in kinds if DATA[kind][0] == value) or "none"
-    raised = not cannot_hold(facts.vulnerable_subjects)
-    reason = f"The most telling data: {telling}." + _vulnerable(facts) * raised
+    raised, why = _vulnerable(facts)
+    rests_on = ("data_categories", "vulnerable_subjects")
     return Component(
-        name=DPC, value=min(value + raised, 4), reason=reason, facts=("data_categories", "vulnerable_subjects")
+        name=DPC, value=min(value + raised, 4), reason=f"The most telling data: {telling}.{why}", facts=rests_on
     )
 
 
-def _vulnerable(facts: Facts) -> str:
-    if holds(facts.vulnerable_subjects):
-        return " Vulnerable people are among them: one higher."
-    return " Vulnerable people may be among them: one higher."
+def _vulnerable(facts: Facts) -> tuple[int, str]:
+    if cannot_hold(facts.vulnerable_subjects):
+        return 0, ""
+    verb = "are" if holds(facts.vulnerable_subjects) else "may be"
+    return 1, f" Vulnerable people {verb} among them: one higher."
 
 
 def _identification(facts: Facts) -> Component:
@@ -200,16 +201,16 @@ def _holder(facts: Facts) -> tuple[float, str]:
 
 
 def _integrity(facts: Facts) -> Component:
-    rests_on = ("breach_types", "permanent_loss")
+    value, reason = _change(facts)
+    return Component(name=INTEGRITY, value=value, reason=reason, facts=("breach_types", "permanent_loss"))
+
+
+def _change(facts: Facts) -> tuple[float, str]:
     if not may_touch(facts, BreachType.INTEGRITY):
-        return Component(name=INTEGRITY, value=0, reason="Nothing was changed.", facts=rests_on)
+        return 0.0, "Nothing was changed."
     if cannot_hold(facts.permanent_loss):
-        return Component(
-            name=INTEGRITY, value=0.25, reason="Data was or may be changed; it can be put right.", facts=rests_on
-        )
-    return Component(
-        name=INTEGRITY, value=0.5, reason="Data was or may be changed, perhaps beyond repair.", facts=rests_on
-    )
+        return 0.25, "Data was or may be changed; it can be put right."
+    return 0.5, "Data was or may be changed, perhaps beyond repair."
 
 
 def _availability(facts: Facts) -> Component:
@@ -237,11 +238,9 @@ def _malice(facts: Facts) -> Component:
 
 def _many(people: int | None) -> Component:
     if people is None:
-        return Component(
-            name=MANY, value=1, reason="Nobody can say yet how many; very many are assumed.", facts=("people",)
-        )
-    if people >= MANY_PEOPLE:
-        return Component(
-            name=MANY, value=1, reason=f"{MANY_PEOPLE:,} people or more: one band higher.", facts=("people",)
-        )
-    return Component(name=MANY, value=0, reason=f"Fewer than {MANY_PEOPLE:,} people.", facts=("people",))
+        value, reason = 1, "Nobody can say yet how many; very many are assumed."
+    elif people >= MANY_PEOPLE:
+        value, reason = 1, f"{MANY_PEOPLE:,} people or more: one band higher."
+    else:
+        value, reason = 0, f"Fewer than {MANY_PEOPLE:,} people."
+    return Component(name=MANY, value=value, reason=reason, facts=("people",))

@@ -157,6 +157,21 @@ class Incidents(Store):
             if happened(write.session, incident, name, now):
                 write.note(now, incident, "event", name)
 
+    def alert(self, incident: str, what: str, now: datetime) -> None:
+        """Note that a person must look, once for the same trouble."""
+        with self.write() as write:
+            write.incident(incident)
+            if happened(write.session, incident, f"alert:{what}"[:200], now):
+                write.note(now, incident, "alert", what)
+
+    def facts_digest(self, incident: str) -> str:
+        """Changes when anything that the incident file says changes. Raises NotInLedger."""
+        with self.read() as session:
+            row = session.get(IncidentRow, incident)
+            if row is None:
+                raise NotInLedger(f"no incident {incident} in this ledger")
+            return version_row(session, incident, row.version).digest
+
     def incidents(self) -> tuple[IncidentLine, ...]:
         """All incidents, the newest first."""
         with self.read() as session:
@@ -308,7 +323,7 @@ def _store_version(session: Session, incident: Incident, version: int, author: s
             incident=incident.id,
             version=version,
             content=incident.model_dump(mode="json", by_alias=True),
-            digest=facts_digest(incident),
+            digest=digest(incident.model_dump(mode="json")),
             author=author,
             at=now,
         )
@@ -321,11 +336,6 @@ def version_row(session: Session, incident: str, version: int) -> IncidentVersio
     if row is None:
         raise NotInLedger(f"incident {incident} has no version {version}")
     return row
-
-
-def facts_digest(incident: Incident) -> str:
-    """Changes when anything that the incident file says changes."""
-    return digest(incident.model_dump(mode="json"))
 
 
 def _line(session: Session, row: IncidentRow) -> IncidentLine:

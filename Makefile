@@ -1,0 +1,42 @@
+# A fresh machine needs only Python 3.11 or newer (with pip and venv) and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+export AMENDS_HOME ?= $(CURDIR)/demo-home
+
+.PHONY: help demo test check up lock clean
+
+help: ## what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Amends needs Python 3.11 or newer: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(INSTALLED) ## a whole incident, start to end, on this machine
+	$(BIN)/amends demo --home $(CURDIR)/demo-home
+
+test: $(INSTALLED) ## the whole test suite
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
+	$(BIN)/ruff format $(if $(CI),--check) .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+up: $(INSTALLED) ## Prefect server, runner and portal in the foreground; Ctrl-C stops all of it
+	@test -e $(AMENDS_HOME)/amends.toml || $(BIN)/amends init $(AMENDS_HOME) --public-url http://127.0.0.1:8400
+	$(BIN)/amends up --home $(AMENDS_HOME)
+
+lock: ## resolve requirements.lock afresh, for every supported Python (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --group dev --extra postgres pyproject.toml --output-file requirements.lock --upgrade
+
+clean: ## remove what was made here: environment, demo, test output
+	rm -rf $(VENV) demo-home test-output .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

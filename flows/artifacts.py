@@ -1,0 +1,164 @@
+"""What leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
+from prefect.context import FlowRunContext
+
+from amends.delivery.engine import Tally
+from amends.domain.assessment import Assessment, Deadline
+from amends.domain.case import Case
+from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, Variant
+from amends.domain.plan import Plan
+
+
+async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
+    """Keep this page in the UI, under a key of its own; outside of a flow run there is nowhere to show it."""
+    if FlowRunContext.get() is not None:
+        await acreate_markdown_artifact(
+            markdown, key=f"{incident_id}-{name}".replace("_", "-"), description=description
+        )
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%a %d %b %Y %H:%M} UTC" if moment else "–"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    if not rows:
+        return "none\n"
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+async def show_assessment(case: Case, assessment: Assessment) -> None:
+    """Why it is as grave as it is, and who must be told by when."""
+    parts = _table(("part", "value", "why"), [(part.name, part.value, part.reason) for part in assessment.components])
+    deadlines = _table(
+        ("whom", "where", "by", "law", "note"),
+        [
+            (d.recipient, d.country, _when(d.due_at) if d.due_at else d.standard, d.citation, _doubts(d))
+            for d in sorted(assessment.deadlines, key=lambda d: (d.due_at is None, d.due_at, d.country))
+        ],
+    )
+    questions = "".join(f"- {question}\n" for question in assessment.open_questions) or "none\n"
+    text = (
+        f"# {case.incident.title}\n\n**Severity: {assessment.band}** (score {assessment.score:.2f}), tone "
+        f"{assessment.tone}, signed by the {assessment.signed_by}\n\n## Why\n{parts}\n## Who must be told, by when\n"
+        f"{deadlines}\n## Open questions\n{questions}\n"
+    )
+    await show(case.incident.id, "assessment", text, "How grave it is and who must be told by when")
+
+
+def _doubts(deadline: Deadline) -> str:
+    assumed = "clock assumed" if deadline.assumed else ""
+    lawyer = "ask a lawyer" if deadline.lawyer_needed else ""
+    return ", ".join(filter(None, (assumed, lawyer)))
+
+
+async def show_preview(draft: Draft) -> None:
+    """What is to be approved, every variant of it."""
+    texts = "\n".join(_variant(variant) for variant in draft.variants)
+    text = (
+        f"# {draft.notice}: waits for {draft.approvals} approvals\n\n{draft.people} people, "
+        f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
+        f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
+        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n{texts}"
+    )
+    await show(draft.incident, f"preview-{draft.notice}", text, f"{draft.notice}: to be approved")
+
+
+def _variant(variant: Variant) -> str:
+    body = f"{variant.subject}\n\n{variant.text}".replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
+    return f"## {variant.id}\n\n" + "".join(f"> {line}\n" for line in body.strip().splitlines())
+
+
+def notice_line(notice: NoticeStatus) -> str:
+    """A notice in a few words."""
+    if notice.stage is NoticeStage.DRAFTED:
+        return f"{notice.id} waits for approval ({len(notice.approvals)} of {notice.approvals_needed})"
+    people = ", ".join(f"{count} {state}" for state, count in notice.people.items())
+    return f"{notice.id} {notice.stage}: {people}"
+
+
+async def show_timeline(case: Case, planned: Plan) -> None:
+    """Past, present and future of the incident."""
+    past = [(_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note) for turn in case.occurrences]
+    coming = [(_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming]
+    notices = [(n.id, n.stage, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
+    promises = [(c.id, c.owner, _when(c.new_due_at or c.due_at), c.state, c.evidence) for c in case.commitments]
+    asked = case.questions
+    text = (
+        f"# {case.incident.title}\n\nState: **{case.state}**. "
+        f"Waiting for approval: {', '.join(planned.awaiting_approval) or 'nothing'}.\n\n"
+        f"## Steps\n{_table(('due', 'step', 'state', 'note'), past + coming)}\n"
+        f"## Notices\n{_table(('notice', 'stage', *_SHOWN, 'sent'), notices)}\n"
+        f"## Promises\n{_table(('promise', 'owner', 'due', 'state', 'evidence'), promises)}\n"
+        f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
+        f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n"
+    )
+    await show(case.incident.id, "timeline", text, "What was done, what waits, what comes")
+
+
+_SHOWN = ("waiting", "sent", "delivered", "bounced", "uncertain", "unreachable", "held")
+
+
+async def show_chases(case: Case, lines: list[str]) -> None:
+    """Whom the team has to remind, and what is late."""
+    text = "# To do\n\n" + "".join(f"- {line}\n" for line in lines)
+    await show(case.incident.id, "to-do", text, "Reminders and escalations")
+
+
+async def show_feedback(case: Case) -> None:
+    """Questions by theme and the survey, in numbers."""
+    asked, survey = case.questions, case.survey
+    themes = _table(
+        ("theme", "asked", "open"),
+        [(theme, count, asked.open_by_theme.get(theme, 0)) for theme, count in asked.by_theme.items()],
+    )
+    means = _table(("measure", "mean of 5"), list(survey.means.items()))
+    text = (
+        f"# What people ask\n\n{asked.asked} questions, {asked.open} open, **{asked.overdue} overdue**\n\n{themes}\n"
+        f"# Survey\n\n{survey.answers} answers\n\n{means}"
+    )
+    await show(case.incident.id, "feedback", text, "Questions by theme, and the survey")
+
+
+class Progress:
+    """A bar in the UI that follows the engine."""
+
+    def __init__(self, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
+        self._artifact, self._loop = artifact, loop
+        self._updates: set[asyncio.Task[object]] = set()
+
+    def told(self, tally: Tally) -> None:
+        """The engine has come this far."""
+        total = max(tally.messages, 1)
+        if self._artifact is None:
+            return
+        share = 100.0 * min(sum(tally.answers.values()) / total, 1.0)
+        update = self._loop.create_task(aupdate_progress_artifact(self._artifact, progress=share))
+        self._updates.add(update)
+        update.add_done_callback(self._updates.discard)
+
+    async def settled(self) -> None:
+        """All updates have arrived, or failed: a bar is not worth a failed send."""
+        await asyncio.gather(*self._updates, return_exceptions=True)
+
+
+@asynccontextmanager
+async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
+    """A progress bar for one send."""
+    artifact = None
+    if FlowRunContext.get() is not None:
+        key = f"{incident_id}-sending-{notice}".replace("_", "-")
+        artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
+    bar = Progress(artifact, asyncio.get_running_loop())
+    try:
+        yield bar
+    finally:
+        await bar.settled()

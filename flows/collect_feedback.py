@@ -1,0 +1,32 @@
+"""Collect feedback: invite to the survey, watch that every question is answered in time, sum up what people ask."""
+
+from prefect import State, flow
+
+from amends.domain.case import Case
+from amends.domain.plan import Turn
+from flows import artifacts
+from flows.context import Context
+from flows.turns import carry_out, say
+
+
+@flow(name="collect_feedback", flow_run_name="{incident_id} {step} {occurrence}")
+async def collect_feedback(incident_id: str, step: str = "feedback", occurrence: int = 1) -> State[None]:
+    """Send the survey's invitation when the step has one, and sum up questions and answers.
+
+    Args:
+        incident_id: The incident, as `amends incident list` shows it.
+        step: The playbook's step.
+        occurrence: The turn of the step, from 1 on.
+    """
+    return await carry_out(incident_id, step, occurrence, _collect)
+
+
+async def _collect(context: Context, case: Case, turn: Turn) -> str:
+    said = await say(context, case, turn)
+    await artifacts.show_feedback(case)
+    asked = case.questions
+    if asked.overdue:
+        await artifacts.show_chases(
+            case, [f"{asked.overdue} questions are overdue: `amends questions list {case.incident.id} --open`"]
+        )
+    return f"{said}; {asked.open} questions open, {asked.overdue} overdue"

@@ -1,0 +1,56 @@
+"""What a flow works with: the ledger, the clock, the links. The only place in flows/ that reads settings and time."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from amends.domain.channel import ChannelKind
+from amends.domain.drafting import Links
+from amends.ledger import Ledger
+from amends.settings import open_ledger, read_settings
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One installation at work."""
+
+    ledger: Ledger
+    links: Links
+    channels: Mapping[ChannelKind, Mapping[str, str]] = field(repr=False)
+    clock: Callable[[], datetime] = wall_clock
+    mirrored: bool = True
+    """Whether upcoming turns are shown as scheduled runs in Prefect."""
+
+
+_passed: ContextVar[Context | None] = ContextVar("context", default=None)
+
+
+@contextmanager
+def using(context: Context) -> Iterator[Context]:
+    """Flows called inside work with this context instead of the installation's own."""
+    token = _passed.set(context)
+    try:
+        yield context
+    finally:
+        _passed.reset(token)
+
+
+@contextmanager
+def opened() -> Iterator[Context]:
+    """The context that was passed, or that of the installation whose home AMENDS_HOME names."""
+    if passed := _passed.get():
+        yield passed
+        return
+    settings = read_settings()
+    ledger = open_ledger(settings)
+    try:
+        yield Context(ledger, Links(settings.public_url), settings.channels)
+    finally:
+        ledger.dispose()

@@ -1,0 +1,17 @@
+"""Notify: draft in every variant, check, wait for approval, publish, send."""
+
+from prefect import State, flow
+
+from flows.turns import carry_out, say
+
+
+@flow(name="notify", flow_run_name="{incident_id} {step} {occurrence}")
+async def notify(incident_id: str, step: str = "first-notice", occurrence: int = 1) -> State[None]:
+    """Draft the notice, and send what is approved of it: page, email, SMS, then social.
+
+    Args:
+        incident_id: The incident, as `amends incident list` shows it.
+        step: The playbook's step.
+        occurrence: The turn of the step, from 1 on.
+    """
+    return await carry_out(incident_id, step, occurrence, say)

@@ -1,0 +1,30 @@
+"""Respond: start a playbook for an incident."""
+
+import asyncio
+
+from prefect import State, flow
+from prefect.states import Completed
+
+from amends.content.playbooks import load_playbook
+from flows.context import Context, opened
+from flows.turns import settle
+
+
+@flow(name="respond", flow_run_name="{incident_id} respond with {playbook}")
+async def respond(incident_id: str, playbook: str = "customer-data-theft", lead: str = "") -> State[None]:
+    """Pin a playbook to an incident and set up its first steps. Nothing is sent before it is approved.
+
+    Args:
+        incident_id: The incident, as `amends incident list` shows it.
+        playbook: A playbook's name, as `amends playbook list` shows it.
+        lead: Who starts it; noted in the audit chain.
+    """
+    with opened() as context:
+        pinned = await asyncio.to_thread(_pin, context, incident_id, playbook, lead or "prefect")
+        await settle(context, incident_id)
+    return Completed(message=f"{playbook} {pinned[:12]} runs")
+
+
+def _pin(context: Context, incident_id: str, name: str, lead: str) -> str:
+    playbook, wording = load_playbook(name)
+    return context.ledger.pin_playbook(incident_id, playbook, wording, lead, context.clock())

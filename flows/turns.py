@@ -1,0 +1,132 @@
+"""How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from prefect import State
+from prefect.states import Completed
+
+from amends.delivery.connect import connected
+from amends.delivery.engine import Tally, deliver
+from amends.domain.case import Case, OccurrenceState
+from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
+from amends.domain.errors import ContentError
+from amends.domain.lint import lint
+from amends.domain.notice import Draft, NoticeStage
+from amends.domain.plan import Turn, plan, ready_to_close
+from amends.domain.playbook import Phase, Step
+from flows import artifacts
+from flows.context import Context, opened
+from flows.mirror import mirror
+
+Act = Callable[[Context, Case, Turn], Awaitable[str]]
+"""Does a turn's work and says in a sentence what came of it; numbers and ids only."""
+
+
+async def carry_out(incident_id: str, step: str, occurrence: int, act: Act) -> State[None]:
+    """Do this turn if the ledger says that it is due; otherwise change nothing."""
+    with opened() as context:
+        case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+        turn = _due(case, step, occurrence, context)
+        if turn is None:
+            return Completed(name="NothingDue", message=f"{step} {occurrence} is not due: the ledger says so")
+        said = await act(context, case, turn)
+        await settle(context, incident_id)
+        return Completed(message=said)
+
+
+def _due(case: Case, step: str, occurrence: int, context: Context) -> Turn | None:
+    due = plan(case, context.clock()).due
+    return next((turn for turn in due if (turn.step, turn.number) == (step, occurrence)), None)
+
+
+async def settle(context: Context, incident_id: str) -> None:
+    """After a turn: close what is ready, and set up the runs that come next."""
+    now = context.clock()
+    case = await asyncio.to_thread(context.ledger.case, incident_id, now)
+    if ready_to_close(case):
+        await asyncio.to_thread(context.ledger.close_incident, incident_id, "amends", now)
+        case = await asyncio.to_thread(context.ledger.case, incident_id, now)
+    await artifacts.show_timeline(case, plan(case, now))
+    if context.mirrored:
+        await mirror(context.ledger, case, now)
+
+
+def done(context: Context, turn: Turn, incident_id: str, note: str = "") -> None:
+    """Note that the turn is finished."""
+    mark(context, turn, incident_id, OccurrenceState.DONE, note)
+
+
+def mark(context: Context, turn: Turn, incident_id: str, state: OccurrenceState, note: str = "") -> None:
+    """Note where the turn stands."""
+    context.ledger.mark_occurrence(incident_id, turn.step, turn.number, turn.due_at, state, context.clock(), note)
+
+
+async def say(context: Context, case: Case, turn: Turn) -> str:
+    """Draft what the turn has to say, send what is approved, and finish when all of it has gone."""
+    incident_id, step = case.incident.id, _step(case, turn)
+    await asyncio.to_thread(mark, context, turn, incident_id, OccurrenceState.WAITING)
+    for wanted in notices_wanted(case, step, turn.number):
+        await _draft(context, case, step, turn, wanted)
+    case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+    for notice in case.notices:
+        mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
+        if mine and notice.wants_work(context.clock()):
+            await send(context, case, notice.id, step)
+    case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+    return await asyncio.to_thread(_conclude, context, case, turn)
+
+
+def _step(case: Case, turn: Turn) -> Step:
+    if case.playbook is None:
+        raise LookupError("a turn comes from a playbook")
+    return case.playbook.step(turn.step)
+
+
+async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> None:
+    existing = case.notice(wanted.id)
+    if existing and (existing.current or existing.stage is NoticeStage.SENT):
+        return
+    drafted = await asyncio.to_thread(_write, context, case, step, turn, wanted)
+    await artifacts.show_preview(drafted)
+
+
+def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> Draft:
+    """The draft, checked and kept. Raises ContentError when a finding forbids to send it."""
+    ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
+    audience = ledger.audience(incident_id, wanted.audience)
+    readers = Readers(audience.digest, audience.people, audience.readers)
+    wording = ledger.wording(incident_id)
+    facts = ledger.facts_digest(incident_id)
+    drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
+    findings = lint(drafted, case.incident, wording, context.links.pages(incident_id))
+    if blocking := [finding for finding in findings if finding.blocks]:
+        raise ContentError(*blocking)
+    ledger.draft_notice(drafted, now)
+    return drafted
+
+
+async def send(context: Context, case: Case, notice: str, step: Step) -> Tally:
+    """Send what is approved of a notice and has not gone yet."""
+    incident_id = case.incident.id
+    async with connected(context.channels) as channels, artifacts.progress(incident_id, notice) as progress:
+        tally = await deliver(
+            context.ledger, channels, incident_id, notice, context.links, context.clock, progress.told
+        )
+    if step.phase is Phase.NOTIFY:
+        await asyncio.to_thread(_note_notified, context, incident_id, notice)
+    return tally
+
+
+def _note_notified(context: Context, incident_id: str, notice: str) -> None:
+    """People count as told when only those are left whose mailbox said `later`."""
+    status = context.ledger.case(incident_id).notice(notice)
+    if status and (status.stage is NoticeStage.SENT or status.next_try_at is not None):
+        context.ledger.event(incident_id, "notified", context.clock())
+
+
+def _conclude(context: Context, case: Case, turn: Turn) -> str:
+    mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
+    if all(notice.stage is NoticeStage.SENT for notice in mine):
+        done(context, turn, case.incident.id)
+    return "; ".join(map(artifacts.notice_line, mine)) or "nothing to tell"

@@ -1,0 +1,17 @@
+"""Update: what is new, how each promise stands, when the next news comes."""
+
+from prefect import State, flow
+
+from flows.turns import carry_out, say
+
+
+@flow(name="update", flow_run_name="{incident_id} {step} {occurrence}")
+async def update(incident_id: str, step: str = "update", occurrence: int = 1) -> State[None]:
+    """Draft the next update, and send what is approved of it.
+
+    Args:
+        incident_id: The incident, as `amends incident list` shows it.
+        step: The playbook's step.
+        occurrence: The turn of the step, from 1 on.
+    """
+    return await carry_out(incident_id, step, occurrence, say)
