@@ -1,6 +1,7 @@
 """Settings, read once at the edge: from HOME/amends.toml, overridden by AMENDS_… variables."""
 
 import os
+import secrets
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,3 +110,41 @@ def open_ledger(settings: Settings) -> "Ledger":
         raise KeyMissing(f"{key_file} is not there; without the master key the ledger cannot be read")
     keys = Keys.from_text(settings.master_key or key_file.read_text())
     return Ledger(settings.ledger_url, keys, settings.home / ANCHOR_FILE).migrate()
+
+
+def prefect_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which Prefect, its runs and the portal work for this installation.
+
+    Loopback only, a shared secret asked for, CSRF protection on, no foreign origins, nothing reported to anybody,
+    the ledger's home absolute.
+    """
+    secret = _prefect_secret(settings.home)
+    address = f"http://127.0.0.1:{settings.prefect_port}"
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        "AMENDS_HOME": str(settings.home),
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_API_URL": f"{address}/api",
+        "PREFECT_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_API_AUTH_STRING": secret,
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": address,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # The newer UI asks a tracking service for its settings on every page; this one asks nobody.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+        "PREFECT_LOGGING_LOG_PRINTS": "false",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+        "PREFECT_WORKER_QUERY_SECONDS": "3",
+    }
+
+
+def _prefect_secret(home: Path) -> str:
+    """What Prefect's UI and API ask for; made once, readable by us alone."""
+    file = home / "keys" / "prefect-auth"
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
+            made.write(f"amends:{secrets.token_urlsafe(24)}")
+    return file.read_text()

@@ -1,7 +1,7 @@
 """What leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment, Deadline
 from amends.domain.case import Case
-from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, Variant
+from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.plan import Plan
 
 
@@ -28,10 +28,10 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%a %d %b %Y %H:%M} UTC" if moment else "–"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
     if not rows:
         return "none\n"
-    lines = [head, ("---",) * len(head), *rows]
+    lines: list[tuple[object, ...]] = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
@@ -87,8 +87,12 @@ def notice_line(notice: NoticeStatus) -> str:
 
 async def show_timeline(case: Case, planned: Plan) -> None:
     """Past, present and future of the incident."""
-    past = [(_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note) for turn in case.occurrences]
-    coming = [(_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming]
+    past: list[tuple[object, ...]] = [
+        (_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note) for turn in case.occurrences
+    ]
+    coming: list[tuple[object, ...]] = [
+        (_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming
+    ]
     notices = [(n.id, n.stage, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
     promises = [(c.id, c.owner, _when(c.new_due_at or c.due_at), c.state, c.evidence) for c in case.commitments]
     asked = case.questions
@@ -104,7 +108,7 @@ async def show_timeline(case: Case, planned: Plan) -> None:
     await show(case.incident.id, "timeline", text, "What was done, what waits, what comes")
 
 
-_SHOWN = ("waiting", "sent", "delivered", "bounced", "uncertain", "unreachable", "held")
+_SHOWN = tuple(PersonState)
 
 
 async def show_chases(case: Case, lines: list[str]) -> None:

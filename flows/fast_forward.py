@@ -1,9 +1,9 @@
 """An incident's weeks in seconds: the real flows, in this process, with a clock that is passed on from turn to turn."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 
-from prefect import Flow
+from prefect import Flow, State
 
 from amends.domain.plan import Turn, plan
 from amends.domain.playbook import Phase
@@ -14,7 +14,9 @@ from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.update import update
 
-PHASES: dict[Phase, Flow[..., object]] = {
+Run = Flow[[str, str, int], Coroutine[None, None, State[None]]]
+
+PHASES: dict[Phase, Run] = {
     Phase.ASSESS: assess,
     Phase.NOTIFY: notify,
     Phase.UPDATE: update,

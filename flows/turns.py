@@ -69,12 +69,14 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
     for wanted in notices_wanted(case, step, turn.number):
         await _draft(context, case, step, turn, wanted)
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+    troubles: list[str] = []
     for notice in case.notices:
         mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
         if mine and notice.wants_work(context.clock()):
-            await send(context, case, notice.id, step)
+            tally = await send(context, case, notice.id, step)
+            troubles += [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
-    return await asyncio.to_thread(_conclude, context, case, turn)
+    return await asyncio.to_thread(_conclude, context, case, turn, troubles)
 
 
 def _step(case: Case, turn: Turn) -> Step:
@@ -125,8 +127,10 @@ def _note_notified(context: Context, incident_id: str, notice: str) -> None:
         context.ledger.event(incident_id, "notified", context.clock())
 
 
-def _conclude(context: Context, case: Case, turn: Turn) -> str:
+def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> str:
+    for trouble in troubles:
+        context.ledger.alert(case.incident.id, trouble, context.clock())
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
     if all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, case.incident.id)
-    return "; ".join(map(artifacts.notice_line, mine)) or "nothing to tell"
+    return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"

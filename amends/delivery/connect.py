@@ -16,7 +16,7 @@ def providers() -> tuple[str, ...]:
     package = import_module("channels")
     kinds = tuple(f"{kind}_" for kind in ChannelKind)
     names = (module.name for module in iter_modules(package.__path__))
-    return tuple(name for name in names if (name.startswith(kinds) and "_pages" not in name) or name == "outbox")
+    return tuple(name for name in names if name.startswith(kinds) or name == "outbox")
 
 
 def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:

@@ -72,6 +72,8 @@ async def deliver(
     run = _Run(ledger, channels, incident, notice, composer, clock, tally, progress)
     for kinds in ROUNDS:
         await run.round([kind for kind in kinds if kind in channels])
+        if ChannelKind.WEBSITE in tally.trouble:
+            break  # every other message leads to the page, so it waits for it
     tally.finished = await asyncio.to_thread(ledger.finish, incident, notice, clock())
     status = (await asyncio.to_thread(ledger.case, incident)).notice(notice)
     tally.people = status.people if status else {}

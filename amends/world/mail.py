@@ -1,0 +1,165 @@
+"""A mail relay that keeps what it gets in a folder and fails to order."""
+
+import asyncio
+import ssl
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+CREDENTIALS = ("amends", "rehearsal")
+"""The login that a server with passwords takes."""
+REFUSED_RECIPIENTS = {
+    "bounce": "550 5.1.1 No such user",
+    "full": "452 4.2.2 Mailbox full",
+    "policy": "550 5.7.1 Blocked",
+}
+"""An address with this word in its local part gets this answer."""
+REFUSED_CONTENT = {"content": "554 5.6.0 Not acceptable", "busy": "451 4.3.0 Try again"}
+"""The same, after the final dot."""
+GREYLISTED = "451 4.7.1 Come back later"
+
+
+class AfterDot(StrEnum):
+    """What the server does when a whole message has arrived."""
+
+    ACCEPT = "accept"
+    KEEP_AND_DROP = "keep_and_drop"
+    """Take the message, then hang up without a word."""
+    LOSE_AND_DROP = "lose_and_drop"
+    """Hang up without having taken it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One message as it came over the wire."""
+
+    envelope_sender: str
+    recipients: tuple[str, ...] = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+class MailServer:
+    """Runs in a thread of its own from `with` to the end of the block, on a port that the system chose.
+
+    Words in an address's local part make it fail: bounce, full, policy, content, busy; grey is taken the second time.
+    """
+
+    def __init__(
+        self, folder: Path, *, tls: ssl.SSLContext | None = None, passwords: bool = False, pipelining: bool = True
+    ) -> None:
+        """With `tls` it wants STARTTLS first, with `passwords` CREDENTIALS after that."""
+        self.after_dot = AfterDot.ACCEPT
+        self.delay = 0.0
+        """Seconds before the reply to the final dot."""
+        self.arrived: list[Arrived] = []
+        self.connections = 0
+        self._folder = folder
+        self._pipelining = pipelining
+        self._greylisted: Counter[str] = Counter()
+        self._open: set[SMTP] = set()
+        self._controller = _Controller(self, tls=tls, passwords=passwords)
+
+    @property
+    def port(self) -> int:
+        """Where it listens, on 127.0.0.1."""
+        return self._controller.port
+
+    def hang_up(self) -> None:
+        """Close every open connection, as relays do with idle ones."""
+        self._controller.loop.call_soon_threadsafe(self._drop_all)
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._controller.start()
+        self.connections = 0
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
+        self._controller.stop()
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, _envelope: Envelope, hostname: str, offers: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        self._open.add(server)
+        self.connections += 1
+        return [*offers[:-1], *(["250-PIPELINING"] if self._pipelining else []), *offers[-1:]]
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        local = address.rpartition("@")[0]
+        if refusal := _named_in(local, REFUSED_RECIPIENTS):
+            return refusal
+        if "grey" in local and not self._greylisted[address]:
+            self._greylisted[address] += 1
+            return GREYLISTED
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 Ok"
+
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        await asyncio.sleep(self.delay)
+        if refusal := _named_in(envelope.rcpt_tos[0].rpartition("@")[0], REFUSED_CONTENT):
+            return refusal
+        number = self._keep(envelope) if self.after_dot is not AfterDot.LOSE_AND_DROP else 0
+        if self.after_dot is not AfterDot.ACCEPT:
+            _hang_up(server)
+        return f"250 2.0.0 Ok: queued as LOOP{number:06}"
+
+    def _keep(self, envelope: Envelope) -> int:
+        content = envelope.original_content or b""
+        self.arrived.append(Arrived(envelope.mail_from or "", tuple(envelope.rcpt_tos), content))
+        number = len(self.arrived)
+        (self._folder / f"{number:06}.eml").write_bytes(content)
+        return number
+
+    def _drop_all(self) -> None:
+        for server in self._open:
+            _hang_up(server)
+        self._open.clear()
+
+
+class _Controller(Controller):
+    """aiosmtpd's thread, listening wherever the system lets it."""
+
+    def __init__(self, world: MailServer, *, tls: ssl.SSLContext | None, passwords: bool) -> None:
+        super().__init__(
+            world,
+            hostname="127.0.0.1",
+            port=0,
+            ident="amends rehearsal",
+            tls_context=tls,
+            require_starttls=tls is not None,
+            auth_required=passwords,
+            auth_require_tls=True,
+            authenticator=_check_login,
+        )
+
+    async def _create_server(self) -> asyncio.Server:
+        server = await self.loop.create_server(self._factory_invoker, host=self.hostname, port=0)
+        self.port = server.sockets[0].getsockname()[1]
+        return server
+
+
+def _check_login(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, login: Any) -> AuthResult:
+    given = (login.login.decode(), login.password.decode()) if isinstance(login, LoginPassword) else ()
+    return AuthResult(success=given == CREDENTIALS, handled=False)
+
+
+def _hang_up(server: SMTP) -> None:
+    if isinstance(server.transport, asyncio.WriteTransport):
+        server.transport.abort()
+
+
+def _named_in(local: str, answers: dict[str, str]) -> str:
+    return next((answer for word, answer in answers.items() if word in local), "")

@@ -1,0 +1,56 @@
+"""Messages as files in a folder instead of out in the world: for the demo, for rehearsals."""
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.errors import ChannelUnavailable
+from channels.files import replace_file
+from channels.settings import Settings
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+
+
+def connect(settings: Mapping[str, str]) -> "Outbox":
+    """Settings: folder (absolute), kind (email, sms, social or website)."""
+    chosen = Settings("outbox", settings, required=("folder", "kind"), optional={})
+    return Outbox(chosen.folder("folder"), chosen.choice("kind", ChannelKind))
+
+
+class Outbox:
+    """One JSON file for each message, named by its key; the same key again finds its file and leaves it."""
+
+    def __init__(self, folder: Path, kind: ChannelKind) -> None:
+        self.kind = kind
+        self._folder = folder
+
+    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ChannelUnavailable(f"channel outbox: folder cannot be made ({error.strerror})") from error
+        await last_call()
+        path = self._folder / f"{_file_name(message.key)}.json"
+        try:
+            await asyncio.to_thread(_keep, path, message)
+        except OSError as error:
+            return Receipt(message.key, Status.DEFERRED, f"not written: {error.strerror}")
+        return Receipt(message.key, Status.SENT, provider_id=path.name)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _keep(path: Path, message: Message) -> None:
+    if not path.exists():
+        content = json.dumps(asdict(message), ensure_ascii=False, indent=2, default=str)
+        replace_file(path, content.encode(errors="backslashreplace"), 0o600)
+
+
+def _file_name(key: str) -> str:
+    return key if SAFE_NAME.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

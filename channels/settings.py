@@ -1,0 +1,97 @@
+"""Settings of a channel: checked by name at once, read as the type they are meant to be."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from amends.domain.errors import ChannelMisconfigured
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself, by name or by number."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings:
+    """The settings one channel was given; its repr shows none of them, because some are secret."""
+
+    def __init__(
+        self, channel: str, given: Mapping[str, str], *, required: Iterable[str], optional: Mapping[str, str]
+    ) -> None:
+        """Raises ChannelMisconfigured for a name that is not known, and for every one that is missing."""
+        self._channel = channel
+        needed = tuple(required)
+        for name in given:
+            self._must_be_known(name, (*needed, *optional))
+        if missing := [name for name in needed if not given.get(name)]:
+            raise ChannelMisconfigured(f"channel {channel}: missing {', '.join(missing)}")
+        self._values = {**optional, **{name: value for name, value in given.items() if value}}
+
+    def text(self, name: str) -> str:
+        """The setting as it stands; empty when it is optional and was not given."""
+        return self._values[name]
+
+    def secret(self, name: str) -> str:
+        """A token as it goes into a header: visible ASCII only."""
+        value = self._values[name]
+        if not value.isascii() or not value.isprintable():
+            raise self.wrong(name, "must be plain ASCII without line breaks")
+        return value
+
+    def number(self, name: str, least: int = 1, most: int = 100_000) -> int:
+        """A whole number within these bounds."""
+        value = self._values[name]
+        if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
+            raise self.wrong(name, f"must be a number from {least} to {most}")
+        return int(value)
+
+    def flag(self, name: str) -> bool:
+        """Written true or false."""
+        if self._values[name] not in ("true", "false"):
+            raise self.wrong(name, "must be true or false")
+        return self._values[name] == "true"
+
+    def choice(self, name: str, offered: type[Choice]) -> Choice:
+        """One of these words."""
+        try:
+            return offered(self._values[name])
+        except ValueError:
+            raise self.wrong(name, f"must be one of {', '.join(offered)}") from None
+
+    def url(self, name: str) -> str:
+        """An https address without a slash at its end; http only to this machine."""
+        url = self._values[name].rstrip("/")
+        parts = urlsplit(url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise self.wrong(name, "must be an https address; http is for this machine only")
+        return url
+
+    def folder(self, name: str) -> Path:
+        """An absolute path; whether it exists is asked when it is used."""
+        folder = Path(self._values[name])
+        if not folder.is_absolute():
+            raise self.wrong(name, "must be an absolute path")
+        return folder
+
+    def wrong(self, name: str, why: str) -> ChannelMisconfigured:
+        """The error to raise for this setting; it never shows the value."""
+        return ChannelMisconfigured(f"channel {self._channel}: {name} {why}")
+
+    def _must_be_known(self, name: str, known: tuple[str, ...]) -> None:
+        if name in known:
+            return
+        near = get_close_matches(name, known, n=1)
+        advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+        raise self.wrong(name, f"is not a setting{advice}")

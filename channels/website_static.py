@@ -1,0 +1,122 @@
+"""The public notice page as plain files in a folder that a web server serves."""
+
+import asyncio
+import fcntl
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.errors import ChannelUnavailable
+from amends.domain.marks import mark
+from amends.domain.value import LOCALE, NAME
+from channels.files import replace_file
+from channels.pages import Entry, Notices, Site
+from channels.settings import Settings
+
+STATE = "notices.json"
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+"""Characters that would make the feed unreadable."""
+READABLE, BROWSABLE = 0o644, 0o755
+
+
+def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
+    """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
+    chosen = Settings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
+    return WebsiteStatic(chosen.folder("folder"), chosen.url("base_url"), chosen.text("stylesheet"))
+
+
+class WebsiteStatic:
+    """Writes FOLDER/INCIDENT/LOCALE/NOTICE.html, an index with the latest notice, and two feeds.
+
+    Beside them stands what they are made from, so that any notice brings all pages of its incident up to date.
+    """
+
+    kind = ChannelKind.WEBSITE
+
+    def __init__(self, folder: Path, base_url: str, stylesheet: str) -> None:
+        self._folder = folder
+        self._base_url = base_url
+        self._stylesheet = stylesheet
+
+    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
+        """The same message again changes nothing. Raises ChannelUnavailable when the folder is not there."""
+        if unfit := _unfit(message):
+            return Receipt(message.key, Status.REJECTED, unfit)
+        if not self._folder.is_dir():
+            raise ChannelUnavailable("channel website_static: folder does not exist")
+        await last_call()
+        return await asyncio.to_thread(self._publish, message)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _publish(self, message: Message) -> Receipt:
+        # Every file is replaced as a whole and the state comes last, so what was cut short is simply done again.
+        try:
+            with _alone_in(self._folder / message.incident) as incident_folder:
+                self._update(incident_folder, message)
+        except OSError as error:
+            return Receipt(message.key, Status.DEFERRED, f"not written: {error.strerror}")
+        except ValidationError:
+            return Receipt(message.key, Status.DEFERRED, f"not written: {STATE} is damaged")
+        url = f"{self._base_url}/{message.incident}/{message.locale}/{message.notice}.html"
+        return Receipt(message.key, Status.DELIVERED, provider_id=url)
+
+    def _update(self, folder: Path, message: Message) -> None:
+        entry = _entry(message)
+        standing = {path.parent.name: _read(path) for path in sorted(folder.glob(f"*/{STATE}"))}
+        own = standing.get(message.locale, Notices())
+        if any(known.mark == entry.mark for known in own.entries):
+            return
+        notices = own.with_entry(entry)
+        site = Site(self._base_url, self._stylesheet, message.incident, {**standing, message.locale: notices})
+        _make_folder(folder / message.locale)
+        for name, content in site.files().items():
+            replace_file(folder / name, content.encode(), READABLE)
+        replace_file(folder / message.locale / STATE, notices.model_dump_json(indent=2).encode(), READABLE)
+
+
+def _unfit(message: Message) -> str:
+    """Why this message cannot become a page, or empty."""
+    named = NAME.fullmatch(message.incident) and NAME.fullmatch(message.notice) and message.notice != "index"
+    if not named or not LOCALE.fullmatch(message.locale):
+        return "unsafe name"
+    if any(NOT_IN_XML.search(text) for text in (message.subject, message.text, message.html, message.sender)):
+        return "unsafe characters"
+    return "" if message.published_at else "message has no date"
+
+
+def _entry(message: Message) -> Entry:
+    return Entry.model_validate(
+        {
+            "mark": mark(message.key, "website"),
+            "notice": message.notice,
+            "subject": message.subject,
+            "text": message.text,
+            "html": message.html,
+            "sender": message.sender,
+            "published_at": message.published_at,
+        }
+    )
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[Path]:
+    """Keep other processes and threads out of the incident's folder meanwhile."""
+    _make_folder(folder)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    folder.chmod(BROWSABLE)
+
+
+def _read(path: Path) -> Notices:
+    return Notices.model_validate_json(path.read_bytes())

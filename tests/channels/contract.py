@@ -1,0 +1,225 @@
+"""What every channel promises to the sending engine; each channel's tests subclass it with a real sink."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from amends.domain.channel import Channel, ChannelKind, Connect, Message, Status
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+
+PUBLISHED = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+HOSTILE = (
+    "Eve\r\nBcc: evil@attacker.test",
+    "Eve\nBcc: evil@attacker.test",
+    "Eve\rBcc: evil@attacker.test",
+    "=?utf-8?q?Eve=0D=0ABcc:_evil=40attacker.test?=",
+    "=?utf-8?b?RXZlDQpCY2M6IGV2aWxAYXR0YWNrZXIudGVzdA==?=",
+    "Eve\x00",
+    "Eve\u2028Bcc: evil@attacker.test",
+    "Eve\u0085Bcc: evil@attacker.test",
+    "Eve%0d%0aBcc: evil@attacker.test",
+    "evil@attacker.test, Eve",
+    'Eve" <evil@attacker.test>, "',
+    "Eve (comment) <evil@attacker.test>",
+    "</title><script>alert(1)</script>",
+    "💥" * 100,
+)
+
+
+def a_message(**changes: Any) -> Message:
+    """An ordinary notice to one person; change what the test is about."""
+    ordinary: dict[str, Any] = {
+        "key": "november-breach-first-notice-1-17-email",
+        "kind": ChannelKind.EMAIL,
+        "locale": "en",
+        "text": "Somebody copied part of our customer data.\n\nYour email address was in it.",
+        "to": "ada@example.test",
+        "to_name": "Ada Lovelace",
+        "subject": "Your data was copied",
+        "html": "<p>Somebody copied part of our customer data.</p>\n<p>Your email address was in it.</p>",
+        "link": "https://notice.example.test/november-breach",
+        "incident": "november-breach",
+        "notice": "first-notice",
+        "sender": "Example Bank",
+        "published_at": PUBLISHED,
+    }
+    return Message(**{**ordinary, **changes})
+
+
+class Bell:
+    """A last call that counts how often it rang and what had left by then; it can say that the claim is stale."""
+
+    def __init__(self, arrived: Callable[[], Awaitable[list[Any]]] | None = None, *, stale: bool = False) -> None:
+        self.rung = 0
+        self.left_before: list[Any] = []
+        self._arrived = arrived
+        self._stale = stale
+
+    async def __call__(self) -> None:
+        self.rung += 1
+        if self._arrived:
+            self.left_before = await self._arrived()
+        if self._stale:
+            raise StaleClaim("somebody else has it")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One message as the sink saw it."""
+
+    mark: str
+    """What the sink can know a repetition by."""
+    text: str
+    to: tuple[str, ...] = ()
+    shape: tuple[str, ...] = ()
+    """The names of its headers or fields."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A channel's way in and its sink."""
+
+    connect: Connect
+    settings: Mapping[str, str]
+    required: tuple[str, ...]
+    nowhere: Mapping[str, str]
+    """Settings that lead to a provider which is down."""
+    arrivals: Callable[[], list[Arrival]]
+    message: Message
+    refused: Message | None = None
+    numbered: Callable[[Message, int], Message] = field(
+        default=lambda message, number: replace(message, key=f"key-{number}", text=f"Only for {number}.")
+    )
+    secrets: tuple[str, ...] = ()
+
+    async def arrived(self) -> list[Arrival]:
+        return await asyncio.to_thread(self.arrivals)
+
+
+class ChannelContract:
+    """Subclass it and give it a `rig`."""
+
+    @pytest.fixture
+    def rig(self) -> Rig:
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def channel(self, rig: Rig) -> Any:
+        channel = rig.connect(rig.settings)
+        yield channel
+        await channel.close()
+
+    async def test_the_receipt_bears_the_key_of_its_message(self, rig: Rig, channel: Channel) -> None:
+        receipt = await channel.deliver(rig.message, Bell())
+        assert receipt.key == rig.message.key
+
+    async def test_a_message_that_was_taken_is_sent_or_delivered(self, rig: Rig, channel: Channel) -> None:
+        receipt = await channel.deliver(rig.message, Bell())
+        assert receipt.status in (Status.SENT, Status.DELIVERED)
+
+    async def test_the_message_arrives_once(self, rig: Rig, channel: Channel) -> None:
+        await channel.deliver(rig.message, Bell())
+        assert len(rig.arrivals()) == 1
+
+    async def test_the_last_call_comes_once(self, rig: Rig, channel: Channel) -> None:
+        bell = Bell()
+        await channel.deliver(rig.message, bell)
+        assert bell.rung == 1
+
+    async def test_the_last_call_comes_before_anything_has_left(self, rig: Rig, channel: Channel) -> None:
+        bell = Bell(rig.arrived)
+        await channel.deliver(rig.message, bell)
+        assert bell.left_before == []
+
+    async def test_a_stale_claim_passes_through(self, rig: Rig, channel: Channel) -> None:
+        with pytest.raises(StaleClaim):
+            await channel.deliver(rig.message, Bell(stale=True))
+
+    async def test_nothing_leaves_on_a_stale_claim(self, rig: Rig, channel: Channel) -> None:
+        with pytest.raises(StaleClaim):
+            await channel.deliver(rig.message, Bell(stale=True))
+        await asyncio.sleep(0.05)
+        assert rig.arrivals() == []
+
+    async def test_the_next_message_goes_out_after_a_stale_claim(self, rig: Rig, channel: Channel) -> None:
+        with pytest.raises(StaleClaim):
+            await channel.deliver(rig.message, Bell(stale=True))
+        await channel.deliver(rig.numbered(rig.message, 2), Bell())
+        assert [arrival.text for arrival in rig.arrivals()] == [rig.numbered(rig.message, 2).text]
+
+    async def test_a_provider_that_is_down_leaves_the_message_with_us(self, rig: Rig) -> None:
+        channel = rig.connect(rig.nowhere)
+        try:
+            receipt = await channel.deliver(rig.message, Bell())
+        except ChannelUnavailable:
+            return
+        assert receipt.status is Status.DEFERRED
+
+    @pytest.mark.parametrize("place", ["to_name", "subject", "sender"])
+    async def test_hostile_text_adds_no_header_and_no_recipient(self, rig: Rig, channel: Channel, place: str) -> None:
+        await channel.deliver(rig.numbered(rig.message, 0), Bell())
+        (harmless,) = rig.arrivals()
+        hostile = [replace(rig.numbered(rig.message, n * 3), **{place: text}) for n, text in enumerate(HOSTILE, 1)]
+        receipts = [await channel.deliver(message, Bell()) for message in hostile]
+        taken = [receipt for receipt in receipts if receipt.status is not Status.REJECTED]
+        others = [(other.to, other.shape) for other in rig.arrivals() if other.mark != harmless.mark]
+        assert others == [(harmless.to, harmless.shape)] * len(taken)
+
+    async def test_the_same_message_sent_twice_can_be_recognised(self, rig: Rig, channel: Channel) -> None:
+        await channel.deliver(rig.message, Bell())
+        await channel.deliver(rig.message, Bell())
+        assert len({arrival.mark for arrival in rig.arrivals()}) == 1
+
+    async def test_different_messages_can_be_told_apart(self, rig: Rig, channel: Channel) -> None:
+        await channel.deliver(rig.numbered(rig.message, 1), Bell())
+        await channel.deliver(rig.numbered(rig.message, 2), Bell())
+        assert len({arrival.mark for arrival in rig.arrivals()}) == 2
+
+    async def test_twenty_messages_side_by_side_keep_their_contents_apart(self, rig: Rig, channel: Channel) -> None:
+        messages = [rig.numbered(rig.message, number) for number in range(20)]
+        receipts = await asyncio.gather(*(channel.deliver(message, Bell()) for message in messages))
+        assert [receipt.key for receipt in receipts] == [message.key for message in messages]
+        assert {arrival.text for arrival in rig.arrivals()} == {message.text for message in messages}
+        assert len(rig.arrivals()) == 20
+
+    def test_a_setting_that_is_not_known_is_named(self, rig: Rig) -> None:
+        with pytest.raises(ChannelMisconfigured, match="postal_code"):
+            rig.connect({**rig.settings, "postal_code": "1"})
+
+    def test_every_missing_setting_is_named(self, rig: Rig) -> None:
+        for name in rig.required:
+            with pytest.raises(ChannelMisconfigured, match=name):
+                rig.connect({known: value for known, value in rig.settings.items() if known != name})
+
+    async def test_neither_channel_nor_receipt_shows_anything_personal_or_secret(
+        self, rig: Rig, channel: Channel
+    ) -> None:
+        receipt = await channel.deliver(rig.message, Bell())
+        shown = repr(channel) + repr(receipt)
+        personal = filter(None, (rig.message.to, rig.message.to_name, rig.message.text, *rig.secrets))
+        assert not [text for text in personal if text in shown]
+
+
+class PersonalChannelContract(ChannelContract):
+    """For channels that reach one person at an address: an address can be refused."""
+
+    async def test_a_refused_address_is_an_answer_and_no_accident(self, rig: Rig, channel: Channel) -> None:
+        receipt = await channel.deliver(rig.refused, Bell())
+        assert receipt.status is Status.REJECTED
+
+    async def test_a_refused_address_is_not_in_the_receipt(self, rig: Rig, channel: Channel) -> None:
+        receipt = await channel.deliver(rig.refused, Bell())
+        assert rig.refused.to not in repr(receipt)
+
+    async def test_the_next_person_is_reached_after_a_refused_address(self, rig: Rig, channel: Channel) -> None:
+        await channel.deliver(rig.refused, Bell())
+        receipt = await channel.deliver(rig.message, Bell())
+        assert receipt.status is Status.SENT
+
+    async def test_a_message_goes_to_the_one_address_it_is_for(self, rig: Rig, channel: Channel) -> None:
+        await channel.deliver(rig.message, Bell())
+        assert [arrival.to for arrival in rig.arrivals()] == [(rig.message.to,)]

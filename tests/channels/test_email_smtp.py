@@ -1,0 +1,469 @@
+"""Email: the contract, what each reply of the relay means, and what happens when the line breaks."""
+
+import asyncio
+import base64
+import email
+import email.policy
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.domain.channel import Receipt, Status
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from amends.domain.marks import bounce_address
+from amends.world import MailServer
+from amends.world.mail import CREDENTIALS, AfterDot
+from channels import email_smtp
+from channels.email_smtp import EmailSmtp, _dot_stuffed
+from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message
+
+SETTINGS = {
+    "host": "127.0.0.1",
+    "security": "none",
+    "sender": "care@bank.test",
+    "bounce_domain": "bounces.bank.test",
+    "command_timeout": "2",
+    "final_timeout": "1",
+}
+
+
+def settings_for(port: int, **changes: str) -> dict[str, str]:
+    return {**SETTINGS, "port": str(port), **changes}
+
+
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def arrivals(mail: MailServer) -> list[Arrival]:
+    return [as_arrival(arrived.recipients, arrived.content) for arrived in mail.arrived]
+
+
+def as_arrival(recipients: tuple[str, ...], content: bytes) -> Arrival:
+    parsed = email.message_from_bytes(content, policy=email.policy.default)
+    text = parsed.get_body(("plain",)).get_content().strip()
+    return Arrival(parsed["Message-ID"], text.replace("\r\n", "\n"), recipients, tuple(parsed.keys()))
+
+
+class TestContract(PersonalChannelContract):
+    @pytest.fixture
+    def rig(self, mail: MailServer) -> Rig:
+        return Rig(
+            connect=email_smtp.connect,
+            settings=settings_for(mail.port),
+            required=("host", "sender", "bounce_domain"),
+            nowhere=settings_for(closed_port()),
+            arrivals=lambda: arrivals(mail),
+            message=a_message(),
+            refused=a_message(key="refused", to="bounce@example.test"),
+            numbered=lambda message, number: replace(
+                message, key=f"key-{number}", to=f"person{number % 3}@example.test", text=f"Only for {number}."
+            ),
+            secrets=("rehearsal",),
+        )
+
+    @pytest.fixture
+    async def channel(self, rig: Rig) -> AsyncIterator[EmailSmtp]:
+        channel = rig.connect(rig.settings)
+        yield channel
+        await channel.close()
+
+
+class TestContractWithoutPipelining(TestContract):
+    @pytest.fixture
+    def mail(self, tmp_path: Path) -> Any:
+        with MailServer(tmp_path / "mail", pipelining=False) as server:
+            yield server
+
+
+async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Receipt:
+    channel = email_smtp.connect(settings_for(port))
+    try:
+        return await channel.deliver(a_message(**changes), bell or Bell())
+    finally:
+        await channel.close()
+
+
+@pytest.mark.parametrize(
+    ("verb", "reply", "status", "detail"),
+    [
+        ("MAIL", "451 4.7.1 slow down", Status.DEFERRED, "451 4.7.1"),
+        ("RCPT", "550 5.1.1 <ada@example.test> unknown", Status.REJECTED, "550 5.1.1"),
+        ("RCPT", "550 unknown user", Status.REJECTED, "550"),
+        ("RCPT", "551 5.1.6 moved", Status.REJECTED, "551 5.1.6"),
+        ("RCPT", "553 5.1.3 bad syntax", Status.REJECTED, "553 5.1.3"),
+        ("RCPT", "501 5.1.3 bad syntax", Status.REJECTED, "501 5.1.3"),
+        ("RCPT", "556 5.1.10 null MX", Status.REJECTED, "556 5.1.10"),
+        ("RCPT", "550 5.2.1 disabled", Status.REJECTED, "550 5.2.1"),
+        ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, "451 4.7.1"),
+        ("RCPT", "452 4.2.2 full", Status.DEFERRED, "452 4.2.2"),
+        ("RCPT", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
+        ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
+        ("RCPT", "554 blocked", Status.DEFERRED, "policy 554"),
+        ("DATA", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
+        ("DATA", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
+        ("DOT", "250 2.0.0 Ok", Status.SENT, "250 2.0.0"),
+        ("DOT", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
+        ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, "421 4.3.2"),
+        ("DOT", "554 5.6.0 bad content", Status.REJECTED, "content 554 5.6.0"),
+        ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, "policy 550 5.7.1"),
+        ("DOT", "550 5.1.1 unknown", Status.REJECTED, "550 5.1.1"),
+        ("DOT", "354 what", Status.UNCERTAIN, "354"),
+        ("DOT", "this is no reply", Status.UNCERTAIN, "not an SMTP reply"),
+        ("DOT", "", Status.UNCERTAIN, "connection lost"),
+    ],
+)
+async def test_a_reply_means(scripted: Callable[..., Any], verb: str, reply: str, status: Status, detail: str) -> None:
+    relay = await scripted({verb: reply})
+    receipt = await delivered(relay.port)
+    assert (receipt.status, receipt.detail) == (status, detail)
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        {"CONNECT": "554 5.3.2 go away"},
+        {"CONNECT": "421 4.3.2 busy"},
+        {"CONNECT": "hello"},
+        {"CONNECT": ""},
+        {"EHLO": "502 5.5.1 what"},
+        {"MAIL": "550 5.1.8 bad sender"},
+        {"MAIL": "421 4.3.2 closing"},
+        {"RCPT": "421 4.3.2 closing"},
+        {"RCPT": ""},
+        {"DATA": "250 2.0.0 what"},
+    ],
+    ids=str,
+)
+async def test_trouble_of_the_relay_is_an_error_before_the_last_call(
+    scripted: Callable[..., Any], replies: dict[str, str]
+) -> None:
+    relay, bell = await scripted(replies), Bell()
+    with pytest.raises(ChannelUnavailable):
+        await delivered(relay.port, bell)
+    assert bell.rung == 0
+
+
+async def test_a_relay_that_wants_a_login_is_an_engineers_matter(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"MAIL": "530 5.7.0 Authentication required"})
+    with pytest.raises(ChannelMisconfigured, match="530"):
+        await delivered(relay.port)
+
+
+async def test_a_relay_that_says_nothing_is_given_up_in_time(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"EHLO": "250-still\r\n250-thinking"})
+    channel = email_smtp.connect(settings_for(relay.port, command_timeout="1"))
+    with pytest.raises(ChannelUnavailable, match="in time"):
+        await channel.deliver(a_message(), Bell())
+
+
+async def test_the_queue_id_is_kept(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    assert (await delivered(relay.port)).provider_id == "4F1C2AB"
+
+
+@pytest.mark.parametrize(
+    ("reply", "queue_id"),
+    [
+        ("250 2.0.0 Ok: queued as 4bXk2z1", "4bXk2z1"),
+        ("250 OK id=1rT5kP-0003Cd-1X", "1rT5kP-0003Cd-1X"),
+        ("250 Ok 0102018c9e-6f2a-000000", "0102018c9e-6f2a-000000"),
+        ("250 OK queued", ""),
+        ("250 2.0.0 Message for ada@example.test accepted", ""),
+    ],
+)
+async def test_a_queue_id_is_read_where_there_is_one(scripted: Callable[..., Any], reply: str, queue_id: str) -> None:
+    relay = await scripted({"DOT": reply})
+    assert (await delivered(relay.port)).provider_id == queue_id
+
+
+async def test_the_content_is_there_and_the_dot_is_not_when_the_last_call_comes(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    seen: list[tuple[str, int]] = []
+
+    async def last_call() -> None:
+        await asyncio.sleep(0.05)
+        seen.append((relay.heard[-1], len(relay.contents)))
+
+    channel = email_smtp.connect(settings_for(relay.port))
+    await channel.deliver(a_message(), last_call)
+    await channel.close()
+    assert seen == [("DATA", 0)]
+
+
+async def test_a_stale_claim_ends_the_connection_without_a_dot(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    with pytest.raises(StaleClaim):
+        await delivered(relay.port, Bell(stale=True))
+    await asyncio.sleep(0.05)
+    assert (relay.cut_short, relay.contents) == (1, [])
+
+
+async def test_a_message_cancelled_before_the_dot_never_gets_one(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    waiting = asyncio.Event()
+
+    async def never() -> None:
+        waiting.set()
+        await asyncio.sleep(60)
+
+    channel = email_smtp.connect(settings_for(relay.port))
+    task = asyncio.create_task(channel.deliver(a_message(), never))
+    await waiting.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(0.05)
+    assert (relay.cut_short, relay.contents) == (1, [])
+
+
+async def test_there_is_one_envelope_recipient_and_a_return_path_of_its_own(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    await delivered(relay.port)
+    envelope = [line for line in relay.heard if line.startswith(("MAIL", "RCPT"))]
+    sender = bounce_address(a_message().key, "bounces.bank.test")
+    assert envelope == [f"MAIL FROM:<{sender}>", "RCPT TO:<ada@example.test>"]
+
+
+async def test_bounces_are_asked_for_without_the_content_where_the_relay_can(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"EHLO": "250-scripted\r\n250 DSN"})
+    await delivered(relay.port)
+    assert "RET=HDRS" in relay.heard[1]
+    assert relay.heard[2].endswith("NOTIFY=FAILURE,DELAY")
+
+
+async def test_a_pipelining_relay_that_wants_content_for_nobody_gets_none(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"EHLO": "250-scripted\r\n250 PIPELINING", "RCPT": "550 5.1.1 unknown"})
+    receipt = await delivered(relay.port)
+    await asyncio.sleep(0.05)
+    assert (receipt.status, relay.contents) == (Status.REJECTED, [])
+
+
+async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
+    channel = email_smtp.connect(settings_for(mail.port))
+    for number in range(5):
+        await channel.deliver(a_message(key=f"k{number}"), Bell())
+    await channel.close()
+    assert mail.connections == 1
+
+
+async def test_no_more_connections_are_opened_than_allowed(mail: MailServer) -> None:
+    mail.delay = 0.02
+    channel = email_smtp.connect(settings_for(mail.port, connections="2"))
+    await asyncio.gather(*(channel.deliver(a_message(key=f"k{number}"), Bell()) for number in range(8)))
+    await channel.close()
+    assert mail.connections == 2
+
+
+async def test_a_kept_connection_that_died_is_replaced_without_anybody_noticing(mail: MailServer) -> None:
+    channel = email_smtp.connect(settings_for(mail.port))
+    await channel.deliver(a_message(key="first"), Bell())
+    mail.hang_up()
+    await asyncio.sleep(0.05)
+    receipt = await channel.deliver(a_message(key="second"), Bell())
+    await channel.close()
+    assert (receipt.status, len(mail.arrived)) == (Status.SENT, 2)
+
+
+async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(scripted: Callable[..., Any]) -> None:
+    relay, bell = await scripted(), Bell()
+    channel = email_smtp.connect(settings_for(relay.port))
+    await channel.deliver(a_message(key="first"), Bell())
+    relay._writers[0].write(b"421 4.4.2 idle too long\r\n")
+    await asyncio.sleep(0.02)
+    receipt = await channel.deliver(a_message(key="second"), bell)
+    await channel.close()
+    assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
+
+
+@pytest.mark.parametrize(("after_dot", "taken"), [(AfterDot.KEEP_AND_DROP, 1), (AfterDot.LOSE_AND_DROP, 0)])
+async def test_a_line_that_breaks_after_the_dot_leaves_us_in_doubt(
+    mail: MailServer, after_dot: AfterDot, taken: int
+) -> None:
+    mail.after_dot = after_dot
+    receipt = await delivered(mail.port)
+    assert (receipt.status, len(mail.arrived)) == (Status.UNCERTAIN, taken)
+
+
+async def test_a_reply_that_takes_too_long_leaves_us_in_doubt(mail: MailServer) -> None:
+    mail.delay = 1.2
+    receipt = await delivered(mail.port)
+    assert (receipt.status, receipt.detail) == (Status.UNCERTAIN, "no reply in time")
+
+
+async def test_a_refused_content_leaves_the_connection_for_the_next_message(mail: MailServer) -> None:
+    channel = email_smtp.connect(settings_for(mail.port))
+    await channel.deliver(a_message(key="first", to="content@example.test"), Bell())
+    await channel.deliver(a_message(key="second"), Bell())
+    await channel.close()
+    assert (mail.connections, len(mail.arrived)) == (1, 1)
+
+
+async def test_we_take_leave_of_the_relay(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    await delivered(relay.port)
+    assert relay.heard[-1] == "QUIT"
+
+
+async def test_a_relay_that_is_gone_does_not_disturb_the_leave_taking(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"QUIT": ""})
+    assert (await delivered(relay.port)).status is Status.SENT
+
+
+async def test_a_relay_without_plain_is_logged_into_step_by_step(scripted: Callable[..., Any]) -> None:
+    username, password = (base64.b64encode(text.encode()).decode() for text in CREDENTIALS)
+    steps = {"AUTH": "334 VXNlcm5hbWU6", username.upper(): "334 UGFzc3dvcmQ6", password.upper(): "235 2.7.0 Ok"}
+    relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH LOGIN", **steps})
+    channel = email_smtp.connect(settings_for(relay.port, username=CREDENTIALS[0], password=CREDENTIALS[1]))
+    receipt = await channel.deliver(a_message(), Bell())
+    await channel.close()
+    assert (receipt.status, relay.heard[1:4]) == (Status.SENT, ["AUTH LOGIN", username, password])
+
+
+def test_a_line_that_begins_with_a_dot_is_not_the_end() -> None:
+    assert _dot_stuffed(b"a\r\n.\r\n..b\r\n") == b"a\r\n..\r\n...b\r\n"
+
+
+async def test_a_greylisted_address_is_reached_the_second_time(mail: MailServer) -> None:
+    first = await delivered(mail.port, to="grey@example.test")
+    second = await delivered(mail.port, to="grey@example.test")
+    assert (first.status, second.status) == (Status.DEFERRED, Status.SENT)
+
+
+@pytest.mark.parametrize(
+    ("to", "detail"),
+    [
+        ("a@x.test,b@x.test", "unsafe address"),
+        ("Bob <b@x.test>", "unsafe address"),
+        ("@relay.test:x@y.test", "unsafe address"),
+        ("x%evil.test@y.test", "unsafe address"),
+        ("x@[127.0.0.1]", "unsafe address"),
+        ("x@y.test\r\nRCPT TO:<z@y.test>", "unsafe address"),
+        ("=?utf-8?q?a=40evil.test?=@y.test", "unsafe address"),
+        ("a" * 65 + "@y.test", "unsafe address"),
+        ("x@y..test", "unsafe address"),
+        ("x@straße.test", "unsafe address"),
+        ("x@ｅxample.test", "unsafe address"),
+        ("not an address", "unsafe address"),
+        ("", "unsafe address"),
+        ("jörg@example.test", "needs SMTPUTF8"),
+    ],
+)
+async def test_an_address_that_is_not_plain_is_refused_before_anything_is_opened(to: str, detail: str) -> None:
+    receipt = await delivered(closed_port(), to=to)
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, detail)
+
+
+async def test_a_domain_in_other_letters_goes_out_in_ascii(mail: MailServer) -> None:
+    await delivered(mail.port, to="info@bücher.test")
+    (arrived,) = mail.arrived
+    assert arrived.recipients == ("info@xn--bcher-kva.test",)
+    assert b"To: Ada Lovelace <info@xn--bcher-kva.test>\r\n" in arrived.content
+
+
+async def test_a_message_without_a_date_is_refused(mail: MailServer) -> None:
+    assert (await delivered(mail.port, published_at=None)).detail == "message has no date"
+
+
+class TestEncryption:
+    @pytest.fixture
+    def mail(self, tmp_path: Path, server_tls: ssl.SSLContext) -> Any:
+        with MailServer(tmp_path / "mail", tls=server_tls, passwords=True) as server:
+            yield server
+
+    def settings(self, mail: MailServer, certificate: Path, **changes: str) -> dict[str, str]:
+        username, password = CREDENTIALS
+        given = {"host": "localhost", "security": "starttls", "ca_file": str(certificate)}
+        return settings_for(mail.port, **given, username=username, password=password, **changes)
+
+    async def test_a_message_goes_out_over_starttls_after_a_login(self, mail: MailServer, certificate: Path) -> None:
+        channel = email_smtp.connect(self.settings(mail, certificate))
+        receipts = [await channel.deliver(a_message(key=f"k{number}"), Bell()) for number in range(2)]
+        await channel.close()
+        assert [receipt.status for receipt in receipts] == [Status.SENT, Status.SENT]
+
+    async def test_a_wrong_password_is_an_engineers_matter(self, mail: MailServer, certificate: Path) -> None:
+        channel = email_smtp.connect({**self.settings(mail, certificate), "password": "guess"})
+        with pytest.raises(ChannelMisconfigured, match="535"):
+            await channel.deliver(a_message(), Bell())
+
+    async def test_a_certificate_that_nobody_vouches_for_is_refused(self, mail: MailServer, certificate: Path) -> None:
+        channel = email_smtp.connect({**self.settings(mail, certificate), "ca_file": ""})
+        with pytest.raises(ChannelMisconfigured, match="certificate"):
+            await channel.deliver(a_message(), Bell())
+        assert mail.arrived == []
+
+    async def test_a_relay_without_starttls_gets_nothing(self, scripted: Callable[..., Any]) -> None:
+        relay = await scripted()
+        channel = email_smtp.connect(settings_for(relay.port, security="starttls"))
+        with pytest.raises(ChannelUnavailable, match="STARTTLS"):
+            await channel.deliver(a_message(), Bell())
+        assert not [line for line in relay.heard if line.startswith(("MAIL", "AUTH"))]
+
+    async def test_a_message_goes_out_over_tls_from_the_first_byte(
+        self, certificate: Path, server_tls: ssl.SSLContext, scripted: Callable[..., Any]
+    ) -> None:
+        plain = await scripted()
+        server = await asyncio.start_server(plain._talk, "127.0.0.1", 0, ssl=server_tls)
+        port = server.sockets[0].getsockname()[1]
+        channel = email_smtp.connect(settings_for(port, host="localhost", security="tls", ca_file=str(certificate)))
+        receipt = await channel.deliver(a_message(), Bell())
+        await channel.close()
+        server.close()
+        assert receipt.status is Status.SENT
+
+    async def test_words_put_in_before_the_encryption_are_not_heard(
+        self, certificate: Path, server_tls: ssl.SSLContext
+    ) -> None:
+        heard: list[bytes] = []
+
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"220 hi\r\n")
+            await reader.readline()
+            writer.write(b"250-hi\r\n250 STARTTLS\r\n")
+            await reader.readline()
+            writer.write(b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n")
+            await writer.drain()
+            await writer.start_tls(server_tls)
+            heard.append(await reader.readline())
+            writer.write(b"250 no offers here\r\n")
+            heard.append(await reader.readline())
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        channel = email_smtp.connect(
+            settings_for(port, host="localhost", security="starttls", ca_file=str(certificate))
+            | {"username": "amends", "password": "rehearsal"}
+        )
+        with pytest.raises((ChannelMisconfigured, ChannelUnavailable)):
+            await channel.deliver(a_message(), Bell())
+        server.close()
+        assert [line.split()[0] for line in heard if line] == [b"EHLO"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"security": "none", "host": "mail.example.test"}, "security"),
+        ({"security": "maybe"}, "security"),
+        ({"port": "0"}, "port"),
+        ({"port": "smtp"}, "port"),
+        ({"sender": "Care <care@bank.test>"}, "sender"),
+        ({"bounce_domain": "bounces bank"}, "bounce_domain"),
+        ({"reply_to": "nobody"}, "reply_to"),
+        ({"username": "amends"}, "password"),
+        ({"ca_file": "/nowhere.pem"}, "ca_file"),
+        ({"hots": "mail"}, "did you mean host"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_named(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=named):
+        email_smtp.connect({**SETTINGS, **changes})

@@ -1,0 +1,169 @@
+"""The bytes of an email: whatever the texts are, they read back as they were, and nothing else is in there."""
+
+import email
+import email.policy
+import unicodedata
+from dataclasses import replace
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channels.mime import HEADERS, Letter, Letterhead, Unfit, check, compose, plain_address, words
+from tests.channels.contract import HOSTILE, a_message
+
+LETTERHEAD = Letterhead("care@bank.test", "Example Bank", "answers@bank.test", "bank.test")
+PRINTABLE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=200)
+ANY_TEXT = PRINTABLE | st.text(max_size=40) | st.sampled_from(HOSTILE)
+ENDINGS = st.text(st.characters(exclude_categories=("Cs",)), max_size=500)
+
+
+def parsed(letter: Letter) -> EmailMessage:
+    return email.message_from_bytes(letter.content, policy=email.policy.default)
+
+
+def composed(**changes: object) -> Letter:
+    letter = compose(a_message(**changes), LETTERHEAD)
+    check(letter)
+    return letter
+
+
+@given(name=ANY_TEXT, subject=ANY_TEXT, sender=ANY_TEXT)
+def test_a_letter_is_refused_or_has_our_headers_and_one_address_whatever_the_texts_are(
+    name: str, subject: str, sender: str
+) -> None:
+    try:
+        letter = composed(to_name=name, subject=subject, sender=sender)
+    except Unfit:
+        return
+    message = parsed(letter)
+    assert tuple(message.keys()) == HEADERS
+    assert [address.addr_spec for address in message["To"].addresses] == ["ada@example.test"]
+    assert [address.addr_spec for address in message["From"].addresses] == ["care@bank.test"]
+
+
+@given(name=PRINTABLE | st.sampled_from(HOSTILE[3:5]))
+def test_a_name_reads_back_as_it_was(name: str) -> None:
+    assert name_in(composed(to_name=name)) == name
+
+
+def name_in(letter: Letter) -> str:
+    """Decoded word by word, because the parser of the default policy squeezes spaces and puts in its own."""
+    header = str(make_header(decode_header(email.message_from_bytes(letter.content)["To"])))
+    return header.removesuffix("ada@example.test").removesuffix("<ada@example.test>").removesuffix(" ")
+
+
+@given(subject=PRINTABLE)
+def test_a_subject_reads_back_as_it_was(subject: str) -> None:
+    assert parsed(composed(subject=subject))["Subject"] == subject
+
+
+@given(text=ENDINGS, html=ENDINGS.filter(bool))
+def test_both_parts_read_back_as_they_were(text: str, html: str) -> None:
+    message = parsed(composed(text=text, html=html))
+    plain, page = (part.get_payload(decode=True).decode() for part in message.iter_parts())
+    assert plain == with_line_ends(text)
+    assert with_line_ends(html) in page
+
+
+def with_line_ends(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
+
+
+@given(name=ANY_TEXT)
+def test_no_line_is_longer_than_mail_allows(name: str) -> None:
+    try:
+        letter = composed(to_name=name, subject=name)
+    except Unfit:
+        return
+    assert max(len(line) for line in letter.content.split(b"\r\n")) <= 78
+
+
+@pytest.mark.parametrize("character", ["\r", "\n", "\x00", "\x0b", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii)
+@pytest.mark.parametrize("place", ["to_name", "subject", "sender"])
+def test_a_character_that_breaks_lines_is_refused_in_a_header(place: str, character: str) -> None:
+    with pytest.raises(Unfit):
+        compose(a_message(**{place: f"a{character}b"}), LETTERHEAD)
+
+
+def test_the_same_message_gives_the_same_bytes() -> None:
+    assert composed().content == composed().content
+
+
+def test_another_key_gives_another_message_id() -> None:
+    assert parsed(composed(key="a"))["Message-ID"] != parsed(composed(key="b"))["Message-ID"]
+
+
+def test_the_date_is_the_one_of_the_notice() -> None:
+    assert parsed(composed())["Date"] == "Tue, 24 Nov 2026 09:00:00 +0000"
+
+
+def test_answering_machines_are_asked_to_be_silent() -> None:
+    message = parsed(composed())
+    assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+
+
+def test_the_organisation_signs_in_the_language_of_the_message() -> None:
+    message = parsed(composed(sender="示例银行", locale="zh-CN"))
+    assert message["From"].addresses[0].display_name == "示例银行"
+    assert message["Content-Language"] == "zh-CN"
+
+
+def test_without_html_the_second_part_shows_the_text() -> None:
+    _, page = parsed(composed(html="", text="1 < 2")).iter_parts()
+    assert "1 &lt; 2" in page.get_content()
+
+
+def test_a_locale_that_is_none_is_refused() -> None:
+    with pytest.raises(Unfit, match="unsafe locale"):
+        compose(a_message(locale='en"><script>'), LETTERHEAD)
+
+
+def test_short_plain_text_stays_readable_in_a_header() -> None:
+    assert words("Your data was copied") == "Your data was copied"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"Subject: ", b"Bcc: evil@attacker.test\r\nSubject: "),
+        (b"Subject: ", b"Cc: evil@attacker.test\r\nSubject: "),
+        (b"Reply-To: ", b"Errors-To: "),
+        (b"To: Ada", b"To: evil@attacker.test, Ada"),
+        (b"<ada@example.test>", b"<bob@example.test>"),
+        (b"<ada@example.test>", b"<ada@example.test>, <bob@example.test>"),
+        (b"Subject: Your", b"Subject: \nYour"),
+        (b"Subject: Your", b"Subject: \rYour"),
+        (b"Subject: Your", b"Subject: \x00Your"),
+        (b"Subject: Your", b"Subject: \xffYour"),
+        (b"MIME-Version: 1.0\r\n", b""),
+        (b"--\r\n", b"--\n"),
+        (b"Date: ", b"Subject: second\r\nDate: "),
+    ],
+)
+def test_the_last_look_finds_what_should_not_be_there(old: bytes, new: bytes) -> None:
+    letter = composed()
+    assert old in letter.content
+    with pytest.raises(Unfit, match="unsafe message"):
+        check(replace(letter, content=letter.content.replace(old, new)))
+
+
+def test_the_last_look_finds_a_letter_for_somebody_else() -> None:
+    with pytest.raises(Unfit):
+        check(replace(composed(), to="bob@example.test"))
+
+
+@given(st.text(max_size=40))
+def test_an_address_is_plain_ascii_or_refused(text: str) -> None:
+    try:
+        address = plain_address(f"{text}@example.test")
+    except Unfit:
+        return
+    assert address.isascii()
+    assert all(unicodedata.category(character)[0] not in "CZ" for character in address)
+
+
+def test_neither_repr_shows_the_person() -> None:
+    assert "ada" not in repr(composed()).lower()

@@ -1,0 +1,284 @@
+"""The public notice pages: the contract, the files, the feeds, and pages that everybody can read."""
+
+import asyncio
+import base64
+import hashlib
+import json
+import os
+import re
+import stat
+from datetime import timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import feedparser
+import pytest
+
+from amends.domain.channel import ChannelKind, Message, Receipt, Status
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from channels import website_static
+from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
+
+BASE = "https://notice.example.test"
+
+
+def a_page(**changes: Any) -> Message:
+    return a_message(**{"kind": ChannelKind.WEBSITE, "to": "", "to_name": "", **changes})
+
+
+def numbered(message: Message, number: int) -> Message:
+    return a_page(
+        key=f"key-{number}",
+        notice=f"update-{number}",
+        text=f"Only for {number}.",
+        published_at=PUBLISHED + timedelta(hours=number),
+    )
+
+
+def arrivals(folder: Path) -> list[Arrival]:
+    states = [json.loads(path.read_text())["entries"] for path in folder.glob("*/*/notices.json")]
+    return [Arrival(entry["mark"], entry["text"], (), tuple(entry)) for entries in states for entry in entries]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "www"
+    folder.mkdir()
+    return folder
+
+
+class TestContract(ChannelContract):
+    @pytest.fixture
+    def rig(self, folder: Path, tmp_path: Path) -> Rig:
+        return Rig(
+            connect=website_static.connect,
+            settings={"folder": str(folder), "base_url": BASE},
+            required=("folder", "base_url"),
+            nowhere={"folder": str(tmp_path / "absent"), "base_url": BASE},
+            arrivals=lambda: arrivals(folder),
+            message=a_page(),
+            numbered=numbered,
+        )
+
+
+async def publish(folder: Path, *messages: Message, **settings: str) -> list[Receipt]:
+    channel = website_static.connect({"folder": str(folder), "base_url": BASE, **settings})
+    return [await channel.deliver(message, Bell()) for message in messages]
+
+
+def read(folder: Path, name: str, locale: str = "en") -> str:
+    return (folder / "november-breach" / locale / name).read_text()
+
+
+class Page(HTMLParser):
+    """What a reader or a machine finds on a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str, **attributes: str) -> list[dict[str, str | None]]:
+        return [found for name, found in self.tags if name == tag and attributes.items() <= found.items()]
+
+
+async def test_the_receipt_names_the_pages_address(folder: Path) -> None:
+    (receipt,) = await publish(folder, a_page())
+    assert receipt.provider_id == f"{BASE}/november-breach/en/first-notice.html"
+
+
+async def test_a_published_notice_is_delivered(folder: Path) -> None:
+    (receipt,) = await publish(folder, a_page())
+    assert receipt.status is Status.DELIVERED
+
+
+async def test_the_page_shows_the_notice_as_it_was_approved(folder: Path) -> None:
+    await publish(folder, a_page())
+    assert a_page().html in read(folder, "first-notice.html")
+
+
+async def test_the_index_shows_the_latest_notice_whole_and_links_the_earlier_ones(folder: Path) -> None:
+    await publish(folder, *(numbered(a_page(), number) for number in (1, 2, 3)))
+    links = [link["href"] for link in Page(read(folder, "index.html")).all("a")]
+    assert links == ["#notice", "update-2.html", "update-1.html", "feed.atom"]
+
+
+async def test_an_older_notice_that_comes_late_does_not_become_the_latest(folder: Path) -> None:
+    await publish(folder, numbered(a_page(), 2), numbered(a_page(), 1))
+    assert "update-1.html" in [link["href"] for link in Page(read(folder, "index.html")).all("a")]
+
+
+async def test_the_same_message_again_changes_no_file(folder: Path) -> None:
+    await publish(folder, a_page())
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.*") if path.suffix}
+    (receipt,) = await publish(folder, a_page())
+    assert receipt.status is Status.DELIVERED
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+async def test_a_new_wording_of_a_notice_takes_the_place_of_the_old(folder: Path) -> None:
+    await publish(folder, a_page(), a_page(key="second-version", html="<p>Corrected.</p>"))
+    assert "<p>Corrected.</p>" in read(folder, "first-notice.html")
+    assert len(arrivals(folder)) == 1
+
+
+async def test_every_locale_names_the_others(folder: Path) -> None:
+    await publish(folder, a_page(), a_page(key="zh", locale="zh-CN"))
+    for locale in ("en", "zh-CN"):
+        alternates = Page(read(folder, "first-notice.html", locale)).all("link", rel="alternate")
+        named = {link["hreflang"]: link["href"] for link in alternates if "hreflang" in link}
+        assert named == {other: f"{BASE}/november-breach/{other}/first-notice.html" for other in ("en", "zh-CN")}
+
+
+async def test_a_notice_names_only_the_locales_it_can_be_read_in(folder: Path) -> None:
+    await publish(folder, a_page(), a_page(key="zh", locale="zh-CN", notice="update-1"))
+    alternates = Page(read(folder, "first-notice.html")).all("link", rel="alternate")
+    assert [link["hreflang"] for link in alternates if "hreflang" in link] == ["en"]
+
+
+async def test_the_words_around_a_notice_are_in_its_language(folder: Path) -> None:
+    await publish(folder, a_page(locale="zh-CN"))
+    assert "跳到公告正文" in read(folder, "index.html", "zh-CN")
+
+
+@pytest.mark.parametrize("name", ["index.html", "first-notice.html"])
+async def test_a_page_can_be_read_by_everybody(folder: Path, name: str) -> None:
+    await publish(folder, a_page(), numbered(a_page(), 1))
+    page = Page(read(folder, name))
+    assert [html["lang"] for html in page.all("html")] == ["en"]
+    assert [len(page.all(tag)) for tag in ("h1", "main", "header", "footer", "title")] == [1, 1, 1, 1, 1]
+    assert page.all("a", **{"class": "skip"})[0]["href"] == f"#{page.all('main')[0]['id']}"
+
+
+async def test_a_page_loads_nothing_and_runs_nothing(folder: Path) -> None:
+    await publish(folder, a_page())
+    page = Page(read(folder, "index.html"))
+    loading = [tag for tag, found in page.tags if "src" in found or (tag == "link" and found["rel"] == "stylesheet")]
+    assert loading == []
+    assert [script["type"] for script in page.all("script")] == ["application/ld+json"]
+
+
+async def test_the_policy_allows_exactly_the_style_that_is_there(folder: Path) -> None:
+    await publish(folder, a_page())
+    text = read(folder, "index.html")
+    (style,) = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    (policy,) = Page(text).all("meta", **{"http-equiv": "Content-Security-Policy"})
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in policy["content"]
+
+
+async def test_an_own_stylesheet_is_linked_and_allowed(folder: Path) -> None:
+    await publish(folder, a_page(), stylesheet="/brand.css")
+    page = Page(read(folder, "index.html"))
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert page.all("link", rel="stylesheet", href="/brand.css")
+    assert "'self'" in policy["content"]
+
+
+async def test_machines_find_the_notice_as_linked_data(folder: Path) -> None:
+    await publish(folder, a_page(subject="</script><b>", locale="zh-CN"))
+    (content,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', read(folder, "index.html", "zh-CN"))
+    article = json.loads(content)
+    assert (article["headline"], article["inLanguage"]) == ("</script><b>", "zh-CN")
+
+
+async def test_a_subject_is_shown_and_not_obeyed(folder: Path) -> None:
+    await publish(folder, a_page(subject="</title><img src=x>", sender="<img src=y>"))
+    assert Page(read(folder, "index.html")).all("img") == []
+
+
+async def test_the_atom_feed_lists_the_notices_newest_first(folder: Path) -> None:
+    await publish(folder, numbered(a_page(), 1), numbered(a_page(), 2))
+    feed = feedparser.parse(read(folder, "feed.atom"))
+    assert not feed.bozo
+    assert [entry.link.rsplit("/", 1)[1] for entry in feed.entries] == ["update-2.html", "update-1.html"]
+    assert feed.entries[0].content[0].value == a_page().html
+
+
+async def test_the_json_feed_lists_the_notices_newest_first(folder: Path) -> None:
+    await publish(folder, numbered(a_page(), 1), numbered(a_page(), 2))
+    feed = json.loads(read(folder, "feed.json"))
+    assert feed["version"] == "https://jsonfeed.org/version/1.1"
+    assert [item["summary"] for item in feed["items"]] == ["Only for 2.", "Only for 1."]
+
+
+async def test_the_web_server_can_read_every_file_whatever_the_umask(folder: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        await publish(folder, a_page())
+    finally:
+        os.umask(before)
+    pages = folder / "november-breach" / "en"
+    assert {stat.S_IMODE(path.stat().st_mode) for path in pages.iterdir()} == {0o644}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (pages, pages.parent)} == {0o755}
+
+
+async def test_no_half_written_file_stays_behind(folder: Path) -> None:
+    await publish(folder, a_page())
+    assert list(folder.rglob("*.part")) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"incident": "../../etc"},
+        {"incident": ""},
+        {"notice": "a/b"},
+        {"notice": "index"},
+        {"locale": "../en"},
+        {"locale": 'en"><script>'},
+    ],
+    ids=str,
+)
+async def test_a_name_that_is_no_name_touches_no_path(folder: Path, changes: dict[str, str]) -> None:
+    (receipt,) = await publish(folder, a_page(**changes))
+    assert (receipt.status, receipt.detail, list(folder.iterdir())) == (Status.REJECTED, "unsafe name", [])
+
+
+async def test_a_text_that_would_break_the_feed_is_refused(folder: Path) -> None:
+    (receipt,) = await publish(folder, a_page(text="nul \x00"))
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, "unsafe characters")
+
+
+async def test_a_page_that_cannot_be_written_can_be_tried_again(folder: Path) -> None:
+    (folder / "november-breach").write_text("a file in the way")
+    (receipt,) = await publish(folder, a_page())
+    assert receipt.status is Status.DEFERRED
+
+
+async def test_what_was_cut_short_is_made_whole_by_the_next_try(folder: Path) -> None:
+    await publish(folder, a_page())
+    (folder / "november-breach" / "en" / "notices.json").unlink()
+    (folder / "november-breach" / "en" / "index.html").write_text("half")
+    await publish(folder, a_page())
+    assert a_page().html in read(folder, "index.html")
+
+
+async def test_a_damaged_state_is_left_for_a_person(folder: Path) -> None:
+    await publish(folder, a_page())
+    state = folder / "november-breach" / "en" / "notices.json"
+    state.write_text("{")
+    (receipt,) = await publish(folder, numbered(a_page(), 2))
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: notices.json is damaged")
+    assert state.read_text() == "{"
+
+
+async def test_two_channels_writing_at_once_lose_nothing(folder: Path) -> None:
+    channels = [website_static.connect({"folder": str(folder), "base_url": BASE}) for _ in range(2)]
+    pages = [numbered(a_page(), number) for number in range(8)]
+    await asyncio.gather(*(channels[n % 2].deliver(page, Bell()) for n, page in enumerate(pages)))
+    assert len(json.loads(read(folder, "feed.json"))["items"]) == 8
+
+
+async def test_a_folder_that_is_not_there_is_the_channels_trouble(tmp_path: Path) -> None:
+    with pytest.raises(ChannelUnavailable, match="folder"):
+        await publish(tmp_path / "absent", a_page())
+
+
+def test_a_relative_folder_is_refused() -> None:
+    with pytest.raises(ChannelMisconfigured, match="folder"):
+        website_static.connect({"folder": "www", "base_url": BASE})

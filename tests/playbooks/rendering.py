@@ -1,0 +1,229 @@
+"""The words of the repository, bound to their models, and every template rendered with what a notice may hold."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from ruamel.yaml import YAML
+
+from amends.domain.assessment import Severity, Tone
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import commit, promises_of
+from amends.domain.drafting import MOST_ADVICE, PART_CLOSE, PART_OPEN, SUFFIX, environment, split_parts
+from amends.domain.incident import Incident, Organisation
+from amends.domain.notice import Reader, Slot
+from amends.domain.playbook import Playbook
+from amends.domain.value import text_for
+from amends.domain.wording import Phrases, say_data, say_date, say_moment
+
+PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
+STORY = PLAYBOOKS / "examples" / "stolen-terminals"
+LOCALES = ("en", "zh-CN")
+ZONE = "Asia/Shanghai"
+TOLD = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
+NEXT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+PUT_OFF = datetime(2026, 12, 30, 9, 0, tzinfo=UTC)
+TONES = dict(zip(Severity, Tone, strict=True))
+PAGE = "https://notices.btepai.example/n/stolen-terminals/any-LOCAL/"
+"""Sixty characters, more than a notice page usually has."""
+PERSON = {
+    "en": {Slot.NAME: "Harriet Vance", Slot.YOUR_DATA: "name, contact details and bills", Slot.CHILD: "Toby"},
+    "zh-CN": {Slot.NAME: "叶明轩", Slot.YOUR_DATA: "姓名等身份信息、电话等联系方式和账单", Slot.CHILD: "叶雨桐"},
+}
+REASON = {"en": "The parts for the new terminals came late.", "zh-CN": "新终端的零件到货晚了。"}
+EVIDENCE = {"en": "Contract of 1 December 2026", "zh-CN": "2026年12月1日的合同"}
+STATES = {"promise-kept": ("kept",), "promise-late": ("late", "dropped")}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything that one rendering of a template depends on."""
+
+    notice: str
+    locale: str
+    channel: ChannelKind
+    reader: Reader = Reader.SELF
+    severity: Severity = Severity.HIGH
+    sparse: bool = False
+    """Every value that may be empty is empty."""
+    state: str = "open"
+    """Of the promise that the notice is about."""
+
+    @property
+    def path(self) -> str:
+        return f"{self.notice}/{self.locale}.{self.channel}.{SUFFIX[self.channel]}"
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.reader} {self.severity} {self.state}{' sparse' if self.sparse else ''}"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A notice as one person reads it."""
+
+    setting: Setting
+    subject: str
+    text: str
+    """With the person's own values filled in."""
+    parts: dict[str, str]
+    drafted: str
+    """With slots where the person's own values go."""
+
+
+def read_yaml(path: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def phrases(locale: str) -> Phrases:
+    return Phrases.model_validate(read_yaml(PLAYBOOKS / "locales" / f"{locale}.yaml"))
+
+
+@cache
+def playbooks() -> dict[str, Playbook]:
+    return {path.stem: Playbook.model_validate(read_yaml(path)) for path in PLAYBOOKS.glob("*.yaml")}
+
+
+@cache
+def incident() -> Incident:
+    return Incident.model_validate(read_yaml(STORY / "incident.yaml"))
+
+
+@cache
+def templates() -> dict[str, str]:
+    root = PLAYBOOKS / "notices"
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in root.rglob("*.*")}
+
+
+@cache
+def _environment() -> ImmutableSandboxedEnvironment:
+    return environment(templates())
+
+
+@cache
+def settings() -> tuple[Setting, ...]:
+    """Each template with both readers, each severity, and with all or nothing in what may be empty."""
+    own = sorted(path for path in templates() if not path.startswith("_base/"))
+    return tuple(setting for path in own for setting in _settings_of(path))
+
+
+def _settings_of(path: str) -> list[Setting]:
+    notice, name = path.split("/")
+    locale, channel, _ = name.split(".")
+    ways = product(Reader, Severity, (False, True), STATES.get(notice, ("open",)))
+    return [Setting(notice, locale, ChannelKind(channel), *way) for way in ways]
+
+
+@cache
+def render(setting: Setting) -> Rendered:
+    module = _environment().get_template(setting.path).make_module(_context(setting))
+    drafted, parts = split_parts(str(module).strip())
+    text = drafted
+    for slot, value in (PERSON[setting.locale] | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}).items():
+        text = text.replace(slot.mark, value)
+    return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted)
+
+
+def _context(setting: Setting) -> dict[str, Any]:
+    always = {
+        "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
+        "reader": setting.reader.value,
+        "page": PAGE,
+        "dated": say_date(phrases(setting.locale), TOLD, ZONE),
+        "severity": setting.severity.value,
+        "tone": TONES[setting.severity].value,
+        "organisation": _organisation(incident().organisation, setting),
+        "story": _story(setting),
+        "promise": _promise(setting),
+    }
+    varying = _nothing() if setting.sparse else _everything(setting.locale)
+    personal = {"person": _person(setting.reader)} if setting.channel.personal else {}
+    return always | varying | personal
+
+
+def _nothing() -> dict[str, Any]:
+    empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
+    lists: dict[str, Any] = {"data": [], "advice": [], "promises": [], "news": []}
+    return {**dict.fromkeys(empty, ""), **lists, "questions": {"asked": 0, "open": 0}, "people": 0}
+
+
+def _everything(locale: str) -> dict[str, Any]:
+    words, told = phrases(locale), incident()
+    touched = told.facts.categories()
+    return {
+        **_dates(told, words),
+        "data": [name for kind, name in words.data.items() if kind in touched],
+        "data_in_words": say_data(words, touched),
+        "advice": [text for kind, text in words.advice.items() if kind in touched][:MOST_ADVICE],
+        "promises": _promises(locale),
+        "news": [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news],
+        "next_news": say_moment(words, NEXT, ZONE),
+        "questions": {"asked": 12, "open": 3},
+        "people": 240,
+    }
+
+
+def _dates(told: Incident, words: Phrases) -> dict[str, str]:
+    moments = {
+        "occurred_from": told.times.occurred.start,
+        "occurred_to": told.times.occurred.end,
+        "discovered": told.times.events["discovered"],
+        "contained": told.times.contained,
+    }
+    return {name: say_date(words, moment, ZONE) if moment else "" for name, moment in moments.items()}
+
+
+def _story(setting: Setting) -> dict[str, str]:
+    story: dict[str, str] = incident().texts[setting.locale].model_dump()
+    return story | ({"what_you_can_do": ""} if setting.sparse else {})
+
+
+def _person(reader: Reader) -> dict[str, str]:
+    link = f"https://btepai.example/p/{Slot.PERSONAL_LINK.mark}"
+    own = {"name": Slot.NAME.mark, "your_data": Slot.YOUR_DATA.mark, "link": link}
+    return own | ({"child": Slot.CHILD.mark} if reader is Reader.GUARDIAN else {})
+
+
+def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:
+    contacts = told.contacts
+    optional = {
+        "signed_by": text_for(told.signed_by, setting.locale),
+        "hours": text_for(contacts.hours, setting.locale),
+        "postal_address": text_for(contacts.postal_address, setting.locale),
+        "officer": text_for(contacts.officer, setting.locale),
+        "sms_signature": told.sms_signature or "",
+    }
+    always = {"name": text_for(told.name, setting.locale), "email": contacts.email, "phone": contacts.phone}
+    return always | (dict.fromkeys(optional, "") if setting.sparse else optional)
+
+
+def _promises(locale: str) -> list[dict[str, str]]:
+    words = phrases(locale)
+    given = promises_of(playbooks()["customer-data-theft"].commitments, incident().commitments)
+    return [
+        {
+            "text": text_for(promise.promise, locale),
+            "due": say_date(words, commit(promise, TOLD, "first-notice").due_at, ZONE),
+            "state": "open",
+            "state_in_words": words.commitment_states["open"],
+            "new_due": "",
+            "reason": "",
+            "evidence": "",
+        }
+        for promise in given
+    ]
+
+
+def _promise(setting: Setting) -> dict[str, str]:
+    """The first of the promises, in the state that the notice tells of."""
+    words = phrases(setting.locale)
+    told = {"state": setting.state, "state_in_words": words.commitment_states[setting.state]}
+    first = _promises(setting.locale)[0] | told
+    if setting.sparse:
+        return first
+    new_due = say_date(words, PUT_OFF, ZONE) if setting.state != "dropped" else ""
+    return first | {"new_due": new_due, "reason": REASON[setting.locale], "evidence": EVIDENCE[setting.locale]}

@@ -1,0 +1,190 @@
+"""The playbooks and the phrases of both languages, bound to their models."""
+
+import re
+from collections.abc import Callable, Sized
+from itertools import pairwise
+from string import Formatter
+
+import pytest
+
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import CommitmentKind, CommitmentState, Promise
+from amends.domain.facts import DataCategory
+from amends.domain.lint import CHINESE_AT_MOST, WORDS_AT_MOST
+from amends.domain.playbook import Phase, Playbook, Step
+from amends.domain.question import SURVEY, QuestionKind
+from amends.domain.reading import sentences, words
+from tests.playbooks.rendering import LOCALES, PLAYBOOKS, incident, phrases, playbooks, templates
+
+PORTAL = set(
+    """
+    title hello your_data_title your_data_intro no_data_known what_you_can_do promises_title promise_due
+    promise_new_due promise_evidence questions_title ask_title ask_label ask_kind_question ask_kind_complaint
+    ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answered_on survey_title survey_intro
+    survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now
+    survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title
+    link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text form_expired we_never_ask
+    contact_title language skip back error_title error_text guardian_intro messages_title message_sent_on privacy_note
+    """.split()
+)
+DATED = ("promise_due", "promise_new_due", "ask_thanks", "answer_pending", "answered_on", "message_sent_on")
+SLOTS = {
+    "hello": {"name"},
+    "guardian_intro": {"child"},
+    **{key: {"date"} for key in DATED},
+}
+"""What the portal fills into its words."""
+MOST_URGENT = ["credentials_plain", "payment_card", "financial_account", "national_id"]
+CONDITION = {"en": r"If .+ (?:is|are) named above: ", "zh-CN": "如果上面提到了.+："}
+PROMISE_FITS = {"en": 110, "zh-CN": 30}
+"""Characters; an SMS must have room for the promise that it tells of."""
+PLAYBOOK = pytest.mark.parametrize("playbook", playbooks().values(), ids=lambda playbook: playbook.id)
+LOCALE = pytest.mark.parametrize("locale", LOCALES)
+
+
+def every_promise() -> list[Promise]:
+    return [
+        *incident().commitments,
+        *(promise for playbook in playbooks().values() for promise in playbook.commitments),
+    ]
+
+
+def steps_with_channels(playbook: Playbook) -> list[Step]:
+    return [step for step in playbook.steps if step.channels]
+
+
+def templates_of(step: Step) -> set[str]:
+    """The folders of templates that a step sends from."""
+    if step.notice:
+        return {step.notice}
+    return {"promise-kept", "promise-late"} if step.phase is Phase.FOLLOW_UP else set()
+
+
+def test_a_playbooks_file_is_named_after_it() -> None:
+    assert {name: playbook.id for name, playbook in playbooks().items()} == {name: name for name in playbooks()}
+
+
+def test_there_is_a_playbook_for_theft_for_devices_and_for_suppliers() -> None:
+    assert set(playbooks()) == {"customer-data-theft", "stolen-device-or-papers", "vendor-breach"}
+
+
+def test_editors_find_the_schema_in_the_first_line() -> None:
+    firsts = {path.read_text(encoding="utf-8").splitlines()[0] for path in PLAYBOOKS.glob("*.yaml")}
+    assert firsts == {"# yaml-language-server: $schema=./playbook.schema.json"}
+
+
+@PLAYBOOK
+def test_a_playbook_has_work_for_every_phase(playbook: Playbook) -> None:
+    assert {step.phase for step in playbook.steps} == set(Phase)
+
+
+@PLAYBOOK
+def test_each_step_tells_its_reader_what_it_is_for(playbook: Playbook) -> None:
+    assert [step.id for step in playbook.steps if not step.reads_on.endswith(".")] == []
+
+
+@PLAYBOOK
+@LOCALE
+def test_whatever_a_step_sends_has_a_template_for_each_of_its_channels(playbook: Playbook, locale: str) -> None:
+    wanted = {
+        f"{notice}/{locale}.{channel}.{'md' if channel.detailed else 'txt'}"
+        for step in steps_with_channels(playbook)
+        for notice in templates_of(step)
+        for channel in (*step.channels, *step.cascade)
+    }
+    assert wanted - templates().keys() == set()
+
+
+@PLAYBOOK
+def test_a_notice_to_everybody_is_approved_by_two_people(playbook: Playbook) -> None:
+    public = [step for step in steps_with_channels(playbook) if ChannelKind.WEBSITE in step.channels]
+    assert {step.approvals for step in public} == {2}
+
+
+def test_the_default_playbook_promises_help_repair_and_something_for_everybody() -> None:
+    kinds = {promise.kind for promise in playbooks()["customer-data-theft"].commitments}
+    assert kinds == set(CommitmentKind) - {CommitmentKind.COMPENSATION, CommitmentKind.OTHER}
+
+
+@LOCALE
+def test_a_promise_is_one_sentence_that_fits_in_an_sms(locale: str) -> None:
+    promised = [promise.promise[locale] for promise in every_promise()]
+    assert [text for text in promised if len(sentences(text)) != 1 or len(text) > PROMISE_FITS[locale]] == []
+
+
+def test_a_promise_states_the_same_numbers_in_both_languages() -> None:
+    numbers = [[re.findall(r"\d+", promise.promise[locale]) for locale in LOCALES] for promise in every_promise()]
+    assert [pair for pair in numbers if pair[0] != pair[1]] == []
+
+
+def test_the_incidents_security_fix_takes_the_place_of_the_playbooks() -> None:
+    for playbook in playbooks().values():
+        assert "security-fix" in {promise.id for promise in playbook.commitments}
+
+
+@LOCALE
+def test_a_locales_file_is_named_after_it(locale: str) -> None:
+    assert phrases(locale).locale == locale
+
+
+@LOCALE
+def test_every_kind_of_data_has_a_name_and_an_advice_of_its_own(locale: str) -> None:
+    known = phrases(locale)
+    assert set(known.data) == set(known.advice) == set(DataCategory)
+    assert len(set(known.data.values())) == len(set(known.advice.values())) == len(DataCategory)
+
+
+def test_both_languages_put_data_and_advice_in_the_same_order() -> None:
+    english, chinese = map(phrases, LOCALES)
+    assert (list(english.data), list(english.advice)) == (list(chinese.data), list(chinese.advice))
+
+
+def test_the_most_urgent_advice_comes_first() -> None:
+    assert list(phrases("en").advice)[: len(MOST_URGENT)] == MOST_URGENT
+
+
+@LOCALE
+def test_an_advice_begins_with_its_condition_and_speaks_of_nobodys_own_data(locale: str) -> None:
+    condition, advice = re.compile(CONDITION[locale]), phrases(locale).advice.values()
+    assert [text for text in advice if not condition.match(text)] == []
+    assert [text for text in advice if re.match(r"If your|如果.{0,6}您", text)] == []
+
+
+@LOCALE
+def test_the_portal_has_its_words_with_their_slots(locale: str) -> None:
+    portal = phrases(locale).portal
+    slots = {key: {name for _, name, _, _ in Formatter().parse(text) if name} for key, text in portal.items()}
+    assert portal.keys() == PORTAL
+    assert {key: names for key, names in slots.items() if names} == SLOTS
+
+
+@LOCALE
+def test_the_portal_names_every_measure_of_the_survey_and_every_kind_of_question(locale: str) -> None:
+    keys = {f"survey_{measure}" for measure in SURVEY} | {f"ask_kind_{kind}" for kind in QuestionKind}
+    assert keys - phrases(locale).portal.keys() == set()
+
+
+@LOCALE
+def test_every_fate_of_a_promise_has_a_word(locale: str) -> None:
+    assert phrases(locale).commitment_states.keys() == {*CommitmentState, "late"}
+
+
+@LOCALE
+def test_no_advice_or_portal_word_or_promise_says_what_must_never_be_said(locale: str) -> None:
+    known = phrases(locale)
+    never = re.compile("|".join(map(re.escape, known.never_say)), re.IGNORECASE)
+    said = [*known.advice.values(), *known.portal.values(), *(promise.promise[locale] for promise in every_promise())]
+    assert [text for text in said if never.search(text)] == []
+
+
+@pytest.mark.parametrize(("locale", "length", "most"), [("en", words, WORDS_AT_MOST), ("zh-CN", str, CHINESE_AT_MOST)])
+def test_every_sentence_of_the_phrases_is_short(locale: str, length: Callable[[str], Sized], most: int) -> None:
+    known = phrases(locale)
+    said = [sentence for text in (*known.advice.values(), *known.portal.values()) for sentence in sentences(text)]
+    assert [sentence for sentence in said if len(length(sentence)) > most] == []
+
+
+@LOCALE
+def test_what_must_never_be_said_is_listed_once(locale: str) -> None:
+    listed = sorted(phrases(locale).never_say)
+    assert [first for first, second in pairwise(listed) if first == second] == []
