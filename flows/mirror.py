@@ -11,6 +11,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments import arun_deployment
+from prefect.states import Crashed
 
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.plan import Plan, Turn, plan
@@ -19,6 +20,8 @@ from amends.ledger import Ledger
 MOST_CRASHES = 3
 """So often a turn is set up again after its run failed; then a person must look."""
 SLACK = timedelta(seconds=60)
+SILENT = timedelta(minutes=5)
+"""A run that began longer ago, while no worker holds any message, has died without telling Prefect."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
@@ -71,9 +74,20 @@ async def _agree(
     elif state in WAITING and _moved(run, turn, now):
         await client.delete_flow_run(run.id)
         await _set_up(incident_id, turn, now)
-    elif state not in (*WAITING, *UNDER_WAY):
+    elif state in UNDER_WAY and not await _died(client, ledger, incident_id, run, now):
+        return
+    elif state not in WAITING:
         again = await asyncio.to_thread(_revised, ledger, incident_id, turn, now, str(state))
         await _set_up(incident_id, again, now)
+
+
+async def _died(client: PrefectClient, ledger: Ledger, incident_id: str, run: FlowRun, now: datetime) -> bool:
+    """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
+    since = run.start_time or run.expected_start_time
+    if since is None or now - since < SILENT or await asyncio.to_thread(ledger.busy, incident_id, now):
+        return False
+    await client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
+    return True
 
 
 def _moved(run: FlowRun, turn: Turn, now: datetime) -> bool:

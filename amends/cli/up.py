@@ -1,0 +1,191 @@
+"""`amends up`: Prefect server, deployments, runner and portal in one foreground process group."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import typer
+
+from amends.domain.errors import AmendsError
+from amends.settings import Settings, prefect_environment
+
+POOL = "amends"
+START_SECONDS = 90
+RESTART_SECONDS = 2
+STOP_SECONDS = 15
+
+
+def up(ctx: typer.Context) -> None:
+    """Start Prefect server, runner and portal in the foreground; Ctrl-C stops all of it."""
+    run(ctx.obj.settings)
+
+
+def run(settings: Settings) -> None:
+    """Run all of it until Ctrl-C; a part that dies is started again. Raises AmendsError when a port is taken."""
+    os.umask(0o077)  # Prefect would make its database readable by everybody
+    for port in (settings.prefect_port, settings.portal_port):
+        _require_free(port)
+    environment = prefect_environment(settings)
+    with stopped_by_signals(), Parts(environment) as parts:
+        parts.start(
+            "Prefect server", prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
+        )
+        parts.wait_for("Prefect server", settings.prefect_port)
+        deploy(environment)
+        parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
+        parts.start("portal", [sys.executable, "-m", "amends.web"])
+        parts.wait_for("portal", settings.portal_port)
+        _say_where(settings)
+        look_at_ledger(environment)
+        parts.watch(partial(look_at_ledger, environment))
+
+
+def prefect(*arguments: object) -> list[str]:
+    """A call of Prefect's command line, with this Python."""
+    return [sys.executable, "-m", "prefect", *map(str, arguments)]
+
+
+def deploy(environment: Mapping[str, str]) -> None:
+    """Make the work pool and apply prefect.yaml. Raises AmendsError with Prefect's own words."""
+    create = prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+    for call in (create, prefect("--no-prompt", "deploy", "--all", "--prefect-file", deployments_file())):
+        done = subprocess.run(
+            call, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if done.returncode:
+            raise AmendsError(f"Prefect refused `{' '.join(call[3:])}`:\n{done.stdout}{done.stderr}")
+
+
+def look_at_ledger(environment: Mapping[str, str]) -> None:
+    """Have a sweep run at once, instead of within minutes: whatever was cut off goes on. Does not wait for it."""
+    call = prefect("deployment", "run", "sweep/sweep")
+    subprocess.Popen(call, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def deployments_file() -> Path:
+    """prefect.yaml: at the top of the source tree, or inside the installed package."""
+    top = Path(__file__).parents[2]
+    return next(path for path in (top / "prefect.yaml", top / "flows" / "prefect.yaml") if path.exists())
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise AmendsError(
+                f"port {port} is taken; stop what uses it, or set another in amends.toml (portal_port, prefect_port)"
+            ) from None
+
+
+def _say_where(settings: Settings) -> None:
+    auth = settings.home / "keys" / "prefect-auth"
+    print(  # noqa: T201 - this is what the command is for
+        f"\nPrefect UI  http://127.0.0.1:{settings.prefect_port}  (it asks for the text in {auth})"
+        f"\nPortal      http://127.0.0.1:{settings.portal_port}"
+        f"\nNext        amends --home {settings.home} incident list"
+        "\nCtrl-C stops all of it.\n",
+        flush=True,
+    )
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C, or asked us to end."""
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end the block in good order."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Stopped:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Parts:
+    """Child processes that live and end together."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._calls: dict[str, Sequence[str]] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, name: str, call: Sequence[str], *, quiet: bool = False) -> None:
+        """Start a part; from now on it is watched."""
+        self._calls[name] = call
+        words = subprocess.DEVNULL if quiet else None
+        self._running[name] = subprocess.Popen(
+            call, env=self._environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words
+        )
+
+    def wait_for(self, name: str, port: int) -> None:
+        """Wait until it answers. Raises AmendsError when it ends or takes too long."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if self._running[name].poll() is not None:
+                raise AmendsError(f"{name} ended at once; its words stand above")
+            if answers(port):
+                return
+            time.sleep(0.2)
+        raise AmendsError(f"{name} did not answer on port {port} within {START_SECONDS} s")
+
+    def watch(self, restarted: Callable[[], None]) -> None:
+        """Start again what dies, until a signal comes; then do what must be done after a restart."""
+        while True:
+            time.sleep(RESTART_SECONDS)
+            dead = [name for name, process in self._running.items() if process.poll() is not None]
+            for name in dead:
+                print(f"{name} ended; starting it again", flush=True)  # noqa: T201
+                self.start(name, self._calls[name])
+            if dead:
+                restarted()
+
+    def stop(self) -> None:
+        """End all parts, the last started first; what does not listen is killed."""
+        for process in reversed(self._running.values()):
+            if process.poll() is None:
+                process.terminate()
+        until = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(max(until - time.monotonic(), 0.1))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    """A port that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,130 @@
+"""Reads a YAML or JSON file strictly, and remembers where every key and value stands."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from amends.content.codes import Code
+from amends.domain.errors import ContentError, Finding
+
+MOST_BYTES = 256 * 1024
+MOST_LEVELS = 20
+
+Trail = tuple[str | int, ...]
+"""The keys and indexes that lead from the top of a document to a value."""
+
+
+class Place(NamedTuple):
+    """Where something stands in a file, counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, as plain dicts, lists and scalars, with the place of everything in it."""
+
+    file: str
+    content: Any
+    keys: dict[Trail, Place]
+    values: dict[Trail, Place]
+
+    def place(self, trail: Trail, *, of_key: bool = False) -> Place:
+        """The place of a value, or of its key; of what encloses it when the value is not in the file."""
+        while trail not in self.values:
+            trail = trail[:-1]
+        return self.keys.get(trail, self.values[trail]) if of_key else self.values[trail]
+
+    def where(self, trail: Trail, *, of_key: bool = False) -> str:
+        """The place as file:line:column."""
+        line, column = self.place(trail, of_key=of_key)
+        return f"{self.file}:{line}:{column}"
+
+    def at(self, trail: Trail) -> Any:
+        """The value at the end of the trail. Raises KeyError or IndexError."""
+        found = self.content
+        for part in trail:
+            found = found[part]
+        return found
+
+    def texts(self) -> Iterator[tuple[Trail, str]]:
+        """Every text in the document, keys included, in the order of the file."""
+        for trail in self.values:
+            if trail and isinstance(trail[-1], str):
+                yield trail, trail[-1]
+            if isinstance(text := self.at(trail), str):
+                yield trail, text
+
+
+def read_document(path: Path) -> Document:
+    """Read a .yaml, .yml or .json file. Raises ContentError with every finding that stops it from being read."""
+    text = read_text(path)
+    reading = _reading(path.suffix)(str(path), text)
+    content = reading.read()
+    if reading.findings:
+        raise ContentError(*reading.findings)
+    return Document(str(path), content, reading.keys, reading.values)
+
+
+def _reading(suffix: str) -> "type[Reading]":
+    if suffix == ".json":
+        from amends.content.json_document import JsonReading
+
+        return JsonReading
+    from amends.content.yaml_document import YamlReading
+
+    return YamlReading
+
+
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file. Raises ContentError when it is absent, empty, too big or not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ContentError(Finding(str(path), Code.UNREADABLE, f"the file cannot be read: {error.strerror}")) from None
+    if len(content) > MOST_BYTES:
+        raise ContentError(Finding(str(path), Code.NOT_ALLOWED, "the file is larger than 256 kB"))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"byte {error.start} is not UTF-8"
+        raise ContentError(Finding(str(path), Code.UNREADABLE, what, "save the file as UTF-8")) from None
+    if not text.strip():
+        raise ContentError(Finding(str(path), Code.UNREADABLE, "the file is empty"))
+    return text
+
+
+@dataclass
+class Reading:
+    """What has been read so far, and what was wrong with it."""
+
+    file: str
+    text: str
+    keys: dict[Trail, Place] = field(default_factory=dict)
+    values: dict[Trail, Place] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def read(self) -> Any:
+        """The content. Raises ContentError where reading on makes no sense; the rest is in findings."""
+        raise NotImplementedError
+
+    def note(self, place: Place, code: Code, what: str, advice: str = "") -> None:
+        self.findings.append(Finding(f"{self.file}:{place.line}:{place.column}", code, what, advice))
+
+    def stop(self, place: Place, code: Code, what: str, advice: str = "") -> NoReturn:
+        self.note(place, code, what, advice)
+        raise ContentError(*self.findings)
+
+    def enter(self, place: Place, trail: Trail) -> None:
+        if len(trail) > MOST_LEVELS:
+            self.stop(place, Code.NOT_ALLOWED, f"it is nested more than {MOST_LEVELS} levels deep")
+        self.values[trail] = place
+
+    def enter_key(self, place: Place, trail: Trail) -> None:
+        if trail in self.keys:
+            first = self.keys[trail]
+            self.note(place, Code.DUPLICATE_KEY, f"{trail[-1]!r} stands here again, first in line {first.line}")
+        self.keys.setdefault(trail, place)

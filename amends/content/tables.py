@@ -1,0 +1,232 @@
+"""Reads a CSV or XLSX file row by row, strictly: a file that is damaged anywhere is refused with the place."""
+
+import codecs
+import csv
+import re
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from amends.content.codes import Code
+from amends.domain.errors import ContentError, Finding
+
+Row: TypeAlias = tuple[int, list[str]]
+"""A row's number as a spreadsheet shows it, the header being 1, and its cells."""
+
+MOST_UNPACKED = 200_000_000
+MOST_RATIO = 100
+MOST_CELLS = 20_000_000
+CHUNK = 1 << 20
+
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
+
+
+class Table(ABC):
+    """A file of rows that can be read more than once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @abstractmethod
+    def rows(self) -> Iterator[Row]:
+        """Every row from the first. Raises ContentError at the first damage."""
+
+    def refuse(self, what: str, advice: str = "") -> NoReturn:
+        """Raises ContentError: the file cannot be used."""
+        raise ContentError(Finding(str(self.path), Code.NO_TABLE, what, advice))
+
+
+def open_table(path: Path, encoding: str | None, columns: frozenset[str]) -> Table:
+    """The table in this file; its kind is told by how it begins. Raises ContentError when there is none.
+
+    The columns that are hoped for decide which of comma, semicolon and tab parts the cells of a CSV file.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError as error:
+        raise ContentError(Finding(str(path), Code.NO_TABLE, f"the file cannot be read: {error.strerror}")) from None
+    if start == _OLD_EXCEL:
+        what = "this is an old or a locked Excel file"
+        raise ContentError(Finding(str(path), Code.NO_TABLE, what, "save it as .xlsx without a password, or as CSV"))
+    return Workbook(path) if start == _ZIP else CsvFile(path, encoding, columns)
+
+
+class CsvFile(Table):
+    """RFC 4180 with any of three delimiters, in UTF-8, in UTF-16 with its mark, or in an encoding that was named."""
+
+    def __init__(self, path: Path, encoding: str | None, columns: frozenset[str]) -> None:
+        super().__init__(path)
+        self._columns = columns
+        self._encoding = encoding or self._marked_encoding()
+
+    def rows(self) -> Iterator[Row]:
+        number, delimiter = 0, self._delimiter
+        with self.path.open(encoding=self._encoding, newline="") as text:
+            try:
+                for number, cells in enumerate(csv.reader(text, delimiter=delimiter, strict=True), 1):
+                    yield number, cells
+            except csv.Error as error:
+                self.refuse(f"row {number + 1}: {_plain_words(error)}")
+
+    @cached_property
+    def _delimiter(self) -> str:
+        """The mark that finds most of the columns; the whole file is known to be text when this is first asked."""
+        self._check_text()
+        with self.path.open(encoding=self._encoding, newline="") as text:
+            header = text.readline(CHUNK)
+        return max(",;\t", key=lambda mark: len(self._columns & set(_split(header, mark))))
+
+    def _marked_encoding(self) -> str:
+        with self.path.open("rb") as file:
+            start = file.read(3)
+        return next((name for mark, name in _ENCODINGS.items() if start.startswith(mark)), "utf-8")
+
+    def _check_text(self) -> None:
+        """Decode it all before any row is believed."""
+        try:
+            decoder = codecs.getincrementaldecoder(self._encoding)()
+        except LookupError:
+            self.refuse("the encoding named for this file is not known", "name one such as gb18030 or cp1252")
+        offset, line = 0, 1
+        with self.path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                text = self._decode(decoder, chunk, offset)
+                if (nul := text.find("\0")) >= 0:
+                    self.refuse(f"line {line + text.count(chr(10), 0, nul)}: there is a NUL character")
+                offset, line = offset + len(chunk), line + text.count("\n")
+        self._decode(decoder, b"", offset)
+
+    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> str:
+        kept = len(decoder.getstate()[0])
+        try:
+            return decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as error:
+            place = f"byte {offset - kept + error.start} (counted from 0)"
+            self.refuse(
+                f"{place} is not {self._encoding.removesuffix('-sig').upper()}",
+                "save the file as UTF-8, or name its encoding (such as gb18030 or cp1252)",
+            )
+        except UnicodeError:
+            self.refuse("the file is not text in the encoding named", "save the file as UTF-8")
+
+
+def _split(header: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([header], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _plain_words(error: csv.Error) -> str:
+    words = str(error)
+    if "unexpected end of data" in words:
+        return "a quote is opened in this row and never closed"
+    if "field larger" in words:
+        return f"a cell is longer than {csv.field_size_limit()} characters; perhaps a quote is never closed"
+    if "expected after" in words:
+        return "text follows a closing quote; a quote inside a quoted cell is written twice"
+    return "the row is not CSV"
+
+
+class Workbook(Table):
+    """The first sheet of an XLSX file."""
+
+    def rows(self) -> Iterator[Row]:
+        width = 0
+        for number, values in enumerate(self._sheet.iter_rows(), 1):
+            cells = [_text(value) for value in values]
+            # A sheet is as wide as its widest row; the header says how wide it is meant to be.
+            width = width or max((at for at, cell in enumerate(cells, 1) if cell), default=0)
+            yield number, cells if any(cells[width:]) else cells[:width]
+
+    @cached_property
+    def other_sheets(self) -> int:
+        """How many sheets are not read."""
+        return len(self._book.sheet_names) - 1
+
+    @cached_property
+    def _book(self) -> Any:
+        from python_calamine import CalamineError, CalamineWorkbook
+
+        self._check_size()
+        try:
+            return CalamineWorkbook.from_path(str(self.path))
+        except CalamineError:
+            self.refuse("this is not an Excel file that can be read", "save it again as .xlsx, or as CSV")
+
+    @cached_property
+    def _sheet(self) -> Any:
+        from python_calamine import CalamineError
+
+        try:
+            return self._book.get_sheet_by_index(0)
+        except CalamineError:
+            self.refuse("the first sheet cannot be read", "save it again as .xlsx, or as CSV")
+
+    def _check_size(self) -> None:
+        """Measure what comes out of the archive, whatever it declares, before anything is built from it."""
+        most = min(MOST_UNPACKED, MOST_RATIO * self.path.stat().st_size)
+        unpacked, area = 0, _Area()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                for chunk in _unpack(archive, most):
+                    unpacked += len(chunk)
+                    area.see(chunk)
+                    if unpacked > most:
+                        self.refuse("it unpacks to far more than an audience needs", "save it again, or as CSV")
+        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError):
+            self.refuse("the archive inside this file is damaged", "save it again as .xlsx, or as CSV")
+        if area.cells > MOST_CELLS:
+            what = f"a cell stands alone far out in the sheet ({area.width} columns, {area.height} rows)"
+            self.refuse(what, "delete the empty rows and columns, and save it again")
+
+
+def _unpack(archive: zipfile.ZipFile, most: int) -> Iterator[bytes]:
+    for entry in archive.infolist():
+        # The declared size is the sender's word; with a larger one the archive gives all that there is.
+        entry.file_size = most + 1
+        with archive.open(entry) as content:
+            while chunk := content.read(CHUNK):
+                yield chunk
+
+
+class _Area:
+    """How far out cells stand: a reader makes room for the whole rectangle, even for one stray cell."""
+
+    _CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,7})["']""")
+
+    def __init__(self) -> None:
+        self.width, self.height, self._rest = 1, 1, b""
+
+    @property
+    def cells(self) -> int:
+        return self.width * self.height
+
+    def see(self, chunk: bytes) -> None:
+        found = self._CELL.findall(self._rest + chunk)
+        self._rest = chunk[-30:]
+        if found:
+            self.width = max(self.width, *map(_column, {letters for letters, _ in found}))
+            self.height = max(self.height, *map(int, {digits for _, digits in found}))
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + letter - 64
+    return number
+
+
+def _text(value: object) -> str:
+    """A cell as a person reads it; a number that Excel cannot hold exactly stays visibly one."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:E}" if isinstance(value, float) and abs(value) >= 1e15 else str(value)

@@ -1,0 +1,131 @@
+"""Reads the words of a playbook: templates, and the phrases of each locale."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from amends.content.binding import bind, did_you_mean
+from amends.content.characters import ODD_IN_TEXT, call
+from amends.content.codes import Code
+from amends.content.document import Document, read_document, read_text
+from amends.content.incidents import odd_characters
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import ContentError, Finding
+from amends.domain.facts import DataCategory
+from amends.domain.value import LOCALE
+from amends.domain.wording import Phrases, Wording
+
+SHARED = "_base"
+"""The folder of what several templates share; it is no notice."""
+
+_TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
+
+
+def read_wording(root: Path) -> Wording:
+    """All templates and phrases below this folder. Raises ContentError with every finding.
+
+    Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, what they share is in notices/_base, phrases are
+    locales/LOCALE.yaml.
+    """
+    findings: list[Finding] = []
+    templates = _templates(root / "notices", findings)
+    phrases = _phrases(root / "locales", findings)
+    findings += _wrong_templates(root / "notices", templates)
+    findings += _untranslated(root / "locales", phrases)
+    if findings:
+        raise ContentError(*findings)
+    return Wording(templates=templates, phrases=phrases)
+
+
+def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
+    templates: dict[str, str] = {}
+    for path in sorted(folder.glob("*/*")):
+        if path.name.startswith("."):
+            continue
+        try:
+            _template_name(path)
+            templates[path.relative_to(folder).as_posix()] = read_text(path)
+        except ContentError as error:
+            findings += error.findings
+    return templates
+
+
+def _template_name(path: Path) -> None:
+    """Refuse a template that would never be found under its name."""
+    from amends.domain.drafting import SUFFIX
+
+    name = _TEMPLATE_NAME.fullmatch(path.name)
+    if path.parent.name == SHARED and path.suffix in (".md", ".txt"):
+        return
+    if not name:
+        what = "a template is named LOCALE.CHANNEL.md or LOCALE.CHANNEL.txt"
+        raise ContentError(Finding(str(path), Code.WRONG_FORM, what, "as in zh-CN.email.md"))
+    if name["channel"] not in list(ChannelKind):
+        advice = did_you_mean(name["channel"], ChannelKind)
+        raise ContentError(Finding(str(path), Code.UNKNOWN_WORD, f"{name['channel']!r} is not a channel", advice))
+    if name["suffix"] != (suffix := SUFFIX[ChannelKind(name["channel"])]):
+        raise ContentError(Finding(str(path), Code.WRONG_FORM, f"a template for {name['channel']} ends in .{suffix}"))
+
+
+def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Finding]:
+    from jinja2 import TemplateSyntaxError
+    from jinja2.nodes import Const, Extends, FromImport, Import, Include
+
+    from amends.domain.drafting import environment
+
+    reader = environment(templates)
+    for name, source in templates.items():
+        yield from _odd_in_template(folder / name, source)
+        try:
+            tree = reader.parse(source)
+        except TemplateSyntaxError as error:
+            yield Finding(f"{folder / name}:{error.lineno}:1", Code.TEMPLATE_WRONG, error.message or "not a template")
+            continue
+        for node in tree.find_all((Extends, FromImport, Import, Include)):
+            used = next(node.iter_child_nodes(only=("template",)))
+            if not isinstance(used, Const) or used.value not in templates:
+                what = f"{used.value!r} does not exist" if isinstance(used, Const) else "name the template in quotes"
+                yield Finding(f"{folder / name}:{node.lineno}:1", Code.TEMPLATE_WRONG, what)
+
+
+def _odd_in_template(path: Path, source: str) -> Iterator[Finding]:
+    for number, line in enumerate(source.split("\n"), 1):
+        if odd := ODD_IN_TEXT.search(line.removesuffix("\r")):
+            where = f"{path}:{number}:{odd.start() + 1}"
+            yield Finding(where, Code.CHARACTER, f"{call(odd[0])} stands in this text", "delete it")
+
+
+def _phrases(folder: Path, findings: list[Finding]) -> dict[str, Phrases]:
+    phrases: dict[str, Phrases] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            document = read_document(path)
+            phrases[path.stem] = bind(document, Phrases)
+            findings += odd_characters(document)
+            findings += _wrong_phrases(phrases[path.stem], document, path.stem)
+        except ContentError as error:
+            findings += error.findings
+    return phrases
+
+
+def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterator[Finding]:
+    if phrases.locale != locale:
+        yield Finding(document.where(("locale",)), Code.WRONG_FORM, f"the file of this locale is {phrases.locale}.yaml")
+    parts = {"date": ("day", "month", "year"), "moment": ("weekday", "date", "hour", "minute", "zone")}
+    for name, known in parts.items():
+        try:
+            getattr(phrases, name).format(**dict.fromkeys(known, ""))
+        except (AttributeError, IndexError, KeyError, ValueError):
+            advice = f"Known: {', '.join(f'{{{part}}}' for part in known)}"
+            yield Finding(document.where((name,)), Code.WRONG_FORM, f"{name}: a part of it is not known", advice)
+
+
+def _untranslated(folder: Path, phrases: dict[str, Phrases]) -> Iterator[Finding]:
+    """Every kind of data has a name in every locale, else a notice would pass over it; so has all that another says."""
+    for field in ("data", "advice", "commitment_states", "portal"):
+        said = {key for spoken in phrases.values() for key in getattr(spoken, field)}
+        wanted = said | set(DataCategory) if field == "data" else said
+        for locale, spoken in phrases.items():
+            for key in sorted(wanted - getattr(spoken, field).keys()):
+                where = str(folder / f"{locale}.yaml")
+                yield Finding(where, Code.NO_TRANSLATION, f"{field} says nothing for {key}")
