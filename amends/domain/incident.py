@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
@@ -65,9 +65,10 @@ class Organisation(Value):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError("this is no IANA time zone, such as Asia/Shanghai or Europe/Berlin")
-        return name
+        try:
+            return ZoneInfo(name).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("this is no IANA time zone, such as Asia/Shanghai or Europe/Berlin") from None
 
 
 class Period(Value):

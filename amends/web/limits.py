@@ -1,0 +1,55 @@
+"""How many forms may be sent, and from where."""
+
+import math
+import time
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+PER_LINK = RateLimitItemPerHour(10)
+PER_ADDRESS = RateLimitItemPerHour(60)
+IN_ALL = RateLimitItemPerMinute(600)
+
+
+class PostLimits:
+    """Counts form posts in memory. Keeps no more keys than IN_ALL lets in, however many addresses a flood has."""
+
+    def __init__(self) -> None:
+        self._counts = FixedWindowRateLimiter(MemoryStorage())
+
+    def seconds_to_wait(self, address: str, link: str) -> int:
+        """Count one post; 0 when it may go on, else the seconds until the next may come."""
+        if not self._counts.test(IN_ALL):
+            return self._until_reset(IN_ALL)
+        for limit, key in ((PER_ADDRESS, address), (PER_LINK, link)):
+            if not self._counts.hit(limit, key):
+                return self._until_reset(limit, key)
+        self._counts.hit(IN_ALL)
+        return 0
+
+    def _until_reset(self, limit: RateLimitItem, *keys: str) -> int:
+        reset = self._counts.get_window_stats(limit, *keys).reset_time
+        return max(math.ceil(reset - time.time()), 1)
+
+
+def sender_address(peer: str, headers: Mapping[str, str], trusted_proxies: int) -> str:
+    """Where a request comes from: the entry of X-Forwarded-For that our outermost proxy added, else the peer.
+
+    An IPv6 address counts as its /64, because one household has all of it.
+    """
+    entries = [entry.strip() for entry in headers.get("x-forwarded-for", "").split(",")]
+    forwarded = entries[-trusted_proxies] if 0 < trusted_proxies <= len(entries) else ""
+    return _network(forwarded) or _network(peer) or peer
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address.packed, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -1,0 +1,210 @@
+"""The personal page: shows what concerns its person, and takes what they send."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from amends.domain.errors import KeyMissing, NotInLedger
+from amends.domain.question import SURVEY, Question, QuestionKind, Source
+from amends.ledger import Ledger, once_for
+from amends.ledger.feedback import LONGEST_QUESTION
+from amends.web.forms import Fields, FormTokens, Verdict, clean, from_our_page
+from amends.web.guard import LEDGER_TROUBLE, log_quietly
+from amends.web.limits import PostLimits, sender_address
+from amends.web.notices import NoticePages
+from amends.web.pages import RETRY_SECONDS, Pages
+from amends.web.recent import RecentCases
+from amends.web.visit import Visit
+
+REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
+"""For questions that come before a playbook runs."""
+SCORES = ("1", "2", "3", "4", "5")
+TRAP = "homepage"
+"""A field that no person sees; whoever fills it in is a machine."""
+
+
+class Form(StrEnum):
+    """What a person can send from their page."""
+
+    ASK = "ask"
+    SURVEY = "survey"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why what was sent is not taken yet: a word of the portal, and the form and field that it is about."""
+
+    form: Form
+    word: str
+    field: str = ""
+    status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class PersonalPages:
+    """Shows personal pages and takes what is sent from them. Showing one changes nothing."""
+
+    def __init__(
+        self, ledger: Ledger, pages: Pages, notices: NoticePages, recent: RecentCases,
+        public_url: str, trusted_proxies: int, clock: Callable[[], datetime],
+    ) -> None:  # fmt: skip
+        self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
+        self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
+        self._tokens = FormTokens(ledger.keys.form_key)
+        self._limits = PostLimits()
+
+    def show(self, request: Request, link: str) -> Response:
+        """The page that this link leads to. Raises HTTPException 404."""
+        return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
+
+    def back(self, request: Request, link: str, form: Form) -> Response:
+        """A form's own address, opened like a page, leads to the form. Raises HTTPException 404."""
+        return RedirectResponse(self._address(self._visit(request, link), form), HTTPStatus.SEE_OTHER)
+
+    def take(self, request: Request, link: str, form: Form, fields: Fields) -> Response:
+        """Keep what was sent, then lead back to the page. Raises HTTPException 403 or 404."""
+        seconds = self._limits.seconds_to_wait(self._sender(request), link)
+        visit = self._visit(request, link)
+        if seconds:
+            return self._wait(request, visit, seconds)
+        if not from_our_page(request, self._public_url):
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+        if fault := self._refusal(visit, form, fields) or self._keep(visit, form, fields):
+            return self._page(visit, fault=fault, fields=fields)
+        return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
+
+    def _sender(self, request: Request) -> str:
+        return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
+
+    def _visit(self, request: Request, link: str) -> Visit:
+        now, whose = self._clock(), self._ledger.whose_link(link)
+        if whose is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        incident, number = whose
+        try:
+            person, known = self._ledger.person(incident, number), self._recent.read(incident, now)
+        except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
+            raise HTTPException(HTTPStatus.NOT_FOUND) from None
+        wanted = request.query_params.get("lang", "")
+        chosen = wanted if wanted in known.locales else ""
+        return Visit(link, incident, person, known, known.voice(chosen or person.locale), chosen, now)
+
+    def _wait(self, request: Request, visit: Visit, seconds: int) -> Response:
+        return self._pages.tell(
+            request,
+            HTTPStatus.TOO_MANY_REQUESTS,
+            contacts=visit.known.case.incident.organisation.contacts,
+            back=self._address(visit),
+            headers={"Retry-After": str(seconds)},
+        )
+
+    def _refusal(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
+        verdict = self._tokens.check(fields.get("form", ""), visit.link, form, visit.now)
+        if verdict is Verdict.STALE:
+            return Fault(form, "form_expired")
+        if verdict is Verdict.EARLY or fields.get(TRAP):
+            return Fault(form, "too_many_title")
+        return None
+
+    def _keep(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
+        keep = self._keep_question if form is Form.ASK else self._keep_survey
+        try:
+            return keep(visit, fields)
+        except LEDGER_TROUBLE as error:
+            log_quietly(error)
+            return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+    def _keep_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+        text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
+        if not text or len(text) > LONGEST_QUESTION:
+            return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
+        playbook = visit.known.case.playbook
+        self._ledger.ask(
+            visit.incident,
+            text,
+            person=visit.person.number,
+            kind=kind,
+            source=Source.PORTAL,
+            locale=visit.voice.phrases.locale,
+            # With the text in it, a second question from the same form, after going back, is not taken for the first.
+            once=once_for(fields["form"], kind, text),
+            reply_within=playbook.reply_within if playbook else REPLY_WITHIN,
+            owner=playbook.questions_owner if playbook else OWNER,
+            now=visit.now,
+        )
+        return None
+
+    def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+        scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
+        comment = clean(fields.get("comment", ""))
+        if not scores:
+            return Fault(Form.SURVEY, "empty_text", SURVEY[0])
+        if len(comment) > LONGEST_QUESTION:
+            return Fault(Form.SURVEY, "too_long", "comment")
+        self._ledger.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
+        return None
+
+    def _page(
+        self, visit: Visit, *, sent: str = "", fault: Fault | None = None, fields: Mapping[str, str] | None = None
+    ) -> Response:
+        questions = self._ledger.questions(visit.incident, person=visit.person.number)
+        typed = fields or {}
+        status = fault.status if fault else HTTPStatus.OK
+        return self._pages.show(
+            "personal.html",
+            status,
+            {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None,
+            visit=visit,
+            voice=visit.voice,
+            words=visit.voice.words,
+            organisation=visit.known.case.incident.organisation,
+            languages={locale: phrases.language for locale, phrases in visit.known.wording.phrases.items()},
+            notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
+            told=self._told(visit),
+            questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
+            reply_due=_last_due(questions) if sent == Form.ASK else None,
+            survey_answered=self._ledger.has_answered_survey(visit.incident, visit.person.number),
+            survey=SURVEY,
+            scores=SCORES,
+            kinds=tuple(QuestionKind),
+            trap=TRAP,
+            fault=fault,
+            typed=typed,
+            tokens={form.value: self._token(visit, form, fault, typed) for form in Form},
+        )
+
+    def _token(self, visit: Visit, form: Form, fault: Fault | None, typed: Mapping[str, str]) -> str:
+        """A fresh token, or the one that was sent as long as it serves: sent again, it is the same question."""
+        sent = typed.get("form", "") if fault and fault.form is form else ""
+        if self._tokens.check(sent, visit.link, form, visit.now) is not Verdict.STALE:
+            return sent
+        return self._tokens.issue(visit.link, form, visit.now)
+
+    def _told(self, visit: Visit) -> list[tuple[str, datetime, str | None]]:
+        """What was told to this person's audience: its subject, its date, and where it can be read."""
+        locale = visit.voice.phrases.locale
+        return [
+            (visit.voice.text(told.subjects), told.dated, self._notices.path(visit.incident, told.notice, locale))
+            for told in visit.known.told
+            if visit.hears(told.audience)
+        ]
+
+    def _address(self, visit: Visit, form: str = "", sent: str = "") -> str:
+        """Where this visit's page is, or a form on it."""
+        query = "&".join(f"{name}={value}" for name, value in (("lang", visit.chosen), ("sent", sent)) if value)
+        return f"{self._pages.base}/p/{visit.link}{query and '?' + query}{form and '#' + form}"
+
+
+def _kind(word: str) -> QuestionKind:
+    return QuestionKind(word) if word in tuple(QuestionKind) else QuestionKind.QUESTION
+
+
+def _last_due(questions: tuple[Question, ...]) -> datetime | None:
+    """When the question that was asked last is answered at the latest; None when it has its answer."""
+    last = max(questions, key=lambda question: question.id, default=None)
+    return last.reply_due_at if last and last.answered_at is None else None

@@ -1,0 +1,146 @@
+"""The customers' portal: public notice pages, and a personal page behind a secret link."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from amends.content.playbooks import library, read_wording
+from amends.ledger import Ledger
+from amends.settings import Settings, open_ledger, read_settings
+from amends.web.forms import Fields
+from amends.web.guard import QuietErrors, SafeHeaders
+from amends.web.languages import best_locale
+from amends.web.notices import INDEX, NoticePages, plain_file
+from amends.web.pages import Pages
+from amends.web.personal import Form, PersonalPages
+from amends.web.recent import RecentCases
+from amends.web.visit import Link
+
+STYLE = StaticFiles(directory=Path(__file__).parent / "static")
+READ = ["GET", "HEAD"]
+"""Mail scanners look with HEAD before a person comes."""
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The portal of this installation."""
+    shipped = read_wording(library())
+    pages = Pages(settings.public_url, shipped)
+    notices = NoticePages(settings.site)
+    personal = PersonalPages(
+        ledger, pages, notices, RecentCases(ledger, shipped), settings.public_url, settings.trusted_proxies, clock
+    )
+    app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    _add_public_pages(app, pages, notices, ledger)
+    _add_personal_pages(app, personal)
+    for refusal in (HTTPException, RequestValidationError):
+        app.add_exception_handler(refusal, _friendly(pages))
+    app.add_middleware(QuietErrors, apology=_apology(pages))
+    app.add_middleware(SafeHeaders, https=settings.public_url.startswith("https:"))
+    return app
+
+
+def _add_public_pages(app: FastAPI, pages: Pages, notices: NoticePages, ledger: Ledger) -> None:
+    @app.api_route("/healthz", methods=READ)
+    def health() -> Response:
+        """Says ok when the ledger answers."""
+        ledger.whose_link("")
+        return PlainTextResponse("ok")
+
+    @app.api_route("/static/style.css", methods=READ)
+    def style(request: Request) -> Response:
+        return plain_file(STYLE, request, "style.css")
+
+    @app.api_route("/n/{incident}", methods=READ)
+    @app.api_route("/n/{incident}/", methods=READ)
+    def choose_language(request: Request, incident: str) -> Response:
+        if not (offered := notices.locales(incident)):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        default = "en" if "en" in offered else offered[0]
+        locale = best_locale(request.headers.get("accept-language", ""), offered, default)
+        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+
+    @app.api_route("/n/{incident}/{locale}", methods=READ)
+    def notice_home(incident: str, locale: str) -> Response:
+        if locale not in notices.locales(incident):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+
+    @app.api_route("/n/{incident}/{locale}/", methods=READ)
+    @app.api_route("/n/{incident}/{locale}/{name}", methods=READ)
+    def notice_file(request: Request, incident: str, locale: str, name: str = INDEX) -> Response:
+        return notices.file(request, incident, locale, name)
+
+
+def _elsewhere(path: str) -> Response:
+    return RedirectResponse(path, HTTPStatus.FOUND, {"Vary": "Accept-Language"})
+
+
+def _add_personal_pages(app: FastAPI, personal: PersonalPages) -> None:
+    @app.api_route("/p/{link}", methods=READ)
+    def show(request: Request, link: Link) -> Response:
+        return personal.show(request, link)
+
+    @app.post("/p/{link}/ask")
+    def ask(request: Request, link: Link, fields: Fields) -> Response:
+        return personal.take(request, link, Form.ASK, fields)
+
+    @app.post("/p/{link}/survey")
+    def survey(request: Request, link: Link, fields: Fields) -> Response:
+        return personal.take(request, link, Form.SURVEY, fields)
+
+    @app.api_route("/p/{link}/ask", methods=READ)
+    def back_to_ask(request: Request, link: Link) -> Response:
+        return personal.back(request, link, Form.ASK)
+
+    @app.api_route("/p/{link}/survey", methods=READ)
+    def back_to_survey(request: Request, link: Link) -> Response:
+        return personal.back(request, link, Form.SURVEY)
+
+
+def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:
+    def tell(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            return pages.tell(request, error.status_code, headers=error.headers)
+        return pages.tell(request, HTTPStatus.NOT_FOUND)  # the address is none of ours
+
+    return tell
+
+
+def _apology(pages: Pages) -> Callable[[Request, int, str], Response]:
+    def apologise(request: Request, status: int, error_id: str) -> Response:
+        return pages.tell(request, status, error_id=error_id)
+
+    return apologise
+
+
+def main() -> None:
+    """Serve the portal of AMENDS_HOME on loopback; a proxy that speaks TLS stands before it."""
+    import uvicorn
+
+    settings = read_settings()
+    ledger = open_ledger(settings)
+    try:
+        # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
+        uvicorn.run(
+            create_app(settings, ledger),
+            host="127.0.0.1",
+            port=settings.portal_port,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+        )
+    finally:
+        ledger.dispose()

@@ -1,0 +1,115 @@
+"""What all personal pages of an incident share, read from the ledger a few times a minute at most."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from amends.domain.case import Case
+from amends.domain.errors import NotInLedger
+from amends.domain.notice import Draft, NoticeStage
+from amends.domain.value import nearest_locale, text_for
+from amends.domain.wording import Phrases, Wording, say_date
+from amends.ledger import Ledger
+
+FRESH = timedelta(seconds=15)
+"""How long a case is not read again: it counts the whole audience, which must not happen at each visit."""
+TOLD = (NoticeStage.SENDING, NoticeStage.SENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a page speaks in one locale."""
+
+    phrases: Phrases
+    words: Mapping[str, str]
+    zone: str
+    otherwise: str
+    """The locale of texts that are missing in this one."""
+
+    def say(self, word: str, **values: str) -> str:
+        """A phrase of the portal with these values in it."""
+        return self.words[word].format(**values)
+
+    def date(self, moment: datetime) -> str:
+        """The date where the organisation is."""
+        return say_date(self.phrases, moment, self.zone)
+
+    def text(self, texts: Mapping[str, str]) -> str:
+        """The text in this locale, else in the one that the incident was written up in first."""
+        return text_for(dict(texts), self.phrases.locale) or text_for(dict(texts), self.otherwise)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notice that has left or is leaving."""
+
+    notice: str
+    audience: str
+    dated: datetime
+    """The date that it bears."""
+    subjects: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A case with its words and the notices that people have; no person is in it."""
+
+    case: Case
+    wording: Wording
+    told: tuple[Told, ...]
+    shipped: Wording
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """In which a page can be read."""
+        return tuple(self.wording.phrases)
+
+    def voice(self, locale: str) -> Voice:
+        """The voice that comes nearest to this locale."""
+        default = self.case.incident.default_locale
+        nearest = nearest_locale(locale, self.locales, nearest_locale(default, self.locales, self.locales[0]))
+        phrases = self.wording.phrases[nearest]
+        return Voice(phrases, self._words(phrases), self.case.incident.organisation.timezone, default)
+
+    def _words(self, phrases: Phrases) -> Mapping[str, str]:
+        """A playbook pinned long ago may lack a word that pages need by now; it is said as shipped."""
+        locales = tuple(self.shipped.phrases)
+        shipped = self.shipped.phrases[nearest_locale(phrases.locale, locales, locales[0])]
+        return shipped.portal | phrases.portal
+
+
+class RecentCases:
+    """Reads each incident's case at most every FRESH. Safe to use from several threads."""
+
+    def __init__(self, ledger: Ledger, shipped: Wording) -> None:
+        self._ledger = ledger
+        self._shipped = shipped
+        self._known: dict[str, tuple[datetime, Known]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, incident: str, now: datetime) -> Known:
+        """What is known about the incident. Raises NotInLedger."""
+        with self._lock:
+            read_at, known = self._known.get(incident, (None, None))
+            if read_at is None or known is None or abs(now - read_at) >= FRESH:
+                known = self._read(incident)
+                self._known[incident] = (now, known)
+            return known
+
+    def _read(self, incident: str) -> Known:
+        case = self._ledger.case(incident)
+        drafts = (self._ledger.draft(incident, notice.id) for notice in case.notices if notice.stage in TOLD)
+        told = sorted(map(_told, drafts), key=lambda each: each.dated, reverse=True)
+        return Known(case, self._wording(incident), tuple(told), self._shipped)
+
+    def _wording(self, incident: str) -> Wording:
+        try:
+            return self._ledger.wording(incident)
+        except NotInLedger:  # no playbook runs yet
+            return self._shipped
+
+
+def _told(draft: Draft) -> Told:
+    subjects = {variant.locale: variant.subject for variant in draft.variants if variant.subject}
+    return Told(draft.notice, draft.audience, draft.dated, subjects)

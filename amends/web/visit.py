@@ -1,0 +1,63 @@
+"""Somebody who came with a link that works, and what concerns them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path
+
+from amends.domain.commitment import Commitment
+from amends.domain.drafting import fate
+from amends.domain.people import Flag, Person
+from amends.ledger import EVERYONE
+from amends.web.recent import Known, Voice
+
+Link = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
+"""The secret part of a personal link."""
+
+SURVEY_NOTICE = "survey-invitation"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One look at a personal page. Holds personal data: never log or print it."""
+
+    link: str = field(repr=False)
+    incident: str
+    person: Person
+    known: Known
+    voice: Voice
+    chosen: str
+    """The locale that the visitor asked for, or empty."""
+    now: datetime
+
+    @property
+    def guardian(self) -> bool:
+        """The reader is the parent or guardian of the person whose data it is."""
+        return Flag.MINOR in self.person.flags
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """What the kinds of data of this person are called."""
+        return tuple(name for kind, name in self.voice.phrases.data.items() if kind in self.person.data)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do about them, the most urgent first."""
+        return tuple(text for kind, text in self.voice.phrases.advice.items() if kind in self.person.data)
+
+    @property
+    def promises(self) -> tuple[tuple[Commitment, str], ...]:
+        """What this person was promised, each with what has become of it."""
+        given = self.known.case.commitments
+        return tuple((promise, fate(promise, self.now)) for promise in given if self.hears(promise.audience))
+
+    @property
+    def survey_open(self) -> bool:
+        """People were told, so they can say how."""
+        case = self.known.case
+        return "notified" in case.events or any(notice.template == SURVEY_NOTICE for notice in case.notices)
+
+    def hears(self, audience: str) -> bool:
+        """Whether this person belongs to the audience."""
+        return audience in (EVERYONE, self.person.segment)

@@ -1,0 +1,163 @@
+"""Forty days of the default playbook, from trigger to close, with a clock that is passed on."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from amends.domain.case import Case, IncidentState
+from amends.domain.commitment import CommitmentState
+from amends.domain.notice import NoticeStage, PersonState
+from amends.domain.plan import Turn, plan
+from amends.domain.question import QuestionKind, Source
+from amends.ledger import Ledger
+from flows.context import Context, using
+from flows.fast_forward import PHASES, PassedClock, fast_forward
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
+
+END = START + timedelta(days=40)
+KEPT_ON = START + timedelta(days=9)
+RESOLVED_ON = START + timedelta(days=24)
+
+
+class Weeks:
+    """The forty days, carried out once for all tests of this module."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger: Ledger = a_ledger(folder)
+        opened(self.ledger, everybody())
+        self.context: Context
+        self.clock: PassedClock
+        self.context, self.clock = a_context(self.ledger, folder)
+        self.turns: list[Turn] = []
+
+    async def pass_by(self) -> None:
+        with using(self.context):
+            self.turns = await fast_forward(self.context, self.clock, INCIDENT, END, self.people, in_prefect=False)
+
+    async def people(self, now: datetime) -> None:
+        """What the team and the customers do in these weeks."""
+        case = self.ledger.case(INCIDENT, now)
+        approve_all(self.ledger, now)
+        if "notified" in case.events and not case.questions.asked:
+            self._ask(now)
+        if now >= KEPT_ON and self._is_open(case, "account-recheck"):
+            self.ledger.keep_commitment(INCIDENT, "account-recheck", "Report CHK-17", "Customer care", now)
+        if now >= RESOLVED_ON and "resolved" not in case.events:
+            self.ledger.resolve_incident(INCIDENT, LEAD.name, now)
+
+    def _ask(self, now: datetime) -> None:
+        asked = self.ledger.ask(
+            INCIDENT,
+            "Is my address among it?",
+            person=2,
+            kind=QuestionKind.QUESTION,
+            source=Source.PORTAL,
+            locale="en",
+            once="1",
+            reply_within=timedelta(hours=48),
+            owner="Customer care",
+            now=now,
+        )
+        self.ledger.answer(INCIDENT, asked, "Yes, your page names it.", APPROVERS[0].name, now)
+
+    @staticmethod
+    def _is_open(case: Case, commitment: str) -> bool:
+        return any(c.id == commitment and c.state is CommitmentState.OPEN for c in case.commitments)
+
+    @property
+    def case(self) -> Case:
+        return self.ledger.case(INCIDENT, self.clock.now)
+
+
+@pytest.fixture(scope="module")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weeks]:
+    import asyncio
+
+    story = Weeks(tmp_path_factory.mktemp("weeks"))
+    asyncio.run(story.pass_by())
+    yield story
+    story.ledger.dispose()
+
+
+def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
+    assert weeks.case.state is IncidentState.CLOSED
+
+
+def test_every_phase_had_its_turns(weeks: Weeks) -> None:
+    assert {turn.step for turn in weeks.turns} == {
+        "assess", "first-notice", "feedback", "update", "survey", "promises", "closing"
+    }  # fmt: skip
+
+
+def test_everybody_is_in_exactly_one_state_for_each_notice(weeks: Weeks) -> None:
+    for notice in weeks.case.notices:
+        assert sum(notice.people.values()) == 240, notice.id
+        assert notice.stage is NoticeStage.SENT
+
+
+def test_nobody_got_the_same_notice_twice_on_a_channel(weeks: Weeks) -> None:
+    letters = [json.loads(path.read_text()) for path in outbox(weeks.folder)]
+    seen = Counter((letter["notice"], letter["kind"], letter["key"]) for letter in letters)
+    assert set(seen.values()) == {1}
+    by_address = Counter((letter["notice"], letter["kind"], letter["to"]) for letter in letters if letter["to"])
+    children = 4  # told through guardians, who also got a notice of their own or stand for two
+    assert sum(count - 1 for count in by_address.values()) <= children * len(weeks.case.notices) * 2
+
+
+def test_the_outbox_and_the_ledger_agree(weeks: Weeks) -> None:
+    for notice in weeks.case.notices:
+        sent = sum(line.state == "sent" for line in weeks.ledger.deliveries(INCIDENT, notice.id))
+        left = sum(json.loads(path.read_text())["notice"] == notice.id for path in outbox(weeks.folder))
+        assert sent == left, notice.id
+
+
+def test_updates_come_on_schedule_and_never_later_than_said(weeks: Weeks) -> None:
+    updates = [n for n in weeks.case.notices if n.template == "update"]
+    told = [weeks.case.notice("first-notice"), *updates]
+    assert len(updates) >= 3
+    for before, after in zip(told, told[1:], strict=False):
+        assert before and after and before.next_news_at and after.sent_at
+        assert after.sent_at <= before.next_news_at
+
+
+def test_a_kept_promise_is_told_to_those_promised(weeks: Weeks) -> None:
+    notice = weeks.case.notice("promise-kept-account-recheck-1")
+    assert notice and notice.people[PersonState.SENT] > 200
+    assert "account-recheck" not in weeks.case.untold
+
+
+def test_promises_that_outlive_the_case_are_still_looked_after(weeks: Weeks) -> None:
+    closed_at = weeks.case.events["closed"]
+    assert any(turn.step == "promises" and turn.due_at > closed_at for turn in weeks.turns)
+
+
+def test_owners_are_reminded_before_a_promise_is_due(weeks: Weeks) -> None:
+    by_id = {commitment.id: commitment for commitment in weeks.case.commitments}
+    reminded = by_id["monitoring"].reminded_at
+    assert reminded and reminded < by_id["monitoring"].due_at
+
+
+def test_a_late_promise_is_escalated(weeks: Weeks) -> None:
+    assert {c.id for c in weeks.case.commitments if c.escalated_at} == {"monitoring", "security-fix", "photo-before-visit"}
+
+
+def test_the_audit_chain_holds(weeks: Weeks) -> None:
+    assert weeks.ledger.verify_audit() == ()
+
+
+async def test_running_any_step_again_changes_nothing(weeks: Weeks) -> None:
+    before, letters = weeks.case, outbox(weeks.folder)
+    with using(weeks.context):
+        for turn in weeks.turns:
+            await PHASES[turn.phase].fn(INCIDENT, turn.step, turn.number)
+    assert weeks.case == before
+    assert outbox(weeks.folder) == letters
+
+
+def test_nothing_is_due_when_all_is_done(weeks: Weeks) -> None:
+    assert plan(weeks.case, weeks.clock.now).due == ()

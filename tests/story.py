@@ -1,0 +1,63 @@
+"""The demo's story for tests: the stolen terminals, 240 people, a team of three, an outbox for every channel."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from amends.content.audience import AudienceFile
+from amends.content.incidents import read_incident
+from amends.content.playbooks import library, load_playbook
+from amends.domain.approval import Decision
+from amends.domain.channel import ChannelKind
+from amends.domain.drafting import Links
+from amends.domain.notice import NoticeStage
+from amends.domain.people import Person
+from amends.domain.team import Member, TeamRole
+from amends.ledger import Keys, Ledger
+from flows.context import Context
+from flows.fast_forward import PassedClock
+
+STORY = library() / "examples" / "stolen-terminals"
+INCIDENT = "stolen-terminals"
+START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
+LEAD = Member(name="mei", role=TeamRole.LEAD)
+APPROVERS = (Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
+
+
+def everybody() -> Iterable[Person]:
+    return AudienceFile(STORY / "audience.csv").rows()
+
+
+def outboxes(folder: Path) -> dict[ChannelKind, dict[str, str]]:
+    return {kind: {"use": "outbox", "folder": str(folder / kind), "kind": kind} for kind in ChannelKind}
+
+
+def a_ledger(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(b"s" * 32), folder / "audit-head").migrate()
+
+
+def opened(ledger: Ledger, people: Iterable[Person], playbook: str = "customer-data-theft") -> None:
+    ledger.open_incident(read_incident(STORY / "incident.yaml"), people, LEAD.name, START)
+    for member in (LEAD, *APPROVERS):
+        ledger.add_member(member.name, member.role, LEAD.name, START)
+    ledger.pin_playbook(INCIDENT, *load_playbook(playbook), LEAD.name, START)
+
+
+def a_context(ledger: Ledger, folder: Path) -> tuple[Context, PassedClock]:
+    clock = PassedClock(START)
+    links = Links("http://127.0.0.1:8400")
+    return Context(ledger, links, outboxes(folder / "outbox"), clock, mirrored=False), clock
+
+
+def approve_all(ledger: Ledger, now: datetime) -> list[str]:
+    """The team approves what waits; the names of the notices."""
+    waiting = [n for n in ledger.case(INCIDENT, now).notices if n.stage is NoticeStage.DRAFTED and n.current]
+    for notice in waiting:
+        for member in APPROVERS:
+            ledger.decide(INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", now)
+    return [notice.id for notice in waiting]
+
+
+def outbox(folder: Path) -> list[Path]:
+    """Every message that left, as its file."""
+    return sorted((folder / "outbox").rglob("*.json"))

@@ -1,0 +1,185 @@
+"""An incident in the middle of its story: people told, promises in every state, notices on the website."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from httpx2 import Response
+from starlette.testclient import TestClient
+
+from amends.content.playbooks import library, read_wording
+from amends.domain.approval import Decision
+from amends.domain.channel import ChannelKind, Message
+from amends.domain.commitment import Promise, commit
+from amends.domain.facts import DataCategory
+from amends.domain.people import Flag, Person
+from amends.domain.team import Member, TeamRole
+from amends.ledger import Ledger
+from channels.website_static import WebsiteStatic
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
+
+INCIDENT = "november-breach"
+KEY = b"m" * 32
+ADA, LI, TOBY, SAM = 1, 2, 3, 4
+SUBJECTS = {"en": "Your data was copied", "zh-CN": "您的数据被复制"}
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    now: datetime = NOW + timedelta(days=30)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def people() -> list[Person]:
+    """A customer who reads English, one who reads Chinese, a child, and one of whose data nothing is known."""
+    touched = (
+        DataCategory.BASIC_IDENTITY,
+        DataCategory.CONTACT,
+        DataCategory.CREDENTIALS_HASHED,
+        DataCategory.PAYMENT_CARD,
+    )
+    return [
+        a_person(number=ADA, name="Ada Example", data=touched, segment="shop"),
+        a_person(number=LI, name="李雷", locale="zh-CN", country="CN", data=touched, segment="shop"),
+        a_person(number=TOBY, name="Toby Vance", flags=frozenset({Flag.MINOR})),
+        a_person(number=SAM, name="Sam Example", data=()),
+    ]
+
+
+def promises() -> list[dict[str, object]]:
+    said = {
+        "audit": "An outside firm will check our systems, and we will publish what it finds.",
+        "fix": "We will close the way that the thief used.",
+        "cards": "We will pay the fee for a new bank card.",
+        "course": "We will hold a free course on how to spot scams.",
+    }
+    given = [a_promise(id=name, promise={"en": text, "zh-CN": f"我们承诺：{name}。"}) for name, text in said.items()]
+    only_shop = a_promise(id="shop", audience="shop", promise="Shop customers get a new account number.")
+    others = a_promise(id="others", audience="others", promise="Nobody in this story is promised this.")
+    return [promise.model_dump() for promise in (*given, only_shop, others)]
+
+
+def open_scene(ledger: Ledger) -> None:
+    """The incident is open and its playbook runs; nobody was told yet."""
+    contacts = {
+        "email": "care@betapai.example",
+        "phone": "+49 30 5550100",
+        "hours": {"en": "every day, 8 to 20", "zh-CN": "每天8:00至20:00"},
+        "officer": {"en": "Shen Yulan, data protection officer", "zh-CN": "个人信息保护负责人 沈玉兰"},
+    }
+    organisation = {**an_incident().organisation.model_dump(), "timezone": "Asia/Shanghai", "contacts": contacts}
+    ledger.open_incident(an_incident(organisation=organisation), people(), "lena", NOW)
+    ledger.pin_playbook(INCIDENT, a_playbook(commitments=promises()), read_wording(library()), "lena", NOW)
+    for name in ("omar", "wei"):
+        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+
+
+def release(ledger: Ledger, **changes: object) -> None:
+    """Draft, approve and release a notice."""
+    audience = ledger.audience(INCIDENT, "everyone")
+    bound = {
+        "audience_digest": audience.digest,
+        "people": audience.people,
+        "facts_digest": ledger.facts_digest(INCIDENT),
+    }
+    draft = a_draft(**(bound | changes))
+    ledger.draft_notice(draft, NOW)
+    for name in ("omar", "wei"):
+        member = Member(name=name, role=TeamRole.LEGAL)
+        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    ledger.release(INCIDENT, draft.notice, NOW)
+
+
+def tell_everybody(ledger: Ledger, site: Path) -> None:
+    """The first notice goes out with its promises, and stands on the website."""
+    given = tuple(commit(Promise.model_validate(promise), NOW, "first-notice") for promise in promises())
+    release(ledger, promises=given)
+    ledger.event(INCIDENT, "notified", NOW)
+    publish(site)
+
+
+def publish(site: Path, notice: str = "first-notice") -> None:
+    """Write the notice pages as the website channel does."""
+    site.mkdir(exist_ok=True)
+    channel = WebsiteStatic(site, "https://betapai.example/n", "")
+    for locale, subject in SUBJECTS.items():
+        message = Message(
+            key=f"{notice}/{locale}",
+            kind=ChannelKind.WEBSITE,
+            locale=locale,
+            text=subject,
+            subject=subject,
+            html=f"<p>{a_variant(locale=locale).parts['what_happened']}</p>",
+            incident=INCIDENT,
+            notice=notice,
+            sender="Betapai",
+            published_at=NOW,
+        )
+        asyncio.run(channel.deliver(message, _nothing_to_ask))
+
+
+async def _nothing_to_ask() -> None:
+    pass
+
+
+def settle_promises(ledger: Ledger, now: datetime) -> None:
+    """One promise is kept, one late, one dropped; the rest stay open."""
+    reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
+    ledger.keep_commitment(INCIDENT, "fix", "Report 2026-12, checked by Prüf AG", "lena", now)
+    ledger.put_off_commitment(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
+    ledger.drop_commitment(INCIDENT, "course", reason, "lena", now)
+
+
+@dataclass
+class Visitor:
+    """Somebody with a browser and a link."""
+
+    client: TestClient
+    link: str
+    clock: Clock
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def page(self) -> str:
+        return f"/p/{self.link}"
+
+    def look(self, query: str = "") -> Response:
+        return self.client.get(self.page + query, headers=self.headers)
+
+    def token(self, form: str = "ask", query: str = "") -> str:
+        """The token of a form as it stands on the page."""
+        return token_in(self.look(query).text, form)
+
+    def send(self, form: str, fields: Mapping[str, str], query: str = "", **headers: str) -> Response:
+        """Post a form as it is, without following where it leads."""
+        return self.client.post(
+            f"{self.page}/{form}{query}", data=fields, headers=self.headers | headers, follow_redirects=False
+        )
+
+    def ask(self, text: str, **changes: str) -> Response:
+        """Read the page, take a while to write, send."""
+        token = self.token()
+        self.clock.forward(seconds=30)
+        return self.send("ask", {"form": token, "kind": "question", "text": text} | changes)
+
+    def answer(self, **fields: str) -> Response:
+        """The same with the survey."""
+        token = self.token("survey")
+        self.clock.forward(seconds=30)
+        return self.send("survey", {"form": token} | fields)
+
+
+def token_in(html: str, form: str) -> str:
+    found = re.search(rf'action="[^"]*/{form}(?:\?[^"]*)?".*?name="form" value="([^"]*)"', html, re.DOTALL)
+    assert found, f"no form {form} on this page"
+    return found[1]

@@ -1,0 +1,213 @@
+"""What a person reads on their page."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from amends.domain.question import QuestionKind, Source
+from amends.ledger import Keys, Ledger
+from amends.settings import Settings
+from amends.web import create_app
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, release
+
+
+def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
+    return ledger.ask(
+        INCIDENT,
+        text,
+        person=person,
+        kind=QuestionKind.QUESTION,
+        source=Source.HOTLINE,
+        locale="en",
+        once=text,
+        reply_within=timedelta(hours=48),
+        owner="support",
+        now=NOW,
+    )
+
+
+def test_a_person_is_greeted_by_name(ada: Visitor) -> None:
+    assert "Hello Ada Example" in ada.look().text
+
+
+def test_a_person_reads_which_of_their_data_was_touched(ada: Visitor) -> None:
+    assert "<li>bank card details</li>" in ada.look().text
+
+
+def test_nothing_is_claimed_about_data_that_was_not_touched(ada: Visitor) -> None:
+    assert "health data" not in ada.look().text
+
+
+def test_a_person_of_whose_data_nothing_is_known_is_told_so(visitor: Callable[[int], Visitor]) -> None:
+    assert "We do not know yet which of your details" in visitor(SAM).look().text
+
+
+def test_the_most_urgent_advice_comes_first(ada: Visitor) -> None:
+    page = ada.look().text
+    assert page.index("call the bank now") < page.index("If contact details are named")
+
+
+def test_a_person_reads_in_their_own_language(li: Visitor) -> None:
+    page = li.look().text
+    assert '<html lang="zh-CN">' in page
+    assert "李雷，您好" in page
+
+
+def test_a_person_can_change_the_language(li: Visitor) -> None:
+    assert "Hello 李雷" in li.look("?lang=en").text
+
+
+@pytest.mark.parametrize("lang", ["xx", "", "../en", "%00", "<script>"])
+def test_a_language_that_is_not_offered_is_passed_over(ada: Visitor, lang: str) -> None:
+    assert '<html lang="en">' in ada.look(f"?lang={lang}").text
+
+
+def test_a_childs_page_speaks_to_the_guardian(visitor: Callable[[int], Visitor]) -> None:
+    page = visitor(TOBY).look().text
+    assert "as the parent or guardian of Toby Vance" in page
+    assert "Hello Toby" not in page
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Promised for 23 January 2027",
+        '<span class="state kept">Kept</span>',
+        "Report 2026-12, checked by Prüf AG",
+        '<span class="state late">Late</span>',
+        "New date: 22 February 2027",
+        "The parts came late.",
+        '<span class="state dropped">Not kept</span>',
+        '<span class="state open">Open</span>',
+    ],
+)
+def test_each_promise_is_shown_with_what_became_of_it(ada: Visitor, said: str) -> None:
+    assert said in ada.look().text
+
+
+def test_a_promise_to_a_segment_is_shown_to_that_segment(ada: Visitor, visitor: Callable[[int], Visitor]) -> None:
+    said = "Shop customers get a new account number."
+    assert said in ada.look().text
+    assert said not in visitor(SAM).look().text
+
+
+def test_a_promise_to_others_is_not_shown(ada: Visitor) -> None:
+    assert "Nobody in this story" not in ada.look().text
+
+
+def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
+    reason = {"en": "We ran out of time."}
+    ledger.drop_commitment(INCIDENT, "audit", reason, "lena", NOW)
+    assert "We ran out of time." in li.look().text
+
+
+def test_dates_are_those_of_the_organisations_time_zone(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    late_in_utc = clock().replace(hour=20)
+    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "When?"), "Now.", "wei", late_in_utc)
+    assert "Answered on 25 December 2026" in ada.look().text
+
+
+def test_our_notices_are_listed_with_a_link_to_their_page(ada: Visitor, client: TestClient) -> None:
+    assert f'<a href="/n/{INCIDENT}/en/first-notice.html">Your data was copied</a>' in ada.look().text
+    assert client.get(f"/n/{INCIDENT}/en/first-notice.html").status_code == 200
+
+
+def test_a_notice_that_is_not_on_the_website_is_listed_without_a_link(ledger: Ledger, ada: Visitor) -> None:
+    release(ledger, notice="by-mail-only")
+    assert "by-mail-only.html" not in ada.look().text
+
+
+def test_a_notice_to_another_segment_is_not_listed(ledger: Ledger, ada: Visitor) -> None:
+    audience = ledger.audience(INCIDENT, "others")
+    release(ledger, notice="to-others", audience="others", audience_digest=audience.digest, people=0)
+    assert ada.look().text.count("Your data was copied") == 1
+
+
+def test_a_draft_that_has_not_left_is_not_listed(opened: Ledger, settings: Settings, clock: Clock) -> None:
+    opened.draft_notice(a_draft(), NOW)
+    page = Visitor(TestClient(create_app(settings, opened, clock)), opened.link_of(INCIDENT, ADA), clock).look().text
+    assert "Your data was copied" not in page
+
+
+def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> None:
+    assert f'<a href="/n/{INCIDENT}/zh-CN/">查看公开通知</a>' in li.look().text
+
+
+def test_an_answer_stands_below_its_question(ledger: Ledger, ada: Visitor) -> None:
+    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "Was my card copied?"), "Yes, it was.", "wei", NOW)
+    page = ada.look().text
+    assert page.index("Was my card copied?") < page.index("Yes, it was.")
+
+
+def test_an_open_question_says_when_it_will_be_answered(ledger: Ledger, ada: Visitor) -> None:
+    ask_by_hotline(ledger, ADA, "Was my card copied?")
+    assert "We will answer by 26 November 2026." in ada.look().text
+
+
+def test_nobody_reads_the_questions_of_others(ledger: Ledger, ada: Visitor) -> None:
+    ask_by_hotline(ledger, LI, "Was my card copied?")
+    assert "Was my card copied?" not in ada.look().text
+
+
+@pytest.mark.parametrize(
+    "said", ["tel:+49305550100", "mailto:care@betapai.example", "every day, 8 to 20", "Shen Yulan"]
+)
+def test_the_page_says_how_to_reach_us(ada: Visitor, said: str) -> None:
+    assert said in ada.look().text
+
+
+def test_the_page_warns_of_those_who_ask_for_passwords(ada: Visitor) -> None:
+    assert "We will never ask you for a password" in ada.look().text
+
+
+def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, clock: Clock) -> None:
+    client = TestClient(create_app(settings, opened, clock))
+    assert "/survey" not in Visitor(client, opened.link_of(INCIDENT, ADA), clock).look().text
+
+
+def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    ada.look()
+    ledger.keep_commitment(INCIDENT, "audit", "Summary of the audit", "lena", clock())
+    clock.forward(seconds=15)
+    assert "Summary of the audit" in ada.look().text
+
+
+def test_a_page_is_readable_before_any_playbook_runs(settings: Settings, clock: Clock) -> None:
+    ledger = Ledger(settings.ledger_url, Keys(KEY)).migrate()
+    ledger.open_incident(an_incident(), [a_person()], "lena", NOW)
+    visitor = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, 1), clock)
+    assert visitor.ask("Is anybody there?").status_code == 303
+    assert ledger.questions(INCIDENT)[0].reply_due_at == clock() + timedelta(hours=72)
+    ledger.dispose()
+
+
+def test_a_word_missing_in_an_old_playbook_is_said_as_shipped(ledger: Ledger, ada: Visitor) -> None:
+    wording = a_wording(phrases={"en": ledger.wording(INCIDENT).phrases["en"].model_copy(update={"portal": {}})})
+    ledger.pin_playbook(INCIDENT, a_playbook(), wording, "lena", NOW)
+    assert "What you can do" in ada.look().text
+
+
+def test_looking_changes_nothing(ledger: Ledger, ada: Visitor, client: TestClient) -> None:
+    before = len(ledger.timeline(INCIDENT))
+    for path in (ada.page, f"{ada.page}/ask", f"{ada.page}/survey", f"{ada.page}?sent=ask", f"/n/{INCIDENT}/"):
+        client.get(path)
+        client.head(path)
+    assert len(ledger.timeline(INCIDENT)) == before
+
+
+def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:
+    ledger.revoke_link(INCIDENT, ADA, "lena", NOW)
+    answer = ada.look()
+    assert answer.status_code == 404
+    assert "Ada Example" not in answer.text
+
+
+def test_a_page_in_a_folder_of_a_larger_site_links_below_that_folder(ledger: Ledger, settings: Settings) -> None:
+    below = settings.model_copy(update={"public_url": "https://betapai.example/breach"})
+    page = Visitor(TestClient(create_app(below, ledger)), ledger.link_of(INCIDENT, ADA), Clock()).look().text
+    links = [piece.split('"')[0] for mark in ('href="/', 'action="/') for piece in page.split(mark)[1:]]
+    assert links
+    assert all(link.startswith("breach/") for link in links)

@@ -1,0 +1,305 @@
+"""Asking and answering: taken once, refused kindly, never lost in silence."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy import text as sql
+from starlette.testclient import TestClient
+
+from amends.domain.question import QuestionKind, Source
+from amends.ledger import Keys, Ledger, database
+from amends.settings import Settings
+from amends.web import create_app
+from amends.web.forms import QUICKEST
+from tests.web.scene import ADA, INCIDENT, KEY, Clock, Visitor, token_in
+
+
+def texts(ledger: Ledger) -> list[str]:
+    return [question.text for question in ledger.questions(INCIDENT)]
+
+
+def test_a_question_is_kept_with_whose_it_is(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    ada.ask("Was my card copied?", kind="complaint")
+    (question,) = ledger.questions(INCIDENT)
+    assert (question.person, question.kind, question.source) == (ADA, QuestionKind.COMPLAINT, Source.PORTAL)
+    assert (question.text, question.locale, question.owner) == ("Was my card copied?", "en", "support")
+    assert question.reply_due_at == clock() + timedelta(hours=48)
+
+
+def test_after_asking_the_browser_is_led_back_to_the_page(ada: Visitor) -> None:
+    answer = ada.ask("Was my card copied?")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{ada.page}?sent=ask#ask"
+
+
+def test_the_thanks_name_the_day_of_the_answer(ada: Visitor) -> None:
+    ada.ask("Was my card copied?")
+    assert "You will find our answer on this page by 26 December 2026." in ada.look("?sent=ask").text
+
+
+def test_nobody_is_thanked_for_what_they_did_not_send(ada: Visitor) -> None:
+    assert "Thank you" not in ada.look("?sent=ask").text
+
+
+def test_the_chosen_language_stays(li: Visitor, ledger: Ledger, clock: Clock) -> None:
+    token = li.token(query="?lang=en")
+    clock.forward(seconds=30)
+    answer = li.send("ask", {"form": token, "text": "Hello?"}, "?lang=en")
+    assert answer.headers["location"] == f"{li.page}?lang=en&sent=ask#ask"
+    assert ledger.questions(INCIDENT)[0].locale == "en"
+
+
+def test_a_form_sent_twice_is_one_question(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    fields = {"form": ada.token(), "text": "Was my card copied?"}
+    clock.forward(seconds=30)
+    assert [ada.send("ask", fields).status_code for _ in range(3)] == [303] * 3
+    assert texts(ledger) == ["Was my card copied?"]
+
+
+def test_another_text_from_the_same_form_is_another_question(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    token = ada.token()
+    clock.forward(seconds=30)
+    for text in ("Was my card copied?", "And my password?"):
+        ada.send("ask", {"form": token, "text": text})
+    assert set(texts(ledger)) == {"Was my card copied?", "And my password?"}
+
+
+def test_two_forms_opened_in_the_same_instant_are_two_questions(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    tokens = [ada.token(), ada.token()]
+    clock.forward(seconds=30)
+    for token in tokens:
+        ada.send("ask", {"form": token, "text": "Was my card copied?"})
+    assert len(texts(ledger)) == 2
+
+
+@pytest.mark.parametrize("text", ["", "   \r\n\t ", "\u202e\u200b\x00"])
+def test_an_empty_question_is_asked_for_again(ledger: Ledger, ada: Visitor, text: str) -> None:
+    answer = ada.ask(text)
+    assert answer.status_code == 422
+    assert '<a href="#text">Please write something first.</a>' in answer.text
+    assert texts(ledger) == []
+
+
+def test_a_question_that_is_too_long_comes_back_with_what_was_typed(ledger: Ledger, ada: Visitor) -> None:
+    answer = ada.ask("a" * 4001, kind="suggestion")
+    assert answer.status_code == 422
+    assert "This text is too long." in answer.text
+    assert "a" * 4001 in answer.text
+    assert '<option value="suggestion" selected>' in answer.text
+    assert texts(ledger) == []
+
+
+def test_a_question_of_the_greatest_length_is_taken(ledger: Ledger, ada: Visitor) -> None:
+    ada.ask("问" * 4000)
+    assert texts(ledger) == ["问" * 4000]
+
+
+def test_what_is_typed_in_any_language_fits_into_a_form(ada: Visitor) -> None:
+    assert ada.ask("问" * 6500).status_code == 422
+
+
+def test_a_kind_that_we_do_not_know_is_a_question(ledger: Ledger, ada: Visitor) -> None:
+    ada.ask("Hello?", kind="attack")
+    assert ledger.questions(INCIDENT)[0].kind is QuestionKind.QUESTION
+
+
+def test_characters_that_hide_or_turn_the_text_are_taken_out(ledger: Ledger, ada: Visitor) -> None:
+    ada.ask("pay\u202e me\x00\x1b[31m\r\nnow\u200b")
+    assert texts(ledger) == ["pay me[31m\nnow"]
+
+
+def test_what_a_person_wrote_is_shown_as_text(ada: Visitor) -> None:
+    ada.ask("<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}")
+    page = ada.look().text
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "{{ 7*7 }}" in page
+
+
+def test_a_form_sent_faster_than_a_person_can_is_kept_for_another_try(
+    ledger: Ledger, ada: Visitor, clock: Clock
+) -> None:
+    fields = {"form": ada.token(), "text": "Buy pills"}
+    answer = ada.send("ask", fields)
+    assert answer.status_code == 422
+    assert "Buy pills" in answer.text
+    assert token_in(answer.text, "ask") == fields["form"]
+    assert texts(ledger) == []
+
+
+def test_the_same_form_is_taken_a_moment_later(ada: Visitor, clock: Clock) -> None:
+    fields = {"form": ada.token(), "text": "I type fast"}
+    ada.send("ask", fields)
+    clock.now += QUICKEST
+    assert ada.send("ask", fields).status_code == 303
+
+
+def test_whoever_fills_in_the_hidden_field_is_not_taken(ledger: Ledger, ada: Visitor) -> None:
+    assert ada.ask("Buy pills", homepage="https://pills.example").status_code == 422
+    assert texts(ledger) == []
+
+
+def test_a_form_left_open_for_a_day_comes_back_with_what_was_typed(ada: Visitor, clock: Clock) -> None:
+    token = ada.token()
+    clock.forward(hours=24)
+    answer = ada.send("ask", {"form": token, "text": "Was my card copied?"})
+    assert answer.status_code == 422
+    assert "This form was open for too long." in answer.text
+    assert "Was my card copied?" in answer.text
+    clock.forward(seconds=30)
+    again = ada.send("ask", {"form": token_in(answer.text, "ask"), "text": "Was my card copied?"})
+    assert again.status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "x", "0" * 80, "1795510800000.yd6iZ74YWqE8j3lX." + "A" * 43])
+def test_a_token_that_is_not_ours_is_refused(ledger: Ledger, ada: Visitor, token: str) -> None:
+    assert ada.ask("Hello?", form=token).status_code == 422
+    assert texts(ledger) == []
+
+
+def test_the_token_of_another_person_is_refused(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    assert ada.ask("Hello?", form=li.token()).status_code == 422
+    assert texts(ledger) == []
+
+
+def test_the_token_of_another_form_is_refused(ledger: Ledger, ada: Visitor) -> None:
+    assert ada.ask("Hello?", form=ada.token("survey")).status_code == 422
+    assert texts(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "https://betapai.example.evil.example"},
+        {"Origin": "http://betapai.example"},
+        {"Origin": "https:"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_form_on_another_site_is_refused(ledger: Ledger, ada: Visitor, headers: dict[str, str]) -> None:
+    fields = {"form": ada.token(), "text": "Hello?"}
+    ada.clock.forward(seconds=30)
+    assert ada.send("ask", fields, **headers).status_code == 403
+    assert texts(ledger) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://betapai.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+    ],
+)
+def test_a_form_on_our_own_page_is_taken(ada: Visitor, headers: dict[str, str]) -> None:
+    fields = {"form": ada.token(), "text": "Hello?"}
+    ada.clock.forward(seconds=30)
+    assert ada.send("ask", fields, **headers).status_code == 303
+
+
+def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visitor) -> None:
+    for number in range(10):
+        assert ada.ask(f"Question {number}").status_code == 303
+    answer = ada.ask("One more")
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 3600
+    assert "+49 30 5550100" in answer.text
+    assert "One more" not in texts(ledger)
+
+
+def test_others_need_not_wait_for_one_who_sends_too_much(ada: Visitor, li: Visitor) -> None:
+    for number in range(11):
+        ada.ask(f"Question {number}")
+    assert li.ask("你好？").status_code == 303
+
+
+def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient, ada: Visitor) -> None:
+    for number in range(60):
+        guessed = f"{number:027}"
+        assert client.post(f"/p/{guessed}/ask", data={"text": "x"}).status_code == 404
+    assert ada.ask("Hello?").status_code == 429
+
+
+def test_the_survey_is_kept(ledger: Ledger, ada: Visitor) -> None:
+    answer = ada.answer(understood="5", told_in_time="2", comment="Good letter")
+    assert answer.headers["location"] == f"{ada.page}?sent=survey#survey"
+    assert ledger.case(INCIDENT).survey.means == {"understood": 5.0, "told_in_time": 2.0}
+
+
+def test_who_has_answered_is_thanked_and_may_answer_again(ledger: Ledger, ada: Visitor) -> None:
+    ada.answer(understood="1")
+    assert "Your answers help us" in ada.look().text
+    ada.answer(understood="4")
+    assert ledger.case(INCIDENT).survey.means == {"understood": 4.0}
+
+
+@pytest.mark.parametrize("scores", [{}, {"understood": "6"}, {"understood": "0"}, {"understood": "五"}, {"other": "3"}])
+def test_a_survey_without_any_score_is_asked_for_again(ledger: Ledger, ada: Visitor, scores: dict[str, str]) -> None:
+    answer = ada.answer(comment="Just a word", **scores)
+    assert answer.status_code == 422
+    assert '<a href="#understood">' in answer.text
+    assert "Just a word" in answer.text
+    assert ledger.case(INCIDENT).survey.answers == 0
+
+
+def test_a_comment_that_is_too_long_keeps_the_scores_given(ada: Visitor) -> None:
+    answer = ada.answer(understood="4", comment="b" * 4001)
+    assert answer.status_code == 422
+    assert 'name="understood" value="4" checked' in answer.text
+
+
+@pytest.fixture
+def impatient(
+    ledger: Ledger, settings: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[int], Visitor]]:
+    """A portal that does not wait for a ledger that somebody else writes to."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0)
+    own = Ledger(settings.ledger_url, Keys(KEY))
+    client = TestClient(create_app(settings, own, clock))
+    yield lambda number: Visitor(client, ledger.link_of(INCIDENT, number), clock)
+    own.dispose()
+
+
+def test_a_locked_ledger_gives_back_what_was_typed(ledger: Ledger, impatient: Callable[[int], Visitor]) -> None:
+    with ledger.engine.connect() as other:
+        other.execution_options(writes=True).execute(sql("SELECT 1"))
+        answer = impatient(ADA).ask("Was my card copied?")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "60"
+    assert "Please try again in a few minutes" in answer.text
+    assert "Was my card copied?" in answer.text
+
+
+def test_what_was_typed_while_the_ledger_was_locked_is_one_question_afterwards(
+    ledger: Ledger, impatient: Callable[[int], Visitor]
+) -> None:
+    ada = impatient(ADA)
+    with ledger.engine.connect() as other:
+        other.execution_options(writes=True).execute(sql("SELECT 1"))
+        answer = ada.ask("Was my card copied?")
+    fields = {"form": token_in(answer.text, "ask"), "text": "Was my card copied?"}
+    assert [ada.send("ask", fields).status_code for _ in range(2)] == [303, 303]
+    assert texts(ledger) == ["Was my card copied?"]
+
+
+def test_a_survey_that_could_not_be_kept_keeps_its_scores_on_the_page(
+    ledger: Ledger, impatient: Callable[[int], Visitor]
+) -> None:
+    with ledger.engine.connect() as other:
+        other.execution_options(writes=True).execute(sql("SELECT 1"))
+        answer = impatient(ADA).answer(understood="5")
+    assert answer.status_code == 503
+    assert 'name="understood" value="5" checked' in answer.text
+
+
+def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledger, clock: Clock) -> None:
+    event.listen(ledger.engine, "connect", lambda raw, _: raw.executescript("VACUUM; PRAGMA max_page_count=1"))
+    ledger.engine.dispose()
+    ada = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, ADA), clock)
+    answer = ada.ask("问" * 4000)
+    assert answer.status_code == 503
+    assert "问" * 4000 in answer.text

@@ -1,0 +1,52 @@
+"""`python -m amends.web`, as it runs in earnest."""
+
+import base64
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from amends.ledger import Ledger
+from tests.web.scene import ADA, INCIDENT, KEY
+
+
+@pytest.fixture
+def running(ledger: Ledger, tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Where the portal listens, and the file with everything it prints."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "amends.toml").write_text(f'public_url = "https://betapai.example"\nportal_port = {port}\n')
+    environment = os.environ | {"AMENDS_HOME": str(tmp_path), "AMENDS_MASTER_KEY": base64.b64encode(KEY).decode()}
+    printed = tmp_path / "printed"
+    with printed.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "amends.web"], env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
+        yield f"http://127.0.0.1:{port}", printed
+        process.terminate()
+        process.wait(10)
+
+
+def get(url: str) -> httpx2.Response:
+    until = time.monotonic() + 30
+    while True:
+        try:
+            return httpx2.get(url)
+        except httpx2.ConnectError:
+            assert time.monotonic() < until, "the portal did not start"
+            time.sleep(0.05)
+
+
+def test_the_portal_serves_pages_and_prints_no_link(running: tuple[str, Path], ledger: Ledger) -> None:
+    url, printed = running
+    link = ledger.link_of(INCIDENT, ADA)
+    answer = get(f"{url}/p/{link}")
+    assert "Hello Ada Example" in answer.text
+    assert "server" not in answer.headers
+    assert link not in printed.read_text()

@@ -1,0 +1,37 @@
+"""Where a form comes from, and how many may come."""
+
+import pytest
+
+from amends.web.limits import IN_ALL, PostLimits, sender_address
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "proxies", "address"),
+    [
+        ("", 0, "10.0.0.9"),
+        ("203.0.113.5", 0, "10.0.0.9"),
+        ("203.0.113.5", 1, "203.0.113.5"),
+        ("198.51.100.1, 203.0.113.5", 1, "203.0.113.5"),
+        ("198.51.100.1, 203.0.113.5", 2, "198.51.100.1"),
+        ("203.0.113.5", 2, "10.0.0.9"),
+        ("no address", 1, "10.0.0.9"),
+        ("2001:db8:1:2:3:4:5:6", 1, "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.5", 1, "203.0.113.5"),
+    ],
+)
+def test_only_our_own_proxies_say_where_a_form_comes_from(forwarded: str, proxies: int, address: str) -> None:
+    assert sender_address("10.0.0.9", {"x-forwarded-for": forwarded}, proxies) == address
+
+
+def test_a_flood_from_everywhere_is_held_at_the_common_limit() -> None:
+    limits = PostLimits()
+    waits = [limits.seconds_to_wait(f"203.0.{n // 200}.{n % 200}", f"link-{n}") for n in range(IN_ALL.amount + 1)]
+    assert not any(waits[:-1])
+    assert 0 < waits[-1] <= 60
+
+
+def test_one_who_floods_does_not_use_up_what_all_may_send() -> None:
+    limits = PostLimits()
+    for _ in range(2 * IN_ALL.amount):
+        limits.seconds_to_wait("203.0.113.5", "link")
+    assert limits.seconds_to_wait("203.0.113.6", "other link") == 0
