@@ -9,7 +9,7 @@ from enum import StrEnum
 import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from channels.http import Provider, accepted, json_object, open_client
+from channels.https import Provider, accepted, json_object, open_client
 from channels.settings import Settings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")

@@ -9,7 +9,7 @@ import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from channels.http import Provider, accepted, json_object, open_client
+from channels.https import Provider, accepted, json_object, open_client
 from channels.settings import Settings
 
 COLLECTION = "app.bsky.feed.post"

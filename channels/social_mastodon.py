@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from channels.http import Provider, accepted, open_client
+from channels.https import Provider, accepted, open_client
 from channels.settings import Settings
 
 LINK = re.compile(r"https?://\S+")

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.states import Crashed
 
@@ -20,7 +21,7 @@ from amends.ledger import Ledger
 MOST_CRASHES = 3
 """So often a turn is set up again after its run failed; then a person must look."""
 SLACK = timedelta(seconds=60)
-SILENT = timedelta(minutes=5)
+SILENT = timedelta(minutes=2)
 """A run that began longer ago, while no worker holds any message, has died without telling Prefect."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
@@ -74,11 +75,18 @@ async def _agree(
     elif state in WAITING and _moved(run, turn, now):
         await client.delete_flow_run(run.id)
         await _set_up(incident_id, turn, now)
-    elif state in UNDER_WAY and not await _died(client, ledger, incident_id, run, now):
+    elif state in UNDER_WAY and not (_ends_now(run, turn, now) or await _died(client, ledger, incident_id, run, now)):
         return
     elif state not in WAITING:
         again = await asyncio.to_thread(_revised, ledger, incident_id, turn, now, str(state))
         await _set_up(incident_id, again, now)
+
+
+def _ends_now(run: FlowRun, turn: Turn, now: datetime) -> bool:
+    """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
+    context = FlowRunContext.get()
+    ours = context is not None and context.flow_run is not None and context.flow_run.id == run.id
+    return ours and turn.due_at > now
 
 
 async def _died(client: PrefectClient, ledger: Ledger, incident_id: str, run: FlowRun, now: datetime) -> bool:

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -45,7 +44,12 @@ def run(settings: Settings) -> None:
         parts.wait_for("portal", settings.portal_port)
         _say_where(settings)
         look_at_ledger(environment)
-        parts.watch(partial(look_at_ledger, environment))
+
+        def restarted() -> None:
+            parts.wait_for("Prefect server", settings.prefect_port)
+            look_at_ledger(environment)
+
+        parts.watch(restarted)
 
 
 def prefect(*arguments: object) -> list[str]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from amends.content import cells
-from amends.content.binding import did_you_mean
 from amends.content.cells import Unfit
 from amends.content.codes import Code
 from amends.content.tables import Row, Table, Workbook, open_table
@@ -21,6 +21,7 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "id": cells.customer_id,
     "name": cells.name,
     "email": cells.email,
+    "phone": str,
     "locale": cells.locale,
     "country": cells.country,
     "region": cells.region,
@@ -66,13 +67,12 @@ class AudienceReport:
     ignored_columns: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The report for machines; ignored columns are warnings about row 1."""
-        ignored = (Caution(1, "ignored_column", f"the column {name!r} is not kept") for name in self.ignored_columns)
+        """The report for machines; an ignored column is a warning about row 1."""
         return {
             "rows": self.rows,
             "accepted": self.accepted,
             "rejected": [asdict(rejection) for rejection in self.rejected],
-            "warnings": [asdict(caution) for caution in (*ignored, *self.warnings)],
+            "warnings": [asdict(caution) for caution in self.warnings],
             "refused": self.refused,
         }
 
@@ -114,11 +114,11 @@ class _Reading:
 
     def __init__(self, table: Table, report: AudienceReport) -> None:
         self._table, self._report = table, report
-        self._first_seen: dict[str, dict[int, int]] = {"id": {}, "email": {}, "phone": {}}
-        """The row in which a value first stood, by the value's hash, which is salted and 64 bits wide."""
-        self._children: dict[int, int] = {}
-        """The row of a guardian, by the hash of the child's id."""
         self._ids: frozenset[int] = frozenset()
+        self._first_rows: dict[str, dict[int, int]] = {"id": {}, "email": {}, "phone": {}}
+        """The row in which a value first stood, by the value's hash, which is salted and 64 bits wide."""
+        self._guardians: list[tuple[int, int]] = []
+        """The row of a guardian, and the hash of the child's id."""
 
     def persons(self) -> Iterator[Person]:
         rows = self._table.rows()
@@ -132,15 +132,17 @@ class _Reading:
         self._warn_of_lost_children()
 
     def _read_header(self, header: list[str]) -> None:
-        self._width, self._columns = len(header), _columns(str(self._table.path), header)
-        self._optional = [(self._columns[name], name) for name in OPTIONAL if name in self._columns]
-        self._report.ignored_columns = tuple(
-            name or f"column {place}" for place, name in enumerate(header, 1) if name not in self._columns
-        )
-        if "guardian_of" in self._columns:
-            self._ids = self._all_ids()
+        self._width, self._columns = len(header), _columns(self._table, header)
+        others = [(place, name) for place, name in enumerate(header, 1) if name not in self._columns]
+        self._report.ignored_columns = tuple(name or f"column {place}" for place, name in others)
+        for name in self._report.ignored_columns:
+            near = get_close_matches(name.lower(), set(OPTIONAL) - self._columns.keys(), 1)
+            advice = f"; did you mean {near[0]}?" if near else ""
+            self._warn(1, "ignored_column", f"the column {name!r} is not kept{advice}")
         if isinstance(self._table, Workbook) and self._table.other_sheets:
             self._warn(1, "ignored_sheet", f"only the first of {self._table.other_sheets + 1} sheets is read")
+        if "guardian_of" in self._columns:
+            self._ids = self._all_ids()
 
     def _all_ids(self) -> frozenset[int]:
         """A guardian may stand above the child, so the ids are read before the persons."""
@@ -149,27 +151,67 @@ class _Reading:
 
     def _person(self, number: int, row: list[str]) -> Person | None:
         if len(row) != self._width or not any(row):
-            self._reject(number, *_misshapen(row, self._width))
+            self._reject(number, "", _misshapen(row, self._width))
             return None
         read, wrong = self._read(row)
-        if not wrong:
-            wrong = list(self._wrong_relations(number, read))
         if wrong:
             self._reject(number, *wrong[0], also=wrong[1:])
             return None
         person = Person(number=number, ref=read.pop("id"), **read)
-        self._remember(number, person)
+        if cells.is_national(row[self._columns["phone"]]):
+            self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
+        self._compare(person)
         return person
 
     def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, Unfit]]]:
+        """What the cells say, and every cell that cannot be used, with why."""
         read: dict[str, Any] = {}
         wrong: list[tuple[str, Unfit]] = []
         for column, place in self._columns.items():
             try:
-                read[column] = _CHECKS[column](row[place]) if column != "phone" else row[place]
+                read[column] = _CHECKS[column](row[place])
+            except Unfit as why:
+                wrong.append((column, why))
+        for column, check in (("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child)):
+            try:
+                check(read)
             except Unfit as why:
                 wrong.append((column, why))
         return read, wrong
+
+    def _phone(self, read: dict[str, Any]) -> None:
+        if "country" in read:
+            read["phone"] = cells.phone(read["phone"], read["country"])
+
+    def _new_id(self, read: dict[str, Any]) -> None:
+        first = self._first_rows["id"].get(hash(read.get("id")))
+        if first is not None:
+            raise Unfit("duplicate_id", f"the same id stands in row {first}")
+
+    def _known_child(self, read: dict[str, Any]) -> None:
+        child = read.get("guardian_of")
+        if child and child == read.get("id"):
+            raise Unfit("guardian_of_self", "nobody is their own guardian")
+        if child and hash(child) not in self._ids:
+            raise Unfit("guardian_of_unknown", "no row has this id")
+
+    def _compare(self, person: Person) -> None:
+        """Remember the person, and say what a human should look at."""
+        self._first_rows["id"][hash(person.ref)] = person.number
+        if person.guardian_of:
+            self._guardians.append((person.number, hash(person.guardian_of)))
+        if not (person.email or person.phone or person.postal_address):
+            self._warn(person.number, "no_address", "nothing says how to reach this person")
+        if cells.mixes_scripts(person.name):
+            self._warn(person.number, "mixed_script", "the name mixes letters of several scripts that look alike")
+        for column, value in (("email", person.email.lower()), ("phone", person.phone)):
+            if value and (first := self._first_rows[column].setdefault(hash(value), person.number)) != person.number:
+                self._warn(person.number, f"same_{column}", f"row {first} has the same; perhaps one person twice")
+
+    def _warn_of_lost_children(self) -> None:
+        for number, child in self._guardians:
+            if child not in self._first_rows["id"]:
+                self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
 
     def _reject(self, number: int, column: str, why: Unfit, also: Iterable[tuple[str, Unfit]] = ()) -> None:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
@@ -178,74 +220,40 @@ class _Reading:
     def _warn(self, number: int, code: str, reason: str) -> None:
         self._report.warnings.append(Caution(number, code, reason))
 
-    def _wrong_relations(self, number: int, read: dict[str, Any]) -> Iterator[tuple[str, Unfit]]:
-        """What is wrong with the row beside other rows, or from one cell to another; reads the phone number."""
-        try:
-            read["phone"], guessed = cells.phone(read["phone"], read["country"])
-        except Unfit as why:
-            yield "phone", why
-        else:
-            if guessed:
-                self._warn(
-                    number, "phone_read_as_national", "the number has no +; it was read as one of the row's country"
-                )
-        if first := self._first_seen["id"].get(hash(read["id"])):
-            yield "id", Unfit("duplicate_id", f"the id stands in row {first} already")
-        child = read.get("guardian_of", "")
-        if child and hash(child) not in self._ids:
-            yield "guardian_of", Unfit("unknown_person", "no row has this id")
-        elif child and child == read["id"]:
-            yield "guardian_of", Unfit("own_guardian", "a person cannot be their own guardian")
 
-    def _remember(self, number: int, person: Person) -> None:
-        """Note what must be unique, or probably is, and warn of what a person should look at."""
-        self._first_seen["id"][hash(person.ref)] = number
-        for kind, value in (("email", person.email.lower()), ("phone", person.phone)):
-            if value and (first := self._first_seen[kind].setdefault(hash(value), number)) != number:
-                self._warn(number, f"same_{kind}", f"row {first} has the same {kind}; is it the same person?")
-        if not (person.email or person.phone):
-            self._warn(
-                number, "no_address", "there is neither email nor phone: this person can only be written to by post"
-            )
-        if cells.mixes_scripts(person.name):
-            self._warn(number, "mixed_scripts", "the name mixes letters of two scripts that look alike")
-        if person.guardian_of:
-            self._children[hash(person.guardian_of)] = number
-
-    def _warn_of_lost_children(self) -> None:
-        for child, guardian in self._children.items():
-            if child not in self._first_seen["id"]:
-                self._warn(guardian, "child_rejected", "the row of the child was rejected, so nobody is told about it")
-
-
-def _columns(file: str, header: list[str]) -> dict[str, int]:
-    """Where each known column stands. Raises ContentError when one is missing or stands twice."""
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+def _columns(table: Table, header: list[str]) -> dict[str, int]:
+    """Where each known column stands. Raises ContentError; it names no strange column, which may be a person."""
+    for place, name in enumerate(header):
+        if name and name in header[:place]:
+            what = f"columns {header.index(name) + 1} and {place + 1} have the same name"
+            raise ContentError(Finding(str(table.path), Code.HEADER, what))
     missing = [name for name in REQUIRED if name not in header]
-    findings = [Finding(f"{file}:1:1", Code.HEADER, f"the column {name!r} stands twice") for name in twice]
-    strangers = [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
-    findings += [
-        Finding(f"{file}:1:1", Code.HEADER, f"the column {name!r} is missing", did_you_mean(name, strangers))
-        for name in missing
-    ]
-    if findings:
-        raise ContentError(*findings)
-    return {name: place for place, name in enumerate(header) if name in (*REQUIRED, *OPTIONAL)}
+    if missing:
+        what = f"the first row does not name the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise ContentError(Finding(str(table.path), Code.HEADER, what, _look_alikes(missing, header)))
+    return {name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header}
 
 
-def _misshapen(row: list[str], width: int) -> tuple[str, Unfit]:
-    if not any(row):
-        return "", Unfit("empty_row", "the row is empty")
-    return "", Unfit("ragged", f"the row has {len(row)} cells, the header {width}")
+def _look_alikes(missing: list[str], header: list[str]) -> str:
+    places = {name.strip().lower(): place for place, name in enumerate(header, 1)}
+    near = {name: get_close_matches(name, places, 1) for name in missing}
+    alike = [f"column {places[found[0]]} looks like {name}" for name, found in near.items() if found]
+    return ", ".join(alike) or f"the columns are {', '.join(REQUIRED)}, and if need be {', '.join(OPTIONAL)}"
 
 
 def _without_empty_end(rows: Iterable[Row]) -> Iterator[Row]:
-    """Empty rows at the end are how spreadsheets end; between other rows they are a finding."""
+    """All rows but the empty ones after the last that says something, which spreadsheets like to leave behind."""
     empty: list[Row] = []
-    for row in rows:
-        if any(row[1]):
-            yield from empty
-            empty.clear()
-            yield row
-        else:
-            empty.append(row)
+    for number, row in rows:
+        if not any(row):
+            empty.append((number, row))
+            continue
+        yield from empty
+        empty.clear()
+        yield number, row
+
+
+def _misshapen(row: list[str], width: int) -> Unfit:
+    if not any(row):
+        return Unfit("empty_row", "the row is empty, yet others follow")
+    return Unfit("ragged", f"{len(row)} cells stand in the row, {width} in the header")

@@ -21,6 +21,7 @@ Word = TypeVar("Word", bound=StrEnum)
 LONGEST = 200
 LONGEST_ADDRESS = 500
 LONGEST_EMAIL = 254
+LONGEST_LOCAL_PART = 64
 
 
 class Unfit(Exception):
@@ -152,7 +153,7 @@ def _words(cell: str, kind: type[Word]) -> dict[Word, None]:
     for place, word in enumerate(words, 1):
         if word not in known:
             near = get_close_matches(word[:80], known, 1)
-            advice = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            advice = f"did you mean {near[0]}?" if near else "words are parted by |"
             raise Unfit("unknown_word", f"word {place} is not known; {advice}")
     return dict.fromkeys(known[word] for word in words)
 
@@ -180,7 +181,7 @@ def _unusual_email(cell: str) -> str:
     from email_validator import EmailNotValidError, validate_email
 
     local = cell.rpartition("@")[0]
-    if _STEERS_MAIL.search(cell) or local.count("@") or local.startswith("-"):
+    if _STEERS_MAIL.search(cell) or "@" in local or local.startswith("-") or len(local) > LONGEST_LOCAL_PART:
         raise Unfit("email", "exactly one plain address is expected, without a name, a list or signs that steer mail")
     if not local.isascii():
         raise Unfit("smtputf8", "there are letters before the @ that not every mail server takes")
@@ -197,16 +198,20 @@ def _unusual_email(cell: str) -> str:
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 
 
-def phone(cell: str, home: str) -> tuple[str, bool]:
-    """The number as E.164 or empty, and whether the country had to be taken from the row."""
+def phone(cell: str, home: str) -> str:
+    """The number as E.164, or empty; without + or 00 it is read as one of the home country."""
     if not cell:
-        return "", False
+        return cell
     _no_spreadsheet_number(_no_null(text(cell)))
     if not _PHONE.fullmatch(cell):
         raise Unfit("phone", "a phone number is written in digits, best as in +4915112345678")
-    if cell.startswith("00"):
-        return _e164(f"+{cell[2:]}", None), False
-    return (_e164(cell, None), False) if cell.startswith("+") else (_e164(cell, home), True)
+    number = f"+{cell[2:]}" if cell.startswith("00") else cell
+    return _e164(number, home if is_national(cell) else None)
+
+
+def is_national(cell: str) -> bool:
+    """A phone number that only means something together with a country."""
+    return bool(cell) and not cell.startswith(("+", "00"))
 
 
 def _e164(number: str, home: str | None) -> str:

@@ -12,7 +12,7 @@ from amends.domain.errors import ContentError, Finding
 from amends.domain.incident import CLOCK_EVENTS, Incident, Times
 from amends.domain.value import text_for
 
-_PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{1,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
+_PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
 
 
 def read_incident(path: Path) -> Incident:

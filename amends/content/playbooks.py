@@ -1,5 +1,6 @@
 """Reads playbooks with their words, and checks that the two fit together."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,12 @@ def find_playbook(name_or_path: str | Path) -> Path:
     wanted, known = str(name_or_path), shipped_playbooks()
     if wanted in known:
         return known[wanted]
-    if not NAME.fullmatch(wanted) and Path(wanted).is_file():
+    # os.path answers no for what can be no path at all, where pathlib raises.
+    if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
         return Path(wanted)
-    raise ContentError(Finding(wanted, Code.UNKNOWN_WORD, "there is no such playbook", did_you_mean(wanted, known)))
+    raise ContentError(
+        Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", did_you_mean(wanted, known))
+    )
 
 
 def load_playbook(name_or_path: str | Path) -> tuple[Playbook, Wording]:

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import re
+import sys
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -90,9 +91,10 @@ class CsvFile(Table):
     def _check_text(self) -> None:
         """Decode it all before any row is believed."""
         try:
-            decoder = codecs.getincrementaldecoder(self._encoding)()
-        except LookupError:
+            b"\n\n".decode(self._encoding, "replace")
+        except (LookupError, ValueError):
             self.refuse("the encoding named for this file is not known", "name one such as gb18030 or cp1252")
+        decoder = codecs.getincrementaldecoder(self._encoding)()
         offset, line = 0, 1
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK):
@@ -175,7 +177,7 @@ class Workbook(Table):
         unpacked, area = 0, _Area()
         try:
             with zipfile.ZipFile(self.path) as archive:
-                for chunk in _unpack(archive, most):
+                for chunk in _unpack(archive):
                     unpacked += len(chunk)
                     area.see(chunk)
                     if unpacked > most:
@@ -187,10 +189,10 @@ class Workbook(Table):
             self.refuse(what, "delete the empty rows and columns, and save it again")
 
 
-def _unpack(archive: zipfile.ZipFile, most: int) -> Iterator[bytes]:
+def _unpack(archive: zipfile.ZipFile) -> Iterator[bytes]:
     for entry in archive.infolist():
-        # The declared size is the sender's word; with a larger one the archive gives all that there is.
-        entry.file_size = most + 1
+        # The declared size is the sender's word; with an endless one the archive gives all that there is.
+        entry.file_size = sys.maxsize
         with archive.open(entry) as content:
             while chunk := content.read(CHUNK):
                 yield chunk

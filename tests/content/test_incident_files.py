@@ -1,0 +1,108 @@
+import json
+
+import pytest
+
+from amends.content.document import read_document
+from amends.content.incidents import read_incident
+from amends.content.playbooks import library
+from amends.domain.errors import ContentError
+
+
+def findings(path):
+    with pytest.raises(ContentError) as caught:
+        read_incident(path)
+    return [(finding.where.removeprefix(f"{path}:"), str(finding.code)) for finding in caught.value.findings]
+
+
+def test_an_incident_file_becomes_an_incident(incident):
+    assert read_incident(incident()).organisation.name["zh-CN"] == "示例公司"
+
+
+def test_the_same_incident_can_be_written_in_json(incident, write):
+    path = incident()
+    twin = write("incident.json", json.dumps(read_document(path).content))
+    assert read_incident(twin) == read_incident(path)
+
+
+def test_the_example_that_comes_with_amends_is_good():
+    assert read_incident(library() / "examples" / "stolen-terminals" / "incident.yaml").id == "stolen-terminals"
+
+
+def test_norway_is_not_false(incident):
+    assert read_incident(incident("established_in: CN", "established_in: NO")).organisation.established_in == "NO"
+
+
+def test_a_private_use_character_is_refused_because_slots_are_marked_with_it(incident):
+    assert findings(incident("We have locked it.", '"We have \ue000name\ue001 it."')) == [("13:17", "E109")]
+
+
+def test_a_control_character_in_json_is_refused(incident, write):
+    content = read_document(incident()).content
+    content["texts"]["en"]["what_we_do"] = "bell\x07"
+    path = write("incident.json", json.dumps(content, indent=1))
+    assert [code for _, code in findings(path)] == ["E109"]
+
+
+def test_newlines_and_tabs_are_no_odd_characters_in_a_story(incident):
+    path = incident("what_we_do: We have locked it.", 'what_we_do: "one\\n\\n\\ttwo"')
+    assert read_incident(path).texts["en"].what_we_do == "one\n\n\ttwo"
+
+
+@pytest.mark.parametrize("title", ['"two\\nlines"', "a =?utf-8?q?word?="])
+def test_a_title_that_could_become_a_header_is_refused(incident, title):
+    assert findings(incident("title: A lost laptop", f"title: {title}")) == [("2:8", "E109")]
+
+
+def test_odd_characters_are_reported_with_the_other_errors(incident):
+    path = incident("title: A lost laptop", 'titel: "A\ue000"')
+    assert findings(path) == [("2:8", "E109"), ("1:1", "E103"), ("2:1", "E101")]
+
+
+def test_a_missing_translation_names_field_and_locale(incident):
+    path = incident("name: {en: Example Ltd, zh-CN: 示例公司}", "name: {en: Example Ltd}")
+    with pytest.raises(ContentError, match=r"organisation\.name says nothing for zh-CN"):
+        read_incident(path)
+
+
+def test_a_text_in_the_language_serves_all_its_locales(incident):
+    assert read_incident(incident("{en: Example Ltd, zh-CN: 示例公司}", "{en: Example Ltd, zh: 示例公司}"))
+
+
+def test_one_text_for_all_locales_is_complete(incident):
+    assert read_incident(incident("name: {en: Example Ltd, zh-CN: 示例公司}", "name: Example Ltd"))
+
+
+def test_contact_details_are_written_in_every_locale_or_in_none(incident):
+    phone = "phone: +86 571 5550 0142}"
+    assert findings(incident(phone, phone[:-1] + ", hours: {zh-CN: 每天}}")) == [("7:72", "E110")]
+
+
+def test_news_is_written_in_every_locale(incident):
+    path = incident(more="news:\n  - {at: 2026-11-20T08:00:00Z, text: {en: Found.}}\n")
+    assert findings(path) == [("20:38", "E110")]
+
+
+def test_misuse_of_data_whose_key_is_safe_is_a_contradiction_that_names_every_place(incident):
+    path = incident(more="facts:\n  encrypted_at_rest: true\n  encryption_key_safe: true\n  misuse_observed: true\n")
+    with pytest.raises(ContentError) as caught:
+        read_incident(path)
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.where, f"{path}:20:22" in finding.what, f"{path}:21:24" in finding.what) == (
+        "E111", f"{path}:22:20", True, True,
+    )  # fmt: skip
+
+
+def test_suspected_misuse_is_no_contradiction(incident):
+    suspected = "{value: true, certainty: suspected}"
+    facts = f"facts: {{encrypted_at_rest: true, encryption_key_safe: true, misuse_observed: {suspected}}}\n"
+    assert read_incident(incident(more=facts))
+
+
+@pytest.mark.parametrize("phone", ["call us", "@me", "12"])
+def test_a_contact_phone_that_is_none_is_refused(incident, phone):
+    assert findings(incident("+86 571 5550 0142", f"'{phone}'"))[0][1] == "E104"
+
+
+@pytest.mark.parametrize("phone", ["+86 571 5550 0142", "(0571) 5550-0142 ext. 12", "95599", "0571-55500142 转 3"])
+def test_a_contact_phone_is_checked_loosely(incident, phone):
+    assert read_incident(incident("+86 571 5550 0142", f"'{phone}'"))

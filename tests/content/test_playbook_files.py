@@ -1,0 +1,172 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from amends.content.playbooks import (
+    check_playbook,
+    find_playbook,
+    library,
+    load_playbook,
+    playbook_schema,
+    read_playbook,
+    shipped_playbooks,
+)
+from amends.domain.errors import ContentError
+from amends.domain.wording import Phrases, Wording
+
+PHRASES = Phrases(
+    locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7,
+    moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
+)  # fmt: skip
+
+
+def wording(*templates, locales=("en",)):
+    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES))
+
+
+def findings(path):
+    with pytest.raises(ContentError) as caught:
+        read_playbook(path)
+    return [(finding.where.removeprefix(f"{path}:"), str(finding.code)) for finding in caught.value.findings]
+
+
+def test_a_playbook_file_becomes_a_playbook(playbook):
+    assert [step.id for step in read_playbook(playbook()).steps] == ["assess", "tell"]
+
+
+def test_an_unknown_event_names_its_place_and_the_nearest_word(playbook):
+    path = playbook("of: assessed", "of: assesed")
+    with pytest.raises(ContentError) as caught:
+        read_playbook(path)
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
+        f"{path}:9:47", "E102", "Did you mean 'assessed'",
+    )  # fmt: skip
+
+
+def test_all_unknown_events_come_at_once_and_with_the_other_errors(playbook):
+    more = "  - {id: more, phase: update, after: 1d, of: tel, every: 1d, at_most: 2, until: solved, chanels: []}\n"
+    assert findings(playbook("remind_before: 3d", "remind_before: 1M", more)) == [
+        ("10:46", "E102"), ("10:81", "E102"), ("6:16", "E104"), ("10:89", "E101"),
+    ]  # fmt: skip
+
+
+def test_a_step_that_makes_no_sense_is_placed_at_the_step(playbook):
+    assert findings(playbook("channels: [email]", "channels: [sms]")) == [("9:5", "E107")]
+
+
+def test_an_unknown_channel_is_placed_at_its_word(playbook):
+    assert findings(playbook("channels: [email]", "channels: [email, fax]")) == [("9:97", "E102")]
+
+
+def test_a_template_for_each_channel_is_enough(playbook):
+    assert check_playbook(read_playbook(playbook()), wording("first-notice/en.email.md")) == ()
+
+
+def test_a_notice_without_any_template_is_found_with_the_nearest_name(playbook):
+    (finding,) = check_playbook(read_playbook(playbook()), wording("first-notices/en.email.md"))
+    assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
+        "plain: steps.tell", "E120", "Did you mean 'first-notices'",
+    )  # fmt: skip
+
+
+def test_every_locale_that_is_begun_needs_every_channel(playbook):
+    steps = read_playbook(playbook("channels: [email]", "channels: [email], cascade: [sms]"))
+    words = wording(
+        "first-notice/en.email.md", "first-notice/en.sms.txt", "first-notice/zh-CN.email.md", locales=("en", "zh-CN")
+    )
+    assert [finding.what for finding in check_playbook(steps, words)] == [
+        "notices/first-notice/zh-CN.sms.txt is missing"
+    ]
+
+
+def test_templates_in_a_locale_without_phrases_are_found(playbook):
+    words = wording("first-notice/en.email.md", "first-notice/de.email.md")
+    (finding,) = check_playbook(read_playbook(playbook()), words)
+    assert "locales/de.yaml is missing" in finding.what
+
+
+def test_a_notice_that_lacks_a_locale_altogether_is_told_but_does_not_block(playbook):
+    (finding,) = check_playbook(read_playbook(playbook()), wording("first-notice/en.email.md", locales=("en", "de")))
+    assert (finding.code, finding.blocks) == ("E110", False)
+
+
+def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(playbook):
+    more = "  - {id: promises, phase: follow_up, after: 1d, of: tell, channels: [email]}\n"
+    found = check_playbook(
+        read_playbook(playbook(more=more)), wording("first-notice/en.email.md", "promise-kept/en.email.md")
+    )
+    assert [finding.what for finding in found] == ["no template is written for the notice 'promise-late' in any locale"]
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_two", "circles"),
+    [("one", "opened", {"one"}), ("two", "one", {"one", "two"}), ("two", "two", {"two"}), ("two", "opened", set())],
+)
+def test_steps_that_wait_for_each_other_are_found(playbook, of_one, of_two, circles):
+    more = f"  - {{id: one, phase: assess, after: 1d, of: {of_one}}}\n  - {{id: two, phase: assess, after: 1d, of: {of_two}}}\n"
+    found = check_playbook(read_playbook(playbook(more=more)), wording("first-notice/en.email.md"))
+    assert {finding.where.removeprefix("plain: steps.") for finding in found if finding.code == "E122"} == circles
+
+
+def test_the_shipped_playbooks_are_good():
+    assert [load_playbook(name)[0].id for name in shipped_playbooks()] == list(shipped_playbooks())
+
+
+def test_a_playbook_is_found_by_name():
+    assert find_playbook("customer-data-theft").parent == library()
+
+
+def test_a_playbook_is_found_by_path(playbook):
+    assert find_playbook(str(playbook())) == playbook()
+
+
+@pytest.mark.parametrize(
+    "name", ["customer-data-thief", "../playbooks/customer-data-theft", "/etc", "", "\0", "a" * 5000]
+)
+def test_what_is_no_playbook_is_refused(name):
+    with pytest.raises(ContentError, match="no such playbook"):
+        find_playbook(name)
+
+
+def test_a_name_that_is_nearly_right_gets_advice():
+    with pytest.raises(ContentError, match="Did you mean 'customer-data-theft'"):
+        find_playbook("customer-data-thief")
+
+
+def test_the_library_is_found_from_anywhere_and_not_where_one_works(tmp_path):
+    (tmp_path / "playbooks").mkdir()
+    command = [sys.executable, "-c", "from amends.content.playbooks import library; print(library())"]
+    printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env=os.environ).stdout
+    assert Path(printed.strip()) == library()
+
+
+def test_a_playbook_without_words_of_its_own_speaks_with_the_shipped_ones(playbook):
+    assert "first-notice/en.email.md" in load_playbook(playbook())[1].templates
+
+
+def test_a_playbook_with_words_of_its_own_uses_only_those(playbook, write):
+    write("notices/update/en.email.md", "Hello")
+    with pytest.raises(ContentError, match="no template is written"):
+        load_playbook(playbook())
+
+
+def test_the_schema_describes_each_key_for_editors():
+    step = playbook_schema()["$defs"]["Step"]["properties"]
+    assert step["of"]["description"] == "An event of the case, or the id of another step."
+
+
+def test_the_schema_knows_spans_as_people_write_them():
+    assert playbook_schema()["properties"]["reply_within"]["type"] == "string"
+
+
+def test_the_schema_allows_one_text_for_all_locales():
+    promise = playbook_schema()["$defs"]["Promise"]["properties"]["promise"]
+    assert [form["type"] for form in promise["anyOf"]] == ["string", "object"]
+
+
+def test_the_schema_keeps_the_key_title():
+    assert "title" in playbook_schema()["properties"]
