@@ -40,6 +40,15 @@ def tag_of(incident_id: str) -> str:
     return f"incident:{incident_id}"
 
 
+async def tag_own_run(incident_id: str) -> None:
+    """The run that we are in bears its incident's tag, however it was started."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or tag_of(incident_id) in context.flow_run.tags:
+        return
+    async with get_client() as client:
+        await client.update_flow_run(context.flow_run.id, tags=[*context.flow_run.tags, tag_of(incident_id)])
+
+
 async def mirror(ledger: Ledger, case: Case, now: datetime) -> None:
     """Make Prefect's scheduled runs agree with the plan."""
     planned = plan(case, now)

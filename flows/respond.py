@@ -7,6 +7,7 @@ from prefect.states import Completed
 
 from amends.content.playbooks import load_playbook
 from flows.context import Context, opened
+from flows.mirror import tag_own_run
 from flows.turns import settle
 
 
@@ -19,6 +20,7 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft", lead:
         playbook: A playbook's name, as `amends playbook list` shows it.
         lead: Who starts it; noted in the audit chain.
     """
+    await tag_own_run(incident_id)
     with opened() as context:
         pinned = await asyncio.to_thread(_pin, context, incident_id, playbook, lead or "prefect")
         await settle(context, incident_id)

@@ -17,7 +17,7 @@ from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import Phase, Step
 from flows import artifacts
 from flows.context import Context, opened
-from flows.mirror import mirror
+from flows.mirror import mirror, tag_own_run
 
 Act = Callable[[Context, Case, Turn], Awaitable[str]]
 """Does a turn's work and says in a sentence what came of it; numbers and ids only."""
@@ -25,6 +25,7 @@ Act = Callable[[Context, Case, Turn], Awaitable[str]]
 
 async def carry_out(incident_id: str, step: str, occurrence: int, act: Act) -> State[None]:
     """Do this turn if the ledger says that it is due; otherwise change nothing."""
+    await tag_own_run(incident_id)
     with opened() as context:
         case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
         turn = _due(case, step, occurrence, context)

@@ -1,0 +1,161 @@
+"""The root of the command line: global options, commands that are loaded when they are called, errors in words."""
+
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.domain.errors import AmendsError, ApprovalMissing, ContentError
+
+
+class Entry(NamedTuple):
+    """A command by where it is written: a Typer with commands of its own, or a function."""
+
+    place: str
+    summary: str
+
+
+COMMANDS = {
+    "init": Entry("init:init", "Make a home: settings, keys and an empty ledger."),
+    "doctor": Entry("doctor:doctor", "Check that everything here is as it must be."),
+    "demo": Entry(
+        "demo:demo", "Run a complete invented incident on this machine; --home says where, demo-home if not."
+    ),
+    "up": Entry("up:up", "Start Prefect server, runner and portal in the foreground; Ctrl-C stops all of it."),
+    "assess": Entry("assess:assess", "Work out how grave an incident is, from its file alone."),
+    "incident": Entry("incident:app", "Open, check, amend, follow and close incidents."),
+    "audience": Entry("audience:app", "Check an audience file; count the people of an incident."),
+    "playbook": Entry("playbook:app", "List, check and try out playbooks."),
+    "run": Entry("run:run", "Start a playbook for an incident."),
+    "preview": Entry("preview:preview", "Look at a notice exactly as people will get it."),
+    "approve": Entry("approval:approve", "Approve exactly this notice."),
+    "reject": Entry("approval:reject", "Reject a notice; it must be drafted anew."),
+    "deliver": Entry("deliver:deliver", "Send an approved notice to everybody it has not reached."),
+    "deliveries": Entry("deliveries:deliveries", "List where every message stands."),
+    "questions": Entry("questions:app", "Read, answer and sort what people ask."),
+    "commitments": Entry("commitments:app", "Follow the promises that were made."),
+    "report": Entry("report:report", "Write a report about an incident, without personal data."),
+    "step": Entry("step:app", "Decide about a step whose run was cancelled."),
+    "team": Entry("team:app", "Say who works on incidents."),
+    "link": Entry("link:app", "Revoke a personal link."),
+    "audit": Entry("audit:app", "Check the audit chain."),
+    "schema": Entry("schema:schema", "Print the JSON schema of a file."),
+}
+
+
+class Commands(TyperGroup):
+    """Names and summaries at once, for help and completion; the command itself when it is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = {name: TyperCommand(name=name, help=entry.summary) for name, entry in COMMANDS.items()}
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Global options may stand anywhere."""
+        return super().parse_args(ctx, globals_first(args))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, load(COMMANDS[name]) if name else found, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; whatever goes wrong is said in words and by the exit code."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - nobody is shown a traceback who did not ask for one
+            desk = ctx.obj
+            if desk.debug:
+                traceback.print_exc(file=sys.stderr)
+            raise typer.Exit(explain(error, desk)) from None
+
+
+def load(entry: Entry) -> Any:
+    """The command behind an entry."""
+    module, name = entry.place.split(":")
+    found = getattr(import_module(f"amends.cli.{module}"), name)
+    if isinstance(found, typer.Typer):
+        found.info.help = entry.summary
+        return get_group(found)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command()(found)
+    return get_command(alone)
+
+
+def globals_first(args: Sequence[str]) -> list[str]:
+    """The same words with the global options in front."""
+    front: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in ("--json", "--debug") or word.startswith("--home="):
+            front.append(word)
+        elif word == "--home":
+            front += [word, *islice(words, 1)]
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def explain(error: Exception, desk: Desk) -> Exit:
+    """Say what went wrong, without any personal data; the exit code that goes with it."""
+    match error:
+        case ContentError():
+            desk.findings(error.findings)
+            return Exit.FINDINGS
+        case AmendsError():
+            desk.complain(str(error))
+            return Exit.WAITING if isinstance(error, ApprovalMissing) else Exit.ERROR
+        case OSError():
+            desk.complain(f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}")
+        case _:
+            desk.complain(f"unexpected {type(error).__name__}; --debug shows more")
+    return Exit.ERROR
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from amends import __version__
+
+        typer.echo(f"amends {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    home: Annotated[Path | None, typer.Option(metavar="DIR", help="The home to work in.", envvar="AMENDS_HOME")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON and no hints.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Run a company's customer communication after customer data was stolen or leaked.
+
+    The options below may stand anywhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings, 4 waiting for approval,
+    5 partly delivered.
+    """
+    ctx.obj = Desk(home, json, debug)
+    ctx.call_on_close(ctx.obj.close)

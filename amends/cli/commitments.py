@@ -1,0 +1,113 @@
+"""The promises of an incident: which are open, which were kept, which will be late."""
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import As, IncidentId, noun
+from amends.cli.words import moment, table
+from amends.domain.incident import Incident
+from amends.domain.value import LOCALE, Texts, text_for
+
+CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
+Reason = Annotated[
+    list[str],
+    typer.Option("--reason", metavar="LOCALE=TEXT", help="Why, in words for those promised; once for each locale."),
+]
+
+app = noun()
+
+
+@app.command("list")
+def listed(ctx: typer.Context, incident: IncidentId) -> None:
+    """Every promise given, the earliest due first."""
+    from amends.domain.drafting import fate
+
+    desk: Desk = ctx.obj
+    promises = desk.ledger.commitments(incident)
+    rows = [(p.id, fate(p, now()), p.new_due_at or p.due_at, p.owner, p.evidence) for p in promises]
+    desk.show(promises, table(("promise", "stands", "due", "owner", "evidence"), rows))
+
+
+@app.command()
+def keep(
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    evidence: Annotated[str, typer.Option(help="What shows that it was kept; those promised read it.")],
+    name: As,
+) -> None:
+    """Note that a promise is kept; those promised will be told."""
+    desk: Desk = ctx.obj
+    desk.ledger.keep_commitment(incident, commitment, evidence, desk.member(name).name, now())
+    _will_be_told(desk, incident, commitment, f"{commitment} is kept")
+
+
+@app.command()
+def late(
+    ctx: typer.Context,
+    incident: IncidentId,
+    commitment: CommitmentId,
+    until: Annotated[str, typer.Option(metavar="DATE", help="The new date, such as 2027-03-31: the end of that day.")],
+    name: As,
+    reason: Reason = [],  # noqa: B006 - typer copies it
+    reason_en: Annotated[str, typer.Option("--reason-en", metavar="TEXT", help="The same as --reason en=TEXT.")] = "",
+) -> None:
+    """Give a promise a new date, and say why; those promised will be told."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    about = desk.ledger.case(incident).incident
+    due = _end_of_day(until, about.organisation.timezone)
+    reasons = _reasons([*reason, *([f"en={reason_en}"] if reason_en else [])], about)
+    desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
+    _will_be_told(desk, incident, commitment, f"{commitment} is due by {moment(due)} now")
+
+
+@app.command()
+def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, reason: Reason, name: As) -> None:
+    """Note that a promise will not be kept; those promised will be told why."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    reasons = _reasons(reason, desk.ledger.case(incident).incident)
+    desk.ledger.drop_commitment(incident, commitment, reasons, by, now())
+    _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
+
+
+def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None:
+    from amends.cli.nudge import nudge
+
+    promise = next(p for p in desk.ledger.commitments(incident) if p.id == commitment)
+    desk.show(promise, text)
+    nudge(desk.settings, incident)
+    desk.hint(f"a notice to those promised is drafted next; `amends incident show {incident}` says when it can be read")
+
+
+def _reasons(spelled: list[str], incident: Incident) -> Texts:
+    """From LOCALE=TEXT, or one bare text for every locale; each locale of the incident must get one."""
+    reasons: Texts = {}
+    for given in spelled:
+        locale, equals, text = given.partition("=")
+        named = equals and LOCALE.fullmatch(locale)
+        reasons[locale if named else "*"] = (text if named else given).strip()
+    missing = [locale for locale in incident.texts if not text_for(reasons, locale)]
+    if missing:
+        raise typer.BadParameter(f"say why in {', '.join(missing)} too: --reason {missing[0]}=TEXT")
+    return reasons
+
+
+def _end_of_day(text: str, zone: str) -> datetime:
+    """The last minute of this day where the organisation is; a full time with its zone is taken as it stands."""
+    try:
+        if len(text) == len("2027-03-31"):
+            local = datetime.combine(date.fromisoformat(text), time(23, 59), ZoneInfo(zone))
+        else:
+            local = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no date such as 2027-03-31") from None
+    if local.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no time zone; add one, or leave out the time")
+    return local.astimezone(UTC)

@@ -1,0 +1,78 @@
+"""Where every message of an incident stands, by person number."""
+
+import csv
+import io
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.desk import Desk, save
+from amends.cli.options import IncidentId
+from amends.cli.words import counts, say, table
+from amends.domain.errors import NotInLedger
+from amends.domain.notice import DeliveryState
+
+if TYPE_CHECKING:
+    from amends.ledger import DeliveryLine
+
+HEAD = ("notice", "person", "country", "channel", "state", "reason", "tries", "since")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A spreadsheet takes what begins so for a formula."""
+
+
+def deliveries(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: Annotated[str, typer.Argument(metavar="[NOTICE]", help="Only this notice.")] = "",
+    state: Annotated[DeliveryState | None, typer.Option(help="Only messages in this state.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write them to this file.")] = None,
+) -> None:
+    """List where every message stands."""
+    desk: Desk = ctx.obj
+    lines = [
+        (name, line)
+        for name in _notices(desk, incident, notice)
+        for line in desk.ledger.deliveries(incident, name)
+        if state in (None, line.state)
+    ]
+    states = Counter(line.state for _, line in lines)
+    rows = [_cells(name, line) for name, line in lines]
+    if csv:
+        save(csv, as_csv(rows))
+    listed = "" if csv else table(HEAD, rows)
+    summary = f"{len(lines)} messages: {counts(states)}"
+    desk.show(
+        {"states": states, "deliveries": [dict(zip(HEAD, row, strict=True)) for row in rows]},
+        f"{listed}\n{summary}".strip(),
+    )
+    if states[DeliveryState.UNCERTAIN]:
+        desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
+
+
+def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
+    """The notices to list. Raises NotInLedger."""
+    drafted = tuple(status.id for status in desk.ledger.case(incident).notices)
+    if notice and notice not in drafted:
+        raise NotInLedger(f"incident {incident} has no notice {notice}; it has {', '.join(drafted) or 'none'}")
+    return (notice,) if notice else drafted
+
+
+def _cells(notice: str, line: "DeliveryLine") -> tuple[object, ...]:
+    who = line.person or "public"
+    return notice, who, line.country, line.channel, line.state, line.detail, line.attempts, line.updated_at
+
+
+def as_csv(rows: list[tuple[object, ...]]) -> str:
+    """A table that no spreadsheet takes for formulas."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\r\n")
+    writer.writerow(HEAD)
+    writer.writerows([inert(say(cell)) for cell in row] for row in rows)
+    return written.getvalue()
+
+
+def inert(cell: str) -> str:
+    """The cell with an apostrophe before what a spreadsheet would carry out."""
+    return f"'{cell}" if cell.startswith(FORMULA) else cell

@@ -1,0 +1,205 @@
+"""Checks that everything here is as it must be, before it has to work at night."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from urllib.parse import urlsplit
+
+import typer
+
+import amends
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.cli.words import coloured
+from amends.domain.case import IncidentState
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import AmendsError
+
+OLDEST_PYTHON = (3, 11)
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What one check found."""
+
+    verdict: Verdict
+    what: str
+
+
+Check = Callable[[Desk], Iterator[Line]]
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Check that everything here is as it must be."""
+    desk: Desk = ctx.obj
+    lines = list(_examine(desk))
+    told = (f"{coloured(f'{line.verdict:4}', COLOURS[line.verdict])}  {line.what}" for line in lines)
+    if desk.json:
+        desk.show({"checks": lines}, "")
+    else:
+        typer.echo("\n".join(told))
+    if any(line.verdict is Verdict.FAIL for line in lines):
+        raise typer.Exit(Exit.FINDINGS)
+    desk.hint("nothing here keeps Amends from working")
+
+
+def _examine(desk: Desk) -> Iterator[Line]:
+    for check in CHECKS:
+        lines = list(_carefully(check, desk))
+        yield from lines
+        if check is _settings and any(line.verdict is Verdict.FAIL for line in lines):
+            return
+
+
+def _carefully(check: Check, desk: Desk) -> Iterator[Line]:
+    """A check that breaks down is a check that failed."""
+    try:
+        yield from check(desk)
+    except AmendsError as error:
+        yield Line(Verdict.FAIL, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other checks go on
+        yield Line(Verdict.FAIL, f"{check.__name__.strip('_').replace('_', ' ')}: {type(error).__name__}")
+
+
+def _python(_: Desk) -> Iterator[Line]:
+    running = ".".join(map(str, sys.version_info[:3]))
+    fits = sys.version_info[:2] >= OLDEST_PYTHON
+    yield Line(Verdict.OK if fits else Verdict.FAIL, f"Python {running}" + ("" if fits else "; 3.11 is the oldest"))
+
+
+def _packages(_: Desk) -> Iterator[Line]:
+    """The names are common: another package may stand before ours."""
+    ours = Path(amends.__file__).parents[1]
+    for name in ("flows", "channels"):
+        spec = find_spec(name)
+        origin = Path(spec.origin).parents[1] if spec and spec.origin else None
+        if origin == ours:
+            yield Line(Verdict.OK, f"package {name} is ours")
+        else:
+            where = f"another one is at {origin}" if origin else "it is not there"
+            yield Line(Verdict.FAIL, f"package {name}: {where}; give Amends an environment of its own")
+
+
+def _flows(_: Desk) -> Iterator[Line]:
+    names = [module.name for module in iter_modules(import_module("flows").__path__)]
+    broken = {name: reason for name in names if (reason := _why_not(f"flows.{name}"))}
+    yield from (Line(Verdict.FAIL, f"flows.{name} cannot be imported: {reason}") for name, reason in broken.items())
+    if not broken:
+        yield Line(Verdict.OK, f"{len(names)} modules of flows can be imported")
+
+
+def _why_not(module: str) -> str:
+    # Prefect loads a half flow when an import fails, and says so only at the first run.
+    try:
+        import_module(module)
+    except Exception as error:  # noqa: BLE001 - any of them would break a run
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _settings(desk: Desk) -> Iterator[Line]:
+    yield Line(Verdict.OK, f"settings of {desk.settings.home} can be read")
+
+
+def _modes(desk: Desk) -> Iterator[Line]:
+    from amends.settings import FILE, KEY_FILE
+
+    home = desk.settings.home
+    private = (home, home / FILE, home / KEY_FILE.parent, home / KEY_FILE, home / "ledger.sqlite3")
+    open_to_others = [path for path in private if path.exists() and path.stat().st_mode & 0o077]
+    for path in open_to_others:
+        yield Line(Verdict.FAIL, f"others can read {path}; chmod {'700' if path.is_dir() else '600'} {path}")
+    if not open_to_others:
+        yield Line(Verdict.OK, "only you can read settings, keys and ledger")
+
+
+def _ledger(desk: Desk) -> Iterator[Line]:
+    count = len(desk.ledger.incidents())
+    yield Line(Verdict.OK, f"the master key opens the ledger ({count} incidents)")
+
+
+def _audit(desk: Desk) -> Iterator[Line]:
+    problems = desk.ledger.verify_audit()
+    yield from (Line(Verdict.FAIL, f"audit chain: {problem}") for problem in problems)
+    if not problems:
+        yield Line(Verdict.OK, "the audit chain holds")
+
+
+def _team(desk: Desk) -> Iterator[Line]:
+    approvers = [member for member in desk.ledger.members() if member.active and member.role.may_approve]
+    enough = len(approvers) >= 3
+    advice = "" if enough else "; a notice needs two approvers beside its author: `amends team add`"
+    yield Line(Verdict.OK if enough else Verdict.WARN, f"{len(approvers)} people may approve{advice}")
+
+
+def _channels(desk: Desk) -> Iterator[Line]:
+    for kind in ChannelKind:
+        settings = desk.settings.channels.get(kind)
+        if settings is None:
+            yield Line(Verdict.WARN, f"channel {kind} is not set up; notices that need it cannot leave")
+            continue
+        try:
+            asyncio.run(_connect_and_close(kind, settings))
+        except AmendsError as error:
+            yield Line(Verdict.FAIL, str(error))
+        else:
+            yield Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
+
+
+async def _connect_and_close(kind: ChannelKind, settings: dict[str, str]) -> None:
+    from amends.delivery.connect import connect
+
+    await connect(kind, settings).close()
+
+
+def _public_url(desk: Desk) -> Iterator[Line]:
+    host = urlsplit(desk.settings.public_url).hostname or ""
+    for line in desk.ledger.incidents():
+        if line.state is IncidentState.CLOSED:
+            continue
+        own = desk.ledger.case(line.id).incident.organisation.own_domains
+        if not any(host == domain or host.endswith(f".{domain}") for domain in map(str.lower, own)):
+            yield Line(Verdict.FAIL, f"public_url is on {host}, which is none of the own_domains of {line.id}")
+            return
+    yield Line(Verdict.OK, f"people reach us at {desk.settings.public_url}")
+
+
+def _prefect(desk: Desk) -> Iterator[Line]:
+    from amends.cli.nudge import answers
+
+    address = f"http://127.0.0.1:{desk.settings.prefect_port}"
+    if answers(address):
+        yield Line(Verdict.OK, f"Prefect answers at {address}")
+    else:
+        yield Line(Verdict.WARN, f"Prefect does not answer at {address}; `amends up` starts it")
+
+
+CHECKS: tuple[Check, ...] = (
+    _python,
+    _packages,
+    _flows,
+    _settings,
+    _modes,
+    _ledger,
+    _audit,
+    _team,
+    _channels,
+    _public_url,
+    _prefect,
+)
+"""Those after the settings need a home, and are left out without one."""

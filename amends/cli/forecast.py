@@ -1,0 +1,39 @@
+"""What a playbook would do when, if every turn were done at the time it is due."""
+
+from datetime import datetime
+
+from amends.domain.case import Case, Occurrence, OccurrenceState
+from amends.domain.commitment import commit, promises_of
+from amends.domain.plan import Turn, plan
+from amends.domain.playbook import Event, Phase
+
+MOST_TURNS = 1_000
+EVENTS = {Phase.ASSESS: Event.ASSESSED, Phase.NOTIFY: Event.NOTIFIED}
+"""What has happened once a step of this phase is done."""
+
+
+def forecast(case: Case, now: datetime, until: datetime) -> tuple[Turn, ...]:
+    """The turns from now until then, in order."""
+    turns: list[Turn] = []
+    clock = now
+    while len(turns) < MOST_TURNS:
+        planned = plan(case, clock)
+        turn = next(iter((*planned.due, *planned.upcoming)), None)
+        if turn is None or turn.due_at > until:
+            break
+        clock = max(clock, turn.due_at)
+        turns.append(turn)
+        case = _after(case, turn, clock)
+    return tuple(turns)
+
+
+def _after(case: Case, turn: Turn, at: datetime) -> Case:
+    """The case once this turn is done."""
+    done = Occurrence(step=turn.step, number=turn.number, due_at=turn.due_at, state=OccurrenceState.DONE, done_at=at)
+    others = (o for o in case.occurrences if (o.step, o.number) != (turn.step, turn.number))
+    happened = {turn.step: at} | ({EVENTS[turn.phase]: at} if turn.phase in EVENTS else {})
+    changes: dict[str, object] = {"occurrences": (*others, done), "events": happened | case.events}
+    if turn.phase is Phase.NOTIFY and Event.NOTIFIED not in case.events and case.playbook:
+        given = promises_of(case.playbook.commitments, case.incident.commitments)
+        changes["commitments"] = tuple(commit(promise, at, turn.step) for promise in given)
+    return case.model_copy(update=changes)

@@ -1,0 +1,232 @@
+"""Open, check, amend, follow and close incidents."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.audience import Encoding, told
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.cli.options import As, IncidentId, noun
+from amends.cli.words import counts, moment, table
+from amends.domain.case import Case
+from amends.domain.errors import ContentError, Finding, NotAllowed
+from amends.domain.notice import NoticeStage, NoticeStatus
+from amends.domain.people import Person
+from amends.domain.plan import Plan, plan, unmet_closing_criteria
+
+if TYPE_CHECKING:
+    from amends.content.audience import AudienceFile
+    from amends.ledger import Entry
+
+BEFORE_THE_TEAM = "amends"
+"""The author of what is opened while there is nobody in the team yet."""
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An incident file, YAML or JSON.")]
+
+app = noun()
+
+
+@app.command("open")
+def open_(
+    ctx: typer.Context,
+    file: File,
+    audience: Annotated[Path, typer.Option(metavar="FILE", help="The people affected, CSV or XLSX.")],
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who you are; needed once the team has people.")
+    ] = "",
+    allow_bad_rows: Annotated[
+        bool, typer.Option("--allow-bad-rows", help="Leave out rows that cannot be used.")
+    ] = False,
+    encoding: Encoding = None,
+) -> None:
+    """Store an incident with its people: all of it, or nothing."""
+    from amends.content.audience import AudienceFile
+    from amends.content.incidents import read_incident
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    author = _author(desk, name)
+    people = AudienceFile(audience, encoding=encoding)
+    count = desk.ledger.open_incident(incident, _rows(audience, people, allow_bad_rows), author, now())
+    report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
+    desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
+    desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
+
+
+def _author(desk: Desk, name: str) -> str:
+    if name:
+        return desk.member(name).name if desk.ledger.members() else name
+    if any(member.active for member in desk.ledger.members()):
+        raise NotAllowed("say with --as NAME who opens this; notices are approved by others than their author")
+    return BEFORE_THE_TEAM
+
+
+def _rows(file: Path, audience: "AudienceFile", allow_bad_rows: bool) -> Iterator[Person]:
+    """Every good row. Raises ContentError at the end when there are bad ones, so that nothing is stored."""
+    yield from audience.rows()
+    if audience.report.rejected and not allow_bad_rows:
+        raise ContentError(
+            *(Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason) for row in audience.report.rejected),
+            Finding(
+                str(file),
+                "E203",
+                f"{len(audience.report.rejected)} rows are bad",
+                "or leave them out: --allow-bad-rows",
+            ),
+        )
+
+
+@app.command()
+def check(ctx: typer.Context, file: File) -> None:
+    """Read an incident file; exit code 3 with every finding."""
+    from amends.content.incidents import read_incident
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": tuple(incident.texts)}
+    desk.show(values, f"{file}: {incident.title} ({incident.id}), in {', '.join(incident.texts)}: no findings")
+    desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+@app.command()
+def amend(ctx: typer.Context, file: File, name: As) -> None:
+    """Hand in new facts or texts; approvals of what has not left become void."""
+    from amends.cli.nudge import nudge
+    from amends.content.incidents import read_incident
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    author = desk.member(name).name
+    before = desk.ledger.case(incident.id)
+    if before.incident == incident:
+        desk.show({"incident": incident.id, "version": before.version, "void": ()}, "nothing in it is new")
+        return
+    version = desk.ledger.amend_incident(incident, author, now())
+    void = {notice.id: notice.approvals for notice in before.notices if _loses_approvals(notice)}
+    lines = [f"{incident.id} is at version {version}"]
+    lines += [f"void: the approvals of {notice} by {', '.join(members)}" for notice, members in void.items()]
+    desk.show({"incident": incident.id, "version": version, "void": void}, "\n".join(lines))
+    nudge(desk.settings, incident.id)
+    desk.hint(f"what has not left is drafted afresh; `amends incident show {incident.id}`")
+
+
+def _loses_approvals(notice: NoticeStatus) -> bool:
+    return bool(notice.approvals) and notice.stage is not NoticeStage.SENT and notice.current
+
+
+@app.command("list")
+def listed(ctx: typer.Context) -> None:
+    """All incidents, the newest first."""
+    desk: Desk = ctx.obj
+    lines = desk.ledger.incidents()
+    rows = ((line.id, line.state, line.people, line.opened_at, line.title) for line in lines)
+    desk.show(lines, table(("incident", "state", "people", "opened", "title"), rows))
+
+
+@app.command()
+def show(ctx: typer.Context, incident: IncidentId) -> None:
+    """An incident in numbers, and what comes next."""
+    desk: Desk = ctx.obj
+    case = desk.ledger.case(incident, now())
+    planned = plan(case, now())
+    desk.show({"case": case, "plan": planned}, "\n".join(_in_numbers(case, planned)))
+    for notice in planned.awaiting_approval:
+        desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
+    for step in planned.held:
+        desk.hint(f"{step} is held: `amends step go|skip {incident} {step} NUMBER --as NAME`")
+
+
+def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
+    yield f"{case.incident.id}: {case.incident.title}"
+    yield f"state {case.state}, version {case.version}, opened {moment(case.opened_at)}, {case.audience.people} people"
+    yield f"severity {case.assessment.band.replace('_', ' ') if case.assessment else 'not assessed yet'}"
+    yield f"playbook {f'{case.playbook.id} {case.pinned[:12]}' if case.playbook else 'none runs'}"
+    yield "\nnotices"
+    notices = ((n.id, n.stage, f"{len(n.approvals)} of {n.approvals_needed}", counts(n.people)) for n in case.notices)
+    yield table(("notice", "stage", "approvals", "people"), notices)
+    yield "\npromises"
+    promises = ((p.id, p.state, p.new_due_at or p.due_at, p.owner) for p in case.commitments)
+    yield table(("promise", "state", "due", "owner"), promises)
+    asked = case.questions
+    yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
+    yield "\nnext"
+    yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
+
+
+@app.command()
+def timeline(ctx: typer.Context, incident: IncidentId) -> None:
+    """What was done, by whom, and what comes."""
+    desk: Desk = ctx.obj
+    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
+    planned = plan(case, now())
+    past = list(_acts(entries))
+    coming = [(turn.due_at, "–", "planned", f"{turn.step} {turn.number}") for turn in (*planned.due, *planned.upcoming)]
+    text = table(("when", "who", "what", "about"), past + coming)
+    desk.show({"entries": entries, "plan": planned}, text)
+
+
+def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]]:
+    """One line for each act; the same act again and again is one line with its number."""
+    for (actor, act, subject), group in groupby(entries, key=lambda entry: (entry.actor, entry.act, entry.subject)):
+        same = list(group)
+        yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject
+
+
+@app.command()
+def pause(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """Send nothing and begin nothing until it is resumed; a running send stops too."""
+    desk: Desk = ctx.obj
+    desk.ledger.pause_incident(incident, desk.member(name).name, now())
+    desk.show({"incident": incident, "state": "paused"}, f"{incident} is paused")
+    desk.hint(f"`amends incident resume {incident} --as NAME` lets it go on")
+
+
+@app.command()
+def resume(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """Go on; what came due meanwhile is due now."""
+    from amends.cli.nudge import nudge
+
+    desk: Desk = ctx.obj
+    desk.ledger.resume_incident(incident, desk.member(name).name, now())
+    desk.show({"incident": incident, "state": "open"}, f"{incident} goes on")
+    nudge(desk.settings, incident)
+
+
+@app.command()
+def close(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    anyway: Annotated[str, typer.Option(metavar="REASON", help="Close it although something speaks against it.")] = "",
+) -> None:
+    """Say that there is nothing new to tell: the closing notice is drafted, open promises go on."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    case = desk.ledger.case(incident, now())
+    unmet = unmet_closing_criteria(case, now())
+    if unmet and not anyway:
+        desk.show({"incident": incident, "unmet": unmet}, "\n".join(unmet))
+        desk.hint("settle these, or close with --anyway REASON")
+        raise typer.Exit(Exit.FINDINGS)
+    desk.ledger.resolve_incident(incident, by, now(), anyway)
+    _close_at_once_or_later(desk, case, by)
+
+
+def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
+    from amends.cli.nudge import nudge
+
+    incident = case.incident.id
+    closing = [step.id for step in case.playbook.steps if step.of == "resolved"] if case.playbook else []
+    if not closing:
+        desk.ledger.close_incident(incident, by, now())
+    state = "resolved" if closing else "closed"
+    desk.show({"incident": incident, "state": state, "steps": closing}, f"{incident} is {state}")
+    nudge(desk.settings, incident)
+    if closing:
+        desk.hint(f"next: {', '.join(closing)}; when that is done, it closes by itself")

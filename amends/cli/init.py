@@ -1,0 +1,88 @@
+"""Makes a home: settings, keys and an empty ledger."""
+
+import base64
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.desk import Desk
+from amends.domain.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from amends.settings import Settings
+
+SETTINGS = Path(__file__).parent / "templates" / "amends.toml"
+
+
+def init(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; it must be empty or not be there yet.")],
+    public_url: Annotated[
+        str, typer.Option(metavar="URL", help="Where people reach the portal: https:// on a domain of your own.")
+    ],
+) -> None:
+    """Make a home: settings, keys and an empty ledger."""
+    desk: Desk = ctx.obj
+    home = directory.absolute()
+    if home.exists() and (not home.is_dir() or any(home.iterdir())):
+        raise NotAllowed(f"{home} is not empty; nothing was changed")
+    make_home(home, _checked(home, public_url))
+    desk.show({"home": home, "public_url": public_url}, f"{home} is ready")
+    desk.hint(f"export AMENDS_HOME={home}; `amends team add NAME --role lead` adds the first person")
+    desk.hint(f"keep a copy of {home / 'keys' / 'master.key'} in another safe place: without it, all is lost")
+
+
+def _checked(home: Path, public_url: str) -> "Settings":
+    """Raises BadParameter when people could not reach that address."""
+    from pydantic import ValidationError
+
+    from amends.settings import Settings
+
+    try:
+        return Settings(home=home, public_url=public_url)
+    except ValidationError as error:
+        raise typer.BadParameter(f"--public-url: {error.errors()[0]['msg']}") from None
+
+
+def make_home(home: Path, settings: "Settings") -> None:
+    """Made beside its place and put there when it is complete, so that it is there whole or not at all."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".amends-", dir=home.parent))  # only its owner may enter
+    try:
+        _fill(building, home, settings)
+        building.replace(home)
+    except BaseException:
+        shutil.rmtree(building)
+        raise
+
+
+def _fill(building: Path, home: Path, settings: "Settings") -> None:
+    from amends.ledger import Keys, Ledger
+    from amends.settings import ANCHOR_FILE, FILE, KEY_FILE
+
+    key = base64.b64encode(os.urandom(32)).decode()
+    (building / KEY_FILE.parent).mkdir(mode=0o700)
+    _write(building / KEY_FILE, f"{key}\n")
+    # What is valid JSON text is valid TOML text.
+    texts = {
+        "public_url": settings.public_url,
+        "pages": f"{settings.public_url}/n",
+        "outbox": str(home / "outbox"),
+        "site": str(home / settings.site.name),
+    }
+    quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
+    _write(building / FILE, Template(SETTINGS.read_text(encoding="utf-8")).substitute(quoted))
+    (building / settings.site.name).mkdir()
+    made = settings.model_copy(update={"home": building})
+    Ledger(made.ledger_url, Keys.from_text(key), building / ANCHOR_FILE).migrate().dispose()
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)

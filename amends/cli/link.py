@@ -1,0 +1,24 @@
+"""Personal links: each leads one person to their own page."""
+
+from typing import Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import As, IncidentId, noun
+
+app = noun()
+
+
+@app.command()
+def revoke(
+    ctx: typer.Context,
+    incident: IncidentId,
+    person: Annotated[int, typer.Argument(metavar="PERSON", help="The person's number.")],
+    name: As,
+) -> None:
+    """Stop a person's link, for example because it was passed on; their next message carries a new one."""
+    desk: Desk = ctx.obj
+    desk.ledger.revoke_link(incident, person, desk.member(name).name, now())
+    desk.show({"incident": incident, "person": person}, f"the link of person {person} does not work any more")

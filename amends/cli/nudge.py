@@ -1,0 +1,36 @@
+"""Asks Prefect to look at an incident at once, instead of at its next sweep."""
+
+import os
+import socket
+from urllib.parse import urlsplit
+
+from amends.settings import Settings, prefect_environment
+
+PATIENCE_SECONDS = 2
+
+
+def nudge(settings: Settings, incident: str) -> bool:
+    """Let Prefect look at this incident now; False when it cannot be reached, which only delays things."""
+    elsewhere = os.environ.get("PREFECT_API_URL")
+    if not answers(elsewhere or f"http://127.0.0.1:{settings.prefect_port}"):
+        return False
+    if not elsewhere:
+        os.environ.update(prefect_environment(settings))  # Prefect reads it when it is imported
+    from prefect.deployments import run_deployment
+
+    try:
+        run_deployment("sweep/sweep", parameters={"incident_id": incident}, timeout=0, as_subflow=False)
+    except Exception:  # noqa: BLE001 - the ledger has it all; the next sweep finds it
+        return False
+    return True
+
+
+def answers(url: str) -> bool:
+    """Whether a server listens at this address."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        socket.create_connection((parts.hostname or "", port), PATIENCE_SECONDS).close()
+    except OSError:
+        return False
+    return True

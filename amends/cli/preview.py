@@ -1,0 +1,174 @@
+"""A notice exactly as people will get it, before anybody approves it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amends.cli.desk import Desk, save
+from amends.cli.exits import Exit
+from amends.cli.options import IncidentId, NoticeId
+from amends.cli.words import counts
+from amends.domain.channel import Message
+from amends.domain.errors import Finding
+from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
+
+if TYPE_CHECKING:
+    from amends.ledger import Claim
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A draft with all that is to be known before it is approved."""
+
+    draft: Draft
+    status: NoticeStatus
+    expected: dict[PersonState, int]
+    findings: tuple[Finding, ...]
+    variants: tuple[Variant, ...]
+    samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
+
+
+def preview(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    people: Annotated[
+        int, typer.Option(min=0, max=50, metavar="N", help="Also the messages of N people chosen at random.")
+    ] = 0,
+    variant: Annotated[str, typer.Option(metavar="ID", help="Only this variant, such as en/self/email.")] = "",
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it to this file, to look at in a browser.")
+    ] = None,
+) -> None:
+    """Look at a notice exactly as people will get it."""
+    desk: Desk = ctx.obj
+    seen = _preview(desk, incident, notice, people, variant)
+    if html:
+        save(html, _page(seen))
+    desk.show(_values(seen), _heading(seen) if html else "\n\n".join(_pieces(seen)))
+    _next(desk, seen)
+    if any(finding.blocks for finding in seen.findings):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) -> Preview:
+    from amends.delivery.compose import Composer
+    from amends.domain.drafting import Links
+    from amends.domain.lint import lint
+
+    draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident)
+    wording, links = desk.ledger.wording(incident), Links(desk.settings.public_url)
+    status = case.notice(notice)
+    if status is None:
+        raise LookupError(notice)
+    composer = Composer(case.incident, draft, wording, links)
+    return Preview(
+        draft=draft,
+        status=status,
+        expected=desk.ledger.expected(draft),
+        findings=lint(draft, case.incident, wording, links.pages(incident)),
+        variants=_chosen(draft, variant),
+        samples=tuple((claim, composer.message(claim)) for claim in desk.ledger.samples(draft, people)),
+    )
+
+
+def _chosen(draft: Draft, wanted: str) -> tuple[Variant, ...]:
+    """The variants to show. Raises BadParameter."""
+    chosen = tuple(variant for variant in draft.variants if wanted in ("", variant.id))
+    if not chosen:
+        raise typer.BadParameter(
+            f"no variant {wanted}; there are {', '.join(variant.id for variant in draft.variants)}"
+        )
+    return chosen
+
+
+def _values(seen: Preview) -> dict[str, Any]:
+    draft = seen.draft
+    return {
+        "notice": draft.notice,
+        "version": seen.status.version,
+        "binding": draft.binding,
+        "stage": seen.status.stage,
+        "people": draft.people,
+        "expected": seen.expected,
+        "findings": seen.findings,
+        "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
+        "messages": [
+            {"person": claim.about.number if claim.about else None, "channel": message.kind, "to": message.to}
+            | {"subject": message.subject, "text": message.text}
+            for claim, message in seen.samples
+        ],
+    }
+
+
+def _pieces(seen: Preview) -> Iterator[str]:
+    """The whole preview as text, piece by piece."""
+    for variant in seen.variants:
+        yield _titled(variant.id, variant.subject, with_open_slots(variant.text))
+    for claim, message in seen.samples:
+        who = f"person {claim.about.number} by {message.kind} to {message.to}" if claim.about else message.kind
+        yield _titled(who, message.subject, message.text)
+    if seen.findings:
+        yield "\n".join(map(str, seen.findings))
+    yield _heading(seen)
+
+
+def with_open_slots(text: str) -> str:
+    """A variant's text with the names of its slots in brackets."""
+    return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
+
+
+def _titled(title: str, subject: str, text: str) -> str:
+    return f"── {title} ──\n" + (f"{subject}\n\n{text}" if subject else text)
+
+
+def _heading(seen: Preview) -> str:
+    draft = seen.draft
+    to_write = {"will be written to": seen.expected.get(PersonState.WAITING, 0)}
+    others = {state.value: count for state, count in seen.expected.items() if state is not PersonState.WAITING}
+    return (
+        f"{draft.notice} version {seen.status.version}, hash {draft.binding[:12]}, {seen.status.stage}\n"
+        f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}"
+    )
+
+
+def _next(desk: Desk, seen: Preview) -> None:
+    draft, status = seen.draft, seen.status
+    if not status.current:
+        desk.hint("the facts or the audience changed since; it is drafted afresh before anybody can approve it")
+    elif status.stage is NoticeStage.DRAFTED:
+        desk.hint(
+            f"{draft.approvals - len(status.approvals)} approvals are missing; if this is right: "
+            f"`amends approve {draft.incident} {draft.notice} --as NAME --binding {draft.binding[:12]}`"
+        )
+    elif status.stage is NoticeStage.APPROVED:
+        desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")
+
+
+def _page(seen: Preview) -> str:
+    """The preview as one page; what is shown in frames can run nothing and load nothing."""
+    from amends.cli.pages import render
+    from amends.delivery.compose import to_html
+
+    shown: list[dict[str, str]] = [
+        {
+            "title": variant.id,
+            "subject": with_open_slots(variant.subject),
+            "text": with_open_slots(variant.text),
+            "html": to_html(with_open_slots(variant.text)) if variant.channel.detailed else "",
+        }
+        for variant in seen.variants
+    ]
+    shown += [
+        {
+            "title": f"person {claim.about.number} by {message.kind}" if claim.about else message.kind.value,
+            "subject": message.subject,
+            "text": message.text,
+            "html": message.html,
+        }
+        for claim, message in seen.samples
+    ]
+    return render("preview.html", draft=seen.draft, heading=_heading(seen), shown=shown, findings=seen.findings)

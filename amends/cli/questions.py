@@ -1,0 +1,128 @@
+"""What people ask, and the answers they get."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.cli.options import As, IncidentId, noun
+from amends.cli.words import moment, table
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.question import Question
+from amends.domain.value import NAME
+
+QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", help="The question's number.")]
+HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
+WORDS = {"text", "answer"}
+"""Fields that may name people; a list leaves them out."""
+
+app = noun()
+
+
+@app.command("list")
+def listed(
+    ctx: typer.Context,
+    incident: IncidentId,
+    unanswered: Annotated[bool, typer.Option("--open", help="Only those without an answer.")] = False,
+) -> None:
+    """The questions without their words, the one due first in front."""
+    desk: Desk = ctx.obj
+    asked = desk.ledger.questions(incident, open_only=unanswered)
+    rows = [(q.id, q.reply_due_at, q.kind, q.source, q.theme, q.owner, q.person, q.answered_at) for q in asked]
+    desk.show([question.model_dump(mode="json", exclude=WORDS) for question in asked], table(HEAD, rows))
+    if overdue := [question.id for question in asked if question.overdue(now())]:
+        desk.hint(f"overdue: {', '.join(map(str, overdue))}; `amends questions show {incident} {overdue[0]}`")
+
+
+@app.command()
+def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None:
+    """One question with its words."""
+    desk: Desk = ctx.obj
+    found = _question(desk, incident, question)
+    person = f"person {found.person}" if found.person else "nobody we know"
+    lines = [
+        f"{found.kind} {found.id} by {person}, {found.source}, {found.locale}, theme {found.theme}",
+        f"asked {moment(found.asked_at)}, reply due {moment(found.reply_due_at)} by {found.owner}",
+        "",
+        found.text,
+    ]
+    if found.answered_at:
+        lines += ["", f"answered {moment(found.answered_at)} by {found.answered_by}:", "", found.answer]
+    desk.show(found, "\n".join(lines))
+    if not found.answered_at:
+        desk.hint(f"`amends questions answer {incident} {question} --as NAME --file ANSWER.txt` answers it")
+
+
+@app.command()
+def answer(
+    ctx: typer.Context,
+    incident: IncidentId,
+    question: QuestionId,
+    name: As,
+    file: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The answer; without it, it is read from stdin.")
+    ] = None,
+) -> None:
+    """Answer a question; the person reads it on their own page."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    if file is None and sys.stdin.isatty():
+        desk.hint("write the answer; end it with Ctrl-D on a line of its own")
+    text = file.read_text(encoding="utf-8-sig") if file else sys.stdin.read()
+    desk.ledger.answer(incident, question, text, by, now())
+    desk.show({"answered": question}, f"question {question} is answered")
+
+
+@app.command()
+def theme(
+    ctx: typer.Context,
+    incident: IncidentId,
+    question: QuestionId,
+    word: Annotated[str, typer.Argument(metavar="THEME", help="Such as scam, compensation, my_data.")],
+    name: As,
+) -> None:
+    """Move a question to another theme."""
+    if not NAME.fullmatch(word):
+        raise typer.BadParameter("a theme is a word of small letters, digits, '-' and '_'")
+    desk: Desk = ctx.obj
+    desk.ledger.file_under(incident, question, word, desk.member(name).name, now())
+    desk.show({"question": question, "theme": word}, f"question {question} is about {word}")
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    incident: IncidentId,
+    file: Annotated[Path, typer.Argument(metavar="CSV", exists=True, dir_okay=False)],
+) -> None:
+    """Take in what the hotline noted; the same file again adds nothing.
+
+    Columns: person_id (may be empty), kind (question, complaint, suggestion), locale, asked_at (with zone), text.
+    """
+    from amends.cli.hotline import read_calls, take_in
+
+    desk: Desk = ctx.obj
+    case = desk.ledger.case(incident)
+    if case.playbook is None:
+        raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
+    received = now()
+    report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received)
+    lines = [f"row {row.row}: {row.reason}" for row in report.rejected]
+    lines += [f"row {row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
+    summary = f"{report.rows} rows: {report.accepted} accepted ({report.new} new), {len(report.rejected)} rejected"
+    desk.show(report, "\n".join([*lines, summary]))
+    if report.rejected:
+        raise typer.Exit(Exit.FINDINGS)
+    desk.hint(f"`amends questions list {incident} --open` shows what waits for an answer")
+
+
+def _question(desk: Desk, incident: str, number: int) -> Question:
+    """Raises NotInLedger."""
+    found = next((q for q in desk.ledger.questions(incident) if q.id == number), None)
+    if found is None:
+        raise NotInLedger(f"incident {incident} has no question {number}; `amends questions list {incident}`")
+    return found

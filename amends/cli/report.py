@@ -1,0 +1,120 @@
+"""A report about an incident as one page: facts, numbers, promises and what was done when; no personal data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk, save
+from amends.cli.options import IncidentId
+from amends.cli.words import say
+from amends.domain.case import Case
+from amends.domain.facts import Certainty, Count, Fact, Facts
+from amends.domain.notice import PersonState
+from amends.domain.plan import plan
+from amends.domain.value import Value
+
+if TYPE_CHECKING:
+    from amends.ledger import Entry
+
+COLOURS = {
+    PersonState.DELIVERED: "#1a7f4b",
+    PersonState.SENT: "#57ab7a",
+    PersonState.WAITING: "#c9d1d9",
+    PersonState.HELD: "#8c959f",
+    PersonState.UNCERTAIN: "#d4a72c",
+    PersonState.BOUNCED: "#e0783c",
+    PersonState.UNREACHABLE: "#c93c37",
+}
+ONLY_NUMBERS = {"answered", "asked", "event", "survey answered"}
+"""Acts that the numbers above the timeline tell already."""
+ROWS = 4
+"""Names in the drawing stand in so many rows, so that they do not cover each other."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event in the drawing of the timeline."""
+
+    name: str
+    at: datetime
+    x: float
+    """From 0 at the left to 100 at the right."""
+    row: int
+
+
+def report(
+    ctx: typer.Context,
+    incident: IncidentId,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT-report.html.")] = None,
+) -> None:
+    """Write a report about an incident, without personal data."""
+    desk: Desk = ctx.obj
+    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
+    path = out or Path(f"{incident}-report.html")
+    save(path, page(case, entries, now()))
+    desk.show({"incident": incident, "report": path}, f"{path} is written")
+    desk.hint("open it in a browser; it prints well")
+
+
+def page(case: Case, entries: tuple["Entry", ...], at: datetime) -> str:
+    """The report as HTML that stands alone."""
+    from amends.cli.pages import render
+    from amends.domain.drafting import fate
+
+    planned = plan(case, at)
+    return render(
+        "report.html",
+        case=case,
+        at=at,
+        facts=list(_facts(case.incident.facts)),
+        states=list(PersonState),
+        colours=COLOURS,
+        totals={notice.id: sum(notice.people.values()) for notice in case.notices},
+        fates={promise.id: fate(promise, at) for promise in case.commitments},
+        marks=_marks(case, at),
+        entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
+        coming=(*planned.due, *planned.upcoming),
+    )
+
+
+def _facts(facts: Facts) -> Iterator[tuple[str, str, Certainty, str]]:
+    for name in Facts.model_fields:
+        fact: Fact[object] = getattr(facts, name)
+        yield name.replace("_", " "), _stated(fact.value), fact.certainty, fact.note
+
+
+def _stated(value: object) -> str:
+    """What a fact says, in words."""
+    match value:
+        case Fact():
+            certainty = "" if value.certainty is Certainty.CONFIRMED else f" ({value.certainty.replace('_', ' ')})"
+            return _stated(value.value) + certainty
+        case tuple():
+            return ", ".join(map(_stated, value)) or "none"
+        case Count():
+            return say(value.min) if value.min == value.max else f"{say(value.min)} to {say(value.max)}"
+        case Value():
+            first, *others = ((name, getattr(value, name)) for name in type(value).model_fields)
+            named = (f"{name.replace('_', ' ')} {_stated(part)}" for name, part in others if part is not None)
+            return ", ".join((_stated(first[1]), *named))
+        case str():
+            return say(value).replace("_", " ")
+    return say(value)
+
+
+def _marks(case: Case, at: datetime) -> list[Mark]:
+    """The events of the case on a line from its first one until now."""
+    from amends.cli.pages import share_of_time
+
+    events = sorted(((moment, name) for name, moment in case.events.items() if not name.startswith("alert:")))
+    start = min((moment for moment, _ in events), default=case.opened_at)
+    end = max([at, *(moment for moment, _ in events)])
+    return [
+        Mark(name, moment, 100 * share_of_time(moment, start, end), place % ROWS)
+        for place, (moment, name) in enumerate(events)
+    ]

@@ -1,0 +1,35 @@
+"""Starts a playbook for an incident."""
+
+from typing import Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import As, IncidentId
+from amends.cli.words import moment
+from amends.domain.plan import plan
+
+
+def run(
+    ctx: typer.Context,
+    incident: IncidentId,
+    playbook: Annotated[str, typer.Option(metavar="NAME", help="A shipped playbook by name, or a file of your own.")],
+    name: As,
+) -> None:
+    """Start a playbook for an incident."""
+    from amends.cli.nudge import nudge
+    from amends.content.playbooks import load_playbook
+
+    desk: Desk = ctx.obj
+    member = desk.member(name)
+    chosen, wording = load_playbook(playbook)
+    content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now())
+    planned = plan(desk.ledger.case(incident, now()), now())
+    turns = [f"  {moment(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
+    text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])
+    desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
+    if nudge(desk.settings, incident):
+        desk.hint(f"Prefect begins now; `amends incident show {incident}` says what waits for approval")
+    else:
+        desk.hint("Prefect is not running: `amends up` starts it, and the first step begins")

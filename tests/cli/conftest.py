@@ -1,0 +1,123 @@
+"""A home with a team, an opened incident and a drafted notice; commands are called as a person would call them."""
+
+import json
+import shutil
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from amends.cli.app import app
+from amends.domain.case import OccurrenceState
+from amends.domain.drafting import Links, Readers, draft, notices_wanted
+from amends.ledger import Ledger
+from amends.settings import open_ledger, read_settings
+
+STORY = Path(__file__).parents[2] / "playbooks" / "examples" / "stolen-terminals"
+INCIDENT = "stolen-terminals"
+PLAYBOOK = "stolen-device-or-papers"
+NOTICE = "first-notice"
+TEAM = {"lena": "lead", "omar": "legal", "wei": "security", "rosa": "responder", "aude": "auditor"}
+AUDIENCE_HEAD = "id,name,email,phone,locale,country,segment\n"
+AUDIENCE = (
+    AUDIENCE_HEAD
+    + "C-1,Kim Example,kim@mail.example,+493055500001,en,DE,household\n"
+    + "C-2,李雷,lilei@mail.example,+8613800138000,zh-CN,CN,household\n"
+    + "C-3,Nobody Reachable,,,en,DE,business\n"
+)
+
+
+@dataclass
+class Office:
+    """A home, and the tokens of those who work there."""
+
+    home: Path
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def amends(self, *args: object, by: str = "", stdin: str = "") -> Result:
+        """Call the command; `by` acts with that member's token."""
+        words = [*map(str, args), *(["--as", by] if by else [])]
+        environment = {"AMENDS_HOME": str(self.home), "AMENDS_TOKEN": self.tokens.get(by, "")}
+        return CliRunner().invoke(app, words, input=stdin, env=environment)
+
+    def values(self, *args: object, by: str = "") -> Any:
+        """What the command answers with --json, after it succeeded."""
+        answer = self.amends("--json", *args, by=by)
+        assert answer.exit_code == 0, answer.output
+        return json.loads(answer.stdout)
+
+    def ledger(self) -> Ledger:
+        return open_ledger(read_settings(self.home))
+
+
+def make_home(folder: Path) -> Office:
+    office = Office(folder)
+    made = office.amends("init", folder, "--public-url", "https://btepai.example")
+    assert made.exit_code == 0, made.output
+    return office
+
+
+def write_draft(ledger: Ledger, step_id: str = NOTICE) -> None:
+    """Draft a step's notice as its flow does."""
+    now = datetime.now(UTC)
+    case, links = ledger.case(INCIDENT, now), Links("https://btepai.example")
+    assert case.playbook
+    step = case.playbook.step(step_id)
+    for wanted in notices_wanted(case, step, 1):
+        audience = ledger.audience(INCIDENT, wanted.audience)
+        readers = Readers(audience.digest, audience.people, audience.readers)
+        facts, wording = ledger.facts_digest(INCIDENT), ledger.wording(INCIDENT)
+        ledger.draft_notice(draft(case, wording, step, 1, wanted, readers, links, facts, now), now)
+    ledger.mark_occurrence(INCIDENT, step_id, 1, now, OccurrenceState.WAITING, now)
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """Made once; every test works on a copy."""
+    folder = tmp_path_factory.mktemp("office")
+    office = make_home(folder / "home")
+    for name, role in TEAM.items():
+        by = "" if name == "lena" else "lena"
+        office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
+    audience = folder / "audience.csv"
+    audience.write_text(AUDIENCE, encoding="utf-8")
+    office.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    office.values("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
+    ledger = office.ledger()
+    write_draft(ledger)
+    ledger.dispose()
+    return office
+
+
+@pytest.fixture
+def office(template: Office, tmp_path: Path) -> Office:
+    """An office whose incident waits for the first approvals."""
+    home = tmp_path / "home"
+    shutil.copytree(template.home, home)
+    settings = home / "amends.toml"
+    settings.write_text(settings.read_text().replace(str(template.home), str(home)))
+    return Office(home, dict(template.tokens))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Office:
+    """A home in which nothing has happened yet."""
+    return make_home(tmp_path / "home")
+
+
+def tamper(office: Office, entry: int) -> None:
+    """Alter an audit entry as somebody could who has the database but not the key."""
+    with sqlite3.connect(office.home / "ledger.sqlite3") as ledger:
+        for (trigger,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            ledger.execute(f"DROP TRIGGER {trigger}")
+        ledger.execute("UPDATE audit SET actor = 'nobody' WHERE seq = ?", (entry,))
+
+
+def approve(office: Office, *names: str) -> Result:
+    """These approve the first notice; the last one's answer."""
+    answers = [office.amends("approve", INCIDENT, NOTICE, "--people", 3, by=name) for name in names]
+    return answers[-1]

@@ -1,0 +1,258 @@
+"""Preview, approve, deliver: only exactly what people looked at leaves, and everybody is accounted for."""
+
+import csv
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from amends.cli.deliveries import inert
+from tests.cli.conftest import INCIDENT, NOTICE, Office, approve, write_draft
+
+
+def test_a_preview_counts_who_will_be_written_to(office: Office) -> None:
+    assert office.values("preview", INCIDENT, NOTICE)["expected"] == {"waiting": 2, "unreachable": 1}
+
+
+def test_a_preview_shows_every_variant(office: Office) -> None:
+    shown = office.values("preview", INCIDENT, NOTICE)["variants"]
+    assert {"en/self/email", "zh-CN/self/sms", "en/self/website"} <= {variant["id"] for variant in shown}
+
+
+def test_a_preview_shows_open_slots_by_their_names(office: Office) -> None:
+    assert "[name]" in office.amends("preview", INCIDENT, NOTICE, "--variant", "en/self/email").stdout
+
+
+def test_an_unknown_variant_is_a_usage_error(office: Office) -> None:
+    assert office.amends("preview", INCIDENT, NOTICE, "--variant", "fr/self/email").exit_code == 2
+
+
+def test_a_preview_without_people_shows_no_personal_data(office: Office) -> None:
+    assert "mail.example" not in office.amends("preview", INCIDENT, NOTICE).output
+
+
+def test_a_preview_of_people_shows_their_messages(office: Office) -> None:
+    messages = office.values("preview", INCIDENT, NOTICE, "--people", 3)["messages"]
+    assert {message["to"] for message in messages} == {
+        "kim@mail.example", "lilei@mail.example", "+493055500001", "+8613800138000",
+    }  # fmt: skip
+
+
+def test_a_preview_says_how_to_approve_exactly_this(office: Office) -> None:
+    binding = office.values("preview", INCIDENT, NOTICE)["binding"]
+    assert f"--binding {binding[:12]}" in office.amends("preview", INCIDENT, NOTICE).stderr
+
+
+def test_a_preview_as_a_page_shows_texts_in_frames_that_can_do_nothing(office: Office, tmp_path: Path) -> None:
+    page = tmp_path / "preview.html"
+    assert office.amends("preview", INCIDENT, NOTICE, "--html", page).exit_code == 0
+    frames = re.findall(r"<iframe[^>]*?>", page.read_text(encoding="utf-8"))
+    assert frames
+    assert all(frame.startswith("<iframe sandbox ") for frame in frames)
+
+
+def test_a_preview_page_is_for_its_owner_only(office: Office, tmp_path: Path) -> None:
+    office.amends("preview", INCIDENT, NOTICE, "--people", 2, "--html", tmp_path / "preview.html")
+    assert (tmp_path / "preview.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_first_of_two_approvals_waits_for_the_second(office: Office) -> None:
+    assert approve(office, "omar").exit_code == 4
+
+
+def test_the_second_approval_is_enough(office: Office) -> None:
+    assert approve(office, "omar", "wei").exit_code == 0
+
+
+def test_the_author_cannot_approve(office: Office) -> None:
+    answer = approve(office, "lena")
+    assert answer.exit_code == 1
+    assert "wrote this notice" in answer.stderr
+
+
+def test_a_responder_cannot_approve(office: Office) -> None:
+    assert approve(office, "rosa").exit_code == 1
+
+
+def test_a_wrong_number_of_people_approves_nothing(office: Office) -> None:
+    answer = office.amends("approve", INCIDENT, NOTICE, "--people", 2, by="omar")
+    assert answer.exit_code == 1
+    assert office.values("incident", "show", INCIDENT)["case"]["notices"][0]["approvals"] == []
+
+
+def test_without_a_terminal_the_number_must_be_given(office: Office) -> None:
+    assert office.amends("approve", INCIDENT, NOTICE, by="omar").exit_code == 2
+
+
+def test_yes_asks_nothing(office: Office) -> None:
+    assert office.amends("approve", INCIDENT, NOTICE, "--yes", by="omar").exit_code == 4
+
+
+def test_yes_does_not_make_a_wrong_number_right(office: Office) -> None:
+    assert office.amends("approve", INCIDENT, NOTICE, "--yes", "--people", 2, by="omar").exit_code == 1
+
+
+def test_another_hash_than_the_one_looked_at_approves_nothing(office: Office) -> None:
+    answer = office.amends("approve", INCIDENT, NOTICE, "--people", 3, "--binding", "0000", by="omar")
+    assert answer.exit_code == 1
+    assert "another by now" in answer.stderr
+
+
+def test_without_a_token_nobody_approves(office: Office) -> None:
+    office.tokens = {}
+    answer = office.amends("approve", INCIDENT, NOTICE, "--people", 3, by="omar")
+    assert answer.exit_code == 1
+    assert "AMENDS_TOKEN" in answer.stderr
+
+
+def test_at_a_terminal_the_token_is_asked_for_and_not_shown(office: Office) -> None:
+    words = [sys.executable, "-c", "from amends.cli import main; main()", "approve", INCIDENT, NOTICE, "--as", "omar"]
+    environment = {**os.environ, "AMENDS_HOME": str(office.home), "AMENDS_TOKEN": ""}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    )
+    os.close(theirs)
+    try:
+        # The blank after the colon comes once the terminal is silent; what was typed before is thrown away.
+        said = _converse(ours, {b"Token of omar: ": office.tokens["omar"], b"how many people": "3"})
+        assert process.wait(timeout=30) == 4, said
+    finally:
+        process.kill()
+        process.wait()
+    assert office.tokens["omar"].encode() not in said
+
+
+def _converse(terminal: int, answers: dict[bytes, str]) -> bytes:
+    """Answer each question once it is asked; everything that was shown."""
+    said = b""
+    for question, answer in answers.items():
+        while question not in said:
+            said += os.read(terminal, 1024)
+        os.write(terminal, f"{answer}\n".encode())
+    with suppress(OSError):  # the other side hangs up
+        while more := os.read(terminal, 1024):
+            said += more
+    os.close(terminal)
+    return said
+
+
+def test_a_rejected_notice_is_not_sent(office: Office) -> None:
+    approve(office, "omar", "wei")
+    assert office.values("reject", INCIDENT, NOTICE, "--note", "wrong date", by="omar")["stage"] == "rejected"
+    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 4
+
+
+def test_nothing_is_delivered_before_it_is_approved(office: Office) -> None:
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert answer.exit_code == 4
+    assert not (office.home / "outbox").exists()
+
+
+def test_a_delivered_notice_is_in_the_outbox_once_per_person_and_channel(office: Office) -> None:
+    approve(office, "omar", "wei")
+    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    messages = [json.loads(path.read_text()) for path in (office.home / "outbox").glob("*.json")]
+    assert sorted(message["to"] for message in messages if message["to"]) == [
+        "+493055500001", "+8613800138000", "kim@mail.example", "lilei@mail.example",
+    ]  # fmt: skip
+
+
+def test_delivering_again_sends_nothing_twice(office: Office) -> None:
+    approve(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    before = {path: path.stat().st_mtime_ns for path in (office.home / "outbox").iterdir()}
+    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    assert {path: path.stat().st_mtime_ns for path in (office.home / "outbox").iterdir()} == before
+
+
+def test_people_without_an_address_are_named_and_do_not_make_it_partly(office: Office) -> None:
+    approve(office, "omar", "wei")
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert (answer.exit_code, "1 unreachable" in answer.stdout) == (0, True)
+
+
+def test_a_channel_in_trouble_leaves_it_partly_delivered(office: Office) -> None:
+    approve(office, "omar", "wei")
+    # A file stands where the folder should be, so nothing can be put there.
+    (office.home / "outbox").write_text("")
+    assert office.amends("deliver", INCIDENT, NOTICE).exit_code == 5
+
+
+def test_a_channel_that_is_not_set_up_is_an_error(office: Office) -> None:
+    approve(office, "omar", "wei")
+    settings = office.home / "amends.toml"
+    text = settings.read_text()
+    settings.write_text(text[: text.index("[channels.email]")])
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert answer.exit_code == 1
+    assert "channels." in answer.stderr
+
+
+def test_sending_again_needs_somebody_who_decides(office: Office) -> None:
+    assert office.amends("deliver", INCIDENT, NOTICE, "--again", 2).exit_code == 2
+
+
+@pytest.fixture
+def delivered(office: Office) -> Office:
+    approve(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    return office
+
+
+def test_deliveries_name_people_by_number_only(delivered: Office) -> None:
+    assert "example" not in delivered.amends("deliveries", INCIDENT, NOTICE).stdout
+
+
+def test_deliveries_can_be_narrowed_to_a_state(delivered: Office) -> None:
+    listed = delivered.values("deliveries", INCIDENT, "--state", "unreachable")
+    assert [(line["person"], line["reason"]) for line in listed["deliveries"]] == [(4, "no_address")]
+
+
+def test_deliveries_add_up(delivered: Office) -> None:
+    listed = delivered.values("deliveries", INCIDENT)
+    assert sum(listed["states"].values()) == len(listed["deliveries"])
+
+
+def test_deliveries_of_a_notice_that_is_not_there_are_an_error(delivered: Office) -> None:
+    assert delivered.amends("deliveries", INCIDENT, "update-9").exit_code == 1
+
+
+def test_deliveries_as_csv_have_a_line_for_each_message(delivered: Office, tmp_path: Path) -> None:
+    file = tmp_path / "deliveries.csv"
+    delivered.amends("deliveries", INCIDENT, "--csv", file)
+    with file.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == len(delivered.values("deliveries", INCIDENT)["deliveries"])
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@a", "\t=1"])
+def test_no_cell_is_taken_for_a_formula(cell: str) -> None:
+    assert inert(cell) == f"'{cell}"
+
+
+def test_a_plain_cell_stays_as_it_is() -> None:
+    assert inert("550 no such user") == "550 no such user"
+
+
+def test_an_outdated_draft_says_that_it_is_drafted_afresh(office: Office, tmp_path: Path) -> None:
+    ledger = office.ledger()
+    incident = ledger.case(INCIDENT).incident
+    from datetime import UTC, datetime
+
+    ledger.amend_incident(incident.model_copy(update={"title": "Four terminals"}), "lena", datetime.now(UTC))
+    ledger.dispose()
+    assert "drafted afresh" in office.amends("preview", INCIDENT, NOTICE).stderr
+
+
+def test_a_fresh_draft_can_be_approved_again(office: Office) -> None:
+    ledger = office.ledger()
+    write_draft(ledger)
+    ledger.dispose()
+    assert approve(office, "omar", "wei").exit_code == 0

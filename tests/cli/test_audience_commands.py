@@ -1,0 +1,59 @@
+"""An audience file is read to its end, and every row is accounted for."""
+
+import json
+from pathlib import Path
+
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, Office
+
+KEYS = ["rows", "accepted", "rejected", "warnings", "refused"]
+
+
+def check(tmp_path: Path, content: bytes, *options: object) -> tuple[int, dict[str, object]]:
+    path = tmp_path / "people.csv"
+    path.write_bytes(content)
+    answer = Office(tmp_path).amends("audience", "check", path, *options, "--json")
+    return answer.exit_code, json.loads(answer.stdout)
+
+
+def test_a_good_file_has_nothing_rejected(tmp_path: Path) -> None:
+    code, report = check(tmp_path, AUDIENCE.encode())
+    assert (code, report["rows"], report["accepted"], report["refused"]) == (0, 3, 3, None)
+
+
+def test_the_report_has_exactly_these_keys(tmp_path: Path) -> None:
+    assert list(check(tmp_path, AUDIENCE.encode())[1]) == KEYS
+
+
+def test_a_rejected_row_is_named_with_column_code_and_reason(tmp_path: Path) -> None:
+    rows = AUDIENCE * 1 + "".join(f"D-{n},Kim,kim{n}@mail.example,,en,DE,\n" for n in range(40))
+    code, report = check(tmp_path, (rows + "C-9,Ada,ada@mail.example,,en,Germany,\n").encode())
+    (rejected,) = report["rejected"]  # type: ignore[misc]
+    assert (code, rejected["row"], rejected["column"]) == (3, 45, "country")
+    assert set(rejected) == {"row", "column", "code", "reason"}
+
+
+def test_a_file_with_too_many_bad_rows_is_refused(tmp_path: Path) -> None:
+    code, report = check(tmp_path, (AUDIENCE_HEAD + "C-1,Ada,ada@mail.example,,en,Germany,\n").encode())
+    assert (code, bool(report["refused"])) == (3, True)
+
+
+def test_more_bad_rows_can_be_borne(tmp_path: Path) -> None:
+    content = (AUDIENCE + "C-9,Ada,ada@mail.example,,en,Germany,\n").encode()
+    assert check(tmp_path, content, "--max-bad-share", "0.5")[1]["refused"] is None
+
+
+def test_another_encoding_can_be_named(tmp_path: Path) -> None:
+    code, report = check(tmp_path, AUDIENCE.encode("gb18030"), "--encoding", "gb18030")
+    assert (code, report["accepted"]) == (0, 3)
+
+
+def test_the_text_says_how_the_rows_add_up(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(AUDIENCE, encoding="utf-8")
+    answer = Office(tmp_path).amends("audience", "check", path)
+    assert "3 rows: 3 accepted, 0 rejected" in answer.stdout
+
+
+def test_stats_count_the_people_of_an_incident(office: Office) -> None:
+    stats = office.values("audience", "stats", INCIDENT)
+    assert (stats["people"], stats["by_country"], stats["with_email"]) == (3, {"CN": 1, "DE": 2}, 2)

@@ -1,0 +1,103 @@
+"""A new home is complete, private and never written over; the doctor finds what is wrong with one."""
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import INCIDENT, Office, tamper
+
+
+def init(folder: Path, url: str = "https://btepai.example") -> int:
+    return Office(folder).amends("init", folder, "--public-url", url).exit_code
+
+
+def test_a_new_home_is_for_its_owner_only(empty: Office) -> None:
+    private = ("amends.toml", "keys/master.key", "ledger.sqlite3")
+    assert empty.home.stat().st_mode & 0o777 == 0o700
+    assert {(empty.home / name).stat().st_mode & 0o777 for name in private} == {0o600}
+
+
+def test_the_master_key_is_32_bytes_in_base64(empty: Office) -> None:
+    assert len(base64.b64decode((empty.home / "keys" / "master.key").read_text())) == 32
+
+
+def test_every_channel_begins_as_an_outbox(empty: Office) -> None:
+    from amends.settings import read_settings
+
+    channels = read_settings(empty.home).channels
+    assert {kind: settings["use"] for kind, settings in channels.items()} == dict.fromkeys(
+        ("email", "sms", "social", "website"), "outbox"
+    )
+
+
+def test_init_into_an_empty_folder_works(tmp_path: Path) -> None:
+    assert init(tmp_path) == 0
+
+
+def test_init_writes_over_nothing(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    assert init(tmp_path) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_second_init_leaves_the_first_home_alone(empty: Office) -> None:
+    before = (empty.home / "keys" / "master.key").read_text()
+    assert init(empty.home) == 1
+    assert (empty.home / "keys" / "master.key").read_text() == before
+
+
+@pytest.mark.parametrize("url", ["http://btepai.example", "btepai.example", "ftp://x.example"])
+def test_a_public_url_that_people_cannot_trust_is_refused(tmp_path: Path, url: str) -> None:
+    home = tmp_path / "home"
+    assert init(home, url) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_finds_nothing_wrong_with_a_new_home(empty: Office) -> None:
+    answer = empty.amends("doctor")
+    assert answer.exit_code == 0, answer.output
+    assert "fail" not in answer.stdout
+
+
+def checks(office: Office) -> dict[str, str]:
+    answer = office.amends("doctor", "--json")
+    return {line["what"]: line["verdict"] for line in json.loads(answer.stdout)["checks"]}
+
+
+def failures(office: Office) -> list[str]:
+    return [what for what, verdict in checks(office).items() if verdict == "fail"]
+
+
+def test_a_key_that_others_can_read_fails(empty: Office) -> None:
+    (empty.home / "keys" / "master.key").chmod(0o644)
+    assert ["master.key" in what for what in failures(empty)] == [True]
+
+
+def test_another_key_fails(empty: Office) -> None:
+    (empty.home / "keys" / "master.key").write_text(base64.b64encode(b"x" * 32).decode())
+    assert "this master key is not the one that the ledger was written with" in failures(empty)
+
+
+def test_a_channel_that_is_set_up_wrongly_fails(empty: Office) -> None:
+    settings = empty.home / "amends.toml"
+    settings.write_text(settings.read_text().replace('use = "outbox"\nkind = "sms"', 'use = "pigeon"\nkind = "sms"'))
+    assert ["pigeon" in what for what in failures(empty)] == [True]
+
+
+def test_a_public_url_on_a_foreign_domain_fails(office: Office) -> None:
+    settings = office.home / "amends.toml"
+    settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
+    assert [INCIDENT in what for what in failures(office)] == [True]
+
+
+def test_an_altered_audit_chain_fails(office: Office) -> None:
+    tamper(office, 2)
+    assert any("entry 2" in what for what in failures(office))
+
+
+def test_without_a_home_the_doctor_still_checks_python_and_packages(tmp_path: Path) -> None:
+    answer = Office(tmp_path / "nowhere").amends("doctor")
+    assert answer.exit_code == 3
+    assert "package flows is ours" in answer.stdout

@@ -1,0 +1,136 @@
+"""What the hotline noted is taken in row by row and once; every question can be answered from here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import INCIDENT, Office
+
+HEAD = "person_id,kind,locale,asked_at,text\n"
+GOOD = 'C-1,question,en,2026-11-19T08:35:00+08:00,"Is this call a scam?"\n'
+
+
+def import_(office: Office, tmp_path: Path, content: str | bytes) -> tuple[int, dict[str, object]]:
+    file = tmp_path / "hotline.csv"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    answer = office.amends("questions", "import", INCIDENT, file, "--json")
+    return answer.exit_code, json.loads(answer.stdout)
+
+
+def asked(office: Office) -> list[dict[str, object]]:
+    listed: list[dict[str, object]] = office.values("questions", "list", INCIDENT)
+    return listed
+
+
+def test_a_good_row_becomes_a_question_of_its_person(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    assert [(q["person"], q["theme"], q["source"]) for q in asked(office)] == [(2, "scam", "hotline")]
+
+
+def test_the_reply_is_due_from_the_time_it_was_asked(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    assert asked(office)[0]["reply_due_at"] == "2026-11-21T00:35:00Z"
+
+
+def test_the_same_file_again_adds_nothing(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    code, report = import_(office, tmp_path, HEAD + GOOD)
+    assert (code, report["accepted"], report["new"], len(asked(office))) == (0, 1, 0, 1)
+
+
+def test_a_person_who_is_not_in_the_audience_is_kept_and_reported(office: Office, tmp_path: Path) -> None:
+    code, report = import_(office, tmp_path, HEAD + GOOD.replace("C-1", "C-77"))
+    assert (code, report["unmatched"], [q["person"] for q in asked(office)]) == (0, [2], [None])
+
+
+def test_a_caller_without_an_id_is_nobody_unknown(office: Office, tmp_path: Path) -> None:
+    assert import_(office, tmp_path, HEAD + GOOD.replace("C-1", ""))[1]["unmatched"] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("question", "rant", "kind is none of question, complaint, suggestion"),
+        ("en,", "english,", "locale is not written like en or zh-CN"),
+        ("+08:00", "", "asked_at has no time zone"),
+        ("2026-11-19T08:35:00+08:00", "yesterday", "asked_at is not a time such as 2026-11-19T08:35:00+08:00"),
+        ("2026", "2926", "asked_at is in the future"),
+        ('"Is this call a scam?"', "", "text must have 1 to 4000 characters"),
+        ('"Is this call a scam?"', "a,b", "it has more or fewer cells than the header"),
+    ],
+)
+def test_a_row_that_cannot_be_kept_is_rejected_by_its_number(
+    office: Office, tmp_path: Path, old: str, new: str, reason: str
+) -> None:
+    code, report = import_(office, tmp_path, HEAD + GOOD.replace(old, new, 1) + GOOD)
+    assert (code, report["accepted"], report["rejected"]) == (3, 1, [{"row": 2, "reason": reason}])
+
+
+@pytest.mark.parametrize(
+    "content", ["person,words\n1,x\n", HEAD.encode() + b"C-1,question,en,\xff\xff,x\n", HEAD + '"C']
+)
+def test_a_file_that_is_no_such_table_leaves_nothing_stored(
+    office: Office, tmp_path: Path, content: str | bytes
+) -> None:
+    code, report = import_(office, tmp_path, content)
+    assert (code, list(report), asked(office)) == (3, ["findings"], [])
+
+
+def test_a_list_holds_no_words_of_a_question(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    assert "scam?" not in office.amends("questions", "list", INCIDENT, "--json").stdout
+
+
+def test_an_answer_is_read_from_stdin(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    answer = office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin="Yes. Hang up.\n")
+    assert answer.exit_code == 0
+    assert office.values("questions", "show", INCIDENT, 1)["answer"] == "Yes. Hang up."
+
+
+def test_an_answer_is_read_from_a_file(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    (tmp_path / "answer.txt").write_text("是的。", encoding="utf-8")
+    office.values("questions", "answer", INCIDENT, 1, "--file", tmp_path / "answer.txt", by="rosa")
+    assert "是的。" in office.amends("questions", "show", INCIDENT, 1).stdout
+
+
+def test_an_empty_answer_is_refused(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    assert office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin=" \n").exit_code == 1
+
+
+def test_an_answered_question_is_not_open(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin="Yes.")
+    assert office.values("questions", "list", INCIDENT, "--open") == []
+
+
+def test_a_question_can_be_moved_to_another_theme(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    office.values("questions", "theme", INCIDENT, 1, "door-locks", by="rosa")
+    assert asked(office)[0]["theme"] == "door-locks"
+
+
+def test_a_question_that_is_not_there_is_an_error(office: Office) -> None:
+    assert office.amends("questions", "show", INCIDENT, 9).exit_code == 1
+
+
+def test_what_a_caller_said_cannot_take_over_the_terminal(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD.replace("Is this", "\x1b[2J\u202eIs this"))
+    shown = office.amends("questions", "show", INCIDENT, 1).stdout
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office, tmp_path: Path) -> None:
+    from tests.cli.conftest import AUDIENCE, STORY
+
+    audience, calls = tmp_path / "people.csv", tmp_path / "hotline.csv"
+    audience.write_text(AUDIENCE, encoding="utf-8")
+    calls.write_text(HEAD + GOOD, encoding="utf-8")
+    empty.values("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    answer = empty.amends("questions", "import", INCIDENT, calls)
+    assert answer.exit_code == 1
+    assert "no playbook runs" in answer.stderr
