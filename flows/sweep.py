@@ -7,6 +7,7 @@ from prefect.states import Completed
 
 from amends.domain.case import Case, IncidentState
 from flows.context import Context, opened
+from flows.mirror import tag_own_run
 from flows.turns import settle
 
 
@@ -17,6 +18,8 @@ async def sweep(incident_id: str = "") -> State[None]:
     Args:
         incident_id: Only this incident; empty for all that are not over.
     """
+    if incident_id:
+        await tag_own_run(incident_id)
     with opened() as context:
         chosen = [incident_id] if incident_id else await asyncio.to_thread(_going_on, context)
         for one in chosen:
