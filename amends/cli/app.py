@@ -27,10 +27,8 @@ class Entry(NamedTuple):
 COMMANDS = {
     "init": Entry("init:init", "Make a home: settings, keys and an empty ledger."),
     "doctor": Entry("doctor:doctor", "Check that everything here is as it must be."),
-    "demo": Entry(
-        "demo:demo", "Run a complete invented incident on this machine; --home says where, demo-home if not."
-    ),
-    "up": Entry("up:up", "Start Prefect server, runner and portal in the foreground; Ctrl-C stops all of it."),
+    "demo": Entry("demo:demo", "Run a complete invented incident on this machine."),
+    "up": Entry("up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
     "assess": Entry("assess:assess", "Work out how grave an incident is, from its file alone."),
     "incident": Entry("incident:app", "Open, check, amend, follow and close incidents."),
     "audience": Entry("audience:app", "Check an audience file; count the people of an incident."),

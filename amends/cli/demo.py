@@ -18,7 +18,7 @@ PUBLIC_URL = "http://127.0.0.1:8400"
 
 
 def demo(ctx: typer.Context) -> None:
-    """Run a complete invented incident on this machine; --home says where, demo-home if not."""
+    """Run a complete invented incident on this machine. It lives in --home, or in demo-home."""
     tell(ctx.obj.home or Path("demo-home"))
 
 

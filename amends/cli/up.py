@@ -23,7 +23,7 @@ STOP_SECONDS = 15
 
 
 def up(ctx: typer.Context) -> None:
-    """Start Prefect server, runner and portal in the foreground; Ctrl-C stops all of it."""
+    """Start Prefect, its runner and the portal; Ctrl-C stops them."""
     run(ctx.obj.settings)
 
 

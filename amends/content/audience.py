@@ -124,7 +124,7 @@ class _Reading:
         rows = self._table.rows()
         _, header = next(rows, (1, []))
         self._read_header(header)
-        for number, row in _without_empty_end(rows):
+        for number, row in _with_empty_rows_between(rows):
             self._report.rows += 1
             if person := self._person(number, row):
                 self._report.accepted += 1
@@ -222,15 +222,18 @@ class _Reading:
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:
-    """Where each known column stands. Raises ContentError; it names no strange column, which may be a person."""
+    """Where each known column stands. Raises ContentError; it names no strange column, which may be a person.
+
+    As everywhere in a table, a place is file:row:column, counted in cells.
+    """
     for place, name in enumerate(header):
         if name and name in header[:place]:
             what = f"columns {header.index(name) + 1} and {place + 1} have the same name"
-            raise ContentError(Finding(str(table.path), Code.HEADER, what))
+            raise ContentError(Finding(f"{table.path}:1:{place + 1}", Code.HEADER, what))
     missing = [name for name in REQUIRED if name not in header]
     if missing:
         what = f"the first row does not name the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
-        raise ContentError(Finding(str(table.path), Code.HEADER, what, _look_alikes(missing, header)))
+        raise ContentError(Finding(f"{table.path}:1:1", Code.HEADER, what, _look_alikes(missing, header)))
     return {name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header}
 
 
@@ -241,16 +244,14 @@ def _look_alikes(missing: list[str], header: list[str]) -> str:
     return ", ".join(alike) or f"the columns are {', '.join(REQUIRED)}, and if need be {', '.join(OPTIONAL)}"
 
 
-def _without_empty_end(rows: Iterable[Row]) -> Iterator[Row]:
+def _with_empty_rows_between(rows: Iterable[Row]) -> Iterator[Row]:
     """All rows but the empty ones after the last that says something, which spreadsheets like to leave behind."""
-    empty: list[Row] = []
+    last = 1
     for number, row in rows:
-        if not any(row):
-            empty.append((number, row))
-            continue
-        yield from empty
-        empty.clear()
-        yield number, row
+        if any(row):
+            yield from ((empty, []) for empty in range(last + 1, number))
+            yield number, row
+            last = number
 
 
 def _misshapen(row: list[str], width: int) -> Unfit:

@@ -76,6 +76,8 @@ def name(cell: str) -> str:
     whole = _no_null(needed(cell))
     if BREAKS_HEADERS.search(whole):
         raise Unfit("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
+    if not any(map(str.isalnum, whole)):
+        raise Unfit("characters", "there is no letter in it")
     return whole
 
 

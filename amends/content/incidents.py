@@ -3,16 +3,44 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from amends.content.binding import bind
 from amends.content.characters import BREAKS_HEADERS, ODD_IN_TEXT, call
 from amends.content.codes import Code
+from amends.content.countries import COUNTRIES
 from amends.content.document import Document, Trail, read_document
 from amends.domain.errors import ContentError, Finding
-from amends.domain.incident import CLOCK_EVENTS, Incident, Times
+from amends.domain.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
+from amends.domain.incident import CLOCK_EVENTS, Incident, Story, Times
 from amends.domain.value import text_for
 
 _PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
+
+_TAKEN = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
+
+_NEEDED = frozenset({"name", "promise", "text"})
+"""Last words of what must be said, where other texts may be left out."""
+
+_NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
+    (
+        {"encrypted_at_rest": (True,), "encryption_key_safe": (True,), "misuse_observed": (True,)},
+        "misuse was observed, yet the data was encrypted and the key is safe",
+    ),
+    (
+        {"exfiltration": (Exfiltration.NO,), "exfiltration_evidence": _TAKEN},
+        "nothing was taken, yet it was used or published later",
+    ),
+    (
+        {"restored": (Restored.FULL,), "permanent_loss": (True,)},
+        "everything was restored, yet something is lost for good",
+    ),
+    (
+        {"cause": (Cause.EXTERNAL_ATTACK, Cause.THEFT), "malicious": (False,)},
+        "it was an attack or a theft, yet nobody meant harm or gain",
+    ),
+)
+"""Facts of which each may be confirmed, but never all of them, and why."""
 
 
 def read_incident(path: Path) -> Incident:
@@ -47,11 +75,34 @@ def _broken_lines(document: Document) -> Iterator[Finding]:
 
 
 def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
+    yield from _unsaid(incident, document)
     yield from _untranslated(incident, document)
-    yield from _contradictions(incident, document)
+    yield from _unknown_countries(incident, document)
+    yield from _contradictions(incident.facts, document)
     if not _PHONE.fullmatch(incident.organisation.contacts.phone):
         where = document.where(("organisation", "contacts", "phone"))
         yield Finding(where, Code.WRONG_FORM, "organisation.contacts.phone: this is not a phone number")
+
+
+def _unsaid(incident: Incident, document: Document) -> Iterator[Finding]:
+    """What every notice needs, yet says nothing."""
+    said = [(trail, "".join(texts.values())) for trail, texts in _translated(incident) if trail[-1] in _NEEDED]
+    for locale, story in incident.texts.items():
+        needed = [name for name, field in Story.model_fields.items() if field.is_required()]
+        said += [(("texts", locale, name), getattr(story, name)) for name in needed]
+    for trail, text in said:
+        if not text.strip():
+            yield Finding(document.where(trail), Code.MISSING, f"{'.'.join(map(str, trail))} says nothing")
+
+
+def _unknown_countries(incident: Incident, document: Document) -> Iterator[Finding]:
+    """A country that does not exist has no deadlines, and nobody would notice."""
+    trails = [("organisation", "established_in"), *(("residences", country) for country in incident.residences)]
+    for trail, country in zip(trails, (incident.organisation.established_in, *incident.residences), strict=True):
+        if country not in COUNTRIES:
+            where = document.where(trail, of_key=trail[0] == "residences")
+            what = f"{'.'.join(trail)}: {country!r} is no country of ISO 3166-1"
+            yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if country == "UK" else "")
 
 
 def _untranslated(incident: Incident, document: Document) -> Iterator[Finding]:
@@ -76,10 +127,9 @@ def _translated(incident: Incident) -> Iterator[tuple[Trail, dict[str, str]]]:
         yield ("news", index, "text"), news.text
 
 
-def _contradictions(incident: Incident, document: Document) -> Iterator[Finding]:
-    facts = incident.facts
-    if facts.encrypted_at_rest.sure(True) and facts.encryption_key_safe.sure(True) and facts.misuse_observed.sure(True):
-        encrypted, key_safe = (document.where(("facts", f)) for f in ("encrypted_at_rest", "encryption_key_safe"))
-        what = f"misuse was observed, yet the data was encrypted ({encrypted}) and the key is safe ({key_safe})"
-        advice = "one of the three cannot be confirmed"
-        yield Finding(document.where(("facts", "misuse_observed")), Code.CONTRADICTION, what, advice)
+def _contradictions(facts: Facts, document: Document) -> Iterator[Finding]:
+    for together, what in _NEVER_TOGETHER:
+        if all(getattr(facts, name).sure(*values) for name, values in together.items()):
+            *others, last = (document.where(("facts", name)) for name in together)
+            advice = f"one of them cannot be confirmed; see {', '.join(others)}"
+            yield Finding(last, Code.CONTRADICTION, f"{', '.join(together)}: {what}", advice)

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from amends.content.binding import bind, did_you_mean
 from amends.content.codes import Code
-from amends.content.document import Document, read_document
+from amends.content.document import Document, Trail, read_document
 from amends.content.incidents import odd_characters
+from amends.content.schemas import playbook_schema
 from amends.content.wording import SHARED, read_wording
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ContentError, Finding
@@ -75,25 +75,37 @@ def load_playbook(name_or_path: str | Path) -> tuple[Playbook, Wording]:
 def read_playbook(path: Path) -> Playbook:
     """Read a playbook from YAML or JSON. Raises ContentError with every finding."""
     document = read_document(path)
-    found = [*odd_characters(document), *_lost_words(document)]
+    odd, between = tuple(odd_characters(document)), tuple(_between_steps(document))
     try:
         playbook = bind(document, Playbook)
     except ContentError as error:
-        # The playbook's own check names the first lost word without its place; here each has one already.
-        found += [finding for finding in error.findings if not found or finding.where != document.where(())]
-    if found:
-        raise ContentError(*found)
+        # The playbook's own check names the first of these without its place; here each has one already.
+        twice = (document.where(()), Code.DOES_NOT_FIT) if between else None
+        rest = (finding for finding in error.findings if (finding.where, finding.code) != twice)
+        raise ContentError(*odd, *between, *rest) from None
+    if odd or between:
+        raise ContentError(*odd, *between)
     return playbook
 
 
-def _lost_words(document: Document) -> Iterator[Finding]:
-    """Where a step names an event or a step that does not exist."""
-    steps = {trail: document.at(trail) for trail in document.values if len(trail) == 3 and trail[0] == "steps"}
-    known = [*Event, *(name for trail, name in steps.items() if trail[2] == "id")]
-    for trail, word in steps.items():
-        if trail[2] in ("of", "until") and isinstance(word, str) and word not in known:
-            what = f"{'.'.join(map(str, trail))}: {word!r} is neither an event nor a step"
-            yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, map(str, known)))
+def _between_steps(document: Document) -> Iterator[Finding]:
+    """Where a step takes a name that is taken, or names an event or a step that does not exist."""
+    words = {trail: document.at(trail) for trail in document.values if len(trail) == 3 and trail[0] == "steps"}
+    taken = list(map(str, Event))
+    for trail, word in words.items():
+        if trail[2] == "id" and word in taken:
+            what = f"{_dotted(trail)}: another step or an event is called {word!r}"
+            yield Finding(document.where(trail), Code.DOES_NOT_FIT, what)
+        elif trail[2] == "id":
+            taken.append(str(word))
+    for trail, word in words.items():
+        if trail[2] in ("of", "until") and isinstance(word, str) and word not in taken:
+            what = f"{_dotted(trail)}: {word!r} is neither an event nor a step"
+            yield Finding(document.where(trail), Code.UNKNOWN_WORD, what, did_you_mean(word, taken))
+
+
+def _dotted(trail: Trail) -> str:
+    return ".".join(map(str, trail))
 
 
 def check_playbook(playbook: Playbook, wording: Wording) -> tuple[Finding, ...]:
@@ -152,26 +164,3 @@ def _circles(playbook: Playbook) -> Iterator[Finding]:
             what = f"the step waits for itself: {' -> '.join((*chain, step))}"
             advice = f"begin with an event: {', '.join(Event)}"
             yield Finding(f"{playbook.id}: steps.{step}", Code.CIRCLE, what, advice)
-
-
-def playbook_schema() -> dict[str, Any]:
-    """A JSON Schema of playbooks for editors; `amends` itself says more than it."""
-    schema = Playbook.model_json_schema(by_alias=True)
-    _open_up(schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-def _open_up(node: Any) -> None:
-    """Allow the short forms that reading allows, and leave out titles that only repeat the key."""
-    if isinstance(node, list):
-        for item in node:
-            _open_up(item)
-    if not isinstance(node, dict):
-        return
-    for item in node.values():
-        _open_up(item)
-    if isinstance(node.get("title"), str):
-        del node["title"]
-    if node.get("type") == "object" and node.get("additionalProperties") == {"type": "string"}:
-        per_locale = {key: node.pop(key) for key in ("type", "additionalProperties")}
-        node["anyOf"] = [{"type": "string"}, per_locale]

@@ -64,7 +64,7 @@ class CsvFile(Table):
     def __init__(self, path: Path, encoding: str | None, columns: frozenset[str]) -> None:
         super().__init__(path)
         self._columns = columns
-        self._encoding = encoding or self._marked_encoding()
+        self._encoding = self._marked_encoding() or encoding or "utf-8"
 
     def rows(self) -> Iterator[Row]:
         number, delimiter = 0, self._delimiter
@@ -83,10 +83,11 @@ class CsvFile(Table):
             header = text.readline(CHUNK)
         return max(",;\t", key=lambda mark: len(self._columns & set(_split(header, mark))))
 
-    def _marked_encoding(self) -> str:
+    def _marked_encoding(self) -> str | None:
+        """What the file itself says, which no one can know better."""
         with self.path.open("rb") as file:
             start = file.read(3)
-        return next((name for mark, name in _ENCODINGS.items() if start.startswith(mark)), "utf-8")
+        return next((name for mark, name in _ENCODINGS.items() if start.startswith(mark)), None)
 
     def _check_text(self) -> None:
         """Decode it all before any row is believed."""
@@ -100,7 +101,8 @@ class CsvFile(Table):
             while chunk := file.read(CHUNK):
                 text = self._decode(decoder, chunk, offset)
                 if (nul := text.find("\0")) >= 0:
-                    self.refuse(f"line {line + text.count(chr(10), 0, nul)}: there is a NUL character")
+                    what = f"line {line + text.count(chr(10), 0, nul)}: there is a NUL character"
+                    self.refuse(what, "if the file is UTF-16, name that as its encoding, or save it as UTF-8")
                 offset, line = offset + len(chunk), line + text.count("\n")
         self._decode(decoder, b"", offset)
 

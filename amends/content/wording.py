@@ -109,6 +109,9 @@ def _phrases(folder: Path, findings: list[Finding]) -> dict[str, Phrases]:
 
 
 def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterator[Finding]:
+    if not LOCALE.fullmatch(locale):
+        advice = "a locale is written as in en, zh-CN or zh-Hant-TW"
+        yield Finding(document.file, Code.WRONG_FORM, f"{locale!r} is no locale", advice)
     if phrases.locale != locale:
         yield Finding(document.where(("locale",)), Code.WRONG_FORM, f"the file of this locale is {phrases.locale}.yaml")
     parts = {"date": ("day", "month", "year"), "moment": ("weekday", "date", "hour", "minute", "zone")}

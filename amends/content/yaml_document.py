@@ -26,6 +26,10 @@ _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LONGEST_NUMBER = 300
+_NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")
+"""An escape beyond the last character of Unicode."""
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 
 
@@ -40,9 +44,9 @@ class YamlReading(Reading):
             mark = error.problem_mark or error.context_mark
             self.stop(_place(mark), Code.UNREADABLE, f"this is not YAML: {error.problem or error.context}")
         except YAMLError:
-            self.stop(self._odd_place(), Code.UNREADABLE, "a character stands here that YAML does not allow")
-        except ValueError:
-            self.stop(Place(1, 1), Code.UNREADABLE, "this is not YAML: a number in it cannot be read")
+            self.stop(self._first(_NOT_YAML), Code.UNREADABLE, "a character stands here that YAML does not allow")
+        except (ValueError, OverflowError):
+            self.stop(self._first(_NO_CHARACTER), Code.UNREADABLE, "this is not YAML: it stands for no character")
 
     def _document(self) -> Any:
         next(self.events)
@@ -105,14 +109,15 @@ class YamlReading(Reading):
         if _LEADING_ZERO.match(text):
             advice = "put it in quotes if it is a code, leave out the 0 if it is a number"
             self.note(place, Code.WRONG_FORM, f"{text} begins with 0", advice)
-        number = int(text) if _INTEGER.fullmatch(text) else float(text)
-        if not math.isfinite(number):
+        if len(text) > _LONGEST_NUMBER or math.isinf(float(text)):
             self.note(place, Code.WRONG_FORM, "this number is too large")
-        return number
+            return 0
+        return int(text) if _INTEGER.fullmatch(text) else float(text)
 
-    def _odd_place(self) -> Place:
-        odd = re.search("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", self.text)
-        before = self.text[: odd.start()] if odd else ""
+    def _first(self, odd: re.Pattern[str]) -> Place:
+        """Where the first of these stands, which the parser does not tell."""
+        found = odd.search(self.text)
+        before = self.text[: found.start()] if found else ""
         return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
 
 

@@ -3,7 +3,6 @@
 import html
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote
 
 from markdown_it import MarkdownIt
@@ -37,16 +36,15 @@ class Composer:
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
         self._skeletons = {variant.id: _skeleton(variant) for variant in draft.variants}
-        self._locales = {
-            kind: [variant.locale for variant in draft.variants if variant.channel is kind] for kind in ChannelKind
-        }
+        self._locales: dict[tuple[str, str], list[str]] = {}
+        for variant in draft.variants:
+            self._locales.setdefault((variant.reader, variant.channel), []).append(variant.locale)
 
     def message(self, claim: Claim) -> Message:
         """The message of this claim, complete. Raises KeyError when no variant was approved for its reader."""
-        locale = self.locale_for(claim.locale, claim.channel)
+        locale = self._locale_for(claim)
         skeleton = self._skeletons[f"{locale}/{claim.reader}/{claim.channel}"]
         values = self._values(claim, locale)
-        plain = values
         marked = {slot: html.escape(value) for slot, value in values.items()}
         return Message(
             key=claim.key,
@@ -54,25 +52,22 @@ class Composer:
             locale=locale,
             to=_address(claim),
             to_name=claim.to.name if claim.to else "",
-            subject=_fill(skeleton.subject, plain),
-            text=_summary(skeleton) if claim.channel is ChannelKind.WEBSITE else _fill(skeleton.text, plain),
+            subject=_fill(skeleton.subject, values),
+            text=_summary(skeleton) if claim.channel is ChannelKind.WEBSITE else _fill(skeleton.text, values),
             html=_fill(skeleton.html, marked),
             link=self._links.page(self._draft.incident, locale),
             incident=self._draft.incident,
             notice=self._draft.notice,
             sender=text_for(self._incident.organisation.name, locale),
             signature=self._signature(locale, claim.channel),
-            published_at=self._dated(),
+            published_at=self._draft.dated,
         )
 
-    def locale_for(self, locale: str, kind: ChannelKind) -> str:
-        """The locale of the variant that somebody who reads this one gets."""
-        offered = list(dict.fromkeys(self._locales[kind]))
+    def _locale_for(self, claim: Claim) -> str:
+        """The locale of the variant that this reader gets, of those that were approved for such a reader."""
+        offered = self._locales[claim.reader, claim.channel]
         default = self._incident.default_locale
-        return nearest_locale(locale, offered, default if default in offered else offered[0])
-
-    def _dated(self) -> datetime:
-        return self._draft.dated
+        return nearest_locale(claim.locale, offered, default if default in offered else offered[0])
 
     def _signature(self, locale: str, kind: ChannelKind) -> str:
         chinese_sms = kind is ChannelKind.SMS and locale.startswith("zh")

@@ -12,17 +12,19 @@ from amends.delivery.connect import Channels
 from amends.delivery.group import Group
 from amends.domain.channel import Channel, ChannelKind, Receipt, Status
 from amends.domain.drafting import Links
-from amends.domain.errors import ChannelError, ChannelMisconfigured, StaleClaim
-from amends.domain.notice import PersonState
+from amends.domain.errors import ApprovalMissing, ChannelError, ChannelMisconfigured, StaleClaim
+from amends.domain.notice import Draft, PersonState
 from amends.ledger import Claim, Ledger
 
 PAGE = 500
-"""How many messages are claimed at once; a stop is obeyed between pages."""
+"""How many messages are claimed at once."""
 AT_ONCE = 64
 """How many of them are under way side by side."""
 RENEW_SECONDS = 20
-TRIP_AFTER = 5
-"""So many troubles of a channel in a row stop it for this run."""
+STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
+"""So many of the same answer in a row are not about the people; they stop the channel for this run."""
+FAILURES = 5
+"""So often in a row a channel may fail before it is stopped for this run."""
 ROUNDS = (
     (ChannelKind.WEBSITE,),  # the page is there before anybody gets a link to it
     (ChannelKind.EMAIL, ChannelKind.SMS),
@@ -58,8 +60,9 @@ async def deliver(
 ) -> Tally:
     """Send an approved notice to everybody it has not reached yet.
 
-    Raises ApprovalMissing when exactly this is not approved, ChannelMisconfigured before anything leaves when the
-    installation lacks one of its channels, NotAllowed when the incident is paused.
+    Who cancels it waits until the messages that are under way have their answers.
+    Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
+    when the installation lacks one of its channels, NotAllowed when the incident is paused.
     """
     draft = await asyncio.to_thread(ledger.release, incident, notice, clock())
     _require(channels, (*draft.channels, *draft.cascade))
@@ -69,11 +72,13 @@ async def deliver(
     tally = Tally(messages=status.pending if status else 0, uncertain_after_crash=uncertain)
     wording = await asyncio.to_thread(ledger.wording, incident)
     composer = Composer(case.incident, draft, wording, links)
-    run = _Run(ledger, channels, incident, notice, composer, clock, tally, progress)
+    run = _Run(ledger, channels, draft, composer, clock, tally, progress)
     for kinds in ROUNDS:
         await run.round([kind for kind in kinds if kind in channels])
-        if ChannelKind.WEBSITE in tally.trouble:
-            break  # every other message leads to the page, so it waits for it
+        if ChannelKind.WEBSITE in kinds and not await asyncio.to_thread(ledger.published, incident, notice):
+            tally.trouble.setdefault(ChannelKind.WEBSITE, "the page, to which every message leads, is not up yet")
+        if tally.trouble:
+            break  # whoever comes later waits for those who come first
     tally.finished = await asyncio.to_thread(ledger.finish, incident, notice, clock())
     status = (await asyncio.to_thread(ledger.case, incident)).notice(notice)
     tally.people = status.people if status else {}
@@ -92,15 +97,16 @@ class _Run:
     """One run of the engine over one notice."""
 
     def __init__(
-        self, ledger: Ledger, channels: Channels, incident: str, notice: str, composer: Composer, clock: Clock,
-        tally: Tally, progress: Callable[[Tally], None],
+        self, ledger: Ledger, channels: Channels, draft: Draft, composer: Composer, clock: Clock, tally: Tally,
+        progress: Callable[[Tally], None],
     ) -> None:  # fmt: skip
         self._ledger, self._channels, self._composer = ledger, channels, composer
-        self._incident, self._notice, self._clock = incident, notice, clock
-        self._tally, self._progress = tally, progress
-        self._mark = Group(self._commit_marks)
-        self._record = Group(self._commit_receipts)
-        self._in_a_row: Counter[ChannelKind] = Counter()
+        self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
+        self._clock, self._tally, self._progress = clock, tally, progress
+        self._write_down = Group(self._commit)
+        self._in_a_row: dict[ChannelKind, tuple[Status | None, int]] = {}
+        self._failing: dict[ChannelKind, str] = {}
+        self._cancelled = False
 
     async def round(self, kinds: list[ChannelKind]) -> None:
         """Everything that is due on these channels, page by page."""
@@ -109,28 +115,41 @@ class _Run:
                 self._ledger.claim, self._incident, self._notice, running, PAGE, self._clock()
             )
             if not claims:
-                return
+                break
             await self._page(claims)
             self._progress(self._tally)
+        self._tally.trouble |= self._failing
 
     async def _page(self, claims: Sequence[Claim]) -> None:
         open_claims = {claim.id: claim for claim in claims}
         renewing = asyncio.create_task(self._renew(open_claims))
-        gate = asyncio.Semaphore(AT_ONCE)
         try:
-            # All of them come to their end, even when one brings the run down: none is cut off after its mark.
-            ends = await asyncio.gather(
-                *(self._one(claim, gate, open_claims) for claim in claims), return_exceptions=True
-            )
+            self._check_binding(claims)
+            await self._all(claims, open_claims)
         finally:
             renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await renewing
+            if open_claims:
+                await asyncio.to_thread(self._ledger.give_back, list(open_claims.values()), self._clock())
+
+    def _check_binding(self, claims: Sequence[Claim]) -> None:
+        if any(claim.binding != self._binding for claim in claims):
+            raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
+
+    async def _all(self, claims: Sequence[Claim], open_claims: dict[int, Claim]) -> None:
+        gate = asyncio.Semaphore(AT_ONCE)
+        # All of them come to their end, even when one brings the run down: none is cut off after its mark.
+        under_way = asyncio.gather(*(self._one(claim, gate, open_claims) for claim in claims), return_exceptions=True)
+        try:
+            ends = await asyncio.shield(under_way)
+        except asyncio.CancelledError:
+            self._cancelled = True
+            await under_way
+            raise
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-        if open_claims:
-            await asyncio.to_thread(self._ledger.give_back, list(open_claims.values()), self._clock())
 
     async def _renew(self, open_claims: dict[int, Claim]) -> None:
         while True:
@@ -140,19 +159,22 @@ class _Run:
     async def _one(self, claim: Claim, gate: asyncio.Semaphore, open_claims: dict[int, Claim]) -> None:
         """One message. Stays among the open claims when nothing of it has left and nothing was answered."""
         async with gate:
-            if claim.channel in self._tally.trouble:
-                return
-            receipt = await self._receipt(claim, self._channels[claim.channel])
-        if receipt is not None and await self._record((claim, receipt)):
-            del open_claims[claim.id]
+            receipt = None if self._stopped(claim) else await self._receipt(claim, self._channels[claim.channel])
+        if receipt is None:
+            return
+        if await self._write_down((claim, receipt)):
             self._tally.answers[receipt.status] += 1
+        del open_claims[claim.id]
+
+    def _stopped(self, claim: Claim) -> bool:
+        return self._cancelled or claim.channel in self._tally.trouble
 
     async def _receipt(self, claim: Claim, channel: Channel) -> Receipt | None:
         left = False
 
         async def last_call() -> None:
             nonlocal left
-            if not await self._mark(claim):
+            if self._stopped(claim) or not await self._write_down(claim):
                 raise StaleClaim(claim.key)
             left = True
 
@@ -161,23 +183,37 @@ class _Run:
         except StaleClaim:
             return None
         except ChannelError as error:
-            self._trip(claim.channel, error)
-            return Receipt(claim.key, Status.UNCERTAIN, "the channel failed late") if left else None
+            return self._failed(claim, error, left=left)
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
-            fault = f"fault {type(error).__name__}"
-            return Receipt(claim.key, Status.UNCERTAIN if left else Status.DEFERRED, fault)
-        self._in_a_row[claim.channel] = 0
+            receipt = Receipt(claim.key, Status.UNCERTAIN if left else Status.DEFERRED, f"fault {type(error).__name__}")
+        self._watch(claim.channel, receipt)
         return receipt
 
-    def _trip(self, kind: ChannelKind, error: ChannelError) -> None:
-        self._in_a_row[kind] += 1
-        if isinstance(error, ChannelMisconfigured) or self._in_a_row[kind] >= TRIP_AFTER:
-            self._tally.trouble[kind] = str(error)
+    def _failed(self, claim: Claim, error: ChannelError, *, left: bool) -> Receipt:
+        """Unless it has left, the message goes out as soon as the channel works again."""
+        self._failing[claim.channel] = str(error)
+        if isinstance(error, ChannelMisconfigured) or self._count(claim.channel, None) >= FAILURES:
+            self._tally.trouble[claim.channel] = str(error)
+        if left:
+            return Receipt(claim.key, Status.UNCERTAIN, "the channel failed late")
+        return Receipt(claim.key, Status.DEFERRED, "the channel failed", retry_after=0)
 
-    def _commit_marks(self, claims: Sequence[Claim]) -> list[bool]:
-        held = self._ledger.mark_in_doubt(claims, self._clock())
-        return [claim.id in held for claim in claims]
+    def _watch(self, kind: ChannelKind, receipt: Receipt) -> None:
+        """Stop a channel that gives everybody the same bad answer."""
+        self._failing.pop(kind, None)
+        count = self._count(kind, receipt.status)
+        if receipt.status in STOP_AFTER and count == STOP_AFTER[receipt.status]:
+            self._tally.trouble[kind] = f"{count} answers in a row were {receipt.status}: {receipt.detail}"
 
-    def _commit_receipts(self, answers: Sequence[tuple[Claim, Receipt]]) -> list[bool]:
-        self._ledger.record(answers, self._incident, self._notice, self._clock())
-        return [True] * len(answers)
+    def _count(self, kind: ChannelKind, answer: Status | None) -> int:
+        """How often in a row the channel has answered so; None stands for a failure of its own."""
+        last, count = self._in_a_row.get(kind, (None, 0))
+        self._in_a_row[kind] = (answer, count + 1 if answer == last else 1)
+        return self._in_a_row[kind][1]
+
+    def _commit(self, entries: Sequence[Claim | tuple[Claim, Receipt]]) -> list[bool]:
+        """Marks and receipts in one commit; of each, whether the message was still ours."""
+        marks = [entry for entry in entries if isinstance(entry, Claim)]
+        answers = [entry for entry in entries if not isinstance(entry, Claim)]
+        ours = self._ledger.write_down(marks, answers, self._incident, self._notice, self._clock())
+        return [(entry if isinstance(entry, Claim) else entry[0]).id in ours for entry in entries]

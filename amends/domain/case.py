@@ -1,5 +1,6 @@
 """The case: everything known about one incident, read at one time; numbers, never the audience itself."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -8,7 +9,7 @@ from amends.domain.commitment import Commitment
 from amends.domain.incident import Incident
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
-from amends.domain.playbook import Playbook
+from amends.domain.playbook import Phase, Playbook
 from amends.domain.question import QuestionCounts, SurveyCounts
 from amends.domain.value import Moment, Value
 
@@ -76,4 +77,14 @@ class Case(Value):
 
     def last_told_at(self) -> datetime | None:
         """When the latest notice with news went out."""
-        return max((notice.sent_at for notice in self.notices if notice.sent_at), default=None)
+        return max((notice.sent_at for notice in self._with_news() if notice.sent_at), default=None)
+
+    def told_news_until(self) -> datetime | None:
+        """Up to when people have heard the news: when the latest notice that went out was written."""
+        return max((notice.drafted_at for notice in self._with_news() if notice.sent_at), default=None)
+
+    def _with_news(self) -> Iterator[NoticeStatus]:
+        """All but the invitations to a survey and the notices about one promise: those tell no news."""
+        steps = self.playbook.steps if self.playbook else ()
+        without = {step.id for step in steps if step.phase in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)}
+        return (notice for notice in self.notices if notice.step not in without)

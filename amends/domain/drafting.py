@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from traceback import walk_tb
 from typing import Any
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError
+from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from amends.domain.assessment import Severity, Tone
@@ -97,7 +98,7 @@ def draft(
     Raises ContentError when a template or a language is missing, or a template asks for a value that there is not.
     """
     promises = _new_promises(case, step, wanted, now)
-    news_at = next_news_at(case, step, now)
+    news_at = next_news_at(case, step, number, now)
     writer = _Writer(case, wording, wanted, links, promises, news_at, now)
     return Draft(
         incident=case.incident.id,
@@ -178,11 +179,11 @@ class _Writer:
 
     def _variant(self, locale: str, reader: Reader, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{locale}.{channel}.{SUFFIX[channel]}"
+        values = self._values(locale, reader)
         try:
-            module = self._templates.get_template(path).make_module(self._values(locale, reader))
-        except TemplateError as error:
-            place = f"notices/{path}:{getattr(error, 'lineno', None) or 1}:1"
-            raise ContentError(Finding(place, "E121", f"{type(error).__name__}: {error.message}")) from error
+            module = self._templates.get_template(path).make_module(values)
+        except Exception as error:  # whatever a template raises, its author must correct it
+            raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
         text, parts = split_parts(str(module).strip())
         subject = str(getattr(module, "subject", "")).strip()
         return Variant(locale=locale, reader=reader, channel=channel, subject=subject, text=text, parts=parts)
@@ -209,7 +210,7 @@ class _Writer:
             "page": self._links.page(case.incident.id, locale),
             **self._promise_values(phrases, locale),
             "news": [
-                {"date": self._date(phrases, news.at), "text": text_for(news.text, locale)}
+                {"date": self._date(phrases, news.at), "text": _said(news.text, locale, f"news of {news.at:%Y-%m-%d}")}
                 for news in self._fresh_news()
             ],
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
@@ -233,7 +234,7 @@ class _Writer:
         }
 
     def _fresh_news(self) -> list[Any]:
-        told = self._case.last_told_at()
+        told = self._case.told_news_until()
         return [news for news in self._case.incident.news if (told is None or news.at > told) and news.at <= self._now]
 
     def _promise_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
@@ -247,12 +248,12 @@ class _Writer:
     def _promise(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
         state = fate(commitment, self._now)
         return {
-            "text": text_for(commitment.promise, locale),
+            "text": _said(commitment.promise, locale, f"commitments.{commitment.id}.promise"),
             "due": self._date(phrases, commitment.due_at),
             "state": state,
             "state_in_words": phrases.commitment_states[state],
             "new_due": self._date(phrases, commitment.new_due_at),
-            "reason": text_for(commitment.reason, locale),
+            "reason": _said(commitment.reason, locale, f"reason for {commitment.id}") if commitment.reason else "",
             "evidence": commitment.evidence,
         }
 
@@ -261,6 +262,24 @@ def fate(commitment: Commitment, now: datetime) -> str:
     """Open, kept, late or dropped: as people are told it."""
     late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
     return "late" if late else commitment.state.value
+
+
+def _said(texts: dict[str, str], locale: str, where: str) -> str:
+    """The text in this locale. Raises ContentError when there is none, because a gap would pass for a text."""
+    if text := text_for(texts, locale):
+        return text
+    raise ContentError(Finding(where, "E110", f"says nothing in {locale}", "write it in every language of the notice"))
+
+
+def _place(error: Exception, path: str) -> str:
+    """The file and line of the template where this came up, which another may have included."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"notices/{error.name or path}:{error.lineno}:1"
+    place = f"{path}:1"
+    for frame, line in walk_tb(error.__traceback__):
+        if template := frame.f_globals.get("__jinja_template__"):
+            place = f"{template.name}:{template.get_corresponding_lineno(line)}"
+    return f"notices/{place}:1"
 
 
 def _organisation(incident: Incident, locale: str) -> dict[str, str]:

@@ -22,6 +22,9 @@ class Certainty(StrEnum):
 class Fact(Value, Generic[T]):
     """A statement with a certainty. Written bare, it is confirmed; null or left out, it is unknown."""
 
+    # Reading the docstrings again for every kind of fact would take half the time of the whole import.
+    model_config = {**Value.model_config, "use_attribute_docstrings": False}
+
     value: T | None = None
     certainty: Certainty = Certainty.UNKNOWN
     at: Moment | None = None

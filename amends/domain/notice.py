@@ -84,6 +84,10 @@ class Draft(Value):
     dated: Moment
     """The date that the notice bears."""
 
+    def outdated(self, now: datetime) -> bool:
+        """The time that it names for the next notice has passed, so it would tell people something untrue."""
+        return self.next_news_at is not None and self.next_news_at <= now
+
     @property
     def binding(self) -> str:
         """The hash that an approval binds; any change of what people get, who gets it or when, changes it."""
@@ -194,7 +198,7 @@ class NoticeStatus(Value):
     next_try_at: Moment | None = None
     """When the earliest pending message may be tried; None when nothing is pending."""
     current: bool = True
-    """Drafted from the facts and the audience as they stand now."""
+    """Drafted from the facts and the audience as they stand now, and no time in it has passed."""
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""

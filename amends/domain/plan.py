@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.facts import DataCategory, Facts
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.playbook import Phase, Step, When
+from amends.domain.playbook import Event, Phase, Step, When
 from amends.domain.value import Moment, Value
 
 HOUR = timedelta(hours=1)
@@ -37,20 +38,23 @@ def plan(case: Case, now: datetime) -> Plan:
         return Plan()
     begun = (_turn_again(case, occurrence, now) for occurrence in case.occurrences)
     fresh = (next_turn(case, step, now) for step in case.playbook.steps)
-    turns = sorted((turn for turn in (*begun, *fresh) if turn), key=lambda turn: (turn.due_at, turn.step))
-    may_start = [turn for turn in turns if _may_run(case, turn)]
+    turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
+    paused = case.state is IncidentState.PAUSED
     return Plan(
-        due=tuple(turn for turn in may_start if turn.due_at <= now),
+        due=tuple(turn for turn in turns if turn.due_at <= now and not paused),
         upcoming=tuple(turn for turn in turns if turn.due_at > now),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
         held=tuple(turn.step for turn in case.occurrences if turn.state is OccurrenceState.HELD),
     )
 
 
-def _may_run(case: Case, turn: Turn) -> bool:
-    if case.state is IncidentState.CLOSED:
-        return turn.phase is Phase.FOLLOW_UP  # promises outlive the case
-    return case.state is IncidentState.OPEN
+def _outlives(case: Case, turn: Turn) -> bool:
+    """Of a closed case only the promises go on."""
+    return case.state is not IncidentState.CLOSED or turn.phase is Phase.FOLLOW_UP
+
+
+def _in_time(turn: Turn) -> tuple[datetime, str, int]:
+    return turn.due_at, turn.step, turn.number
 
 
 def _awaits_people(notice: NoticeStatus) -> bool:
@@ -84,12 +88,11 @@ def next_turn(case: Case, step: Step, now: datetime) -> Turn | None:
     base = case.events.get(step.of)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
         return None
-    turns = [turn for turn in case.occurrences if turn.step == step.id and turn.state is not OccurrenceState.PLANNED]
-    if step.phase is not Phase.FOLLOW_UP and any(turn.state in _UNFINISHED for turn in turns):
+    if any(turn.step == step.id and turn.state in _stops(step) for turn in case.occurrences):
         return None
-    last = max((turn.number for turn in turns), default=0)
-    number, due_at = _number_and_time(case, step, base, last, now)
-    if number is None or number <= last:
+    last = _last_begun(case, step)
+    number, due_at = _number_and_time(case, step, base + step.after, last, now)
+    if number <= last:
         return None
     planned = next((t for t in case.occurrences if (t.step, t.number) == (step.id, number)), None)
     return Turn(
@@ -97,15 +100,22 @@ def next_turn(case: Case, step: Step, now: datetime) -> Turn | None:
     )
 
 
-_UNFINISHED = (OccurrenceState.WAITING, OccurrenceState.HELD)
+def _stops(step: Step) -> tuple[OccurrenceState, ...]:
+    """A turn that stands so keeps the next from beginning; a promise does not wait for the approval of another."""
+    held = (OccurrenceState.HELD,)
+    return held if step.phase is Phase.FOLLOW_UP else (*held, OccurrenceState.WAITING)
 
 
-def _number_and_time(case: Case, step: Step, base: datetime, last: int, now: datetime) -> tuple[int | None, datetime]:
-    first = base + step.after
-    if step.phase is Phase.ASSESS and case.version > last:
-        return case.version, first  # every version of the facts is assessed
+def _last_begun(case: Case, step: Step) -> int:
+    begun = (t.number for t in case.occurrences if t.step == step.id and t.state is not OccurrenceState.PLANNED)
+    return max(begun, default=0)
+
+
+def _number_and_time(case: Case, step: Step, first: datetime, last: int, now: datetime) -> tuple[int, datetime]:
+    if step.phase is Phase.ASSESS:
+        return case.version, first  # every version of the facts is assessed, once
     if step.every is None:
-        return (1, first) if last == 0 else (None, first)
+        return 1, first
     number = min(max(last + 1, _turns_until(first, step.every, now)), step.at_most)
     return number, _not_after_what_was_said(case, step, first + (number - 1) * step.every)
 
@@ -116,34 +126,39 @@ def _turns_until(first: datetime, every: timedelta, now: datetime) -> int:
 
 
 def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> datetime:
-    """An update is drafted early enough for the time that the last notice named."""
+    """An update is drafted early enough for the first time that was named since people last heard an update.
+
+    What an earlier notice named was met by that update.
+    """
     if step.phase is not Phase.UPDATE or case.playbook is None:
         return due_at
-    named = max((n.next_news_at for n in case.notices if n.sent_at and n.next_news_at), default=None)
-    told = case.last_told_at()
-    if named is None or told is None or named <= told:
-        return due_at
-    return min(due_at, named - case.playbook.approve_within)
+    sent = [notice for notice in case.notices if notice.sent_at]
+    updated = max((n.sent_at for n in sent if n.step == step.id and n.sent_at), default=None)
+    open_words = (n.next_news_at for n in sent if updated is None or (n.sent_at and n.sent_at >= updated))
+    return min((due_at, *(named - case.playbook.approve_within for named in open_words if named)))
 
 
-def next_news_at(case: Case, step: Step, now: datetime) -> datetime | None:
-    """The time that a notice drafted now names for the next one; None when no update is planned."""
-    if case.playbook is None or "resolved" in case.events:
+def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
+    """The time that a notice drafted now, in this turn, names for the next one; None when no update is planned."""
+    if case.playbook is None or Event.RESOLVED in case.events:
         return None
     updates = [update for update in case.playbook.steps if update.phase is Phase.UPDATE and holds(case, update.when)]
-    times = (_update_after(case, update, step, now) for update in updates)
+    times = (_update_after(case, update, step, number, now) for update in updates)
     earliest = min((at for at in times if at is not None), default=None)
     return _full_hour(earliest + case.playbook.approve_within) if earliest else None
 
 
-def _update_after(case: Case, update: Step, drafting: Step, now: datetime) -> datetime | None:
-    base = case.events.get(update.of, now)
+def _update_after(case: Case, update: Step, drafting: Step, turn: int, now: datetime) -> datetime | None:
+    """When this update comes next, apart from the turn that is being drafted."""
+    about_to_happen = now if update.of in (Event.NOTIFIED, drafting.id) else None
+    base = case.events.get(update.of, about_to_happen)
+    if base is None or update.until in case.events:
+        return None
     first = base + update.after
+    begun = max(_last_begun(case, update), turn if drafting.id == update.id else 0)
     if update.every is None:
-        return first if first > now else None
-    number = max(_turns_until(first, update.every, now) + 1, 1)
-    if drafting.id == update.id:
-        number = max(number, 1 + max((t.number for t in case.occurrences if t.step == update.id), default=0))
+        return first if first > now and not begun else None
+    number = max(begun, _turns_until(first, update.every, now)) + 1
     return first + (number - 1) * update.every if number <= update.at_most else None
 
 
@@ -162,13 +177,17 @@ def holds(case: Case, when: When) -> bool:
         not when.people_at_least or _people(case) is None or (_people(case) or 0) >= when.people_at_least,
         not when.cause or facts.cause.may_be(*when.cause),
         not when.vector or facts.vector.may_be(*when.vector),
-        not when.data_includes
-        or facts.data_categories.unknown
-        or bool(set(when.data_includes) & set(facts.categories())),
+        not when.data_includes or _may_be_touched(facts, when.data_includes),
         when.open_commitments is None or when.open_commitments == _promises_open(case),
         when.open_questions is None or when.open_questions == (case.questions.open > 0),
     )
     return all(checks)
+
+
+def _may_be_touched(facts: Facts, wanted: tuple[DataCategory, ...]) -> bool:
+    listed = facts.data_categories
+    one_by_one = listed.value or () if listed.stands else ()
+    return listed.unknown or any(one.value in wanted and (one.stands or one.unknown) for one in one_by_one)
 
 
 def _people(case: Case) -> int | None:
@@ -184,10 +203,10 @@ def _promises_open(case: Case) -> bool:
 
 
 def ready_to_close(case: Case) -> bool:
-    """Resolved, and every step that closing asked for is done."""
-    if case.playbook is None or "resolved" not in case.events or case.state is not IncidentState.OPEN:
+    """Resolved, and every step that closing asks for is done."""
+    if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
         return False
-    closing = [step.id for step in case.playbook.steps if step.of == "resolved"]
+    closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
     done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
     return set(closing) <= done
 
@@ -199,7 +218,7 @@ def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     return tuple(
         reason
         for reason in (
-            "nobody has been told yet" if "notified" not in case.events else "",
+            "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
             f"not sent: {', '.join(unsent)}" if unsent else "",
             f"{case.questions.open} questions have no answer" if case.questions.open else "",
             f"late, and nobody was told: {', '.join(late)}" if late else "",

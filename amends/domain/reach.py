@@ -8,8 +8,11 @@ from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
 
 GIVE_UP_AFTER = timedelta(hours=72)
-"""A mailbox that takes nothing for so long will not take it; the next channel gets its turn."""
+TRIES_AT_LEAST = 5
+"""A mailbox that takes nothing for so long and so often will not take it; the next channel gets its turn."""
 
+SHORTEST_WAIT = timedelta(seconds=30)
+"""A provider that asks for less is not asked again and again in one run."""
 FIRST_WAIT = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=4)
 
@@ -70,15 +73,24 @@ ANSWERS = {
 
 
 def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetime) -> Outcome:
-    """The message's state after this receipt; a deferral waits twice as long each time, and gives up after 72 h."""
+    """The message's state after this receipt.
+
+    A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
+    before a fair number of tries: a pause or an outage is not the mailbox's fault.
+    """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
-    if now - released_at >= GIVE_UP_AFTER:
+    if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST:
         return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
-    wait = timedelta(seconds=receipt.retry_after) if receipt.retry_after is not None else _wait(attempts)
+    wait = _doubled(attempts) if receipt.retry_after is None else _as_told(receipt.retry_after)
     return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
 
 
-def _wait(attempts: int) -> timedelta:
+def _doubled(attempts: int) -> timedelta:
     doublings = min(max(attempts - 1, 0), 10)
     return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+
+
+def _as_told(seconds: float) -> timedelta:
+    bounded = min(max(SHORTEST_WAIT.total_seconds(), seconds), LONGEST_WAIT.total_seconds())
+    return timedelta(seconds=bounded)

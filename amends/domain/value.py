@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema, core_schema
 class Value(BaseModel):
     """Frozen, strict about its keys; equal when its content is equal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -7,6 +7,9 @@ the end are missed too.
 import hmac
 import json
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +53,7 @@ class Chain:
     def __init__(self, key: bytes, anchor: Path | None) -> None:
         self._key = key
         self._anchor = anchor
+        self._alone = threading.Lock()
 
     def add(
         self,
@@ -89,33 +93,47 @@ class Chain:
         """Write the head beside the database, after the commit that made it."""
         if self._anchor is None:
             return
-        fresh = self._anchor.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-            file.write(f"{head.seq} {head.mac}\n")
-        fresh.replace(self._anchor)
+        with self._alone:
+            if (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
+                return  # a later commit was faster
+            fresh = self._anchor.with_suffix(f".{os.getpid()}")
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+                file.write(f"{head.seq} {head.mac}\n")
+            fresh.replace(self._anchor)
 
     def problems(self, session: Session) -> tuple[str, ...]:
         """What was altered, removed or put elsewhere; empty when the chain holds."""
+        # Read before the entries: what is added meanwhile is not missing.
+        kept = self._kept(self._anchor) if self._anchor else None
         found: list[str] = []
-        previous, expected = START, 1
-        kept = self._kept()
-        for row in session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(yield_per=PAGE)):
-            if row.seq != expected:
-                found.append(f"entries {expected} to {row.seq - 1} are missing")
-            if not hmac.compare_digest(row.mac, self._mac(previous, row)):
-                found.append(f"entry {row.seq} was altered, or the one before it was altered, moved or removed")
-            if kept and row.seq == kept.seq and row.mac.hex() != kept.mac:
-                found.append(f"entry {row.seq} is not the one that was noted beside the database")
-            previous, expected = row.mac, row.seq + 1
-        if kept and kept.seq >= expected:
-            found.append(f"entries {expected} to {kept.seq} were cut off at the end")
+        last = Head(0, START.hex())
+        rows = iter(session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(yield_per=PAGE)))
+        try:
+            for row in rows:
+                found += self._wrong(row, last, kept)
+                last = Head(row.seq, row.mac.hex())
+        except (ArithmeticError, AttributeError, TypeError, ValueError):
+            return (*found, f"an entry after {last.seq} cannot be read any more")
+        if kept and kept.seq > last.seq:
+            found.append(f"entries {last.seq + 1} to {kept.seq} were cut off at the end")
+        if self._anchor and kept is None and last.seq:
+            found.append("the note of the last entry beside the database is missing or unreadable")
         return tuple(found)
 
-    def _kept(self) -> Head | None:
-        if self._anchor is None or not self._anchor.exists():
-            return None
-        seq, mac = self._anchor.read_text().split()
-        return Head(int(seq), mac)
+    def _wrong(self, row: AuditRow, last: Head, kept: Head | None) -> Iterator[str]:
+        if row.seq != last.seq + 1:
+            yield f"entries are missing between {last.seq} and {row.seq}"
+        if not hmac.compare_digest(row.mac, self._mac(bytes.fromhex(last.mac), row)):
+            yield f"entry {row.seq} was altered, or the one before it was altered, moved or removed"
+        if kept and row.seq == kept.seq and row.mac.hex() != kept.mac:
+            yield f"entry {row.seq} is not the one that was noted beside the database"
+
+    @staticmethod
+    def _kept(anchor: Path) -> Head | None:
+        with suppress(FileNotFoundError, ValueError):
+            seq, mac = anchor.read_text().split()
+            return Head(int(seq), mac)
+        return None
 
 
 def entry(row: AuditRow) -> Entry:

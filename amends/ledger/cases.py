@@ -10,13 +10,13 @@ from amends.domain.assessment import Assessment
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
-from amends.domain.notice import DeliveryState, Draft, NoticeStage, NoticeStatus
+from amends.domain.notice import DeliveryState, Draft, NoticeStatus
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Playbook
 from amends.ledger.deliveries import message_states, person_states
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import approvals_of, is_current
+from amends.ledger.notices import RELEASED, approvals_of, is_current, is_overtaken, stage_of
 from amends.ledger.promises import commitments_of, untold
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store
@@ -37,7 +37,7 @@ class Cases(Store):
     def case(self, incident: str, now: datetime | None = None) -> Case:
         """Everything known about one incident, in numbers. Raises NotInLedger.
 
-        With a now, it also says how many questions are overdue.
+        With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
         with self.read() as session:
             row = session.get(IncidentRow, incident)
@@ -59,7 +59,7 @@ class Cases(Store):
                     session.exec(select(EventRow.name, EventRow.at).where(EventRow.incident == incident)).all()
                 ),
                 occurrences=_occurrences(session, incident),
-                notices=_notices(session, incident),
+                notices=_notices(session, incident, now),
                 commitments=commitments_of(session, incident),
                 untold=untold(session, incident),
                 questions=question_counts(session, incident, now),
@@ -142,17 +142,23 @@ def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:
     )
 
 
-def _notices(session: Session, incident: str) -> tuple[NoticeStatus, ...]:
+def _notices(session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
+    """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
     rows = session.exec(select(NoticeRow).where(NoticeRow.incident == incident).order_by(col(NoticeRow.drafted_at)))
     latest: dict[str, NoticeRow] = {}
     for row in rows:
         if row.notice not in latest or latest[row.notice].version < row.version:
             latest[row.notice] = row
-    return tuple(_status(session, row) for row in latest.values())
+    drafts = [(row, Draft.model_validate(row.draft)) for row in latest.values()]
+    return tuple(
+        _status(session, row, draft, now)
+        for row, draft in drafts
+        if row.stage in RELEASED or not is_overtaken(session, draft)
+    )
 
 
-def _status(session: Session, row: NoticeRow) -> NoticeStatus:
-    draft = Draft.model_validate(row.draft)
+def _status(session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> NoticeStatus:
+    outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
     states = message_states(session, row.incident, row.notice)
     return NoticeStatus(
         id=row.notice,
@@ -161,7 +167,7 @@ def _status(session: Session, row: NoticeRow) -> NoticeStatus:
         step=draft.step,
         occurrence=draft.occurrence,
         about=draft.about,
-        stage=NoticeStage(row.stage),
+        stage=stage_of(session, row, draft),
         binding=row.binding,
         approvals_needed=draft.approvals,
         approvals=tuple(
@@ -175,7 +181,7 @@ def _status(session: Session, row: NoticeRow) -> NoticeStatus:
         people=person_states(session, row.incident, row.notice),
         pending=sum(count for state, count in states.items() if state.pending),
         next_try_at=_next_try(session, row, states),
-        current=is_current(session, draft),
+        current=is_current(session, draft) and not outdated,
     )
 
 

@@ -13,12 +13,16 @@ BUSY_SECONDS = 15
 
 
 def connect(url: str) -> Engine:
-    """An engine for this ledger; on SQLite in WAL mode, every commit on disk before it returns."""
+    """An engine for this ledger; on SQLite in WAL mode, every commit on disk before it returns.
+
+    Its errors do not show the values of a statement, which may be personal data.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     _private_file(Path(parsed.database or ""))
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+    connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

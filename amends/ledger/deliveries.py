@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Update, case, update
+from sqlalchemy import Select, Table, bindparam, case, inspect, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
@@ -19,10 +20,34 @@ from amends.ledger.incidents import opened_person
 from amends.ledger.notices import PUBLIC, addresses, is_current, notice_row
 from amends.ledger.promises import told
 from amends.ledger.store import Store, Write
-from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 LEASE = timedelta(seconds=90)
 """How long a claim holds without being renewed."""
+
+HELD = (DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
+"""A worker has the message in hand."""
+
+Answer = tuple["Claim", Receipt]
+"""A message and what its channel said of it."""
+
+# Put together once: these three are most of what is asked of the database for each message.
+TABLE = cast("Table", inspect(DeliveryRow).local_table)
+OURS = (
+    select(TABLE.c.id, TABLE.c.fence)
+    .where(TABLE.c.id.in_(bindparam("ids", expanding=True)), TABLE.c.state.in_(bindparam("states", expanding=True)))
+    .order_by(TABLE.c.id)
+    .with_for_update()
+)
+MAY_LEAVE = OURS.where(
+    TABLE.c.incident.in_(
+        select(IncidentRow.id).where(
+            IncidentRow.state != IncidentState.PAUSED,
+            col(IncidentRow.version).in_(bindparam("facts", expanding=True)),
+        )
+    )
+)
+CHANGE = update(TABLE).where(TABLE.c.id == bindparam("message"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +59,13 @@ class Claim:
     """Rises with every claim; a worker that fell behind is told by it."""
     key: str
     version: int
+    """Of the notice, as it stood approved when this was claimed."""
+    binding: str
+    """The hash of what was approved."""
+    facts: int
+    """The version of the incident file at that time; when it changes, this may not leave any more."""
+    attempts: int
+    """How often it was claimed, this time included."""
     channel: ChannelKind
     locale: str
     reader: str
@@ -67,43 +99,39 @@ class Deliveries(Store):
         """Take up to this many messages that are due; nobody else gets them while the lease runs.
 
         Raises ApprovalMissing when what was released is not what stands approved now, and NotAllowed while the
-        incident is paused: both stop a running send at the next claim.
+        incident is paused. What was claimed before is stopped when it is marked.
         """
         with self.write() as write:
-            _may_send(write, incident, notice)
-            query = (
-                select(DeliveryRow)
-                .where(
-                    DeliveryRow.incident == incident,
-                    DeliveryRow.notice == notice,
-                    col(DeliveryRow.channel).in_(list(channels)),
-                    _is_due(now),
-                )
-                .order_by(col(DeliveryRow.id))
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-            rows = write.session.exec(query).all()
-            for row in rows:
-                row.state, row.fence, row.lease_until = DeliveryState.CLAIMED, row.fence + 1, now + LEASE
-                row.attempts += 1
-            write.session.flush()
-            return self._claims(write.session, incident, rows)
+            released = _may_send(write, incident, notice)
+            rows = _due_rows(write.session, incident, notice, list(channels), limit, now)
+            claims = self._claims(write.session, incident, rows, released)
+            _change(write, [_claim_row(claim, now) for claim in claims])
+            return claims
 
-    def _claims(self, session: Session, incident: str, rows: Sequence[DeliveryRow]) -> tuple[Claim, ...]:
+    def _claims(
+        self, session: Session, incident: str, rows: Sequence[DeliveryRow], released: NoticeRow | None = None
+    ) -> tuple[Claim, ...]:
         about = _people(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = _people(session, incident, {row.guardian for row in about.values() if row.guardian})
         seal = self.seal(session, incident)
         opened = {number: opened_person(row, seal) for number, row in {**guardians, **about}.items()}
-        return tuple(self._claim(row, about.get(row.person), opened) for row in rows)
+        version, binding = (released.version, released.binding) if released else (0, "")
+        approved = (version, binding, session.get_one(IncidentRow, incident).version)
+        return tuple(self._claim(row, about.get(row.person), opened, approved) for row in rows)
 
-    def _claim(self, row: DeliveryRow, about: PersonRow | None, opened: dict[int, Person]) -> Claim:
+    def _claim(
+        self, row: DeliveryRow, about: PersonRow | None, opened: dict[int, Person], approved: tuple[int, str, int]
+    ) -> Claim:
         locale, reader = row.variant.split("/")
+        version, binding, facts = approved
         return Claim(
             id=row.id or 0,
-            fence=row.fence,
+            fence=row.fence + 1,
             key=self.keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index),
-            version=row.version,
+            version=version,
+            binding=binding,
+            facts=facts,
+            attempts=row.attempts + 1,
             channel=ChannelKind(row.channel),
             locale=locale,
             reader=reader,
@@ -115,60 +143,43 @@ class Deliveries(Store):
     def renew(self, claims: Iterable[Claim], now: datetime) -> None:
         """Hold these claims longer, while an answer is awaited."""
         with self.write() as write:
-            for claim in claims:
-                write.change(_held(claim).values(lease_until=now + LEASE))
+            _change(write, [{"message": claim.id, "lease_until": now + LEASE} for claim in _ours(write, claims, HELD)])
 
     def mark_in_doubt(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
-        """Durably note that these messages may leave from now on; the ids of those that are still ours.
+        """Durably note that these messages may leave from now on; the ids of those that may.
 
-        A message of which the id is not returned must not be sent: somebody else holds it.
+        A message of which the id is not returned must not be sent: somebody else holds it, the incident is paused, or
+        the facts changed since it was claimed.
         """
         with self.write() as write:
-            held = [
-                claim.id
-                for claim in claims
-                if write.change(
-                    _held(claim)
-                    .where(col(DeliveryRow.state) == DeliveryState.CLAIMED)
-                    .values(state=DeliveryState.IN_DOUBT, lease_until=now + LEASE, updated_at=now)
-                )
-            ]
-            return frozenset(held)
+            return _mark(write, claims, now)
 
-    def record(self, receipts: Sequence[tuple[Claim, Receipt]], incident: str, notice: str, now: datetime) -> None:
-        """Keep what the channels answered; a channel that failed for good hands over to the next of the cascade."""
+    def record(self, answers: Sequence[Answer], incident: str, notice: str, now: datetime) -> frozenset[int]:
+        """Keep what the channels answered; a channel that failed for good hands over to the next of the cascade.
+
+        The ids of those that were still ours; what was answered for the others is not kept.
+        """
         with self.write() as write:
-            row, release = _released(write.session, incident, notice)
-            draft = Draft.model_validate(row.draft)
-            states: Counter[str] = Counter()
-            for claim, receipt in receipts:
-                answer = outcome(receipt, self._attempts(write.session, claim), release.at, now)
-                if _keep(write, claim, answer, now):
-                    states[answer.state] += 1
-                    _hand_over(write.session, draft, claim, answer, now)
-            write.note(now, incident, "answered", notice, states=dict(states))
+            return _record(write, answers, incident, notice, now)
 
-    @staticmethod
-    def _attempts(session: Session, claim: Claim) -> int:
-        row = session.get(DeliveryRow, claim.id)
-        return row.attempts if row else 1
+    def write_down(
+        self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
+    ) -> frozenset[int]:
+        """Mark those in doubt and record these, in one commit; the ids of both that were still ours."""
+        with self.write() as write:
+            return _mark(write, leaving, now) | _record(write, answers, incident, notice, now)
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
         """Nothing of these has left; they wait again."""
+        waiting = {"state": DeliveryState.WAITING, "lease_until": None, "updated_at": now}
         with self.write() as write:
-            for claim in claims:
-                write.change(
-                    _held(claim)
-                    .where(col(DeliveryRow.state) == DeliveryState.CLAIMED)
-                    .values(
-                        state=DeliveryState.WAITING, lease_until=None, attempts=DeliveryRow.attempts - 1, updated_at=now
-                    )
-                )
+            ours = _ours(write, claims, (DeliveryState.CLAIMED,))
+            _change(write, [{"message": claim.id, "attempts": claim.attempts - 1, **waiting} for claim in ours])
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
 
-        A machine never sends an uncertain message again.
+        A machine never sends an uncertain message again. A page is no message: put up again, it is the same page.
         """
         with self.write() as write:
             stale = (
@@ -176,13 +187,15 @@ class Deliveries(Store):
                 .where(col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
                 .where(col(DeliveryRow.lease_until) < now)
             )
+            in_doubt = col(DeliveryRow.state) == DeliveryState.IN_DOUBT
+            page = in_doubt & (col(DeliveryRow.channel) == ChannelKind.WEBSITE)
             freed = write.change(
-                stale.where(col(DeliveryRow.state) == DeliveryState.CLAIMED).values(
+                stale.where((col(DeliveryRow.state) == DeliveryState.CLAIMED) | page).values(
                     state=DeliveryState.WAITING, fence=DeliveryRow.fence + 1, lease_until=None, updated_at=now
                 )
             )
             doubtful = write.change(
-                stale.where(col(DeliveryRow.state) == DeliveryState.IN_DOUBT).values(
+                stale.where(in_doubt).values(
                     state=DeliveryState.UNCERTAIN,
                     detail="the sender stopped before an answer came",
                     fence=DeliveryRow.fence + 1,
@@ -194,11 +207,18 @@ class Deliveries(Store):
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
             return doubtful
 
+    def busy(self, incident: str, now: datetime) -> bool:
+        """Whether some worker holds a message of this incident right now."""
+        with self.read() as session:
+            query = select(DeliveryRow.id).where(DeliveryRow.incident == incident, col(DeliveryRow.lease_until) > now)
+            return session.exec(query.limit(1)).first() is not None
+
     def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
         """A person decided that an uncertain message shall go out once more; how many do. Raises NotAllowed."""
         if not by.role.may_approve:
             raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
         with self.write() as write:
+            write.incident(incident)
             again = write.change(
                 update(DeliveryRow)
                 .where(
@@ -210,7 +230,7 @@ class Deliveries(Store):
                 .values(state=DeliveryState.WAITING, detail="", updated_at=now)
             )
             row = notice_row(write.session, incident, notice)
-            if again and row:
+            if again and row and row.stage == NoticeStage.SENT:
                 row.stage = NoticeStage.SENDING
             write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
             return again
@@ -218,18 +238,30 @@ class Deliveries(Store):
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
         """Note that nothing of the notice is pending any more, if so; whether it is."""
         with self.write() as write:
+            write.incident(incident)
             row = notice_row(write.session, incident, notice)
             if row is None or row.stage != NoticeStage.SENDING:
                 return row is not None and row.stage == NoticeStage.SENT
             states = message_states(write.session, incident, notice)
             if any(state.pending for state in states):
                 return False
-            row.stage, row.sent_at = NoticeStage.SENT, now
+            row.stage, row.sent_at = NoticeStage.SENT, row.sent_at or now
             draft = Draft.model_validate(row.draft)
             if draft.about:
                 told(write.session, incident, draft.about, draft.change)
             write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
             return True
+
+    def published(self, incident: str, notice: str) -> bool:
+        """Whether every page of this notice stands on the website; true when it has none."""
+        with self.read() as session:
+            missing = select(DeliveryRow.id).where(
+                DeliveryRow.incident == incident,
+                DeliveryRow.notice == notice,
+                DeliveryRow.channel == ChannelKind.WEBSITE,
+                col(DeliveryRow.state).not_in([DeliveryState.SENT, DeliveryState.DELIVERED]),
+            )
+            return session.exec(missing.limit(1)).first() is None
 
     def deliveries(self, incident: str, notice: str) -> tuple[DeliveryLine, ...]:
         """Every message of a notice, by person."""
@@ -247,14 +279,70 @@ class Deliveries(Store):
             return tuple(_line(row, country or "") for row, country in session.exec(query))
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    waiting = col(DeliveryRow.state) == DeliveryState.WAITING
-    deferred = (col(DeliveryRow.state) == DeliveryState.DEFERRED) & (col(DeliveryRow.next_try_at) <= now)
-    return waiting | deferred
+def _due_rows(
+    session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime
+) -> list[DeliveryRow]:
+    # One query per state and no order: so an index leads to the next page, however many were sent before it.
+    waiting = (col(DeliveryRow.state) == DeliveryState.WAITING,)
+    deferred = (col(DeliveryRow.state) == DeliveryState.DEFERRED, col(DeliveryRow.next_try_at) <= now)
+    rows: list[DeliveryRow] = []
+    for due in (waiting, deferred):
+        query = select(DeliveryRow).where(
+            DeliveryRow.incident == incident,
+            DeliveryRow.notice == notice,
+            col(DeliveryRow.channel).in_(channels),
+            *due,
+        )
+        rows += session.exec(query.limit(limit - len(rows)).with_for_update(skip_locked=True)).all()
+    return rows
 
 
-def _held(claim: Claim) -> Update:
-    return update(DeliveryRow).where(col(DeliveryRow.id) == claim.id, col(DeliveryRow.fence) == claim.fence)
+def _ours(
+    write: Write,
+    claims: Iterable[Claim],
+    states: Sequence[DeliveryState],
+    query: Select[Any] = OURS,
+    **more: Any,
+) -> list[Claim]:
+    """Those of these claims that nobody took over and that are in one of these states; locked until the commit."""
+    known = {(claim.id, claim.fence): claim for claim in claims}
+    if not known:
+        return []
+    asked = {"ids": [number for number, _ in known], "states": states, **more}
+    held = write.session.connection().execute(query, asked)
+    return [known[number, fence] for number, fence in held if (number, fence) in known]
+
+
+def _change(write: Write, rows: list[dict[str, Any]]) -> None:
+    """Update each of these messages, named by `message`."""
+    if rows:
+        write.session.connection().execute(CHANGE, rows)
+
+
+def _mark(write: Write, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
+    facts = {claim.facts for claim in claims}
+    ours = _ours(write, claims, (DeliveryState.CLAIMED,), MAY_LEAVE, facts=facts)
+    mark = {"state": DeliveryState.IN_DOUBT, "lease_until": now + LEASE, "updated_at": now}
+    _change(write, [{"message": claim.id, **mark} for claim in ours])
+    return frozenset(claim.id for claim in ours)
+
+
+def _record(write: Write, answers: Sequence[Answer], incident: str, notice: str, now: datetime) -> frozenset[int]:
+    receipts = {claim.id: receipt for claim, receipt in answers}
+    ours = _ours(write, [claim for claim, _ in answers], HELD)
+    released = {
+        version: write.session.get_one(ReleaseRow, (incident, notice, version)).at
+        for version in {claim.version for claim in ours}
+    }
+    outcomes = [(claim, outcome(receipts[claim.id], claim.attempts, released[claim.version], now)) for claim in ours]
+    _change(write, [_outcome_row(claim, answer, now) for claim, answer in outcomes])
+    for claim, answer in outcomes:
+        if answer.state.gone_wrong:
+            _hand_over(write.session, incident, notice, claim, now)
+    if outcomes:
+        states = Counter(answer.state.value for _, answer in outcomes)
+        write.note(now, incident, "answered", notice, states=dict(states))
+    return frozenset(claim.id for claim in ours)
 
 
 def _people(session: Session, incident: str, numbers: Iterable[int]) -> dict[int, PersonRow]:
@@ -262,55 +350,61 @@ def _people(session: Session, incident: str, numbers: Iterable[int]) -> dict[int
     return {row.number: row for row in session.exec(query)}
 
 
-def _may_send(write: Write, incident: str, notice: str) -> None:
+def _may_send(write: Write, incident: str, notice: str) -> NoticeRow:
     if write.incident(incident).state == IncidentState.PAUSED:
         raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
-    row, _ = _released(write.session, incident, notice)
+    row = notice_row(write.session, incident, notice)
+    if row is None or write.session.get(ReleaseRow, (incident, notice, row.version)) is None:
+        raise ApprovalMissing(f"{notice} has not been released")
     if not is_current(write.session, Draft.model_validate(row.draft)):
         raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left of it waits for approval")
+    return row
 
 
-def _released(session: Session, incident: str, notice: str) -> tuple[NoticeRow, ReleaseRow]:
-    row = notice_row(session, incident, notice)
-    release = session.get(ReleaseRow, (incident, notice, row.version)) if row else None
-    if row is None or release is None:
-        raise ApprovalMissing(f"{notice} has not been released")
-    return row, release
+def _claim_row(claim: Claim, now: datetime) -> dict[str, Any]:
+    return {
+        "message": claim.id,
+        "version": claim.version,
+        "state": DeliveryState.CLAIMED,
+        "fence": claim.fence,
+        "attempts": claim.attempts,
+        "lease_until": now + LEASE,
+    }
 
 
-def _keep(write: Write, claim: Claim, answer: Outcome, now: datetime) -> bool:
-    kept = write.change(
-        _held(claim).values(
-            state=answer.state,
-            detail=answer.detail,
-            provider_id=answer.provider_id,
-            next_try_at=answer.next_try_at,
-            lease_until=None,
-            updated_at=now,
-        )
-    )
-    return bool(kept)
+def _outcome_row(claim: Claim, answer: Outcome, now: datetime) -> dict[str, Any]:
+    return {
+        "message": claim.id,
+        "state": answer.state,
+        "detail": answer.detail,
+        "provider_id": answer.provider_id,
+        "next_try_at": answer.next_try_at,
+        "lease_until": None,
+        "updated_at": now,
+    }
 
 
-def _hand_over(session: Session, draft: Draft, claim: Claim, answer: Outcome, now: datetime) -> None:
-    """When a channel has failed a person for good, the next of the cascade gets a message for them."""
-    if not answer.state.gone_wrong or claim.to is None or claim.about is None:
+def _hand_over(session: Session, incident: str, notice: str, claim: Claim, now: datetime) -> None:
+    """The channel has failed this person for good; the next of the cascade gets a message for them."""
+    if claim.to is None or claim.about is None:
         return
-    known = addresses(session.get_one(PersonRow, (draft.incident, claim.to.number)))
+    draft = session.get_one(NoticeRow, (incident, notice, claim.version)).draft
+    known = addresses(session.get_one(PersonRow, (incident, claim.to.number)))
     tried = session.exec(
         select(DeliveryRow.channel).where(
-            DeliveryRow.incident == draft.incident,
-            DeliveryRow.notice == draft.notice,
+            DeliveryRow.incident == incident,
+            DeliveryRow.notice == notice,
             DeliveryRow.person == claim.about.number,
         )
     ).all()
-    channel = next_channel({ChannelKind(name) for name in tried}, known.keys(), draft.cascade)
+    cascade = [ChannelKind(name) for name in draft["cascade"]]
+    channel = next_channel({ChannelKind(name) for name in tried}, known.keys(), cascade)
     if channel is None:
         return
     session.add(
         DeliveryRow(
-            incident=draft.incident,
-            notice=draft.notice,
+            incident=incident,
+            notice=notice,
             version=claim.version,
             person=claim.about.number,
             channel=channel,

@@ -33,9 +33,11 @@ class Feedback(Store):
         reply_within: timedelta,
         owner: str,
         now: datetime,
+        asked_at: datetime | None = None,
     ) -> int:
         """Keep a question; its id. The same `once` again is the same question, however often a form is sent.
 
+        It was asked now, or earlier: then the reply is due that much earlier too.
         Raises NotAllowed for an empty or overlong text.
         """
         wording = text.strip()
@@ -62,8 +64,8 @@ class Feedback(Store):
                     locale=locale,
                     sealed_text=seal.close(wording, _place(incident, number, "text")),
                     theme=theme_of(wording),
-                    asked_at=now,
-                    reply_due_at=now + reply_within,
+                    asked_at=asked_at or now,
+                    reply_due_at=(asked_at or now) + reply_within,
                     owner=owner,
                     answered_by="",
                 )

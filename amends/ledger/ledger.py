@@ -6,10 +6,10 @@ from alembic import command
 from alembic.config import Config
 
 from amends.ledger.cases import Cases
-from amends.ledger.deliveries import Deliveries
 from amends.ledger.feedback import Feedback
 from amends.ledger.incidents import Incidents
 from amends.ledger.notices import Notices
+from amends.ledger.previews import Previews
 from amends.ledger.promises import Promises
 from amends.ledger.steps import Steps
 from amends.ledger.team import Team
@@ -17,7 +17,7 @@ from amends.ledger.team import Team
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-class Ledger(Incidents, Steps, Team, Notices, Deliveries, Promises, Feedback, Cases):
+class Ledger(Incidents, Steps, Team, Notices, Previews, Promises, Feedback, Cases):
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":

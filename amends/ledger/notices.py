@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
-from sqlmodel import Session, col, func, select
+from sqlalchemy import and_, case, insert, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, SQLModel, col, func, select
 
 from amends.domain.approval import Approval, Decision, may_approve, standing
 from amends.domain.channel import ChannelKind
@@ -28,10 +29,16 @@ from amends.ledger.tables import (
     ReleaseRow,
 )
 
+DELIVERIES = SQLModel.metadata.tables["delivery"]
+"""The table itself: to store many rows through the session takes twice as long."""
+
 PUBLIC = 0
 """The person number of what is said to everybody at once."""
 
 EVERYONE = "everyone"
+
+RELEASED = (NoticeStage.SENDING, NoticeStage.SENT)
+"""Nobody can take back what stands so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +60,7 @@ class Notices(Store):
             row = session.get(IncidentRow, incident)
             if row is None:
                 raise NotInLedger(f"no incident {incident} in this ledger")
-            guarded = col(PersonRow.guardian) > 0
-            query = (
-                select(PersonRow.locale, guarded, func.count())
-                .where(*_in_audience(incident, name))
-                .group_by(col(PersonRow.locale), guarded)
-            )
-            counted = session.exec(query).all()
+            counted = session.exec(_readers(incident, name)).all()
         readers = frozenset((locale, Reader.GUARDIAN if child else Reader.SELF) for locale, child, _ in counted)
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
@@ -107,10 +108,11 @@ class Notices(Store):
             write.incident(incident)
             row = _existing(write.session, incident, notice)
             draft = Draft.model_validate(row.draft)
-            if refusal := may_approve(member, draft.author) or _not_open(row, binding) or _stale(write.session, draft):
+            refusal = may_approve(member, draft.author) or _not_open(row, binding) or _stale(write.session, draft, now)
+            if refusal:
                 raise NotAllowed(refusal)
             _keep_word(write.session, row, member, decision, note, now)
-            row.stage = _stage(write.session, row, draft)
+            row.stage = stage_of(write.session, row, draft)
             write.note(
                 now, incident, decision, f"{notice} v{row.version}", actor=member.name, binding=binding, note=note
             )
@@ -122,8 +124,9 @@ class Notices(Store):
         Raises ApprovalMissing when exactly this is not approved (any more).
         """
         with self.write() as write:
-            row = _releasable(write.session, incident, notice)
-            if row.stage == NoticeStage.APPROVED:
+            write.incident(incident)
+            row = _releasable(write.session, incident, notice, now)
+            if row.stage not in RELEASED:
                 self._let_go(write, row, now)
             draft = Draft.model_validate(row.draft)
         while self._prepare_page(draft, row.version, now):
@@ -152,23 +155,37 @@ class Notices(Store):
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             query = (
                 select(PersonRow)
-                .where(*_in_audience(draft.incident, draft.audience), PersonRow.number > release.prepared)
+                .where(*in_audience(draft.incident, draft.audience), PersonRow.number > release.prepared)
                 .order_by(col(PersonRow.number))
                 .limit(CHUNK)
             )
             page = write.session.exec(query).all()
             if not page:
                 return False
-            addressees = _addressees(write.session, draft.incident, page)
-            rows = [row for person in page for row in _first_rows(draft, version, person, addressees, now)]
+            addressees = addressees_of(write.session, draft.incident, page)
+            rows = [row for person in page for row in first_rows(draft, version, person, addressees, now)]
             told = _already_told(write.session, draft, page[0].number, page[-1].number)
             if rows := [row for row in rows if row["person"] not in told]:
-                write.session.execute(insert(DeliveryRow), rows)
+                write.session.connection().execute(insert(DELIVERIES), rows)
             release.prepared = page[-1].number
             return True
 
 
-def _in_audience(incident: str, name: str) -> list[bool]:
+def _readers(incident: str, name: str) -> Any:
+    """Locale, whether a guardian reads it, and how many: of those who are written to."""
+    reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
+    told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    return (
+        select(reader.locale, guarded, func.count())
+        .select_from(PersonRow)
+        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
+        .where(*in_audience(incident, name))
+        .group_by(col(reader.locale), guarded)
+    )
+
+
+def in_audience(incident: str, name: str) -> list[bool]:
+    """Conditions that the people of this audience meet."""
     conditions = [PersonRow.incident == incident]
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
 
@@ -198,14 +215,25 @@ def is_current(session: Session, draft: Draft) -> bool:
     return draft.facts_digest == version.digest and draft.audience_digest == f"{row.audience_digest}:{draft.audience}"
 
 
-def _stale(session: Session, draft: Draft) -> str | None:
-    if is_current(session, draft):
-        return None
-    return f"the facts changed after {draft.notice} was drafted; it is drafted afresh first"
+def is_overtaken(session: Session, draft: Draft) -> bool:
+    """What it says of a promise is not the latest any more."""
+    promise = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
+    return promise is not None and promise.changes > draft.change
+
+
+def _stale(session: Session, draft: Draft, now: datetime) -> str | None:
+    """Why this draft must not leave as it is, or None."""
+    if not is_current(session, draft):
+        return f"the facts changed after {draft.notice} was drafted; it is drafted afresh first"
+    if is_overtaken(session, draft):
+        return f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead"
+    if draft.outdated(now):
+        return f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first"
+    return None
 
 
 def _not_open(row: NoticeRow, binding: str) -> str | None:
-    if row.stage in (NoticeStage.SENDING, NoticeStage.SENT):
+    if row.stage in RELEASED:
         return f"{row.notice} has been released already"
     if row.stage == NoticeStage.REJECTED:
         return f"{row.notice} was rejected; it must be drafted anew"
@@ -274,20 +302,25 @@ def team(session: Session) -> tuple[Member, ...]:
     return tuple(Member(name=row.name, role=TeamRole(row.role), active=row.active) for row in rows)
 
 
-def _stage(session: Session, row: NoticeRow, draft: Draft) -> NoticeStage:
+def stage_of(session: Session, row: NoticeRow, draft: Draft) -> NoticeStage:
+    """How far the notice has come, with the words of those only who are in the team now."""
+    if row.stage in RELEASED:
+        return NoticeStage(row.stage)
     stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
     if stands.rejected_by:
         return NoticeStage.REJECTED
     return NoticeStage.APPROVED if stands.still_needed == 0 else NoticeStage.DRAFTED
 
 
-def _releasable(session: Session, incident: str, notice: str) -> NoticeRow:
+def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
     """The notice, if exactly this may leave now. Raises ApprovalMissing."""
     row = _existing(session, incident, notice)
     draft = Draft.model_validate(row.draft)
     stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
     if draft.binding != row.binding or not is_current(session, draft):
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
+    if row.stage not in RELEASED and (reason := _stale(session, draft, now)):
+        raise ApprovalMissing(reason)
     if stands.rejected_by or stands.still_needed:
         raise ApprovalMissing(
             f"{notice} waits for {stands.still_needed} more approvals; "
@@ -310,20 +343,20 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
 
 
 def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
-    """One message per locale on the website and each social channel."""
-    known = set(
-        session.exec(
-            select(DeliveryRow.channel, DeliveryRow.variant).where(
-                DeliveryRow.incident == draft.incident,
-                DeliveryRow.notice == draft.notice,
-                DeliveryRow.person == PUBLIC,
-            )
-        )
+    """One message per locale on the website and each social channel; a page that stands already is put up afresh."""
+    query = select(DeliveryRow.channel, DeliveryRow.variant, DeliveryRow.version).where(
+        DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == PUBLIC
     )
+    known = {
+        (channel, name)
+        for channel, name, stands in session.exec(query)
+        if channel != ChannelKind.WEBSITE or stands == version
+    }
     for variant in draft.variants:
         name = f"{variant.locale}/{variant.reader}"
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
-            blank = _row(draft, version, PUBLIC, variant.channel, variant.locale.encode(), now)
+            place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
+            blank = _row(draft, version, PUBLIC, variant.channel, place.encode(), now)
             session.add(DeliveryRow(**{**blank, "variant": name}))
 
 
@@ -331,10 +364,10 @@ def _give_promises(session: Session, draft: Draft) -> None:
     for promise in draft.promises:
         if session.get(CommitmentRow, (draft.incident, promise.id)):
             continue
-        session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(exclude={"notice"}), changes=0, told=0))
+        session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))
 
 
-def _addressees(session: Session, incident: str, page: Sequence[PersonRow]) -> dict[int, PersonRow]:
+def addressees_of(session: Session, incident: str, page: Sequence[PersonRow]) -> dict[int, PersonRow]:
     """Whom to write to for each person: themselves, or the guardian."""
     guardians = {person.guardian for person in page if person.guardian}
     rows = session.exec(
@@ -350,9 +383,10 @@ def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
     return {kind: index for kind, index in indexes.items() if index}
 
 
-def _first_rows(
+def first_rows(
     draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], now: datetime
 ) -> list[dict[str, Any]]:
+    """The messages that a person gets at first, as rows to be stored."""
     addressee = addressees[person.number]
     reader = Reader.GUARDIAN if person.guardian else Reader.SELF
     known = addresses(addressee)

@@ -65,6 +65,11 @@ class Keys:
         """The key of the audit chain."""
         return self._derive(b"audit")
 
+    @cached_property
+    def form_key(self) -> bytes:
+        """Signs the forms of the portal."""
+        return self._derive(b"form")
+
     def check(self) -> bytes:
         """A value that tells this master key from any other, without giving it away."""
         return hmac.digest(self._derive(b"check"), b"amends", "sha256")

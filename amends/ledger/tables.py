@@ -117,8 +117,6 @@ class PersonRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("incident", "ref_index"),
         UniqueConstraint("link_index"),
-        Index("ix_person_email", "incident", "email_index"),
-        Index("ix_person_phone", "incident", "phone_index"),
         Index("ix_person_segment", "incident", "segment"),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,7 @@ def test_updates_come_on_schedule_and_never_later_than_said(weeks: Weeks) -> Non
     updates = [n for n in weeks.case.notices if n.template == "update"]
     told = [weeks.case.notice("first-notice"), *updates]
     assert len(updates) >= 3
-    for before, after in zip(told, told[1:], strict=False):
+    for before, after in pairwise(told):
         assert before and after and before.next_news_at and after.sent_at
         assert after.sent_at <= before.next_news_at
 

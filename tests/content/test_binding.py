@@ -3,7 +3,6 @@ from enum import StrEnum
 import pytest
 
 from amends.content.binding import bind
-from amends.content.codes import EXPLAIN, Code
 from amends.content.document import read_document
 from amends.domain.errors import ContentError
 from amends.domain.facts import Facts
@@ -139,7 +138,3 @@ def test_a_wrong_country_is_placed_at_its_key(write, incident):
     path = incident(more="residences: {DEU: 3}\n")
     found = findings(path, Incident)
     assert found[0].where == f"{path}:19:14"
-
-
-def test_every_code_is_explained():
-    assert set(EXPLAIN) == set(Code)

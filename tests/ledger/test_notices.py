@@ -42,13 +42,10 @@ def opened(ledger: Ledger) -> Ledger:
 
 def current_draft(ledger: Ledger, **changes: object) -> Draft:
     audience = ledger.audience(INCIDENT, "everyone")
-    facts = ledger.case(INCIDENT)
-    from amends.ledger.incidents import facts_digest
-
     bound = {
         "audience_digest": audience.digest,
         "people": audience.people,
-        "facts_digest": facts_digest(facts.incident),
+        "facts_digest": ledger.facts_digest(INCIDENT),
     }
     return a_draft(**(bound | changes))
 

@@ -208,8 +208,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("incident", "ref_index"),
         sa.UniqueConstraint("link_index"),
     )
-    op.create_index("ix_person_email", "person", ["incident", "email_index"])
-    op.create_index("ix_person_phone", "person", ["incident", "phone_index"])
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(
         "pin",

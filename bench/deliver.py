@@ -1,0 +1,122 @@
+"""How fast an approved notice leaves, with every mark and every receipt kept.
+
+Start any SMTP sink on this machine (Postfix's smtp-sink, for instance), then
+
+    python bench/deliver.py --people 10000 --port 2525
+
+It makes a ledger in a temporary folder, opens the example incident for that many invented people, approves its first
+notice and sends it by email. Only the sending is timed. Absolute numbers swing from machine to machine and from run
+to run; compare CPU time per person, and runs made in turn.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import resource
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from amends.content.incidents import read_incident
+from amends.content.playbooks import library, load_playbook
+from amends.delivery.connect import connect
+from amends.delivery.engine import Tally, deliver
+from amends.domain.approval import Decision
+from amends.domain.channel import ChannelKind
+from amends.domain.drafting import Links, Readers, Wanted, draft
+from amends.domain.facts import DataCategory
+from amends.domain.notice import Draft
+from amends.domain.people import Person
+from amends.domain.team import Member, TeamRole
+from amends.ledger import EVERYONE, Keys, Ledger
+
+STORY = library() / "examples" / "stolen-terminals"
+LINKS = Links("https://bench.example")
+APPROVERS = (Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
+
+
+def main() -> None:
+    """Set up, send, print."""
+    options = _options()
+    with tempfile.TemporaryDirectory() as folder:
+        url = options.ledger or f"sqlite:///{folder}/ledger.sqlite3"
+        ledger = Ledger(url, Keys(os.urandom(32)), Path(folder) / "audit-head").migrate()
+        drafted = _approved(ledger, options.people)
+        ledger.release(drafted.incident, drafted.notice, _now())
+        channel = {"use": "email_smtp", "host": "127.0.0.1", "port": str(options.port), "security": "none"}
+        identity = {"sender": "care@bench.example", "bounce_domain": "bench.example"}
+        settings = {**channel, **identity, "connections": str(options.connections)}
+        started, cpu = time.perf_counter(), time.process_time()
+        tally = asyncio.run(_send(ledger, drafted, settings))
+        _report(tally, options.people, time.perf_counter() - started, time.process_time() - cpu)
+        ledger.dispose()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=10_000)
+    parser.add_argument("--port", type=int, required=True, help="where the sink listens on 127.0.0.1")
+    parser.add_argument("--connections", type=int, default=20)
+    parser.add_argument("--ledger", default="", help="the address of an empty database instead of SQLite")
+    return parser.parse_args()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _people(count: int) -> Iterator[Person]:
+    for number in range(1, count + 1):
+        yield Person(
+            number=number,
+            ref=f"B-{number:08}",
+            name=f"Robin Bench {number}",
+            email=f"robin{number}@mail.example",
+            phone="",
+            locale="en",
+            country="DE",
+            data=(DataCategory.BASIC_IDENTITY, DataCategory.CONTACT),
+        )
+
+
+def _approved(ledger: Ledger, count: int) -> Draft:
+    """The example incident for these people, its first notice approved by two, by email alone."""
+    incident = read_incident(STORY / "incident.yaml")
+    playbook, wording = load_playbook("customer-data-theft")
+    ledger.open_incident(incident, _people(count), "mei", _now())
+    ledger.pin_playbook(incident.id, playbook, wording, "mei", _now())
+    step = next(step for step in playbook.steps if step.notice == "first-notice")
+    by_email = step.model_copy(update={"channels": (ChannelKind.EMAIL,), "cascade": ()})
+    audience = ledger.audience(incident.id, EVERYONE)
+    readers = Readers(audience.digest, audience.people, audience.readers)
+    facts, wanted = ledger.facts_digest(incident.id), Wanted("first-notice", "first-notice", EVERYONE)
+    drafted = draft(ledger.case(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
+    ledger.draft_notice(drafted, _now())
+    for member in APPROVERS:
+        ledger.add_member(member.name, member.role, "mei", _now())
+        ledger.decide(incident.id, drafted.notice, member, Decision.APPROVE, drafted.binding, "", _now())
+    return drafted
+
+
+async def _send(ledger: Ledger, drafted: Draft, settings: dict[str, str]) -> Tally:
+    channel = connect(ChannelKind.EMAIL, settings)
+    try:
+        return await deliver(ledger, {ChannelKind.EMAIL: channel}, drafted.incident, drafted.notice, LINKS, _now)
+    finally:
+        await channel.close()
+
+
+def _report(tally: Tally, people: int, seconds: float, cpu: float) -> None:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"machine            {platform.node()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"people             {people}: {dict(tally.answers)}, finished: {tally.finished}")
+    print(f"messages/s         {people / seconds:,.0f} in {seconds:.1f} s")
+    print(f"CPU µs per person  {cpu / people * 1e6:,.0f}")
+    print(f"peak RSS           {peak:,.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""One run of the engine in a process of its own, to be killed at any moment."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from amends.delivery.connect import connected
+from amends.delivery.engine import Tally, deliver
+from amends.ledger import Ledger
+from tests.sending import INCIDENT, LINKS, NOTICE, ChannelSettings, a_ledger
+
+UNFINISHED = 3
+"""The exit code of a run after which something is still to be sent."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """What a sender needs to know."""
+
+    ledger_url: str
+    folder: Path
+    settings: ChannelSettings
+    ahead: timedelta
+    """How far its clock runs ahead, so that the leases of those killed before have run out."""
+
+
+def run(errand: Errand) -> None:
+    """Send, then exit with 0 when nothing is left to be sent."""
+    ledger = a_ledger(errand.ledger_url, errand.folder)
+    tally = asyncio.run(_send(ledger, errand))
+    ledger.dispose()
+    sys.exit(0 if tally.finished else UNFINISHED)
+
+
+async def _send(ledger: Ledger, errand: Errand) -> Tally:
+    async with connected(errand.settings) as channels:
+        return await deliver(ledger, channels, INCIDENT, NOTICE, LINKS, lambda: datetime.now(UTC) + errand.ahead)

@@ -1,0 +1,214 @@
+"""From a variant and a person to a message: everybody reads their own values, in every place as it is safe there."""
+
+import html
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amends.delivery import compose
+from amends.delivery.compose import Composer, to_html
+from amends.domain.channel import ChannelKind
+from amends.domain.facts import DataCategory
+from amends.domain.notice import Reader, Slot, Variant
+from amends.domain.people import Person
+from amends.ledger import Claim
+from tests.builders import a_draft, a_person, a_variant, a_wording, an_incident
+from tests.sending import LINKS, personal_variants
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    "{% include 'x' %}",
+    "**bold** _and_ `code`",
+    "[click](https://evil.example)",
+    "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe",
+    "O\"Neil & Sons' <b>",
+    "&lt;already&gt;",
+    Slot.PERSONAL_LINK.mark,
+    "%EE%80%80personal_link%EE%80%81",
+)
+
+
+def a_composer(*variants: Variant) -> Composer:
+    return Composer(an_incident(), a_draft(variants=variants or personal_variants("en", "zh-CN")), a_wording(), LINKS)
+
+
+def a_claim(person: Person, **changes: object) -> Claim:
+    """The person's own email."""
+    first = Claim(
+        id=person.number,
+        fence=1,
+        key=f"key-{person.number}",
+        version=1,
+        binding="",
+        facts=1,
+        attempts=1,
+        channel=ChannelKind.EMAIL,
+        locale=person.locale,
+        reader=Reader.SELF.value,
+        about=person,
+        to=person,
+        link=f"token-of-{person.number}-xxxxxxxxxxxx",
+    )
+    return replace(first, **changes)
+
+
+class Seen(HTMLParser):
+    """What a browser makes of markup: its tags, where its links lead, and the text that people read."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(markup)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name == "href"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_the_text_names_the_person_the_data_and_the_link() -> None:
+    text = a_composer().message(a_claim(a_person())).text
+    assert text.startswith("Dear Kim Example 1,\n")
+    assert "your name and contact details" in text
+    assert text.count("https://betapai.example/p/token-of-1-xxxxxxxxxxxx") == 2
+
+
+def test_the_markup_leads_to_the_personal_page_wherever_the_link_stands() -> None:
+    seen = Seen(a_composer().message(a_claim(a_person())).html)
+    assert seen.links == ["https://betapai.example/p/token-of-1-xxxxxxxxxxxx"] * 2
+
+
+def test_no_slot_is_left_over_in_any_form() -> None:
+    message = a_composer().message(a_claim(a_person()))
+    everything = message.subject + message.text + message.html
+    assert not any(trace in everything for trace in ("\ue000", "\ue001", "%EE%80", "personal_link", "your_data"))
+
+
+def test_a_slot_in_the_subject_is_filled_as_plain_text() -> None:
+    composer = a_composer(a_variant(subject=f"News for {Slot.NAME.mark}"))
+    assert composer.message(a_claim(a_person(name="A & B"))).subject == "News for A & B"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_only_text_in_the_markup(name: str) -> None:
+    usual = Seen(a_composer().message(a_claim(a_person(name="Kim"))).html)
+    hostile = Seen(a_composer().message(a_claim(a_person(name=name))).html)
+    assert (hostile.tags, hostile.links) == (usual.tags, usual.links)
+    assert hostile.text == usual.text.replace("Kim", name)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stands_in_the_text_as_it_is(name: str) -> None:
+    assert a_composer().message(a_claim(a_person(name=name))).text.startswith(f"Dear {name},\n")
+
+
+def test_a_value_inside_an_attribute_cannot_leave_it() -> None:
+    composer = a_composer(a_variant(text=f'![x](y "about {Slot.NAME.mark}")'))
+    seen = Seen(composer.message(a_claim(a_person(name='" onerror="alert(1)'))).html)
+    assert seen.tags == ["p", "img"]
+
+
+def test_a_guardian_reads_the_guardians_variant_under_their_own_name_about_the_child() -> None:
+    child = a_person(number=5, name="Bo Child", data=(DataCategory.CREDENTIALS_HASHED,))
+    guardian = a_person(number=6, name="Ana Parent")
+    claim = a_claim(child, reader=Reader.GUARDIAN.value, to=guardian)
+    message = a_composer().message(claim)
+    assert (message.to, message.to_name) == (guardian.email, "Ana Parent")
+    assert message.text.startswith("Dear Ana Parent,\n\nit is about Bo Child: password in scrambled form.")
+
+
+def test_who_has_no_data_of_their_own_listed_reads_what_was_touched_in_general() -> None:
+    text = a_composer().message(a_claim(a_person(data=()))).text
+    assert "your name, contact details and password in scrambled form" in text
+
+
+@pytest.mark.parametrize(
+    ("reads", "gets"),
+    [
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("zh-CN", "zh-CN"),
+        ("zh", "zh-CN"),
+        ("zh-TW", "en"),
+        ("zh-Hant-HK", "en"),
+        ("fr", "en"),
+    ],
+)
+def test_everybody_gets_the_nearest_locale_and_scripts_are_not_mixed(reads: str, gets: str) -> None:
+    assert a_composer().message(a_claim(a_person(locale=reads))).locale == gets
+
+
+def test_the_data_is_named_in_the_language_of_the_message() -> None:
+    assert "姓名和联系方式" in a_composer().message(a_claim(a_person(locale="zh-CN"))).text
+
+
+def test_a_variant_that_was_not_approved_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        a_composer(a_variant()).message(a_claim(a_person(), reader=Reader.GUARDIAN.value))
+
+
+def test_an_sms_goes_to_the_phone_and_has_no_markup() -> None:
+    message = a_composer().message(a_claim(a_person(), channel=ChannelKind.SMS))
+    assert (message.to, message.html) == (a_person().phone, "")
+
+
+def test_a_chinese_sms_bears_the_registered_signature() -> None:
+    composer = a_composer()
+    signatures = {
+        locale: composer.message(a_claim(a_person(locale=locale), channel=ChannelKind.SMS)).signature
+        for locale in ("en", "zh-CN")
+    }
+    assert signatures == {"en": "", "zh-CN": "贝塔派"}
+
+
+def test_what_is_said_to_the_public_is_addressed_to_nobody() -> None:
+    page = a_composer().message(a_claim(a_person(), channel=ChannelKind.WEBSITE, about=None, to=None, link=""))
+    assert (page.to, page.to_name) == ("", "")
+    assert page.text == "On 20 November 2026 somebody copied part of our customer database."
+
+
+def test_markup_is_made_once_for_each_variant_however_many_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[str] = []
+
+    def counted(markdown: str) -> str:
+        rendered.append(markdown)
+        return to_html(markdown)
+
+    monkeypatch.setattr(compose, "to_html", counted)
+    composer = a_composer(a_variant(), a_variant(channel=ChannelKind.SMS))
+    for number in range(1, 50):
+        composer.message(a_claim(a_person(number=number)))
+    assert len(rendered) == 1
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Co")), min_size=1, max_size=60)
+COMPOSER = a_composer()
+
+
+@given(NAMES)
+def test_any_name_stands_exactly_in_the_text_and_escaped_in_the_markup(name: str) -> None:
+    message = COMPOSER.message(a_claim(a_person(name=name)))
+    assert message.to_name == name
+    assert message.text.startswith(f"Dear {name},\n\n")
+    assert f"<p>Dear {html.escape(name)},</p>" in message.html
+
+
+@given(st.lists(NAMES, min_size=2, max_size=5))
+def test_no_value_of_one_person_stands_in_the_message_of_another(names: list[str]) -> None:
+    people = [a_person(number=number, name=f"{name} <{number}>") for number, name in enumerate(names, start=1)]
+    claims = [a_claim(person) for person in people]
+    for claim in claims:
+        message = COMPOSER.message(claim)
+        read = html.unescape(message.html) + message.text + message.to + message.to_name
+        others = [other for other in claims if other is not claim]
+        private = [value for other in others for value in (other.link, other.to.name, other.to.email, other.to.phone)]
+        assert [value for value in private if value in read] == []

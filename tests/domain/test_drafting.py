@@ -1,0 +1,372 @@
+"""From the case and the words to a draft: every variant that the audience needs, and nothing personal in it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from amends.domain.case import Case
+from amends.domain.channel import ChannelKind
+from amends.domain.commitment import CommitmentState
+from amends.domain.drafting import Links, Readers, Wanted, draft, fate, notices_wanted, split_parts
+from amends.domain.errors import ContentError
+from amends.domain.incident import Incident
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
+from amends.domain.playbook import Step
+from amends.domain.wording import Wording
+from tests.builders import (
+    NEXT_NEWS,
+    NOW,
+    a_case,
+    a_commitment,
+    a_draft,
+    a_playbook,
+    a_promise,
+    a_variant,
+    a_wording,
+    an_assessment,
+    an_incident,
+)  # fmt: skip
+
+DAY = timedelta(days=1)
+LINKS = Links("https://betapai.example")
+FIRST = Wanted("first-notice", "first-notice", "everyone")
+BOTH_SELVES = frozenset({("en", Reader.SELF), ("zh-CN", Reader.SELF)})
+EVERY = tuple(
+    f"{locale}.{file}" for locale in ("en", "zh-CN") for file in ("email.md", "website.md", "sms.txt", "social.txt")
+)
+
+
+def words(text: str = "{{ story.what_happened }}", *, notice: str = "first-notice", **templates: str) -> Wording:
+    """One text for every locale and channel of a notice; `en_email` replaces that one, a bare name adds a file."""
+    named = {key.replace("_", ".", 1): template for key, template in templates.items()}
+    files = {f"{notice}/{file}": named.get(file.rsplit(".", 1)[0], text) for file in EVERY}
+    return a_wording(templates=files)
+
+
+def drafted(wording: Wording | None = None, **changes: Any) -> Draft:
+    """The first notice, drafted; or another, by what is changed."""
+    case: Case = changes.pop("case", a_case(events={"opened": NOW, "assessed": NOW}, assessment=an_assessment()))
+    assert case.playbook
+    given: dict[str, Any] = {
+        "step": case.playbook.step("first-notice"),
+        "number": 1,
+        "wanted": FIRST,
+        "readers": Readers("audience-1:everyone", 3, BOTH_SELVES),
+        "links": LINKS,
+        "facts_digest": "facts-1",
+        "now": NOW,
+    }
+    return draft(case, wording or words(), **(given | changes))
+
+
+def text_of(draft: Draft, locale: str = "en", channel: ChannelKind = ChannelKind.EMAIL) -> str:
+    return draft.variant(locale, Reader.SELF, channel).text
+
+
+def step_of(case: Case, name: str) -> Step:
+    assert case.playbook
+    return case.playbook.step(name)
+
+
+def a_notice(**changes: Any) -> NoticeStatus:
+    given: dict[str, Any] = {
+        "id": "promise-kept-audit-1",
+        "version": 1,
+        "template": "promise-kept",
+        "step": "chase",
+        "occurrence": 1,
+        "stage": NoticeStage.DRAFTED,
+        "binding": "",
+        "approvals_needed": 1,
+        "drafted_at": NOW,
+    }
+    return NoticeStatus(**(given | changes))
+
+
+def test_a_single_step_says_one_notice_named_after_its_templates() -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, "first-notice"), 1) == (FIRST,)
+
+
+def test_each_turn_of_a_series_says_a_notice_of_its_own() -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, "update"), 4) == (Wanted("update-4", "update", "everyone"),)
+
+
+@pytest.mark.parametrize("step", ["assess", "chase"])
+def test_a_step_without_anything_to_tell_says_no_notice(step: str) -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, step), 1) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "template"),
+    [
+        (CommitmentState.KEPT, "promise-kept"),
+        (CommitmentState.DROPPED, "promise-late"),
+        (CommitmentState.OPEN, "promise-late"),
+    ],
+)
+def test_those_promised_and_only_those_hear_what_became_of_it(state: CommitmentState, template: str) -> None:
+    case = a_case(
+        commitments=(a_commitment(state=state, audience="patients"), a_commitment(id="fix")), untold={"audit": 2}
+    )
+    (wanted,) = notices_wanted(case, step_of(case, "chase"), 5)
+    assert wanted == Wanted(f"{template}-audit-2", template, "patients", "audit", 2)
+
+
+def test_a_promise_notice_is_not_drafted_again_while_one_waits() -> None:
+    case = a_case(commitments=(a_commitment(state=CommitmentState.KEPT),), untold={"audit": 1}, notices=(a_notice(),))
+    assert notices_wanted(case, step_of(case, "chase"), 2) == ()
+
+
+def test_the_turn_that_drafted_a_promise_notice_still_wants_it() -> None:
+    case = a_case(commitments=(a_commitment(state=CommitmentState.KEPT),), untold={"audit": 1}, notices=(a_notice(),))
+    assert [wanted.id for wanted in notices_wanted(case, step_of(case, "chase"), 1)] == ["promise-kept-audit-1"]
+
+
+def test_personal_channels_have_a_variant_for_each_locale_and_kind_of_reader() -> None:
+    readers = frozenset({("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF)})
+    variants = drafted(readers=Readers("a", 3, readers)).variants
+    mails = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.EMAIL}
+    assert mails == {("en", "self"), ("en", "guardian"), ("zh-CN", "self")}
+
+
+def test_public_channels_have_a_variant_for_each_language_whoever_the_readers_are() -> None:
+    variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN)}))).variants
+    pages = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.WEBSITE}
+    assert pages == {("en", "self"), ("zh-CN", "self")}
+
+
+def test_a_channel_of_the_cascade_has_its_variants_too() -> None:
+    step = step_of(a_case(), "first-notice").model_copy(update={"channels": (ChannelKind.WEBSITE,)})
+    assert {v.channel for v in drafted(step=step).variants} == {ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SMS}
+
+
+def test_no_variant_is_drafted_twice() -> None:
+    ids = [variant.id for variant in drafted().variants]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("reads", "written_to_in"),
+    [("en-GB", "en"), ("zh", "zh-CN"), ("zh-Hant-TW", "en"), ("fr", "en"), ("zh-CN", "zh-CN")],
+)
+def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to_in: str) -> None:
+    mails = drafted(readers=Readers("a", 1, frozenset({(reads, Reader.SELF)}))).variants
+    assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
+
+
+def test_people_whose_language_is_missing_get_the_first_one_that_the_incident_was_written_in() -> None:
+    given = an_incident().model_dump(by_alias=True)
+    chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
+    variants = drafted(
+        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({("fr", Reader.SELF)}))
+    ).variants
+    assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
+
+
+def test_a_notice_without_a_language_in_common_with_the_incident_is_refused() -> None:
+    english = an_incident(texts={"en": an_incident().texts["en"].model_dump()})
+    wording = a_wording(templates={f"first-notice/{file}": "x" for file in EVERY if file.startswith("zh")})
+    with pytest.raises(ContentError, match="notices/first-notice E120"):
+        drafted(wording, case=a_case(incident=english))
+
+
+def test_a_missing_template_is_named() -> None:
+    files = {path: text for path, text in words().templates.items() if path != "first-notice/en.sms.txt"}
+    with pytest.raises(ContentError, match=r"notices/first-notice/en\.sms\.txt:1:1 E121 TemplateNotFound"):
+        drafted(a_wording(templates=files))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["{{ stroy }}", "{{ story.what_hapened }}", "{{ 1 + 'a' }}", "{{ 1 // 0 }}", "{% include 'nothing' %}", "{% if %}"],
+)
+def test_a_fault_in_a_template_is_named_with_its_line(wrong: str) -> None:
+    with pytest.raises(ContentError, match=r"notices/first-notice/en\.email\.md:3:1 E121"):
+        drafted(words(en_email=f"Dear customer,\n\n{wrong}\n"))
+
+
+def test_a_fault_in_an_included_template_is_named_there() -> None:
+    wording = words(en_email="one\n{% include '_base/en.md' %}")
+    templates = wording.templates | {"_base/en.md": "two\n\n\n{{ nothing }}"}
+    with pytest.raises(ContentError, match=r"notices/_base/en\.md:4:1 E121"):
+        drafted(a_wording(templates=templates))
+
+
+@pytest.mark.parametrize("attack", ["{{ ''.__class__.__mro__ }}", "{{ promises.append(1) }}"])
+def test_a_template_reaches_nothing_but_its_values(attack: str) -> None:
+    with pytest.raises(ContentError, match="SecurityError"):
+        drafted(words(attack))
+
+
+def test_a_text_of_the_incident_is_never_run_as_a_template() -> None:
+    story = an_incident().texts["en"].model_dump() | {"what_happened": "{{ 7 * 7 }}"}
+    incident = an_incident(texts={"en": story})
+    assert text_of(drafted(case=a_case(incident=incident))) == "{{ 7 * 7 }}"
+
+
+PROMISES = "{% for promise in promises %}{{ promise.text }} {{ promise.due }} {{ promise.state }}\n{% endfor %}"
+
+
+def test_the_first_notice_gives_the_promises_of_its_audience() -> None:
+    promises = (a_promise(), a_promise(id="for-patients", audience="patients"))
+    case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in promises]))
+    given = drafted(case=case).promises
+    assert [(promise.id, promise.made_in, promise.due_at) for promise in given] == [
+        ("audit", "first-notice", NOW + 60 * DAY)
+    ]
+
+
+def test_the_text_of_a_notice_lists_what_it_promises() -> None:
+    assert text_of(drafted(words(PROMISES))).endswith("we will publish what it finds. 23 January 2027 open")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"events": {"opened": NOW, "notified": NOW}},
+        {"commitments": (a_commitment(),)},
+    ],
+)
+def test_a_promise_is_given_once(changes: dict[str, Any]) -> None:
+    assert drafted(case=a_case(**changes)).promises == ()
+
+
+def test_only_a_notice_of_the_notify_phase_gives_promises() -> None:
+    case = a_case(events={"opened": NOW})
+    wanted = Wanted("update-1", "update", "everyone")
+    assert drafted(words(notice="update"), case=case, step=step_of(case, "update"), wanted=wanted).promises == ()
+
+
+def test_a_promise_that_says_nothing_in_a_language_of_the_notice_is_refused() -> None:
+    english_only = a_promise(promise={"en": "We will have our systems checked."})
+    case = a_case(playbook=a_playbook(commitments=[english_only.model_dump()]))
+    with pytest.raises(ContentError, match=r"commitments\.audit\.promise E110 says nothing in zh-CN"):
+        drafted(words(PROMISES), case=case)
+
+
+def test_a_notice_about_a_promise_knows_its_fate() -> None:
+    reason = {"en": "The firm is ill.", "zh-CN": "机构延期。"}
+    put_off = a_commitment(audience="patients", new_due_at=NOW + 90 * DAY, reason=reason)
+    late = {"open": "open", "late": "late"}
+    wording = words("{{ promise.state }}: {{ promise.reason }} {{ promise.new_due }}", notice="promise-late")
+    wording = wording.model_copy(
+        update={"phrases": {k: p.model_copy(update={"commitment_states": late}) for k, p in wording.phrases.items()}}
+    )
+    wanted = Wanted("promise-late-audit-1", "promise-late", "patients", "audit", 1)
+    case = a_case(commitments=(put_off,))
+    said = drafted(wording, case=case, step=step_of(case, "first-notice"), wanted=wanted)
+    assert text_of(said) == "late: The firm is ill. 22 February 2027"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "open"),
+        ({"due_at": NOW - DAY}, "late"),
+        ({"new_due_at": NOW + DAY}, "late"),
+        ({"state": CommitmentState.KEPT, "due_at": NOW - DAY}, "kept"),
+        ({"state": CommitmentState.DROPPED}, "dropped"),
+    ],
+)
+def test_a_promise_is_open_kept_late_or_dropped(changes: dict[str, Any], expected: str) -> None:
+    assert fate(a_commitment(**changes), NOW) == expected
+
+
+NEWS = "{% for item in news %}{{ item.date }}: {{ item.text }}\n{% endfor %}"
+
+
+def an_update(*news: tuple[int, str], sent: tuple[NoticeStatus, ...]) -> str:
+    """The text of the update that is drafted ten days later, with this news by day."""
+    incident = an_incident(news=[{"at": NOW + day * DAY, "text": text} for day, text in news])
+    case = a_case(incident=incident, notices=sent)
+    wanted = Wanted("update-1", "update", "everyone")
+    said = drafted(
+        words(NEWS, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted, now=NOW + 10 * DAY
+    )
+    return text_of(said)
+
+
+FIRST_SENT = a_notice(id="first-notice", step="first-notice", drafted_at=NOW + DAY, sent_at=NOW + 3 * DAY)
+
+
+def test_an_update_tells_what_is_new_since_the_last_one_was_written() -> None:
+    text = an_update(
+        (0, "old"), (2, "written while the last one waited"), (5, "new"), (11, "later"), sent=(FIRST_SENT,)
+    )
+    assert text == "26 November 2026: written while the last one waited\n29 November 2026: new"
+
+
+def test_news_that_only_an_invitation_could_have_told_is_still_new() -> None:
+    survey = a_notice(id="survey", step="survey", drafted_at=NOW + 6 * DAY, sent_at=NOW + 7 * DAY)
+    assert an_update((5, "new"), sent=(FIRST_SENT, survey)) == "29 November 2026: new"
+
+
+def test_parts_are_split_from_the_text_and_leave_no_mark() -> None:
+    body = "{{ part('what_happened') }}It happened.\n\n{{ part('what_we_do') }}We act."
+    variant = drafted(words(en_email=body)).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert variant.parts == {"what_happened": "It happened.", "what_we_do": "We act."}
+    assert variant.text == "It happened.\n\nWe act."
+
+
+def test_a_text_without_parts_is_left_as_it_is() -> None:
+    assert split_parts("  plain  ") == ("plain", {})
+
+
+def test_the_subject_is_set_by_the_template() -> None:
+    variant = drafted(words(en_email="{% set subject = 'Your data' %}x")).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert (variant.subject, variant.text) == ("Your data", "x")
+
+
+def test_what_differs_from_person_to_person_is_only_a_slot() -> None:
+    text = text_of(drafted(words("{{ person.name }} {{ person.your_data }} {{ person.link }} {{ person.child }}")))
+    link = f"https://betapai.example/p/{Slot.PERSONAL_LINK.mark}"
+    assert text == f"{Slot.NAME.mark} {Slot.YOUR_DATA.mark} {link} {Slot.CHILD.mark}"
+
+
+def test_a_draft_names_its_page_and_the_time_of_the_next_news() -> None:
+    draft = drafted(words("{{ page }} {{ next_news }} {{ dated }} {{ data_in_words }}"))
+    assert text_of(draft) == (
+        "https://betapai.example/n/november-breach/en/ Saturday, 28 November 2026, 09:00 UTC 24 November 2026 "
+        "name, contact details and password in scrambled form"
+    )
+    assert draft.next_news_at == NEXT_NEWS
+
+
+def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
+    assert drafted().binding == drafted().binding
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"variants": (a_variant(text="Something else."),)},
+        {"variants": (a_variant(subject="Something else"),)},
+        {"variants": (a_variant(reader=Reader.GUARDIAN),)},
+        {"audience": "patients"},
+        {"audience_digest": "audience-2"},
+        {"people": 4},
+        {"channels": (ChannelKind.EMAIL,)},
+        {"cascade": (ChannelKind.SMS,)},
+        {"approvals": 1},
+        {"facts_digest": "facts-2"},
+        {"planned_for": NOW + 2 * DAY},
+        {"next_news_at": NOW + 5 * DAY},
+        {"dated": NOW + DAY},
+        {"promises": (a_commitment(),)},
+        {"author": "mei"},
+        {"change": 1},
+    ],
+)
+def test_a_change_of_anything_that_is_approved_changes_the_binding(change: dict[str, Any]) -> None:
+    before = a_draft(variants=(a_variant(),))
+    assert before.model_copy(update=change).binding != before.binding
+
+
+def test_a_draft_is_outdated_when_the_time_it_names_has_passed() -> None:
+    assert a_draft(next_news_at=NOW).outdated(NOW)
+    assert not a_draft(next_news_at=NOW + DAY).outdated(NOW)
+    assert not a_draft(next_news_at=None).outdated(NOW + 300 * DAY)

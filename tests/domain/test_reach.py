@@ -1,0 +1,109 @@
+"""Who is written to on which channel, and what a channel's answer means."""
+
+import math
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.notice import DeliveryState
+from amends.domain.reach import GIVE_UP_AFTER, Outcome, Planned, first_messages, next_channel, outcome
+from tests.builders import NOW
+
+EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
+WAITING, HELD, UNREACHABLE = DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("addresses", "channels", "cascade", "expected"),
+    [
+        ({EMAIL, SMS}, (WEBSITE, EMAIL, SMS, SOCIAL), (EMAIL, SMS), [(EMAIL, WAITING), (SMS, WAITING)]),
+        ({EMAIL, SMS}, (WEBSITE, EMAIL), (EMAIL, SMS), [(EMAIL, WAITING)]),
+        ({SMS}, (WEBSITE, EMAIL), (EMAIL, SMS), [(SMS, WAITING)]),
+        ({SMS}, (WEBSITE, EMAIL), (), [(EMAIL, UNREACHABLE)]),
+        ({EMAIL, SMS}, (WEBSITE,), (SMS, EMAIL), [(SMS, WAITING)]),
+        (set(), (WEBSITE, SMS), (EMAIL,), [(SMS, UNREACHABLE)]),
+        (set(), (WEBSITE,), (), [(EMAIL, UNREACHABLE)]),
+    ],
+)
+def test_everybody_gets_messages_where_there_is_an_address_and_never_nothing(
+    addresses: set[ChannelKind],
+    channels: tuple[ChannelKind, ...],
+    cascade: tuple[ChannelKind, ...],
+    expected: list[tuple[ChannelKind, DeliveryState]],
+) -> None:
+    planned = first_messages("", addresses, channels, cascade)
+    assert [(message.channel, message.state) for message in planned] == expected
+
+
+def test_a_held_person_has_one_message_that_stands_aside_with_the_reason() -> None:
+    assert first_messages("deceased", {EMAIL, SMS}, (EMAIL, SMS), ()) == (Planned(EMAIL, HELD, "deceased"),)
+
+
+def test_an_unreachable_person_is_kept_with_the_reason() -> None:
+    (message,) = first_messages("", set(), (EMAIL,), (SMS,))
+    assert message.detail == "no_address"
+
+
+@pytest.mark.parametrize(
+    ("tried", "addresses", "cascade", "expected"),
+    [
+        ({EMAIL}, {EMAIL, SMS}, (EMAIL, SMS), SMS),
+        ({EMAIL}, {EMAIL}, (EMAIL, SMS), None),
+        ({EMAIL, SMS}, {EMAIL, SMS}, (EMAIL, SMS), None),
+        ({SMS}, {EMAIL, SMS}, (EMAIL, SMS), EMAIL),
+        ({EMAIL}, {EMAIL, SMS}, (), None),
+    ],
+)
+def test_the_next_channel_has_an_address_and_was_not_tried(
+    tried: set[ChannelKind], addresses: set[ChannelKind], cascade: tuple[ChannelKind, ...], expected: ChannelKind | None
+) -> None:
+    assert next_channel(tried, addresses, cascade) is expected
+
+
+def an_outcome(
+    status: Status, *, attempts: int = 1, after: timedelta = timedelta(), wait: float | None = None
+) -> Outcome:
+    receipt = Receipt("key", status, "450", "queue-1", retry_after=wait)
+    return outcome(receipt, attempts, NOW - after, NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (Status.SENT, DeliveryState.SENT),
+        (Status.DELIVERED, DeliveryState.DELIVERED),
+        (Status.REJECTED, DeliveryState.FAILED),
+        (Status.UNCERTAIN, DeliveryState.UNCERTAIN),
+    ],
+)
+def test_an_answer_that_decides_is_kept_as_it_is(status: Status, state: DeliveryState) -> None:
+    assert an_outcome(status) == Outcome(state, "450", "queue-1")
+
+
+@pytest.mark.parametrize(
+    ("attempts", "minutes"),
+    [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 240), (8, 240), (1000, 240)],
+)
+def test_a_deferred_message_waits_twice_as_long_each_time_up_to_four_hours(attempts: int, minutes: int) -> None:
+    answer = an_outcome(Status.DEFERRED, attempts=attempts)
+    assert (answer.state, answer.next_try_at) == (DeliveryState.DEFERRED, NOW + timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(90, 90), (0, 30), (-5, 30), (1, 30), (math.nan, 30), (math.inf, 4 * 3600), (10**9, 4 * 3600)],
+)
+def test_a_providers_own_wait_is_kept_within_reason(said: float, seconds: int) -> None:
+    assert an_outcome(Status.DEFERRED, attempts=4, wait=said).next_try_at == NOW + timedelta(seconds=seconds)
+
+
+def test_after_three_days_of_deferral_the_next_channel_gets_its_turn() -> None:
+    assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER - timedelta(seconds=1)).state == "deferred"
+    assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER) == Outcome(
+        DeliveryState.FAILED, "gave up: 450"
+    )
+
+
+def test_a_message_that_was_hardly_tried_is_not_given_up_because_of_a_long_pause() -> None:
+    assert an_outcome(Status.DEFERRED, attempts=1, after=30 * GIVE_UP_AFTER).state is DeliveryState.DEFERRED
