@@ -85,30 +85,38 @@ def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
 
 
 def _unsaid(incident: Incident, document: Document) -> Iterator[Finding]:
-    """What every notice needs, yet says nothing."""
-    said = [(trail, "".join(texts.values())) for trail, texts in _translated(incident) if trail[-1] in _NEEDED]
-    for locale, story in incident.texts.items():
-        needed = [name for name, field in Story.model_fields.items() if field.is_required()]
-        said += [(("texts", locale, name), getattr(story, name)) for name in needed]
-    for trail, text in said:
+    for trail, text in _needed(incident):
         if not text.strip():
             yield Finding(document.where(trail), Code.MISSING, f"{'.'.join(map(str, trail))} says nothing")
 
 
+def _needed(incident: Incident) -> Iterator[tuple[Trail, str]]:
+    """What no notice can do without, in whatever locale."""
+    for trail, texts in _translated(incident):
+        if trail[-1] in _NEEDED:
+            yield trail, "".join(texts.values())
+    for locale, story in incident.texts.items():
+        for name, field in Story.model_fields.items():
+            if field.is_required():
+                yield ("texts", locale, name), getattr(story, name)
+
+
 def _unknown_countries(incident: Incident, document: Document) -> Iterator[Finding]:
     """A country that does not exist has no deadlines, and nobody would notice."""
-    trails = [("organisation", "established_in"), *(("residences", country) for country in incident.residences)]
-    for trail, country in zip(trails, (incident.organisation.established_in, *incident.residences), strict=True):
+    named = [("organisation", "established_in", incident.organisation.established_in)]
+    named += [("residences", country, country) for country in incident.residences]
+    for *trail, country in named:
         if country not in COUNTRIES:
-            where = document.where(trail, of_key=trail[0] == "residences")
+            where = document.where(tuple(trail), of_key=trail[0] == "residences")
             what = f"{'.'.join(trail)}: {country!r} is no country of ISO 3166-1"
             yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if country == "UK" else "")
 
 
 def _untranslated(incident: Incident, document: Document) -> Iterator[Finding]:
     for trail, texts in _translated(incident):
+        said = any(text.strip() for text in texts.values())
         for locale in incident.texts:
-            if texts and not text_for(texts, locale).strip():
+            if said and not text_for(texts, locale).strip():
                 what = f"{'.'.join(map(str, trail))} says nothing for {locale}"
                 advice = f"add {locale}, or write one text for all locales"
                 yield Finding(document.where(trail), Code.NO_TRANSLATION, what, advice)

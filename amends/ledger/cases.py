@@ -1,8 +1,10 @@
 """Reading the whole case of an incident, in one consistent view."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.approval import Decision
@@ -10,10 +12,10 @@ from amends.domain.assessment import Assessment
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
-from amends.domain.notice import DeliveryState, Draft, NoticeStatus
+from amends.domain.notice import DeliveryState, Draft, NoticeStatus, PersonState
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Playbook
-from amends.ledger.deliveries import message_states, person_states
+from amends.ledger.deliveries import message_states, next_tries, person_states
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.incidents import version_row
 from amends.ledger.notices import RELEASED, approvals_of, is_current, is_overtaken, stage_of
@@ -22,12 +24,12 @@ from amends.ledger.steps import pin_row
 from amends.ledger.store import Store
 from amends.ledger.tables import (
     AssessmentRow,
-    DeliveryRow,
     EventRow,
     IncidentRow,
     NoticeRow,
     OccurrenceRow,
     PersonRow,
+    PinRow,
 )
 
 
@@ -46,25 +48,60 @@ class Cases(Store):
             version = version_row(session, incident, row.version)
             pin = pin_row(session, incident)
             return Case(
-                incident=Incident.model_validate(version.content),
+                incident=self._memory.get(
+                    ("incident", incident, row.version), lambda: Incident.model_validate(version.content)
+                ),
                 version=row.version,
                 state=IncidentState(row.state),
                 opened_at=row.opened_at,
                 author=version.author,
-                audience=_audience(session, row),
+                audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
                 assessment=_assessment(session, incident),
-                playbook=Playbook.model_validate(pin.playbook) if pin else None,
+                playbook=self._playbook(pin),
                 pinned=pin.digest if pin else "",
                 events=dict(
                     session.exec(select(EventRow.name, EventRow.at).where(EventRow.incident == incident)).all()
                 ),
                 occurrences=_occurrences(session, incident),
-                notices=_notices(session, incident, now),
+                notices=self._notices(session, incident, now),
                 commitments=commitments_of(session, incident),
                 untold=untold(session, incident),
                 questions=question_counts(session, incident, now),
                 survey=survey_counts(session, incident),
             )
+
+    def _playbook(self, pin: PinRow | None) -> Playbook | None:
+        if pin is None:
+            return None
+        return self._memory.get(("playbook", pin.digest), lambda: Playbook.model_validate(pin.playbook))
+
+    def _notices(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
+        """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
+        query = (
+            select(NoticeRow)
+            .where(NoticeRow.incident == incident)
+            .order_by(col(NoticeRow.drafted_at))
+            .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+        )
+        latest: dict[str, NoticeRow] = {}
+        for row in session.exec(query):
+            if row.notice not in latest or latest[row.notice].version < row.version:
+                latest[row.notice] = row
+        states, people = message_states(session, incident), person_states(session, incident)
+        tries = next_tries(session, incident)
+
+        def status(name: str, row: NoticeRow) -> NoticeStatus | None:
+            draft = self._draft(row)
+            if row.stage not in RELEASED and is_overtaken(session, draft):
+                return None
+            messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name))
+            return _status(session, row, draft, messages, now)
+
+        return tuple(found for name, row in latest.items() if (found := status(name, row)))
+
+    def _draft(self, row: NoticeRow) -> Draft:
+        name = ("draft", row.incident, row.notice, row.version)
+        return self._memory.get(name, lambda: Draft.model_validate(row.draft))
 
 
 def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
@@ -142,24 +179,28 @@ def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:
     )
 
 
-def _notices(session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
-    """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
-    rows = session.exec(select(NoticeRow).where(NoticeRow.incident == incident).order_by(col(NoticeRow.drafted_at)))
-    latest: dict[str, NoticeRow] = {}
-    for row in rows:
-        if row.notice not in latest or latest[row.notice].version < row.version:
-            latest[row.notice] = row
-    drafts = [(row, Draft.model_validate(row.draft)) for row in latest.values()]
-    return tuple(
-        _status(session, row, draft, now)
-        for row, draft in drafts
-        if row.stage in RELEASED or not is_overtaken(session, draft)
-    )
+@dataclass(frozen=True)
+class _Messages:
+    """Where the messages of one notice stand."""
+
+    states: dict[DeliveryState, int]
+    people: dict[PersonState, int]
+    next_try_at: datetime | None
+
+    @property
+    def pending(self) -> int:
+        return sum(count for state, count in self.states.items() if state.pending)
+
+    @property
+    def only_deferred_until(self) -> datetime | None:
+        """When a deferred message is due, if nothing else is left to do."""
+        busy = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
+        return None if any(state in self.states for state in busy) else self.next_try_at
 
 
-def _status(session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> NoticeStatus:
+def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages, now: datetime | None) -> NoticeStatus:
     outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
-    states = message_states(session, row.incident, row.notice)
+    words = approvals_of(session, row)
     return NoticeStatus(
         id=row.notice,
         version=row.version,
@@ -171,28 +212,13 @@ def _status(session: Session, row: NoticeRow, draft: Draft, now: datetime | None
         binding=row.binding,
         approvals_needed=draft.approvals,
         approvals=tuple(
-            word.member
-            for word in approvals_of(session, row)
-            if word.decision is Decision.APPROVE and word.binding == row.binding
+            word.member for word in words if word.decision is Decision.APPROVE and word.binding == row.binding
         ),
         drafted_at=row.drafted_at,
         sent_at=row.sent_at,
         next_news_at=draft.next_news_at,
-        people=person_states(session, row.incident, row.notice),
-        pending=sum(count for state, count in states.items() if state.pending),
-        next_try_at=_next_try(session, row, states),
+        people=messages.people,
+        pending=messages.pending,
+        next_try_at=messages.only_deferred_until,
         current=is_current(session, draft) and not outdated,
     )
-
-
-def _next_try(session: Session, row: NoticeRow, states: dict[DeliveryState, int]) -> datetime | None:
-    """When a deferred message is due, if nothing else is left to do."""
-    busy = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
-    if any(state in states for state in busy):
-        return None
-    query = select(func.min(DeliveryRow.next_try_at)).where(
-        DeliveryRow.incident == row.incident,
-        DeliveryRow.notice == row.notice,
-        DeliveryRow.state == DeliveryState.DEFERRED,
-    )
-    return session.exec(query).one()

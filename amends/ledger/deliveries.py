@@ -242,7 +242,7 @@ class Deliveries(Store):
             row = notice_row(write.session, incident, notice)
             if row is None or row.stage != NoticeStage.SENDING:
                 return row is not None and row.stage == NoticeStage.SENT
-            states = message_states(write.session, incident, notice)
+            states = message_states(write.session, incident).get(notice, {})
             if any(state.pending for state in states):
                 return False
             row.stage, row.sent_at = NoticeStage.SENT, row.sent_at or now
@@ -253,11 +253,13 @@ class Deliveries(Store):
             return True
 
     def published(self, incident: str, notice: str) -> bool:
-        """Whether every page of this notice stands on the website; true when it has none."""
+        """Whether every page of the notice, as it was last drafted, stands on the website; true when it has none."""
         with self.read() as session:
+            row = notice_row(session, incident, notice)
             missing = select(DeliveryRow.id).where(
                 DeliveryRow.incident == incident,
                 DeliveryRow.notice == notice,
+                DeliveryRow.version == (row.version if row else 0),
                 DeliveryRow.channel == ChannelKind.WEBSITE,
                 col(DeliveryRow.state).not_in([DeliveryState.SENT, DeliveryState.DELIVERED]),
             )
@@ -420,32 +422,46 @@ def _hand_over(session: Session, incident: str, notice: str, claim: Claim, now: 
     )
 
 
-def message_states(session: Session, incident: str, notice: str) -> dict[DeliveryState, int]:
-    """How many messages of a notice are in each state."""
+def message_states(session: Session, incident: str) -> dict[str, dict[DeliveryState, int]]:
+    """How many messages are in each state, for every notice."""
     query = (
-        select(DeliveryRow.state, func.count())
-        .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice)
-        .group_by(col(DeliveryRow.state))
+        select(DeliveryRow.notice, DeliveryRow.state, func.count())
+        .where(DeliveryRow.incident == incident)
+        .group_by(col(DeliveryRow.notice), col(DeliveryRow.state))
     )
-    return {DeliveryState(state): count for state, count in session.exec(query)}
+    counted: dict[str, dict[DeliveryState, int]] = {}
+    for notice, state, count in session.exec(query):
+        counted.setdefault(notice, {})[DeliveryState(state)] = count
+    return counted
 
 
 BEST_FIRST = tuple(DeliveryState)
 
 
-def person_states(session: Session, incident: str, notice: str) -> dict[PersonState, int]:
-    """How many people stand where: each where their best message stands, so each in exactly one state."""
+def person_states(session: Session, incident: str) -> dict[str, dict[PersonState, int]]:
+    """How many people stand where with every notice: each where their best message stands, so in exactly one state."""
     rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
     best = (
-        select(func.min(rank).label("rank"))
-        .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person != PUBLIC)
-        .group_by(col(DeliveryRow.person))
+        select(DeliveryRow.notice, func.min(rank).label("rank"))
+        .where(DeliveryRow.incident == incident, DeliveryRow.person != PUBLIC)
+        .group_by(col(DeliveryRow.notice), col(DeliveryRow.person))
         .subquery()
     )
-    counted: Counter[PersonState] = Counter()
-    for place, count in session.exec(select(best.c.rank, func.count()).group_by(best.c.rank)):
-        counted[PERSON_STATE[BEST_FIRST[place]]] += count
-    return dict(counted)
+    query = select(best.c.notice, best.c.rank, func.count()).group_by(best.c.notice, best.c.rank)
+    counted: dict[str, Counter[PersonState]] = {}
+    for notice, place, count in session.exec(query):
+        counted.setdefault(notice, Counter())[PERSON_STATE[BEST_FIRST[place]]] += count
+    return {notice: dict(states) for notice, states in counted.items()}
+
+
+def next_tries(session: Session, incident: str) -> dict[str, datetime]:
+    """When the earliest deferred message of each notice may be tried again."""
+    query = (
+        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at))
+        .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
+        .group_by(col(DeliveryRow.notice))
+    )
+    return {notice: at for notice, at in session.exec(query) if at is not None}
 
 
 def _line(row: DeliveryRow, country: str) -> DeliveryLine:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, case, insert, update
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, func, select
 
-from amends.domain.approval import Approval, Decision, may_approve, standing
+from amends.domain.approval import Approval, Decision, Standing, may_approve, standing
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader
@@ -302,25 +302,32 @@ def team(session: Session) -> tuple[Member, ...]:
     return tuple(Member(name=row.name, role=TeamRole(row.role), active=row.active) for row in rows)
 
 
+def standing_of(session: Session, row: NoticeRow, draft: Draft) -> Standing:
+    """How this version stands with those of its approvers who are in the team now."""
+    return standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
+
+
 def stage_of(session: Session, row: NoticeRow, draft: Draft) -> NoticeStage:
-    """How far the notice has come, with the words of those only who are in the team now."""
+    """How far the notice has come."""
     if row.stage in RELEASED:
         return NoticeStage(row.stage)
-    stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
+    stands = standing_of(session, row, draft)
     if stands.rejected_by:
         return NoticeStage.REJECTED
     return NoticeStage.APPROVED if stands.still_needed == 0 else NoticeStage.DRAFTED
 
 
 def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
-    """The notice, if exactly this may leave now. Raises ApprovalMissing."""
+    """The notice, if exactly this may leave now; once released it may go on. Raises ApprovalMissing."""
     row = _existing(session, incident, notice)
     draft = Draft.model_validate(row.draft)
-    stands = standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
     if draft.binding != row.binding or not is_current(session, draft):
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
-    if row.stage not in RELEASED and (reason := _stale(session, draft, now)):
+    if row.stage in RELEASED:
+        return row
+    if reason := _stale(session, draft, now):
         raise ApprovalMissing(reason)
+    stands = standing_of(session, row, draft)
     if stands.rejected_by or stands.still_needed:
         raise ApprovalMissing(
             f"{notice} waits for {stands.still_needed} more approvals; "

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from amends.domain.assessment import Assessment
@@ -105,5 +106,11 @@ class Steps(Store):
 
 def pin_row(session: Session, incident: str) -> PinRow | None:
     """The pin in force."""
-    query = select(PinRow).where(PinRow.incident == incident).order_by(col(PinRow.number).desc()).limit(1)
+    query = (
+        select(PinRow)
+        .where(PinRow.incident == incident)
+        .order_by(col(PinRow.number).desc())
+        .limit(1)
+        .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
+    )
     return session.exec(query).first()

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from amends.domain.errors import AlreadyInLedger, KeyMissing, NotInLedger
 from amends.ledger.audit import Chain, Head
 from amends.ledger.database import connect, reading, writing
+from amends.ledger.memory import Memory
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.tables import IncidentRow, KeyCheckRow
 
@@ -52,6 +53,7 @@ class Store:
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
         self._seals: dict[str, Seal] = {}
+        self._memory = Memory()
 
     def check_key(self) -> None:
         """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""

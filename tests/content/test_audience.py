@@ -1,6 +1,7 @@
 import pytest
 
 from amends.content.audience import AudienceFile, Caution
+from amends.content.countries import COUNTRIES
 from amends.content.playbooks import library
 from amends.domain.errors import ContentError
 from amends.domain.facts import DataCategory
@@ -77,6 +78,7 @@ def test_a_workbook_gives_the_same_persons_as_a_csv_file(audience, workbook):
         ("name", "Anna\r", "spaces"), ("name", "An\x85na", "characters"), ("name", "An\u2028na", "characters"), ("name", "An\x1bna", "characters"),
         ("name", "An\u202ena", "characters"), ("name", "An\u2066na", "characters"), ("name", "An\ufeffna", "characters"),
         ("name", "An\u2060na", "characters"), ("name", "An\ue000na", "characters"), ("name", "An\ufffdna", "characters"),
+        ("name", "\u200d", "characters"), ("name", "...", "characters"),
         ("name", "=?utf-8?q?Eve=0D=0ABcc:_x@evil.test?=", "encoded_word"), ("name", "Bjo\u0308rn", "not_nfc"), ("name", "x" * 201, "too_long"),
         ("email", "null", "null_like"), ("email", "a@b.example,c@d.example", "email"), ("email", "a@b.example;c@d.example", "email"),
         ("email", "Bob <a@b.example>", "email"), ("email", "<a@b.example>", "email"), ("email", "@relay:a@b.example", "email"),
@@ -154,6 +156,11 @@ def test_a_national_phone_number_is_read_with_the_country_and_a_warning(audience
     assert (person.phone, [(one.row, one.code) for one in report.warnings]) == (
         "+4915112345678", [(2, "phone_read_as_national")],
     )  # fmt: skip
+
+
+def test_a_row_that_is_rejected_is_not_warned_about(audience):
+    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,DE", "C2,,,,de,DE"))
+    assert (len(report.rejected), report.warnings) == (2, [])
 
 
 def test_a_phone_number_that_a_workbook_holds_as_a_number_is_read_with_a_warning(workbook):
@@ -238,6 +245,13 @@ def test_a_guardian_may_stand_above_or_below_the_child(audience):
     assert ([person.guardian_of for person in persons], report.warnings) == (["C2", "", "C2"], [])
 
 
+def test_a_guardian_may_stand_above_the_child_in_a_workbook_too(workbook):
+    header = [*WIDE.split(",")[:6], "guardian_of"]
+    rows = [["C1", "Anna", "a@b.example", "", "de", "DE", "C2"], ["C2", "Bert", "b@b.example", "", "de", "DE", ""]]
+    persons, report = read(workbook([header, *rows]))
+    assert ([person.guardian_of for person in persons], report.rejected) == (["C2", ""], [])
+
+
 def test_a_guardian_whose_child_was_rejected_is_a_warning(audience):
     rows = (wide(id="C1", guardian_of="C2", postal_address="x"), wide(id="C2", country="XX", postal_address="x"))
     _, report = read(audience(*rows, header=WIDE))
@@ -260,6 +274,20 @@ def test_a_missing_column_refuses_the_file_with_advice(audience):
     assert refused(audience(ANNA, header="id,name,E-Mail,phone,locale,country")) == (
         "the first row does not name the column email (column 3 looks like email)"
     )
+
+
+def test_what_is_wrong_with_the_header_has_its_place(audience):
+    path = audience(header="id,name,email,phone,locale,country,email")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path).rows())
+    assert (caught.value.findings[0].where, caught.value.findings[0].code) == (f"{path}:1:7", "E202")
+
+
+def test_a_missing_column_is_placed_at_the_header(audience):
+    path = audience(header="id,name")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path).rows())
+    assert caught.value.findings[0].where == f"{path}:1:1"
 
 
 def test_a_file_without_a_header_is_refused_without_naming_the_first_person(audience):
@@ -309,12 +337,21 @@ def test_reading_again_begins_a_new_report(audience):
     assert [len(list(file.rows())) for _ in range(2)] == [file.report.rows] * 2
 
 
-def test_the_example_that_comes_with_amends_is_good():
+def test_the_example_that_comes_with_amends_holds_240_good_rows():
     _, report = read(library() / "examples" / "stolen-terminals" / "audience.csv", share=0)
-    assert report.rejected == []
+    assert (report.rows, report.accepted, report.rejected) == (240, 240, [])
 
 
-def test_the_example_with_errors_loses_only_the_bad_rows():
+def test_the_example_with_errors_loses_its_twelve_bad_rows():
+    _, report = read(library() / "examples" / "stolen-terminals" / "audience-with-errors.csv", share=0.05)
+    assert (report.rows, report.accepted, len(report.rejected)) == (252, 240, 12)
+
+
+def test_the_example_with_errors_keeps_the_same_people():
     good, _ = read(library() / "examples" / "stolen-terminals" / "audience.csv")
     with_errors, _ = read(library() / "examples" / "stolen-terminals" / "audience-with-errors.csv")
     assert {person.ref for person in with_errors} == {person.ref for person in good}
+
+
+def test_there_are_249_countries():
+    assert len(COUNTRIES) == 249

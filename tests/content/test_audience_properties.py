@@ -91,6 +91,21 @@ def test_no_accepted_name_holds_a_hidden_character(rows):
 
 
 @quickly
+@given(st.lists(CELLS, max_size=8))
+def test_an_accepted_email_is_one_address(rows):
+    emails = [person.email for person in read(as_csv(rows))[0] if person.email]
+    assert all(email.count("@") == 1 and len(email.split()) == 1 for email in emails)
+
+
+@quickly
+@given(TEXT)
+def test_no_reason_holds_what_stands_in_a_cell(text):
+    marked = f"\x07{text}Zyxwvut"
+    _, report = read(as_csv([[marked] * len(COLUMNS)]))
+    assert "Zyxwvut" not in str(report.as_json())
+
+
+@quickly
 @given(st.binary(max_size=400))
 @example(b"PK\x03\x04")
 @example(b"\xff\xfe\x00")

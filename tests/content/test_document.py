@@ -1,4 +1,8 @@
+from contextlib import suppress
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from amends.content.document import Place, read_document
 from amends.domain.errors import ContentError
@@ -132,5 +136,25 @@ def test_an_absent_file_is_refused_with_its_name(tmp_path):
     assert refusals(tmp_path / "absent.yaml") == [("", "E105")]
 
 
-def test_a_number_too_large_to_hold_is_refused(write):
-    assert refusals(write("a.yaml", "a: 1e999")) == [(":1:4", "E104")]
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000])
+def test_a_number_too_large_to_hold_is_refused(write, number):
+    assert refusals(write("a.yaml", f"a: {number}")) == [(":1:4", "E104")]
+
+
+@pytest.mark.parametrize("escape", ["00110000", "FFFFFFFF"])
+def test_an_escape_that_stands_for_no_character_is_refused_with_its_place(write, escape):
+    assert refusals(write("a.yaml", f'a: b\nc: "x\\U{escape}"')) == [(":2:6", "E105")]
+
+
+YAML_LIKE = st.text(st.sampled_from("{}[]:,-?!&*|>%@\"'#\n \tab1.\\Ux0\x85\u4e2d"), max_size=40)
+JSON_LIKE = st.text(st.sampled_from('{}[]:,"\n \\udb8e+-.019truefalsn'), max_size=40)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(YAML_LIKE, JSON_LIKE, st.text(st.characters(exclude_categories=["Cs"]))))
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_any_text_is_read_or_refused(write, name, text):
+    path = write(name, text)
+    with suppress(ContentError):
+        document = read_document(path)
+        assert document.values.keys() >= document.keys.keys()

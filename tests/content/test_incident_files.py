@@ -87,9 +87,21 @@ def test_misuse_of_data_whose_key_is_safe_is_a_contradiction_that_names_every_pl
     with pytest.raises(ContentError) as caught:
         read_incident(path)
     (finding,) = caught.value.findings
-    assert (finding.code, finding.where, f"{path}:20:22" in finding.what, f"{path}:21:24" in finding.what) == (
+    assert (finding.code, finding.where, f"{path}:20:22" in finding.advice, f"{path}:21:24" in finding.advice) == (
         "E111", f"{path}:22:20", True, True,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "place"),
+    [
+        ("{exfiltration: no, exfiltration_evidence: published}", "19:50"),
+        ("{restored: full, permanent_loss: true}", "19:41"),
+        ("{cause: theft, malicious: false}", "19:34"),
+    ],
+)
+def test_what_cannot_both_be_true_is_a_contradiction(incident, facts, place):
+    assert findings(incident(more=f"facts: {facts}\n")) == [(place, "E111")]
 
 
 def test_suspected_misuse_is_no_contradiction(incident):
@@ -106,3 +118,40 @@ def test_a_contact_phone_that_is_none_is_refused(incident, phone):
 @pytest.mark.parametrize("phone", ["+86 571 5550 0142", "(0571) 5550-0142 ext. 12", "95599", "0571-55500142 转 3"])
 def test_a_contact_phone_is_checked_loosely(incident, phone):
     assert read_incident(incident("+86 571 5550 0142", f"'{phone}'"))
+
+
+@pytest.mark.parametrize(
+    ("times", "place"),
+    [
+        ("{occurred: {from: 2026-11-21T08:00:00Z, to: 2026-11-20T08:00:00Z}}", "19:19"),
+        ("{occurred: {from: 2026-11-21T08:00:00Z}, discovered: 2026-11-20T08:00:00Z}", "19:8"),
+        ("{occurred: {from: 2026-11-21T08:00:00Z}, contained: 2026-11-20T08:00:00Z}", "19:8"),
+    ],
+)
+def test_times_that_cannot_follow_each_other_are_refused(incident, times, place):
+    assert findings(incident(more=f"times: {times}\n")) == [(place, "E107")]
+
+
+def test_a_day_that_does_not_exist_is_refused(incident):
+    assert findings(incident(more="times: {aware: 2026-02-30T08:00:00Z}\n")) == [("19:16", "E104")]
+
+
+@pytest.mark.parametrize("name", ["{}", "''", "{en: ' ', zh-CN: ' '}"])
+def test_an_organisation_without_a_name_is_refused(incident, name):
+    assert findings(incident("{en: Example Ltd, zh-CN: 示例公司}", name)) == [("4:9", "E103")]
+
+
+def test_a_story_that_says_nothing_is_refused(incident):
+    assert findings(incident("what_we_do: We have locked it.", "what_we_do: ''")) == [("13:17", "E103")]
+
+
+def test_a_story_may_leave_out_what_the_locale_advises_already(incident):
+    assert read_incident(incident("what_we_do: We", "what_you_can_do: ''\n    what_we_do: We"))
+
+
+def test_a_country_that_does_not_exist_is_refused_because_it_has_no_deadlines(incident):
+    assert findings(incident(more="residences: {GB: 3, UK: 3}\n")) == [("19:21", "E102")]
+
+
+def test_an_organisation_is_established_in_a_country_that_exists(incident):
+    assert findings(incident("established_in: CN", "established_in: XX")) == [("5:19", "E102")]

@@ -10,7 +10,6 @@ from amends.content.playbooks import (
     find_playbook,
     library,
     load_playbook,
-    playbook_schema,
     read_playbook,
     shipped_playbooks,
 )
@@ -52,6 +51,23 @@ def test_all_unknown_events_come_at_once_and_with_the_other_errors(playbook):
     assert findings(playbook("remind_before: 3d", "remind_before: 1M", more)) == [
         ("10:46", "E102"), ("10:81", "E102"), ("6:16", "E104"), ("10:89", "E101"),
     ]  # fmt: skip
+
+
+def test_a_missing_key_is_named_beside_an_unknown_event(playbook):
+    more = "  - {id: more, phase: assess, after: 1d, of: tel}\n"
+    assert findings(playbook("title: Plain\n", more=more)) == [("9:46", "E102"), ("1:1", "E103")]
+
+
+@pytest.mark.parametrize("name", ["assess", "notified"])
+def test_a_step_may_not_bear_the_name_of_another_or_of_an_event(playbook, name):
+    assert findings(playbook("id: tell", f"id: {name}")) == [("9:10", "E107")]
+
+
+@pytest.mark.parametrize("span", ["1M", "2 months", "1.5h", "-3d", "soon", "P1Y"])
+def test_a_span_without_a_fixed_length_is_refused_with_the_forms_that_are_understood(playbook, span):
+    path = playbook("after: 24h", f"after: {span}")
+    with pytest.raises(ContentError, match=r"9:38 E104 .*30min, 72h, 3d or 2w"):
+        read_playbook(path)
 
 
 def test_a_step_that_makes_no_sense_is_placed_at_the_step(playbook):
@@ -112,8 +128,10 @@ def test_steps_that_wait_for_each_other_are_found(playbook, of_one, of_two, circ
     assert {finding.where.removeprefix("plain: steps.") for finding in found if finding.code == "E122"} == circles
 
 
-def test_the_shipped_playbooks_are_good():
-    assert [load_playbook(name)[0].id for name in shipped_playbooks()] == list(shipped_playbooks())
+@pytest.mark.parametrize("name", shipped_playbooks())
+def test_a_shipped_playbook_bears_its_files_name_and_has_no_findings(name):
+    playbook, wording = load_playbook(name)
+    assert (playbook.id, check_playbook(playbook, wording)) == (name, ())
 
 
 def test_a_playbook_is_found_by_name():
@@ -152,21 +170,3 @@ def test_a_playbook_with_words_of_its_own_uses_only_those(playbook, write):
     write("notices/update/en.email.md", "Hello")
     with pytest.raises(ContentError, match="no template is written"):
         load_playbook(playbook())
-
-
-def test_the_schema_describes_each_key_for_editors():
-    step = playbook_schema()["$defs"]["Step"]["properties"]
-    assert step["of"]["description"] == "An event of the case, or the id of another step."
-
-
-def test_the_schema_knows_spans_as_people_write_them():
-    assert playbook_schema()["properties"]["reply_within"]["type"] == "string"
-
-
-def test_the_schema_allows_one_text_for_all_locales():
-    promise = playbook_schema()["$defs"]["Promise"]["properties"]["promise"]
-    assert [form["type"] for form in promise["anyOf"]] == ["string", "object"]
-
-
-def test_the_schema_keeps_the_key_title():
-    assert "title" in playbook_schema()["properties"]

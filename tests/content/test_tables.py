@@ -51,6 +51,15 @@ def test_another_encoding_is_refused_with_the_byte_and_the_way_out(write):
     )
 
 
+def test_a_file_in_cp1252_is_refused_with_the_byte(write):
+    assert "byte 12 (counted from 0) is not UTF-8" in refusal(write("a.csv", "id,name\n1,Bjö\n".encode("cp1252")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_the_mark_of_a_file_counts_more_than_the_encoding_that_was_named(write, encoding):
+    assert rows(write("a.csv", "id,name\n1,李娜\n".encode("utf-8-sig")), encoding)[0] == (1, ["id", "name"])
+
+
 def test_the_byte_is_counted_through_the_whole_file(write):
     good = b"id,name\n" + "1,李\n".encode() * 300_000
     assert f"byte {len(good)} (counted" in refusal(write("a.csv", good + b"\xff\n"))
@@ -85,6 +94,10 @@ def test_an_endless_cell_is_refused_with_its_row(write):
 
 def test_a_nul_is_refused_with_its_line(write):
     assert "line 3: there is a NUL" in refusal(write("a.csv", "id,name\n1,A\n2,\0\n"))
+
+
+def test_utf_16_without_its_mark_is_refused_with_the_way_out(write):
+    assert "name that as its encoding" in refusal(write("a.csv", "id,name\n".encode("utf-16-le")))
 
 
 def test_utf_32_is_refused(write):

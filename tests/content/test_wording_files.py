@@ -114,6 +114,11 @@ def test_a_locale_file_that_names_another_locale_is_refused(words):
     assert findings(words(**{"locales/de.yaml": LOCALE + NAMES})) == [("locales/de.yaml:1:9", "E104")]
 
 
+def test_a_locale_file_is_named_after_a_locale(words):
+    other = (LOCALE + NAMES).replace("locale: en", "locale: zh_CN")
+    assert findings(words(**{"locales/zh_CN.yaml": other})) == [("locales/zh_CN.yaml", "E104")]
+
+
 def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
     root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace("{day}", "{dey}")})
     assert findings(root) == [("locales/en.yaml:3:7", "E104")]

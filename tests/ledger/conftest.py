@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from amends.ledger import Keys, Ledger
+from amends.ledger import Ledger
+from tests.sending import a_ledger, sqlite_url
 
 POSTGRES = os.environ.get("AMENDS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -49,6 +50,14 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def ledger(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(ledger_url, Keys(b"m" * 32), anchor=tmp_path / "audit-head").migrate()
+    opened = a_ledger(ledger_url, tmp_path).migrate()
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def ledger_on_sqlite(tmp_path: Path) -> Iterator[Ledger]:
+    """For what does not depend on the database."""
+    opened = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     yield opened
     opened.dispose()

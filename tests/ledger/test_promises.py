@@ -1,0 +1,131 @@
+"""A promise that was given is kept with evidence, put off or dropped with a reason, and told of."""
+
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.commitment import Chase, CommitmentState, commit
+from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
+from amends.domain.notice import Draft
+from amends.ledger import Ledger
+from tests.builders import NOW, a_person, a_promise
+from tests.sending import INCIDENT, approved, approved_again
+
+DAY = timedelta(days=1)
+REASON = {"en": "The firm is ill.", "zh-CN": "机构延期。"}
+
+
+@pytest.fixture
+def promised(ledger_on_sqlite: Ledger) -> Ledger:
+    """The audit was promised to everybody in a first notice that has been released."""
+    given = tuple(commit(a_promise(id=name), NOW, "first-notice") for name in ("audit", "fix"))
+    approved(ledger_on_sqlite, [a_person(number=1)], promises=given)
+    ledger_on_sqlite.release(INCIDENT, "first-notice", NOW)
+    return ledger_on_sqlite
+
+
+def about(ledger: Ledger, change: int, template: str = "promise-late") -> Draft:
+    """A notice about the audit's fate, approved."""
+    name = f"{template}-audit-{change}"
+    return approved_again(ledger, notice=name, template=template, step="chase", about="audit", change=change)
+
+
+def untold(ledger: Ledger) -> dict[str, int]:
+    return ledger.case(INCIDENT).untold
+
+
+def test_a_promise_is_open_until_something_becomes_of_it(promised: Ledger) -> None:
+    assert {commitment.id: commitment.state for commitment in promised.commitments(INCIDENT)} == {
+        "audit": "open",
+        "fix": "open",
+    }
+    assert untold(promised) == {}
+
+
+def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None:
+    promised.keep_commitment(INCIDENT, "audit", "  Report 17 ", "mei", NOW + DAY)
+    kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, "Report 17", NOW + DAY)
+    assert untold(promised) == {"audit": 1}
+
+
+def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
+    with pytest.raises(NotAllowed, match="evidence"):
+        promised.keep_commitment(INCIDENT, "audit", " ", "mei", NOW)
+
+
+def test_a_promise_that_is_put_off_keeps_its_first_date_beside_the_new_one(promised: Ledger) -> None:
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    late = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (late.due_at, late.new_due_at, late.reason) == (NOW + 60 * DAY, NOW + 90 * DAY, REASON)
+
+
+def test_a_promise_is_not_put_off_into_the_past(promised: Ledger) -> None:
+    with pytest.raises(NotAllowed, match="passed already"):
+        promised.put_off_commitment(INCIDENT, "audit", NOW, REASON, "mei", NOW)
+
+
+def test_a_new_date_brings_new_reminders(promised: Ledger) -> None:
+    for chase in Chase:
+        promised.chased(INCIDENT, "audit", chase, NOW)
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    late = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (late.reminded_at, late.escalated_at) == (None, None)
+
+
+def test_a_chase_is_noted_with_its_time(promised: Ledger) -> None:
+    promised.chased(INCIDENT, "audit", Chase.REMIND, NOW)
+    promised.chased(INCIDENT, "audit", Chase.ESCALATE, NOW + DAY)
+    chased = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (chased.reminded_at, chased.escalated_at) == (NOW, NOW + DAY)
+
+
+@pytest.mark.parametrize("settle", ["keep", "drop"])
+def test_what_is_settled_stays_settled(promised: Ledger, settle: str) -> None:
+    if settle == "keep":
+        promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+    else:
+        promised.drop_commitment(INCIDENT, "audit", REASON, "mei", NOW)
+    with pytest.raises(NotAllowed, match="already"):
+        promised.keep_commitment(INCIDENT, "audit", "Report 18", "mei", NOW)
+    with pytest.raises(NotAllowed, match="already"):
+        promised.put_off_commitment(INCIDENT, "audit", NOW + DAY, REASON, "mei", NOW)
+
+
+def test_an_unknown_promise_is_named(promised: Ledger) -> None:
+    with pytest.raises(NotInLedger, match="no commitment holiday"):
+        promised.keep_commitment(INCIDENT, "holiday", "x", "mei", NOW)
+
+
+def test_when_the_notice_about_it_was_sent_those_promised_know(promised: Ledger) -> None:
+    promised.drop_commitment(INCIDENT, "audit", REASON, "mei", NOW)
+    send(promised, about(promised, change=1))
+    assert untold(promised) == {}
+
+
+def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised: Ledger) -> None:
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    draft = about(promised, change=1)
+    promised.release(INCIDENT, draft.notice, NOW)
+    promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+    send(promised, draft)
+    assert untold(promised) == {"audit": 2}
+
+
+def test_a_draft_that_was_overtaken_never_leaves_and_nobody_is_asked_to_approve_it(promised: Ledger) -> None:
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    draft = about(promised, change=1)
+    promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+    assert promised.case(INCIDENT).notice(draft.notice) is None
+    with pytest.raises(ApprovalMissing, match="overtaken"):
+        promised.release(INCIDENT, draft.notice, NOW)
+
+
+def send(ledger: Ledger, draft: Draft) -> None:
+    """Release it and let every message leave."""
+
+    ledger.release(INCIDENT, draft.notice, NOW)
+    claims = ledger.claim(INCIDENT, draft.notice, tuple(ChannelKind), 100, NOW)
+    ledger.record([(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, draft.notice, NOW)
+    assert ledger.finish(INCIDENT, draft.notice, NOW)
