@@ -83,6 +83,7 @@ def approved_again(ledger: Ledger, **changes: Any) -> Draft:
         "audience_digest": audience.digest,
         "people": audience.people,
         "facts_digest": ledger.facts_digest(INCIDENT),
+        "pinned": ledger.case(INCIDENT).pinned,
         "variants": personal_variants("en", "zh-CN"),
     }
     draft = a_draft(**(bound | changes))

@@ -64,8 +64,9 @@ async def deliver(
     Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
     when the installation lacks one of its channels, NotAllowed when the incident is paused.
     """
+    drafted = await asyncio.to_thread(ledger.draft, incident, notice)
+    _require(channels, (*drafted.channels, *drafted.cascade))  # before the promises in it are given
     draft = await asyncio.to_thread(ledger.release, incident, notice, clock())
-    _require(channels, (*draft.channels, *draft.cascade))
     uncertain = await asyncio.to_thread(ledger.recover, incident, notice, clock())
     case = await asyncio.to_thread(ledger.case, incident)
     status = case.notice(notice)

@@ -116,6 +116,7 @@ def draft(
         cascade=step.cascade,
         approvals=step.approvals,
         facts_digest=facts_digest,
+        pinned=case.pinned,
         variants=writer.variants((*step.channels, *step.cascade), readers.kinds),
         promises=promises,
         planned_for=now,

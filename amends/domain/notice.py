@@ -76,6 +76,8 @@ class Draft(Value):
     cascade: tuple[ChannelKind, ...]
     approvals: int
     facts_digest: str
+    pinned: str = ""
+    """Content hash of the playbook and the words that it was written with, which also word each person's data."""
     variants: tuple[Variant, ...]
     promises: tuple[Commitment, ...] = ()
     planned_for: Moment
@@ -198,7 +200,7 @@ class NoticeStatus(Value):
     next_try_at: Moment | None = None
     """When the earliest pending message may be tried; None when nothing is pending."""
     current: bool = True
-    """Drafted from the facts and the audience as they stand now, and no time in it has passed."""
+    """Drafted from the facts, the audience and the words as they stand now, and no time in it has passed."""
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""

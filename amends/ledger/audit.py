@@ -14,13 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import text
 from sqlmodel import Session, col, select
 
+from amends.ledger.database import CHAIN_LOCK, alone
 from amends.ledger.tables import AuditRow
-
-CHAIN_LOCK = 7_036_373
-"""Any number; it names PostgreSQL's advisory lock that lets one transaction at a time add to the chain."""
 
 START = b"amends audit chain"
 PAGE = 2_000
@@ -66,8 +63,7 @@ class Chain:
         detail: dict[str, object],
     ) -> Head:
         """One more entry, in the transaction of what it tells of."""
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(text(f"SELECT pg_advisory_xact_lock({CHAIN_LOCK})"))
+        alone(session.connection(), CHAIN_LOCK)
         last = session.exec(select(AuditRow).order_by(col(AuditRow.seq).desc()).limit(1)).first()
         row = AuditRow(
             seq=last.seq + 1 if last else 1,

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
-from amends.domain.approval import Decision
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.errors import NotInLedger
@@ -18,7 +17,7 @@ from amends.domain.playbook import Playbook
 from amends.ledger.deliveries import message_states, next_tries, person_states
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import RELEASED, approvals_of, is_current, is_overtaken, stage_of
+from amends.ledger.notices import RELEASED, is_current, is_overtaken, stage_of, standing_of
 from amends.ledger.promises import commitments_of, untold
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store
@@ -200,7 +199,6 @@ class _Messages:
 
 def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages, now: datetime | None) -> NoticeStatus:
     outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
-    words = approvals_of(session, row)
     return NoticeStatus(
         id=row.notice,
         version=row.version,
@@ -211,9 +209,7 @@ def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages,
         stage=stage_of(session, row, draft),
         binding=row.binding,
         approvals_needed=draft.approvals,
-        approvals=tuple(
-            word.member for word in words if word.decision is Decision.APPROVE and word.binding == row.binding
-        ),
+        approvals=standing_of(session, row, draft).approved_by,
         drafted_at=row.drafted_at,
         sent_at=row.sent_at,
         next_news_at=draft.next_news_at,

@@ -11,6 +11,9 @@ from sqlmodel import Session
 
 BUSY_SECONDS = 15
 
+CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374
+"""Any numbers; they name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""
+
 
 def connect(url: str) -> Engine:
     """An engine for this ledger; on SQLite in WAL mode, every commit on disk before it returns.
@@ -45,6 +48,15 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later can fail when it wants to write; one that will write says so.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def alone(connection: Connection, lock: int) -> None:
+    """Wait until no other transaction has passed here with the same lock; SQLite's write transactions are alone anyway.
+
+    It holds until the transaction ends.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
 @contextmanager

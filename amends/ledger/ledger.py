@@ -1,11 +1,15 @@
 """The one Ledger, with all its verbs, and the migrations that keep its tables up to date."""
 
+import threading
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from amends.ledger.cases import Cases
+from amends.ledger.database import SCHEMA_LOCK, alone
 from amends.ledger.feedback import Feedback
 from amends.ledger.incidents import Incidents
 from amends.ledger.notices import Notices
@@ -15,17 +19,30 @@ from amends.ledger.steps import Steps
 from amends.ledger.team import Team
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+ALEMBIC_ALONE = threading.Lock()
 
 
 class Ledger(Incidents, Steps, Team, Notices, Previews, Promises, Feedback, Cases):
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":
-        """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing."""
+        """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing.
+
+        Several processes may do so at once; a ledger that is up to date is only read.
+        """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.connect() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        if self._revision() != ScriptDirectory.from_config(config).get_current_head():
+            # Alembic keeps what it works on in a global variable.
+            with ALEMBIC_ALONE, self.engine.execution_options(writes=True).connect() as connection:
+                alone(connection, SCHEMA_LOCK)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
         self.check_key()
         return self
+
+    def _revision(self) -> str | None:
+        with self.engine.connect() as connection:
+            return MigrationContext.configure(
+                connection, opts={"version_table": "amends_schema"}
+            ).get_current_revision()

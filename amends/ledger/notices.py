@@ -16,6 +16,7 @@ from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader
 from amends.domain.reach import first_messages
 from amends.domain.team import Member, TeamRole
 from amends.ledger.incidents import CHUNK
+from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import (
     ApprovalRow,
@@ -209,10 +210,14 @@ def _existing(session: Session, incident: str, notice: str) -> NoticeRow:
 
 
 def is_current(session: Session, draft: Draft) -> bool:
-    """Drafted from the facts and the audience as they stand now."""
+    """Drafted from the facts, the audience and the words as they stand now."""
     row = session.get_one(IncidentRow, draft.incident)
     version = session.get_one(IncidentVersionRow, (draft.incident, row.version))
-    return draft.facts_digest == version.digest and draft.audience_digest == f"{row.audience_digest}:{draft.audience}"
+    pin = pin_row(session, draft.incident)
+    audience = f"{row.audience_digest}:{draft.audience}"
+    return (draft.facts_digest, draft.audience_digest) == (version.digest, audience) and draft.pinned == (
+        pin.digest if pin else ""
+    )
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from sqlalchemy import and_, case
+from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
@@ -39,10 +39,15 @@ class Previews(Deliveries):
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
         """The first messages of some people chosen at random, as claims that nobody can send."""
+        has_address = or_(
+            col(PersonRow.email_index).is_not(None),
+            col(PersonRow.phone_index).is_not(None),
+            col(PersonRow.guardian) > 0,
+        )
         with self.read() as session:
             chosen = session.exec(
                 select(PersonRow)
-                .where(*in_audience(draft.incident, draft.audience), PersonRow.hold == "")
+                .where(*in_audience(draft.incident, draft.audience), PersonRow.hold == "", has_address)
                 .order_by(func.random())
                 .limit(how_many)
             ).all()

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from amends.domain.errors import AlreadyInLedger, KeyMissing, NotInLedger
 from amends.ledger.audit import Chain, Head
-from amends.ledger.database import connect, reading, writing
+from amends.ledger.database import SCHEMA_LOCK, alone, connect, reading, writing
 from amends.ledger.memory import Memory
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.tables import IncidentRow, KeyCheckRow
@@ -57,12 +57,18 @@ class Store:
 
     def check_key(self) -> None:
         """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""
+        with self.read() as session:
+            row = session.get(KeyCheckRow, 1) or self._first_check()
+        if row.mac != self.keys.check():
+            raise KeyMissing("this master key is not the one that the ledger was written with")
+
+    def _first_check(self) -> KeyCheckRow:
+        """What tells the key is stored by whoever opens the ledger first."""
         with writing(self.engine) as session:
-            row = session.get(KeyCheckRow, 1)
-            if row is None:
-                session.add(KeyCheckRow(id=1, mac=self.keys.check()))
-            elif row.mac != self.keys.check():
-                raise KeyMissing("this master key is not the one that the ledger was written with")
+            alone(session.connection(), SCHEMA_LOCK)
+            row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
+            session.add(row)
+        return row
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -144,7 +144,11 @@ def test_owners_are_reminded_before_a_promise_is_due(weeks: Weeks) -> None:
 
 
 def test_a_late_promise_is_escalated(weeks: Weeks) -> None:
-    assert {c.id for c in weeks.case.commitments if c.escalated_at} == {"monitoring", "security-fix", "photo-before-visit"}
+    assert {c.id for c in weeks.case.commitments if c.escalated_at} == {
+        "monitoring",
+        "security-fix",
+        "photo-before-visit",
+    }
 
 
 def test_the_audit_chain_holds(weeks: Weeks) -> None:

@@ -1,12 +1,15 @@
-"""A real ledger for each test, on SQLite and, where a server is there, on PostgreSQL."""
+"""An empty ledger for each test, on SQLite and, where a server is there, on PostgreSQL."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
 from tests.sending import a_ledger, sqlite_url
@@ -23,24 +26,20 @@ def _postgres_answers() -> bool:
 
 
 HAS_POSTGRES = _postgres_answers()
+DATABASES = [
+    "sqlite",
+    pytest.param(
+        "postgresql",
+        marks=[
+            pytest.mark.postgres,
+            pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL at AMENDS_TEST_POSTGRES or 127.0.0.1:5432"),
+        ],
+    ),
+]
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=[
-                pytest.mark.postgres,
-                pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL at AMENDS_TEST_POSTGRES or 127.0.0.1:5432"),
-            ],
-        ),
-    ]
-)
-def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'ledger.sqlite3'}"
-        return
+@contextmanager
+def _database_on_postgres() -> Iterator[str]:
     name = f"amends_{uuid.uuid4().hex}"
     with psycopg.connect(POSTGRES, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
@@ -48,16 +47,61 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(params=DATABASES)
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of its own, without any tables."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path)
+        return
+    with _database_on_postgres() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def made_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with all tables and nothing in them: to copy it is quicker than to make it."""
+    folder = tmp_path_factory.mktemp("made")
+    a_ledger(sqlite_url(folder), folder).migrate().dispose()
+    return folder / "ledger.sqlite3"
+
+
+@pytest.fixture(scope="session")
+def made_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with all tables, to be emptied for each test."""
+    with _database_on_postgres() as url:
+        folder = tmp_path_factory.mktemp("made")
+        a_ledger(url, folder).migrate().dispose()
+        yield url
+
+
+@pytest.fixture(params=DATABASES)
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """For what depends on the database, or on how several get along in it."""
+    if request.param == "sqlite":
+        yield from _on_sqlite(request.getfixturevalue("made_on_sqlite"), tmp_path)
+    else:
+        yield from _on_postgres(request.getfixturevalue("made_on_postgres"), tmp_path)
+
+
 @pytest.fixture
-def ledger(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
-    opened = a_ledger(ledger_url, tmp_path).migrate()
+def ledger_on_sqlite(made_on_sqlite: Path, tmp_path: Path) -> Iterator[Ledger]:
+    """For what does not depend on the database."""
+    yield from _on_sqlite(made_on_sqlite, tmp_path)
+
+
+def _on_sqlite(made: Path, folder: Path) -> Iterator[Ledger]:
+    copy = folder / made.name
+    shutil.copyfile(made, copy)
+    copy.chmod(0o600)
+    opened = a_ledger(sqlite_url(folder), folder)
     yield opened
     opened.dispose()
 
 
-@pytest.fixture
-def ledger_on_sqlite(tmp_path: Path) -> Iterator[Ledger]:
-    """For what does not depend on the database."""
-    opened = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+def _on_postgres(url: str, folder: Path) -> Iterator[Ledger]:
+    opened = a_ledger(url, folder)
+    tables = ", ".join(name for name in SQLModel.metadata.tables if name != "key_check")
+    with opened.engine.begin() as connection:
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
     yield opened
     opened.dispose()

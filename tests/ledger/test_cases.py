@@ -91,7 +91,8 @@ def test_a_notice_lists_who_has_approved_exactly_this(ledger_on_sqlite: Ledger) 
 def test_a_notice_falls_back_to_drafted_when_an_approver_leaves_the_team(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
     ledger_on_sqlite.remove_member("wei", "lena", NOW)
-    assert ledger_on_sqlite.case(INCIDENT).notices[0].stage is NoticeStage.DRAFTED
+    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    assert (notice.stage, notice.approvals) == (NoticeStage.DRAFTED, ("omar",))
 
 
 def test_a_draft_that_names_a_time_that_has_passed_is_not_current(ledger_on_sqlite: Ledger) -> None:

@@ -91,6 +91,7 @@ def release(ledger: Ledger, **changes: object) -> None:
         "audience_digest": audience.digest,
         "people": audience.people,
         "facts_digest": ledger.facts_digest(INCIDENT),
+        "pinned": ledger.case(INCIDENT).pinned,
     }
     draft = a_draft(**(bound | changes))
     ledger.draft_notice(draft, NOW)

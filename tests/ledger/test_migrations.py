@@ -1,0 +1,54 @@
+"""The migrations make exactly the tables that the code expects, in a file that only its owner reads."""
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlmodel import SQLModel
+
+from amends.ledger import Ledger
+from tests.builders import NOW
+from tests.sending import a_ledger, sqlite_url
+
+
+def test_the_migrated_tables_are_the_tables_of_the_code(ledger: Ledger) -> None:
+    with ledger.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": "amends_schema"})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
+    assert ledger.migrate().incidents() == ()
+
+
+def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path: Path) -> None:
+    ledgers = [a_ledger(ledger_url, tmp_path) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert [made.incidents() for made in pool.map(Ledger.migrate, ledgers)] == [()] * 4
+    for made in ledgers:
+        made.dispose()
+
+
+def test_only_the_owner_reads_the_file_and_what_stands_beside_it(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
+    with ledger_on_sqlite.write() as write:
+        write.note(NOW, "", "looked")
+        files = [path for path in tmp_path.iterdir() if path.name.startswith("ledger.sqlite3")]
+        assert len(files) == 3
+        assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> None:
+    pragmas = ("journal_mode", "synchronous", "foreign_keys")
+    with ledger_on_sqlite.engine.connect() as connection:
+        values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
+    full = 2
+    assert values == ["wal", full, 1]
+
+
+def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+    a_ledger(sqlite_url(tmp_path), tmp_path).migrate().dispose()
+    (tmp_path / "ledger.sqlite3").chmod(0o640)
+    a_ledger(sqlite_url(tmp_path), tmp_path).migrate().dispose()
+    assert stat.S_IMODE((tmp_path / "ledger.sqlite3").stat().st_mode) == 0o640
