@@ -73,7 +73,7 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
     troubles: list[str] = []
     for notice in case.notices:
         mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
-        if mine and notice.wants_work(context.clock()):
+        if mine and notice.current and notice.wants_work(context.clock()):
             tally = await send(context, case, notice.id, step)
             troubles += [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())

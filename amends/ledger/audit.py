@@ -92,7 +92,7 @@ class Chain:
         with self._alone:
             if (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
                 return  # a later commit was faster
-            fresh = self._anchor.with_suffix(f".{os.getpid()}")
+            fresh = self._anchor.with_name(f"{self._anchor.name}.{os.getpid()}.{threading.get_ident()}")
             with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
                 file.write(f"{head.seq} {head.mac}\n")
             fresh.replace(self._anchor)

@@ -45,13 +45,9 @@ class Feedback(Store):
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
         with self.write() as write:
             write.incident(incident)
-            known = write.session.exec(
-                select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
-            ).first()
-            if known is not None:
+            if (known := _known(write.session, incident, once)) is not None:
                 return known
-            last = write.session.exec(select(func.max(QuestionRow.id)).where(QuestionRow.incident == incident)).one()
-            number = (last or 0) + 1
+            number = _next_number(write.session, incident)
             seal = self.seal(write.session, incident)
             write.session.add(
                 QuestionRow(
@@ -131,6 +127,16 @@ class Feedback(Store):
         """Whether this person has answered."""
         with self.read() as session:
             return session.get(SurveyRow, (incident, person)) is not None
+
+
+def _known(session: Session, incident: str, once: str) -> int | None:
+    query = select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
+    return session.exec(query).first()
+
+
+def _next_number(session: Session, incident: str) -> int:
+    last = session.exec(select(func.max(QuestionRow.id)).where(QuestionRow.incident == incident)).one()
+    return (last or 0) + 1
 
 
 def once_for(*parts: object) -> str:

@@ -1,50 +1,17 @@
 """An empty ledger for each test, on SQLite and, where a server is there, on PostgreSQL."""
 
-import os
 import shutil
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import pytest
 from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
+from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.sending import a_ledger, sqlite_url
 
-POSTGRES = os.environ.get("AMENDS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
-
-
-def _postgres_answers() -> bool:
-    try:
-        psycopg.connect(POSTGRES, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-HAS_POSTGRES = _postgres_answers()
-DATABASES = [
-    "sqlite",
-    pytest.param(
-        "postgresql",
-        marks=[
-            pytest.mark.postgres,
-            pytest.mark.skipif(not HAS_POSTGRES, reason="no PostgreSQL at AMENDS_TEST_POSTGRES or 127.0.0.1:5432"),
-        ],
-    ),
-]
-
-
-@contextmanager
-def _database_on_postgres() -> Iterator[str]:
-    name = f"amends_{uuid.uuid4().hex}"
-    with psycopg.connect(POSTGRES, autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")
-        yield POSTGRES.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
-        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+DATABASES = ["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)]
 
 
 @pytest.fixture(params=DATABASES)
@@ -53,7 +20,7 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield sqlite_url(tmp_path)
         return
-    with _database_on_postgres() as url:
+    with fresh_database() as url:
         yield url
 
 
@@ -68,7 +35,7 @@ def made_on_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def made_on_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A database with all tables, to be emptied for each test."""
-    with _database_on_postgres() as url:
+    with fresh_database() as url:
         folder = tmp_path_factory.mktemp("made")
         a_ledger(url, folder).migrate().dispose()
         yield url

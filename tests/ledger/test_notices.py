@@ -246,3 +246,94 @@ def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:
     assert opened.person(INCIDENT, 1) == people()[0]
     assert [person.number for person in opened.all_people(INCIDENT, page=3)] == [1, 2, 3, 4, 5, 6, 7, 8]
     assert replace(people()[0], name="x") != opened.person(INCIDENT, 1)
+
+
+def test_a_release_goes_on_although_an_approver_leaves_the_team_afterwards(opened: Ledger) -> None:
+    release(opened)
+    opened.remove_member("wei", "lena", NOW)
+    assert opened.release(INCIDENT, "first-notice", LATER)
+    assert opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, LATER)
+
+
+def test_a_no_is_final_even_when_who_said_it_leaves_the_team(opened: Ledger) -> None:
+    draft = current_draft(opened)
+    opened.draft_notice(draft, NOW)
+    opened.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "", NOW)
+    opened.remove_member("wei", "lena", NOW)
+    with pytest.raises(ApprovalMissing):
+        opened.release(INCIDENT, draft.notice, NOW)
+
+
+def test_who_changes_their_mind_before_the_release_is_heard(opened: Ledger) -> None:
+    draft = current_draft(opened, approvals=3)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar", "wei")
+    opened.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "no", NOW)
+    assert opened.case(INCIDENT).notices[0].stage is NoticeStage.REJECTED
+
+
+def test_a_notice_that_names_a_time_that_has_passed_is_neither_approved_nor_released(opened: Ledger) -> None:
+    draft = current_draft(opened, next_news_at=LATER)
+    opened.draft_notice(draft, NOW)
+    approve(opened, draft, "omar", "wei")
+    with pytest.raises(ApprovalMissing, match="has passed"):
+        opened.release(INCIDENT, draft.notice, LATER)
+    with pytest.raises(NotAllowed, match="has passed"):
+        opened.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, draft.binding, "", LATER)
+
+
+def test_an_answer_counts_although_the_notice_was_drafted_afresh_meanwhile(opened: Ledger) -> None:
+    release(opened)
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.mark_in_doubt([claim], NOW)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.draft_notice(current_draft(opened, dated=LATER), NOW)
+    opened.record([(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    assert "sent" in {line.state for line in opened.deliveries(INCIDENT, "first-notice")}
+
+
+def test_to_send_again_does_not_let_a_fresh_draft_leave_unapproved(opened: Ledger) -> None:
+    release(opened)
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.record([(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    draft = current_draft(opened, dated=LATER)
+    opened.draft_notice(draft, NOW)
+    assert claim.about
+    opened.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), NOW)
+    assert opened.case(INCIDENT).notices[0].stage is NoticeStage.DRAFTED
+    approve(opened, draft, "omar", "wei")
+    assert opened.release(INCIDENT, "first-notice", NOW) == draft
+
+
+def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: Ledger) -> None:
+    release(opened)
+    answer_all(opened, Status.DELIVERED)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    release(opened, dated=LATER)
+    assert not opened.published(INCIDENT, "first-notice")
+    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    assert {(claim.channel, claim.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
+
+
+def test_a_page_that_the_website_refused_does_not_stand_in_the_way_of_its_next_version(opened: Ledger) -> None:
+    release(opened)
+    answer_all(opened, Status.REJECTED, only=ChannelKind.WEBSITE)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    release(opened, dated=LATER)
+    answer_all(opened, Status.DELIVERED, only=ChannelKind.WEBSITE)
+    assert opened.published(INCIDENT, "first-notice")
+
+
+def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_once_more(opened: Ledger) -> None:
+    release(opened)
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.record([(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    answer_all(opened, Status.SENT)
+    opened.finish(INCIDENT, "first-notice", LATER)
+    assert claim.about
+    opened.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), LATER)
+    assert not opened.finish(INCIDENT, "first-notice", LATER)
+    answer_all(opened, Status.SENT)
+    opened.finish(INCIDENT, "first-notice", LATER + timedelta(days=1))
+    assert opened.case(INCIDENT).notices[0].sent_at == LATER
