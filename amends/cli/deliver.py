@@ -26,17 +26,24 @@ def deliver(
     again: Annotated[
         int | None, typer.Option(metavar="PERSON", help="Send once more to this person, whose message is uncertain.")
     ] = None,
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with --again.")] = "",
+    held: Annotated[
+        int | None, typer.Option(metavar="PERSON", help="Write to this person after all, who was held.")
+    ] = None,
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with --again and --held.")
+    ] = "",
 ) -> None:
     """Send an approved notice to everybody it has not reached.
 
     It may be stopped and called again at any moment: nobody gets it twice. Exit code 5 means that some is left.
     """
     desk: Desk = ctx.obj
+    if (again, held) != (None, None) and not name:
+        raise typer.BadParameter("say with --as NAME who decides this")
     if again is not None:
-        if not name:
-            raise typer.BadParameter("say with --as NAME who decides to send again")
         desk.ledger.send_again(incident, notice, again, desk.member(name), now())
+    if held is not None:
+        desk.ledger.let_go(incident, notice, held, desk.member(name), now())
     with _progress(notice, quiet=desk.json) as told:
         tally = asyncio.run(_send(desk, incident, notice, told))
     desk.show(tally, _summary(notice, tally))

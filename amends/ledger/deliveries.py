@@ -15,7 +15,6 @@ from amends.domain.errors import ApprovalMissing, NotAllowed
 from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, NoticeStage, PersonState
 from amends.domain.people import Person
 from amends.domain.reach import Outcome, next_channel, outcome
-from amends.domain.team import Member
 from amends.ledger.incidents import opened_person
 from amends.ledger.notices import PUBLIC, addresses, is_current, notice_row
 from amends.ledger.promises import told
@@ -212,28 +211,6 @@ class Deliveries(Store):
         with self.read() as session:
             query = select(DeliveryRow.id).where(DeliveryRow.incident == incident, col(DeliveryRow.lease_until) > now)
             return session.exec(query.limit(1)).first() is not None
-
-    def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
-        """A person decided that an uncertain message shall go out once more; how many do. Raises NotAllowed."""
-        if not by.role.may_approve:
-            raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
-        with self.write() as write:
-            write.incident(incident)
-            again = write.change(
-                update(DeliveryRow)
-                .where(
-                    col(DeliveryRow.incident) == incident,
-                    col(DeliveryRow.notice) == notice,
-                    col(DeliveryRow.person) == person,
-                    col(DeliveryRow.state) == DeliveryState.UNCERTAIN,
-                )
-                .values(state=DeliveryState.WAITING, detail="", updated_at=now)
-            )
-            row = notice_row(write.session, incident, notice)
-            if again and row and row.stage == NoticeStage.SENT:
-                row.stage = NoticeStage.SENDING
-            write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
-            return again
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
         """Note that nothing of the notice is pending any more, if so; whether it is."""

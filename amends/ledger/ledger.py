@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 
 from amends.ledger.cases import Cases
 from amends.ledger.database import SCHEMA_LOCK, alone
+from amends.ledger.decisions import Decisions
 from amends.ledger.feedback import Feedback
 from amends.ledger.incidents import Incidents
 from amends.ledger.notices import Notices
@@ -22,7 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()
 
 
-class Ledger(Incidents, Steps, Team, Notices, Previews, Promises, Feedback, Cases):
+class Ledger(Incidents, Steps, Team, Notices, Previews, Decisions, Promises, Feedback, Cases):
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":
