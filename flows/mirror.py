@@ -78,9 +78,9 @@ async def _agree(
     if run is None:
         await _set_up(incident_id, turn, now)
     elif state in STOPPED:
-        await asyncio.to_thread(_hold, ledger, incident_id, turn, now)
+        await asyncio.to_thread(_hold, ledger, incident_id, turn, "its run was cancelled in Prefect", now)
     elif state in BROKEN and turn.revision >= MOST_CRASHES:
-        await asyncio.to_thread(ledger.alert, incident_id, f"{turn.step} {turn.number} failed again and again", now)
+        await asyncio.to_thread(_hold, ledger, incident_id, turn, "its run failed again and again", now)
     elif state in WAITING and _moved(run, turn, now):
         await client.delete_flow_run(run.id)
         await _set_up(incident_id, turn, now)
@@ -117,10 +117,10 @@ def _revised(ledger: Ledger, incident_id: str, turn: Turn, now: datetime, why: s
     return turn.model_copy(update={"revision": revision})
 
 
-def _hold(ledger: Ledger, incident_id: str, turn: Turn, now: datetime) -> None:
-    ledger.mark_occurrence(
-        incident_id, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, "its run was cancelled in Prefect"
-    )
+def _hold(ledger: Ledger, incident_id: str, turn: Turn, why: str, now: datetime) -> None:
+    """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
+    ledger.mark_occurrence(incident_id, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, why)
+    ledger.alert(incident_id, f"{turn.step} {turn.number} is held: {why}", now)
 
 
 async def _set_up(incident_id: str, turn: Turn, now: datetime) -> None:

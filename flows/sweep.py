@@ -3,7 +3,7 @@
 import asyncio
 
 from prefect import State, flow
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from amends.domain.case import Case, IncidentState
 from flows.context import Context, opened
@@ -21,14 +21,21 @@ async def sweep(incident_id: str = "") -> State[None]:
     if incident_id:
         await tag_own_run(incident_id)
     with opened() as context:
-        chosen = [incident_id] if incident_id else await asyncio.to_thread(_going_on, context)
-        for one in chosen:
-            await settle(context, one)
+        chosen = [incident_id] if incident_id else [line.id for line in context.ledger.incidents()]
+        troubles = [trouble for one in chosen if (trouble := await _look_after(context, one))]
+    if troubles:
+        return Failed(message="; ".join(troubles))
     return Completed(message=f"{len(chosen)} incidents looked after")
 
 
-def _going_on(context: Context) -> list[str]:
-    return [line.id for line in context.ledger.incidents() if not _over(context.ledger.case(line.id))]
+async def _look_after(context: Context, incident_id: str) -> str | None:
+    """Its trouble, if it has any: that of one incident must not keep the others from their turn."""
+    try:
+        if not _over(await asyncio.to_thread(context.ledger.case, incident_id)):
+            await settle(context, incident_id)
+    except Exception as error:  # noqa: BLE001
+        return f"{incident_id}: {type(error).__name__}"
+    return None
 
 
 def _over(case: Case) -> bool:

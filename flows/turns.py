@@ -12,9 +12,9 @@ from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
 from amends.domain.errors import ContentError
 from amends.domain.lint import lint
-from amends.domain.notice import Draft, NoticeStage
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, plan, ready_to_close
-from amends.domain.playbook import Phase, Step
+from amends.domain.playbook import Event, Phase, Step
 from flows import artifacts
 from flows.context import Context, opened
 from flows.mirror import mirror, tag_own_run
@@ -74,7 +74,7 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
     for notice in case.notices:
         mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
         if mine and notice.current and notice.wants_work(context.clock()):
-            tally = await send(context, case, notice.id, step)
+            tally = await _send(context, case, notice.id)
             troubles += [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
     return await asyncio.to_thread(_conclude, context, case, turn, troubles)
@@ -109,29 +109,27 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
     return drafted
 
 
-async def send(context: Context, case: Case, notice: str, step: Step) -> Tally:
+async def _send(context: Context, case: Case, notice: str) -> Tally:
     """Send what is approved of a notice and has not gone yet."""
     incident_id = case.incident.id
     async with connected(context.channels) as channels, artifacts.progress(incident_id, notice) as progress:
-        tally = await deliver(
-            context.ledger, channels, incident_id, notice, context.links, context.clock, progress.told
-        )
-    if step.phase is Phase.NOTIFY:
-        await asyncio.to_thread(_note_notified, context, incident_id, notice)
-    return tally
-
-
-def _note_notified(context: Context, incident_id: str, notice: str) -> None:
-    """People count as told when only those are left whose mailbox said `later`."""
-    status = context.ledger.case(incident_id).notice(notice)
-    if status and (status.stage is NoticeStage.SENT or status.next_try_at is not None):
-        context.ledger.event(incident_id, "notified", context.clock())
+        return await deliver(context.ledger, channels, incident_id, notice, context.links, context.clock, progress.told)
 
 
 def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> str:
+    """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
+    incident_id = case.incident.id
     for trouble in troubles:
-        context.ledger.alert(case.incident.id, trouble, context.clock())
+        context.ledger.alert(incident_id, trouble, context.clock())
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
+    if turn.phase is Phase.NOTIFY and mine and all(map(_has_gone, mine)):
+        context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if all(notice.stage is NoticeStage.SENT for notice in mine):
-        done(context, turn, case.incident.id)
+        done(context, turn, incident_id)
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"
+
+
+def _has_gone(notice: NoticeStatus) -> bool:
+    """People count as told when only those are left whose mailbox said `later`."""
+    only_deferred = notice.stage is NoticeStage.SENDING and notice.next_try_at is not None
+    return notice.stage is NoticeStage.SENT or only_deferred

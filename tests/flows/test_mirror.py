@@ -125,6 +125,7 @@ def test_a_crashed_run_is_set_up_again_three_times_and_then_the_lead_is_told(lea
 
     assert in_prefect(act) == 1 + MOST_CRASHES
     assert "alert" in {entry.act for entry in lead.ledger.timeline(INCIDENT)}
+    assert [turn.state for turn in lead.ledger.case(INCIDENT).occurrences] == [OccurrenceState.HELD]
 
 
 def test_a_run_that_ended_without_finishing_its_turn_is_followed_by_another(lead: Lead) -> None:

@@ -1,0 +1,73 @@
+"""A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from amends.delivery.connect import connected
+from amends.delivery.engine import deliver
+from amends.domain.case import OccurrenceState
+from amends.ledger import Ledger
+from flows.assess import assess
+from flows.context import Context, using
+from flows.notify import notify
+from flows.sweep import sweep
+from tests.builders import an_incident
+from tests.story import INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    with using(a_context(ledger, tmp_path)[0]) as made:
+        yield made
+    ledger.dispose()
+
+
+def turn_state(ledger: Ledger, step: str) -> str:
+    return next(turn.state for turn in ledger.case(INCIDENT, START).occurrences if turn.step == step)
+
+
+async def draft_and_approve(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    approve_all(context.ledger, START)
+
+
+async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context: Context) -> None:
+    """Everything was sent, as by `amends deliver`, and nobody noted that people were told: the next run does."""
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "notified" in context.ledger.case(INCIDENT, START).events
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_a_turn_waits_until_its_notice_is_approved(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert "waits for approval" in (state.message or "")
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.WAITING
+
+
+async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
+    before = context.ledger.case(INCIDENT, START)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert state.name == "NothingDue"
+    assert context.ledger.case(INCIDENT, START) == before
+
+
+async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_others(context: Context) -> None:
+    context.ledger.open_incident(an_incident(), iter(()), "mei", START)
+    with context.ledger.write() as write:
+        write.session.connection().exec_driver_sql(
+            """UPDATE incident_version SET content = '{"title": "damaged"}' WHERE incident = 'november-breach'"""
+        )
+    context.ledger.resolve_incident(INCIDENT, "mei", START)
+    state = await sweep.fn()
+    assert state.message == "november-breach: ValidationError"
