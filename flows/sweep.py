@@ -5,7 +5,7 @@ import asyncio
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
-from amends.domain.case import Case, IncidentState
+from amends.domain.plan import is_over
 from flows.context import Context, opened
 from flows.mirror import tag_own_run
 from flows.turns import settle
@@ -31,13 +31,8 @@ async def sweep(incident_id: str = "") -> State[None]:
 async def _look_after(context: Context, incident_id: str) -> str | None:
     """Its trouble, if it has any: that of one incident must not keep the others from their turn."""
     try:
-        if not _over(await asyncio.to_thread(context.ledger.case, incident_id)):
+        if not is_over(await asyncio.to_thread(context.ledger.case, incident_id)):
             await settle(context, incident_id)
     except Exception as error:  # noqa: BLE001
         return f"{incident_id}: {type(error).__name__}"
     return None
-
-
-def _over(case: Case) -> bool:
-    settled = all(commitment.settled_at for commitment in case.commitments) and not case.untold
-    return case.state is IncidentState.CLOSED and settled

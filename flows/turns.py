@@ -12,7 +12,7 @@ from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
 from amends.domain.errors import ContentError
 from amends.domain.lint import lint
-from amends.domain.notice import Draft, NoticeStage, NoticeStatus
+from amends.domain.notice import Draft, NoticeStage
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import Event, Phase, Step
 from flows import artifacts
@@ -122,14 +122,8 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> 
     for trouble in troubles:
         context.ledger.alert(incident_id, trouble, context.clock())
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
-    if turn.phase is Phase.NOTIFY and mine and all(map(_has_gone, mine)):
+    if turn.phase is Phase.NOTIFY and mine and all(notice.has_gone for notice in mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, incident_id)
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"
-
-
-def _has_gone(notice: NoticeStatus) -> bool:
-    """People count as told when only those are left whose mailbox said `later`."""
-    only_deferred = notice.stage is NoticeStage.SENDING and notice.next_try_at is not None
-    return notice.stage is NoticeStage.SENT or only_deferred

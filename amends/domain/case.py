@@ -75,10 +75,6 @@ class Case(Value):
         """The notice with this id, if it was ever drafted."""
         return next((notice for notice in self.notices if notice.id == notice_id), None)
 
-    def last_told_at(self) -> datetime | None:
-        """When the latest notice with news went out."""
-        return max((notice.sent_at for notice in self._with_news() if notice.sent_at), default=None)
-
     def told_news_until(self) -> datetime | None:
         """Up to when people have heard the news: when the latest notice that went out was written."""
         return max((notice.drafted_at for notice in self._with_news() if notice.sent_at), default=None)

@@ -202,6 +202,12 @@ class NoticeStatus(Value):
     current: bool = True
     """Drafted from the facts, the audience and the words as they stand now, and no time in it has passed."""
 
+    @property
+    def has_gone(self) -> bool:
+        """People count as told when only those are left whose mailbox said `later`."""
+        only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
+        return self.stage is NoticeStage.SENT or only_deferred
+
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""
         if self.stage is NoticeStage.SENT:

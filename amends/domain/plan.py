@@ -211,6 +211,11 @@ def ready_to_close(case: Case) -> bool:
     return set(closing) <= done
 
 
+def is_over(case: Case) -> bool:
+    """Closed, every promise settled, and those promised have heard how it ended: nothing is left to set up."""
+    return case.state is IncidentState.CLOSED and not _promises_open(case)
+
+
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """What speaks against closing the case, in words for the lead; empty when nothing does."""
     unsent = [notice.id for notice in case.notices if notice.stage is not NoticeStage.SENT]

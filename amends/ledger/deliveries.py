@@ -144,27 +144,15 @@ class Deliveries(Store):
         with self.write() as write:
             _change(write, [{"message": claim.id, "lease_until": now + LEASE} for claim in _ours(write, claims, HELD)])
 
-    def mark_in_doubt(self, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
-        """Durably note that these messages may leave from now on; the ids of those that may.
-
-        A message of which the id is not returned must not be sent: somebody else holds it, the incident is paused, or
-        the facts changed since it was claimed.
-        """
-        with self.write() as write:
-            return _mark(write, claims, now)
-
-    def record(self, answers: Sequence[Answer], incident: str, notice: str, now: datetime) -> frozenset[int]:
-        """Keep what the channels answered; a channel that failed for good hands over to the next of the cascade.
-
-        The ids of those that were still ours; what was answered for the others is not kept.
-        """
-        with self.write() as write:
-            return _record(write, answers, incident, notice, now)
-
     def write_down(
         self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
     ) -> frozenset[int]:
-        """Mark those in doubt and record these, in one commit; the ids of both that were still ours."""
+        """Mark the leaving in doubt and record the answers, in one commit; the ids of both that were still ours.
+
+        A leaving message of which the id is not returned must not be sent: somebody else holds it, the incident is
+        paused, or the facts changed since it was claimed. An answer of which the id is not returned was not kept. A
+        channel that failed for good hands over to the next of the cascade.
+        """
         with self.write() as write:
             return _mark(write, leaving, now) | _record(write, answers, incident, notice, now)
 

@@ -1,7 +1,7 @@
 """Verbs about incidents and their people."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -207,23 +207,6 @@ class Incidents(Store):
             ).all()
             seal = self.seal(session, incident)
             return {row.number: opened_person(row, seal) for row in rows}
-
-    def all_people(self, incident: str, page: int = CHUNK) -> Iterator[Person]:
-        """Everybody, page by page in the order of the audience file."""
-        last = -1
-        while True:
-            with self.read() as session:
-                seal = self.seal(session, incident)
-                rows = session.exec(
-                    select(PersonRow)
-                    .where(PersonRow.incident == incident, PersonRow.number > last)
-                    .order_by(col(PersonRow.number))
-                    .limit(page)
-                ).all()
-            if not rows:
-                return
-            yield from (opened_person(row, seal) for row in rows)
-            last = rows[-1].number
 
     def person_with(self, incident: str, ref: str) -> int | None:
         """The number of the person whom the company calls so, or None."""

@@ -318,7 +318,7 @@ def test_while_the_page_waits_for_its_next_try_no_link_to_it_goes_out(rig: Rig, 
 def test_a_page_that_a_crash_left_in_doubt_is_written_again_because_that_changes_nothing(rig: Rig) -> None:
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
     rig.ledger.release(INCIDENT, NOTICE, NOW)
-    rig.ledger.mark_in_doubt(rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 10, NOW), NOW)
+    rig.ledger.write_down(rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 10, NOW), (), INCIDENT, NOTICE, NOW)
     rig.clock.forward(MINUTES)
     tally = rig.run()
     assert tally.finished

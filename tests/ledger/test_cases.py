@@ -47,7 +47,7 @@ def sending(ledger: Ledger) -> Ledger:
     ledger.release(INCIDENT, NOTICE, NOW)
     claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 5, NOW)
     answers = [(claim, Receipt(claim.key, status)) for claim, status in zip(claims, Status, strict=True)]
-    ledger.record(answers, INCIDENT, NOTICE, NOW)
+    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
     return ledger
 
 
@@ -67,7 +67,9 @@ def test_a_person_with_two_messages_stands_where_the_better_one_stands(ledger_on
     ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
     for channel, status in ((ChannelKind.EMAIL, Status.REJECTED), (ChannelKind.SMS, Status.SENT)):
         claims = ledger_on_sqlite.claim(INCIDENT, NOTICE, [channel], 9, NOW)
-        ledger_on_sqlite.record([(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW)
+        ledger_on_sqlite.write_down(
+            (), [(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW
+        )
     (notice,) = ledger_on_sqlite.case(INCIDENT).notices
     assert notice.people == {PersonState.SENT: 1}
 
@@ -78,7 +80,7 @@ def test_a_notice_says_when_its_next_message_may_be_tried_only_when_nothing_else
     ledger = sending(ledger_on_sqlite)
     assert ledger.case(INCIDENT).notices[0].next_try_at is None
     claims = ledger.claim(INCIDENT, NOTICE, tuple(ChannelKind), 99, NOW)
-    ledger.record([(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
+    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
     assert ledger.case(INCIDENT).notices[0].next_try_at == NOW + timedelta(minutes=5)
 
 

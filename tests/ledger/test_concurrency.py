@@ -65,7 +65,7 @@ def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: L
 def test_a_message_that_two_workers_believe_to_hold_is_marked_by_one(approved_ledger: Ledger) -> None:
     approved_ledger.release(INCIDENT, NOTICE, NOW)
     claims = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
-    marked = at_once(8, lambda _: approved_ledger.mark_in_doubt(claims, NOW))
+    marked = at_once(8, lambda _: approved_ledger.write_down(claims, (), INCIDENT, NOTICE, NOW))
     assert sorted(map(len, marked)) == [0] * 7 + [50]  # type: ignore[arg-type]
 
 
@@ -73,7 +73,7 @@ def test_an_answer_that_is_recorded_twice_counts_once(approved_ledger: Ledger) -
     approved_ledger.release(INCIDENT, NOTICE, NOW)
     claims = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
     answers = [(claim, Receipt(claim.key, Status.REJECTED)) for claim in claims if claim.channel is ChannelKind.EMAIL]
-    kept = at_once(8, lambda _: approved_ledger.record(answers, INCIDENT, NOTICE, NOW))
+    kept = at_once(8, lambda _: approved_ledger.write_down((), answers, INCIDENT, NOTICE, NOW))
     assert sorted(map(len, kept)) == [0] * 7 + [PEOPLE]  # type: ignore[arg-type]
 
 
@@ -83,8 +83,10 @@ def test_workers_that_claim_mark_and_record_side_by_side_lose_nothing(approved_l
     def work(number: int) -> None:
         status = (Status.SENT, Status.REJECTED, Status.DELIVERED)[number % 3]
         while claims := approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 10, NOW):
-            approved_ledger.mark_in_doubt(claims, NOW)
-            approved_ledger.record([(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW)
+            approved_ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+            approved_ledger.write_down(
+                (), [(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW
+            )
 
     assert at_once(6, work) == [None] * 6
     states = Counter(line.state for line in approved_ledger.deliveries(INCIDENT, NOTICE) if line.person)

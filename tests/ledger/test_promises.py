@@ -127,5 +127,5 @@ def send(ledger: Ledger, draft: Draft) -> None:
 
     ledger.release(INCIDENT, draft.notice, NOW)
     claims = ledger.claim(INCIDENT, draft.notice, tuple(ChannelKind), 100, NOW)
-    ledger.record([(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, draft.notice, NOW)
+    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, draft.notice, NOW)
     assert ledger.finish(INCIDENT, draft.notice, NOW)
