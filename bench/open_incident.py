@@ -59,16 +59,16 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite3", Keys(os.urandom(32))).migrate()
-        before, began = _peak_mb(), time.perf_counter()
+        before, began = peak_mb(), time.perf_counter()
         ledger.open_incident(INCIDENT, people(count), "lena", datetime.now(UTC))
         seconds = time.perf_counter() - began
         ledger.dispose()
     print(f"{platform.node()}, {os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}, SQLite")
     print(f"{count:,} people in {seconds:.2f} s: {count / seconds:,.0f} rows/s")
-    print(f"peak memory {_peak_mb():.0f} MB, {before:.0f} MB of it before the first row")
+    print(f"peak memory {peak_mb():.0f} MB, {before:.0f} MB of it before the first row")
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 

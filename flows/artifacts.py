@@ -1,7 +1,7 @@
 """What leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -10,8 +10,10 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 from prefect.context import FlowRunContext
 
 from amends.delivery.engine import Tally
-from amends.domain.assessment import Assessment, Deadline
+from amends.domain.assessment import Assessment
 from amends.domain.case import Case
+from amends.domain.duty import Duty, Standing
+from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.plan import Plan
 
@@ -36,40 +38,80 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
 
 
 async def show_assessment(case: Case, assessment: Assessment) -> None:
-    """Why it is as grave as it is, and who must be told by when."""
-    parts = _table(("part", "value", "why"), [(part.name, part.value, part.reason) for part in assessment.components])
-    deadlines = _table(
-        ("whom", "where", "by", "law", "note"),
-        [
-            (d.recipient, d.country, _when(d.due_at) if d.due_at else d.standard, d.citation, _doubts(d))
-            for d in sorted(assessment.deadlines, key=lambda d: (d.due_at is None, d.due_at, d.country))
-        ],
+    """Why it is as grave as it is, what the rules of risk say, and who must be told by when."""
+    await show(case.incident.id, "assessment", assessment_page(case, assessment), "How grave it is, who must be told")
+
+
+def assessment_page(case: Case, assessment: Assessment) -> str:
+    """The assessment as a record that reads from the top: decisions first, then their reasons."""
+    severity = assessment.severity
+    parts = [(part.name, f"{part.value:g}", part.reason, ", ".join(part.facts)) for part in severity.components]
+    rules = [(rule.id, rule.risk, rule.says, rule.source) for rule in assessment.rules]
+    sections = {
+        "What changed": _listed(assessment.changes),
+        "Who must be told, by when": _table(
+            ("whom", "by", "law", "why", "note"), [_duty(d) for d in assessment.duties]
+        ),
+        "Why this risk": _table(("rule", "points to", "because", "source"), rules),
+        "Why this severity": _table(("part", "value", "why", "facts"), parts),
+        "What would change it": _listed(severity.would_change_it),
+        "Open questions": _listed(assessment.open_questions),
+        "Looked at, does not apply": _listed(f"`{aside.id}`: {aside.why}" for aside in assessment.set_aside),
+    }
+    told = "yes" if assessment.tell_people else "no"
+    head = (
+        f"# {case.incident.title}\n\n**Severity: {_words(assessment.band)}** (ENISA score {severity.score:.2f}), "
+        f"**risk to people: {assessment.risk}**\n\nDocument it: yes. Tell an authority: "
+        f"{'yes' if assessment.notify_authority else 'no'}. Tell the people: {told}.\n\nTone {assessment.tone}, signed "
+        f"by the {assessment.signed_by}, first update after {assessment.cadence.first_update}, then every "
+        f"{assessment.cadence.then_every}.\n"
     )
-    questions = "".join(f"- {question}\n" for question in assessment.open_questions) or "none\n"
-    text = (
-        f"# {case.incident.title}\n\n**Severity: {assessment.band}** (score {assessment.score:.2f}), tone "
-        f"{assessment.tone}, signed by the {assessment.signed_by}\n\n## Why\n{parts}\n## Who must be told, by when\n"
-        f"{deadlines}\n## Open questions\n{questions}\n"
+    return head + "".join(f"\n## {title}\n{text}" for title, text in sections.items() if text)
+
+
+def _duties(assessment: Assessment, standing: Standing) -> str:
+    rows = [_duty(duty) for duty in assessment.duties if duty.standing is standing]
+    return _table(("whom", "by", "law", "why", "note"), rows) if rows else ""
+
+
+def _duty(duty: Duty) -> tuple[object, ...]:
+    by = _when(duty.due_at) if duty.due_at else duty.standard or "at once"
+    whom = f"{'**' if duty.first else ''}{duty.recipient_name}{'**' if duty.first else ''} `{duty.id}`"
+    notes = (
+        duty.assumed,
+        f"before {', '.join(duty.before)}" if duty.before else "",
+        f"lawyer needed: {'; '.join(duty.lawyer_needed)}" if duty.lawyer_needed else "",
     )
-    await show(case.incident.id, "assessment", text, "How grave it is and who must be told by when")
+    return whom, by, f"{duty.law}, {duty.citation} ({duty.confidence})", duty.why, "; ".join(filter(None, notes))
 
 
-def _doubts(deadline: Deadline) -> str:
-    assumed = "clock assumed" if deadline.assumed else ""
-    lawyer = "ask a lawyer" if deadline.lawyer_needed else ""
-    return ", ".join(filter(None, (assumed, lawyer)))
+def _listed(lines: Iterable[str]) -> str:
+    return "".join(f"- {line}\n" for line in lines)
 
 
-async def show_preview(draft: Draft) -> None:
-    """What is to be approved, every variant of it."""
+def _words(word: str) -> str:
+    return word.replace("_", " ")
+
+
+async def show_preview(draft: Draft, advice: Sequence[Finding] = ()) -> None:
+    """What is to be approved, every variant of it, after what could be said better."""
+    page = preview_page(draft, advice)
+    await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}: to be approved")
+
+
+def preview_page(draft: Draft, advice: Sequence[Finding] = ()) -> str:
+    """What is to be approved, as a page; advice stands before the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
-    text = (
+    return (
         f"# {draft.notice}: waits for {draft.approvals} approvals\n\n{draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
-        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n{texts}"
+        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n{_advised(advice)}{texts}"
     )
-    await show(draft.incident, f"preview-{draft.notice}", text, f"{draft.notice}: to be approved")
+
+
+def _advised(advice: Sequence[Finding]) -> str:
+    return f"## Look at this first\n\n{_listed(map(str, advice))}\n" if advice else ""
 
 
 def _variant(variant: Variant) -> str:

@@ -1,13 +1,15 @@
-"""Assess: how grave it is, which tone fits, who is affected by what, and the first deadlines."""
+"""Assess: how grave it is, the risk to people, which tone fits, who is affected by what, and every duty by when."""
 
 import asyncio
 
 from prefect import State, flow
 
-from amends.content.duties import read_duties
+from amends.content.law import read_law
 from amends.domain.assess import assess as decide
 from amends.domain.case import Case
+from amends.domain.filing import as_known
 from amends.domain.plan import Turn
+from amends.domain.reassessment import changes
 from flows import artifacts
 from flows.context import Context
 from flows.turns import carry_out, done
@@ -20,16 +22,23 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step; each version of the facts is one.
+        occurrence: The turn of the step; each version of the facts is one, and so is each event that starts a clock.
     """
     return await carry_out(incident_id, step, occurrence, _assess)
 
 
 async def _assess(context: Context, case: Case, turn: Turn) -> str:
     incident_id, now = case.incident.id, context.clock()
-    table = await asyncio.to_thread(read_duties)
-    assessment = decide(case.incident, case.audience, case.version, now, table)
+    law = await asyncio.to_thread(read_law)
+    found = decide(as_known(case), case.audience, turn.number, now, law)
+    assessment = found.model_copy(update={"changes": changes(case.assessment, found)})
     await asyncio.to_thread(context.ledger.record_assessment, incident_id, assessment, now)
+    if assessment.changes:
+        what = f"assessment {turn.number} differs in {len(assessment.changes)} points: {'; '.join(assessment.changes)}"
+        await asyncio.to_thread(context.ledger.alert, incident_id, what, now)
     await asyncio.to_thread(done, context, turn, incident_id)
     await artifacts.show_assessment(case, assessment)
-    return f"severity {assessment.band}, {len(assessment.deadlines)} deadlines"
+    return (
+        f"severity {assessment.band}, risk {assessment.risk}, {len(assessment.duties)} duties, "
+        f"{len(assessment.changes)} changes"
+    )

@@ -24,7 +24,9 @@ from amends.content.incidents import read_incident
 from amends.content.playbooks import library
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind
+from amends.domain.deadlines import open_duties
 from amends.domain.drafting import Links
+from amends.domain.duty import Addressee
 from amends.domain.notice import NoticeStage, PersonState
 from amends.domain.question import SURVEY
 from amends.domain.team import Member, TeamRole
@@ -62,6 +64,7 @@ class Story:
         """Look at the case, and do what people would do now."""
         await asyncio.to_thread(self._approve)
         for name, after, act in (
+            ("filed", timedelta(hours=20), self._file),
             ("hotline", timedelta(hours=30), self._hotline),
             ("portal", timedelta(hours=30), self._ask),
             ("answers", timedelta(hours=40), self._answer),
@@ -82,6 +85,15 @@ class Story:
                     self._ledger.decide(
                         INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
                     )
+
+    def _file(self) -> None:
+        """Whatever authority must be told is told by hand, and the receipt is recorded."""
+        owed = [duty for duty in open_duties(self._ledger.case(INCIDENT)) if duty.addressee is not Addressee.PEOPLE]
+        due = [duty for duty in owed if not duty.waits]
+        for number, duty in enumerate(due, start=1):
+            at = self._clock.now
+            self._ledger.file_duty(INCIDENT, duty.id, at, LEAD.name, f"RECEIPT-{number:03}", "", at)
+        say(self._clock.now, f"mei files with {len(due)} authorities and records their receipts")
 
     def _hotline(self) -> None:
         playbook = self._ledger.case(INCIDENT).playbook
@@ -215,7 +227,10 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
         await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)
     report = settings.home / "report.html"
     report.write_text(
-        report_page(ledger.case(INCIDENT, clock.now), ledger.timeline(INCIDENT), clock.now), encoding="utf-8"
+        report_page(
+            ledger.case(INCIDENT, clock.now), ledger.timeline(INCIDENT), clock.now, ledger.assessments(INCIDENT)
+        ),
+        encoding="utf-8",
     )
     say(clock.now, f"the case is {ledger.case(INCIDENT).state}; its open promises are still looked after")
 

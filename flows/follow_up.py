@@ -1,11 +1,13 @@
-"""Follow up: remind owners of their promises, escalate what is late, tell those promised how it ended."""
+"""Follow up: remind owners of their promises and of legal deadlines, tell those promised how it ended."""
 
 import asyncio
 
 from prefect import State, flow
 
-from amends.domain.case import Case
+from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
+from amends.domain.deadlines import STEP as DEADLINES
+from amends.domain.deadlines import Reminder, deadline_line, reminders
 from amends.domain.plan import Turn
 from flows import artifacts
 from flows.context import Context
@@ -25,11 +27,31 @@ async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 
 
 
 async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
+    if turn.step == DEADLINES:
+        return await _remind(context, case)
     chased = await asyncio.to_thread(_chase, context, case)
     if chased:
         await artifacts.show_chases(case, chased)
     said = await say(context, case, turn)
     return f"{said}; {len(chased)} reminders"
+
+
+async def _remind(context: Context, case: Case) -> str:
+    """Say which duties come due or are overdue; each reminder is given once."""
+    due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
+    lines = [deadline_line(case, reminder) for reminder in due]
+    for reminder, line in zip(due, lines, strict=True):
+        await asyncio.to_thread(_note_reminder, context, case.incident.id, reminder, line)
+    await artifacts.show_chases(case, lines)
+    return f"{len(lines)} reminders of legal deadlines"
+
+
+def _note_reminder(context: Context, incident_id: str, reminder: Reminder, line: str) -> None:
+    ledger, now = context.ledger, context.clock()
+    ledger.alert(incident_id, line, now)
+    ledger.mark_occurrence(
+        incident_id, reminder.step, reminder.number, reminder.at, OccurrenceState.DONE, now, "reminded"
+    )
 
 
 def _chase(context: Context, case: Case) -> list[str]:

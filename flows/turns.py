@@ -10,8 +10,8 @@ from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
-from amends.domain.errors import ContentError
-from amends.domain.lint import lint
+from amends.domain.errors import ContentError, Finding
+from amends.domain.lint import lint_in
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import Event, Phase, Step
@@ -90,23 +90,23 @@ async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: W
     existing = case.notice(wanted.id)
     if existing and (existing.current or existing.stage is NoticeStage.SENT):
         return
-    drafted = await asyncio.to_thread(_write, context, case, step, turn, wanted)
-    await artifacts.show_preview(drafted)
+    drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
+    await artifacts.show_preview(drafted, advice)
 
 
-def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> Draft:
-    """The draft, checked and kept. Raises ContentError when a finding forbids to send it."""
+def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> tuple[Draft, tuple[Finding, ...]]:
+    """The draft, checked and kept, with what approvers should know. Raises ContentError when a finding stops it."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     audience = ledger.audience(incident_id, wanted.audience)
     readers = Readers(audience.digest, audience.people, audience.readers)
     wording = ledger.wording(incident_id)
     facts = ledger.facts_digest(incident_id)
     drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
-    findings = lint(drafted, case.incident, wording, context.links.pages(incident_id))
+    findings = lint_in(case, drafted, wording, context.links.pages(incident_id))
     if blocking := [finding for finding in findings if finding.blocks]:
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
-    return drafted
+    return drafted, findings
 
 
 async def _send(context: Context, case: Case, notice: str) -> Tally:

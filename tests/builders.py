@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from amends.domain.assessment import Affected, Assessment, Component, Severity, Tone
+from amends.domain.assessment import Affected, Assessment, Cadence, Component, Score, Severity, Tone
 from amends.domain.case import Case, IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment, CommitmentKind, Promise
+from amends.domain.duty import Addressee, Confidence, Duty, Risk, Standing
 from amends.domain.facts import DataCategory
 from amends.domain.incident import Incident
 from amends.domain.notice import Draft, Reader, Slot, Variant
@@ -18,6 +19,8 @@ from amends.domain.wording import Phrases, Wording
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """When the incident was opened in these values."""
+AWARE = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+"""When the company became aware, in these values."""
 PAGE = "https://betapai.example/notices/november-breach/"
 """The notice page of the incident."""
 NEXT_NEWS = NOW + timedelta(days=4)
@@ -95,7 +98,7 @@ def an_audience(**changes: Any) -> AudienceCounts:
     """Three people: two read English in Germany, one reads Chinese in China."""
     given: dict[str, Any] = {
         "people": 3,
-        "by_country": {"DE": 2, "CN": 1},
+        "by_place": {"DE": 2, "CN": 1},
         "by_locale": {"en": 2, "zh-CN": 1},
         "by_category": {"basic_identity": 3, "contact": 3, "credentials_hashed": 1},
         "with_email": 3,
@@ -105,24 +108,51 @@ def an_audience(**changes: Any) -> AudienceCounts:
     return AudienceCounts.model_validate(given | changes)
 
 
-def an_assessment(**changes: Any) -> Assessment:
-    """A high band, without deadlines."""
+def an_assessment(score: float = 3.0, band: Severity = Severity.HIGH, **changes: Any) -> Assessment:
+    """A high band and a high risk, without duties."""
+    part = Component(name="DPC", value=2, reason="Passwords, hashed", facts=("data_categories",))
     given: dict[str, Any] = {
         "version": 1,
         "at": NOW,
-        "score": 3.0,
-        "band": Severity.HIGH,
-        "components": (Component(name="DPC", value=2, reason="Passwords, hashed", facts=("data_categories",)),),
-        "would_change_it": (),
+        "severity": Score(score=score, band=band, components=(part,), would_change_it=()),
+        "risk": Risk.HIGH,
+        "notify_authority": True,
+        "tell_people": True,
+        "rules": (),
         "tone": Tone.SERIOUS,
+        "cadence": Cadence(first_update=Span.parse("24h"), then_every=Span.parse("7d")),
         "signed_by": "executive",
         "channels": (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS),
         "content": ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "how_to_reach_us"),
         "affected": (Affected(category=DataCategory.CONTACT, people=3),),
-        "deadlines": (),
+        "duties": (),
         "open_questions": (),
     }
     return Assessment(**(given | changes))
+
+
+def a_duty(**changes: Any) -> Duty:
+    """The supervisory authority in Germany, due 72 hours after the company became aware."""
+    given: dict[str, Any] = {
+        "id": "eu-gdpr-33.supervisory_authority@DE",
+        "regime": "eu-gdpr-33",
+        "law": "GDPR (EU) 2016/679",
+        "citation": "Art. 33",
+        "recipient": "supervisory_authority",
+        "recipient_name": "Data protection authority of Germany",
+        "addressee": Addressee.AUTHORITY,
+        "places": ("DE",),
+        "people": 2,
+        "standing": Standing.APPLIES,
+        "due_at": AWARE + timedelta(hours=72),
+        "standard": "within 72 hours; where feasible",
+        "clock": "controller_aware",
+        "starts_at": AWARE,
+        "why": "2 people live in Germany",
+        "content": ("nature", "measures"),
+        "confidence": Confidence.VERIFIED,
+    }
+    return Duty(**(given | changes))
 
 
 def a_promise(**changes: Any) -> Promise:

@@ -64,7 +64,7 @@ def stats(ctx: typer.Context, incident: IncidentId) -> None:
     audience = desk.ledger.case(incident).audience
     lines = [
         f"people     {audience.people} ({audience.with_email} with email, {audience.with_phone} with phone)",
-        f"countries  {counts(audience.by_country)}",
+        f"places     {counts(audience.by_place)}",
         f"locales    {counts(audience.by_locale)}",
         f"segments   {counts(audience.by_segment)}",
         f"data       {counts(audience.by_category)}",

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from amends.domain.case import Case, Occurrence, OccurrenceState
 from amends.domain.commitment import commit, promises_of
+from amends.domain.deadlines import STEP as DEADLINES
+from amends.domain.deadlines import reminders
 from amends.domain.plan import Turn, plan
 from amends.domain.playbook import Event, Phase
 
@@ -22,18 +24,29 @@ def forecast(case: Case, now: datetime, until: datetime) -> tuple[Turn, ...]:
         if turn is None or turn.due_at > until:
             break
         clock = max(clock, turn.due_at)
-        turns.append(turn)
+        turns.append(turn.model_copy(update={"due_at": clock}))
         case = _after(case, turn, clock)
     return tuple(turns)
 
 
 def _after(case: Case, turn: Turn, at: datetime) -> Case:
     """The case once this turn is done."""
-    done = Occurrence(step=turn.step, number=turn.number, due_at=turn.due_at, state=OccurrenceState.DONE, done_at=at)
+    done = [_done(turn.step, turn.number, turn.due_at, at), *_reminders_given(case, turn, at)]
     others = (o for o in case.occurrences if (o.step, o.number) != (turn.step, turn.number))
     happened = {turn.step: at} | ({EVENTS[turn.phase]: at} if turn.phase in EVENTS else {})
-    changes: dict[str, object] = {"occurrences": (*others, done), "events": happened | case.events}
+    changes: dict[str, object] = {"occurrences": (*others, *done), "events": happened | case.events}
     if turn.phase is Phase.NOTIFY and Event.NOTIFIED not in case.events and case.playbook:
         given = promises_of(case.playbook.commitments, case.incident.commitments)
         changes["commitments"] = tuple(commit(promise, at, turn.step) for promise in given)
     return case.model_copy(update=changes)
+
+
+def _done(step: str, number: int, due_at: datetime, at: datetime) -> Occurrence:
+    return Occurrence(step=step, number=number, due_at=due_at, state=OccurrenceState.DONE, done_at=at)
+
+
+def _reminders_given(case: Case, turn: Turn, at: datetime) -> list[Occurrence]:
+    """One turn gives all reminders of deadlines that are due."""
+    if turn.step != DEADLINES:
+        return []
+    return [_done(one.step, one.number, one.at, at) for one in reminders(case) if one.at <= at]

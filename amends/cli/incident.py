@@ -1,5 +1,6 @@
 """Open, check, amend, follow and close incidents."""
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -8,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.assessment_words import fitting
 from amends.cli.audience import Encoding, told
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun
 from amends.cli.words import counts, moment, table
+from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.errors import ContentError, Finding, NotAllowed
 from amends.domain.notice import NoticeStage, NoticeStatus
@@ -92,6 +95,41 @@ def check(ctx: typer.Context, file: File) -> None:
     values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": tuple(incident.texts)}
     desk.show(values, f"{file}: {incident.title} ({incident.id}), in {', '.join(incident.texts)}: no findings")
     desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    veris: Annotated[Path, typer.Option(metavar="RECORD", help="A VERIS record, .json, or several, .jsonl.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it; printed when left out.")] = None,
+    record: Annotated[str, typer.Option(metavar="ID", help="Which of several: its incident_id or its number.")] = "",
+) -> None:
+    """Make an incident file from a VERIS record; what VERIS does not say stays unknown."""
+    from amends.content.veris import from_veris, read_record
+
+    desk: Desk = ctx.obj
+    made = from_veris(read_record(veris, record))
+    values = {"incident": made.content["id"], "file": out, "todo": made.todo}
+    if out is None:
+        desk.show({**values, "content": made.content}, made.yaml().rstrip("\n"))
+    else:
+        _write_new(out, made.yaml())
+        desk.show(values, f"{out} is written")
+    desk.hint(f"{len(made.todo)} lines say TODO: replace them, then `amends incident check {out or 'FILE'}`")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Whole or not at all, for its owner only. Raises NotAllowed when something is there already."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise NotAllowed(f"{path} is there already; nothing was changed") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @app.command()
@@ -176,6 +214,27 @@ def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]
     for (actor, act, subject), group in groupby(entries, key=lambda entry: (entry.actor, entry.act, entry.subject)):
         same = list(group)
         yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject
+
+
+@app.command()
+def assessments(ctx: typer.Context, incident: IncidentId) -> None:
+    """Every assessment that was made, the oldest first, and what each one changed."""
+    desk: Desk = ctx.obj
+    desk.ledger.case(incident)
+    made = desk.ledger.assessments(incident)
+    desk.show(made, "\n".join(_with_changes(made)))
+    if not made:
+        desk.hint(f"it is not assessed yet; `amends run {incident} --playbook NAME --as NAME` does that first")
+
+
+def _with_changes(made: tuple[Assessment, ...]) -> Iterator[str]:
+    rows = ((one.version, one.at, one.band.replace("_", " "), one.risk, len(one.duties)) for one in made)
+    head, *lines = table(("number", "at", "severity", "risk", "duties"), rows).splitlines()
+    yield head
+    for line, one in zip(lines, made, strict=False):
+        yield line
+        for change in one.changes or ("the first" if one is made[0] else "nothing changed",):
+            yield from fitting(f"    {change}")
 
 
 @app.command()

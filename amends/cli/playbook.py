@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from amends.cli.options import noun
 from amends.cli.words import table
 from amends.domain.playbook import Event, Playbook, Step
 from amends.domain.value import text_for
-
-if TYPE_CHECKING:
-    from amends.domain.case import Case
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped playbook by name, or a file of your own.")]
 
@@ -102,13 +99,14 @@ def plan_(
 ) -> None:
     """Print what would happen when, if everything were approved at once. Nothing is stored."""
     from amends.cli.forecast import forecast
+    from amends.cli.rehearsal import case_from_files
     from amends.content.playbooks import load_playbook
 
     desk: Desk = ctx.obj
     if bool(incident) == (file is not None):
         raise typer.BadParameter("name an incident, or give --incident FILE")
     playbook, _ = load_playbook(name)
-    case = _from_file(file) if file else desk.ledger.case(incident, now())
+    case = case_from_files(file) if file else desk.ledger.case(incident, now())
     turns = forecast(case.model_copy(update={"playbook": playbook}), now(), now() + timedelta(days=days))
     later = [
         step for step in playbook.steps if step.of in (Event.RESOLVED, Event.CLOSED) and step.of not in case.events
@@ -117,22 +115,3 @@ def plan_(
     rows += [(_begins(step), step.id, 1, step.phase) for step in later]
     values = {"turns": turns, "later": [{"step": step.id, "after": str(step.after), "of": step.of} for step in later]}
     desk.show(values, table(("due", "step", "turn", "phase"), rows))
-
-
-def _from_file(path: Path) -> "Case":
-    from amends.cli.assess import assessed
-    from amends.content.incidents import read_incident
-    from amends.domain.case import Case, IncidentState
-    from amends.domain.people import AudienceCounts
-
-    incident = read_incident(path)
-    return Case(
-        incident=incident,
-        version=1,
-        state=IncidentState.OPEN,
-        opened_at=now(),
-        author="",
-        audience=AudienceCounts(),
-        assessment=assessed(incident, AudienceCounts()),
-        events={Event.OPENED: now()},
-    )

@@ -57,7 +57,7 @@ def preview(
 def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) -> Preview:
     from amends.delivery.compose import Composer
     from amends.domain.drafting import Links
-    from amends.domain.lint import lint
+    from amends.domain.lint import lint_in
 
     draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident)
     wording, links = desk.ledger.wording(incident), Links(desk.settings.public_url)
@@ -69,7 +69,7 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         draft=draft,
         status=status,
         expected=desk.ledger.expected(draft),
-        findings=lint(draft, case.incident, wording, links.pages(incident)),
+        findings=lint_in(case, draft, wording, links.pages(incident)),
         variants=_chosen(draft, variant),
         samples=tuple((claim, composer.message(claim)) for claim in desk.ledger.samples(draft, people)),
     )

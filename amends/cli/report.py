@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.assessment_page import sections
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.options import IncidentId
 from amends.cli.words import say
 from amends.domain.case import Case
+from amends.domain.deadlines import GIVEN
 from amends.domain.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice import PersonState
 from amends.domain.plan import plan
 from amends.domain.value import Value
 
 if TYPE_CHECKING:
+    from amends.domain.assessment import Assessment
     from amends.ledger import Entry
 
 COLOURS = {
@@ -56,13 +59,15 @@ def report(
     desk: Desk = ctx.obj
     case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
     path = out or Path(f"{incident}-report.html")
-    save(path, page(case, entries, now()))
+    save(path, page(case, entries, now(), desk.ledger.assessments(incident)))
     desk.show({"incident": incident, "report": path}, f"{path} is written")
     desk.hint("open it in a browser; it prints well")
 
 
-def page(case: Case, entries: tuple["Entry", ...], at: datetime) -> str:
-    """The report as HTML that stands alone."""
+def page(
+    case: Case, entries: tuple["Entry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
+) -> str:
+    """The report as HTML that stands alone; assessments are all that were made, left out only the latest is told."""
     from amends.cli.pages import render
     from amends.domain.drafting import fate
 
@@ -71,6 +76,8 @@ def page(case: Case, entries: tuple["Entry", ...], at: datetime) -> str:
         "report.html",
         case=case,
         at=at,
+        assessments=((case.assessment,) if case.assessment else ()) if assessments is None else assessments,
+        **sections(case, at),
         facts=list(_facts(case.incident.facts)),
         states=list(PersonState),
         colours=COLOURS,
@@ -104,14 +111,14 @@ def _stated(value: object) -> str:
             return ", ".join((_stated(first[1]), *named))
         case str():
             return say(value).replace("_", " ")
-    return say(value)
+    return f"{value:g}" if isinstance(value, float) else say(value)
 
 
 def _marks(case: Case, at: datetime) -> list[Mark]:
     """The events of the case on a line from its first one until now."""
     from amends.cli.pages import share_of_time
 
-    events = sorted(((moment, name) for name, moment in case.events.items() if not name.startswith("alert:")))
+    events = sorted(((moment, name) for name, moment in case.events.items() if not name.startswith(("alert:", GIVEN))))
     start = min((moment for moment, _ in events), default=case.opened_at)
     end = max([at, *(moment for moment, _ in events)])
     return [

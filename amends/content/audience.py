@@ -9,6 +9,7 @@ from typing import Any
 from amends.content import cells
 from amends.content.cells import Unfit
 from amends.content.codes import Code
+from amends.content.regions import has_states, state_code
 from amends.content.tables import Row, Table, Workbook, open_table
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
@@ -158,6 +159,8 @@ class _Reading:
             self._reject(number, *wrong[0], also=wrong[1:])
             return None
         person = Person(number=number, ref=read.pop("id"), **read)
+        if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
+            self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
         if cells.is_national(row[self._columns["phone"]]):
             self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
         self._compare(person)
@@ -172,6 +175,7 @@ class _Reading:
                 read[column] = _CHECKS[column](row[place])
             except Unfit as why:
                 wrong.append((column, why))
+        self._state(read)
         for column, check in (("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child)):
             try:
                 check(read)
@@ -182,6 +186,10 @@ class _Reading:
     def _phone(self, read: dict[str, Any]) -> None:
         if "country" in read:
             read["phone"] = cells.phone(read["phone"], read["country"])
+
+    def _state(self, read: dict[str, Any]) -> None:
+        if read.get("region") and "country" in read:
+            read["region"] = state_code(read["country"], read["region"]) or read["region"]
 
     def _new_id(self, read: dict[str, Any]) -> None:
         first = self._first_rows["id"].get(hash(read.get("id")))

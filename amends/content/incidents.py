@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from amends.content.characters import BREAKS_HEADERS, ODD_IN_TEXT, call
 from amends.content.codes import Code
 from amends.content.countries import COUNTRIES
 from amends.content.document import Document, Trail, read_document
+from amends.content.regions import is_state
 from amends.domain.errors import ContentError, Finding
 from amends.domain.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
 from amends.domain.incident import CLOCK_EVENTS, Incident, Story, Times
@@ -36,8 +38,8 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
         "everything was restored, yet something is lost for good",
     ),
     (
-        {"cause": (Cause.EXTERNAL_ATTACK, Cause.THEFT), "malicious": (False,)},
-        "it was an attack or a theft, yet nobody meant harm or gain",
+        {"cause": (Cause.EXTERNAL_ATTACK,), "malicious": (False,)},
+        "it was an attack, yet nobody meant harm or gain",
     ),
 )
 """Facts of which each may be confirmed, but never all of them, and why."""
@@ -79,6 +81,7 @@ def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
     yield from _untranslated(incident, document)
     yield from _unknown_countries(incident, document)
     yield from _contradictions(incident.facts, document)
+    yield from _unknown_rulings(incident, document)
     if not _PHONE.fullmatch(incident.organisation.contacts.phone):
         where = document.where(("organisation", "contacts", "phone"))
         yield Finding(where, Code.WRONG_FORM, "organisation.contacts.phone: this is not a phone number")
@@ -102,14 +105,35 @@ def _needed(incident: Incident) -> Iterator[tuple[Trail, str]]:
 
 
 def _unknown_countries(incident: Incident, document: Document) -> Iterator[Finding]:
-    """A country that does not exist has no deadlines, and nobody would notice."""
-    named = [("organisation", "established_in", incident.organisation.established_in)]
-    named += [("residences", country, country) for country in incident.residences]
-    for *trail, country in named:
-        if country not in COUNTRIES:
-            where = document.where(tuple(trail), of_key=trail[0] == "residences")
-            what = f"{'.'.join(trail)}: {country!r} is no country of ISO 3166-1"
-            yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if country == "UK" else "")
+    """A country or a state that does not exist has no deadlines, and nobody would notice."""
+    seat = incident.organisation.established_in
+    named = [("organisation", "established_in", seat)] if seat else []
+    named += [("residences", place, place) for place in incident.residences]
+    for *trail, place in named:
+        where = document.where(tuple(trail), of_key=trail[0] == "residences")
+        if place[:2] not in COUNTRIES:
+            what = f"{'.'.join(trail)}: {place[:2]!r} is no country of ISO 3166-1"
+            yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if place == "UK" else "")
+        elif "-" in place and not is_state(place):
+            what = f"{'.'.join(trail)}: {place!r} is no state or province of ISO 3166-2"
+            yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC")
+
+
+def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:
+    """A ruling on a duty that is in no table would be passed over in silence."""
+    if not incident.rulings:
+        return
+    from amends.content.duties import read_duties
+
+    known = {f"{regime.id}.{row.id}" for regime in read_duties().all_regimes() for row in regime.duties}
+    for name in incident.rulings:
+        if name.split("@")[0] not in known:
+            what = f"rulings: no duty is called {name!r}"
+            where = document.where(("rulings", name), of_key=True)
+            near = get_close_matches(name, known, 1)
+            yield Finding(
+                where, Code.UNKNOWN_WORD, what, f"did you mean {near[0]!r}?" if near else "see `amends assess`"
+            )
 
 
 def _untranslated(incident: Incident, document: Document) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from amends.content.binding import bind, did_you_mean
 from amends.content.codes import Code
 from amends.content.document import Document, Trail, read_document
 from amends.content.incidents import odd_characters
+from amends.content.letters import FILE as LETTERS
 from amends.content.schemas import playbook_schema
 from amends.content.wording import SHARED, read_wording
 from amends.domain.channel import ChannelKind
@@ -42,7 +43,7 @@ def library() -> Path:
 
 def shipped_playbooks() -> dict[str, Path]:
     """The playbooks that come with Amends, by name."""
-    return {path.stem: path for path in sorted(library().glob("*.yaml"))}
+    return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != LETTERS}
 
 
 def find_playbook(name_or_path: str | Path) -> Path:
@@ -109,11 +110,22 @@ def _dotted(trail: Trail) -> str:
 
 
 def check_playbook(playbook: Playbook, wording: Wording) -> tuple[Finding, ...]:
-    """What keeps the steps from being taken: templates that are missing, and steps that wait for each other."""
+    """What keeps the steps from being taken: templates that are missing, and steps that wait for each other.
+
+    That the words bring no letters is told too, but keeps nobody from using them.
+    """
     return (
         *(finding for step in playbook.steps for finding in _unspoken(playbook, step, wording)),
         *_circles(playbook),
+        *_one_letter_for_all(playbook, wording),
     )
+
+
+def _one_letter_for_all(playbook: Playbook, wording: Wording) -> Iterator[Finding]:
+    if not wording.letters.letters:
+        what = f"no {LETTERS} stands beside the notices, so everybody gets the general letter"
+        advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
+        yield Finding(playbook.id, Code.MISSING, what, advice, blocks=False)
 
 
 def _unspoken(playbook: Playbook, step: Step, wording: Wording) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Reads the words of a playbook: templates, and the phrases of each locale."""
+"""Reads the words of a playbook: templates, the phrases of each locale, and the letters for places."""
 
 import re
 from collections.abc import Iterator
@@ -9,9 +9,11 @@ from amends.content.characters import ODD_IN_TEXT, call
 from amends.content.codes import Code
 from amends.content.document import Document, read_document, read_text
 from amends.content.incidents import odd_characters
+from amends.content.letters import FILE, read_letters
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ContentError, Finding
 from amends.domain.facts import DataCategory
+from amends.domain.letters import Letters
 from amends.domain.value import LOCALE
 from amends.domain.wording import Phrases, Wording
 
@@ -22,19 +24,30 @@ _TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)
 
 
 def read_wording(root: Path) -> Wording:
-    """All templates and phrases below this folder. Raises ContentError with every finding.
+    """All templates, phrases and letters below this folder. Raises ContentError with every finding.
 
     Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, what they share is in notices/_base, phrases are
-    locales/LOCALE.yaml.
+    locales/LOCALE.yaml, and letters.yaml, which may be absent, says how the laws of a place change a letter.
     """
     findings: list[Finding] = []
+    letters = _letters(root / FILE, findings)
     templates = _templates(root / "notices", findings)
     phrases = _phrases(root / "locales", findings)
     findings += _wrong_templates(root / "notices", templates)
+    if letters:
+        findings += _unknown_items(root / "notices", templates, letters)
     findings += _untranslated(root / "locales", phrases)
     if findings:
         raise ContentError(*findings)
-    return Wording(templates=templates, phrases=phrases)
+    return Wording(templates=templates, phrases=phrases, letters=letters or Letters())
+
+
+def _letters(path: Path, findings: list[Finding]) -> Letters | None:
+    try:
+        return read_letters(path) if path.is_file() else Letters()
+    except ContentError as error:
+        findings += error.findings
+        return None
 
 
 def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
@@ -86,6 +99,35 @@ def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Findin
             if not isinstance(used, Const) or used.value not in templates:
                 what = f"{used.value!r} does not exist" if isinstance(used, Const) else "name the template in quotes"
                 yield Finding(f"{folder / name}:{node.lineno}:1", Code.TEMPLATE_WRONG, what)
+
+
+def _unknown_items(folder: Path, templates: dict[str, str], letters: Letters) -> Iterator[Finding]:
+    """Where a template marks an item, or asks for one, that letters.yaml does not have."""
+    for name, source in templates.items():
+        for line, word in _items_named(source):
+            if word not in letters.items:
+                advice = did_you_mean(word, letters.items)
+                where = f"{folder / name}:{line}:1"
+                yield Finding(where, Code.UNKNOWN_WORD, f"letters.yaml has no item {word!r}", advice)
+
+
+def _items_named(source: str) -> Iterator[tuple[int, str]]:
+    from jinja2 import TemplateSyntaxError
+    from jinja2.nodes import Call, Const, Getattr, Name
+
+    from amends.domain.drafting import environment
+
+    try:
+        tree = environment({}).parse(source)
+    except TemplateSyntaxError:
+        return  # it is a finding already
+    for used in tree.find_all(Call):
+        asked = used.node
+        marks = isinstance(asked, Name) and asked.name == "item"
+        tests = isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "letter"
+        for argument in used.args if marks or tests else ():
+            if isinstance(argument, Const):
+                yield used.lineno, str(argument.value)
 
 
 def _odd_in_template(path: Path, source: str) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ class YamlReading(Reading):
     """One YAML document."""
 
     def read(self) -> Any:
-        self.events = iter(YAML(pure=True).parse(self.text))
+        self.events = iter(YAML(typ="safe", pure=True).parse(self.text))
         try:
             return self._document()
         except MarkedYAMLError as error:

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from amends.domain.channel import ChannelKind, Message
 from amends.domain.drafting import Links
 from amends.domain.incident import Incident
-from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
+from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant, text_name
 from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Wording, say_data
 from amends.ledger import Claim
@@ -36,14 +36,19 @@ class Composer:
     def __init__(self, incident: Incident, draft: Draft, wording: Wording, links: Links) -> None:
         self._incident, self._draft, self._wording, self._links = incident, draft, wording, links
         self._skeletons = {variant.id: _skeleton(variant) for variant in draft.variants}
-        self._locales: dict[tuple[str, str], list[str]] = {}
+        self._locales: dict[tuple[str, str, str], list[str]] = {}
         for variant in draft.variants:
-            self._locales.setdefault((variant.reader, variant.channel), []).append(variant.locale)
+            kind = (variant.reader, variant.letter, variant.channel)
+            self._locales.setdefault(kind, []).append(variant.locale)
 
     def message(self, claim: Claim) -> Message:
-        """The message of this claim, complete. Raises KeyError when no variant was approved for its reader."""
+        """The message of this claim, complete.
+
+        Raises KeyError when no variant was approved for its reader and its letter: another letter would tell what the
+        laws of a place forbid, or not tell what they ask for.
+        """
         locale = self._locale_for(claim)
-        skeleton = self._skeletons[f"{locale}/{claim.reader}/{claim.channel}"]
+        skeleton = self._skeletons[f"{text_name(locale, claim.reader, claim.letter)}/{claim.channel}"]
         values = self._values(claim, locale)
         marked = {slot: html.escape(value) for slot, value in values.items()}
         return Message(
@@ -65,7 +70,7 @@ class Composer:
 
     def _locale_for(self, claim: Claim) -> str:
         """The locale of the variant that this reader gets, of those that were approved for such a reader."""
-        offered = self._locales[claim.reader, claim.channel]
+        offered = self._locales[claim.reader, claim.letter, claim.channel]
         default = self._incident.default_locale
         return nearest_locale(claim.locale, offered, default if default in offered else offered[0])
 

@@ -1,12 +1,13 @@
-"""From the facts to an assessment: how grave, which tone, who signs, which channels, which first deadlines."""
+"""From the facts to an assessment: how grave, what risk, which tone, who signs, which channels, which duties."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from amends.domain.assessment import Affected, Assessment, Severity, Tone
+from amends.domain.assessment import Affected, Assessment, Cadence, Rule, Score, Severity, Tone
 from amends.domain.channel import ChannelKind
-from amends.domain.duties import DutyTable, deadlines_of
+from amends.domain.duties import Law, Ruled, duties_of
+from amends.domain.duty import Addressee, Duty, Risk, Standing
 from amends.domain.facts import (
     BreachType,
     Certainty,
@@ -20,7 +21,9 @@ from amends.domain.facts import (
 )
 from amends.domain.incident import Incident
 from amends.domain.people import AudienceCounts
+from amends.domain.risk import risk_to_people
 from amends.domain.score import MANY_PEOPLE, band, components, may_have_left, may_touch, score, touched
+from amends.domain.value import Span
 
 
 class Stance(NamedTuple):
@@ -29,40 +32,85 @@ class Stance(NamedTuple):
     tone: Tone
     signed_by: str
     channels: tuple[ChannelKind, ...]
+    cadence: Cadence
+
+
+def _cadence(first: str, then: str) -> Cadence:
+    return Cadence(first_update=Span.parse(first), then_every=Span.parse(then))
 
 
 STANCES = {
-    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,)),
-    Severity.MEDIUM: Stance(Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE)),
-    Severity.HIGH: Stance(Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS)),
-    Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind)),
+    Severity.LOW: Stance(Tone.FACTUAL, "support lead", (ChannelKind.EMAIL,), _cadence("7d", "14d")),
+    Severity.MEDIUM: Stance(
+        Tone.CLEAR, "privacy head", (ChannelKind.EMAIL, ChannelKind.WEBSITE), _cadence("72h", "7d")
+    ),
+    Severity.HIGH: Stance(
+        Tone.SERIOUS, "executive", (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.SMS), _cadence("24h", "7d")
+    ),
+    Severity.VERY_HIGH: Stance(Tone.URGENT, "chief executive", tuple(ChannelKind), _cadence("24h", "3d")),
 }
+"""A theft is slower than an outage: the first news soon, then at a pace that people can rely on."""
 
 CONTENT = ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "how_to_reach_us")
 """The parts that every law asks for in one form or another; GDPR 34 and PIPL 57 both fit in them."""
 
 
-def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, table: DutyTable) -> Assessment:
+def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, law: Law) -> Assessment:
     """What follows from this version of the incident file and this audience, as known now."""
     people = highest_count(incident, audience)
     parts = components(incident.facts, people)
     stance = STANCES[band(parts)]
-    deadlines, times_missing = deadlines_of(incident, audience, table, now)
+    risk, rules = risk_to_people(incident.facts, people)
+    ruled = duties_of(incident, audience, risk, people, law, now)
+    tell, because = _tell_people(risk, ruled.duties)
     return Assessment(
         version=version,
         at=now,
-        score=score(parts),
-        band=band(parts),
-        components=parts,
-        would_change_it=_turns(incident.facts, people),
+        severity=_score(incident, people),
+        risk=risk,
+        notify_authority=risk is not Risk.UNLIKELY or any(_stands(duty, Addressee.AUTHORITY) for duty in ruled.duties),
+        tell_people=tell,
+        rules=(*rules, *because),
         tone=stance.tone,
+        cadence=stance.cadence,
         signed_by=stance.signed_by,
         channels=stance.channels,
         content=CONTENT,
         affected=_affected(incident, audience),
-        deadlines=deadlines,
-        open_questions=(*_open_questions(incident, audience), *times_missing),
+        duties=ruled.duties,
+        set_aside=ruled.set_aside,
+        letters=_letters(incident, audience, law),
+        open_questions=_all_questions(incident, audience, ruled),
     )
+
+
+def _score(incident: Incident, people: int | None) -> Score:
+    parts = components(incident.facts, people)
+    turns = _turns(incident.facts, people)
+    return Score(score=score(parts), band=band(parts), components=parts, would_change_it=turns)
+
+
+def _letters(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[str, ...]:
+    homes = audience.by_place or incident.residences
+    return tuple(sorted({law.letters.letter_for(home[:2], home[3:]) for home in homes}))
+
+
+def _stands(duty: Duty, addressee: Addressee) -> bool:
+    return duty.standing is Standing.APPLIES and duty.addressee is addressee
+
+
+def _tell_people(risk: Risk, duties: tuple[Duty, ...]) -> tuple[bool, tuple[Rule, ...]]:
+    """At a high risk; and wherever a law asks for it at a lower one, which is then a rule of its own."""
+    laws = [duty for duty in duties if _stands(duty, Addressee.PEOPLE)]
+    if risk is Risk.HIGH or not laws:
+        return risk is Risk.HIGH, ()
+    named = "; ".join(dict.fromkeys(f"{duty.law}, {duty.citation}" for duty in laws))
+    says = f"The risk alone would not call for it, but these laws want the people told all the same: {named}."
+    return True, (Rule(id="LAW-PEOPLE", says=says, source=named, risk=risk),)
+
+
+def _all_questions(incident: Incident, audience: AudienceCounts, ruled: Ruled) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*_open_questions(incident, audience), *ruled.questions)))
 
 
 def highest_count(incident: Incident, audience: AudienceCounts) -> int | None:
@@ -171,8 +219,14 @@ def _matters(name: str, facts: Facts) -> bool:
 def _questions_about_people(incident: Incident, audience: AudienceCounts) -> Iterator[str]:
     if highest_count(incident, audience) is None:
         yield "How many people are touched, at the most?"
-    homes = audience.by_country or incident.residences
+    homes = audience.by_place or incident.residences
     if not homes or "" in homes:
         yield "In which countries do the people live? Each has its own deadlines."
+    if "US" in homes:
+        yield "In which states of the United States do the people live? Each has its own law."
+    if incident.organisation.established_in is None:
+        yield "In which country is the company established? Its own authority may have to be told."
+    if incident.organisation.regulated is None:
+        yield "Is the company under a law of its trade: as a bank, insurer, telecom, clinic, or listed in the US?"
     if incident.organisation.role is None:
         yield "Is it your own customers' data, or do you hold it for another company that must be told first?"

@@ -1,14 +1,15 @@
-"""How grave it is, which tone fits, which channels and words are needed, and the first deadlines.
+"""What follows from the facts: how grave it is, the risk to people, which tone fits, who must be told by when.
 
 The score is ENISA's of 2013, SE = DPC x EI + CB ("Recommendations for a methodology of the assessment of severity
-of personal data breaches"). It explains; it does not decide who must be told.
+of personal data breaches"). It explains; it does not decide who must be told: the rules of risk and the duties do.
 """
 
 from enum import StrEnum
 
 from amends.domain.channel import ChannelKind
+from amends.domain.duty import Duty, Risk, SetAside
 from amends.domain.facts import DataCategory
-from amends.domain.value import Country, Moment, Value
+from amends.domain.value import Moment, Span, Value
 
 
 class Severity(StrEnum):
@@ -44,25 +45,37 @@ class Component(Value):
     """Names of fields of the facts block."""
 
 
-class Deadline(Value):
-    """A first legal deadline: whom to tell, by when, and where that is written."""
+class Score(Value):
+    """How grave it is, with every number explained."""
 
-    country: Country
-    regime: str
-    recipient: str
-    """An authority, or `people`."""
-    due_at: Moment | None
-    """None where the law names no number, only a standard."""
-    standard: str
-    """The law's words for the time, such as 72 hours from awareness."""
-    clock: str
-    """The event that starts it."""
-    assumed: bool = False
-    """The clock event is not recorded; the earliest possible time was taken."""
-    citation: str
-    applies_when: str = ""
-    """The law's threshold in words; a person decides whether it is reached."""
-    lawyer_needed: bool = False
+    score: float
+    """ENISA's SE, from 0.25 to 6."""
+    band: Severity
+    components: tuple[Component, ...]
+    would_change_it: tuple[str, ...]
+    """What, if it were found out, would move the band, and to where."""
+
+
+class Cadence(Value):
+    """How often people should hear news, from the band."""
+
+    first_update: Span
+    """After the first notice."""
+    then_every: Span
+
+
+class Rule(Value):
+    """One rule of risk that the facts meet: a line of the decision record."""
+
+    id: str
+    says: str
+    """Why, in a plain sentence about this incident."""
+    source: str
+    """The law or guideline that it comes from."""
+    risk: Risk
+    """What it points to."""
+    facts: tuple[str, ...] = ()
+    """Names of fields of the facts block that it rests on."""
 
 
 class Affected(Value):
@@ -77,15 +90,18 @@ class Assessment(Value):
     """What follows from the facts as they stand. A new fact makes a new assessment; the old one stays."""
 
     version: int
-    """Of the incident file it was made from."""
+    """Counts up with every version of the incident file, and with every event that the ledger adds to it."""
     at: Moment
-    score: float
-    """ENISA's SE, from 0.25 to 6."""
-    band: Severity
-    components: tuple[Component, ...]
-    would_change_it: tuple[str, ...]
-    """What, if it were found out, would move the band, and to where."""
+    severity: Score
+    risk: Risk
+    document: bool = True
+    """Every breach is written down, whatever else follows (GDPR 33(5))."""
+    notify_authority: bool
+    tell_people: bool
+    rules: tuple[Rule, ...]
+    """The rules that the facts meet, the gravest first."""
     tone: Tone
+    cadence: Cadence
     signed_by: str
     """The level that signs: support lead, privacy head, executive, chief executive."""
     channels: tuple[ChannelKind, ...]
@@ -93,5 +109,17 @@ class Assessment(Value):
     content: tuple[str, ...]
     """The parts that every detailed notice must have."""
     affected: tuple[Affected, ...]
-    deadlines: tuple[Deadline, ...]
+    duties: tuple[Duty, ...]
+    """The most pressing first; those without a date, which mean at once, come before the dated ones."""
+    set_aside: tuple[SetAside, ...] = ()
+    """Duties that were looked at and do not apply, each with its reason."""
+    letters: tuple[str, ...] = ()
+    """The letters that the audience needs, by what their laws ask for and forbid."""
     open_questions: tuple[str, ...]
+    changes: tuple[str, ...] = ()
+    """What is different from the assessment before, in lines for the lead."""
+
+    @property
+    def band(self) -> Severity:
+        """The band of the score."""
+        return self.severity.band

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from amends.domain.assessment import Assessment
 from amends.domain.commitment import Commitment
+from amends.domain.filing import Filing
 from amends.domain.incident import Incident
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
@@ -66,6 +67,8 @@ class Case(Value):
     occurrences: tuple[Occurrence, ...] = ()
     notices: tuple[NoticeStatus, ...] = ()
     commitments: tuple[Commitment, ...] = ()
+    filings: tuple[Filing, ...] = ()
+    """What was handed in to authorities, with what was recorded wrongly and corrected since."""
     untold: dict[str, int] = {}
     """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
     questions: QuestionCounts = QuestionCounts()

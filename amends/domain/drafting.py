@@ -1,6 +1,7 @@
 """Drafting a notice: from the case and the words to every variant that the audience needs."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from traceback import walk_tb
@@ -14,7 +15,9 @@ from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment, CommitmentState, commit, promises_of
 from amends.domain.errors import ContentError, Finding
+from amends.domain.facts import Certainty, Facts, RecipientKind
 from amends.domain.incident import Incident
+from amends.domain.letters import GENERAL
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.plan import next_news_at
 from amends.domain.playbook import Phase, Step
@@ -22,7 +25,17 @@ from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_data, say_date, say_moment
 
 PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
+ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
+"""Around the names of what the text says up to the next mark; taken out like those of parts before anybody reads."""
 MOST_ADVICE = 5
+TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
+"""A number that is free to call within North America."""
+UNKNOWN_TAKERS = (
+    RecipientKind.UNKNOWN_ATTACKER,
+    RecipientKind.ATTACKER_CIPHERTEXT_ONLY,
+    RecipientKind.UNKNOWN_THIEF,
+    RecipientKind.THIEF_CIPHERTEXT_ONLY,
+)
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
 
 
@@ -39,11 +52,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Readers:
-    """The audience of a notice as it stands: its digest, its size, its locales and kinds of reader."""
+    """The audience of a notice as it stands: its digest, its size, and who reads it under which laws."""
 
     digest: str
     people: int
-    kinds: frozenset[tuple[str, Reader]]
+    kinds: frozenset[tuple[str, Reader, str]]
+    """Every locale, kind of reader and letter in it."""
 
 
 @dataclass(frozen=True)
@@ -150,17 +164,24 @@ class _Writer:
         self._templates = environment(wording.templates)
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
-    def variants(self, channels: Iterable[ChannelKind], readers: frozenset[tuple[str, Reader]]) -> tuple[Variant, ...]:
-        """Every variant: the personal channels for each kind of reader, the public ones for each locale."""
+    def variants(
+        self, channels: Iterable[ChannelKind], readers: frozenset[tuple[str, Reader, str]]
+    ) -> tuple[Variant, ...]:
+        """Every variant: the personal channels for each kind of reader and letter, the public ones for each locale."""
         if not self._locales:
             raise ContentError(self._missing_language())
-        personal = sorted({(self.locale_for(locale), reader) for locale, reader in readers})
-        public = [(locale, Reader.SELF) for locale in self._locales]
-        return tuple(
-            self._variant(locale, reader, channel)
-            for channel in dict.fromkeys(channels)
-            for locale, reader in (personal if channel.personal else public)
+        personal = sorted(
+            {(self.locale_for(locale), reader, self._letter(letter)) for locale, reader, letter in readers}
         )
+        public = [(locale, Reader.SELF, GENERAL) for locale in self._locales]
+        return tuple(
+            self._variant(locale, reader, letter, channel)
+            for channel in dict.fromkeys(channels)
+            for locale, reader, letter in (personal if channel.personal else public)
+        )
+
+    def _letter(self, letter: str) -> str:
+        return self._wording.letters.in_notice(self._wanted.template, letter)
 
     def locale_for(self, locale: str) -> str:
         """The locale in which somebody who reads this one is written to."""
@@ -178,23 +199,35 @@ class _Writer:
             "write the templates, or add the incident's texts in one of their languages",
         )
 
-    def _variant(self, locale: str, reader: Reader, channel: ChannelKind) -> Variant:
+    def _variant(self, locale: str, reader: Reader, letter: str, channel: ChannelKind) -> Variant:
         path = f"{self._wanted.template}/{locale}.{channel}.{SUFFIX[channel]}"
-        values = self._values(locale, reader)
+        values = self._values(locale, reader) | self._marks(letter)
         try:
             module = self._templates.get_template(path).make_module(values)
         except Exception as error:  # whatever a template raises, its author must correct it
             raise ContentError(Finding(_place(error, path), "E121", f"{type(error).__name__}: {error}")) from error
-        text, parts = split_parts(str(module).strip())
-        subject = str(getattr(module, "subject", "")).strip()
-        return Variant(locale=locale, reader=reader, channel=channel, subject=subject, text=text, parts=parts)
+        marked, items = split_items(str(module).strip())
+        text, parts = split_parts(marked)
+        subject, _ = split_items(str(getattr(module, "subject", "")).strip())
+        return Variant(
+            locale=locale, reader=reader, letter=letter, channel=channel,
+            subject=subject, text=text, parts=parts, items=items,
+        )  # fmt: skip
+
+    def _marks(self, letter: str) -> dict[str, Any]:
+        """How a template marks what it says, and asks what the letter is to say."""
+        letters = self._wording.letters
+        return {
+            "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
+            "item": lambda *names: mark_items(names, letters.items),
+            "letter": {"id": letter, "says": lambda item: letters.says(letter, item)},
+        }
 
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
         case, phrases = self._case, self._wording.phrases[locale]
         categories = case.incident.facts.categories()
         assessed = case.assessment
         return {
-            "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
             "organisation": _organisation(case.incident, locale),
             "story": case.incident.texts[locale].model_dump(),
             **self._dates(phrases),
@@ -216,6 +249,7 @@ class _Writer:
             ],
             "questions": {"asked": case.questions.asked, "open": case.questions.open},
             "people": case.audience.people,
+            **_known(case.incident.facts),
             "severity": str(assessed.band if assessed else Severity.HIGH),
             "tone": str(assessed.tone if assessed else Tone.SERIOUS),
         }
@@ -249,6 +283,7 @@ class _Writer:
     def _promise(self, phrases: Phrases, locale: str, commitment: Commitment) -> dict[str, str]:
         state = fate(commitment, self._now)
         return {
+            "kind": commitment.kind.value,
             "text": _said(commitment.promise, locale, f"commitments.{commitment.id}.promise"),
             "due": self._date(phrases, commitment.due_at),
             "state": state,
@@ -291,10 +326,21 @@ def _organisation(incident: Incident, locale: str) -> dict[str, str]:
         "signed_by": text_for(organisation.signed_by, locale),
         "email": contacts.email,
         "phone": contacts.phone,
+        "toll_free": "yes" if TOLL_FREE.search(contacts.phone) else "",
         "hours": text_for(contacts.hours, locale),
         "postal_address": text_for(contacts.postal_address, locale),
         "officer": text_for(contacts.officer, locale),
         "sms_signature": organisation.sms_signature or "",
+    }
+
+
+def _known(facts: Facts) -> dict[str, str]:
+    """Facts that the letters of some places tell; empty unless they are confirmed."""
+    encrypted, recipient = facts.encrypted_at_rest, facts.recipient
+    taker = recipient.value.kind if recipient.certainty is Certainty.CONFIRMED and recipient.value else None
+    return {
+        "encrypted": "yes" if encrypted.sure(True) else "no" if encrypted.sure(False) else "",
+        "nobody_knows_who": "yes" if taker in UNKNOWN_TAKERS else "",
     }
 
 
@@ -307,6 +353,25 @@ def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
+
+
+def mark_items(names: Iterable[str], known: Collection[str]) -> str:
+    """The mark that a text says these from here to the next mark; no names end what was said before.
+
+    Raises KeyError for an item that there is not.
+    """
+    listed = tuple(names)
+    if unknown := [name for name in listed if name not in known]:
+        raise KeyError(*unknown)
+    return f"{ITEM_OPEN}{' '.join(listed)}{ITEM_CLOSE}"
+
+
+def split_items(text: str) -> tuple[str, tuple[str, ...]]:
+    """The text without the marks of its items, and those that it says something for; sorted."""
+    opening, *rest = text.split(ITEM_OPEN)
+    marked = [piece.split(ITEM_CLOSE, 1) for piece in rest]
+    said = {name for names, body in marked if re.search(r"\w", body.split(PART_OPEN)[0]) for name in names.split()}
+    return opening + "".join(body for _, body in marked), tuple(sorted(said))
 
 
 def split_parts(text: str) -> tuple[str, dict[str, str]]:

@@ -1,124 +1,301 @@
-"""First legal deadlines: rows of a table that lawyers keep, set against what happened when."""
+"""The duties of an incident: the table that lawyers keep, set against the facts, the homes of the people and the times.
 
-from datetime import datetime, timedelta
-from enum import StrEnum
+What is not known never makes a duty disappear: it stays as one that may apply, with the question that would settle it.
+"""
 
-from pydantic import Field, field_validator, model_validator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from amends.domain.assessment import Deadline
-from amends.domain.incident import CLOCK_EVENTS, Incident, Times
+from amends.domain.clocks import Clocks, IsEstimated
+from amends.domain.conditions import Answer, Circumstances, Count, Verdict, binds, judge, to_be_judged
+from amends.domain.duty import Addressee, Duty, Exemption, Risk, SetAside, Standing
+from amends.domain.homes import Homes, Reach
+from amends.domain.incident import Incident, Ruling
+from amends.domain.letters import Letters
 from amends.domain.people import AudienceCounts
-from amends.domain.value import Country, Value
+from amends.domain.regimes import DutyRow, DutyTable, ExemptionRow, Regime
+from amends.domain.terms import WorksOn
+
+EPOCH = datetime.min.replace(tzinfo=UTC)
+SHOWN_PLACES = 5
 
 
-class Confidence(StrEnum):
-    """How well a row was checked against the law's text."""
+@dataclass(frozen=True)
+class Law:
+    """All that the duties are worked out from, beside the incident."""
 
-    VERIFIED = "verified"
-    VERIFIED_SECONDARY = "verified-secondary"
-    MEMORY_HIGH = "memory-high"
-    MEMORY_MEDIUM = "memory-medium"
-    MEMORY_LOW = "memory-low"
-
-    @property
-    def lawyer_needed(self) -> bool:
-        """Not to be relied on before a lawyer has read it."""
-        return self in (Confidence.MEMORY_MEDIUM, Confidence.MEMORY_LOW)
+    table: DutyTable
+    works_on: WorksOn
+    is_estimated: IsEstimated = lambda *_: False
+    letters: Letters = field(default_factory=Letters)
 
 
-class DutyRow(Value):
-    """One deadline of one law: whom to tell, how long after which event, and where that is written."""
+@dataclass(frozen=True)
+class Ruled:
+    """The duties that stand, those set aside, and what must be found out."""
 
-    regime: str
-    countries: tuple[Country, ...] = ()
-    """Where the people live, or the organisation is established."""
-    recipient: str
-    """An authority, or `people`."""
-    hours: int | None = Field(default=None, gt=0)
-    days: int | None = Field(default=None, gt=0)
-    """Calendar days. Neither hours nor days where the law names no number."""
-    standard: str
-    """The law's words for the time."""
-    clock: tuple[str, ...] = Field(min_length=1)
-    """The event that starts it; after it, events that stand for it when it is not recorded."""
-    ask: str
-    """The question that fills in the clock."""
-    citation: str
-    applies_when: str
-    """The law's threshold in words; a person decides."""
-    confidence: Confidence
-
-    @field_validator("clock")
-    @classmethod
-    def _known_events(cls, clock: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := set(clock) - CLOCK_EVENTS:
-            raise ValueError(f"no clock event is called {', '.join(sorted(unknown))}")
-        return clock
-
-    @model_validator(mode="after")
-    def _one_length(self) -> "DutyRow":
-        if self.hours is not None and self.days is not None:
-            raise ValueError("give hours or days, not both")
-        return self
-
-    @property
-    def length(self) -> timedelta | None:
-        """How long there is, or None where the law names no number."""
-        if self.hours is None and self.days is None:
-            return None
-        return timedelta(hours=self.hours or 0, days=self.days or 0)
+    duties: tuple[Duty, ...]
+    set_aside: tuple[SetAside, ...]
+    questions: tuple[str, ...]
 
 
-class DutyTable(Value):
-    """The rows, and the one that stands in for every country that has none."""
+def duties_of(
+    incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+) -> Ruled:
+    """Every duty of this incident as known now; people is the highest possible number of those affected.
 
-    rows: tuple[DutyRow, ...]
-    elsewhere: DutyRow
-
-    def of(self, country: str) -> tuple[DutyRow, ...]:
-        """The rows of this country; never empty."""
-        return tuple(row for row in self.rows if country in row.countries) or (self.elsewhere,)
-
-
-def countries_of(incident: Incident, audience: AudienceCounts) -> tuple[str, ...]:
-    """Where the people live as far as known, and where the organisation is established; sorted."""
-    homes = audience.by_country or incident.residences
-    return tuple(sorted({incident.organisation.established_in, *filter(None, homes)}))
-
-
-def deadlines_of(
-    incident: Incident, audience: AudienceCounts, table: DutyTable, now: datetime
-) -> tuple[tuple[Deadline, ...], tuple[str, ...]]:
-    """The first deadlines, the most pressing first, and the questions about times that are not recorded.
-
-    Where the law names no number it means at once, so those come before the dated ones.
+    An id ends with @PLACE when each place has a duty of its own. The earliest to each recipient is marked as first.
     """
-    due = [
-        (_deadline(row, country, incident.times, now), row.ask)
-        for country in countries_of(incident, audience)
-        for row in table.of(country)
-    ]
-    due.sort(key=lambda pair: (pair[0].due_at is not None, pair[0].due_at or now))
-    questions = dict.fromkeys(ask for deadline, ask in due if deadline.assumed)
-    return tuple(deadline for deadline, _ in due), tuple(questions)
+    return _Reading(incident, audience, risk, people, law, now).ruled()
 
 
-def _deadline(row: DutyRow, country: str, times: Times, now: datetime) -> Deadline:
-    started = next((times.events[event] for event in row.clock if event in times.events), None)
-    length = row.length
-    return Deadline(
-        country=country,
-        regime=row.regime,
-        recipient=row.recipient,
-        due_at=None if length is None else (started or _earliest(times, now)) + length,
-        standard=row.standard,
-        clock=row.clock[0],
-        assumed=length is not None and started is None,
-        citation=row.citation,
-        applies_when=row.applies_when,
-        lawyer_needed=row.confidence.lawyer_needed,
+class _Reading:
+    """One reading of the table."""
+
+    def __init__(
+        self, incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+    ) -> None:
+        self._incident, self._risk, self._people = incident, risk, people
+        self._law, self._table = law, law.table
+        self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table)
+        self._clocks = Clocks(incident, law.table.clocks, law.works_on, now)
+
+    def ruled(self) -> Ruled:
+        standing: list[Duty] = []
+        aside: list[SetAside] = []
+        questions: dict[str, None] = {}
+        for reach, row in self._rows():
+            found = self._duty(reach, row)
+            if isinstance(found, SetAside):
+                aside.append(found)
+            else:
+                standing.append(found)
+                questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
+        duties = tuple(sorted(_first(tuple(standing)), key=_pressure))
+        return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
+
+    def _rows(self) -> Iterator[tuple[Reach, DutyRow]]:
+        for reach in self._homes.reaches():
+            for row in reach.regime.duties:
+                for one in self._homes.for_row(reach, row):
+                    yield one, row
+
+    def _duty(self, reach: Reach, row: DutyRow) -> Duty | SetAside:
+        name = f"{reach.regime.id}.{row.id}"
+        ruling = self._incident.rulings.get(name + reach.suffix) or self._incident.rulings.get(name)
+        verdict = _decided(ruling) if ruling else self._verdict(reach, row)
+        if verdict.answer is Answer.NO:
+            return SetAside(id=name + reach.suffix, places=reach.places, why="; ".join(verdict.because))
+        duty = self._standing(reach, row, name + reach.suffix, verdict)
+        return duty.model_copy(update={"standing": Standing.APPLIES}) if ruling else duty
+
+    def _verdict(self, reach: Reach, row: DutyRow) -> Verdict:
+        now = self._circumstances(reach)
+        answers = [
+            binds(reach.regime, self._incident.organisation),
+            judge(reach.regime.when, now),
+            judge(row.when, now),
+        ]
+        if reach.residents.least == 0 and reach.residents.most:
+            answers.append(Verdict(Answer.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
+        if row.ask:
+            answers.append(to_be_judged(row.ask))
+        return Verdict.all_of(answers)
+
+    def _circumstances(self, reach: Reach) -> Circumstances:
+        stated = self._incident.facts.people
+        said = stated.value.min if stated.value and stated.stands and stated.value.min else 0
+        least = self._homes.people or said
+        return Circumstances(
+            facts=self._incident.facts,
+            organisation=self._incident.organisation,
+            risk=self._risk,
+            people=Count(least if self._people is None else min(least, self._people), self._people),
+            residents=reach.residents if self._homes.people else Count(0, self._people),
+            largest_state=self._homes.largest_state(reach.places[0][:2]),
+        )
+
+    def _standing(self, reach: Reach, row: DutyRow, identity: str, verdict: Verdict) -> Duty:
+        regime, recipient = reach.regime, self._table.recipients[row.recipient]
+        exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
+        claimed = any(exemption.claimed for exemption in exemptions)
+        applies = Standing.APPLIES if verdict.answer is Answer.YES else Standing.MAY_APPLY
+        return Duty(
+            id=identity,
+            recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
+            addressee=recipient.addressee,
+            places=reach.places,
+            people=reach.residents.most if self._homes else self._people,
+            standing=Standing.EXEMPT if claimed else applies,
+            why=self._why(reach, verdict),
+            asks=verdict.asks,
+            leaves_out=_left_out(regime) if recipient.addressee is Addressee.PEOPLE else (),
+            exemptions=exemptions,
+            lawyer_needed=(
+                *_for_the_lawyer(regime, verdict, claimed=claimed),
+                *self._unsure_holidays(reach, row),
+            ),
+            **self._timing(reach, row),
+            **_as_written(regime, row),
+        )
+
+    def _timing(self, reach: Reach, row: DutyRow) -> dict[str, object]:
+        clocks, start = self._clocks, self._clocks.start(row.of)
+        return {
+            "due_at": clocks.due_at(reach.regime, row, reach.places[0]),
+            "standard": _standard(row),
+            "clock": row.of,
+            "starts_at": start.at if row.within else clocks.recorded(row.of),
+            "assumed": start.assumed if row.within else "",
+            "waits": clocks.waits(row.of),
+        }
+
+    def _unsure_holidays(self, reach: Reach, row: DutyRow) -> Iterator[str]:
+        due_at = self._clocks.due_at(reach.regime, row, reach.places[0])
+        counted = row.within and row.within.business_days
+        if due_at and counted and self._law.is_estimated(reach.places[0], due_at.year):
+            yield f"the public holidays of {self._named(reach.places)} in {due_at.year} are not certain yet"
+
+    def _exemption(self, reach: Reach, exemption: ExemptionRow) -> Exemption:
+        if exemption.when is None:
+            return Exemption(text=exemption.text)
+        verdict = judge(exemption.when, self._circumstances(reach))
+        claimed = verdict.answer is Answer.YES
+        return Exemption(text=exemption.text, claimed=claimed, evidence=verdict.facts if claimed else ())
+
+    def _why(self, reach: Reach, verdict: Verdict) -> str:
+        seat = self._incident.organisation.established_in
+        live_there = f"{reach.residents} people live in {self._named(reach.places)}" if reach.residents.most else ""
+        seated = f"the organisation is established in {self._named((seat,))}" if seat and seat in reach.places else ""
+        unsaid = "" if self._homes else "nobody has said where the people live"
+        threshold = f"the law's threshold: {reach.regime.threshold}" if reach.regime.threshold else ""
+        return "; ".join(filter(None, (live_there, seated, unsaid, *verdict.because, threshold)))
+
+    def _named(self, places: tuple[str, ...]) -> str:
+        names = self._table.place_names
+        shown = [names.get(place, place) or "a country nobody has named" for place in places[:SHOWN_PLACES]]
+        more = len(places) - SHOWN_PLACES
+        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _decided(ruling: Ruling) -> Verdict:
+    """A lawyer's word settles it, also against an exemption that the facts seem to meet."""
+    answer = Answer.YES if ruling.applies else Answer.NO
+    return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
+
+
+def _as_written(regime: Regime, row: DutyRow) -> dict[str, object]:
+    """What goes from the table into the duty as it stands there."""
+    in_force = f"In force: {regime.in_force}." if regime.in_force else ""
+    return {
+        "regime": regime.id,
+        "law": regime.law,
+        "citation": regime.citation,
+        "recipient": row.recipient,
+        "content": row.content,
+        "must_not": tuple(forbidden.text for forbidden in regime.must_not),
+        "channels": row.channels,
+        "substitute": row.substitute,
+        "phased": row.phased,
+        "sets": row.sets,
+        "delay_allowed": regime.delay_allowed,
+        "format_rules": regime.format_rules,
+        "remedy": regime.remedy,
+        "records": regime.records,
+        "note": " ".join(filter(None, (row.note, regime.note, in_force))),
+        "confidence": regime.confidence,
+        "confidence_note": regime.confidence_note,
+        "source": regime.source,
+    }
+
+
+def _left_out(regime: Regime) -> tuple[str, ...]:
+    return tuple(forbidden.item for forbidden in regime.must_not if forbidden.item)
+
+
+def _spares(exemption: ExemptionRow, row: DutyRow) -> bool:
+    return not exemption.spares or row.id in exemption.spares
+
+
+def _standard(row: DutyRow) -> str:
+    number = f"within {row.within}" if row.within else ""
+    cap = row.no_later_than
+    limit = f"and no later than {cap.within} after {cap.of.replace('_', ' ')}" if cap else ""
+    return "; ".join(filter(None, (f"{number} {limit}".strip(), row.standard, row.extension)))
+
+
+def _questions(duty: Duty) -> tuple[str, ...]:
+    if duty.standing is not Standing.MAY_APPLY:
+        return ()
+    return tuple(f"{duty.law}: {ask[0].upper()}{ask[1:]}?" for ask in duty.asks)
+
+
+def _for_the_lawyer(regime: Regime, verdict: Verdict, *, claimed: bool) -> Iterator[str]:
+    if regime.stands_for:
+        yield f"this row only stands in for {regime.stands_for}"
+    if not regime.confidence.verified:
+        yield "nobody has checked this row against the law"
+    yield from (f"a person must judge: {ask}" for ask in verdict.asks)
+    if claimed:
+        yield "an exemption is claimed; it must be agreed to"
+    yield from regime.lawyer_check
+
+
+def _first(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
+    """Mark those to whose recipient no other is due earlier; people in one place are one recipient."""
+    earliest: dict[tuple[str, str], tuple[int, datetime]] = {}
+    for duty in duties:
+        for key in _recipients(duty):
+            earliest[key] = min(earliest.get(key, _pressure(duty)), _pressure(duty))
+    return tuple(
+        duty.model_copy(update={"first": any(_pressure(duty) == earliest[key] for key in _recipients(duty))})
+        for duty in duties
     )
 
 
-def _earliest(times: Times, now: datetime) -> datetime:
-    return times.occurred.start or min(times.events.values(), default=now)
+def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:
+    name = "people" if duty.addressee is Addressee.PEOPLE else duty.recipient
+    return ((name, place) for place in duty.places)
+
+
+def _pressure(duty: Duty) -> tuple[int, datetime]:
+    """At once before any date; what waits for a step of our own comes last."""
+    if duty.due_at is not None:
+        return 1, duty.due_at
+    return 2 if duty.waits else 0, EPOCH
+
+
+def _before(table: DutyTable) -> dict[str, tuple[str, ...]]:
+    """By regime.duty, the duties that must wait for it."""
+    return {
+        f"{regime.id}.{row.id}": tuple(
+            one if "." in one or one == "people" else f"{regime.id}.{one}" for one in row.before
+        )
+        for regime in table.all_regimes()
+        for row in regime.duties
+        if row.before
+    }
+
+
+def _constrained(duties: tuple[Duty, ...], before: dict[str, tuple[str, ...]]) -> tuple[Duty, ...]:
+    """Each duty with the ids of those here that must wait for it."""
+    return tuple(
+        duty.model_copy(update={"before": tuple(_waiting(duty, before[_row_of(duty)], duties))})
+        if _row_of(duty) in before
+        else duty
+        for duty in duties
+    )
+
+
+def _row_of(duty: Duty) -> str:
+    return duty.id.split("@")[0]
+
+
+def _waiting(first: Duty, names: tuple[str, ...], duties: tuple[Duty, ...]) -> Iterator[str]:
+    """Of the same place where each place has its own; `people` are all of them, everywhere."""
+    for duty in duties:
+        elsewhere = "@" in first.id and "@" in duty.id and first.places != duty.places
+        named = _row_of(duty) in names and not elsewhere
+        if named or ("people" in names and duty.addressee is Addressee.PEOPLE):
+            yield duty.id

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from amends.domain.commitment import Promise
 from amends.domain.facts import Facts
-from amends.domain.value import Country, Locale, Moment, Slug, Texts, Value
+from amends.domain.value import Country, Locale, Moment, Place, Slug, Texts, Value
 
 CLOCK_EVENTS = frozenset(
     """
@@ -28,8 +28,35 @@ CLOCK_EVENTS = frozenset(
 
 
 class Role(StrEnum):
+    """What the organisation is to the data; the last three are words of laws in the United States."""
+
     CONTROLLER = "controller"
     PROCESSOR = "processor"
+    BUSINESS_ASSOCIATE = "business_associate"
+    VENDOR = "vendor"
+    MAINTAINER = "maintainer"
+
+
+class Regulated(StrEnum):
+    """Laws of certain trades that an organisation may be under; some of them bring duties of their own."""
+
+    ESSENTIAL_ENTITY = "essential_entity"
+    IMPORTANT_ENTITY = "important_entity"
+    FINANCIAL_ENTITY = "financial_entity"
+    TELECOM_PROVIDER = "telecom_provider"
+    PRODUCT_MANUFACTURER = "product_manufacturer"
+    HIPAA_COVERED_ENTITY = "hipaa_covered_entity"
+    HIPAA_BUSINESS_ASSOCIATE = "hipaa_business_associate"
+    HEALTH_APP = "health_app"
+    NON_BANK_FINANCIAL = "non_bank_financial"
+    US_LISTED = "us_listed"
+    INVESTMENT_FIRM = "investment_firm"
+    US_BANK = "us_bank"
+    NYDFS_COVERED = "nydfs_covered"
+    US_CRITICAL_INFRASTRUCTURE = "us_critical_infrastructure"
+    CN_CRITICAL_INFRASTRUCTURE = "cn_critical_infrastructure"
+    CN_STATE_ORGAN = "cn_state_organ"
+    CN_INDUSTRY_OR_TELECOM = "cn_industry_or_telecom"
 
 
 class Contacts(Value):
@@ -47,9 +74,12 @@ class Organisation(Value):
     """The company that must tell its customers."""
 
     name: Texts
-    established_in: Country
+    established_in: Country | None = None
+    """Where the company has its seat; left out means that nobody has said."""
     sector: str | None = None
     role: Role | None = None
+    regulated: tuple[Regulated, ...] | None = None
+    """Laws of certain trades that it is under. Left out means not known; an empty list means none of them."""
     size: int | None = Field(default=None, ge=0)
     """Number of staff."""
     timezone: str = "UTC"
@@ -106,11 +136,11 @@ class Times(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> "Times":
-        started, discovered = self.occurred.start, self.events.get("discovered")
-        if started and discovered and discovered < started:
-            raise ValueError("discovered is before occurred.from")
-        if started and self.contained and self.contained < started:
-            raise ValueError("contained is before occurred.from")
+        started = self.occurred.start
+        known = {**self.events, **({"contained": self.contained} if self.contained else {})}
+        early = [name for name, moment in known.items() if started and moment < started]
+        if early:
+            raise ValueError(f"{' and '.join(early)} {'is' if len(early) == 1 else 'are'} before occurred.from")
         return self
 
 
@@ -135,6 +165,15 @@ class News(Value):
     text: Texts
 
 
+class Ruling(Value):
+    """A lawyer's decision that a duty applies, or does not, in this incident; it stands in the decision record."""
+
+    applies: bool
+    reason: str = Field(min_length=3)
+    by: str = Field(min_length=2)
+    """The office or the law firm that decided."""
+
+
 class Incident(Value):
     """Everything an incident file says. Amending it makes a new version; the old ones stay."""
 
@@ -143,8 +182,10 @@ class Incident(Value):
     organisation: Organisation
     times: Times = Times()
     facts: Facts = Facts()
-    residences: dict[Country, int] = {}
-    """People per country, when there is no audience file yet."""
+    residences: dict[Place, int] = {}
+    """People per country or state (DE, US-WA), when there is no audience file yet."""
+    rulings: dict[str, Ruling] = {}
+    """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
     texts: dict[Locale, Story] = Field(min_length=1)
     commitments: tuple[Promise, ...] = ()
     """Promises of this incident; one with the id of a playbook's promise replaces it."""

@@ -1,91 +1,107 @@
 """Reads a draft before people do: what must not leave like this, and what could be said better.
 
-Codes are stable. L100 to L119 stop a notice, L120 and above are advice, and so are L107 and a slightly long SMS.
+Codes are stable; proof.py says what each means. L100 to L119 stop a notice, L120 to L139 advise on how it reads, and
+those from L140 on hold it against facts, laws and promises; where a code leaves it open, the finding says whether it
+stops.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from functools import cache
 
+from amends.domain import truth
 from amends.domain.assess import CONTENT
+from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
+from amends.domain.commitment import Commitment
+from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.incident import Incident
-from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant
-from amends.domain.reading import LINK, grade, sentences, words
+from amends.domain.notice import Draft, Reader, Slot
+from amends.domain.people import AudienceCounts
+from amends.domain.proof import CODES, MARK, Known, Proof
+from amends.domain.reading import grade, sentences, words
 from amends.domain.sms import segments
-from amends.domain.wording import Phrases, Wording, say_date
+from amends.domain.telling import EMAIL, links, plain, stated
+from amends.domain.wording import Wording, say_date
+
+__all__ = ["CODES", "links", "lint", "lint_in", "stated", "table_of_codes"]
 
 SOCIAL_LENGTH = 280
 SMS_FINE, SMS_AT_MOST = 2, 4
 """Segments; longer ones arrive torn or late on some telephones."""
-GRADE_AT_MOST = 8
+GRADE_AT_MOST, GRADE_NEVER_ABOVE = 8, 10
 WORDS_AT_MOST, CHINESE_AT_MOST = 30, 40
 """In one sentence: words, or characters of Chinese."""
 
 SECRETS = {
-    "en": (
-        r"\b(?:send|tell|give|reply|enter|confirm|provide)\b.{0,40}\b(?:password|pin|code|card number|cvv)\b",
-        r"\b(?:never|not|nobody|no one)\b|n['’]t\b",
+    "en": re.compile(
+        r"(?:\b(?:send|tell|give|reply|enter|confirm|provide|verify|type|submit|share|forward|text|email|upload)\b"
+        r"|\bwe (?:(?!never|not)\w+ )?(?:need|require|ask(?: you)? for)\b).{0,40}"
+        r"\b(?:passwords?|pass ?codes?|pins?|(?<!zip )(?<!postal )(?<!source )(?<!qr )codes?|card numbers?|cvv|cvc)\b",
+        re.IGNORECASE,
     ),
-    "zh": (
-        r"(?:发送|提供|告知|告诉|回复|输入|填写).{0,12}(?:密码|验证码|卡号)",
-        r"不会|不要|切勿|请勿|绝不|从不|勿|任何人",
+    "zh": re.compile(
+        r"(?:发送|提供|告知|告诉|回复|输入|填写|上传|转发|核对|验证).{0,12}(?:密码|验证码|卡号|口令|安全码|动态码)"
+        r"|[将把].{0,12}(?:密码|验证码|卡号|口令|安全码|动态码).{0,12}(?:发|提供|告知|告诉|回复|填|输入|转)"
     ),
 }
-"""Per language: a request for a secret, and the words that turn it into a warning against one."""
+"""Per language: a request for a secret."""
+NEVER = {
+    "en": re.compile(
+        r"\b(?:never|nobody|no one|will not|won't|someone|somebody|any ?one|any ?body|whoever"
+        r"|callers?|criminals|thieves)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(r"不会|绝不|从不|任何人|有人|凡是|凡|自称|冒充|谁"),
+}
+"""Words that make it a warning, also when a comma stands between."""
+DO_NOT = {
+    "en": re.compile(r"\b(?:not|without|nor)\b|n't\b", re.IGNORECASE),
+    "zh": re.compile(r"不要|切勿|请勿|勿|别|不得|无需|不必"),
+}
+"""Words that make it a warning where no comma stands between."""
+
+ADVERTISING = re.compile(
+    r"\b(?:discounts?|vouchers?|promo(?:tion(?:al)?)? codes?|special offers?|limited[- ]time|newsletters?|award-winning"
+    r"|upgrade (?:now|today)|our (?:new|latest) (?:product|service|app)s?|loyalty points|shop now|best-in-class"
+    r"|industry-leading|world-class)\b|优惠|折扣|促销|限时|新品|立减|抽奖|红包|行业领先|会员升级",
+    re.IGNORECASE,
+)
+ATTACHMENT = re.compile(r"\b(?:attached|enclosed)\b(?! to)|\b(?:the|our|an?) attachments?\b|附件", re.IGNORECASE)
 
 LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s|$)|[:：]\s*[。.](?=\s|$)")
-MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
-EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
-HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
-TOKEN = "x" * 43
-"""As long as the token at the end of a personal link."""
+JOINERS = "\u200c\u200d\u200e\u200f"
+"""Characters that cannot be seen and that some scripts need."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One variant of a draft, with all that it is held against."""
-
-    draft: Draft
-    variant: Variant
-    incident: Incident
-    phrases: Phrases
-    page: str
-
-    @property
-    def detailed(self) -> bool:
-        """Carries everything a notice must say."""
-        return self.variant.channel.detailed
-
-    @property
-    def whole(self) -> str:
-        """Subject and text, as sent but for the slots."""
-        return f"{self.variant.subject}\n\n{self.variant.text}"
-
-    @property
-    def filled(self) -> str:
-        """The text with values of usual length in its slots."""
-        usual = {Slot.PERSONAL_LINK: TOKEN}
-        return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
-
-    def finding(self, code: str, what: str, advice: str, *, blocks: bool = True) -> Finding:
-        """A finding about this variant."""
-        return Finding(
-            where=f"{self.draft.notice} {self.variant.id}", code=code, what=what, advice=advice, blocks=blocks
-        )
+def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
+    """Everything found in the draft, held against all that the case knows. Raises KeyError as lint does."""
+    duties = case.assessment.duties if case.assessment else ()
+    return lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
 
 
-def lint(draft: Draft, incident: Incident, wording: Wording, page: str) -> tuple[Finding, ...]:
+def lint(
+    draft: Draft, incident: Incident, wording: Wording, page: str, duties: tuple[Duty, ...] = (),
+    audience: AudienceCounts | None = None, commitments: tuple[Commitment, ...] = (),
+) -> tuple[Finding, ...]:  # fmt: skip
     """Everything found in the draft; page is how the address of the notice page begins in every language.
 
-    Raises KeyError when a variant is in a locale that has no phrases.
+    Raises KeyError when a variant is in a locale that has no phrases, or a letter that the wording does not have.
     """
-    proofs = tuple(Proof(draft, variant, incident, wording.phrases[variant.locale], page) for variant in draft.variants)
+    given = {promise.id: promise for promise in (*draft.promises, *commitments)}
+    counts, promises = audience or AudienceCounts(), tuple(given.values())
+    known = Known(draft, incident, page, wording.letters, duties, counts, promises)
+    proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
-    return (*found, *_differences(proofs))
+    return (*found, *truth.channels_agree(proofs), *truth.languages_agree(proofs))
+
+
+def table_of_codes() -> str:
+    """All codes with their meaning and advice, as a Markdown table."""
+    rows = (f"| {code} | {one.stops} | {one.means} | {one.advice} |" for code, one in CODES.items())
+    return "\n".join(("| code | | what it means | what to do |", "|---|---|---|---|", *rows))
 
 
 def _empty(proof: Proof) -> Iterator[Finding]:
@@ -111,15 +127,8 @@ def _alone(proof: Proof) -> Iterator[Finding]:
 
 
 def _page(proof: Proof) -> Iterator[Finding]:
-    if not proof.detailed and proof.page not in proof.variant.text:
-        yield proof.finding("L103", "does not lead to the notice page", f"add {proof.page}")
-
-
-def _links(proof: Proof) -> Iterator[Finding]:
-    own = proof.incident.organisation.own_domains
-    for link in links(proof.whole):
-        if not _ours(link, own):
-            yield proof.finding("L104", f"links to {link}", f"link only to {', '.join(own)}")
+    if not proof.detailed and proof.known.page not in proof.variant.text:
+        yield proof.finding("L103", "does not lead to the notice page", f"add {proof.known.page}")
 
 
 def _contacts(proof: Proof) -> Iterator[Finding]:
@@ -131,19 +140,33 @@ def _contacts(proof: Proof) -> Iterator[Finding]:
 
 
 def _never_said(proof: Proof) -> Iterator[Finding]:
-    text = " ".join(re.sub("[*_]", "", proof.whole).replace("’", "'").split()).casefold()
+    text = " ".join(proof.said.split()).casefold()
     for phrase in proof.phrases.never_say:
-        wanted = re.escape(phrase.replace("’", "'").casefold())
-        if re.search(rf"(?<![a-z0-9]){wanted}", text):
+        if _phrase(phrase).search(text):
             yield proof.finding("L106", f"says “{phrase}”", "say what is known and what is not, without comfort")
 
 
+@cache
+def _phrase(phrase: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9]){re.escape(plain(phrase).casefold())}")
+
+
 def _secrets(proof: Proof) -> Iterator[Finding]:
-    asks, warns = SECRETS.get(proof.variant.locale.split("-")[0], (r"(?!)", ""))
-    for sentence in sentences(proof.variant.text):
-        if re.search(asks, sentence, re.IGNORECASE) and not re.search(warns, sentence, re.IGNORECASE):
+    if proof.language not in SECRETS:
+        what = f"nobody checks requests for secrets, promises and numbers of people in {proof.phrases.language}"
+        yield proof.finding("L149", what, "let somebody who reads it look for them")
+        return
+    for sentence in sentences(proof.said):
+        if any(not _warns(proof.language, sentence, ask.start()) for ask in SECRETS[proof.language].finditer(sentence)):
             advice = "people must be able to rely on it that we never do"
-            yield proof.finding("L107", f"seems to ask for a secret: “{sentence}”", advice, blocks=False)
+            yield proof.finding("L107", f"seems to ask for a secret: “{sentence}”", advice)
+
+
+def _warns(language: str, sentence: str, asked_at: int) -> bool:
+    """What looks like a request is a warning against one, by the words before it."""
+    before = re.split(r"[;:–—]|\b(?:but|so|instead)\b|但|所以", sentence[:asked_at])[-1]
+    clause = re.split(r"[,，]", before)[-1]
+    return NEVER[language].search(before) is not None or DO_NOT[language].search(clause) is not None
 
 
 def _next_news(proof: Proof) -> Iterator[Finding]:
@@ -162,7 +185,7 @@ def _left_over(proof: Proof) -> Iterator[Finding]:
 
 def _characters(proof: Proof) -> Iterator[Finding]:
     for character in dict.fromkeys(MARK.sub("", proof.whole)):
-        if unicodedata.category(character) in ("Co", "Cc") and character not in "\n\t":
+        if unicodedata.category(character) in ("Co", "Cc", "Cf") and character not in f"\n\t{JOINERS}":
             advice = "copy the text again as plain text"
             yield proof.finding("L110", f"holds the character U+{ord(character):04X}, which nobody can read", advice)
 
@@ -176,7 +199,7 @@ def _slots(proof: Proof) -> Iterator[Finding]:
 
 
 def _sms(proof: Proof) -> Iterator[Finding]:
-    if proof.variant.channel is not ChannelKind.SMS:
+    if not proof.sms:
         return
     count = segments(proof.filled).count
     if count > SMS_FINE:
@@ -190,7 +213,7 @@ def _social(proof: Proof) -> Iterator[Finding]:
 
 
 def _long_sentences(proof: Proof) -> Iterator[Finding]:
-    chinese = proof.variant.locale.split("-")[0] == "zh"
+    chinese = proof.language == "zh"
     limit, unit = (CHINESE_AT_MOST, "characters") if chinese else (WORDS_AT_MOST, "words")
     said = [
         (len(_dense(sentence)) if chinese else len(words(sentence)), sentence) for sentence in sentences(proof.filled)
@@ -198,15 +221,30 @@ def _long_sentences(proof: Proof) -> Iterator[Finding]:
     length, longest = max(said, default=(0, ""))
     if length > limit:
         what = f"has a sentence of {length} {unit}: “{longest[:60]}…”"
-        yield proof.finding("L130", what, f"{limit} are the most", blocks=False)
+        yield proof.finding("L130", what, f"{limit} are the most")
 
 
 def _grade(proof: Proof) -> Iterator[Finding]:
-    if not proof.detailed or proof.variant.locale.split("-")[0] != "en":
+    if not proof.detailed or proof.language != "en":
         return
     if (found := grade(EMAIL.sub("link", proof.filled))) > GRADE_AT_MOST:
         advice = f"shorter sentences, shorter words; aim at {GRADE_AT_MOST}"
-        yield proof.finding("L131", f"asks for {found:.0f} years of school", advice, blocks=False)
+        yield proof.finding("L131", f"asks for {found:.0f} years of school", advice, blocks=found > GRADE_NEVER_ABOVE)
+
+
+def _advertising(proof: Proof) -> Iterator[Finding]:
+    for match in ADVERTISING.finditer(proof.said):
+        yield proof.finding("L132", f"sounds like advertising: “{match[0]}”", "sell nothing in a notice")
+
+
+def _attachment(proof: Proof) -> Iterator[Finding]:
+    if match := ATTACHMENT.search(proof.said):
+        yield proof.finding("L133", f"speaks of an attachment: “{match[0]}”", "put it on the notice page")
+
+
+def _dense(text: str) -> str:
+    """Without spaces and the marks that people put into telephone numbers."""
+    return re.sub(r"[\s().·/-]", "", text)
 
 
 RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
@@ -214,7 +252,6 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _parts,
     _alone,
     _page,
-    _links,
     _contacts,
     _never_said,
     _secrets,
@@ -226,48 +263,13 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _social,
     _long_sentences,
     _grade,
+    _advertising,
+    _attachment,
+    truth.contacts,
+    truth.items_asked_for,
+    truth.items_forbidden,
+    truth.people,
+    truth.dates,
+    truth.promises_tracked,
+    truth.promises_said,
 )
-
-
-def _differences(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
-    """Numbers, dates and links that one language has and the first one has not, or the other way round."""
-    firsts: dict[tuple[Reader, ChannelKind], Proof] = {}
-    for proof in proofs:
-        first = firsts.setdefault((proof.variant.reader, proof.variant.channel), proof)
-        mine, theirs = stated(proof.variant.text, proof.phrases), stated(first.variant.text, first.phrases)
-        if odd := sorted(mine ^ theirs):
-            what = f"differs from {first.variant.locale} in {', '.join(odd)}"
-            yield proof.finding("L120", what, "say the same in every language", blocks=False)
-
-
-def links(text: str) -> tuple[str, ...]:
-    """The links of a text, each once, without the full stop that follows them."""
-    return tuple(dict.fromkeys(link.rstrip(".,;:!?*_") for link in LINK.findall(text)))
-
-
-def stated(text: str, phrases: Phrases) -> frozenset[str]:
-    """The links and numbers of a text: months by their number, thousands without a mark, links without the locale."""
-    rest = text
-    for link in links(text):
-        rest = rest.replace(link, " ")
-    for number, month in enumerate(phrases.months, start=1):
-        if not month[0].isdigit():
-            rest = re.sub(rf"(?<=\d\s){month}\b|(?<=\d\.\s){month}\b|\b{month}(?=\s\d)", str(number), rest)
-    rest = re.sub(r"(?<=\d)[,.  ](?=\d{3}(?!\d))", "", rest)
-    pages = (link.replace(f"/{phrases.locale}/", "/") for link in links(text))
-    return frozenset((*pages, *(str(int(digits)) for digits in re.findall(r"\d+", rest))))
-
-
-def _ours(link: str, own_domains: tuple[str, ...]) -> bool:
-    try:
-        host = urlsplit(link if "://" in link else f"https://{link}").hostname or ""
-    except ValueError:
-        return False
-    return HOST.fullmatch(host) is not None and any(
-        host == domain or host.endswith(f".{domain}") for domain in map(str.lower, own_domains)
-    )
-
-
-def _dense(text: str) -> str:
-    """Without spaces and the marks that people put into telephone numbers."""
-    return re.sub(r"[\s().·/-]", "", text)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment
+from amends.domain.letters import GENERAL
 from amends.domain.value import Moment, Value
 
 SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
@@ -36,22 +37,37 @@ class Slot(StrEnum):
         return f"{SLOT_OPEN}{self.value}{SLOT_CLOSE}"
 
 
+def text_name(locale: str, reader: str, letter: str = GENERAL) -> str:
+    """Names one text of a notice, whatever the channel: zh-CN/guardian, en/self/us-ma."""
+    return f"{locale}/{reader}" if letter == GENERAL else f"{locale}/{reader}/{letter}"
+
+
+def name_parts(name: str) -> tuple[str, str, str]:
+    """Locale, reader and letter of a text by its name."""
+    locale, reader, *letter = name.split("/")
+    return locale, reader, letter[0] if letter else GENERAL
+
+
 class Variant(Value):
-    """A notice's text for one locale, one kind of reader and one channel, with slots for the person's own values."""
+    """A notice's text for one locale, kind of reader, letter and channel, with slots for the person's own values."""
 
     locale: str
     reader: Reader
+    letter: str = GENERAL
+    """Which laws it is written for, as letters.yaml names them."""
     channel: ChannelKind
     subject: str
     text: str
     """Markdown on email and website, plain text on SMS and social."""
     parts: dict[str, str] = {}
     """The named parts of a detailed notice, as rendered: what_happened and so on."""
+    items: tuple[str, ...] = ()
+    """The items of letters.yaml that the text says, as its template marks them; sorted."""
 
     @property
     def id(self) -> str:
-        """Names the variant inside its notice: zh-CN/guardian/email."""
-        return f"{self.locale}/{self.reader}/{self.channel}"
+        """Names the variant inside its notice: zh-CN/guardian/email, en/self/us-ma/email."""
+        return f"{text_name(self.locale, self.reader, self.letter)}/{self.channel}"
 
 
 class Draft(Value):
@@ -95,12 +111,10 @@ class Draft(Value):
         """The hash that an approval binds; any change of what people get, who gets it or when, changes it."""
         return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
 
-    def variant(self, locale: str, reader: Reader, channel: ChannelKind) -> Variant:
+    def variant(self, locale: str, reader: Reader, channel: ChannelKind, letter: str = GENERAL) -> Variant:
         """The variant for this reader. Raises KeyError when none was drafted."""
-        for variant in self.variants:
-            if (variant.locale, variant.reader, variant.channel) == (locale, reader, channel):
-                return variant
-        raise KeyError(f"{locale}/{reader}/{channel}")
+        name = f"{text_name(locale, reader, letter)}/{channel}"
+        return {variant.id: variant for variant in self.variants}[name]
 
 
 def digest(content: object) -> str:

@@ -1,5 +1,6 @@
 """The people an incident touches, and how each of them stands to a notice."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -59,11 +60,20 @@ def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool)
     return Hold.ONLY_GUARDIAN if only_guardian else None
 
 
+STATE = re.compile(r"[A-Z0-9]{1,3}")
+
+
+def place_of(country: str, region: str) -> str:
+    """Where somebody lives, as US-WA; the country alone when the region is not known by its code."""
+    return f"{country}-{region}" if country and STATE.fullmatch(region) else country
+
+
 class AudienceCounts(Value):
     """The audience of an incident in numbers; never the people themselves."""
 
     people: int = 0
-    by_country: dict[str, int] = {}
+    by_place: dict[str, int] = {}
+    """Countries, and states where they are known (DE, US-WA); an empty name where the country is not known."""
     by_locale: dict[str, int] = {}
     by_segment: dict[str, int] = {}
     by_category: dict[str, int] = {}
@@ -73,3 +83,11 @@ class AudienceCounts(Value):
     with_phone: int = 0
     digest: str = ""
     """Changes when any row of the audience changes."""
+
+    @property
+    def by_country(self) -> dict[str, int]:
+        """The people of each country, its states together."""
+        countries: dict[str, int] = {}
+        for place, people in self.by_place.items():
+            countries[place[:2]] = countries.get(place[:2], 0) + people
+        return countries

@@ -3,7 +3,11 @@
 from datetime import datetime, timedelta
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.deadlines import GIVEN, open_duties, reminders
+from amends.domain.deadlines import STEP as DEADLINES
+from amends.domain.duty import Standing
 from amends.domain.facts import DataCategory, Facts
+from amends.domain.filing import facts_known
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import Event, Phase, Step, When
 from amends.domain.value import Moment, Value
@@ -39,13 +43,36 @@ def plan(case: Case, now: datetime) -> Plan:
     begun = (_turn_again(case, occurrence, now) for occurrence in case.occurrences)
     fresh = (next_turn(case, step, now) for step in case.playbook.steps)
     turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
+    reminder = _next_reminder(case)
     paused = case.state is IncidentState.PAUSED
     return Plan(
-        due=tuple(turn for turn in turns if turn.due_at <= now and not paused),
-        upcoming=tuple(turn for turn in turns if turn.due_at > now),
+        due=(*(turn for turn in turns if turn.due_at <= now and not paused), *_if(reminder, now, due=True)),
+        upcoming=tuple(sorted((*(t for t in turns if t.due_at > now), *_if(reminder, now, due=False)), key=_in_time)),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
         held=tuple(turn.step for turn in case.occurrences if turn.state is OccurrenceState.HELD),
     )
+
+
+def _next_reminder(case: Case) -> Turn | None:
+    """The next reminder of a legal deadline. The law does not pause, so neither do these."""
+    coming = reminders(case)
+    if not coming:
+        return None
+    given = sum(turn.step.startswith(GIVEN) for turn in case.occurrences)
+    planned = next((t for t in case.occurrences if (t.step, t.number) == (DEADLINES, given + 1)), None)
+    if planned and planned.state is OccurrenceState.HELD:
+        return None
+    return Turn(
+        step=DEADLINES,
+        phase=Phase.FOLLOW_UP,
+        number=given + 1,
+        due_at=coming[0].at,
+        revision=planned.revision if planned else 0,
+    )
+
+
+def _if(turn: Turn | None, now: datetime, *, due: bool) -> tuple[Turn, ...]:
+    return (turn,) if turn and (turn.due_at <= now) is due else ()
 
 
 def _outlives(case: Case, turn: Turn) -> bool:
@@ -113,7 +140,7 @@ def _last_begun(case: Case, step: Step) -> int:
 
 def _number_and_time(case: Case, step: Step, first: datetime, last: int, now: datetime) -> tuple[int, datetime]:
     if step.phase is Phase.ASSESS:
-        return case.version, first  # every version of the facts is assessed, once
+        return facts_known(case), first  # everything new that becomes known is assessed, once
     if step.every is None:
         return 1, first
     number = min(max(last + 1, _turns_until(first, step.every, now)), step.at_most)
@@ -220,12 +247,14 @@ def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """What speaks against closing the case, in words for the lead; empty when nothing does."""
     unsent = [notice.id for notice in case.notices if notice.stage is not NoticeStage.SENT]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
+    owed = [duty.id for duty in open_duties(case) if duty.standing is Standing.APPLIES and not duty.waits]
     return tuple(
         reason
         for reason in (
             "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
             f"not sent: {', '.join(unsent)}" if unsent else "",
             f"{case.questions.open} questions have no answer" if case.questions.open else "",
+            f"no filing is recorded for {', '.join(owed)}" if owed else "",
             f"late, and nobody was told: {', '.join(late)}" if late else "",
             "the incident is not known to be contained" if case.incident.times.contained is None else "",
         )

@@ -4,7 +4,7 @@ import re
 
 LINK = re.compile(
     r"""(?:https?://|www\.)[^\s<>()\[\]"'，。；、！？】）]*"""
-    r"""|(?<!@)\b(?:[a-z0-9-]+\.)+[a-z]{2,}/[^\s<>()\[\]"'，。；、！？】）]*""",
+    r"""|(?<!@)\b(?:[a-z0-9-]{1,63}\.){1,10}[a-z]{2,63}/[^\s<>()\[\]"'，。；、！？】）]*""",
     re.IGNORECASE,
 )
 """An address that a mail program or a telephone makes into a link, with a scheme or without."""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from amends.domain.facts import DataCategory
+from amends.domain.letters import Letters
 from amends.domain.value import Value
 
 
@@ -32,16 +33,20 @@ class Phrases(Value):
     commitment_states: dict[str, str]
     never_say: tuple[str, ...]
     """Phrases that make light of it, blame or cannot be true."""
+    outside_contacts: tuple[str, ...] = ()
+    """Telephone numbers and hosts of others that a notice may name: bureaus, offices."""
     portal: dict[str, str]
     """Words of the portal's pages."""
 
 
 class Wording(Value):
-    """All words of a playbook: templates by path below playbooks/notices, and the phrases of each locale."""
+    """All words of a playbook: templates by path below playbooks/notices, phrases by locale, letters for places."""
 
     templates: dict[str, str]
     """`first-notice/en.email.md` and so on."""
     phrases: dict[str, Phrases]
+    letters: Letters = Letters()
+    """How the laws of a place change a notice; without any, everybody gets the general letter."""
 
     def locales(self, notice: str) -> tuple[str, ...]:
         """The locales in which this notice can be sent."""

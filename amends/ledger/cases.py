@@ -1,33 +1,31 @@
 """Reading the whole case of an incident, in one consistent view."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
-from amends.domain.assessment import Assessment
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import DeliveryState, Draft, NoticeStatus, PersonState
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Playbook
+from amends.ledger.counting import count_people
 from amends.ledger.deliveries import message_states, next_tries, person_states
 from amends.ledger.feedback import question_counts, survey_counts
+from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
 from amends.ledger.notices import RELEASED, is_current, is_overtaken, stage_of, standing_of
 from amends.ledger.promises import commitments_of, untold
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store
 from amends.ledger.tables import (
-    AssessmentRow,
     EventRow,
     IncidentRow,
     NoticeRow,
     OccurrenceRow,
-    PersonRow,
     PinRow,
 )
 
@@ -55,7 +53,7 @@ class Cases(Store):
                 opened_at=row.opened_at,
                 author=version.author,
                 audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
-                assessment=_assessment(session, incident),
+                assessment=latest_assessment(session, incident, self._memory),
                 playbook=self._playbook(pin),
                 pinned=pin.digest if pin else "",
                 events=dict(
@@ -64,6 +62,7 @@ class Cases(Store):
                 occurrences=_occurrences(session, incident),
                 notices=self._notices(session, incident, now),
                 commitments=commitments_of(session, incident),
+                filings=filings_of(session, incident),
                 untold=untold(session, incident),
                 questions=question_counts(session, incident, now),
                 survey=survey_counts(session, incident),
@@ -104,58 +103,10 @@ class Cases(Store):
 
 
 def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
-    columns = (PersonRow.country, PersonRow.locale, PersonRow.segment, PersonRow.data, PersonRow.flags)
-    countries, locales, segments, data, flags = (_by(session, row.id, column) for column in columns)
-    has_email, has_phone, guardians = (
-        _how_many(session, row.id, condition)
-        for condition in (
-            col(PersonRow.email_index).is_not(None),
-            col(PersonRow.phone_index).is_not(None),
-            col(PersonRow.child_index).is_not(None),
-        )
-    )
-    return AudienceCounts(
-        people=row.people,
-        by_country=countries,
-        by_locale=locales,
-        by_segment=segments,
-        by_category=_split(data),
-        by_flag=_split(flags),
-        guardians=guardians,
-        with_email=has_email,
-        with_phone=has_phone,
-        digest=row.audience_digest,
-    )
-
-
-def _by(session: Session, incident: str, column: str) -> dict[str, int]:
-    query = select(column, func.count()).where(PersonRow.incident == incident).group_by(column)
-    return dict(sorted(session.exec(query).all()))
-
-
-def _how_many(session: Session, incident: str, condition: object) -> int:
-    query = select(func.count()).select_from(PersonRow).where(PersonRow.incident == incident, condition)  # type: ignore[arg-type]
-    return session.exec(query).one()
-
-
-def _split(combinations: dict[str, int]) -> dict[str, int]:
-    """Counts per word, from counts per combination of words."""
-    counted: Counter[str] = Counter()
-    for combination, count in combinations.items():
-        for word in filter(None, combination.split("|")):
-            counted[word] += count
-    return dict(counted)
-
-
-def _assessment(session: Session, incident: str) -> Assessment | None:
-    query = (
-        select(AssessmentRow)
-        .where(AssessmentRow.incident == incident)
-        .order_by(col(AssessmentRow.version).desc())
-        .limit(1)
-    )
-    row = session.exec(query).first()
-    return Assessment.model_validate(row.content) if row else None
+    """As counted when the incident was opened; in ledgers from before that was kept, counted anew."""
+    if row.counts:
+        return AudienceCounts.model_validate(row.counts)
+    return count_people(session, row.id, row.people, row.audience_digest)
 
 
 def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:

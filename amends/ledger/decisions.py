@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.notice import DeliveryState, Draft, NoticeStage
 from amends.domain.team import Member
-from amends.ledger.notices import RELEASED, addressees_of, first_rows, notice_row
+from amends.ledger.notices import RELEASED, addressees_of, first_rows, letters_in_force, notice_row
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
@@ -80,7 +80,8 @@ def _put_in_place(write: Write, row: NoticeRow, held: DeliveryRow, now: datetime
     subject = write.session.get_one(PersonRow, (row.incident, held.person))
     subject.hold = ""
     addressees = addressees_of(write.session, row.incident, [subject])
-    messages = first_rows(Draft.model_validate(row.draft), row.version, subject, addressees, now)
+    letters = letters_in_force(write.session, row.incident)
+    messages = first_rows(Draft.model_validate(row.draft), row.version, subject, addressees, letters, now)
     write.session.delete(held)
     write.session.flush()
     write.session.add_all(DeliveryRow(**message) for message in messages)

@@ -12,11 +12,20 @@ from sqlmodel import Session, col, func, select
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
-from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, NoticeStage, PersonState
+from amends.domain.letters import GENERAL
+from amends.domain.notice import (
+    PERSON_STATE,
+    DeliveryState,
+    Draft,
+    NoticeStage,
+    PersonState,
+    name_parts,
+    text_name,
+)
 from amends.domain.people import Person
 from amends.domain.reach import Outcome, next_channel, outcome
 from amends.ledger.incidents import opened_person
-from amends.ledger.notices import PUBLIC, addresses, is_current, notice_row
+from amends.ledger.notices import PUBLIC, addresses, is_current, letter_of, letters_in_force, notice_row
 from amends.ledger.promises import told
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
@@ -68,6 +77,8 @@ class Claim:
     channel: ChannelKind
     locale: str
     reader: str
+    letter: str
+    """Which laws decide what it says: those of the home of the person it is about."""
     about: Person | None
     """Whose data it is about; None for the public."""
     to: Person | None
@@ -103,25 +114,40 @@ class Deliveries(Store):
         with self.write() as write:
             released = _may_send(write, incident, notice)
             rows = _due_rows(write.session, incident, notice, list(channels), limit, now)
-            claims = self._claims(write.session, incident, rows, released)
+            claims = self._claims(write.session, incident, rows, released.draft["template"], released)
             _change(write, [_claim_row(claim, now) for claim in claims])
             return claims
 
     def _claims(
-        self, session: Session, incident: str, rows: Sequence[DeliveryRow], released: NoticeRow | None = None
+        self,
+        session: Session,
+        incident: str,
+        rows: Sequence[DeliveryRow],
+        template: str,
+        released: NoticeRow | None = None,
     ) -> tuple[Claim, ...]:
+        """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
         about = _people(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = _people(session, incident, {row.guardian for row in about.values() if row.guardian})
         seal = self.seal(session, incident)
         opened = {number: opened_person(row, seal) for number, row in {**guardians, **about}.items()}
         version, binding = (released.version, released.binding) if released else (0, "")
         approved = (version, binding, session.get_one(IncidentRow, incident).version)
-        return tuple(self._claim(row, about.get(row.person), opened, approved) for row in rows)
+        letters = letters_in_force(session, incident)
+        chosen = {number: letter_of(letters, template, person) for number, person in about.items()}
+        return tuple(
+            self._claim(row, about.get(row.person), opened, chosen.get(row.person, GENERAL), approved) for row in rows
+        )
 
     def _claim(
-        self, row: DeliveryRow, about: PersonRow | None, opened: dict[int, Person], approved: tuple[int, str, int]
+        self,
+        row: DeliveryRow,
+        about: PersonRow | None,
+        opened: dict[int, Person],
+        letter: str,
+        approved: tuple[int, str, int],
     ) -> Claim:
-        locale, reader = row.variant.split("/")
+        locale, reader, _ = name_parts(row.variant)
         version, binding, facts = approved
         return Claim(
             id=row.id or 0,
@@ -134,6 +160,7 @@ class Deliveries(Store):
             channel=ChannelKind(row.channel),
             locale=locale,
             reader=reader,
+            letter=letter,
             about=opened[about.number] if about else None,
             to=opened[about.guardian or about.number] if about else None,
             link=self.keys.link_token(row.incident, about.number, about.link_version) if about else "",
@@ -332,6 +359,7 @@ def _claim_row(claim: Claim, now: datetime) -> dict[str, Any]:
     return {
         "message": claim.id,
         "version": claim.version,
+        "variant": text_name(claim.locale, claim.reader, claim.letter),
         "state": DeliveryState.CLAIMED,
         "fence": claim.fence,
         "attempts": claim.attempts,
@@ -376,7 +404,7 @@ def _hand_over(session: Session, incident: str, notice: str, claim: Claim, now: 
             person=claim.about.number,
             channel=channel,
             address_index=known[channel],
-            variant=f"{claim.locale}/{claim.reader}",
+            variant=text_name(claim.locale, claim.reader, claim.letter),
             state=DeliveryState.WAITING,
             detail="",
             provider_id="",

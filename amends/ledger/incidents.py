@@ -17,6 +17,7 @@ from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
+from amends.ledger.counting import count_people
 from amends.ledger.sealing import Seal
 from amends.ledger.store import Store
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
@@ -67,6 +68,8 @@ class Incidents(Store):
             seal = self.keys.seal_for(incident.id, row.wrapped_key)
             row.people, row.audience_digest = self._store_people(write.session, incident.id, seal, people)
             _find_guardians(write.session, incident.id)
+            counts = count_people(write.session, incident.id, row.people, row.audience_digest)
+            row.counts = counts.model_dump(mode="json")
             _store_version(write.session, incident, 1, author, now)
             happened(write.session, incident.id, "opened", now)
             write.note(now, incident.id, "opened", actor=author, people=row.people, audience=row.audience_digest)

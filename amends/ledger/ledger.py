@@ -12,6 +12,7 @@ from amends.ledger.cases import Cases
 from amends.ledger.database import SCHEMA_LOCK, alone
 from amends.ledger.decisions import Decisions
 from amends.ledger.feedback import Feedback
+from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
 from amends.ledger.notices import Notices
 from amends.ledger.previews import Previews
@@ -23,7 +24,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()
 
 
-class Ledger(Incidents, Steps, Team, Notices, Previews, Decisions, Promises, Feedback, Cases):
+class Ledger(Incidents, Steps, Team, Notices, Previews, Decisions, Promises, Filings, Feedback, Cases):
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":

@@ -12,7 +12,8 @@ from sqlmodel import Session, SQLModel, col, func, select
 from amends.domain.approval import Approval, Decision, Standing, may_approve, standing
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader
+from amends.domain.letters import Letters
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.reach import first_messages
 from amends.domain.team import Member, TeamRole
 from amends.ledger.incidents import CHUNK
@@ -48,8 +49,8 @@ class Audience:
 
     digest: str
     people: int
-    readers: frozenset[tuple[str, Reader]]
-    """Every locale and kind of reader in it."""
+    readers: frozenset[tuple[str, Reader, str]]
+    """Every locale, kind of reader and letter in it."""
 
 
 class Notices(Store):
@@ -62,7 +63,11 @@ class Notices(Store):
             if row is None:
                 raise NotInLedger(f"no incident {incident} in this ledger")
             counted = session.exec(_readers(incident, name)).all()
-        readers = frozenset((locale, Reader.GUARDIAN if child else Reader.SELF) for locale, child, _ in counted)
+            letters = letters_in_force(session, incident)
+        readers = frozenset(
+            (locale, Reader.GUARDIAN if child else Reader.SELF, letters.letter_for(country, region))
+            for locale, child, country, region, _ in counted
+        )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
     def draft_notice(self, draft: Draft, now: datetime) -> int:
@@ -164,7 +169,8 @@ class Notices(Store):
             if not page:
                 return False
             addressees = addressees_of(write.session, draft.incident, page)
-            rows = [row for person in page for row in first_rows(draft, version, person, addressees, now)]
+            letters = letters_in_force(write.session, draft.incident)
+            rows = [row for person in page for row in first_rows(draft, version, person, addressees, letters, now)]
             told = _already_told(write.session, draft, page[0].number, page[-1].number)
             if rows := [row for row in rows if row["person"] not in told]:
                 write.session.connection().execute(insert(DELIVERIES), rows)
@@ -173,15 +179,16 @@ class Notices(Store):
 
 
 def _readers(incident: str, name: str) -> Any:
-    """Locale, whether a guardian reads it, and how many: of those who are written to."""
+    """Locale of who is written to, whether they are a guardian, where the person affected lives, and how many."""
     reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
     told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    kinds = (col(reader.locale), guarded, col(PersonRow.country), col(PersonRow.region))
     return (
-        select(reader.locale, guarded, func.count())
+        select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
         .select_from(PersonRow)
         .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
         .where(*in_audience(incident, name))
-        .group_by(col(reader.locale), guarded)
+        .group_by(*kinds)
     )
 
 
@@ -189,6 +196,20 @@ def in_audience(incident: str, name: str) -> list[bool]:
     """Conditions that the people of this audience meet."""
     conditions = [PersonRow.incident == incident]
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
+
+
+def letters_in_force(session: Session, incident: str) -> Letters:
+    """The letters that the words in force know; none before a playbook runs."""
+    row = pin_row(session, incident)
+    return Letters.model_validate(row.wording.get("letters", {})) if row else Letters()
+
+
+def letter_of(letters: Letters, template: str, person: PersonRow) -> str:
+    """The letter in which a notice is written about this person.
+
+    The home of the person whose data it is decides, as the laws do, and not that of a guardian who reads it for them.
+    """
+    return letters.in_notice(template, letters.letter_for(person.country, person.region))
 
 
 def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
@@ -365,7 +386,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         if channel != ChannelKind.WEBSITE or stands == version
     }
     for variant in draft.variants:
-        name = f"{variant.locale}/{variant.reader}"
+        name = text_name(variant.locale, variant.reader, variant.letter)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
             blank = _row(draft, version, PUBLIC, variant.channel, place.encode(), now)
@@ -396,7 +417,7 @@ def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
 
 
 def first_rows(
-    draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], now: datetime
+    draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], letters: Letters, now: datetime
 ) -> list[dict[str, Any]]:
     """The messages that a person gets at first, as rows to be stored."""
     addressee = addressees[person.number]
@@ -405,7 +426,7 @@ def first_rows(
     return [
         {
             **_row(draft, version, person.number, planned.channel, known.get(planned.channel, b""), now),
-            "variant": f"{addressee.locale}/{reader}",
+            "variant": text_name(addressee.locale, reader, letter_of(letters, draft.template, person)),
             "state": planned.state,
             "detail": planned.detail,
         }

@@ -10,7 +10,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.reach import first_messages
 from amends.ledger.deliveries import Claim, Deliveries
-from amends.ledger.notices import addressees_of, first_rows, in_audience
+from amends.ledger.notices import addressees_of, first_rows, in_audience, letters_in_force
 from amends.ledger.tables import DeliveryRow, PersonRow
 
 
@@ -52,6 +52,7 @@ class Previews(Deliveries):
                 .limit(how_many)
             ).all()
             addressees = addressees_of(session, draft.incident, chosen)
-            rows = [row for person in chosen for row in first_rows(draft, 0, person, addressees, draft.dated)]
+            letters = letters_in_force(session, draft.incident)
+            rows = [row for person in chosen for row in first_rows(draft, 0, person, addressees, letters, draft.dated)]
             waiting = [DeliveryRow(**row) for row in rows if row["state"] == DeliveryState.WAITING]
-            return self._claims(session, draft.incident, waiting)
+            return self._claims(session, draft.incident, waiting, draft.template)

@@ -103,6 +103,14 @@ class Steps(Store):
             happened(write.session, incident, "assessed", now)
             write.note(now, incident, "assessed", f"version {assessment.version}", band=assessment.band)
 
+    def assessments(self, incident: str) -> tuple[Assessment, ...]:
+        """Every assessment ever made of it, the oldest first: a newer one replaces none."""
+        query = (
+            select(AssessmentRow.content).where(AssessmentRow.incident == incident).order_by(col(AssessmentRow.version))
+        )
+        with self.read() as session:
+            return tuple(map(Assessment.model_validate, session.exec(query)))
+
 
 def pin_row(session: Session, incident: str) -> PinRow | None:
     """The pin in force."""

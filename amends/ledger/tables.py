@@ -96,6 +96,8 @@ class IncidentRow(SQLModel, table=True):
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     people: int
     audience_digest: str
+    counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
+    """The people in numbers, counted once when the incident was opened; they do not change after that."""
 
 
 class IncidentVersionRow(SQLModel, table=True):
@@ -255,7 +257,7 @@ class DeliveryRow(SQLModel, table=True):
     channel: str
     address_index: bytes = Field(sa_type=LargeBinary)
     variant: str
-    """Locale and reader, as en/self."""
+    """Locale and reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
     state: str
     detail: str
     provider_id: str
@@ -289,6 +291,23 @@ class CommitmentRow(SQLModel, table=True):
     """How often its fate changed: kept, dropped or put off."""
     told: int
     """The last of these changes that those promised were told."""
+
+
+class FilingRow(SQLModel, table=True):
+    """Something that was handed in to an authority. Never updated, never deleted."""
+
+    __tablename__ = "filing"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    duty: str
+    part: str
+    filed_at: datetime = _time()
+    by: str
+    receipt: str
+    note: str
+    corrects: int
+    sets: str
+    recorded_at: datetime = _time()
 
 
 class QuestionRow(SQLModel, table=True):

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from amends.domain.case import Case
 from amends.domain.errors import NotInLedger
+from amends.domain.letters import GENERAL
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_date
@@ -111,5 +112,6 @@ class RecentCases:
 
 
 def _told(draft: Draft) -> Told:
-    subjects = {variant.locale: variant.subject for variant in draft.variants if variant.subject}
+    general_last = sorted(draft.variants, key=lambda variant: variant.letter == GENERAL)
+    subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
     return Told(draft.notice, draft.audience, draft.dated, subjects)

@@ -91,7 +91,7 @@ def test_the_case_is_closed_in_the_end(weeks: Weeks) -> None:
 
 def test_every_phase_had_its_turns(weeks: Weeks) -> None:
     assert {turn.step for turn in weeks.turns} == {
-        "assess", "first-notice", "feedback", "update", "survey", "promises", "closing"
+        "assess", "first-notice", "feedback", "update", "survey", "promises", "closing", "deadlines"
     }  # fmt: skip
 
 

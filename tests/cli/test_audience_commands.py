@@ -56,4 +56,4 @@ def test_the_text_says_how_the_rows_add_up(tmp_path: Path) -> None:
 
 def test_stats_count_the_people_of_an_incident(office: Office) -> None:
     stats = office.values("audience", "stats", INCIDENT)
-    assert (stats["people"], stats["by_country"], stats["with_email"]) == (3, {"CN": 1, "DE": 2}, 2)
+    assert (stats["people"], stats["by_place"], stats["with_email"]) == (3, {"CN": 1, "DE": 2}, 2)

@@ -150,3 +150,48 @@ def test_without_a_playbook_it_is_closed_at_once(empty: Office, audience: Path) 
     empty.tokens["lena"] = empty.values("team", "add", "lena", "--role", "lead")["token"]
     empty.values("incident", "close", INCIDENT, "--anyway", "a false alarm", by="lena")
     assert [line["state"] for line in empty.values("incident", "list")] == ["closed"]
+
+
+VCDB = Path(__file__).parents[1] / "data" / "vcdb" / "records.jsonl"
+
+
+def test_an_imported_record_can_be_checked_and_assessed(empty: Office, tmp_path: Path) -> None:
+    made = tmp_path / "made.yaml"
+    imported = empty.values("incident", "import", "--veris", VCDB, "--record", 2, "--out", made)
+    checked = empty.values("incident", "check", made)
+    assert imported["incident"] == checked["incident"] == "04c9c2b0-eaae-11e7-92b6-dfe49f9d7042"
+    assert empty.values("assess", made)["severity"]["band"]
+
+
+def test_an_import_says_what_a_person_must_write(empty: Office, tmp_path: Path) -> None:
+    imported = empty.values("incident", "import", "--veris", VCDB, "--record", 2, "--out", tmp_path / "made.yaml")
+    assert {"organisation.contacts.email", "texts.en.what_happened"} <= set(imported["todo"])
+
+
+def test_without_a_file_an_import_is_printed(empty: Office, tmp_path: Path) -> None:
+    printed = empty.amends("incident", "import", "--veris", VCDB, "--record", 2).stdout
+    empty.values("incident", "import", "--veris", VCDB, "--record", 2, "--out", tmp_path / "made.yaml")
+    assert printed == (tmp_path / "made.yaml").read_text(encoding="utf-8")
+
+
+def test_an_import_overwrites_nothing(empty: Office, tmp_path: Path) -> None:
+    made = tmp_path / "made.yaml"
+    made.write_text("mine", encoding="utf-8")
+    answer = empty.amends("incident", "import", "--veris", VCDB, "--record", 2, "--out", made)
+    assert (answer.exit_code, made.read_text(encoding="utf-8")) == (1, "mine")
+    assert "is there already" in answer.stderr
+
+
+def test_of_several_records_one_must_be_chosen_to_import(empty: Office, tmp_path: Path) -> None:
+    made = tmp_path / "made.yaml"
+    answer = empty.amends("incident", "import", "--veris", VCDB, "--out", made)
+    assert (answer.exit_code, made.exists()) == (3, False)
+    assert "300 records" in answer.stdout
+
+
+def test_a_bad_record_leaves_no_file(empty: Office, tmp_path: Path) -> None:
+    record, made = tmp_path / "record.json", tmp_path / "made.yaml"
+    record.write_text('{"incident_id": "A-1", "action": {"hacking": {"variety": ["SQLl"]}}, "attribute": {}}')
+    answer = empty.amends("incident", "import", "--veris", record, "--out", made)
+    assert (answer.exit_code, made.exists()) == (3, False)
+    assert "Did you mean 'SQLi'?" in answer.stdout

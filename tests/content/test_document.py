@@ -158,3 +158,7 @@ def test_any_text_is_read_or_refused(write, name, text):
     with suppress(ContentError):
         document = read_document(path)
         assert document.values.keys() >= document.keys.keys()
+
+
+def test_a_folded_text_is_one_line_without_anything_added(write):
+    assert read_document(write("text.yaml", "a: >-\n  one\n  two\n")).content == {"a": "one two"}

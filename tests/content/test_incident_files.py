@@ -97,7 +97,7 @@ def test_misuse_of_data_whose_key_is_safe_is_a_contradiction_that_names_every_pl
     [
         ("{exfiltration: no, exfiltration_evidence: published}", "19:50"),
         ("{restored: full, permanent_loss: true}", "19:41"),
-        ("{cause: theft, malicious: false}", "19:34"),
+        ("{cause: external_attack, malicious: false}", "19:44"),
     ],
 )
 def test_what_cannot_both_be_true_is_a_contradiction(incident, facts, place):
@@ -155,3 +155,20 @@ def test_a_country_that_does_not_exist_is_refused_because_it_has_no_deadlines(in
 
 def test_an_organisation_is_established_in_a_country_that_exists(incident):
     assert findings(incident("established_in: CN", "established_in: XX")) == [("5:19", "E102")]
+
+
+def test_a_ruling_on_a_duty_that_does_not_exist_names_the_near_one(incident):
+    ruling = "rulings:\n  us-wa.individual: {applies: false, reason: no resident, by: Counsel}\n"
+    with pytest.raises(ContentError, match=r"did you mean 'us-wa\.individuals'"):
+        read_incident(incident(more=ruling))
+
+
+def test_a_state_that_does_not_exist_is_refused(incident):
+    with pytest.raises(ContentError, match="'US-XX' is no state or province"):
+        read_incident(incident(more="residences: {US-XX: 3}\n"))
+
+
+def test_an_event_before_it_happened_is_refused_with_its_name(incident):
+    times = "times: {occurred: {from: 2026-11-20T00:00:00Z}, aware: 2026-11-19T00:00:00Z}\n"
+    with pytest.raises(ContentError, match=r"aware is before occurred\.from"):
+        read_incident(incident(more=times))

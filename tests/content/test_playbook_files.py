@@ -14,6 +14,7 @@ from amends.content.playbooks import (
     shipped_playbooks,
 )
 from amends.domain.errors import ContentError
+from amends.domain.letters import Letter, Letters
 from amends.domain.wording import Phrases, Wording
 
 PHRASES = Phrases(
@@ -21,9 +22,11 @@ PHRASES = Phrases(
     moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
 )  # fmt: skip
 
+LETTERS = Letters(letters=(Letter(id="us", places=("US",)),))
+
 
 def wording(*templates, locales=("en",)):
-    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES))
+    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES), letters=LETTERS)
 
 
 def findings(path):
@@ -116,6 +119,12 @@ def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(p
         read_playbook(playbook(more=more)), wording("first-notice/en.email.md", "promise-kept/en.email.md")
     )
     assert [finding.what for finding in found] == ["no template is written for the notice 'promise-late' in any locale"]
+
+
+def test_words_without_letters_are_told_but_do_not_block(playbook):
+    words = wording("first-notice/en.email.md").model_copy(update={"letters": Letters()})
+    (finding,) = check_playbook(read_playbook(playbook()), words)
+    assert (finding.code, finding.blocks) == ("E103", False)
 
 
 @pytest.mark.parametrize(

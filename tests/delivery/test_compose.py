@@ -12,6 +12,7 @@ from amends.delivery import compose
 from amends.delivery.compose import Composer, to_html
 from amends.domain.channel import ChannelKind
 from amends.domain.facts import DataCategory
+from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader, Slot, Variant
 from amends.domain.people import Person
 from amends.ledger import Claim
@@ -49,6 +50,7 @@ def a_claim(person: Person, **changes: object) -> Claim:
         channel=ChannelKind.EMAIL,
         locale=person.locale,
         reader=Reader.SELF.value,
+        letter=GENERAL,
         about=person,
         to=person,
         link=f"token-of-{person.number}-xxxxxxxxxxxx",

@@ -5,34 +5,28 @@ from typing import Any
 
 import pytest
 
+from amends.content.law import read_law
 from amends.domain.assess import CONTENT, STANCES, assess, highest_count
 from amends.domain.assessment import Assessment, Severity, Tone
 from amends.domain.channel import ChannelKind
-from amends.domain.duties import DutyTable
 from amends.domain.people import AudienceCounts
 from tests.builders import NOW, an_audience, an_incident
 
 NOBODY = AudienceCounts()
-TABLE = DutyTable.model_validate(
-    {
-        "rows": [],
-        "elsewhere": {
-            "regime": "not in this table",
-            "recipient": "authority",
-            "hours": 72,
-            "standard": "not known",
-            "clock": ["aware"],
-            "ask": "When did you become aware of it?",
-            "citation": "see counsel",
-            "applies_when": "not known",
-            "confidence": "memory-low",
-        },
-    }
-)
+LAW = read_law()
+
+
+STOLEN_CARDS = {
+    "breach_types": ["confidentiality"],
+    "cause": "external_attack",
+    "data_categories": ["payment_card"],
+    "exfiltration": "yes",
+    "recipient": {"kind": "unknown_attacker"},
+}
 
 
 def assessed(audience: AudienceCounts | None = None, **changes: Any) -> Assessment:
-    return assess(an_incident(**changes), audience or an_audience(), 1, NOW, TABLE)
+    return assess(an_incident(**changes), audience or an_audience(), 1, NOW, LAW)
 
 
 def test_the_same_facts_at_the_same_time_give_the_same_assessment() -> None:
@@ -40,7 +34,7 @@ def test_the_same_facts_at_the_same_time_give_the_same_assessment() -> None:
 
 
 def test_an_assessment_bears_the_version_and_the_time_it_was_made_from() -> None:
-    made = assess(an_incident(), an_audience(), 7, datetime(2026, 12, 1, tzinfo=UTC), TABLE)
+    made = assess(an_incident(), an_audience(), 7, datetime(2026, 12, 1, tzinfo=UTC), LAW)
     assert (made.version, made.at) == (7, datetime(2026, 12, 1, tzinfo=UTC))
 
 
@@ -117,32 +111,69 @@ def test_missing_countries_are_asked_for() -> None:
 
 
 def test_people_without_a_country_are_asked_about() -> None:
-    audience = an_audience(by_country={"DE": 2, "": 1})
+    audience = an_audience(by_place={"DE": 2, "": 1})
     assert any("which countries" in question for question in assessed(audience).open_questions)
 
 
 def test_a_missing_clock_becomes_a_question() -> None:
-    assert "When did you become aware of it?" in assessed(times={}).open_questions
+    assert LAW.table.clocks["controller_aware"].ask in assessed(times={}).open_questions
+
+
+def test_a_missing_seat_state_trade_and_role_are_asked_for() -> None:
+    organisation = {**an_incident().organisation.model_dump(), "established_in": None, "role": None}
+    asked = " ".join(assessed(an_audience(by_place={"US": 3}), organisation=organisation).open_questions)
+    for part in ("company established", "states of the United States", "law of its trade", "another company"):
+        assert part in asked
+
+
+def test_the_decision_record_documents_always_and_names_its_rules() -> None:
+    made = assessed()
+    assert made.document and made.notify_authority
+    assert made.rules and all(rule.id and rule.says and rule.source for rule in made.rules)
+
+
+def test_at_a_high_risk_the_people_are_told() -> None:
+    assert assessed(facts=STOLEN_CARDS).tell_people
+
+
+def test_a_law_without_a_threshold_has_the_people_told_at_a_low_risk_too() -> None:
+    encrypted = {**STOLEN_CARDS, "encrypted_at_rest": True, "encryption_key_safe": True}
+    german = assessed(an_audience(by_place={"DE": 3}), facts=encrypted)
+    chinese = assessed(an_audience(by_place={"CN": 3}), facts=encrypted)
+    assert german.risk == chinese.risk == "unlikely"
+    assert not german.tell_people and not german.notify_authority
+    assert chinese.tell_people and chinese.notify_authority
+    assert any(rule.id == "LAW-PEOPLE" and "PIPL" in rule.says for rule in chinese.rules)
+
+
+def test_the_letters_that_the_audience_needs_are_named() -> None:
+    made = assessed(an_audience(by_place={"DE": 1, "US-MA": 1, "US-CA": 1}))
+    assert "general" in made.letters and "us-ma" in made.letters
+
+
+def test_news_comes_sooner_and_more_often_the_graver_it_is() -> None:
+    rhythm = [(STANCES[band].cadence.first_update, STANCES[band].cadence.then_every) for band in Severity]
+    assert rhythm == sorted(rhythm, reverse=True)
 
 
 def test_a_finding_that_would_lower_the_band_is_named_with_the_new_band() -> None:
     turn = "If it is confirmed that no vulnerable people are among them, the band falls to medium."
-    assert turn in assessed().would_change_it
+    assert turn in assessed().severity.would_change_it
 
 
 def test_a_finding_that_would_raise_the_band_is_named_with_the_new_band() -> None:
     turn = "If it is confirmed that health data was touched too, the band rises to very high."
-    assert turn in assessed().would_change_it
+    assert turn in assessed().severity.would_change_it
 
 
 def test_what_is_confirmed_already_is_not_offered_as_a_turn() -> None:
     facts = {"data_categories": ["contact"], "malicious": True, "people": 3}
-    assert not any("meant harm" in turn for turn in assessed(facts=facts).would_change_it)
+    assert not any("meant harm" in turn for turn in assessed(facts=facts).severity.would_change_it)
 
 
 def test_an_unknown_number_of_people_is_named_as_a_turn() -> None:
     facts = {"data_categories": ["contact"], "breach_types": ["confidentiality"], "vulnerable_subjects": False}
-    turns = assessed(NOBODY, facts=facts).would_change_it
+    turns = assessed(NOBODY, facts=facts).severity.would_change_it
     assert any("fewer than 100,000 people" in turn for turn in turns)
 
 

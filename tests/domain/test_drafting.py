@@ -8,9 +8,22 @@ import pytest
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import CommitmentState
-from amends.domain.drafting import Links, Readers, Wanted, draft, fate, notices_wanted, split_parts
+from amends.domain.drafting import (
+    PART_CLOSE,
+    PART_OPEN,
+    Links,
+    Readers,
+    Wanted,
+    draft,
+    fate,
+    mark_items,
+    notices_wanted,
+    split_items,
+    split_parts,
+)
 from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
+from amends.domain.letters import GENERAL, Item, Letter, Letters
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
 from amends.domain.playbook import Step
 from amends.domain.wording import Wording
@@ -31,7 +44,7 @@ from tests.builders import (
 DAY = timedelta(days=1)
 LINKS = Links("https://betapai.example")
 FIRST = Wanted("first-notice", "first-notice", "everyone")
-BOTH_SELVES = frozenset({("en", Reader.SELF), ("zh-CN", Reader.SELF)})
+BOTH_SELVES = frozenset({("en", Reader.SELF, GENERAL), ("zh-CN", Reader.SELF, GENERAL)})
 EVERY = tuple(
     f"{locale}.{file}" for locale in ("en", "zh-CN") for file in ("email.md", "website.md", "sms.txt", "social.txt")
 )
@@ -127,14 +140,15 @@ def test_the_turn_that_drafted_a_promise_notice_still_wants_it() -> None:
 
 
 def test_personal_channels_have_a_variant_for_each_locale_and_kind_of_reader() -> None:
-    readers = frozenset({("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF)})
+    kinds = (("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF))
+    readers = frozenset((locale, reader, GENERAL) for locale, reader in kinds)
     variants = drafted(readers=Readers("a", 3, readers)).variants
     mails = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.EMAIL}
     assert mails == {("en", "self"), ("en", "guardian"), ("zh-CN", "self")}
 
 
 def test_public_channels_have_a_variant_for_each_language_whoever_the_readers_are() -> None:
-    variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN)}))).variants
+    variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN, GENERAL)}))).variants
     pages = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.WEBSITE}
     assert pages == {("en", "self"), ("zh-CN", "self")}
 
@@ -154,7 +168,7 @@ def test_no_variant_is_drafted_twice() -> None:
     [("en-GB", "en"), ("zh", "zh-CN"), ("zh-Hant-TW", "en"), ("fr", "en"), ("zh-CN", "zh-CN")],
 )
 def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to_in: str) -> None:
-    mails = drafted(readers=Readers("a", 1, frozenset({(reads, Reader.SELF)}))).variants
+    mails = drafted(readers=Readers("a", 1, frozenset({(reads, Reader.SELF, GENERAL)}))).variants
     assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
 
 
@@ -162,7 +176,7 @@ def test_people_whose_language_is_missing_get_the_first_one_that_the_incident_wa
     given = an_incident().model_dump(by_alias=True)
     chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
     variants = drafted(
-        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({("fr", Reader.SELF)}))
+        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({("fr", Reader.SELF, GENERAL)}))
     ).variants
     assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
 
@@ -370,3 +384,142 @@ def test_a_draft_is_outdated_when_the_time_it_names_has_passed() -> None:
     assert a_draft(next_news_at=NOW).outdated(NOW)
     assert not a_draft(next_news_at=NOW + DAY).outdated(NOW)
     assert not a_draft(next_news_at=None).outdated(NOW + 300 * DAY)
+
+
+ITEMS = {name: Item(says=name) for name in ("nature", "people_count", "freeze")}
+LETTERS = Letters(
+    items=ITEMS,
+    letters=(
+        Letter(id="us", places=("US",), adds=("freeze",)),
+        Letter(id="us-ma", places=("US-MA",), adds=("freeze",), leaves_out=("nature", "people_count")),
+    ),
+)
+TOLD_APART = (
+    '{% if letter.says("nature") %}{{ item("nature") }}{{ story.what_happened }}{% endif %}'
+    '{% if letter.says("freeze") %}{{ item("freeze") }}Freeze it.{% endif %}'
+)
+IN_THREE_STATES = frozenset(("en", Reader.SELF, letter) for letter in (GENERAL, "us", "us-ma"))
+
+
+def in_letters(text: str = TOLD_APART, *, notice: str = "first-notice", **changes: Any) -> Draft:
+    """A notice of this text for readers with three different letters."""
+    wording = words(text, notice=notice).model_copy(update={"letters": LETTERS})
+    return drafted(wording, **({"readers": Readers("a", 3, IN_THREE_STATES)} | changes))
+
+
+def test_each_letter_of_the_audience_is_a_variant_on_the_personal_channels() -> None:
+    found = {(variant.letter, variant.channel) for variant in in_letters().variants if variant.channel.personal}
+    assert found == {(letter, kind) for letter in (GENERAL, "us", "us-ma") for kind in ("email", "sms")}
+
+
+def test_no_variant_is_written_in_a_letter_that_nobody_needs() -> None:
+    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    assert {v.letter for v in in_letters(readers=readers).variants if v.channel.personal} == {"us-ma"}
+
+
+def test_the_public_reads_the_general_letter_whoever_the_readers_are() -> None:
+    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    public = {v.letter for v in in_letters(readers=readers).variants if not v.channel.personal}
+    assert public == {GENERAL}
+
+
+def test_a_template_leaves_out_and_adds_as_the_letter_asks() -> None:
+    draft = in_letters()
+    texts = {letter: draft.variant("en", Reader.SELF, ChannelKind.EMAIL, letter) for letter in ("us", "us-ma")}
+    happened = an_incident().texts["en"].what_happened
+    assert {letter: variant.text for letter, variant in texts.items()} == {
+        "us": f"{happened}Freeze it.",
+        "us-ma": "Freeze it.",
+    }
+    assert {letter: variant.items for letter, variant in texts.items()} == {
+        "us": ("freeze", "nature"),
+        "us-ma": ("freeze",),
+    }
+
+
+def test_another_notice_is_general_except_where_something_must_be_left_out() -> None:
+    case = a_case(events={"opened": NOW})
+    wanted = Wanted("update-1", "update", "everyone")
+    draft = in_letters(notice="update", case=case, step=step_of(case, "update"), wanted=wanted)
+    assert {v.letter for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
+
+
+def test_the_name_of_a_variant_tells_its_letter_unless_it_is_the_general_one() -> None:
+    names = {variant.id for variant in in_letters().variants if variant.channel is ChannelKind.EMAIL}
+    assert names == {"en/self/email", "en/self/us/email", "en/self/us-ma/email"}
+
+
+@pytest.mark.parametrize("wrong", ['{{ item("natre") }}', '{{ letter.says("natre") }}'])
+def test_an_item_that_there_is_not_is_named_with_its_line(wrong: str) -> None:
+    with pytest.raises(ContentError, match=r"email\.md:2:1 E121 KeyError: 'natre'"):
+        in_letters(f"one\n{wrong}")
+
+
+def test_a_draft_with_other_letters_is_bound_otherwise() -> None:
+    assert a_variant(letter="us").letter == "us"
+    before = a_draft(variants=(a_variant(),))
+    assert before.model_copy(update={"variants": (a_variant(letter="us"),)}).binding != before.binding
+
+
+NATURE, COUNT, FREEZE = (mark_items((name,), ITEMS) for name in ("nature", "people_count", "freeze"))
+END = mark_items((), ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "items"),
+    [
+        ("plain", "plain", ()),
+        (f"{NATURE}It happened.", "It happened.", ("nature",)),
+        (f"{NATURE}{COUNT}Three.", "Three.", ("people_count",)),
+        (f"{FREEZE}Freeze. {NATURE}It happened.", "Freeze. It happened.", ("freeze", "nature")),
+        (f"{NATURE}  \n- {END}More.", "  \n- More.", ()),
+        (f"{NATURE}{PART_OPEN}steps{PART_CLOSE}Act.", f"{PART_OPEN}steps{PART_CLOSE}Act.", ()),
+        (f"{mark_items(('nature', 'freeze'), ITEMS)}Both.", "Both.", ("freeze", "nature")),
+        (f"{NATURE}发生了。", "发生了。", ("nature",)),
+        (f"{NATURE}{Slot.NAME.mark}", Slot.NAME.mark, ("nature",)),
+    ],
+)
+def test_an_item_is_said_when_text_stands_between_its_mark_and_the_next(
+    text: str, plain: str, items: tuple[str, ...]
+) -> None:
+    assert split_items(text) == (plain, items)
+
+
+def test_marks_of_items_leave_no_trace_in_text_parts_and_subject() -> None:
+    body = '{% set subject %}{{ item("nature") }}News{% endset %}{{ part("steps") }}{{ item("nature") }}Act.'
+    variant = in_letters(body).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert (variant.subject, variant.text, variant.parts) == ("News", "Act.", {"steps": "Act."})
+
+
+@pytest.mark.parametrize(
+    ("phone", "free"),
+    [
+        ("+1 800 555 0100", "yes"),
+        ("1-888-555-0100", "yes"),
+        ("(833) 555-0100", "yes"),
+        ("+1 202 555 0800", ""),
+        ("+49 30 5550100", ""),
+        ("+86 571 5550 0142", ""),
+        ("+86 800 555 0100", ""),
+    ],
+)
+def test_a_number_that_is_free_in_north_america_is_known(phone: str, free: str) -> None:
+    given = an_incident().organisation.model_dump()
+    organisation = given | {"contacts": given["contacts"] | {"phone": phone}}
+    case = a_case(incident=an_incident(organisation=organisation))
+    assert text_of(drafted(words("{{ organisation.toll_free }}"), case=case)) == free
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"encrypted_at_rest": False, "recipient": {"kind": "unknown_attacker"}}, "no yes"),
+        ({"encrypted_at_rest": True, "recipient": {"kind": "former_employee"}}, "yes"),
+        ({"encrypted_at_rest": {"value": True, "certainty": "suspected"}}, ""),
+        ({"recipient": {"value": {"kind": "unknown_thief"}, "certainty": "suspected"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_only_what_is_confirmed_is_told_of_encryption_and_of_who_it_was(facts: dict[str, Any], said: str) -> None:
+    case = a_case(incident=an_incident(facts=facts))
+    assert text_of(drafted(words("{{ encrypted }} {{ nobody_knows_who }}"), case=case)) == said

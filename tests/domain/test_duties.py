@@ -1,175 +1,356 @@
-"""First deadlines: the table that lawyers keep, and the arithmetic on it."""
+"""The duties engine: what applies where, by when, and what stays open; on a small table of invented laws."""
 
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 
-from amends.domain.assessment import Deadline
-from amends.domain.duties import DutyRow, DutyTable, countries_of, deadlines_of
-from amends.domain.people import AudienceCounts
-from tests.builders import NOW, an_audience, an_incident
+from amends.domain.duties import Law, Ruled, duties_of
+from amends.domain.duty import Duty, Risk, Standing
+from amends.domain.incident import CLOCK_EVENTS
+from amends.domain.regimes import DutyTable
+from tests.builders import AWARE, NOW, an_audience, an_incident
 
-FILE = Path(__file__).parents[2] / "playbooks" / "duties" / "first-deadlines.yaml"
-TABLE = DutyTable.model_validate(YAML(typ="safe").load(FILE))
-AWARE = datetime(2026, 11, 23, 10, tzinfo=UTC)
-EEA = [
-    "AT",
-    "BE",
-    "BG",
-    "CY",
-    "CZ",
-    "DE",
-    "DK",
-    "EE",
-    "ES",
-    "FI",
-    "FR",
-    "GR",
-    "HR",
-    "HU",
-    "IE",
-    "IS",
-    "IT",
-    "LI",
-    "LT",
-    "LU",
-    "LV",
-    "MT",
-    "NL",
-    "NO",
-    "PL",
-    "PT",
-    "RO",
-    "SE",
-    "SI",
-    "SK",
-]
+RECIPIENTS = {
+    "authority": {"addressee": "authority", "name": "Authority of {place}"},
+    "people": {"addressee": "people", "name": "people in {place}"},
+    "market": {"addressee": "market", "name": "the market"},
+}
 
 
-def in_(country: str, **changes: Any) -> tuple[Deadline, ...]:
-    deadlines, _ = deadlines_of(an_incident(**changes), an_audience(by_country={country: 3}), TABLE, NOW)
-    return tuple(deadline for deadline in deadlines if deadline.country == country)
-
-
-def due(country: str, recipient: str, **changes: Any) -> datetime | None:
-    return next(deadline.due_at for deadline in in_(country, **changes) if recipient in deadline.recipient)
-
-
-def a_row(**changes: Any) -> DutyRow:
-    given: dict[str, Any] = {
-        "regime": "EU GDPR",
-        "countries": ["DE"],
-        "recipient": "supervisory authority",
-        "hours": 72,
-        "standard": "within 72 hours",
-        "clock": ["aware"],
-        "ask": "When did you become aware?",
-        "citation": "Art. 33",
-        "applies_when": "a risk",
+def a_regime(**changes: Any) -> dict[str, Any]:
+    return {
+        "id": "law",
+        "law": "Data Act",
+        "citation": "s. 1",
+        "places": ["FR"],
+        "duties": [{"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}}],
         "confidence": "verified",
+        "source": "the text",
+    } | changes
+
+
+def a_row(**changes: Any) -> dict[str, Any]:
+    return {"id": "people", "recipient": "people", "of": "discovered", "within": {"days": 30}} | changes
+
+
+def a_table(*regimes: dict[str, Any], **changes: Any) -> DutyTable:
+    clocks = {name: {"means": name.replace("_", " "), "ask": f"When was {name}?"} for name in CLOCK_EVENTS}
+    clocks["aware"]["not_before"] = ["discovered", "suspected"]  # type: ignore[assignment]
+    clocks["controller_aware"]["met_by"] = ["aware"]  # type: ignore[assignment]
+    clocks["individuals_notified"]["ours"] = True  # type: ignore[assignment]
+    unknown = a_regime(id="unknown", places=["ZZ"], confidence="memory-low", stands_for="the law of that country")
+    given: dict[str, Any] = {
+        "clocks": clocks,
+        "recipients": RECIPIENTS,
+        "place_names": {"FR": "France", "US-WA": "Washington", "US-KS": "Kansas"},
+        "also_called": {"PR": "US-PR"},
+        "regimes": regimes or [a_regime()],
+        "unknown_place": unknown,
     }
-    return DutyRow.model_validate(given | changes)
+    return DutyTable.model_validate(given | changes)
 
 
-def test_a_european_authority_is_told_72_hours_after_awareness() -> None:
-    assert due("DE", "authority") == AWARE + timedelta(hours=72)
+def ruled(table: DutyTable, homes: dict[str, int] | None = None, risk: Risk = Risk.HIGH, **changes: Any) -> Ruled:
+    places = {"FR": 10} if homes is None else homes
+    people = sum(places.values()) or None
+    audience = an_audience(people=people or 0, by_place=places)
+    seat = changes.pop("seat", "FR")
+    organisation = {
+        **an_incident().organisation.model_dump(),
+        "established_in": seat,
+        **changes.pop("organisation", {}),
+    }
+    incident = an_incident(organisation=organisation, **changes)
+    return duties_of(incident, audience, risk, people, Law(table, weekdays), NOW)
 
 
-def test_the_72_hours_run_over_a_change_of_the_clocks() -> None:
-    before_winter_time = "2026-10-24T12:00:00+02:00"
-    times = {"aware": before_winter_time}
-    assert due("DE", "authority", times=times) == datetime(2026, 10, 27, 10, tzinfo=UTC)
+def weekdays(place: str, day: date) -> bool:
+    return day.weekday() < 5
 
 
-@pytest.mark.parametrize("country", EEA)
-def test_every_state_of_the_european_economic_area_has_the_gdpr(country: str) -> None:
-    assert {deadline.regime for deadline in in_(country)} == {"EU GDPR"}
+def only(found: Ruled, part: str = "law.") -> Duty:
+    (duty,) = (duty for duty in found.duties if duty.id.startswith(part))
+    return duty
 
 
-@pytest.mark.parametrize("country", ["GB", "CN", "US", "SG", "AU", "CA", "JP", "KR", "IN", "BR", "CH", "ZA"])
-def test_this_country_has_rows_for_an_authority_and_for_people(country: str) -> None:
-    assert len({deadline.recipient == "people" for deadline in in_(country)}) == 2
+def test_a_recorded_clock_gives_the_exact_deadline() -> None:
+    duty = only(ruled(a_table()))
+    assert (duty.due_at, duty.assumed, duty.starts_at) == (AWARE + timedelta(hours=72), "", AWARE)
 
 
-def test_china_names_no_number_but_immediately() -> None:
-    assert {(deadline.due_at, deadline.standard) for deadline in in_("CN")} == {(None, "立即 (immediately)")}
+def test_an_event_under_another_name_starts_the_clock_too() -> None:
+    table = a_table(a_regime(duties=[a_row(of="controller_aware", within={"hours": 72})]))
+    assert only(ruled(table)).assumed == ""
 
 
-def test_the_united_states_need_a_lawyer() -> None:
-    assert all(deadline.lawyer_needed for deadline in in_("US"))
+def test_a_clock_that_is_not_recorded_is_counted_from_the_earliest_time_it_can_be() -> None:
+    found = ruled(a_table(), times={"discovered": "2026-11-23T08:00:00Z"})
+    duty = only(found)
+    assert duty.due_at == datetime(2026, 11, 26, 8, tzinfo=UTC)
+    assert "not recorded" in duty.assumed and "When was aware?" in found.questions
 
 
-def test_cert_in_is_told_six_hours_after_noticing() -> None:
-    assert due("IN", "CERT-In", times={"noticed": "2026-11-23T10:00:00Z"}) == AWARE + timedelta(hours=6)
+@pytest.mark.parametrize(
+    ("times", "start"),
+    [
+        ({"occurred": {"from": "2026-11-20T00:00:00Z"}, "noticed": "2026-11-22T00:00:00Z"}, "2026-11-20T00:00:00Z"),
+        ({"noticed": "2026-11-22T00:00:00Z", "learned": "2026-11-23T00:00:00Z"}, "2026-11-22T00:00:00Z"),
+        ({}, NOW.isoformat()),
+    ],
+)
+def test_where_nothing_must_come_first_the_first_thing_known_counts(times: dict[str, Any], start: str) -> None:
+    assert only(ruled(a_table(), times=times)).starts_at == datetime.fromisoformat(start)
 
 
-def test_a_country_without_rows_needs_a_lawyer_and_is_never_silent() -> None:
-    assert [deadline.lawyer_needed for deadline in in_("AQ")] == [True]
+def test_a_step_of_our_own_that_is_not_taken_counts_from_now_and_comes_last() -> None:
+    waiting = a_row(id="later", recipient="authority", of="individuals_notified", within={"days": 15})
+    found = ruled(a_table(a_regime(duties=[waiting, a_row(of="individuals_notified", within=None)])))
+    assert all(duty.waits for duty in found.duties) and found.duties[0].id == "law.later"
 
 
-def test_the_country_of_the_organisation_counts_though_nobody_lives_there() -> None:
-    assert countries_of(an_incident(), an_audience(by_country={"CN": 1})) == ("CN", "DE")
+def test_the_earlier_of_two_limits_counts() -> None:
+    row = a_row(of="aware", within={"hours": 72}, no_later_than={"within": {"hours": 24}, "of": "discovered"})
+    assert only(ruled(a_table(a_regime(duties=[row])))).due_at == datetime(2026, 11, 24, 8, tzinfo=UTC)
 
 
-def test_residences_stand_in_for_a_missing_audience() -> None:
-    assert countries_of(an_incident(residences={"JP": 9}), AudienceCounts()) == ("DE", "JP")
+def test_days_end_with_the_last_minute_where_the_recipient_is() -> None:
+    table = a_table(a_regime(duties=[a_row()], timezone="America/Los_Angeles", places=["US-WA"]))
+    assert only(ruled(table, {"US-WA": 1})).due_at == datetime(2026, 12, 24, 7, 59, tzinfo=UTC)
 
 
-def test_the_laws_own_clock_goes_before_the_event_that_stands_for_it() -> None:
-    times = {"controller_aware": "2026-11-23T06:00:00Z", "aware": "2026-11-23T10:00:00Z"}
-    assert due("DE", "authority", times=times) == AWARE - timedelta(hours=4) + timedelta(hours=72)
+def test_the_end_of_the_year_is_that_of_the_discovery() -> None:
+    row = a_row(of="end_of_calendar_year", within={"days": 60})
+    due = only(ruled(a_table(a_regime(duties=[row], timezone="UTC")))).due_at
+    assert due == datetime(2027, 3, 1, 23, 59, tzinfo=UTC)
 
 
-def test_a_missing_clock_starts_when_it_could_first_have_happened() -> None:
-    times = {"occurred": {"from": "2026-11-20T22:00:00Z"}, "discovered": "2026-11-23T08:00:00Z"}
-    assert due("DE", "authority", times=times) == datetime(2026, 11, 23, 22, tzinfo=UTC)
+def test_a_law_applies_where_the_people_live_or_the_organisation_is() -> None:
+    assert only(ruled(a_table(), {"FR": 1}, seat="IT"))
+    assert only(ruled(a_table(), {"IT": 1}, seat="FR"))
+    assert not [duty for duty in ruled(a_table(), {"IT": 1}, seat="IT").duties if duty.id.startswith("law.")]
 
 
-def test_a_missing_clock_takes_the_earliest_event_when_the_start_is_unknown() -> None:
-    times = {"discovered": "2026-11-23T08:00:00Z"}
-    assert due("DE", "authority", times=times) == datetime(2026, 11, 26, 8, tzinfo=UTC)
+def test_a_law_of_a_state_asks_for_people_in_that_state() -> None:
+    table = a_table(a_regime(places=["US-WA"]), a_regime(id="federal", places=["US"]))
+    assert only(ruled(table, {"US-WA": 2})).people == 2
+    assert {duty.id for duty in ruled(table, {"US-OR": 2}, seat="US").duties} == {"federal.authority"}
 
 
-def test_a_missing_clock_starts_now_when_nothing_is_recorded() -> None:
-    assert due("DE", "authority", times={}) == NOW + timedelta(hours=72)
+def test_people_whose_province_is_not_known_may_live_in_each() -> None:
+    table = a_table(a_regime(places=["CA-QC"]), a_regime(id="federal", places=["CA"]))
+    duty = only(ruled(table, {"CA": 5}))
+    assert duty.standing is Standing.MAY_APPLY
 
 
-def test_a_deadline_from_a_missing_clock_is_marked_as_assumed() -> None:
-    assert any(deadline.assumed for deadline in in_("DE", times={}))
+def test_a_state_without_a_row_and_an_unknown_state_get_the_stand_in() -> None:
+    stand_in = a_regime(id="state", places=["US"], stands_for="the law of a state", confidence="memory-low")
+    table = a_table(a_regime(id="federal", places=["US"]), a_regime(places=["US-WA"]), unknown_state={"US": stand_in})
+    found = ruled(table, {"US": 1, "US-KS": 2, "US-WA": 3}, seat="US")
+    assert {duty.id for duty in found.duties} == {
+        "federal.authority", "law.authority", "state.authority@US", "state.authority@US-KS",
+    }  # fmt: skip
 
 
-def test_a_deadline_from_a_recorded_clock_is_not_assumed() -> None:
-    assert not any(deadline.assumed for deadline in in_("DE"))
+def test_a_country_that_nobody_wrote_a_row_for_needs_a_lawyer() -> None:
+    duty = only(ruled(a_table(), {"XK": 1}), "unknown.")
+    assert duty.id == "unknown.authority@XK" and duty.lawyer_needed
 
 
-def test_each_missing_clock_is_asked_for_once() -> None:
-    _, questions = deadlines_of(an_incident(times={}), an_audience(by_country={"FR": 1, "IT": 1}), TABLE, NOW)
-    assert len(questions) == 1
+def test_people_whose_country_is_not_known_are_not_passed_over_in_silence() -> None:
+    assert only(ruled(a_table(), {"": 4, "FR": 1}), "unknown.").id == "unknown.authority@unknown"
 
 
-def test_what_is_due_at_once_comes_before_what_has_a_date() -> None:
-    deadlines, _ = deadlines_of(an_incident(), an_audience(), TABLE, NOW)
-    dated = [deadline.due_at is not None for deadline in deadlines]
-    assert dated == sorted(dated)
+def test_a_place_with_two_names_is_one_place() -> None:
+    assert only(ruled(a_table(a_regime(places=["US-PR"])), {"PR": 1, "US-PR": 2})).people == 3
 
 
-def test_a_row_with_an_unknown_clock_event_is_refused() -> None:
-    with pytest.raises(ValidationError, match="no clock event is called awoken"):
-        a_row(clock=["awoken"])
+def test_an_organisation_seated_in_the_union_answers_to_the_authority_there_alone() -> None:
+    row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}, "lead": True}
+    table = a_table(a_regime(places=["DE", "FR", "IT"], duties=[row]))
+    assert [duty.id for duty in ruled(table, {"FR": 1, "IT": 1}, seat="DE").duties] == ["law.authority@DE"]
+    outside = ruled(table, {"FR": 1, "IT": 1}, seat="CN")
+    assert {duty.id for duty in outside.duties if duty.id.startswith("law.")} == {
+        "law.authority@FR",
+        "law.authority@IT",
+    }
 
 
-def test_a_row_with_hours_and_days_is_refused() -> None:
-    with pytest.raises(ValidationError, match="hours or days"):
-        a_row(days=3)
+@pytest.mark.parametrize(
+    ("when", "standing"),
+    [
+        ({"residents_over": 9}, "applies"),
+        ({"residents_over": 10}, None),
+        ({"residents_at_least": 10}, "applies"),
+        ({"people_under": 10}, None),
+        ({"people_under": 11}, "applies"),
+        ({"risk_at_least": "high"}, "applies"),
+        ({"role": ["processor"]}, None),
+        ({"role": ["controller"]}, "applies"),
+        ({"data": ["health"]}, None),
+        ({"data": ["contact"]}, "applies"),
+        ({"cause": ["external_attack"]}, "applies"),
+        ({"cause": ["loss"]}, None),
+        ({"malicious": False}, None),
+        ({"regulated": ["us_listed"]}, "may_apply"),
+        ({"any_of": [{"data": ["health"]}, {"residents_over": 5}]}, "applies"),
+        ({"any_of": [{"data": ["health"]}, {"residents_over": 50}]}, None),
+    ],
+)
+def test_conditions_are_held_against_the_facts(when: dict[str, Any], standing: str | None) -> None:
+    found = ruled(a_table(a_regime(duties=[a_row(when=when)])))
+    assert [duty.standing for duty in found.duties] == ([standing] if standing else [])
+    assert bool(found.set_aside) is (standing is None)
 
 
-def test_a_row_without_a_number_has_no_length() -> None:
-    assert a_row(hours=None).length is None
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"data": ["health"]}, {"cause": ["loss"]}, {"vector": ["other"]}, {"malicious": False}, {"unreadable": True},
+        {"people_over": 500}, {"residents_over": 500}, {"role": ["processor"]}, {"not_regulated": ["us_listed"]},
+    ],
+)  # fmt: skip
+def test_what_nobody_knows_never_makes_a_duty_disappear(when: dict[str, Any]) -> None:
+    found = ruled(a_table(a_regime(duties=[a_row(when=when)])), {"FR": 0}, facts={}, organisation={"role": None})
+    assert only(found).standing is Standing.MAY_APPLY
 
 
-def test_days_are_calendar_days() -> None:
-    assert a_row(hours=None, days=3).length == timedelta(days=3)
+def test_a_trade_that_nobody_has_named_may_be_meant_unless_the_sector_says_no() -> None:
+    def table(*sectors: str) -> DutyTable:
+        return a_table(a_regime(regulated=["financial_entity"], sectors=sectors))
+
+    assert only(ruled(table("banking"))).standing is Standing.MAY_APPLY
+    assert not ruled(table("telecom")).duties
+    assert not ruled(table("banking"), organisation={"regulated": []}).duties
+    said = ruled(table("telecom"), organisation={"regulated": ["financial_entity"]})
+    assert only(said).standing is Standing.APPLIES
+
+
+def test_what_only_a_person_can_judge_may_apply_and_is_asked() -> None:
+    found = ruled(a_table(a_regime(duties=[a_row(ask="clients lose money")])))
+    duty = only(found)
+    assert duty.standing is Standing.MAY_APPLY and any("clients lose money" in why for why in duty.lawyer_needed)
+    assert "Data Act: Clients lose money?" in found.questions
+
+
+def test_a_judgement_asked_for_inside_a_condition_matters_only_where_nothing_else_settles_it() -> None:
+    when = {"any_of": [{"residents_over": 5}, {"ask": "the loss is large"}]}
+    table = a_table(a_regime(duties=[a_row(when=when)]))
+    assert only(ruled(table)).asks == ()
+    few = ruled(table, {"FR": 2})
+    assert only(few).standing is Standing.MAY_APPLY and few.questions[-1] == "Data Act: The loss is large?"
+
+
+def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
+    table = a_table(a_regime(places=["US"], regulated=["us_listed"]))
+    assert not [one for one in ruled(table).duties if one.id.startswith("law.")]
+    assert only(ruled(table, organisation={"regulated": ["us_listed"]})).standing is Standing.APPLIES
+
+
+def test_what_stands_in_for_one_state_does_not_hold_up_another() -> None:
+    rows = [a_row(id="authority", recipient="authority", before=["residents"]), a_row(id="residents")]
+    stand_in = a_regime(id="state", places=["US"], stands_for="the law of a state", duties=rows)
+    table = a_table(a_regime(id="federal", places=["US"]), unknown_state={"US": stand_in})
+    found = {duty.id: duty.before for duty in ruled(table, {"US-KS": 1, "US-OK": 1}).duties}
+    assert found["state.authority@US-KS"] == ("state.residents@US-KS",)
+
+
+def test_a_lawyers_ruling_settles_it_and_stands_in_the_record() -> None:
+    table = a_table(a_regime(duties=[a_row(ask="clients lose money")]))
+    no = ruled(table, rulings={"law.people": {"applies": False, "reason": "no accounts were touched", "by": "Counsel"}})
+    assert not no.duties and no.set_aside[0].why == "Counsel decided: no accounts were touched"
+    yes = ruled(table, rulings={"law.people": {"applies": True, "reason": "accounts were touched", "by": "Counsel"}})
+    assert only(yes).standing is Standing.APPLIES
+
+
+def test_an_exemption_is_claimed_with_its_evidence_and_a_lawyer_must_agree() -> None:
+    regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}, {"text": "no harm"}])
+    facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
+    duty = only(ruled(a_table(regime), facts=facts))
+    assert duty.standing is Standing.EXEMPT and duty.exemptions[0].evidence == (
+        "encrypted_at_rest",
+        "encryption_key_safe",
+    )
+    assert any("exemption" in why for why in duty.lawyer_needed)
+    assert only(ruled(a_table(regime))).standing is Standing.APPLIES
+
+
+def test_a_lawyers_ruling_weighs_more_than_an_exemption_that_the_facts_seem_to_meet() -> None:
+    regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}])
+    facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
+    rulings = {"law.authority": {"applies": True, "reason": "the method is outdated", "by": "Counsel"}}
+    assert only(ruled(a_table(regime), facts=facts, rulings=rulings)).standing is Standing.APPLIES
+
+
+def test_the_stand_in_for_unknown_states_counts_only_those_whose_state_is_unknown() -> None:
+    stand_in = a_regime(id="state", places=["US"], stands_for="the law of a state")
+    table = a_table(a_regime(places=["US-WA"]), a_regime(id="federal", places=["US"]), unknown_state={"US": stand_in})
+    assert only(ruled(table, {"US-WA": 700, "US": 3}), "state.").people == 3
+
+
+def test_an_exemption_that_spares_one_duty_leaves_the_others() -> None:
+    spared = {"text": "encrypted", "when": {"unreadable": True}, "spares": ["people"]}
+    rows = [a_row(), a_row(id="authority", recipient="authority")]
+    facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
+    found = ruled(a_table(a_regime(duties=rows, exemptions=[spared])), facts=facts)
+    assert {duty.id: duty.standing for duty in found.duties} == {"law.people": "exempt", "law.authority": "applies"}
+
+
+def test_the_earliest_to_the_same_recipient_is_marked_as_first() -> None:
+    table = a_table(a_regime(duties=[a_row()]), a_regime(id="stricter", duties=[a_row(within={"days": 10})]))
+    assert {duty.id: duty.first for duty in ruled(table).duties} == {"stricter.people": True, "law.people": False}
+
+
+def test_a_duty_without_a_number_means_at_once_and_comes_before_all_dates() -> None:
+    table = a_table(a_regime(), a_regime(id="prompt", duties=[a_row(within=None, standard="at once")]))
+    assert [duty.id for duty in ruled(table).duties] == ["prompt.people", "law.authority"]
+
+
+def test_order_constraints_name_the_duties_that_must_wait() -> None:
+    rows = [a_row(id="authority", recipient="authority", before=["people"]), a_row(id="people")]
+    market = a_regime(id="market", duties=[a_row(id="filing", recipient="market", before=["people"])])
+    duties = {duty.id: duty.before for duty in ruled(a_table(a_regime(duties=rows), market)).duties}
+    assert duties["law.authority"] == ("law.people",) and duties["market.filing"] == ("law.people",)
+
+
+def test_what_nobody_checked_and_what_only_stands_in_needs_a_lawyer() -> None:
+    assert not only(ruled(a_table())).lawyer_needed
+    assert only(ruled(a_table(a_regime(confidence="memory-high")))).lawyer_needed
+    assert only(ruled(a_table(a_regime(lawyer_check=["which authority"])))).lawyer_needed == ("which authority",)
+
+
+def test_business_days_over_holidays_that_nobody_has_decreed_yet_need_a_look() -> None:
+    table = a_table(a_regime(duties=[a_row(within={"business_days": 3})]))
+    law = Law(table, weekdays, is_estimated=lambda place, year: (place, year) == ("FR", 2026))
+    (duty,) = duties_of(an_incident(), an_audience(by_place={"FR": 3}), Risk.HIGH, 3, law, NOW).duties[-1:]
+    assert duty.lawyer_needed == ("the public holidays of France in 2026 are not certain yet",)
+
+
+def test_without_homes_only_the_seat_counts_and_the_number_is_not_known() -> None:
+    found = ruled(a_table(a_regime(duties=[a_row(when={"residents_over": 500})])), {})
+    duty = only(found)
+    assert duty.people is None and duty.standing is Standing.MAY_APPLY
+    assert only(found, "unknown.").id == "unknown.authority@unknown"
+
+
+@pytest.mark.parametrize(
+    ("regime", "said"),
+    [
+        (a_regime(timezone="Mars/Olympus"), "no IANA time zone"),
+        (a_regime(duties=[a_row(of="doomsday")]), "no clock event is called doomsday"),
+        (a_regime(duties=[a_row(), a_row()]), "the same id"),
+        (a_regime(duties=[a_row(recipient="nobody")]), "no name for the recipients nobody"),
+        (a_regime(duties=[a_row(within={"hours": 1, "days": 1})]), "give one of hours"),
+    ],
+)
+def test_a_broken_table_is_refused(regime: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        a_table(regime)
+
+
+def test_a_filing_after_the_time_is_late_by_the_difference() -> None:
+    duty = only(ruled(a_table()))
+    assert duty.due_at is not None
+    assert duty.late_by(duty.due_at) == timedelta(0)
+    assert duty.late_by(duty.due_at + timedelta(days=3)) == timedelta(days=3)

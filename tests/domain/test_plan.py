@@ -285,12 +285,17 @@ def test_a_turn_that_was_set_up_again_keeps_its_revision() -> None:
 
 
 def test_amended_facts_make_the_assessment_due_again() -> None:
-    case = a_notified_case(version=3)
+    case = a_notified_case(version=3, events={"opened": NOW, "assessed": NOW})
     assert ("assess", 3) in due(case, NOW)
 
 
+def test_that_people_were_told_makes_the_assessment_due_again_because_it_starts_clocks() -> None:
+    case = a_notified_case(version=3)
+    assert ("assess", 4) in due(case, NOW)
+
+
 def test_each_version_of_the_facts_is_assessed_once() -> None:
-    case = a_notified_case(version=3, occurrences=(a_turn("assess"), a_turn("assess", 3)))
+    case = a_notified_case(version=3, occurrences=(a_turn("assess"), a_turn("assess", 4)))
     assert "assess" not in {step for step, _ in due(case, NOW + 30 * DAY)}
 
 

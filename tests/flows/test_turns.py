@@ -9,9 +9,12 @@ import pytest
 from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
 from amends.domain.case import OccurrenceState
+from amends.domain.facts import Fact
+from amends.domain.plan import plan
 from amends.ledger import Ledger
 from flows.assess import assess
 from flows.context import Context, using
+from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
 from tests.builders import an_incident
@@ -71,3 +74,37 @@ async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_othe
     context.ledger.resolve_incident(INCIDENT, "mei", START)
     state = await sweep.fn()
     assert state.message == "november-breach: ValidationError"
+
+
+async def test_new_facts_make_a_new_assessment_that_says_what_changed(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    incident = context.ledger.case(INCIDENT).incident
+    yes = Fact[bool].model_validate(True)
+    facts = incident.facts.model_copy(update={"encrypted_at_rest": yes, "encryption_key_safe": yes})
+    context.ledger.amend_incident(incident.model_copy(update={"facts": facts}), "mei", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    case = context.ledger.case(INCIDENT)
+    assert case.assessment is not None and case.assessment.version == 2
+    assert any(line.startswith("severity very high →") for line in case.assessment.changes)
+    assert any("assessment 2 differs" in entry.subject for entry in context.ledger.timeline(INCIDENT))
+
+
+async def test_a_filing_starts_the_clock_of_those_who_come_after(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    context.ledger.file_duty(INCIDENT, "sg-pdpa.pdpc", START, "mei", "SG-1", "", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    assessment = context.ledger.case(INCIDENT).assessment
+    assert assessment is not None
+    duty = next(duty for duty in assessment.duties if duty.id == "sg-pdpa.individuals")
+    assert (duty.starts_at, duty.waits) == (START, False)
+
+
+async def test_each_reminder_of_a_deadline_is_given_once(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    turn = next(turn for turn in plan(context.ledger.case(INCIDENT), START).due if turn.step == "deadlines")
+    await follow_up.fn(INCIDENT, turn.step, turn.number)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert alerts and all("amends duty filed stolen-terminals" in alert for alert in alerts)
+    again = await follow_up.fn(INCIDENT, turn.step, turn.number)
+    assert again.name == "NothingDue"
+    assert len([e for e in context.ledger.timeline(INCIDENT) if e.act == "alert"]) == len(alerts)

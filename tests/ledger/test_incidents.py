@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from amends.domain.case import IncidentState
 from amends.domain.commitment import commit
 from amends.domain.errors import AlreadyInLedger, KeyMissing, NotAllowed, NotInLedger
+from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader
 from amends.domain.people import Flag, Person
 from amends.domain.question import QuestionKind, Source
@@ -99,14 +100,14 @@ def test_a_child_with_a_guardian_is_read_about_in_the_guardians_language(ledger:
     child = a_person(number=1, locale="en", flags=MINOR)
     parent = a_person(number=2, locale="zh-CN", guardian_of=child.ref)
     assert opened(ledger, child, parent).audience(INCIDENT, "everyone").readers == {
-        ("zh-CN", Reader.GUARDIAN),
-        ("zh-CN", Reader.SELF),
+        ("zh-CN", Reader.GUARDIAN, GENERAL),
+        ("zh-CN", Reader.SELF, GENERAL),
     }
 
 
 def test_a_child_without_a_guardian_is_held(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), a_person(number=2, guardian_of="C-99999"))
-    assert ledger.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF)}
+    assert ledger.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
 
 
 def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> None:
@@ -115,7 +116,7 @@ def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> 
         a_person(number=3, guardian_of="C-00001", flags=frozenset({Flag.PROTECTED})),
     ]
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), *guardians)
-    assert ("en", Reader.GUARDIAN) not in ledger.audience(INCIDENT, "everyone").readers
+    assert ("en", Reader.GUARDIAN, GENERAL) not in ledger.audience(INCIDENT, "everyone").readers
 
 
 def test_amending_keeps_the_old_version(ledger: Ledger) -> None:

@@ -1,18 +1,21 @@
 """Approval binds exactly what leaves, and every person has exactly one state per notice."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from sqlmodel import select
 
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import ApprovalMissing, NotAllowed
-from amends.domain.notice import Draft, NoticeStage, PersonState
+from amends.domain.letters import GENERAL, Item, Letter, Letters
+from amends.domain.notice import Draft, NoticeStage, PersonState, Reader
 from amends.domain.people import Flag, Person
 from amends.domain.team import Member, TeamRole
-from amends.ledger import Ledger
-from tests.builders import NOW, a_draft, a_member, a_person, a_promise, an_incident
+from amends.ledger import Claim, Ledger
+from amends.ledger.tables import DeliveryRow
+from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
 
 INCIDENT = "november-breach"
 LATER = NOW + timedelta(minutes=10)
@@ -339,3 +342,141 @@ def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_o
     answer_all(opened, Status.SENT)
     opened.finish(INCIDENT, "first-notice", LATER + timedelta(days=1))
     assert opened.case(INCIDENT).notices[0].sent_at == LATER
+
+
+# Letters: which laws decide what a message says.
+
+LETTERS = Letters(
+    items={"nature": Item(says="What happened"), "freeze": Item(says="How to freeze a credit file")},
+    letters=(
+        Letter(id="us", places=("US",), adds=("freeze",)),
+        Letter(id="us-ma", places=("US-MA",), leaves_out=("nature",)),
+    ),
+)
+HOMES = {"DE": ("DE", ""), "CA": ("US", "CA"), "MA": ("US", "MA"), "nowhere": ("", "")}
+
+
+def at_home(number: int, home: str, **more: object) -> Person:
+    country, region = HOMES[home]
+    return a_person(number=number, country=country, region=region, **more)
+
+
+def pin(ledger: Ledger, letters: Letters = LETTERS) -> None:
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters), "lena", NOW)
+
+
+def live(ledger: Ledger, *people: Person) -> Ledger:
+    """An incident of these people, with letters in force and approvers in the team."""
+    ledger.open_incident(an_incident(), people, "lena", NOW)
+    pin(ledger)
+    for name in ("omar", "wei"):
+        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+    return ledger
+
+
+def release_with(ledger: Ledger, **changes: object) -> None:
+    release(ledger, **({"pinned": ledger.case(INCIDENT).pinned} | changes))
+
+
+def claimed(ledger: Ledger, channel: ChannelKind = ChannelKind.EMAIL, at: datetime = LATER) -> dict[int, Claim]:
+    claims = ledger.claim(INCIDENT, "first-notice", [channel], 100, at)
+    return {claim.about.number: claim for claim in claims if claim.about}
+
+
+def letters_of(claims: dict[int, Claim]) -> dict[int, str]:
+    return {number: claim.letter for number, claim in claims.items()}
+
+
+def stored(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
+    """The text that each person's message on this channel is stored with."""
+    with ledger.read() as session:
+        rows = session.exec(select(DeliveryRow).where(DeliveryRow.channel == channel)).all()
+    return {row.person: row.variant for row in rows}
+
+
+def test_the_audience_names_the_letters_that_it_needs(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "DE"), at_home(2, "CA"), at_home(3, "MA", locale="zh-CN"), at_home(4, "nowhere"))
+    audience = ledger.audience(INCIDENT, "everyone")
+    assert audience.readers == {
+        ("en", Reader.SELF, GENERAL), ("en", Reader.SELF, "us"), ("zh-CN", Reader.SELF, "us-ma"),
+    }  # fmt: skip
+    assert audience.people == 4
+
+
+def test_before_a_playbook_runs_there_is_only_the_general_letter(ledger: Ledger) -> None:
+    ledger.open_incident(an_incident(), [at_home(1, "MA")], "lena", NOW)
+    assert ledger.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
+
+
+def test_each_message_is_of_the_letter_of_its_persons_home(ledger: Ledger) -> None:
+    live(ledger, *(at_home(number, home) for number, home in enumerate(HOMES, start=1)))
+    release_with(ledger)
+    assert letters_of(claimed(ledger)) == {1: GENERAL, 2: "us", 3: "us-ma", 4: GENERAL}
+
+
+def test_a_follow_up_is_general_except_where_something_must_be_left_out(ledger: Ledger) -> None:
+    live(ledger, *(at_home(number, home) for number, home in enumerate(HOMES, start=1)))
+    release_with(ledger, template="update")
+    assert letters_of(claimed(ledger)) == {1: GENERAL, 2: GENERAL, 3: "us-ma", 4: GENERAL}
+
+
+def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "MA"))
+    release_with(ledger)
+    pages = ledger.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
+    assert {claim.letter for claim in pages} == {GENERAL}
+
+
+def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
+    child = at_home(1, "MA", flags=frozenset({Flag.MINOR}))
+    live(ledger, child, at_home(2, "CA", guardian_of=child.ref, data=()))
+    release_with(ledger)
+    (claim,) = claimed(ledger).values()
+    assert (claim.letter, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
+    assert ("en", Reader.GUARDIAN, "us-ma") in ledger.audience(INCIDENT, "everyone").readers
+
+
+def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "MA"))
+    release_with(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    answer_all(ledger, Status.REJECTED, only=ChannelKind.EMAIL)
+    assert stored(ledger, ChannelKind.SMS) == {1: "en/self/us-ma"}
+    assert letters_of(claimed(ledger, ChannelKind.SMS)) == {1: "us-ma"}
+
+
+def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "MA", flags=frozenset({Flag.PROTECTED})))
+    release_with(ledger)
+    ledger.let_go(INCIDENT, "first-notice", 1, a_member(), NOW)
+    assert letters_of(claimed(ledger)) == {1: "us-ma"}
+
+
+def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "MA"), at_home(2, "CA"))
+    pin(ledger, Letters())
+    release_with(ledger)
+    assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL}
+    pin(ledger)
+    release_with(ledger, dated=LATER)
+    ledger.recover(INCIDENT, "first-notice", LATER)
+    assert letters_of(claimed(ledger)) == {1: "us-ma", 2: "us"}
+
+
+def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "MA"))
+    draft = current_draft(ledger, pinned=ledger.case(INCIDENT).pinned)
+    ledger.draft_notice(draft, NOW)
+    pin(ledger, LETTERS.model_copy(update={"letters": LETTERS.letters[:1]}))
+    assert not ledger.case(INCIDENT).notices[0].current
+
+
+def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "DE"), at_home(2, "MA"))
+    release_with(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    assert stored(ledger, ChannelKind.EMAIL) == {1: "en/self", 2: "en/self/us-ma"}
+
+
+def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledger) -> None:
+    live(ledger, at_home(1, "DE"), at_home(2, "MA"))
+    claims = ledger.samples(current_draft(ledger), 50)
+    assert {(claim.about.number, claim.letter) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}

@@ -124,3 +124,14 @@ def test_the_assessment_of_the_latest_version_counts(opened: Ledger) -> None:
     assessment = opened.case(INCIDENT).assessment
     assert assessment
     assert assessment.version == 2
+
+
+def test_every_assessment_stays_the_oldest_first_with_what_it_changed(opened: Ledger) -> None:
+    made = [an_assessment(), an_assessment(score=1.0, version=2, changes=("severity high → low",), at=LATER)]
+    for assessment in reversed(made):
+        opened.record_assessment(INCIDENT, assessment, LATER)
+    assert opened.assessments(INCIDENT) == tuple(made)
+
+
+def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
+    assert opened.assessments(INCIDENT) == ()

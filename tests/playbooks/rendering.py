@@ -13,8 +13,18 @@ from ruamel.yaml import YAML
 from amends.domain.assessment import Severity, Tone
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import commit, promises_of
-from amends.domain.drafting import MOST_ADVICE, PART_CLOSE, PART_OPEN, SUFFIX, environment, split_parts
+from amends.domain.drafting import (
+    MOST_ADVICE,
+    PART_CLOSE,
+    PART_OPEN,
+    SUFFIX,
+    environment,
+    mark_items,
+    split_items,
+    split_parts,
+)
 from amends.domain.incident import Incident, Organisation
+from amends.domain.letters import GENERAL, Letters
 from amends.domain.notice import Reader, Slot
 from amends.domain.playbook import Playbook
 from amends.domain.value import text_for
@@ -52,13 +62,15 @@ class Setting:
     """Every value that may be empty is empty."""
     state: str = "open"
     """Of the promise that the notice is about."""
+    letter: str = GENERAL
 
     @property
     def path(self) -> str:
         return f"{self.notice}/{self.locale}.{self.channel}.{SUFFIX[self.channel]}"
 
     def __str__(self) -> str:
-        return f"{self.path} {self.reader} {self.severity} {self.state}{' sparse' if self.sparse else ''}"
+        sparse = " sparse" if self.sparse else ""
+        return f"{self.path} {self.letter} {self.reader} {self.severity} {self.state}{sparse}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,7 @@ class Rendered:
     parts: dict[str, str]
     drafted: str
     """With slots where the person's own values go."""
+    items: tuple[str, ...]
 
 
 def read_yaml(path: Path) -> Any:
@@ -85,7 +98,16 @@ def phrases(locale: str) -> Phrases:
 
 @cache
 def playbooks() -> dict[str, Playbook]:
-    return {path.stem: Playbook.model_validate(read_yaml(path)) for path in PLAYBOOKS.glob("*.yaml")}
+    return {
+        path.stem: Playbook.model_validate(read_yaml(path))
+        for path in PLAYBOOKS.glob("*.yaml")
+        if path.name != "letters.yaml"
+    }
+
+
+@cache
+def letters() -> Letters:
+    return Letters.model_validate(read_yaml(PLAYBOOKS / "letters.yaml"))
 
 
 @cache
@@ -106,7 +128,7 @@ def _environment() -> ImmutableSandboxedEnvironment:
 
 @cache
 def settings() -> tuple[Setting, ...]:
-    """Each template with both readers, each severity, and with all or nothing in what may be empty."""
+    """Each template in each letter, with both readers, each severity, all or nothing in what may be empty."""
     own = sorted(path for path in templates() if not path.startswith("_base/"))
     return tuple(setting for path in own for setting in _settings_of(path))
 
@@ -114,23 +136,28 @@ def settings() -> tuple[Setting, ...]:
 def _settings_of(path: str) -> list[Setting]:
     notice, name = path.split("/")
     locale, channel, _ = name.split(".")
-    ways = product(Reader, Severity, (False, True), STATES.get(notice, ("open",)))
-    return [Setting(notice, locale, ChannelKind(channel), *way) for way in ways]
+    kind = ChannelKind(channel)
+    own = {letters().in_notice(notice, letter.id) for letter in letters().letters} if kind.personal else set()
+    ways = product(Reader, Severity, (False, True), STATES.get(notice, ("open",)), sorted({GENERAL} | own))
+    return [Setting(notice, locale, kind, *way) for way in ways]
 
 
 @cache
 def render(setting: Setting) -> Rendered:
     module = _environment().get_template(setting.path).make_module(_context(setting))
-    drafted, parts = split_parts(str(module).strip())
+    marked, items = split_items(str(module).strip())
+    drafted, parts = split_parts(marked)
     text = drafted
     for slot, value in (PERSON[setting.locale] | {Slot.PERSONAL_LINK: "3q2Zk9vYb0Xw7Lm4Rt8Hs1Ne6Ud"}).items():
         text = text.replace(slot.mark, value)
-    return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted)
+    return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted, items)
 
 
 def _context(setting: Setting) -> dict[str, Any]:
     always = {
         "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
+        "item": lambda *names: mark_items(names, letters().items),
+        "letter": {"id": setting.letter, "says": lambda item: letters().says(setting.letter, item)},
         "reader": setting.reader.value,
         "page": PAGE,
         "dated": say_date(phrases(setting.locale), TOLD, ZONE),
@@ -147,6 +174,7 @@ def _context(setting: Setting) -> dict[str, Any]:
 
 def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
+    empty += ("encrypted", "nobody_knows_who")
     lists: dict[str, Any] = {"data": [], "advice": [], "promises": [], "news": []}
     return {**dict.fromkeys(empty, ""), **lists, "questions": {"asked": 0, "open": 0}, "people": 0}
 
@@ -164,6 +192,8 @@ def _everything(locale: str) -> dict[str, Any]:
         "next_news": say_moment(words, NEXT, ZONE),
         "questions": {"asked": 12, "open": 3},
         "people": 240,
+        "encrypted": "no",
+        "nobody_knows_who": "yes",
     }
 
 
@@ -196,6 +226,7 @@ def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:
         "postal_address": text_for(contacts.postal_address, setting.locale),
         "officer": text_for(contacts.officer, setting.locale),
         "sms_signature": told.sms_signature or "",
+        "toll_free": "yes",
     }
     always = {"name": text_for(told.name, setting.locale), "email": contacts.email, "phone": contacts.phone}
     return always | (dict.fromkeys(optional, "") if setting.sparse else optional)
@@ -206,6 +237,7 @@ def _promises(locale: str) -> list[dict[str, str]]:
     given = promises_of(playbooks()["customer-data-theft"].commitments, incident().commitments)
     return [
         {
+            "kind": promise.kind.value,
             "text": text_for(promise.promise, locale),
             "due": say_date(words, commit(promise, TOLD, "first-notice").due_at, ZONE),
             "state": "open",

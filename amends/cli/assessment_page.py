@@ -1,0 +1,94 @@
+"""An assessment as a page: decisions with their reasons, who must be told with a picture; no personal data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from amends.cli.assessment_words import alike, by_when, gathered, recipients, when
+from amends.cli.duty_picture import duty_picture
+from amends.cli.pages import render
+from amends.domain.assessment import Assessment
+from amends.domain.case import Case, IncidentState
+from amends.domain.duty import Duty
+from amends.domain.filing import DutyStatus, in_time, statuses
+from amends.domain.incident import Incident
+from amends.domain.people import AudienceCounts
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One line in the table of those who must be told: duties that differ only in who it is, and where."""
+
+    by: str
+    late: bool
+    recipients: str
+    ids: tuple[str, ...]
+    law: str
+    standing: str
+    assumed: str
+    confidence: str
+    done: str
+    lawyer: tuple[str, ...]
+    """Why a lawyer must look at it."""
+
+
+def assessment_page(incident: Incident, people: AudienceCounts, assessment: Assessment) -> str:
+    """An assessment as HTML that stands alone, of an incident that is in no ledger."""
+    at = assessment.at
+    case = Case(
+        incident=incident,
+        version=assessment.version,
+        state=IncidentState.OPEN,
+        opened_at=at,
+        author="",
+        audience=people,
+        assessment=assessment,
+    )
+    return render("assess.html", case=case, at=at, **sections(case, at))
+
+
+def sections(case: Case, at: datetime) -> dict[str, object]:
+    """What the sections about the assessment are filled with."""
+    if case.assessment is None:
+        return {"found": None}
+    duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
+    filed = {one.duty.id: one.done_at for one in found if one.done_at}
+    alike_and_done = gathered(found, lambda one: (alike(one.duty), one.done_at))
+    return {
+        "found": case.assessment,
+        "as_of": when(case.assessment.at, zone),
+        "picture": duty_picture(duties, filed, at, zone),
+        "owed": [_owed(those, at, zone) for those in alike_and_done],
+        "aside": gathered(case.assessment.set_aside, lambda one: one.why),
+    }
+
+
+def _owed(those: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
+    duties, first = tuple(one.duty for one in those), those[0]
+    duty = first.duty
+    return Owed(
+        by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
+        late=first.overdue,
+        recipients=recipients(duties),
+        ids=tuple(one.id for one in duties),
+        law=f"{duty.law}, {duty.citation}",
+        standing=duty.standing.replace("_", " "),
+        assumed=duty.assumed,
+        confidence=duty.confidence,
+        done=_done(those, zone),
+        lawyer=tuple(dict.fromkeys(point for one in duties for point in one.lawyer_needed)),
+    )
+
+
+def _was_due(duty: Duty, zone: str) -> str:
+    return f"by {when(duty.due_at, zone)}" if duty.due_at else "at once"
+
+
+def _done(those: tuple[DutyStatus, ...], zone: str) -> str:
+    """When it was done and how early or late, what was out of order, and the receipts."""
+    first = those[0]
+    if first.done_at is None:
+        return "late: nothing is recorded" if first.overdue else ""
+    out_of_order = dict.fromkeys(line for one in those for line in one.out_of_order)
+    receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in those for filing in one.filings)
+    how = (in_time(first.early_by),) if first.early_by is not None else ()
+    return "; ".join((f"done {when(first.done_at, zone)}", *how, *receipts, *out_of_order))

@@ -1,0 +1,150 @@
+"""A playbook played through on paper: the case from files, and every notice that it would write. Nothing is stored."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from amends.cli.clock import now
+from amends.domain.case import Case, IncidentState
+from amends.domain.commitment import Commitment, CommitmentState
+from amends.domain.drafting import Links, Readers, draft, notices_wanted
+from amends.domain.errors import ContentError, Finding
+from amends.domain.letters import Letters
+from amends.domain.notice import Draft, Reader
+from amends.domain.people import AudienceCounts, Person
+from amends.domain.playbook import Event, Phase, Playbook, Step
+
+if TYPE_CHECKING:
+    from amends.domain.incident import Incident
+    from amends.domain.wording import Wording
+
+EVERYONE = "everyone"
+A_FORTNIGHT = timedelta(days=14)
+
+
+def case_from_files(incident_file: Path, audience_file: Path | None = None, playbook: Playbook | None = None) -> Case:
+    """The case as it would be right after it was opened and assessed. Raises ContentError."""
+    from amends.cli.assess import assessed, counted
+    from amends.content.audience import AudienceFile
+    from amends.content.incidents import read_incident
+
+    incident = read_incident(incident_file)
+    people = counted(AudienceFile(audience_file).rows()) if audience_file else AudienceCounts()
+    return Case(
+        incident=incident,
+        version=1,
+        state=IncidentState.OPEN,
+        opened_at=now(),
+        author="",
+        audience=people,
+        assessment=assessed(incident, people),
+        playbook=playbook,
+        events={Event.OPENED: now()},
+    )
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """Who reads, by audience: every locale, kind of reader and letter in it, and how many people it has."""
+
+    readers: dict[str, set[tuple[str, Reader, str]]] = field(default_factory=dict)
+    people: Counter[str] = field(default_factory=Counter)
+
+    def of(self, audience: str) -> Readers:
+        """The readers of this audience."""
+        return Readers("", self.people[audience], frozenset(self.readers.get(audience, ())))
+
+    def add(self, audience: str, kind: tuple[str, Reader, str], people: int = 1) -> None:
+        """One more person of this kind, or another number of them."""
+        self.readers.setdefault(audience, set()).add(kind)
+        self.people[audience] += people
+
+
+def kinds_in(audience_file: Path, letters: Letters) -> Kinds:
+    """The kinds of reader of an audience file; a child is told through its guardian, under the laws of its own home."""
+    from amends.content.audience import AudienceFile
+
+    guardians = {
+        person.guardian_of: person.locale for person in AudienceFile(audience_file).rows() if person.guardian_of
+    }
+    kinds = Kinds()
+    for person in AudienceFile(audience_file).rows():
+        for audience in filter(None, (EVERYONE, person.segment)):
+            kinds.add(audience, _kind(person, guardians, letters))
+    return kinds
+
+
+def _kind(person: Person, guardians: dict[str, str], letters: Letters) -> tuple[str, Reader, str]:
+    letter = letters.letter_for(person.country, person.region)
+    if person.ref in guardians:
+        return guardians[person.ref], Reader.GUARDIAN, letter
+    return person.locale, Reader.SELF, letter
+
+
+def kinds_at_home(incident: "Incident", letters: Letters) -> Kinds:
+    """Without an audience file: every language of the incident, in the letters of the homes that it names."""
+    kinds = Kinds()
+    homes = incident.residences or {incident.organisation.established_in or "": 0}
+    for place, people in homes.items():
+        country, _, region = place.partition("-")
+        kinds.people[EVERYONE] += people
+        for locale in incident.texts:
+            kinds.add(EVERYONE, (locale, Reader.SELF, letters.letter_for(country, region)), people=0)
+    return kinds
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """One notice of the playbook: its draft with the case that it was written in, or why it could not be written."""
+
+    case: Case
+    draft: Draft | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links) -> Iterator[Rehearsed]:
+    """Every notice of the case's playbook, each written as it would be when its step comes. Raises LookupError."""
+    if case.playbook is None:
+        raise LookupError("a rehearsal needs a playbook")
+    promises: tuple[Commitment, ...] = ()
+    for step in case.playbook.steps:
+        for moment in _moments(case, step, promises):
+            for one in _written(moment, wording, step, kinds, links):
+                if one.draft and one.draft.promises:
+                    promises = one.draft.promises
+                yield one
+
+
+def _moments(case: Case, step: Step, promises: tuple[Commitment, ...]) -> Iterable[Case]:
+    """The case as it stands when the step comes; once for each fate of each promise where these are told."""
+    if step.phase is Phase.NOTIFY and not promises:
+        return (case,)
+    told = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now()}, "commitments": promises})
+    if step.phase is not Phase.FOLLOW_UP:
+        return (told,)
+    return (_with_fate(told, fate) for promise in promises for fate in _fates(promise, now()))
+
+
+def _fates(promise: Commitment, at: datetime) -> tuple[Commitment, Commitment]:
+    kept = promise.model_copy(update={"state": CommitmentState.KEPT, "settled_at": at})
+    late = promise.model_copy(update={"new_due_at": promise.due_at + A_FORTNIGHT})
+    return kept, late
+
+
+def _with_fate(case: Case, fate: Commitment) -> Case:
+    others = tuple(promise for promise in case.commitments if promise.id != fate.id)
+    return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
+
+
+def _written(case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links) -> Iterator[Rehearsed]:
+    if not step.channels:
+        return
+    for wanted in notices_wanted(case, step, 1):
+        readers = kinds.of(wanted.audience)
+        try:
+            yield Rehearsed(case, draft(case, wording, step, 1, wanted, readers, links, "", now()))
+        except ContentError as error:
+            yield Rehearsed(case, findings=error.findings)

@@ -1,0 +1,82 @@
+"""When the clocks of an incident started, as recorded or as assumed, and when their terms end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from amends.domain.incident import Incident
+from amends.domain.regimes import ClockEvent, DutyRow, Regime
+from amends.domain.terms import WorksOn, end_of_year
+
+END_OF_YEAR = "end_of_calendar_year"
+
+
+@dataclass(frozen=True)
+class Start:
+    """When a clock starts, and what was assumed about it."""
+
+    at: datetime
+    assumed: str = ""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The clocks of one incident, read at one time."""
+
+    incident: Incident
+    events: dict[str, ClockEvent]
+    works_on: WorksOn
+    now: datetime
+
+    def recorded(self, event: str) -> datetime | None:
+        """When it happened, under this name or one that means the same; None when nobody wrote it down."""
+        known = self.incident.times.events
+        return min((known[one] for one in (event, *self.events[event].met_by) if one in known), default=None)
+
+    def waits(self, event: str) -> bool:
+        """It is a step of our own that was not taken yet."""
+        return self.events[event].ours and self.recorded(event) is None
+
+    def start(self, event: str) -> Start:
+        """When this clock starts: as recorded, or at the earliest time that is possible."""
+        if event == END_OF_YEAR and event not in self.incident.times.events:
+            found = self.start("discovered")
+            return Start(end_of_year(found.at, self.incident.organisation.timezone), found.assumed)
+        if recorded := self.recorded(event):
+            return Start(recorded)
+        unsaid = f"“{self.events[event].means}” is not recorded"
+        if self.events[event].ours:
+            return Start(self.now, f"{unsaid}; counted as if it were now")
+        return self._earliest(event, unsaid)
+
+    def _earliest(self, event: str, unsaid: str) -> Start:
+        """Not before what must come first; else when it happened; else the first thing known; else now."""
+        times = self.incident.times
+        first = [times.events[one] for one in self.events[event].not_before if one in times.events]
+        if first:
+            return Start(max(first), f"{unsaid}; it cannot be before what is")
+        if happened := times.occurred.start:
+            return Start(happened, f"{unsaid}; counted from when it first happened")
+        if times.events:
+            return Start(min(times.events.values()), f"{unsaid}; counted from the first time that is")
+        return Start(self.now, f"{unsaid}; counted from now, but it may have been earlier")
+
+    def due_at(self, regime: Regime, row: DutyRow, place: str) -> datetime | None:
+        """The last moment in time; None where the law names no number."""
+        if row.within is None:
+            return None
+        zone = regime.timezone or self.incident.organisation.timezone
+        terms = [(row.within, row.of)] + (
+            [(row.no_later_than.within, row.no_later_than.of)] if row.no_later_than else []
+        )
+        return min(term.after(self.start(event).at, zone, place, self.works_on) for term, event in terms)
+
+    def questions(self, row: DutyRow) -> tuple[str, ...]:
+        """What would fill in the clocks of this row that were assumed."""
+        events = [row.of] if row.within else []
+        events += [row.no_later_than.of] if row.no_later_than else []
+        return tuple(self.events[event].ask for event in events if self.start(event).assumed)
+
+
+IsEstimated = Callable[[str, int], bool]
+"""Whether the public holidays of this place and year are not decreed yet."""

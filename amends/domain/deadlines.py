@@ -1,0 +1,76 @@
+"""Reminders of legal deadlines: a while before each, and when it has passed and nothing is recorded."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from amends.domain.case import Case
+from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.filing import filings_for
+from amends.domain.playbook import Event
+from amends.domain.value import Moment, Value
+
+STEP = "deadlines"
+"""The step under which reminders stand in the plan; no playbook has to name it."""
+GIVEN = "deadline "
+"""Before the id of a duty: the step under which a reminder that was given is kept."""
+SOON, OVERDUE = 1, 2
+DAY = timedelta(days=1)
+
+
+class Reminder(Value):
+    """One reminder of one duty."""
+
+    duty: str
+    number: int
+    """SOON before the time, OVERDUE when it has come."""
+    at: Moment
+    due_at: Moment
+
+    @property
+    def step(self) -> str:
+        """The step under which it is kept once given; a deadline that moves is a new one."""
+        return f"{GIVEN}{self.duty} {self.due_at:%Y-%m-%dT%H:%M}Z"
+
+
+def reminders(case: Case) -> tuple[Reminder, ...]:
+    """Those that were not given yet, the earliest first."""
+    given = {(turn.step, turn.number) for turn in case.occurrences if turn.step.startswith(GIVEN)}
+    wanted = (reminder for duty in open_duties(case) for reminder in _of(duty))
+    return tuple(sorted((r for r in wanted if (r.step, r.number) not in given), key=lambda r: (r.at, r.duty)))
+
+
+def open_duties(case: Case) -> tuple[Duty, ...]:
+    """The duties of the latest assessment that nobody has recorded as done, the most pressing first."""
+    if case.assessment is None:
+        return ()
+    return tuple(duty for duty in case.assessment.duties if not _done(case, duty))
+
+
+def deadline_line(case: Case, reminder: Reminder) -> str:
+    """The reminder in words, with what to do."""
+    duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
+    when = f"{reminder.due_at:%Y-%m-%d %H:%M} UTC"
+    late = f"**Overdue**: {duty.recipient_name} should have been told by {when}"
+    soon = f"{duty.recipient_name} must be told by {when}"
+    doubt = " (the time is assumed)" if duty.assumed else ""
+    record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
+    return f"{late if reminder.number == OVERDUE else soon}{doubt}: {duty.law}, {duty.citation}; {record}"
+
+
+def _done(case: Case, duty: Duty) -> bool:
+    told = duty.addressee is Addressee.PEOPLE and Event.NOTIFIED in case.events
+    return told or duty.standing is Standing.EXEMPT or bool(filings_for(case, duty.id))
+
+
+def _of(duty: Duty) -> Iterator[Reminder]:
+    if duty.due_at is None or duty.waits:
+        return
+    yield Reminder(duty=duty.id, number=SOON, at=_before(duty, duty.due_at), due_at=duty.due_at)
+    yield Reminder(duty=duty.id, number=OVERDUE, at=duty.due_at, due_at=duty.due_at)
+
+
+def _before(duty: Duty, due_at: datetime) -> datetime:
+    """A day before, or at half time when there are less than two days."""
+    if duty.starts_at and due_at - duty.starts_at < 2 * DAY:
+        return duty.starts_at + (due_at - duty.starts_at) / 2
+    return due_at - DAY

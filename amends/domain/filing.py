@@ -1,0 +1,178 @@
+"""Filings: what was handed in to an authority, when, by whom, and the receipt. A person files; this remembers it."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.incident import Incident
+from amends.domain.value import Moment, Value
+
+if TYPE_CHECKING:
+    from amends.domain.case import Case
+
+NOTIFIED, INDIVIDUALS_NOTIFIED = "notified", "individuals_notified"
+"""What the case, and the laws, call the moment when people were told."""
+
+
+class Part(StrEnum):
+    """Which part of a notification a filing is: the law often lets information follow in phases (GDPR 33(4))."""
+
+    INITIAL = "initial"
+    SUPPLEMENT = "supplement"
+    FINAL = "final"
+
+
+class Filing(Value):
+    """One thing that was handed in for a duty. It is never changed: a correction is one more filing."""
+
+    number: int = Field(ge=1)
+    """Of the filings of its incident, from 1."""
+    duty: str
+    """The duty's id."""
+    part: Part = Part.INITIAL
+    filed_at: Moment
+    by: str
+    """The member who says so."""
+    receipt: str
+    """The authority's reference, or how it can be shown that it was handed in."""
+    note: str = ""
+    corrects: int = Field(default=0, ge=0)
+    """The number of the filing that was recorded wrongly and whose place this one takes; 0 for none."""
+    sets: str = ""
+    """The clock event that it starts."""
+    recorded_at: Moment
+
+
+class DutyStatus(Value):
+    """A duty with what was done about it."""
+
+    duty: Duty
+    filings: tuple[Filing, ...] = ()
+    """Those that stand, the first one first."""
+    done_at: Moment | None = None
+    """When it was first filed, or the people were told."""
+    early_by: timedelta | None = None
+    """How long before its time it was done; negative when late. None without a time, or while it is not done."""
+    overdue: bool = False
+    """Its time has come and nothing is recorded."""
+    out_of_order: tuple[str, ...] = ()
+    """Where it came before what had to come first, in words."""
+
+
+def standing_filings(filings: Iterable[Filing]) -> tuple[Filing, ...]:
+    """Without those that a later filing corrects, in the order in which they were handed in."""
+    all_of_them = tuple(filings)
+    corrected = {filing.corrects for filing in all_of_them}
+    return tuple(sorted((f for f in all_of_them if f.number not in corrected), key=lambda f: (f.filed_at, f.number)))
+
+
+def filings_for(case: "Case", duty_id: str) -> tuple[Filing, ...]:
+    """The filings for this duty that stand."""
+    return tuple(filing for filing in standing_filings(case.filings) if filing.duty == duty_id)
+
+
+def recorded_events(case: "Case") -> dict[str, datetime]:
+    """Clock events that the ledger knows beside the incident file, each with the first time it happened."""
+    events: dict[str, datetime] = {}
+    if told := case.events.get(NOTIFIED):
+        events[INDIVIDUALS_NOTIFIED] = told
+    for filing in standing_filings(case.filings):
+        if name := _sets(case, filing):
+            events.setdefault(name, filing.filed_at)
+    return events
+
+
+def as_known(case: "Case") -> Incident:
+    """The incident with the clock events that the ledger knows; where both name one, the earlier time counts."""
+    incident, recorded = case.incident, recorded_events(case)
+    said = incident.times.events
+    events = said | {name: min(at, said.get(name, at)) for name, at in recorded.items()}
+    return incident.model_copy(update={"times": incident.times.model_copy(update={"events": events})})
+
+
+def facts_known(case: "Case") -> int:
+    """Grows by one with each version of the incident file, and with each thing recorded that starts a clock."""
+    return case.version + (NOTIFIED in case.events) + sum(bool(_sets(case, filing)) for filing in case.filings)
+
+
+def statuses(case: "Case", now: datetime) -> tuple[DutyStatus, ...]:
+    """Every duty of the latest assessment with what was done about it, in the assessment's order."""
+    return tuple(status(case, duty, now) for duty in _duties(case))
+
+
+def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
+    """What was done about one duty."""
+    done_at = _done_at(case, duty)
+    return DutyStatus(
+        duty=duty,
+        filings=filings_for(case, duty.id),
+        done_at=done_at,
+        early_by=duty.due_at - done_at if duty.due_at and done_at else None,
+        overdue=bool(duty.due_at and duty.due_at < now and not done_at and duty.standing is not Standing.EXEMPT),
+        out_of_order=out_of_order(case, duty, done_at) if done_at else (),
+    )
+
+
+def out_of_order(case: "Case", duty: Duty, at: datetime) -> tuple[str, ...]:
+    """What is wrong with the order when this duty is done at this time; empty when nothing is."""
+    return (*_done_before(case, duty, at), *_must_come_first(case, duty, at))
+
+
+def no_such_duty(incident: str, duty_id: str, known: Iterable[str]) -> str:
+    """That nobody knows this duty, with those whose names are near."""
+    near = get_close_matches(duty_id, list(known), 3, 0.5)
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"incident {incident} has no duty {duty_id}; {meant}`amends duty list {incident}` shows them"
+
+
+def in_time(early_by: timedelta) -> str:
+    """How early or late, in words: 5 h early, 2 d 3 h late."""
+    return f"{length(abs(early_by))} {'late' if early_by < timedelta(0) else 'early'}"
+
+
+def length(span: timedelta) -> str:
+    """A length of time in its two largest units, rounded down: 2 d 3 h, 40 min."""
+    minutes = int(span.total_seconds()) // 60
+    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
+    parts = [f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if number]
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def _done_before(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
+    for other in _duties(case):
+        done_at = _done_at(case, other) if other.id in duty.before else None
+        if done_at and done_at < at:
+            yield f"{duty.id} must come before {other.id}, which was done {length(at - done_at)} earlier"
+
+
+def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
+    for other in _duties(case):
+        if duty.id not in other.before or other.standing is Standing.EXEMPT:
+            continue
+        done_at = _done_at(case, other)
+        if done_at is None:
+            yield f"{other.id} must come before {duty.id}, and nothing is recorded for it"
+        elif done_at > at:
+            yield f"{other.id} must come before {duty.id}, and was done {length(done_at - at)} later"
+
+
+def _done_at(case: "Case", duty: Duty) -> datetime | None:
+    """When it was first filed; duties to people are met by telling them, too."""
+    times = [filing.filed_at for filing in filings_for(case, duty.id)]
+    if duty.addressee is Addressee.PEOPLE and NOTIFIED in case.events:
+        times.append(case.events[NOTIFIED])
+    return min(times, default=None)
+
+
+def _sets(case: "Case", filing: Filing) -> str:
+    """As the latest assessment says; a duty that fell away since has left its word with the filing."""
+    return next((duty.sets for duty in _duties(case) if duty.id == filing.duty), filing.sets)
+
+
+def _duties(case: "Case") -> tuple[Duty, ...]:
+    return case.assessment.duties if case.assessment else ()

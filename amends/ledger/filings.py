@@ -1,0 +1,150 @@
+"""Verbs about filings: what a person handed in to an authority."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, func, select
+
+from amends.domain.assessment import Assessment
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.filing import Filing, Part, no_such_duty, standing_filings
+from amends.domain.incident import Times
+from amends.ledger.incidents import version_row
+from amends.ledger.memory import Memory
+from amends.ledger.store import Store, Write
+from amends.ledger.tables import AssessmentRow, FilingRow
+
+
+class Filings(Store):
+    """What was handed in, and what shows it."""
+
+    def filings(self, incident: str) -> tuple[Filing, ...]:
+        """Everything recorded as handed in, in the order in which it was recorded."""
+        with self.read() as session:
+            return filings_of(session, incident)
+
+    def file_duty(
+        self,
+        incident: str,
+        duty_id: str,
+        filed_at: datetime,
+        member: str,
+        receipt: str,
+        note: str,
+        now: datetime,
+        *,
+        part: Part | None = None,
+        corrects: int = 0,
+    ) -> Filing:
+        """Record that a duty was filed; without a part, the first is initial and what follows a supplement.
+
+        The same once more changes nothing and gives the one there is. Raises NotInLedger for an unknown duty or
+        filing, NotAllowed without a receipt and for a time that cannot be.
+        """
+        if not receipt.strip():
+            raise NotAllowed(f"{duty_id} needs a receipt: the authority's reference, or what shows that it was filed")
+        with self.write() as write:
+            _refuse_impossible(_times(write, incident), filed_at, now)
+            known = filings_of(write.session, incident)
+            filing = Filing(
+                number=len(known) + 1,
+                duty=duty_id,
+                part=part or _next_part(known, duty_id, corrects),
+                filed_at=filed_at,
+                by=member,
+                receipt=receipt.strip(),
+                note=note.strip(),
+                corrects=corrects,
+                sets=_sets(write.session, incident, duty_id, self._memory),
+                recorded_at=now,
+            )
+            if recorded := _found(known, filing, part):
+                return recorded
+            _refuse_uncorrectable(known, incident, filing)
+            return _stored(write, incident, filing)
+
+
+def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
+    """The incident's filings as values."""
+    query = select(FilingRow).where(FilingRow.incident == incident).order_by(col(FilingRow.number))
+    return tuple(Filing.model_validate(row.model_dump(exclude={"incident"})) for row in session.exec(query))
+
+
+def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:
+    """What was concluded last, or None; an assessment that is kept never changes."""
+    versions = select(func.max(AssessmentRow.version)).where(AssessmentRow.incident == incident)
+    version = session.exec(versions).one()
+    if version is None:
+        return None
+    return memory.get(("assessment", incident, version), lambda: _assessment(session, incident, version))
+
+
+def _assessment(session: Session, incident: str, version: int) -> Assessment:
+    row = session.get_one(AssessmentRow, (incident, version))
+    return Assessment.model_validate(row.content)
+
+
+def _times(write: Write, incident: str) -> Times:
+    row = write.incident(incident)
+    return Times.model_validate(version_row(write.session, incident, row.version).content["times"])
+
+
+def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
+    if filed_at > now:
+        raise NotAllowed(f"{filed_at:%Y-%m-%d %H:%M %Z} has not come yet; record it once it is filed")
+    began = times.occurred.start or min(times.events.values(), default=None)
+    if began and filed_at < began:
+        raise NotAllowed(f"it cannot be filed before anything happened ({began:%Y-%m-%d %H:%M} UTC); look at the date")
+
+
+def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Filing) -> None:
+    """Only one for the same duty, and only one that stands."""
+    standing = {one.number for one in standing_filings(known) if one.duty == filing.duty}
+    if filing.corrects and filing.corrects not in standing:
+        what = f"no filing {filing.corrects} for {filing.duty} stands in incident {incident}"
+        raise NotInLedger(f"{what}; `amends duty show {incident} {filing.duty}`")
+
+
+def _next_part(known: tuple[Filing, ...], duty_id: str, corrects: int) -> Part:
+    """A correction is the part that it corrects."""
+    corrected = next((filing.part for filing in known if filing.number == corrects), None)
+    if corrected:
+        return corrected
+    filed = any(filing.duty == duty_id for filing in standing_filings(known))
+    return Part.SUPPLEMENT if filed else Part.INITIAL
+
+
+def _sets(session: Session, incident: str, duty_id: str, memory: Memory) -> str:
+    """The clock event that filing this starts. Raises NotInLedger for a duty that was never looked at."""
+    assessment = latest_assessment(session, incident, memory)
+    if assessment is None:
+        raise NotInLedger(f"incident {incident} is not assessed yet, so its duties are not known")
+    sets = {aside.id: "" for aside in assessment.set_aside} | {duty.id: duty.sets for duty in assessment.duties}
+    if duty_id in sets:
+        return sets[duty_id]
+    raise NotInLedger(no_such_duty(incident, duty_id, sets))
+
+
+def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Filing | None:
+    """The same filing as recorded already; the part counts only when somebody named it."""
+
+    def essence(one: Filing) -> tuple[object, ...]:
+        return one.duty, one.filed_at, one.receipt, one.corrects, one.part if part else None
+
+    return next((one for one in standing_filings(known) if essence(one) == essence(filing)), None)
+
+
+def _stored(write: Write, incident: str, filing: Filing) -> Filing:
+    write.session.add(FilingRow(incident=incident, **filing.model_dump()))
+    write.note(
+        filing.recorded_at,
+        incident,
+        "filing corrected" if filing.corrects else "filed",
+        filing.duty,
+        actor=filing.by,
+        number=filing.number,
+        part=filing.part,
+        filed_at=filing.filed_at.isoformat(),
+        receipt=filing.receipt,
+        corrects=filing.corrects,
+    )
+    return filing

@@ -1,0 +1,20 @@
+"""What approvers see of a draft in the Prefect UI."""
+
+from amends.domain.errors import Finding
+from flows.artifacts import preview_page
+from tests.builders import a_draft
+
+ADVICE = Finding("first-notice en/self/email", "L130", "has a sentence of 44 words", "30 are the most", blocks=False)
+
+
+def test_advice_stands_before_the_texts() -> None:
+    page = preview_page(a_draft(), (ADVICE,))
+    assert page.index("L130 has a sentence of 44 words (30 are the most)") < page.index("## en/self/email")
+
+
+def test_without_advice_nothing_is_said_of_it() -> None:
+    assert "Look at this first" not in preview_page(a_draft())
+
+
+def test_slots_are_shown_by_their_names() -> None:
+    assert "It was your [your_data]." in preview_page(a_draft())

@@ -1,0 +1,227 @@
+"""What the laws of a place ask for stands in its letter, what they forbid does not, in every language and channel."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from amends.content.duties import read_duties
+from amends.domain.channel import ChannelKind
+from amends.domain.duty import Addressee
+from amends.domain.letters import GENERAL
+from amends.domain.notice import Slot
+from amends.domain.reading import LINK, sentences
+from amends.domain.regimes import DutyRow, Regime
+from tests.playbooks.rendering import (
+    LOCALES,
+    Rendered,
+    Setting,
+    incident,
+    letters,
+    phrases,
+    render,
+    settings,
+    templates,
+)
+
+MASSACHUSETTS, UNITED_STATES = "us-ma", "us"
+UNSAID = {"parent_company", "delay_reasons", "law_enforcement_delay"}
+"""No fact of an incident file tells these, so no template can say them; each is asked for only if there is something."""
+TELLS_HOW = {
+    "en": r"\b(?:stolen|thief|broke|van)\b|(?<!identity )\btheft\b|\bpolice found\b",
+    "zh-CN": r"被盗|小偷|撬|服务车|警方找到",
+}
+OUTSIDE = re.compile(r"\b1-\d{3}-\d{3}-\d{4}\b|\b1833-6972\b|\b118\b")
+SITE = re.compile(r"\b(?:[a-z]+\.)+(?:com|gov|kr)\b", re.IGNORECASE)
+
+
+def in_letter(letter: str, **wanted: object) -> list[Rendered]:
+    """Every message that is written in this letter."""
+    found = [each for each in settings() if each.letter == letter]
+    chosen = [each for each in found if all(getattr(each, name) == value for name, value in wanted.items())]
+    assert chosen
+    return [render(each) for each in chosen]
+
+
+def first_letter(letter: str, locale: str = "en", **more: object) -> Rendered:
+    return render(replace(Setting("first-notice", locale, ChannelKind.EMAIL, letter=letter), **more))
+
+
+def duties_to_people() -> Iterator[tuple[Regime, DutyRow]]:
+    table = read_duties()
+    for regime in table.all_regimes():
+        for row in regime.duties:
+            if table.recipients[row.recipient].addressee is Addressee.PEOPLE:
+                yield regime, row
+
+
+def test_every_code_of_every_duty_to_people_is_answered_by_an_item() -> None:
+    codes = {(regime.id, code) for regime, row in duties_to_people() for code in row.content}
+    assert len(codes) > 100
+    assert [pair for pair in sorted(codes) if letters().item_of(pair[1]) is None] == []
+
+
+def test_no_item_answers_a_code_that_no_duty_to_people_has() -> None:
+    asked = {code for _, row in duties_to_people() for code in row.content}
+    assert {code for item in letters().items.values() for code in item.codes} - asked == set()
+
+
+def test_the_letter_of_a_place_says_what_the_duties_there_ask_for_unless_it_is_forbidden() -> None:
+    missing = []
+    for regime, row in duties_to_people():
+        for place in regime.places:
+            letter_id = letters().letter_for(*place.split("-"))
+            letter = letters().letter(letter_id)
+            for code in row.content:
+                item = letters().item_of(code) or code
+                if not letters().says(letter_id, item) and item not in (letter.leaves_out if letter else ()):
+                    missing.append((regime.id, letter_id, item))
+    assert missing == []
+
+
+def test_the_letters_leave_out_what_the_duties_forbid_and_nothing_else() -> None:
+    forbidden = {
+        (place, ban.item)
+        for regime in read_duties().all_regimes()
+        for ban in regime.must_not
+        for place in regime.places
+        if ban.item
+    }
+    left_out = {(place, item) for letter in letters().letters for place in letter.places for item in letter.leaves_out}
+    assert left_out == forbidden
+
+
+def test_people_of_a_territory_with_a_country_code_of_its_own_get_the_letter_of_the_country() -> None:
+    for own, place in read_duties().also_called.items():
+        assert letters().letter_for(own) == letters().letter_for(*place.split("-"))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().letters)])
+def test_a_first_notice_says_all_that_its_letter_is_to_say(letter: str, locale: str) -> None:
+    wanted = {item for item in letters().items if letters().says(letter, item)} - UNSAID
+    if letter == MASSACHUSETTS:
+        wanted -= {"consequences"}  # only the story could tell, and it tells how it happened
+    assert set(first_letter(letter, locale).items) == wanted
+
+
+def test_what_no_template_says_is_asked_for_only_where_there_is_something_to_say() -> None:
+    assert {item for item in UNSAID if not letters().items[item].if_any} == set()
+
+
+@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().letters)])
+def test_a_correction_is_as_full_as_a_first_notice(letter: str) -> None:
+    correction = render(Setting("correction", "en", ChannelKind.EMAIL, letter=letter))
+    assert set(first_letter(letter).items) == set(correction.items)
+
+
+def test_a_fact_that_is_not_known_is_not_marked_as_said() -> None:
+    assert not {"wrongdoer", "officer", "people_count"} & set(first_letter("za", sparse=True).items)
+
+
+# Massachusetts: neither how it happened nor how many.
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_message_to_massachusetts_tells_a_sentence_of_the_story(locale: str) -> None:
+    story = incident().texts[locale]
+    news = [one.text[locale] for one in incident().news]
+    told = {sentence for text in (*story.model_dump().values(), *news) for sentence in sentences(text)}
+    assert [
+        (str(message.setting), sentence)
+        for message in in_letter(MASSACHUSETTS, locale=locale)
+        for sentence in told
+        if sentence in f"{message.subject} {message.text}"
+    ] == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_message_to_massachusetts_tells_how_it_happened(locale: str) -> None:
+    how = re.compile(TELLS_HOW[locale], re.IGNORECASE)
+    said = {str(m.setting): LINK.sub("", f"{m.subject} {m.text}") for m in in_letter(MASSACHUSETTS, locale=locale)}
+    assert [setting for setting, text in said.items() if how.search(text)] == []
+    assert how.search(LINK.sub("", first_letter(UNITED_STATES, locale).text))
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_no_message_to_massachusetts_tells_the_number_of_people(locale: str) -> None:
+    assert [
+        str(m.setting) for m in in_letter(MASSACHUSETTS, locale=locale) if re.search(r"(?<!\d)240(?!\d)", m.text)
+    ] == []
+    assert "240" in first_letter(UNITED_STATES, locale).text
+
+
+def test_no_message_to_massachusetts_marks_what_it_must_leave_out() -> None:
+    assert [str(m.setting) for m in in_letter(MASSACHUSETTS) if {"nature", "people_count"} & set(m.items)] == []
+
+
+def test_every_notice_has_a_letter_for_massachusetts_on_each_personal_channel() -> None:
+    written = {(message.setting.notice, message.setting.channel) for message in in_letter(MASSACHUSETTS)}
+    general = {(each.notice, each.channel) for each in settings() if each.channel.personal}
+    assert written == general
+
+
+def test_no_letter_to_massachusetts_leads_to_the_page_that_tells_how_it_happened() -> None:
+    emails = in_letter(MASSACHUSETTS, channel=ChannelKind.EMAIL)
+    assert [str(message.setting) for message in emails if "/n/stolen-terminals/" in message.text] == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_letter_to_massachusetts_still_says_which_data_and_what_to_do(locale: str) -> None:
+    letter = first_letter(MASSACHUSETTS, locale)
+    assert Slot.YOUR_DATA.mark in letter.drafted
+    assert re.search(r"^1\. ", letter.parts["what_you_can_do"], re.MULTILINE)
+    assert incident().organisation.contacts.phone in letter.text
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_text_message_to_massachusetts_is_neutral_and_to_others_says_what_happened(locale: str) -> None:
+    in_short = incident().texts[locale].in_short
+    sms = Setting("first-notice", locale, ChannelKind.SMS)
+    assert in_short not in render(replace(sms, letter=MASSACHUSETTS)).text
+    assert in_short in render(replace(sms, letter=UNITED_STATES)).text
+
+
+# Everywhere.
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_general_letter_names_no_office_of_any_one_country(locale: str) -> None:
+    messages = [render(each) for each in settings() if each.letter == GENERAL and each.locale == locale]
+    known = phrases(locale).outside_contacts
+    assert [
+        str(m.setting) for m in messages if OUTSIDE.search(m.text) or any(site in m.text for site in known[1::2])
+    ] == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_whatever_others_are_named_is_listed_as_an_outside_contact(locale: str) -> None:
+    text = templates()[f"_base/{locale}.places.md"]
+    named = {*OUTSIDE.findall(text), *SITE.findall(text)}
+    assert len(named) > 15
+    assert named - set(phrases(locale).outside_contacts) == set()
+
+
+def test_both_languages_list_the_same_outside_contacts_but_for_the_hotline_of_one_country() -> None:
+    english, chinese = (set(phrases(locale).outside_contacts) for locale in LOCALES)
+    assert (english - chinese, chinese - english) == (set(), {"96110"})
+
+
+@pytest.mark.parametrize(("letter", "office"), [("us-md", "Maryland"), ("us-ny", "New York")])
+def test_a_state_that_asks_for_its_attorney_general_gets_that_one(letter: str, office: str) -> None:
+    assert f"Attorney General of {office}" in first_letter(letter).text
+    assert "Attorney General of" not in first_letter(UNITED_STATES).text
+
+
+def test_credit_monitoring_is_explained_only_where_it_is_promised() -> None:
+    explained = "To sign up for the credit monitoring"
+    assert explained in first_letter(MASSACHUSETTS).text
+    nothing_promised = first_letter(MASSACHUSETTS, sparse=True)
+    assert explained not in nothing_promised.text
+    assert "credit_monitoring" not in nothing_promised.items
+
+
+def test_free_calls_are_named_only_where_the_number_is_free() -> None:
+    assert "toll_free" in first_letter(UNITED_STATES).items
+    assert "toll_free" not in first_letter(UNITED_STATES, sparse=True).items
