@@ -11,6 +11,7 @@ import pytest
 
 from amends.domain.case import Case, IncidentState
 from amends.domain.commitment import CommitmentState
+from amends.domain.deadlines import open_duties
 from amends.domain.notice import NoticeStage, PersonState
 from amends.domain.plan import Turn, plan
 from amends.domain.question import QuestionKind, Source
@@ -22,6 +23,9 @@ from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, a
 END = START + timedelta(days=40)
 KEPT_ON = START + timedelta(days=9)
 RESOLVED_ON = START + timedelta(days=24)
+
+
+FORGOTTEN = "sg-pdpa.pdpc"
 
 
 class Weeks:
@@ -46,10 +50,18 @@ class Weeks:
         approve_all(self.ledger, now)
         if "notified" in case.events and not case.questions.asked:
             self._ask(now)
+        if "notified" in case.events and not case.filings:
+            self._file(case, now)
         if now >= KEPT_ON and self._is_open(case, "account-recheck"):
             self.ledger.keep_commitment(INCIDENT, "account-recheck", "Report CHK-17", "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
             self.ledger.resolve_incident(INCIDENT, LEAD.name, now)
+
+    def _file(self, case: Case, now: datetime) -> None:
+        """File with everybody but one authority, which somebody forgets."""
+        for duty in open_duties(case):
+            if duty.id != FORGOTTEN:
+                self.ledger.file_duty(INCIDENT, duty.id, now, LEAD.name, "R-1", "", now)
 
     def _ask(self, now: datetime) -> None:
         asked = self.ledger.ask(
@@ -149,6 +161,18 @@ def test_a_late_promise_is_escalated(weeks: Weeks) -> None:
         "security-fix",
         "photo-before-visit",
     }
+
+
+def test_a_filing_that_was_forgotten_is_reminded_of_once_before_and_once_after_its_time(weeks: Weeks) -> None:
+    given = [turn for turn in weeks.case.occurrences if turn.step.startswith(f"deadline {FORGOTTEN} ")]
+    assert [turn.number for turn in given] == [1, 2]
+    assert [duty.id for duty in open_duties(weeks.case) if not duty.waits] == [FORGOTTEN]
+
+
+def test_each_filing_and_that_people_were_told_made_a_new_assessment(weeks: Weeks) -> None:
+    made = weeks.ledger.assessments(INCIDENT)
+    assert [one.version for one in made] == sorted({one.version for one in made}) and len(made) > 1
+    assert all(one.changes for one in made[1:])
 
 
 def test_the_audit_chain_holds(weeks: Weeks) -> None:

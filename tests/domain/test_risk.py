@@ -524,7 +524,7 @@ FACTS = st.fixed_dictionaries(FIELDS).map(lambda fields: Facts().model_copy(upda
     st.fixed_dictionaries({}, optional=FIELDS),
 )
 """Anything at all, and true stories with some of their facts exchanged: left to chance alone nearly all risk is high."""
-often = settings(max_examples=150, deadline=None)
+often = settings(max_examples=60, deadline=None)
 
 
 def but(facts: Facts, **changes: Any) -> Facts:
