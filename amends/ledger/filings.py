@@ -73,7 +73,7 @@ def latest_assessment(session: Session, incident: str, memory: Memory) -> Assess
     """What was concluded last, or None; an assessment that is kept never changes."""
     versions = select(func.max(AssessmentRow.version)).where(AssessmentRow.incident == incident)
     version = session.exec(versions).one()
-    if version is None:
+    if version is None or version < 0:
         return None
     return memory.get(("assessment", incident, version), lambda: _assessment(session, incident, version))
 

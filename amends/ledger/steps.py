@@ -106,7 +106,9 @@ class Steps(Store):
     def assessments(self, incident: str) -> tuple[Assessment, ...]:
         """Every assessment ever made of it, the oldest first: a newer one replaces none."""
         query = (
-            select(AssessmentRow.content).where(AssessmentRow.incident == incident).order_by(col(AssessmentRow.version))
+            select(AssessmentRow.content)
+            .where(AssessmentRow.incident == incident, col(AssessmentRow.version) > 0)
+            .order_by(col(AssessmentRow.version))
         )
         with self.read() as session:
             return tuple(map(Assessment.model_validate, session.exec(query)))

@@ -4,13 +4,25 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
+from amends.ledger.ledger import MIGRATIONS
 from tests.builders import NOW
 from tests.sending import a_ledger, sqlite_url
+
+OLD_ROWS = (
+    "INSERT INTO incident (id, state, version, opened_at, wrapped_key, people, audience_digest) "
+    "VALUES ('old', 'open', 1, '2026-11-01 00:00:00+00:00', '', 0, '')",
+    "INSERT INTO assessment (incident, version, content, at) VALUES ('old', 1, '{}', '2026-11-01 00:00:00+00:00')",
+    "INSERT INTO occurrence (incident, step, number, due_at, state, revision, note) "
+    "VALUES ('old', 'assess', 1, '2026-11-01 00:00:00+00:00', 'done', 0, '')",
+)
+"""Of a ledger from before risks and duties were in an assessment."""
 
 
 def test_the_migrated_tables_are_the_tables_of_the_code(ledger: Ledger) -> None:
@@ -52,3 +64,22 @@ def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").chmod(0o640)
     a_ledger(sqlite_url(tmp_path), tmp_path).migrate().dispose()
     assert stat.S_IMODE((tmp_path / "ledger.sqlite3").stat().st_mode) == 0o640
+
+
+def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path: Path) -> None:
+    ledger = a_ledger(ledger_url, tmp_path)
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with ledger.engine.execution_options(writes=True).connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in OLD_ROWS:
+            connection.exec_driver_sql(statement)
+        connection.commit()
+    ledger.migrate()
+    with ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version FROM assessment").all() == [(-1,)]
+        assert connection.exec_driver_sql("SELECT number FROM occurrence").all() == [(-1,)]
+        assert connection.exec_driver_sql("SELECT counts FROM incident").all() == [(None,)]
+    assert ledger.assessments("old") == ()
+    ledger.dispose()
