@@ -12,7 +12,8 @@ from prefect.context import FlowRunContext
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
-from amends.domain.duty import Duty, Standing
+from amends.domain.deadlines import GIVEN
+from amends.domain.duty import Duty, DutyStanding
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.plan import Plan
@@ -69,7 +70,7 @@ def assessment_page(case: Case, assessment: Assessment) -> str:
     return head + "".join(f"\n## {title}\n{text}" for title, text in sections.items() if text)
 
 
-def _duties(assessment: Assessment, standing: Standing) -> str:
+def _duties(assessment: Assessment, standing: DutyStanding) -> str:
     rows = [_duty(duty) for duty in assessment.duties if duty.standing is standing]
     return _table(("whom", "by", "law", "why", "note"), rows) if rows else ""
 
@@ -130,7 +131,9 @@ def notice_line(notice: NoticeStatus) -> str:
 async def show_timeline(case: Case, planned: Plan) -> None:
     """Past, present and future of the incident."""
     past: list[tuple[object, ...]] = [
-        (_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note) for turn in case.occurrences
+        (_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note)
+        for turn in case.occurrences
+        if not turn.step.startswith(GIVEN)
     ]
     coming: list[tuple[object, ...]] = [
         (_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming

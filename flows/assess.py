@@ -1,11 +1,13 @@
 """Assess: how grave it is, the risk to people, which tone fits, who is affected by what, and every duty by when."""
 
 import asyncio
+from dataclasses import replace
 
 from prefect import State, flow
 
 from amends.content.law import read_law
 from amends.domain.assess import assess as decide
+from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.filing import as_known
 from amends.domain.plan import Turn
@@ -27,12 +29,21 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
     return await carry_out(incident_id, step, occurrence, _assess)
 
 
-async def _assess(context: Context, case: Case, turn: Turn) -> str:
-    incident_id, now = case.incident.id, context.clock()
-    law = await asyncio.to_thread(read_law)
+def _decided(context: Context, case: Case, turn: Turn) -> Assessment:
+    """What follows now, with what changed, kept in the ledger; the letters are those of the words in force."""
+    now, incident_id = context.clock(), case.incident.id
+    law = replace(read_law(), letters=context.ledger.wording(incident_id).letters)
     found = decide(as_known(case), case.audience, turn.number, now, law)
     assessment = found.model_copy(update={"changes": changes(case.assessment, found)})
-    await asyncio.to_thread(context.ledger.record_assessment, incident_id, assessment, now)
+    context.ledger.record_assessment(incident_id, assessment, now)
+    return assessment
+
+
+async def _assess(context: Context, case: Case, turn: Turn) -> str:
+    incident_id, now = case.incident.id, context.clock()
+    assessment = case.assessment
+    if assessment is None or assessment.version != turn.number:  # else a run died before it could tell of it
+        assessment = await asyncio.to_thread(_decided, context, case, turn)
     if assessment.changes:
         what = f"assessment {turn.number} differs in {len(assessment.changes)} points: {'; '.join(assessment.changes)}"
         await asyncio.to_thread(context.ledger.alert, incident_id, what, now)

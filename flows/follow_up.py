@@ -6,12 +6,11 @@ from prefect import State, flow
 
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
-from amends.domain.deadlines import STEP as DEADLINES
-from amends.domain.deadlines import Reminder, deadline_line, reminders
+from amends.domain.deadlines import DEADLINES, OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.plan import Turn
 from flows import artifacts
 from flows.context import Context
-from flows.turns import carry_out, say
+from flows.turns import carry_out, done, say
 
 
 @flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")
@@ -28,7 +27,7 @@ async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 
 
 async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
     if turn.step == DEADLINES:
-        return await _remind(context, case)
+        return await _remind(context, case, turn)
     chased = await asyncio.to_thread(_chase, context, case)
     if chased:
         await artifacts.show_chases(case, chased)
@@ -36,22 +35,24 @@ async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
     return f"{said}; {len(chased)} reminders"
 
 
-async def _remind(context: Context, case: Case) -> str:
-    """Say which duties come due or are overdue; each reminder is given once."""
+async def _remind(context: Context, case: Case, turn: Turn) -> str:
+    """Say which duties come due or are overdue; each reminder is given once, and what is overdue is not due soon."""
     due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
-    lines = [deadline_line(case, reminder) for reminder in due]
-    for reminder, line in zip(due, lines, strict=True):
-        await asyncio.to_thread(_note_reminder, context, case.incident.id, reminder, line)
+    overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}
+    said = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
+    lines = [deadline_line(case, reminder) for reminder in said]
+    await asyncio.to_thread(_note_reminders, context, case.incident.id, due, lines)
+    await asyncio.to_thread(done, context, turn, case.incident.id)
     await artifacts.show_chases(case, lines)
     return f"{len(lines)} reminders of legal deadlines"
 
 
-def _note_reminder(context: Context, incident_id: str, reminder: Reminder, line: str) -> None:
+def _note_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:
     ledger, now = context.ledger, context.clock()
-    ledger.alert(incident_id, line, now)
-    ledger.mark_occurrence(
-        incident_id, reminder.step, reminder.number, reminder.at, OccurrenceState.DONE, now, "reminded"
-    )
+    for line in lines:
+        ledger.alert(incident_id, line, now)
+    for one in given:
+        ledger.mark_occurrence(incident_id, one.step, one.number, one.at, OccurrenceState.DONE, now, "reminded")
 
 
 def _chase(context: Context, case: Case) -> list[str]:

@@ -7,7 +7,7 @@ from amends.domain.assessment import Affected, Assessment, Cadence, Component, S
 from amends.domain.case import Case, IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment, CommitmentKind, Promise
-from amends.domain.duty import Addressee, Confidence, Duty, Risk, Standing
+from amends.domain.duty import Addressee, Confidence, Duty, DutyStanding, Risk
 from amends.domain.facts import DataCategory
 from amends.domain.incident import Incident
 from amends.domain.notice import Draft, Reader, Slot, Variant
@@ -143,7 +143,7 @@ def a_duty(**changes: Any) -> Duty:
         "addressee": Addressee.AUTHORITY,
         "places": ("DE",),
         "people": 2,
-        "standing": Standing.APPLIES,
+        "standing": DutyStanding.APPLIES,
         "due_at": AWARE + timedelta(hours=72),
         "standard": "within 72 hours; where feasible",
         "clock": "controller_aware",

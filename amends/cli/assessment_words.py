@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from amends.cli.words import moment, say, width
 from amends.domain.assessment import Assessment
-from amends.domain.duty import Duty, SetAside, Standing
+from amends.domain.duty import Duty, DutyStanding, SetAside
 from amends.domain.filing import length
 
 T = TypeVar("T")
@@ -20,9 +20,9 @@ SOON = timedelta(hours=72)
 NAMED = 3
 """So many recipients of one kind are named in full; more are counted, and their places named."""
 TITLES = {
-    Standing.APPLIES: "duties that apply",
-    Standing.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
-    Standing.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
+    DutyStanding.APPLIES: "duties that apply",
+    DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
+    DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
 }
 FILLER = "\0"
 """Stands behind each wide character while lines are measured, for it takes the room of two."""
@@ -49,7 +49,7 @@ def when(at: datetime, zone: str) -> str:
 
 def by_when(duty: Duty, at: datetime, zone: str) -> str:
     """When it is due, in words, as things stand at this time; what is overdue says so."""
-    if duty.due_at and _overdue(duty, at):
+    if duty.due_at and duty.overdue(at):
         return f"OVERDUE since {when(duty.due_at, zone)}, for {length(at - duty.due_at)}"
     if duty.waits:
         return "once its clock starts, with a step of our own"
@@ -112,8 +112,8 @@ def _decisions(assessment: Assessment, zone: str) -> Iterator[str]:
 def _next_hours(assessment: Assessment, zone: str) -> Iterator[str]:
     """The duties that apply and press, in short; those that may apply are counted."""
     pressing = [duty for duty in assessment.duties if _presses(duty, assessment.at)]
-    sure = [duty for duty in pressing if duty.standing is Standing.APPLIES]
-    maybe = sum(duty.standing is Standing.MAY_APPLY for duty in assessment.duties)
+    sure = [duty for duty in pressing if duty.standing is DutyStanding.APPLIES]
+    maybe = sum(duty.standing is DutyStanding.MAY_APPLY for duty in assessment.duties)
     yield from ("", f"do now (overdue, at once, or within 72 hours): {len(sure) or 'nothing'}")
     for heading, group in _by_time(sure, assessment.at, zone):
         yield f"  {heading}"
@@ -131,26 +131,14 @@ def _in_short(duties: tuple[Duty, ...]) -> str:
 
 def _presses(duty: Duty, at: datetime) -> bool:
     soon = duty.due_at is None or duty.due_at <= at + SOON
-    return _overdue(duty, at) or (soon and not duty.waits and duty.standing is not Standing.EXEMPT)
-
-
-def _overdue(duty: Duty, at: datetime) -> bool:
-    return duty.due_at is not None and duty.due_at < at and duty.standing is not Standing.EXEMPT
+    return duty.overdue(at) or (soon and not duty.waits and duty.standing is not DutyStanding.EXEMPT)
 
 
 def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:
     """Overdue ones before those without a date, which mean at once; what waits for us comes last."""
-    return groupby(sorted(duties, key=lambda duty: _urgency(duty, at)), lambda duty: by_when(duty, at, zone))
-
-
-def _urgency(duty: Duty, at: datetime) -> tuple[int, float]:
-    if _overdue(duty, at):
-        place = 0
-    elif duty.waits:
-        place = 3
-    else:
-        place = 1 if duty.due_at is None else 2
-    return place, duty.due_at.timestamp() if duty.due_at else 0
+    return groupby(
+        sorted(duties, key=lambda duty: (not duty.overdue(at), duty.pressure)), lambda duty: by_when(duty, at, zone)
+    )
 
 
 def _in_full(title: str, duties: list[Duty], assessment: Assessment, zone: str) -> Iterator[str]:

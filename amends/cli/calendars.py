@@ -14,7 +14,7 @@ from amends.cli.desk import Desk, save
 from amends.cli.words import moment, printable
 from amends.domain.case import Case, IncidentState
 from amends.domain.commitment import Commitment, CommitmentState
-from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import DutyStatus, statuses
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
@@ -123,14 +123,14 @@ def _of_duty(case: Case, status: DutyStatus, at: datetime) -> Entry:
         category="DUTY",
         status=_certainty(duty) if done is None else CONFIRMED,
         sequence=case.assessment.version if case.assessment else 0,
-        is_open=done is None and duty.standing is not Standing.EXEMPT,
+        is_open=done is None and duty.standing is not DutyStanding.EXEMPT,
     )
 
 
 def _certainty(duty: Duty) -> str:
-    if duty.standing is Standing.EXEMPT:
+    if duty.standing is DutyStanding.EXEMPT:
         return CANCELLED
-    return TENTATIVE if duty.assumed or duty.standing is Standing.MAY_APPLY else CONFIRMED
+    return TENTATIVE if duty.assumed or duty.standing is DutyStanding.MAY_APPLY else CONFIRMED
 
 
 def _about(case: Case, status: DutyStatus) -> Iterator[str]:

@@ -50,8 +50,10 @@ def _row(one: DutyStatus) -> tuple[object, ...]:
 
 def due(duty: Duty) -> str:
     """By when, in a cell."""
+    if duty.waits:
+        return "when its clock starts"
     if duty.due_at is None:
-        return "when its clock starts" if duty.waits else "at once"
+        return "at once"
     return moment(duty.due_at) + (" (assumed)" if duty.assumed else "")
 
 

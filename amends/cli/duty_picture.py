@@ -12,7 +12,7 @@ from math import log1p
 from zoneinfo import ZoneInfo
 
 from amends.cli.words import printable, width
-from amends.domain.duty import Duty, Standing
+from amends.domain.duty import Duty, DutyStanding
 from amends.domain.filing import in_time, length
 
 LEFT, RIGHT, AFTER = 300, 676, 710
@@ -144,16 +144,10 @@ def duty_picture(duties: Sequence[Duty], filed: Mapping[str, datetime], now: dat
 
 def _grouped(duties: Sequence[Duty], filed: Mapping[str, datetime]) -> list[list[Duty]]:
     groups: defaultdict[tuple[object, ...], list[Duty]] = defaultdict(list)
-    for duty in sorted(duties, key=_pressure):
+    for duty in sorted(duties, key=lambda duty: (duty.standing is DutyStanding.EXEMPT, duty.pressure, duty.recipient)):
         state = duty.waits, duty.standing, bool(duty.assumed), filed.get(duty.id)
         groups[duty.recipient, duty.due_at, *state].append(duty)
     return list(groups.values())
-
-
-def _pressure(duty: Duty) -> tuple[int, float, str]:
-    """At once before any date; what waits for a step of our own and what is exempt come last."""
-    aside = 2 * (duty.standing is Standing.EXEMPT) + duty.waits
-    return aside, duty.due_at.timestamp() if duty.due_at else 0, duty.recipient
 
 
 def _most_pressing(
@@ -193,7 +187,7 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
 
 def _rests(duty: Duty, done: datetime | None) -> bool:
     """Nobody has to do it now: it waits for a step of our own, or an exemption is claimed."""
-    return done is None and (duty.waits or duty.standing is Standing.EXEMPT)
+    return done is None and (duty.waits or duty.standing is DutyStanding.EXEMPT)
 
 
 def _name(group: list[Duty]) -> str:
@@ -218,11 +212,11 @@ def _due(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
 def _stands(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
     if done:
         return f"done, {in_time(duty.due_at - done)}" if duty.due_at else f"done {_when(done, now, zone)}"
-    if duty.standing is Standing.EXEMPT:
+    if duty.standing is DutyStanding.EXEMPT:
         return "exemption claimed"
     if duty.waits:
         return "waits for a step of ours"
-    doubt = "may apply" if duty.standing is Standing.MAY_APPLY else ""
+    doubt = "may apply" if duty.standing is DutyStanding.MAY_APPLY else ""
     return ", ".join(filter(None, (_left(duty, now), doubt))) or "to be done"
 
 

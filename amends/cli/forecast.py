@@ -4,8 +4,7 @@ from datetime import datetime
 
 from amends.domain.case import Case, Occurrence, OccurrenceState
 from amends.domain.commitment import commit, promises_of
-from amends.domain.deadlines import STEP as DEADLINES
-from amends.domain.deadlines import reminders
+from amends.domain.deadlines import DEADLINES, reminders
 from amends.domain.plan import Turn, plan
 from amends.domain.playbook import Event, Phase
 

@@ -81,6 +81,7 @@ def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
     yield from _untranslated(incident, document)
     yield from _unknown_countries(incident, document)
     yield from _contradictions(incident.facts, document)
+    yield from _impossible_times(incident, document)
     yield from _unknown_rulings(incident, document)
     if not _PHONE.fullmatch(incident.organisation.contacts.phone):
         where = document.where(("organisation", "contacts", "phone"))
@@ -117,6 +118,19 @@ def _unknown_countries(incident: Incident, document: Document) -> Iterator[Findi
         elif "-" in place and not is_state(place):
             what = f"{'.'.join(trail)}: {place!r} is no state or province of ISO 3166-2"
             yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC")
+
+
+def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
+    """Nobody knows of anything before it has happened, and nothing lasts less than no time."""
+    started = incident.times.occurred.start
+    for name, moment in incident.times.events.items():
+        if started and moment < started:
+            trail: Trail = ("times", name) if name in document.content["times"] else ("times", "events", name)
+            yield Finding(document.where(trail), Code.CONTRADICTION, f"times.{name} is before times.occurred.from")
+    for name in ("restore_hours", "exposure_days"):
+        length = getattr(incident.facts, name).value
+        if length is not None and length < 0:
+            yield Finding(document.where(("facts", name)), Code.WRONG_FORM, f"facts.{name} is below 0")
 
 
 def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from amends.domain.assessment import Affected, Assessment, Cadence, Rule, Score, Severity, Tone
 from amends.domain.channel import ChannelKind
 from amends.domain.duties import Law, Ruled, duties_of
-from amends.domain.duty import Addressee, Duty, Risk, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding, Risk
 from amends.domain.facts import (
     BreachType,
     Certainty,
@@ -96,7 +96,7 @@ def _letters(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[st
 
 
 def _stands(duty: Duty, addressee: Addressee) -> bool:
-    return duty.standing is Standing.APPLIES and duty.addressee is addressee
+    return duty.standing is DutyStanding.APPLIES and duty.addressee is addressee
 
 
 def _tell_people(risk: Risk, duties: tuple[Duty, ...]) -> tuple[bool, tuple[Rule, ...]]:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.case import Case
-from amends.domain.duty import Addressee, Duty, Standing
-from amends.domain.filing import filings_for
-from amends.domain.playbook import Event
+from amends.domain.duty import Duty, DutyStanding
+from amends.domain.filing import done_at
 from amends.domain.value import Moment, Value
 
-STEP = "deadlines"
+DEADLINES = "deadlines"
 """The step under which reminders stand in the plan; no playbook has to name it."""
 GIVEN = "deadline "
 """Before the id of a duty: the step under which a reminder that was given is kept."""
@@ -33,9 +32,9 @@ class Reminder(Value):
 
 
 def reminders(case: Case) -> tuple[Reminder, ...]:
-    """Those that were not given yet, the earliest first."""
+    """Those that were not given yet, the earliest first. What is due at once is reminded of at once and a day later."""
     given = {(turn.step, turn.number) for turn in case.occurrences if turn.step.startswith(GIVEN)}
-    wanted = (reminder for duty in open_duties(case) for reminder in _of(duty))
+    wanted = (reminder for duty in open_duties(case) for reminder in _of(case, duty))
     return tuple(sorted((r for r in wanted if (r.step, r.number) not in given), key=lambda r: (r.at, r.duty)))
 
 
@@ -43,30 +42,28 @@ def open_duties(case: Case) -> tuple[Duty, ...]:
     """The duties of the latest assessment that nobody has recorded as done, the most pressing first."""
     if case.assessment is None:
         return ()
-    return tuple(duty for duty in case.assessment.duties if not _done(case, duty))
+    duties = (duty for duty in case.assessment.duties if duty.standing is not DutyStanding.EXEMPT)
+    return tuple(duty for duty in duties if done_at(case, duty) is None)
 
 
 def deadline_line(case: Case, reminder: Reminder) -> str:
     """The reminder in words, with what to do."""
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
-    when = f"{reminder.due_at:%Y-%m-%d %H:%M} UTC"
-    late = f"**Overdue**: {duty.recipient_name} should have been told by {when}"
-    soon = f"{duty.recipient_name} must be told by {when}"
+    by = f"by {reminder.due_at:%Y-%m-%d %H:%M} UTC" if duty.due_at else "at once"
+    told = f"{duty.recipient_name} must be told {by}"
+    late = f"**Overdue**: {duty.recipient_name} should have been told {by}"
     doubt = " (the time is assumed)" if duty.assumed else ""
     record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
-    return f"{late if reminder.number == OVERDUE else soon}{doubt}: {duty.law}, {duty.citation}; {record}"
+    return f"{late if reminder.number == OVERDUE else told}{doubt}: {duty.law}, {duty.citation}; {record}"
 
 
-def _done(case: Case, duty: Duty) -> bool:
-    told = duty.addressee is Addressee.PEOPLE and Event.NOTIFIED in case.events
-    return told or duty.standing is Standing.EXEMPT or bool(filings_for(case, duty.id))
-
-
-def _of(duty: Duty) -> Iterator[Reminder]:
-    if duty.due_at is None or duty.waits:
+def _of(case: Case, duty: Duty) -> Iterator[Reminder]:
+    if duty.waits:
         return
-    yield Reminder(duty=duty.id, number=SOON, at=_before(duty, duty.due_at), due_at=duty.due_at)
-    yield Reminder(duty=duty.id, number=OVERDUE, at=duty.due_at, due_at=duty.due_at)
+    due_at = duty.due_at or duty.starts_at or case.opened_at
+    soon, overdue = (_before(duty, duty.due_at), duty.due_at) if duty.due_at else (due_at, due_at + DAY)
+    yield Reminder(duty=duty.id, number=SOON, at=soon, due_at=due_at)
+    yield Reminder(duty=duty.id, number=OVERDUE, at=overdue, due_at=due_at)
 
 
 def _before(duty: Duty, due_at: datetime) -> datetime:

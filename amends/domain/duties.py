@@ -5,11 +5,11 @@ What is not known never makes a duty disappear: it stays as one that may apply, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from amends.domain.clocks import Clocks, IsEstimated
 from amends.domain.conditions import Answer, Circumstances, Count, Verdict, binds, judge, to_be_judged
-from amends.domain.duty import Addressee, Duty, Exemption, Risk, SetAside, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, Risk, SetAside
 from amends.domain.homes import Homes, Reach
 from amends.domain.incident import Incident, Ruling
 from amends.domain.letters import Letters
@@ -17,7 +17,6 @@ from amends.domain.people import AudienceCounts
 from amends.domain.regimes import DutyRow, DutyTable, ExemptionRow, Regime
 from amends.domain.terms import WorksOn
 
-EPOCH = datetime.min.replace(tzinfo=UTC)
 SHOWN_PLACES = 5
 
 
@@ -72,7 +71,7 @@ class _Reading:
             else:
                 standing.append(found)
                 questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
-        duties = tuple(sorted(_first(tuple(standing)), key=_pressure))
+        duties = tuple(sorted(_first(tuple(standing)), key=lambda duty: duty.pressure))
         return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
 
     def _rows(self) -> Iterator[tuple[Reach, DutyRow]]:
@@ -88,7 +87,7 @@ class _Reading:
         if verdict.answer is Answer.NO:
             return SetAside(id=name + reach.suffix, places=reach.places, why="; ".join(verdict.because))
         duty = self._standing(reach, row, name + reach.suffix, verdict)
-        return duty.model_copy(update={"standing": Standing.APPLIES}) if ruling else duty
+        return duty.model_copy(update={"standing": DutyStanding.APPLIES}) if ruling else duty
 
     def _verdict(self, reach: Reach, row: DutyRow) -> Verdict:
         now = self._circumstances(reach)
@@ -120,14 +119,14 @@ class _Reading:
         regime, recipient = reach.regime, self._table.recipients[row.recipient]
         exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
         claimed = any(exemption.claimed for exemption in exemptions)
-        applies = Standing.APPLIES if verdict.answer is Answer.YES else Standing.MAY_APPLY
+        applies = DutyStanding.APPLIES if verdict.answer is Answer.YES else DutyStanding.MAY_APPLY
         return Duty(
             id=identity,
             recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
             addressee=recipient.addressee,
             places=reach.places,
             people=reach.residents.most if self._homes else self._people,
-            standing=Standing.EXEMPT if claimed else applies,
+            standing=DutyStanding.EXEMPT if claimed else applies,
             why=self._why(reach, verdict),
             asks=verdict.asks,
             leaves_out=_left_out(regime) if recipient.addressee is Addressee.PEOPLE else (),
@@ -148,7 +147,7 @@ class _Reading:
             "clock": row.of,
             "starts_at": start.at if row.within else clocks.recorded(row.of),
             "assumed": start.assumed if row.within else "",
-            "waits": clocks.waits(row.of),
+            "waits": clocks.waits(row.of) and row.no_later_than is None,
         }
 
     def _unsure_holidays(self, reach: Reach, row: DutyRow) -> Iterator[str]:
@@ -226,7 +225,7 @@ def _standard(row: DutyRow) -> str:
 
 
 def _questions(duty: Duty) -> tuple[str, ...]:
-    if duty.standing is not Standing.MAY_APPLY:
+    if duty.standing is not DutyStanding.MAY_APPLY:
         return ()
     return tuple(f"{duty.law}: {ask[0].upper()}{ask[1:]}?" for ask in duty.asks)
 
@@ -247,9 +246,9 @@ def _first(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
     earliest: dict[tuple[str, str], tuple[int, datetime]] = {}
     for duty in duties:
         for key in _recipients(duty):
-            earliest[key] = min(earliest.get(key, _pressure(duty)), _pressure(duty))
+            earliest[key] = min(earliest.get(key, duty.pressure), duty.pressure)
     return tuple(
-        duty.model_copy(update={"first": any(_pressure(duty) == earliest[key] for key in _recipients(duty))})
+        duty.model_copy(update={"first": any(duty.pressure == earliest[key] for key in _recipients(duty))})
         for duty in duties
     )
 
@@ -257,13 +256,6 @@ def _first(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
 def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:
     name = "people" if duty.addressee is Addressee.PEOPLE else duty.recipient
     return ((name, place) for place in duty.places)
-
-
-def _pressure(duty: Duty) -> tuple[int, datetime]:
-    """At once before any date; what waits for a step of our own comes last."""
-    if duty.due_at is not None:
-        return 1, duty.due_at
-    return 2 if duty.waits else 0, EPOCH
 
 
 def _before(table: DutyTable) -> dict[str, tuple[str, ...]]:

@@ -1,9 +1,11 @@
 """A duty as it stands in one incident: who must be told, by when, saying what, and why."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from amends.domain.value import Moment, Value
+
+EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
 class Risk(StrEnum):
@@ -50,7 +52,7 @@ class Addressee(StrEnum):
     """An assessment that the organisation owes to itself."""
 
 
-class Standing(StrEnum):
+class DutyStanding(StrEnum):
     """Whether a duty applies."""
 
     APPLIES = "applies"
@@ -104,9 +106,9 @@ class Duty(Value):
     """Countries (ISO 3166-1) and states (US-WA) that make it apply."""
     people: int | None
     """How many live there; None while nobody can say."""
-    standing: Standing
+    standing: DutyStanding
     due_at: Moment | None
-    """None where the law names no number, which means at once, or where the clock has not started."""
+    """None where the law names no number, which means at once. While the duty waits, counted from now."""
     standard: str
     """The law's words for the time, such as within 72 hours, where feasible."""
     clock: str
@@ -151,9 +153,21 @@ class Duty(Value):
     lawyer_needed: tuple[str, ...] = ()
     """Why a lawyer must look at it; empty when nothing calls for one."""
 
-    def late_by(self, filed_at: datetime) -> timedelta:
-        """How long after the due time it was filed; zero when in time, or where there is no date."""
-        return max(filed_at - self.due_at, timedelta(0)) if self.due_at else timedelta(0)
+    def overdue(self, now: datetime) -> bool:
+        """Its time has passed, if nothing was done. What waits for a step of our own is never overdue."""
+        live = self.standing is not DutyStanding.EXEMPT and not self.waits
+        return live and self.due_at is not None and self.due_at < now
+
+    def early_by(self, done_at: datetime) -> timedelta | None:
+        """How long before its time it was done; negative when late, None where there is no date."""
+        return self.due_at - done_at if self.due_at else None
+
+    @property
+    def pressure(self) -> tuple[int, datetime]:
+        """Sorts duties: at once before any date; what waits for a step of our own comes last."""
+        if self.waits:
+            return 2, self.due_at or EPOCH
+        return (1, self.due_at) if self.due_at else (0, EPOCH)
 
 
 class SetAside(Value):

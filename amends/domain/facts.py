@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from amends.domain.value import Moment, Value
 
@@ -277,13 +277,6 @@ class Facts(Value):
     service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
     misuse_observed: Fact[bool] = Fact[bool]()
     mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
-
-    @field_validator("restore_hours", "exposure_days")
-    @classmethod
-    def _no_less_than_nothing(cls, length: Fact[float]) -> Fact[float]:
-        if length.value is not None and length.value < 0:
-            raise ValueError("a length of time is not below 0")
-        return length
 
     def categories(self) -> tuple[DataCategory, ...]:
         """The categories of data that are confirmed or suspected to be touched."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.incident import Incident
 from amends.domain.value import Moment, Value
 
@@ -96,8 +96,8 @@ def as_known(case: "Case") -> Incident:
 
 
 def facts_known(case: "Case") -> int:
-    """Grows by one with each version of the incident file, and with each thing recorded that starts a clock."""
-    return case.version + (NOTIFIED in case.events) + sum(bool(_sets(case, filing)) for filing in case.filings)
+    """Grows by one with each version of the incident file, with each filing, and once when people were told."""
+    return case.version + (NOTIFIED in case.events) + len(case.filings)
 
 
 def statuses(case: "Case", now: datetime) -> tuple[DutyStatus, ...]:
@@ -107,15 +107,23 @@ def statuses(case: "Case", now: datetime) -> tuple[DutyStatus, ...]:
 
 def status(case: "Case", duty: Duty, now: datetime) -> DutyStatus:
     """What was done about one duty."""
-    done_at = _done_at(case, duty)
+    done = done_at(case, duty)
     return DutyStatus(
         duty=duty,
         filings=filings_for(case, duty.id),
-        done_at=done_at,
-        early_by=duty.due_at - done_at if duty.due_at and done_at else None,
-        overdue=bool(duty.due_at and duty.due_at < now and not done_at and duty.standing is not Standing.EXEMPT),
-        out_of_order=out_of_order(case, duty, done_at) if done_at else (),
+        done_at=done,
+        early_by=duty.early_by(done) if done else None,
+        overdue=done is None and duty.overdue(now),
+        out_of_order=out_of_order(case, duty, done) if done else (),
     )
+
+
+def done_at(case: "Case", duty: Duty) -> datetime | None:
+    """When it was first filed; duties to people are met by telling them, too."""
+    times = [filing.filed_at for filing in filings_for(case, duty.id)]
+    if duty.addressee is Addressee.PEOPLE and NOTIFIED in case.events:
+        times.append(case.events[NOTIFIED])
+    return min(times, default=None)
 
 
 def out_of_order(case: "Case", duty: Duty, at: datetime) -> tuple[str, ...]:
@@ -145,28 +153,20 @@ def length(span: timedelta) -> str:
 
 def _done_before(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
     for other in _duties(case):
-        done_at = _done_at(case, other) if other.id in duty.before else None
-        if done_at and done_at < at:
-            yield f"{duty.id} must come before {other.id}, which was done {length(at - done_at)} earlier"
+        done = done_at(case, other) if other.id in duty.before else None
+        if done and done < at:
+            yield f"{duty.id} must come before {other.id}, which was done {length(at - done)} earlier"
 
 
 def _must_come_first(case: "Case", duty: Duty, at: datetime) -> Iterator[str]:
     for other in _duties(case):
-        if duty.id not in other.before or other.standing is Standing.EXEMPT:
+        if duty.id not in other.before or other.standing is DutyStanding.EXEMPT:
             continue
-        done_at = _done_at(case, other)
-        if done_at is None:
+        done = done_at(case, other)
+        if done is None:
             yield f"{other.id} must come before {duty.id}, and nothing is recorded for it"
-        elif done_at > at:
-            yield f"{other.id} must come before {duty.id}, and was done {length(done_at - at)} later"
-
-
-def _done_at(case: "Case", duty: Duty) -> datetime | None:
-    """When it was first filed; duties to people are met by telling them, too."""
-    times = [filing.filed_at for filing in filings_for(case, duty.id)]
-    if duty.addressee is Addressee.PEOPLE and NOTIFIED in case.events:
-        times.append(case.events[NOTIFIED])
-    return min(times, default=None)
+        elif done > at:
+            yield f"{other.id} must come before {duty.id}, and was done {length(done - at)} later"
 
 
 def _sets(case: "Case", filing: Filing) -> str:

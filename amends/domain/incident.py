@@ -136,11 +136,11 @@ class Times(Value):
 
     @model_validator(mode="after")
     def _possible(self) -> "Times":
-        started = self.occurred.start
-        known = {**self.events, **({"contained": self.contained} if self.contained else {})}
-        early = [name for name, moment in known.items() if started and moment < started]
-        if early:
-            raise ValueError(f"{' and '.join(early)} {'is' if len(early) == 1 else 'are'} before occurred.from")
+        started, discovered = self.occurred.start, self.events.get("discovered")
+        if started and discovered and discovered < started:
+            raise ValueError("discovered is before occurred.from")
+        if started and self.contained and self.contained < started:
+            raise ValueError("contained is before occurred.from")
         return self
 
 

@@ -109,12 +109,20 @@ class Draft(Value):
     @property
     def binding(self) -> str:
         """The hash that an approval binds; any change of what people get, who gets it or when, changes it."""
-        return digest(self.model_dump(mode="json", exclude={"occurrence", "step"}))
+        content = self.model_dump(mode="json", exclude={"occurrence", "step"})
+        content["variants"] = [_as_bound(variant) for variant in content["variants"]]
+        return digest(content)
 
     def variant(self, locale: str, reader: Reader, channel: ChannelKind, letter: str = GENERAL) -> Variant:
         """The variant for this reader. Raises KeyError when none was drafted."""
         name = f"{text_name(locale, reader, letter)}/{channel}"
         return {variant.id: variant for variant in self.variants}[name]
+
+
+def _as_bound(variant: dict[str, object]) -> dict[str, object]:
+    """Without what a variant did not have before there were letters, so that approvals given then still hold."""
+    later = {"letter": GENERAL, "items": []}
+    return {name: value for name, value in variant.items() if name not in later or value != later[name]}
 
 
 def digest(content: object) -> str:

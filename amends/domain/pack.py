@@ -7,7 +7,7 @@ from datetime import datetime
 
 from amends.domain.answers import Asked
 from amends.domain.case import Case
-from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import DutyStatus, in_time, length, status
 from amends.domain.form import Filled, Form, Heading, fill
 from amends.domain.statements import VALUES, spoken
@@ -116,7 +116,7 @@ def _by_when(asked: Asked, found: DutyStatus) -> Iterator[str]:
     yield f"- The clock starts with “{spoken(duty.clock)}”: {started}"
     if duty.assumed:
         yield f"- **Assumed:** {duty.assumed}"
-    if duty.standing is not Standing.APPLIES:
+    if duty.standing is not DutyStanding.APPLIES:
         yield f"- **{spoken(duty.standing).capitalize()}:** {duty.why}"
     if duty.before:
         yield f"- It must come before {', '.join(duty.before)}"

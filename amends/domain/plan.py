@@ -3,9 +3,8 @@
 from datetime import datetime, timedelta
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
-from amends.domain.deadlines import GIVEN, open_duties, reminders
-from amends.domain.deadlines import STEP as DEADLINES
-from amends.domain.duty import Standing
+from amends.domain.deadlines import DEADLINES, open_duties, reminders
+from amends.domain.duty import DutyStanding
 from amends.domain.facts import DataCategory, Facts
 from amends.domain.filing import facts_known
 from amends.domain.notice import NoticeStage, NoticeStatus
@@ -54,21 +53,24 @@ def plan(case: Case, now: datetime) -> Plan:
 
 
 def _next_reminder(case: Case) -> Turn | None:
-    """The next reminder of a legal deadline. The law does not pause, so neither do these."""
-    coming = reminders(case)
-    if not coming:
+    """The next reminder of a legal deadline. The law does not pause, so neither do these.
+
+    A held or skipped turn silences only the reminders that were due with it.
+    """
+    mine = [turn for turn in case.occurrences if turn.step == DEADLINES]
+    going = next((turn for turn in mine if turn.state is OccurrenceState.WAITING), None)
+    if going:
+        return _reminding(going.number, going.due_at, going.revision)
+    silent = [turn.due_at for turn in mine if turn.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
+    due_at = next((one.at for one in reminders(case) if not silent or one.at > max(silent)), None)
+    if due_at is None:
         return None
-    given = sum(turn.step.startswith(GIVEN) for turn in case.occurrences)
-    planned = next((t for t in case.occurrences if (t.step, t.number) == (DEADLINES, given + 1)), None)
-    if planned and planned.state is OccurrenceState.HELD:
-        return None
-    return Turn(
-        step=DEADLINES,
-        phase=Phase.FOLLOW_UP,
-        number=given + 1,
-        due_at=coming[0].at,
-        revision=planned.revision if planned else 0,
-    )
+    number = max((turn.number for turn in mine if turn.state is not OccurrenceState.PLANNED), default=0) + 1
+    return _reminding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
+
+
+def _reminding(number: int, due_at: datetime, revision: int) -> Turn:
+    return Turn(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
 
 
 def _if(turn: Turn | None, now: datetime, *, due: bool) -> tuple[Turn, ...]:
@@ -134,6 +136,8 @@ def _stops(step: Step) -> tuple[OccurrenceState, ...]:
 
 
 def _last_begun(case: Case, step: Step) -> int:
+    if step.phase is Phase.ASSESS:
+        return case.assessment.version if case.assessment else 0
     begun = (t.number for t in case.occurrences if t.step == step.id and t.state is not OccurrenceState.PLANNED)
     return max(begun, default=0)
 
@@ -239,15 +243,15 @@ def ready_to_close(case: Case) -> bool:
 
 
 def is_over(case: Case) -> bool:
-    """Closed, every promise settled, and those promised have heard how it ended: nothing is left to set up."""
-    return case.state is IncidentState.CLOSED and not _promises_open(case)
+    """Closed, every promise settled and told of, no reminder of a deadline left to give: nothing is left to set up."""
+    return case.state is IncidentState.CLOSED and not _promises_open(case) and not reminders(case)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """What speaks against closing the case, in words for the lead; empty when nothing does."""
     unsent = [notice.id for notice in case.notices if notice.stage is not NoticeStage.SENT]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
-    owed = [duty.id for duty in open_duties(case) if duty.standing is Standing.APPLIES and not duty.waits]
+    owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
     return tuple(
         reason
         for reason in (

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from amends.domain.commitment import Commitment, CommitmentKind
-from amends.domain.duty import Addressee, Duty, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.errors import Finding
 from amends.domain.facts import Fact
 from amends.domain.letters import Letters
@@ -81,7 +81,7 @@ def _asked_for(known: Known, variant: Variant) -> dict[str, list[tuple[Duty, str
     """Items with the duties and codes that ask for them; a code that no item answers stands for itself."""
     asked: dict[str, list[tuple[Duty, str]]] = {}
     for duty in known.duties:
-        if duty.addressee is not Addressee.PEOPLE or duty.standing is Standing.EXEMPT:
+        if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
             continue
         if not any(_is_for(known.letters, variant.letter, place) for place in duty.places):
             continue
@@ -115,7 +115,7 @@ def _parted(place: str) -> tuple[str, str]:
 
 def _binding(duty: Duty) -> bool:
     """It applies, and somebody has checked the row against the law."""
-    return duty.standing is Standing.APPLIES and duty.confidence.verified
+    return duty.standing is DutyStanding.APPLIES and duty.confidence.verified
 
 
 def _expected(known: Known, variant: Variant, item: str) -> bool:
@@ -155,7 +155,7 @@ def forbidden_items(known: Known, variant: Variant) -> dict[str, str]:
     laws = {
         item: f"{duty.law}, {duty.citation}"
         for duty in known.duties
-        if duty.addressee is Addressee.PEOPLE and duty.standing is not Standing.EXEMPT
+        if duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
         for place in duty.places
         if _lives_by(known.letters, variant.letter, place)
         for item in duty.leaves_out

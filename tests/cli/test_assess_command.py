@@ -10,7 +10,7 @@ import pytest
 
 from amends.cli.assessment_words import COLUMNS, SOON, fitting, in_words, when
 from amends.cli.words import width
-from amends.domain.duty import Addressee, Duty, Exemption, SetAside, Standing
+from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
 from tests.builders import NOW, a_duty, an_assessment
 from tests.cli.conftest import STORY, Office
 
@@ -124,27 +124,23 @@ def test_what_is_due_at_the_very_end_of_the_three_days_is_to_be_done_now() -> No
 
 
 @pytest.mark.parametrize("changes", [{"waits": True, "due_at": None}, {"waits": True, "due_at": NOW + HOUR},
-                                     {"standing": Standing.EXEMPT}, {"standing": Standing.MAY_APPLY}])  # fmt: skip
+                                     {"standing": DutyStanding.EXEMPT}, {"standing": DutyStanding.MAY_APPLY}])  # fmt: skip
 def test_what_waits_is_exempt_or_in_doubt_is_not_among_what_to_do_now(changes: dict[str, Any]) -> None:
     duty = a_duty(**changes)
     assert duty.id not in do_now(duty)
     assert duty.id in said(duty)
 
 
-def test_an_overdue_duty_is_to_be_done_now_even_where_another_clock_waits() -> None:
-    assert "OVERDUE" in do_now(a_duty(waits=True, due_at=NOW - HOUR))
-
-
 def test_a_claimed_exemption_is_told_with_its_evidence_and_never_called_overdue() -> None:
     ground = Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",))
-    shown = said(a_duty(standing=Standing.EXEMPT, due_at=NOW - HOUR, exemptions=(ground,)))
+    shown = said(a_duty(standing=DutyStanding.EXEMPT, due_at=NOW - HOUR, exemptions=(ground,)))
     assert "exemption claimed: encrypted (encrypted_at_rest)" in shown
     assert "OVERDUE" not in shown
 
 
 def test_duties_that_may_apply_are_counted_at_the_top_and_shown_below() -> None:
-    soon = a_duty(id="a.soon", standing=Standing.MAY_APPLY, due_at=NOW + HOUR)
-    late = a_duty(id="a.late", standing=Standing.MAY_APPLY, due_at=NOW + 100 * HOUR)
+    soon = a_duty(id="a.soon", standing=DutyStanding.MAY_APPLY, due_at=NOW + HOUR)
+    late = a_duty(id="a.late", standing=DutyStanding.MAY_APPLY, due_at=NOW + 100 * HOUR)
     shown = said(a_duty(), soon, late)
     assert "may apply: 2 more, 1 of them this soon" in shown.split("\n\n")[1]
     assert shown.index("duties that may apply; treat them as applying") < shown.index("a.soon")

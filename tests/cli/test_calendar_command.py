@@ -9,7 +9,7 @@ from icalendar import Calendar, Event
 from amends.cli.calendars import Entry, entries, in_ical
 from amends.domain.case import Case
 from amends.domain.commitment import CommitmentState
-from amends.domain.duty import Addressee, Standing
+from amends.domain.duty import Addressee, DutyStanding
 from amends.domain.filing import Filing
 from amends.domain.notice import NoticeStage, NoticeStatus
 from tests.builders import AWARE, NOW, a_case, a_commitment, a_duty, an_assessment, an_incident
@@ -73,8 +73,8 @@ def test_it_says_why_by_when_and_what_is_doubtful() -> None:
     [
         ({}, "CONFIRMED"),
         ({"assumed": "counted from now"}, "TENTATIVE"),
-        ({"standing": Standing.MAY_APPLY}, "TENTATIVE"),
-        ({"standing": Standing.EXEMPT}, "CANCELLED"),
+        ({"standing": DutyStanding.MAY_APPLY}, "TENTATIVE"),
+        ({"standing": DutyStanding.EXEMPT}, "CANCELLED"),
     ],
 )
 def test_what_is_doubtful_is_tentative(changes: dict[str, object], status: str) -> None:
@@ -171,7 +171,7 @@ def test_it_rings_a_day_and_two_hours_before() -> None:
     [
         with_duty(due_at=None),
         with_duty(DUE + HOUR),
-        with_duty(standing=Standing.EXEMPT),
+        with_duty(standing=DutyStanding.EXEMPT),
         only(filed(NOW), NOW),
     ],
     ids=["at once", "passed", "exempt", "done"],

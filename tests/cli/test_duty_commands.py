@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from amends.domain.duty import Addressee, Duty, Exemption, SetAside, Standing, Substitute
+from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from tests.builders import a_duty, an_assessment
 from tests.cli.conftest import INCIDENT, Office
 
@@ -30,7 +30,7 @@ def duties(due_at: datetime) -> tuple[Duty, ...]:
             exemptions=(Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",)),),
         ),
         a_duty(id=PEOPLE, addressee=Addressee.PEOPLE, due_at=None, recipient_name="the people"),
-        a_duty(id=MARKET, standing=Standing.MAY_APPLY, places=("US", "CN", "DE", "FR"), assumed="counted from now"),
+        a_duty(id=MARKET, standing=DutyStanding.MAY_APPLY, places=("US", "CN", "DE", "FR"), assumed="counted from now"),
     )
 
 

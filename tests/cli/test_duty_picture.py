@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amends.cli.duty_picture import AFTER, LEFT, MOST_ROWS, RIGHT, _axis, _ticks, duty_picture
-from amends.domain.duty import Duty, Standing
+from amends.domain.duty import Duty, DutyStanding
 from tests.builders import AWARE, NOW, a_duty
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -93,7 +93,7 @@ def test_a_law_whose_clock_waits_for_us_is_not_late() -> None:
 
 
 def test_an_exemption_that_is_claimed_is_not_late() -> None:
-    picture = Picture(a_duty(standing=Standing.EXEMPT), now=NOW + 9 * DAY)
+    picture = Picture(a_duty(standing=DutyStanding.EXEMPT), now=NOW + 9 * DAY)
     assert picture.words()[3] == "exemption claimed"
     assert picture.marks("late") == []
 
@@ -106,7 +106,7 @@ def test_what_is_left_is_said_no_finer_than_it_matters(hours: float, words: str)
 
 
 def test_what_may_apply_says_so() -> None:
-    assert Picture(a_duty(standing=Standing.MAY_APPLY)).words()[3] == "in 2 d 1 h, may apply"
+    assert Picture(a_duty(standing=DutyStanding.MAY_APPLY)).words()[3] == "in 2 d 1 h, may apply"
 
 
 # What marks say

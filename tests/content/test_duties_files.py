@@ -13,7 +13,7 @@ from amends.content.letters import read_letters
 from amends.content.playbooks import library
 from amends.content.regions import CODES
 from amends.domain.duties import Law, duties_of
-from amends.domain.duty import Addressee, Risk, Standing
+from amends.domain.duty import Addressee, DutyStanding, Risk
 from amends.domain.errors import ContentError
 from amends.domain.incident import CLOCK_EVENTS
 from amends.domain.regimes import DutyRow, Regime
@@ -203,8 +203,8 @@ def test_one_authority_leads_for_whoever_sits_in_the_union():
 def test_data_that_nobody_can_read_spares_california_but_only_a_person_spares_china():
     safe = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     found = ruled({"US-CA": 10, "CN": 10}, facts=safe)
-    assert of(found, "us-ca.individuals").standing is Standing.EXEMPT
-    assert of(found, "cn-pipl-57.individuals").standing is Standing.APPLIES
+    assert of(found, "us-ca.individuals").standing is DutyStanding.EXEMPT
+    assert of(found, "cn-pipl-57.individuals").standing is DutyStanding.APPLIES
 
 
 def test_a_letter_to_massachusetts_leaves_out_what_its_law_forbids():
@@ -217,7 +217,7 @@ def test_a_letter_to_massachusetts_leaves_out_what_its_law_forbids():
 def test_a_small_theft_goes_to_the_cyberspace_office_only_if_a_person_says_that_the_loss_is_large():
     (duty,) = (one for one in ruled({"CN": 999_999}).duties if one.id == "cn-incident-reporting-2025.provincial_cac")
     assert duty.standing == "may_apply" and "direct loss" in duty.asks[0]
-    assert of(ruled({"CN": 1_000_000}), "cn-incident-reporting-2025.provincial_cac").standing is Standing.MAY_APPLY
+    assert of(ruled({"CN": 1_000_000}), "cn-incident-reporting-2025.provincial_cac").standing is DutyStanding.MAY_APPLY
 
 
 def test_puerto_rico_goes_by_two_codes_and_has_one_law():

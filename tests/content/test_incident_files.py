@@ -170,5 +170,11 @@ def test_a_state_that_does_not_exist_is_refused(incident):
 
 def test_an_event_before_it_happened_is_refused_with_its_name(incident):
     times = "times: {occurred: {from: 2026-11-20T00:00:00Z}, aware: 2026-11-19T00:00:00Z}\n"
-    with pytest.raises(ContentError, match=r"aware is before occurred\.from"):
+    with pytest.raises(ContentError, match=r"times\.aware is before times\.occurred\.from"):
         read_incident(incident(more=times))
+
+
+@pytest.mark.parametrize("name", ["restore_hours", "exposure_days"])
+def test_a_length_of_time_is_not_below_nothing(incident, name):
+    with pytest.raises(ContentError, match="is below 0"):
+        read_incident(incident(more=f"facts: {{{name}: -1}}\n"))

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from amends.domain.duties import Law, Ruled, duties_of
-from amends.domain.duty import Duty, Risk, Standing
+from amends.domain.duty import Duty, DutyStanding, Risk
 from amends.domain.incident import CLOCK_EVENTS
 from amends.domain.regimes import DutyTable
 from tests.builders import AWARE, NOW, an_audience, an_incident
@@ -106,8 +106,16 @@ def test_where_nothing_must_come_first_the_first_thing_known_counts(times: dict[
 
 def test_a_step_of_our_own_that_is_not_taken_counts_from_now_and_comes_last() -> None:
     waiting = a_row(id="later", recipient="authority", of="individuals_notified", within={"days": 15})
-    found = ruled(a_table(a_regime(duties=[waiting, a_row(of="individuals_notified", within=None)])))
-    assert all(duty.waits for duty in found.duties) and found.duties[0].id == "law.later"
+    found = ruled(a_table(a_regime(duties=[waiting, a_row(of="individuals_notified", within=None), a_row(id="now")])))
+    assert [duty.waits for duty in found.duties if duty.id.startswith("law.")] == [False, True, True]
+    assert found.duties[-1].due_at == datetime(2026, 12, 9, 23, 59, tzinfo=UTC)
+
+
+def test_a_second_limit_runs_while_the_first_waits_for_us() -> None:
+    cap = {"within": {"hours": 24}, "of": "aware"}
+    row = a_row(of="individuals_notified", within={"hours": 4}, no_later_than=cap)
+    duty = only(ruled(a_table(a_regime(duties=[row]))))
+    assert not duty.waits and duty.due_at is not None
 
 
 def test_the_earlier_of_two_limits_counts() -> None:
@@ -141,7 +149,7 @@ def test_a_law_of_a_state_asks_for_people_in_that_state() -> None:
 def test_people_whose_province_is_not_known_may_live_in_each() -> None:
     table = a_table(a_regime(places=["CA-QC"]), a_regime(id="federal", places=["CA"]))
     duty = only(ruled(table, {"CA": 5}))
-    assert duty.standing is Standing.MAY_APPLY
+    assert duty.standing is DutyStanding.MAY_APPLY
 
 
 def test_a_state_without_a_row_and_an_unknown_state_get_the_stand_in() -> None:
@@ -213,24 +221,24 @@ def test_conditions_are_held_against_the_facts(when: dict[str, Any], standing: s
 )  # fmt: skip
 def test_what_nobody_knows_never_makes_a_duty_disappear(when: dict[str, Any]) -> None:
     found = ruled(a_table(a_regime(duties=[a_row(when=when)])), {"FR": 0}, facts={}, organisation={"role": None})
-    assert only(found).standing is Standing.MAY_APPLY
+    assert only(found).standing is DutyStanding.MAY_APPLY
 
 
 def test_a_trade_that_nobody_has_named_may_be_meant_unless_the_sector_says_no() -> None:
     def table(*sectors: str) -> DutyTable:
         return a_table(a_regime(regulated=["financial_entity"], sectors=sectors))
 
-    assert only(ruled(table("banking"))).standing is Standing.MAY_APPLY
+    assert only(ruled(table("banking"))).standing is DutyStanding.MAY_APPLY
     assert not ruled(table("telecom")).duties
     assert not ruled(table("banking"), organisation={"regulated": []}).duties
     said = ruled(table("telecom"), organisation={"regulated": ["financial_entity"]})
-    assert only(said).standing is Standing.APPLIES
+    assert only(said).standing is DutyStanding.APPLIES
 
 
 def test_what_only_a_person_can_judge_may_apply_and_is_asked() -> None:
     found = ruled(a_table(a_regime(duties=[a_row(ask="clients lose money")])))
     duty = only(found)
-    assert duty.standing is Standing.MAY_APPLY and any("clients lose money" in why for why in duty.lawyer_needed)
+    assert duty.standing is DutyStanding.MAY_APPLY and any("clients lose money" in why for why in duty.lawyer_needed)
     assert "Data Act: Clients lose money?" in found.questions
 
 
@@ -239,13 +247,13 @@ def test_a_judgement_asked_for_inside_a_condition_matters_only_where_nothing_els
     table = a_table(a_regime(duties=[a_row(when=when)]))
     assert only(ruled(table)).asks == ()
     few = ruled(table, {"FR": 2})
-    assert only(few).standing is Standing.MAY_APPLY and few.questions[-1] == "Data Act: The loss is large?"
+    assert only(few).standing is DutyStanding.MAY_APPLY and few.questions[-1] == "Data Act: The loss is large?"
 
 
 def test_a_law_of_a_trade_reaches_whoever_is_known_to_be_under_it() -> None:
     table = a_table(a_regime(places=["US"], regulated=["us_listed"]))
     assert not [one for one in ruled(table).duties if one.id.startswith("law.")]
-    assert only(ruled(table, organisation={"regulated": ["us_listed"]})).standing is Standing.APPLIES
+    assert only(ruled(table, organisation={"regulated": ["us_listed"]})).standing is DutyStanding.APPLIES
 
 
 def test_what_stands_in_for_one_state_does_not_hold_up_another() -> None:
@@ -261,26 +269,26 @@ def test_a_lawyers_ruling_settles_it_and_stands_in_the_record() -> None:
     no = ruled(table, rulings={"law.people": {"applies": False, "reason": "no accounts were touched", "by": "Counsel"}})
     assert not no.duties and no.set_aside[0].why == "Counsel decided: no accounts were touched"
     yes = ruled(table, rulings={"law.people": {"applies": True, "reason": "accounts were touched", "by": "Counsel"}})
-    assert only(yes).standing is Standing.APPLIES
+    assert only(yes).standing is DutyStanding.APPLIES
 
 
 def test_an_exemption_is_claimed_with_its_evidence_and_a_lawyer_must_agree() -> None:
     regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}, {"text": "no harm"}])
     facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     duty = only(ruled(a_table(regime), facts=facts))
-    assert duty.standing is Standing.EXEMPT and duty.exemptions[0].evidence == (
+    assert duty.standing is DutyStanding.EXEMPT and duty.exemptions[0].evidence == (
         "encrypted_at_rest",
         "encryption_key_safe",
     )
     assert any("exemption" in why for why in duty.lawyer_needed)
-    assert only(ruled(a_table(regime))).standing is Standing.APPLIES
+    assert only(ruled(a_table(regime))).standing is DutyStanding.APPLIES
 
 
 def test_a_lawyers_ruling_weighs_more_than_an_exemption_that_the_facts_seem_to_meet() -> None:
     regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}])
     facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     rulings = {"law.authority": {"applies": True, "reason": "the method is outdated", "by": "Counsel"}}
-    assert only(ruled(a_table(regime), facts=facts, rulings=rulings)).standing is Standing.APPLIES
+    assert only(ruled(a_table(regime), facts=facts, rulings=rulings)).standing is DutyStanding.APPLIES
 
 
 def test_the_stand_in_for_unknown_states_counts_only_those_whose_state_is_unknown() -> None:
@@ -330,7 +338,7 @@ def test_business_days_over_holidays_that_nobody_has_decreed_yet_need_a_look() -
 def test_without_homes_only_the_seat_counts_and_the_number_is_not_known() -> None:
     found = ruled(a_table(a_regime(duties=[a_row(when={"residents_over": 500})])), {})
     duty = only(found)
-    assert duty.people is None and duty.standing is Standing.MAY_APPLY
+    assert duty.people is None and duty.standing is DutyStanding.MAY_APPLY
     assert only(found, "unknown.").id == "unknown.authority@unknown"
 
 
@@ -349,8 +357,18 @@ def test_a_broken_table_is_refused(regime: dict[str, Any], said: str) -> None:
         a_table(regime)
 
 
-def test_a_filing_after_the_time_is_late_by_the_difference() -> None:
+def test_a_filing_is_early_or_late_by_the_difference_and_neither_without_a_date() -> None:
     duty = only(ruled(a_table()))
     assert duty.due_at is not None
-    assert duty.late_by(duty.due_at) == timedelta(0)
-    assert duty.late_by(duty.due_at + timedelta(days=3)) == timedelta(days=3)
+    assert duty.early_by(duty.due_at - timedelta(hours=1)) == timedelta(hours=1)
+    assert duty.early_by(duty.due_at + timedelta(days=3)) == timedelta(days=-3)
+    assert duty.model_copy(update={"due_at": None}).early_by(NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "overdue"),
+    [({}, True), ({"waits": True}, False), ({"standing": DutyStanding.EXEMPT}, False), ({"due_at": None}, False)],
+)
+def test_what_waits_for_us_or_is_exempt_is_never_overdue(changes: dict[str, Any], overdue: bool) -> None:
+    duty = only(ruled(a_table())).model_copy(update=changes)
+    assert duty.overdue(NOW + timedelta(days=9)) is overdue

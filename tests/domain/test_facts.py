@@ -99,9 +99,3 @@ def test_facts_survive_a_journey_through_json() -> None:
         }
     )
     assert Facts.model_validate_json(facts.model_dump_json()) == facts
-
-
-@pytest.mark.parametrize("name", ["restore_hours", "exposure_days"])
-def test_a_length_of_time_is_not_below_nothing(name: str) -> None:
-    with pytest.raises(ValidationError, match="not below 0"):
-        Facts.model_validate({name: -1})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.case import Case
-from amends.domain.duty import Addressee, Standing
+from amends.domain.duty import Addressee, DutyStanding
 from amends.domain.filing import (
     Filing,
     Part,
@@ -89,8 +89,8 @@ def test_what_is_known_grows_with_each_thing_that_starts_a_clock_and_never_shrin
     assert [facts_known(case) for case in steps] == [1, 2, 3, 4]
 
 
-def test_a_filing_that_starts_no_clock_adds_nothing_to_what_is_known() -> None:
-    assert facts_known(owing(a_filing(), duties=(a_duty(),))) == 1
+def test_each_filing_counts_whatever_the_latest_assessment_says_of_its_duty() -> None:
+    assert facts_known(owing(a_filing(), duties=(a_duty(),))) == facts_known(owing(a_filing(), duties=())) == 2
 
 
 def test_a_duty_that_fell_away_leaves_the_clock_it_started_with_the_filing() -> None:
@@ -111,7 +111,7 @@ def test_a_duty_is_overdue_once_its_time_has_come_and_nothing_is_recorded() -> N
 
 
 def test_an_exempt_duty_is_never_overdue() -> None:
-    duty = a_duty(standing=Standing.EXEMPT)
+    duty = a_duty(standing=DutyStanding.EXEMPT)
     assert not status(owing(duties=(duty,)), duty, AWARE + 100 * HOUR).overdue
 
 
@@ -140,7 +140,7 @@ def test_telling_people_before_the_authority_knows_is_out_of_order() -> None:
 
 
 def test_what_is_exempt_holds_up_nobody() -> None:
-    exempt = ORDERED[0].model_copy(update={"standing": Standing.EXEMPT})
+    exempt = ORDERED[0].model_copy(update={"standing": DutyStanding.EXEMPT})
     assert out_of_order(owing(duties=(exempt, PEOPLE)), PEOPLE, NOW) == ()
 
 

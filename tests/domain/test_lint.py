@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import CommitmentKind
-from amends.domain.duty import Addressee, Confidence, Standing
+from amends.domain.duty import Addressee, Confidence, DutyStanding
 from amends.domain.errors import Finding
 from amends.domain.lint import CODES, lint, lint_in, table_of_codes
 from amends.domain.notice import Draft, Reader, Slot, Variant
@@ -434,14 +434,16 @@ def test_a_missing_item_is_named_with_law_and_citation() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"standing": Standing.MAY_APPLY}, {"confidence": Confidence.MEMORY_HIGH}], ids=["may apply", "memory"]
+    "changes",
+    [{"standing": DutyStanding.MAY_APPLY}, {"confidence": Confidence.MEMORY_HIGH}],
+    ids=["may apply", "memory"],
 )
 def test_an_item_that_perhaps_must_be_said_is_pointed_out(changes: dict[str, Any]) -> None:
     assert [blocks for _, blocks in told(with_items("contact"), "L140", duties=(to_people(**changes),))] == [False]
 
 
 def test_the_strictest_of_two_laws_decides() -> None:
-    duties = (to_people(standing=Standing.MAY_APPLY), to_people(id="uk-gdpr.individuals", law="UK GDPR"))
+    duties = (to_people(standing=DutyStanding.MAY_APPLY), to_people(id="uk-gdpr.individuals", law="UK GDPR"))
     ((what, blocks),) = told(with_items("contact"), "L140", duties=duties)
     assert (what, blocks) == (
         "does not say nature, which UK GDPR asks for (Art. 34, uk-gdpr.individuals) and 1 more", True,
@@ -449,7 +451,7 @@ def test_the_strictest_of_two_laws_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"standing": Standing.EXEMPT}, {"addressee": Addressee.AUTHORITY}, {"places": ("ZA",)}]
+    "changes", [{"standing": DutyStanding.EXEMPT}, {"addressee": Addressee.AUTHORITY}, {"places": ("ZA",)}]
 )
 def test_a_duty_that_is_none_here_asks_for_nothing(changes: dict[str, Any]) -> None:
     assert told(with_items("contact"), "L140", duties=(to_people(**changes),)) == []

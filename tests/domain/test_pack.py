@@ -9,7 +9,7 @@ import pytest
 from amends.content.edpb import read_form
 from amends.domain.assessment import Rule
 from amends.domain.case import Case
-from amends.domain.duty import Addressee, Confidence, Exemption, Risk, Standing
+from amends.domain.duty import Addressee, Confidence, DutyStanding, Exemption, Risk
 from amends.domain.filing import Filing, Part
 from amends.domain.form import Form
 from amends.domain.pack import Pack, pack
@@ -93,7 +93,7 @@ def test_a_duty_without_a_date_says_why(form: Form, waits: bool, says: str) -> N
 
 def test_doubts_about_the_duty_stand_on_its_page(form: Form) -> None:
     made = packed(
-        form, assumed="counted from when it began", standing=Standing.MAY_APPLY, before=("eu-gdpr-34.data_subjects",),
+        form, assumed="counted from when it began", standing=DutyStanding.MAY_APPLY, before=("eu-gdpr-34.data_subjects",),
         exemptions=(Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",)),),
         must_not=("no marketing",), lawyer_needed=("lead authority",), confidence=Confidence.MEMORY_LOW,
     )  # fmt: skip

@@ -78,18 +78,20 @@ def test_a_step_that_is_not_due_yet_is_upcoming_with_its_time() -> None:
 
 
 def test_a_done_step_is_never_due_again() -> None:
-    case = a_case(occurrences=(a_turn("assess"),))
+    case = a_case(occurrences=(a_turn("assess"),), assessment=an_assessment())
     assert due(case, NOW + 300 * DAY) == set()
 
 
 def test_a_step_whose_event_has_not_happened_is_neither_due_nor_upcoming() -> None:
-    case = a_case(occurrences=(a_turn("assess"),))
+    case = a_case(occurrences=(a_turn("assess"),), assessment=an_assessment())
     assert plan(case, NOW + 300 * DAY).due == plan(case, NOW + 300 * DAY).upcoming == ()
 
 
 def test_a_step_can_follow_another_step() -> None:
     case = a_notified_case(
-        events={"opened": NOW, "survey": NOW + DAY}, playbook=only(of="survey", after="1h", id="survey")
+        events={"opened": NOW, "survey": NOW + DAY},
+        playbook=only(of="survey", after="1h", id="survey", phase="collect_feedback"),
+        occurrences=(),
     )
     assert due(case, NOW + DAY + HOUR) == {("survey", 1)}
 
@@ -295,7 +297,7 @@ def test_that_people_were_told_makes_the_assessment_due_again_because_it_starts_
 
 
 def test_each_version_of_the_facts_is_assessed_once() -> None:
-    case = a_notified_case(version=3, occurrences=(a_turn("assess"), a_turn("assess", 4)))
+    case = a_notified_case(version=3, assessment=an_assessment(version=4))
     assert "assess" not in {step for step, _ in due(case, NOW + 30 * DAY)}
 
 
@@ -445,4 +447,7 @@ def done(case: Case, turn: Turn, now: datetime) -> Case:
     brings = {"assess": "assessed", "first-notice": "notified"}
     happened = {turn.step: now, brings.get(turn.step, turn.step): now}
     occurrence = a_turn(turn.step, turn.number, due_at=turn.due_at, done_at=now)
-    return case.model_copy(update={"events": happened | case.events, "occurrences": (*case.occurrences, occurrence)})
+    changes: dict[str, Any] = {"events": happened | case.events, "occurrences": (*case.occurrences, occurrence)}
+    if turn.step == "assess":
+        changes["assessment"] = an_assessment(version=turn.number)
+    return case.model_copy(update=changes)

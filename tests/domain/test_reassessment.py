@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from amends.domain.assessment import Severity
-from amends.domain.duty import Risk, SetAside, Standing
+from amends.domain.duty import DutyStanding, Risk, SetAside
 from amends.domain.reassessment import changes
 from tests.builders import a_duty, an_assessment
 
@@ -38,7 +38,7 @@ def test_a_duty_that_falls_away_says_why() -> None:
 
 
 def test_a_moved_deadline_and_a_new_standing_are_said() -> None:
-    old = a_duty(standing=Standing.MAY_APPLY, assumed="not recorded")
+    old = a_duty(standing=DutyStanding.MAY_APPLY, assumed="not recorded")
     new = a_duty(due_at=a_duty().due_at + timedelta(hours=5))
     assert changes(an_assessment(duties=(old,)), an_assessment(duties=(new,))) == (
         f"duty {new.id}: may apply → applies",

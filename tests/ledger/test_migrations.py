@@ -16,11 +16,11 @@ from tests.builders import NOW
 from tests.sending import a_ledger, sqlite_url
 
 OLD_ROWS = (
-    "INSERT INTO incident (id, state, version, opened_at, wrapped_key, people, audience_digest) "
-    "VALUES ('old', 'open', 1, '2026-11-01 00:00:00+00:00', '', 0, '')",
+    (
+        "INSERT INTO incident (id, state, version, opened_at, wrapped_key, people, audience_digest) "
+        "VALUES ('old', 'open', 1, '2026-11-01 00:00:00+00:00', '', 0, '')"
+    ),
     "INSERT INTO assessment (incident, version, content, at) VALUES ('old', 1, '{}', '2026-11-01 00:00:00+00:00')",
-    "INSERT INTO occurrence (incident, step, number, due_at, state, revision, note) "
-    "VALUES ('old', 'assess', 1, '2026-11-01 00:00:00+00:00', 'done', 0, '')",
 )
 """Of a ledger from before risks and duties were in an assessment."""
 
@@ -79,7 +79,6 @@ def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path:
     ledger.migrate()
     with ledger.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version FROM assessment").all() == [(-1,)]
-        assert connection.exec_driver_sql("SELECT number FROM occurrence").all() == [(-1,)]
         assert connection.exec_driver_sql("SELECT counts FROM incident").all() == [(None,)]
     assert ledger.assessments("old") == ()
     ledger.dispose()

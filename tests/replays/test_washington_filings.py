@@ -1,7 +1,7 @@
 """The register of the Attorney General of Washington, replayed: every filing meets its 30-day duty, or is late."""
 
 import csv
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ import pytest
 from amends.content.law import read_law
 from amends.domain.assess import assess
 from amends.domain.assessment import Assessment
-from amends.domain.duty import Duty, Standing
+from amends.domain.duty import Duty, DutyStanding
 from amends.domain.people import AudienceCounts
 from tests.builders import an_incident
 
@@ -74,7 +74,8 @@ def test_lateness_agrees_with_the_registers_own_count_of_days(replayed: list[tup
         assert found is not None and found.due_at is not None and not found.assumed
         days = (filed.date() - found.due_at.astimezone(PACIFIC).date()).days
         assert days == int(filing["days_before_notification"]) - DAYS_ALLOWED, filing
-        assert bool(found.late_by(filed)) is (days > 0), filing
+        early = found.early_by(filed)
+        assert early is not None and (early < timedelta(0)) is (days > 0), filing
         late += days > 0
     assert late == 813
 
@@ -83,5 +84,5 @@ def test_without_a_date_of_awareness_it_is_assumed_and_asked_for(replayed: list[
     for filing, assessment in replayed:
         found = duty(assessment, "individuals")
         if not filing["aware"]:
-            assert found is not None and found.assumed and found.standing is not Standing.EXEMPT
+            assert found is not None and found.assumed and found.standing is not DutyStanding.EXEMPT
             assert ASK in assessment.open_questions

@@ -1,4 +1,4 @@
-"""Assessments from before risks and duties were in them are kept under negative numbers, and made anew by the next sweep."""
+"""Assessments from before risks and duties were in them stay under negative numbers; the sweep makes new ones."""
 
 from alembic import op
 
@@ -10,7 +10,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("UPDATE assessment SET version = -version WHERE version > 0")
-    op.execute("UPDATE occurrence SET number = -number WHERE step = 'assess' AND number > 0")
 
 
 def downgrade() -> None:
