@@ -2,9 +2,10 @@
 
 python bench/assess.py [PEOPLE]
 
-The people are stored first, which is not measured. Then a fresh process reads the case, whose people the ledger
-counts by SQL, and assesses it; its memory is that on top of what it had once everything was imported. The real
-incidents are VERIS records, converted and assessed in one process.
+The people are stored first, which is not measured; the ledger counts them by SQL as it does so, and how long the
+count of residences takes is measured by itself. Then a fresh process reads the case and assesses it; its memory is
+that on top of what it had once everything was imported. The real incidents are VERIS records, converted and assessed
+in one process.
 """
 
 import os
@@ -24,6 +25,7 @@ from amends.domain.facts import DataCategory
 from amends.domain.incident import Incident
 from amends.domain.people import AudienceCounts, Person
 from amends.ledger import Keys, Ledger
+from amends.ledger.counting import by_place
 from bench.open_incident import INCIDENT, peak_mb
 
 RECORDS = Path(__file__).parents[1] / "tests" / "data" / "vcdb" / "records.jsonl"
@@ -85,6 +87,10 @@ def read(path: str) -> None:
         f"{counted - table_read:.2f}, assessing {done - counted:.2f}); {peak_mb() - before:.0f} MB on top of "
         f"{before:.0f} MB; {len(found.duties)} duties, {len(found.set_aside)} set aside"
     )
+    began = time.perf_counter()
+    with ledger.read() as session:
+        places = by_place(session, "bench")
+    print(f"residences counted anew by SQL: {time.perf_counter() - began:.2f} s, {len(places)} places")
     ledger.dispose()
 
 

@@ -9,11 +9,12 @@ from uuid import UUID
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext
 
+from amends.cli.assessment_words import decisions, law, particulars, plain, to_do
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.deadlines import GIVEN
-from amends.domain.duty import Duty, DutyStanding
+from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.plan import Plan
@@ -44,54 +45,60 @@ async def show_assessment(case: Case, assessment: Assessment) -> None:
 
 
 def assessment_page(case: Case, assessment: Assessment) -> str:
-    """The assessment as a record that reads from the top: decisions first, then their reasons."""
+    """The assessment as a record that reads from the top: decisions first, what presses, then the reasons."""
     severity = assessment.severity
     parts = [(part.name, f"{part.value:g}", part.reason, ", ".join(part.facts)) for part in severity.components]
     rules = [(rule.id, rule.risk, rule.says, rule.source) for rule in assessment.rules]
     sections = {
         "What changed": _listed(assessment.changes),
+        "Do now": _to_do(case, assessment),
         "Who must be told, by when": _table(
-            ("whom", "by", "law", "why", "note"), [_duty(d) for d in assessment.duties]
+            ("whom", "by", "law", "why", "note"), [_duty(duty) for duty in assessment.duties]
         ),
+        "Open questions": _listed(assessment.open_questions),
         "Why this risk": _table(("rule", "points to", "because", "source"), rules),
         "Why this severity": _table(("part", "value", "why", "facts"), parts),
         "What would change it": _listed(severity.would_change_it),
-        "Open questions": _listed(assessment.open_questions),
         "Looked at, does not apply": _listed(f"`{aside.id}`: {aside.why}" for aside in assessment.set_aside),
     }
-    told = "yes" if assessment.tell_people else "no"
     head = (
-        f"# {case.incident.title}\n\n**Severity: {_words(assessment.band)}** (ENISA score {severity.score:.2f}), "
-        f"**risk to people: {assessment.risk}**\n\nDocument it: yes. Tell an authority: "
-        f"{'yes' if assessment.notify_authority else 'no'}. Tell the people: {told}.\n\nTone {assessment.tone}, signed "
-        f"by the {assessment.signed_by}, first update after {assessment.cadence.first_update}, then every "
-        f"{assessment.cadence.then_every}.\n"
+        f"# {case.incident.title}\n\n{_listed(f'{title}: **{said}**' for title, said in decisions(assessment).items())}"
     )
     return head + "".join(f"\n## {title}\n{text}" for title, text in sections.items() if text)
 
 
-def _duties(assessment: Assessment, standing: DutyStanding) -> str:
-    rows = [_duty(duty) for duty in assessment.duties if duty.standing is standing]
-    return _table(("whom", "by", "law", "why", "note"), rows) if rows else ""
+def _to_do(case: Case, assessment: Assessment) -> str:
+    """What presses and was not filed yet; times as the organisation's clock shows them, too."""
+    filed = {filing.duty for filing in case.filings}
+    undone = [duty for duty in assessment.duties if duty.id not in filed]
+    found = to_do(undone, assessment.at, case.incident.organisation.timezone)
+    return "".join(f"\n**{heading}**\n\n{_listed(lines)}" for heading, lines in found) or "nothing\n"
+
+
+NOTED = (
+    "assumed",
+    "exemption claimed",
+    "comes before",
+    "permitted channels",
+    "substitute notice",
+    "must not",
+    "must be given",
+    "may wait when",
+    "a lawyer must look at",
+)
+"""What a note says of a duty here; `amends report` and `amends duty show` say all."""
 
 
 def _duty(duty: Duty) -> tuple[object, ...]:
     by = _when(duty.due_at) if duty.due_at else duty.standard or "at once"
     whom = f"{'**' if duty.first else ''}{duty.recipient_name}{'**' if duty.first else ''} `{duty.id}`"
-    notes = (
-        duty.assumed,
-        f"before {', '.join(duty.before)}" if duty.before else "",
-        f"lawyer needed: {'; '.join(duty.lawyer_needed)}" if duty.lawyer_needed else "",
-    )
-    return whom, by, f"{duty.law}, {duty.citation} ({duty.confidence})", duty.why, "; ".join(filter(None, notes))
+    known = particulars((duty,))
+    notes = "; ".join(f"{title}: {known[title]}" for title in NOTED if title in known)
+    return whom, by, law(duty), f"{plain(duty.standing)}: {duty.why}", notes
 
 
 def _listed(lines: Iterable[str]) -> str:
     return "".join(f"- {line}\n" for line in lines)
-
-
-def _words(word: str) -> str:
-    return word.replace("_", " ")
 
 
 async def show_preview(draft: Draft, advice: Sequence[Finding] = ()) -> None:

@@ -45,7 +45,8 @@ async def _assess(context: Context, case: Case, turn: Turn) -> str:
     if assessment is None or assessment.version != turn.number:  # else a run died before it could tell of it
         assessment = await asyncio.to_thread(_decided, context, case, turn)
     if assessment.changes:
-        what = f"assessment {turn.number} differs in {len(assessment.changes)} points: {'; '.join(assessment.changes)}"
+        points = "1 point" if len(assessment.changes) == 1 else f"{len(assessment.changes)} points"
+        what = f"assessment {turn.number} differs in {points}: {'; '.join(assessment.changes)}"
         await asyncio.to_thread(context.ledger.alert, incident_id, what, now)
     await asyncio.to_thread(done, context, turn, incident_id)
     await artifacts.show_assessment(case, assessment)

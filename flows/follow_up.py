@@ -6,8 +6,9 @@ from prefect import State, flow
 
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
-from amends.domain.deadlines import DEADLINES, OVERDUE, Reminder, deadline_line, reminders
+from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.plan import Turn
+from amends.domain.playbook import DEADLINES
 from flows import artifacts
 from flows.context import Context
 from flows.turns import carry_out, done, say

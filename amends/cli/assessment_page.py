@@ -3,7 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from amends.cli.assessment_words import alike, by_when, gathered, recipients, when
+from amends.cli.assessment_words import (
+    alike,
+    by_when,
+    decisions,
+    gathered,
+    law,
+    particulars,
+    plain,
+    recipients,
+    surely_pressing,
+    to_do,
+    when,
+)
 from amends.cli.duty_picture import duty_picture
 from amends.cli.pages import render
 from amends.domain.assessment import Assessment
@@ -25,10 +37,11 @@ class Owed:
     law: str
     standing: str
     assumed: str
-    confidence: str
     done: str
-    lawyer: tuple[str, ...]
+    lawyer: str
     """Why a lawyer must look at it."""
+    more: dict[str, str]
+    """What else the law says, under its title."""
 
 
 def assessment_page(incident: Incident, people: AudienceCounts, assessment: Assessment) -> str:
@@ -53,9 +66,13 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
     duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
     filed = {one.duty.id: one.done_at for one in found if one.done_at}
     alike_and_done = gathered(found, lambda one: (alike(one.duty), one.done_at))
+    undone = [one.duty for one in found if not one.done_at]
     return {
         "found": case.assessment,
         "as_of": when(case.assessment.at, zone),
+        "decisions": decisions(case.assessment),
+        "to_do": list(to_do(undone, at, zone)),
+        "pressing": surely_pressing(undone, at),
         "picture": duty_picture(duties, filed, at, zone),
         "owed": [_owed(those, at, zone) for those in alike_and_done],
         "aside": gathered(case.assessment.set_aside, lambda one: one.why),
@@ -64,18 +81,18 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
 
 def _owed(those: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
     duties, first = tuple(one.duty for one in those), those[0]
-    duty = first.duty
+    duty, more = first.duty, particulars(duties)
     return Owed(
         by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
         late=first.overdue,
         recipients=recipients(duties),
         ids=tuple(one.id for one in duties),
-        law=f"{duty.law}, {duty.citation}",
-        standing=duty.standing.replace("_", " "),
-        assumed=duty.assumed,
-        confidence=duty.confidence,
+        law=law(duty),
+        standing=plain(duty.standing),
+        assumed=more.pop("assumed", ""),
         done=_done(those, zone),
-        lawyer=tuple(dict.fromkeys(point for one in duties for point in one.lawyer_needed)),
+        lawyer=more.pop("a lawyer must look at", ""),
+        more=({"the law's time": duty.standard} if duty.standard else {}) | more,
     )
 
 

@@ -4,15 +4,16 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import chain, groupby, zip_longest
+from itertools import chain, groupby, takewhile, zip_longest
 from textwrap import wrap
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from amends.cli.words import moment, say, width
-from amends.domain.assessment import Assessment
-from amends.domain.duty import Duty, DutyStanding, SetAside
+from amends.domain.assessment import Assessment, Component, Score
+from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from amends.domain.filing import length
+from amends.domain.score import MANY, band
 
 T = TypeVar("T")
 COLUMNS = 110
@@ -24,6 +25,10 @@ TITLES = {
     DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
     DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
 }
+PLACES_FOLLOW = ("of", "in", "for", "there:")
+"""After these words the name of a recipient has its place."""
+MAYBE_SOON = "may apply, and soon: treat as applying until somebody answers"
+AGREE = "ask counsel to agree to the exemptions claimed:"
 FILLER = "\0"
 """Stands behind each wide character while lines are measured, for it takes the room of two."""
 
@@ -60,7 +65,7 @@ def by_when(duty: Duty, at: datetime, zone: str) -> str:
 
 def alike(duty: Duty) -> Hashable:
     """Duties for which this is the same differ only in who is told, and where."""
-    return duty.regime, duty.standing, duty.due_at, duty.standard, duty.assumed, duty.waits
+    return duty.regime, duty.standing, duty.due_at, duty.standard, duty.assumed, duty.waits, duty.must_not, _form(duty)
 
 
 def gathered(things: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T, ...]]:
@@ -83,7 +88,123 @@ def _of_one_kind(duties: tuple[Duty, ...]) -> str:
     if len(duties) == 1:
         return duties[0].recipient_name
     places = dict.fromkeys(place or "unknown" for duty in duties for place in duty.places)
-    return f"{len(duties)} × {_plain(duties[0].recipient)}: {', '.join(places)}"
+    return f"{len(duties)} × {kind(duties)}: {', '.join(places)}"
+
+
+def kind(duties: Iterable[Duty]) -> str:
+    """What these recipients of one kind are called without their places, as data protection authority."""
+    those = tuple(duties)
+    columns = zip(*(duty.recipient_name.split() for duty in those), strict=False)
+    shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    while shared and shared[-1] not in PLACES_FOLLOW:
+        shared.pop()
+    return " ".join(shared[:-1]) or plain(those[0].recipient)
+
+
+def decisions(assessment: Assessment) -> dict[str, str]:
+    """What follows from the facts, under its title; a no that rests on exemptions says so."""
+    severity, cadence = assessment.severity, assessment.cadence
+    raised = raised_by(severity)
+    return {
+        "tell an authority": _decided(assessment, Addressee.AUTHORITY, yes=assessment.notify_authority),
+        "tell the people": _decided(assessment, Addressee.PEOPLE, yes=assessment.tell_people),
+        "write it down": say(assessment.document).upper(),
+        "risk to people": assessment.risk.value,
+        "severity": f"{plain(severity.band)}{f' ({raised})' if raised else ''}, score {severity.score:.2f} (ENISA, "
+        f"0.25 to 6){_provisional(severity)}",
+        "tone": assessment.tone.value,
+        "suggested": f"signed by the {assessment.signed_by}; channels {', '.join(assessment.channels)}; "
+        f"first update after {cadence.first_update}, then every {cadence.then_every}",
+    }
+
+
+def _provisional(severity: Score) -> str:
+    """How much of the score rests on what nobody knows, and is read as the worse case."""
+    if not severity.assumed:
+        return ""
+    return f"; provisional: {severity.assumed} of {len(severity.components)} parts assume the worse case"
+
+
+def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:
+    exempt = {duty.regime for duty in _standing(assessment.duties, DutyStanding.EXEMPT) if duty.addressee is addressee}
+    if yes or not exempt:
+        return say(yes).upper()
+    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}"
+
+
+def raised_by(severity: Score) -> str:
+    """Why the band is one higher than the score alone says; empty when it is not."""
+    many = next((part for part in severity.components if part.name == MANY and part.value), None)
+    if many is None or band(tuple(map(_as_if_few, severity.components))) is severity.band:
+        return ""
+    reason = many.reason.split(":")[0].rstrip(".")
+    return f"one band higher: {reason[0].lower()}{reason[1:]}"
+
+
+def _as_if_few(part: Component) -> Component:
+    return part.model_copy(update={"value": 0}) if part.name == MANY else part
+
+
+def to_do(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What presses, as lines under headings: what is sure, what may apply, what counsel must agree to."""
+    every = tuple(duties)
+    pressing = [duty for duty in every if _presses(duty, at)]
+    for heading, group in _by_time(_standing(pressing, DutyStanding.APPLIES), at, zone):
+        yield heading, tuple(map(_in_short, gathered(group, lambda duty: duty.regime)))
+    maybe = sorted(_standing(pressing, DutyStanding.MAY_APPLY), key=lambda duty: _urgency(duty, at))
+    if maybe:
+        by_law = gathered(maybe, lambda duty: duty.regime)
+        yield MAYBE_SOON, tuple(f"{_how_soon(same, at)}: {_in_short(same)}" for same in by_law)
+    if exempt := _standing(every, DutyStanding.EXEMPT):
+        yield AGREE, tuple(map(_claim, gathered(exempt, _claimed)))
+
+
+def surely_pressing(duties: Iterable[Duty], at: datetime) -> int:
+    """How many duties that apply are overdue, due at once, or within 72 hours."""
+    return sum(duty.standing is DutyStanding.APPLIES and _presses(duty, at) for duty in duties)
+
+
+def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
+    """What these duties of one law say beside whom to tell and when, under its title; what is empty is left out."""
+    one = duties[0]
+    form, remedy = _form(one)
+    grounds = [ground for duty in duties for ground in duty.exemptions]
+    parts: dict[str, Iterable[str]] = {
+        "why": _whys(duties),
+        "assumed": (one.assumed,),
+        "exemption claimed": (_shown(ground) for ground in grounds if ground.claimed),
+        "exemptions not claimed": (ground.text for ground in grounds if not ground.claimed),
+        "comes before": (other for duty in duties for other in duty.before),
+        "permitted channels": (channel for duty in duties for channel in duty.channels),
+        "substitute notice": (_instead(duty.substitute) for duty in duties if duty.substitute),
+        "form": form,
+        "must not": one.must_not,
+        "must be given": (remedy,),
+        "may wait when": one.delay_allowed,
+        "in phases": ("what is not known in time may follow",) if any(duty.phased for duty in duties) else (),
+        "records": (one.records,),
+        "note": (duty.note for duty in duties),
+        "how sure": (one.confidence_note,),
+        "a lawyer must look at": (point for duty in duties for point in duty.lawyer_needed),
+    }
+    said = {title: dict.fromkeys(filter(None, texts)) for title, texts in parts.items()}
+    return {title: "; ".join(texts) for title, texts in said.items() if texts}
+
+
+def _form(duty: Duty) -> tuple[tuple[str, ...], str]:
+    """The form of what is written, and what must be given with it: not the concern of an office."""
+    return (duty.format_rules, duty.remedy) if duty.addressee.written_to else ((), "")
+
+
+def law(duty: Duty) -> str:
+    """The law with its article, and how surely this row renders it."""
+    checked = duty.confidence if duty.confidence.verified else f"NOT VERIFIED, {duty.confidence}"
+    return f"{_law(duty)} ({checked})"
+
+
+def plain(word: str) -> str:
+    """A word of the table as people write it."""
+    return word.replace("_", " ")
 
 
 def _lines(assessment: Assessment, zone: str) -> Iterator[str]:
@@ -91,35 +212,28 @@ def _lines(assessment: Assessment, zone: str) -> Iterator[str]:
     yield from _next_hours(assessment, zone)
     yield from _section("open questions", assessment.open_questions or ("none",))
     for standing, title in TITLES.items():
-        yield from _in_full(title, [duty for duty in assessment.duties if duty.standing is standing], assessment, zone)
+        yield from _in_full(title, _standing(assessment.duties, standing), assessment, zone)
     yield from _reasons(assessment)
     aside = map(_aside, gathered(assessment.set_aside, lambda one: one.why))
     yield from _section("looked at, does not apply", tuple(aside) or ("none",))
 
 
 def _decisions(assessment: Assessment, zone: str) -> Iterator[str]:
-    severity, cadence = assessment.severity, assessment.cadence
     yield f"what follows from the facts, as of {when(assessment.at, zone)}"
-    yield f"  tell an authority: {_loud(assessment.notify_authority)}"
-    yield f"  tell the people: {_loud(assessment.tell_people)}"
-    yield f"  write it down: {_loud(assessment.document)}"
-    yield f"  risk to people: {assessment.risk}"
-    yield f"  severity: {_plain(severity.band)}, score {severity.score:.2f} (ENISA, 0.25 to 6)"
-    yield f"  tone {assessment.tone}, signed by the {assessment.signed_by}, channels {', '.join(assessment.channels)}"
-    yield f"  first update after {cadence.first_update}, then every {cadence.then_every}"
+    yield from (f"  {title}: {said}" for title, said in decisions(assessment).items())
 
 
 def _next_hours(assessment: Assessment, zone: str) -> Iterator[str]:
-    """The duties that apply and press, in short; those that may apply are counted."""
-    pressing = [duty for duty in assessment.duties if _presses(duty, assessment.at)]
-    sure = [duty for duty in pressing if duty.standing is DutyStanding.APPLIES]
-    maybe = sum(duty.standing is DutyStanding.MAY_APPLY for duty in assessment.duties)
-    yield from ("", f"do now (overdue, at once, or within 72 hours): {len(sure) or 'nothing'}")
-    for heading, group in _by_time(sure, assessment.at, zone):
+    """All that presses, in short; what may apply later is counted."""
+    duties, at = assessment.duties, assessment.at
+    maybe = _standing(duties, DutyStanding.MAY_APPLY)
+    nothing = "nothing that surely applies" if maybe else "nothing"
+    yield from ("", f"do now (overdue, at once, or within 72 hours): {surely_pressing(duties, at) or nothing}")
+    for heading, lines in to_do(duties, at, zone):
         yield f"  {heading}"
-        yield from (f"    {_in_short(same)}" for same in gathered(group, lambda duty: duty.regime))
-    if maybe:
-        yield f"  may apply: {maybe} more, {len(pressing) - len(sure)} of them this soon; see below"
+        yield from (f"    {line}" for line in lines)
+    if later := sum(not _presses(duty, at) for duty in maybe):
+        yield f"  may apply later: {later} more; see below"
 
 
 def _in_short(duties: tuple[Duty, ...]) -> str:
@@ -129,6 +243,36 @@ def _in_short(duties: tuple[Duty, ...]) -> str:
     return f"{recipients(duties)}: {_law(duties[0])}{assumed} {_ids(duties)}{before}"
 
 
+def _how_soon(duties: tuple[Duty, ...], at: datetime) -> str:
+    return " / ".join(dict.fromkeys(_left(duty, at) for duty in duties))
+
+
+def _left(duty: Duty, at: datetime) -> str:
+    if duty.due_at is None:
+        return "at once"
+    return f"OVERDUE for {length(at - duty.due_at)}" if duty.overdue(at) else f"in {length(duty.due_at - at)}"
+
+
+def _claimed(duty: Duty) -> tuple[str, ...]:
+    return tuple(_shown(ground) for ground in duty.exemptions if ground.claimed)
+
+
+def _shown(ground: Exemption) -> str:
+    return f"{ground.text} (shown by: {', '.join(map(plain, ground.evidence))})"
+
+
+def _claim(duties: tuple[Duty, ...]) -> str:
+    """Under one ground, whom one need not tell if it holds; laws by their ids where they are many."""
+    laws = dict.fromkeys(map(_law, duties))
+    ids = dict.fromkeys(duty.regime for duty in duties)
+    named = "; ".join(laws) if len(laws) <= NAMED else f"{len(laws)} laws: {', '.join(ids)}"
+    return f"{' or '.join(_claimed(duties[0]))}: {named}"
+
+
+def _standing(duties: Iterable[Duty], standing: DutyStanding) -> list[Duty]:
+    return [duty for duty in duties if duty.standing is standing]
+
+
 def _presses(duty: Duty, at: datetime) -> bool:
     soon = duty.due_at is None or duty.due_at <= at + SOON
     return duty.overdue(at) or (soon and not duty.waits and duty.standing is not DutyStanding.EXEMPT)
@@ -136,9 +280,11 @@ def _presses(duty: Duty, at: datetime) -> bool:
 
 def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:
     """Overdue ones before those without a date, which mean at once; what waits for us comes last."""
-    return groupby(
-        sorted(duties, key=lambda duty: (not duty.overdue(at), duty.pressure)), lambda duty: by_when(duty, at, zone)
-    )
+    return groupby(sorted(duties, key=lambda duty: _urgency(duty, at)), lambda duty: by_when(duty, at, zone))
+
+
+def _urgency(duty: Duty, at: datetime) -> tuple[bool, tuple[int, datetime]]:
+    return not duty.overdue(at), duty.pressure
 
 
 def _in_full(title: str, duties: list[Duty], assessment: Assessment, zone: str) -> Iterator[str]:
@@ -153,19 +299,15 @@ def _in_full(title: str, duties: list[Duty], assessment: Assessment, zone: str) 
 def _all_about(duties: tuple[Duty, ...]) -> Iterator[str]:
     one = duties[0]
     yield f"    {recipients(duties)} {_ids(duties)}"
-    yield f"      {_law(one)} ({one.confidence}){f': {one.standard}' if one.standard else ''}"
-    grounds = (ground for duty in duties for ground in duty.exemptions if ground.claimed)
-    parts: dict[str, Iterable[str]] = {
-        "why": _whys(duties),
-        "assumed": (one.assumed,),
-        "exemption claimed": (f"{ground.text} ({', '.join(ground.evidence)})" for ground in grounds),
-        "comes before": (other for duty in duties for other in duty.before),
-        "must not": one.must_not,
-        "a lawyer must look at": (point for duty in duties for point in duty.lawyer_needed),
-    }
-    for title, texts in parts.items():
-        if said := list(dict.fromkeys(filter(None, texts))):
-            yield f"      {title}: {'; '.join(said)}"
+    yield f"      {law(one)}{f': {one.standard}' if one.standard else ''}"
+    yield from (f"      {title}: {said}" for title, said in particulars(duties).items())
+
+
+def _instead(found: Substitute) -> str:
+    """What may stand for telling each person: on any of these grounds, all of these ways."""
+    grounds = f"if any of ({'; '.join(found.if_any)}): " if found.if_any else ""
+    ways = f"do all of ({'; '.join(found.do_all)})" if found.do_all else ""
+    return f"{grounds}{ways}{f', for {found.for_days} days' if found.for_days else ''}"
 
 
 def _whys(duties: tuple[Duty, ...]) -> Iterator[str]:
@@ -200,11 +342,3 @@ def _ids(duties: tuple[Duty, ...]) -> str:
     if len(duties) <= NAMED:
         return f"[{', '.join(duty.id for duty in duties)}]"
     return f"[{', '.join(dict.fromkeys(re.sub('@.*', '@PLACE', duty.id) for duty in duties))}]"
-
-
-def _loud(yes: bool) -> str:
-    return say(yes).upper()
-
-
-def _plain(word: str) -> str:
-    return word.replace("_", " ")

@@ -11,6 +11,7 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
+from amends.cli.duty import assessed_case
 from amends.cli.words import moment, printable
 from amends.domain.case import Case, IncidentState
 from amends.domain.commitment import Commitment, CommitmentState
@@ -59,19 +60,13 @@ def calendar(
     if bool(incident) == bool(file):
         raise typer.BadParameter("name either an incident or, with --file, an incident file")
     at = now()
-    case = _from_file(file, at) if file else desk.ledger.case(incident, at)
+    case = _from_file(file, at) if file else assessed_case(desk, incident, at)
     found, waiting = entries(case, at), sum(_waits(status) for status in statuses(case, at))
     path = out or Path(f"{case.incident.id}.ics")
     save(path, in_ical(found, f"{case.incident.id}: deadlines", at))
     words = f"{path} is written: {len(found)} entries" + (f"; {waiting} wait for a step of our own" if waiting else "")
     desk.show({"incident": case.incident.id, "calendar": path, "entries": len(found), "waiting": waiting}, words)
-    desk.hint(_next(case))
-
-
-def _next(case: Case) -> str:
-    if case.assessment is None:
-        return f"{case.incident.id} is not assessed yet, so no duty is in it; write it again once it is"
-    return "import it into a calendar; write and import it again when something changed: entries are replaced"
+    desk.hint("import it into a calendar; write and import it again when something changed: entries are replaced")
 
 
 def _from_file(path: Path, at: datetime) -> Case:
@@ -143,7 +138,7 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
     if duty.assumed:
         yield f"Assumed: {duty.assumed}"
     yield from (f"Ask a lawyer: {reason}" for reason in duty.lawyer_needed)
-    yield from (f"Must not: {forbidden}" for forbidden in duty.must_not)
+    yield from (f"Must not: {text}" for text in duty.must_not)
     yield from (f"Comes before: {other}" for other in duty.before)
     if not status.done_at and duty.addressee is not Addressee.PEOPLE:
         yield f"Once it is done: amends duty filed {case.incident.id} {duty.id}"

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from math import log1p
 from zoneinfo import ZoneInfo
 
+from amends.cli.assessment_words import kind
 from amends.cli.words import printable, width
 from amends.domain.duty import Duty, DutyStanding
 from amends.domain.filing import in_time, length
 
 LEFT, RIGHT, AFTER = 300, 676, 710
 """Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
-NAME, LAW, WORDS = 36, 40, 27
+NAME, LAW, WORDS = 37, 40, 27
 """How many columns of text fit: before the axis, under the name, which is smaller, and after the axis."""
 MOST_ROWS = 25
 NEAR = timedelta(days=400)
@@ -195,7 +196,7 @@ def _name(group: list[Duty]) -> str:
     if len(names) == 1:
         return group[0].recipient_name
     places = dict.fromkeys(place for duty in group for place in duty.places)
-    return f"{len(names)} × {group[0].recipient.replace('_', ' ')}: {', '.join(places)}"
+    return f"{len(names)} × {kind(group)}: {', '.join(places)}"
 
 
 def _law(group: list[Duty]) -> str:

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from amends.domain.case import Case, Occurrence, OccurrenceState
 from amends.domain.commitment import commit, promises_of
-from amends.domain.deadlines import DEADLINES, reminders
+from amends.domain.deadlines import reminders
 from amends.domain.plan import Turn, plan
-from amends.domain.playbook import Event, Phase
+from amends.domain.playbook import DEADLINES, Event, Phase
 
 MOST_TURNS = 1_000
 EVENTS = {Phase.ASSESS: Event.ASSESSED, Phase.NOTIFY: Event.NOTIFIED}
@@ -34,6 +34,8 @@ def _after(case: Case, turn: Turn, at: datetime) -> Case:
     others = (o for o in case.occurrences if (o.step, o.number) != (turn.step, turn.number))
     happened = {turn.step: at} | ({EVENTS[turn.phase]: at} if turn.phase in EVENTS else {})
     changes: dict[str, object] = {"occurrences": (*others, *done), "events": happened | case.events}
+    if turn.phase is Phase.ASSESS and case.assessment:
+        changes["assessment"] = case.assessment.model_copy(update={"version": turn.number})
     if turn.phase is Phase.NOTIFY and Event.NOTIFIED not in case.events and case.playbook:
         given = promises_of(case.playbook.commitments, case.incident.commitments)
         changes["commitments"] = tuple(commit(promise, at, turn.step) for promise in given)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.domain.errors import Finding
@@ -78,19 +79,24 @@ def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
 
 def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
     """Every notice that the playbook would write for this incident. Raises ContentError."""
-    from amends.cli.rehearsal import case_from_files, kinds_at_home, kinds_in, rehearse
+    from amends.cli.assess import counted
+    from amends.cli.rehearsal import kinds_at_home, kinds_in, opened, rehearse
+    from amends.content.audience import AudienceFile
+    from amends.content.incidents import read_incident
     from amends.content.playbooks import load_playbook
     from amends.domain.drafting import Links
     from amends.domain.lint import lint_in
 
     playbook, wording = load_playbook(name)
-    case = case_from_files(file, audience, playbook)
-    kinds = kinds_in(audience, wording.letters) if audience else kinds_at_home(case.incident, wording.letters)
-    links = Links(f"https://{case.incident.organisation.own_domains[0]}")
-    page = links.pages(case.incident.id)
+    incident, at = read_incident(file), now()
+    people = tuple(AudienceFile(audience).rows()) if audience else ()
+    case = opened(incident, counted(people), playbook, at)
+    kinds = kinds_in(people, wording.letters) if audience else kinds_at_home(incident, wording.letters)
+    links = Links(f"https://{incident.organisation.own_domains[0]}")
+    page = links.pages(incident.id)
     notices: list[str] = []
     findings: list[Finding] = []
-    for one in rehearse(case, wording, kinds, links):
+    for one in rehearse(case, wording, kinds, links, at):
         findings += one.findings
         if one.draft:
             notices.append(one.draft.notice)

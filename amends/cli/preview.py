@@ -1,6 +1,6 @@
 """A notice exactly as people will get it, before anybody approves it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
 if TYPE_CHECKING:
+    from amends.delivery.compose import Composer
     from amends.ledger import Claim
 
 
@@ -71,8 +72,18 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         expected=desk.ledger.expected(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         variants=_chosen(draft, variant),
-        samples=tuple((claim, composer.message(claim)) for claim in desk.ledger.samples(draft, people)),
+        samples=tuple(_samples(composer, desk.ledger.samples(draft, people), current=status.current)),
     )
+
+
+def _samples(composer: "Composer", claims: Iterable["Claim"], *, current: bool) -> Iterator[tuple["Claim", Message]]:
+    """The messages of these claims; a draft that is not current may have none for a letter that came up since."""
+    for claim in claims:
+        try:
+            yield claim, composer.message(claim)
+        except KeyError:
+            if current:
+                raise
 
 
 def _chosen(draft: Draft, wanted: str) -> tuple[Variant, ...]:
@@ -138,11 +149,12 @@ def _heading(seen: Preview) -> str:
 def _next(desk: Desk, seen: Preview) -> None:
     draft, status = seen.draft, seen.status
     if not status.current:
-        desk.hint("the facts or the audience changed since; it is drafted afresh before anybody can approve it")
+        desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
     elif status.stage is NoticeStage.DRAFTED:
         desk.hint(
-            f"{draft.approvals - len(status.approvals)} approvals are missing; if this is right: "
-            f"`amends approve {draft.incident} {draft.notice} --as NAME --binding {draft.binding[:12]}`"
+            f"{draft.approvals - len(status.approvals)} approvals are missing; if this is right, with your token in "
+            f"AMENDS_TOKEN: `amends approve {draft.incident} {draft.notice} --as NAME --people {draft.people} "
+            f"--binding {draft.binding[:12]}`"
         )
     elif status.stage is NoticeStage.APPROVED:
         desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")

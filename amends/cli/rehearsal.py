@@ -1,13 +1,13 @@
 """A playbook played through on paper: the case from files, and every notice that it would write. Nothing is stored."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amends.cli.clock import now
+from amends.cli import clock
 from amends.domain.case import Case, IncidentState
 from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.drafting import Links, Readers, draft, notices_wanted
@@ -25,24 +25,31 @@ EVERYONE = "everyone"
 A_FORTNIGHT = timedelta(days=14)
 
 
-def case_from_files(incident_file: Path, audience_file: Path | None = None, playbook: Playbook | None = None) -> Case:
-    """The case as it would be right after it was opened and assessed. Raises ContentError."""
-    from amends.cli.assess import assessed, counted
-    from amends.content.audience import AudienceFile
+def case_from_files(incident_file: Path) -> Case:
+    """The case as it would be if it were opened and assessed now, without an audience. Raises ContentError."""
     from amends.content.incidents import read_incident
 
-    incident = read_incident(incident_file)
-    people = counted(AudienceFile(audience_file).rows()) if audience_file else AudienceCounts()
+    return opened(read_incident(incident_file), AudienceCounts(), None, clock.now())
+
+
+def opened(incident: "Incident", people: AudienceCounts, playbook: Playbook | None, now: datetime) -> Case:
+    """The case as it would be right after it was opened; what follows from its facts is known, its turn to come.
+
+    Raises ContentError.
+    """
+    from amends.content.law import read_law
+    from amends.domain.assess import assess
+
     return Case(
         incident=incident,
         version=1,
         state=IncidentState.OPEN,
-        opened_at=now(),
+        opened_at=now,
         author="",
         audience=people,
-        assessment=assessed(incident, people),
+        assessment=assess(incident, people, 0, now, read_law()),
         playbook=playbook,
-        events={Event.OPENED: now()},
+        events={Event.OPENED: now},
     )
 
 
@@ -63,15 +70,11 @@ class Kinds:
         self.people[audience] += people
 
 
-def kinds_in(audience_file: Path, letters: Letters) -> Kinds:
-    """The kinds of reader of an audience file; a child is told through its guardian, under the laws of its own home."""
-    from amends.content.audience import AudienceFile
-
-    guardians = {
-        person.guardian_of: person.locale for person in AudienceFile(audience_file).rows() if person.guardian_of
-    }
+def kinds_in(people: Sequence[Person], letters: Letters) -> Kinds:
+    """The kinds of reader among these people; a child is told through its guardian, under the laws of its own home."""
+    guardians = {person.guardian_of: person.locale for person in people if person.guardian_of}
     kinds = Kinds()
-    for person in AudienceFile(audience_file).rows():
+    for person in people:
         for audience in filter(None, (EVERYONE, person.segment)):
             kinds.add(audience, _kind(person, guardians, letters))
     return kinds
@@ -105,27 +108,27 @@ class Rehearsed:
     findings: tuple[Finding, ...] = ()
 
 
-def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links) -> Iterator[Rehearsed]:
+def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[Rehearsed]:
     """Every notice of the case's playbook, each written as it would be when its step comes. Raises LookupError."""
     if case.playbook is None:
         raise LookupError("a rehearsal needs a playbook")
     promises: tuple[Commitment, ...] = ()
     for step in case.playbook.steps:
-        for moment in _moments(case, step, promises):
-            for one in _written(moment, wording, step, kinds, links):
+        for moment in _moments(case, step, promises, now):
+            for one in _written(moment, wording, step, kinds, links, now):
                 if one.draft and one.draft.promises:
                     promises = one.draft.promises
                 yield one
 
 
-def _moments(case: Case, step: Step, promises: tuple[Commitment, ...]) -> Iterable[Case]:
+def _moments(case: Case, step: Step, promises: tuple[Commitment, ...], now: datetime) -> Iterable[Case]:
     """The case as it stands when the step comes; once for each fate of each promise where these are told."""
     if step.phase is Phase.NOTIFY and not promises:
         return (case,)
-    told = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now()}, "commitments": promises})
+    told = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now}, "commitments": promises})
     if step.phase is not Phase.FOLLOW_UP:
         return (told,)
-    return (_with_fate(told, fate) for promise in promises for fate in _fates(promise, now()))
+    return (_with_fate(told, fate) for promise in promises for fate in _fates(promise, now))
 
 
 def _fates(promise: Commitment, at: datetime) -> tuple[Commitment, Commitment]:
@@ -139,12 +142,14 @@ def _with_fate(case: Case, fate: Commitment) -> Case:
     return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
 
 
-def _written(case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links) -> Iterator[Rehearsed]:
+def _written(
+    case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime
+) -> Iterator[Rehearsed]:
     if not step.channels:
         return
     for wanted in notices_wanted(case, step, 1):
         readers = kinds.of(wanted.audience)
         try:
-            yield Rehearsed(case, draft(case, wording, step, 1, wanted, readers, links, "", now()))
+            yield Rehearsed(case, draft(case, wording, step, 1, wanted, readers, links, "", now))
         except ContentError as error:
             yield Rehearsed(case, findings=error.findings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -42,7 +43,15 @@ class Part(Value):
 
 def read_duties(folder: Path | None = None) -> DutyTable:
     """The shipped table of duties, or that of another folder. Raises ContentError with every finding."""
-    folder = folder or library() / "duties"
+    return _read(folder) if folder else _shipped()
+
+
+@cache
+def _shipped() -> DutyTable:
+    return _read(library() / "duties")
+
+
+def _read(folder: Path) -> DutyTable:
     files = _files(folder)
     if findings := tuple(_findings(files)):
         raise ContentError(*findings)
@@ -189,6 +198,7 @@ def _events(file: _File) -> Iterator[_Word]:
             yield file.word((*trail, "no_later_than", "of"), row.no_later_than.of)
     yield from file.names("clocks")
     for name, clock in file.part.clocks.items():
+        yield from file.words(("clocks", name, "same_as"), clock.same_as)
         yield from file.words(("clocks", name, "met_by"), clock.met_by)
         yield from file.words(("clocks", name, "not_before"), clock.not_before)
 

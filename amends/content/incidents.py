@@ -13,11 +13,17 @@ from amends.content.countries import COUNTRIES
 from amends.content.document import Document, Trail, read_document
 from amends.content.regions import is_state
 from amends.domain.errors import ContentError, Finding
+from amends.domain.exposure import CIPHERTEXT_ONLY
 from amends.domain.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
 from amends.domain.incident import CLOCK_EVENTS, Incident, Story, Times
 from amends.domain.value import text_for
 
 _PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
+
+_SUFFIX = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
+"""What ends the id of a duty that each place has for itself."""
+
+MOST_PEOPLE = 10_000_000_000
 
 _TAKEN = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
 
@@ -36,6 +42,26 @@ _NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
     (
         {"restored": (Restored.FULL,), "permanent_loss": (True,)},
         "everything was restored, yet something is lost for good",
+    ),
+    (
+        {"encrypted_at_rest": (False,), "encryption_key_safe": (True,)},
+        "nothing was encrypted, yet the key is safe",
+    ),
+    (
+        {"exfiltration": (Exfiltration.NO,), "misuse_observed": (True,)},
+        "nothing was taken, yet it was misused",
+    ),
+    (
+        {
+            "encrypted_at_rest": (True,),
+            "encryption_key_safe": (True,),
+            "exfiltration_evidence": (ExfiltrationEvidence.LATER_USE,),
+        },
+        "it was used later, yet it was encrypted and the key is safe",
+    ),
+    (
+        {"breach_types": ((),)},
+        "there was a breach, yet of no kind; leave it out while nobody knows",
     ),
     (
         {"cause": (Cause.EXTERNAL_ATTACK,), "malicious": (False,)},
@@ -81,6 +107,7 @@ def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
     yield from _untranslated(incident, document)
     yield from _unknown_countries(incident, document)
     yield from _contradictions(incident.facts, document)
+    yield from _odd_people(incident, document)
     yield from _impossible_times(incident, document)
     yield from _unknown_rulings(incident, document)
     if not _PHONE.fullmatch(incident.organisation.contacts.phone):
@@ -110,6 +137,10 @@ def _unknown_countries(incident: Incident, document: Document) -> Iterator[Findi
     seat = incident.organisation.established_in
     named = [("organisation", "established_in", seat)] if seat else []
     named += [("residences", place, place) for place in incident.residences]
+    for place, people in incident.residences.items():
+        if people < 0 or people > MOST_PEOPLE:
+            where = document.where(("residences", place))
+            yield Finding(where, Code.WRONG_FORM, f"residences.{place}: {people} is no number of people")
     for *trail, place in named:
         where = document.where(tuple(trail), of_key=trail[0] == "residences")
         if place[:2] not in COUNTRIES:
@@ -120,9 +151,37 @@ def _unknown_countries(incident: Incident, document: Document) -> Iterator[Findi
             yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC")
 
 
+def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
+    """What the facts say of people and of who has their data, against what else the file says."""
+    facts, stated = incident.facts, incident.facts.people
+    most = stated.value.max if stated.sure(stated.value) and stated.value else None  # type: ignore[arg-type]
+    if most is not None and sum(incident.residences.values()) > most:
+        what = f"residences name more people than facts.people: {most}"
+        yield Finding(document.where(("residences",)), Code.CONTRADICTION, what)
+    holder, both = facts.recipient.value, (facts.encrypted_at_rest, facts.encryption_key_safe)
+    if (
+        holder
+        and holder.kind in CIPHERTEXT_ONLY
+        and facts.recipient.sure(holder)
+        and any(one.sure(False) for one in both)
+    ):
+        what = "who has it has nothing but ciphertext, yet it was not encrypted, or the key was taken"
+        yield Finding(document.where(("facts", "recipient")), Code.CONTRADICTION, what)
+    organisation = incident.organisation.sector
+    if organisation and facts.sector.stands and facts.sector.value != organisation:
+        what = f"facts.sector is {facts.sector.value!r}, organisation.sector {organisation!r}"
+        yield Finding(document.where(("facts", "sector")), Code.CONTRADICTION, what, "say it once")
+
+
 def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
     """Nobody knows of anything before it has happened, and nothing lasts less than no time."""
     started = incident.times.occurred.start
+    for name in incident.times.events.keys() - CLOCK_EVENTS:
+        where = document.where(("times", "events", name), of_key=True)
+        near = get_close_matches(name, CLOCK_EVENTS, 1)
+        yield Finding(
+            where, Code.UNKNOWN_WORD, f"no clock event is called {name!r}", f"did you mean {near[0]!r}?" if near else ""
+        )
     for name, moment in incident.times.events.items():
         if started and moment < started:
             trail: Trail = ("times", name) if name in document.content["times"] else ("times", "events", name)
@@ -141,7 +200,8 @@ def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding
 
     known = {f"{regime.id}.{row.id}" for regime in read_duties().all_regimes() for row in regime.duties}
     for name in incident.rulings:
-        if name.split("@")[0] not in known:
+        duty, _, place = name.partition("@")
+        if duty not in known or (place and not _SUFFIX.fullmatch(place)):
             what = f"rulings: no duty is called {name!r}"
             where = document.where(("rulings", name), of_key=True)
             near = get_close_matches(name, known, 1)
@@ -177,5 +237,5 @@ def _contradictions(facts: Facts, document: Document) -> Iterator[Finding]:
     for together, what in _NEVER_TOGETHER:
         if all(getattr(facts, name).sure(*values) for name, values in together.items()):
             *others, last = (document.where(("facts", name)) for name in together)
-            advice = f"one of them cannot be confirmed; see {', '.join(others)}"
+            advice = f"one of them cannot be confirmed; see {', '.join(others)}" if others else ""
             yield Finding(last, Code.CONTRADICTION, f"{', '.join(together)}: {what}", advice)

@@ -4,8 +4,8 @@ None means that nobody knows, and is never read as no. No answer holds personal 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any
@@ -40,6 +40,7 @@ from amends.domain.score import cannot_hold, holds, may_have_left
 from amends.domain.value import text_for
 
 Words = tuple[str, ...] | None
+NO_LIMITS = Count()
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Asked:
     """The countries of the form's law, as the EEA."""
     complete: bool = False
     """Nothing that the form must have is missing or unknown."""
+    also_called: Mapping[str, str] = field(default_factory=dict)
+    """Another code for the same place, as PR for US-PR."""
 
     @property
     def facts(self) -> Facts:
@@ -71,12 +74,24 @@ class Asked:
         return self.case.incident.texts[self.locale]
 
     @cached_property
+    def _places(self) -> dict[str, int]:
+        """People by country or state, each place under one name."""
+        places: Counter[str] = Counter()
+        for place, people in (self.case.audience.by_place or self.case.incident.residences).items():
+            places[self.also_called.get(place, place)] += people
+        return places
+
+    @cached_property
     def homes(self) -> dict[str, int]:
         """People by country, as far as known; an empty name where the country is not."""
         homes: Counter[str] = Counter()
-        for place, people in (self.case.audience.by_place or self.case.incident.residences).items():
+        for place, people in self._places.items():
             homes[place[:2]] += people
         return homes
+
+    def known_in(self, places: tuple[str, ...]) -> int:
+        """How many are known to live in these countries and states."""
+        return sum(people for home, people in self._places.items() if {home, home[:2]} & {*places})
 
     @cached_property
     def in_area(self) -> dict[str, int]:
@@ -199,23 +214,36 @@ def told_police(asked: Asked) -> bool:
 # People and organisation
 
 
-def people_counted(asked: Asked) -> tuple[str, int] | None:
-    """How sure the number is, and the number: the highest that is possible when it is not exact."""
+@dataclass(frozen=True)
+class HowMany:
+    """How many people, as far as known."""
+
+    number: int | None
+    """None while only the limits are known: neither of them is the number."""
+    exact: bool = False
+    limits: Count = NO_LIMITS
+    """What the facts say beside the number; nothing where they say the same."""
+
+
+def people_counted(asked: Asked) -> HowMany | None:
+    """The audience's number where there is one, else what the facts say, else what the residences add up to."""
     audience, stated = asked.case.audience, asked.facts.people
-    value = stated.value if stated.stands and stated.value else Count()
+    value = stated.value if stated.stands and stated.value else NO_LIMITS
+    one = value.min if value.min == value.max else None
     counted = audience.people or sum(asked.case.incident.residences.values())
-    exact = value.min is not None and value.min == value.max and stated.sure(value)
-    if exact and value.min is not None and (not counted or counted - audience.guardians <= value.min <= counted):
-        return "exact", value.min
-    if audience.people and value == Count() and not audience.guardians:
-        return "exact", audience.people
-    most = max((number for number in (counted, value.min, value.max) if number), default=None)
-    return ("approximate", most) if most else None
+    agrees = one is not None and (not counted or counted - audience.guardians <= one <= counted)
+    if agrees and stated.sure(value):
+        return HowMany(one, exact=True)
+    if audience.people:
+        return HowMany(audience.people, exact=value == NO_LIMITS and not audience.guardians, limits=value)
+    if value == NO_LIMITS:
+        return HowMany(counted) if counted else None
+    return HowMany(one) if one is not None else HowMany(None, limits=value)
 
 
 def _how_exact(asked: Asked) -> str | None:
     found = people_counted(asked)
-    return found[0] if found else None
+    return ("exact" if found.exact else "approximate") if found else None
 
 
 def _staff(asked: Asked) -> str | None:

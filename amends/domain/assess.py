@@ -57,6 +57,7 @@ CONTENT = ("what_happened", "what_it_means", "what_we_do", "what_you_can_do", "h
 
 def assess(incident: Incident, audience: AudienceCounts, version: int, now: datetime, law: Law) -> Assessment:
     """What follows from this version of the incident file and this audience, as known now."""
+    incident = _with_one_sector(incident)
     people = highest_count(incident, audience)
     parts = components(incident.facts, people)
     stance = STANCES[band(parts)]
@@ -82,6 +83,17 @@ def assess(incident: Incident, audience: AudienceCounts, version: int, now: date
         letters=_letters(incident, audience, law),
         open_questions=_all_questions(incident, audience, ruled),
     )
+
+
+def _with_one_sector(incident: Incident) -> Incident:
+    """The sector may be said among the facts or of the organisation; either holds for both."""
+    organisation, facts = incident.organisation, incident.facts
+    stated = facts.sector.value if facts.sector.stands else None
+    if organisation.sector and not stated:
+        facts = facts.model_copy(update={"sector": Fact[str].model_validate(organisation.sector)})
+    elif stated and not organisation.sector:
+        organisation = organisation.model_copy(update={"sector": stated})
+    return incident.model_copy(update={"facts": facts, "organisation": organisation})
 
 
 def _score(incident: Incident, people: int | None) -> Score:

@@ -43,6 +43,8 @@ class Component(Value):
     reason: str
     facts: tuple[str, ...] = ()
     """Names of fields of the facts block."""
+    assumed: bool = False
+    """One of them is not known, and was read as the worse case."""
 
 
 class Score(Value):
@@ -54,6 +56,11 @@ class Score(Value):
     components: tuple[Component, ...]
     would_change_it: tuple[str, ...]
     """What, if it were found out, would move the band, and to where."""
+
+    @property
+    def assumed(self) -> int:
+        """How many of the components rest on something that nobody knows yet."""
+        return sum(component.assumed for component in self.components)
 
 
 class Cadence(Value):

@@ -1,6 +1,6 @@
 """When the clocks of an incident started, as recorded or as assumed, and when their terms end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,8 +30,7 @@ class Clocks:
 
     def recorded(self, event: str) -> datetime | None:
         """When it happened, under this name or one that means the same; None when nobody wrote it down."""
-        known = self.incident.times.events
-        return min((known[one] for one in (event, *self.events[event].met_by) if one in known), default=None)
+        return self._first_of((event, *self.events[event].same_as))
 
     def waits(self, event: str) -> bool:
         """It is a step of our own that was not taken yet."""
@@ -43,22 +42,51 @@ class Clocks:
             found = self.start("discovered")
             return Start(end_of_year(found.at, self.incident.organisation.timezone), found.assumed)
         if recorded := self.recorded(event):
-            return Start(recorded)
-        unsaid = f"“{self.events[event].means}” is not recorded"
+            return self._doubted(event, recorded)
+        if at_latest := self._first_of(self.events[event].met_by):
+            return self._no_later(event, at_latest)
         if self.events[event].ours:
-            return Start(self.now, f"{unsaid}; counted as if it were now")
-        return self._earliest(event, unsaid)
+            return Start(self.now, f"{self._unsaid(event)}; counted as if it were now")
+        return self._earliest(event)
 
-    def _earliest(self, event: str, unsaid: str) -> Start:
+    def _first_of(self, names: Iterable[str]) -> datetime | None:
+        known = self.incident.times.events
+        return min((known[name] for name in names if name in known), default=None)
+
+    def _unsaid(self, event: str) -> str:
+        return f"“{self.events[event].means}” is not recorded"
+
+    def _doubted(self, event: str, recorded: datetime) -> Start:
+        """As recorded, unless it lies in the future, or what can only come after it is recorded before it."""
+        means = self.events[event].means
+        after = [name for name, other in self.events.items() if event in other.not_before]
+        if (first := self._first_of(after)) and first < recorded:
+            return Start(first, f"“{means}” is recorded later than what must come after it; the earlier time counts")
+        if recorded > self.now:
+            return Start(self.now, f"“{means}” is recorded in the future; counted from now")
+        return Start(recorded)
+
+    def _no_later(self, event: str, at_latest: datetime) -> Start:
+        """It has happened by then; counted from the latest of what must come first, if that was earlier."""
+        first = self._must_come_first(event)
+        if first and first < at_latest:
+            return Start(first, f"{self._unsaid(event)}; it cannot be before what is")
+        return Start(min(at_latest, self.now))
+
+    def _must_come_first(self, event: str) -> datetime | None:
+        known = self.incident.times.events
+        return max((known[name] for name in self.events[event].not_before if name in known), default=None)
+
+    def _earliest(self, event: str) -> Start:
         """Not before what must come first; else when it happened; else the first thing known; else now."""
-        times = self.incident.times
-        first = [times.events[one] for one in self.events[event].not_before if one in times.events]
-        if first:
-            return Start(max(first), f"{unsaid}; it cannot be before what is")
+        times, unsaid = self.incident.times, self._unsaid(event)
+        if first := self._must_come_first(event):
+            return Start(min(first, self.now), f"{unsaid}; it cannot be before what is")
         if happened := times.occurred.start:
-            return Start(happened, f"{unsaid}; counted from when it first happened")
-        if times.events:
-            return Start(min(times.events.values()), f"{unsaid}; counted from the first time that is")
+            return Start(min(happened, self.now), f"{unsaid}; counted from when it first happened")
+        known = [moment for moment in (*times.events.values(), times.occurred.end, times.contained) if moment]
+        if known:
+            return Start(min(*known, self.now), f"{unsaid}; counted from the first time that is")
         return Start(self.now, f"{unsaid}; counted from now, but it may have been earlier")
 
     def due_at(self, regime: Regime, row: DutyRow, place: str) -> datetime | None:

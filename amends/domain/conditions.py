@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from amends.domain.duty import Risk
+from amends.domain.exposure import used
 from amends.domain.facts import Certainty, Fact, Facts
-from amends.domain.incident import Organisation
+from amends.domain.incident import CALLED, Organisation
 from amends.domain.regimes import Condition, Regime
 from amends.domain.score import cannot_hold, holds, touched
 
@@ -123,7 +124,7 @@ def binds(regime: Regime, organisation: Organisation) -> Verdict:
 
 
 def _either(words: tuple[str, ...]) -> str:
-    return " or ".join(word.replace("_", " ") for word in words)
+    return " or ".join(CALLED.get(word, word.replace("_", " ")) for word in words)
 
 
 def _numbers(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
@@ -212,8 +213,8 @@ def _truth(name: str, fact: Fact[bool], wanted: bool) -> Verdict:
 def _unreadable(facts: Facts) -> Verdict:
     names = ("encrypted_at_rest", "encryption_key_safe")
     both = [getattr(facts, name) for name in names]
-    if all(map(holds, both)) and not facts.misuse_observed.says(True):
+    if all(map(holds, both)) and not used(facts):
         return Verdict(Answer.YES, ("the data was encrypted and the key is safe",), names)
-    if any(map(cannot_hold, both)):
+    if any(map(cannot_hold, both)) or used(facts):
         return Verdict(Answer.NO, ("the data could be read",), names)
     return Verdict(Answer.MAYBE, ("nobody knows whether the data could be read",), names)

@@ -8,8 +8,6 @@ from amends.domain.duty import Duty, DutyStanding
 from amends.domain.filing import done_at
 from amends.domain.value import Moment, Value
 
-DEADLINES = "deadlines"
-"""The step under which reminders stand in the plan; no playbook has to name it."""
 GIVEN = "deadline "
 """Before the id of a duty: the step under which a reminder that was given is kept."""
 SOON, OVERDUE = 1, 2

@@ -226,6 +226,7 @@ class _Writer:
     def _values(self, locale: str, reader: Reader) -> dict[str, Any]:
         case, phrases = self._case, self._wording.phrases[locale]
         categories = case.incident.facts.categories()
+        advised = [category for category in phrases.advice if category in categories][:MOST_ADVICE]
         assessed = case.assessment
         return {
             "organisation": _organisation(case.incident, locale),
@@ -233,7 +234,8 @@ class _Writer:
             **self._dates(phrases),
             "data": [name for category, name in phrases.data.items() if category in categories],
             "data_in_words": say_data(phrases, categories),
-            "advice": [text for category, text in phrases.advice.items() if category in categories][:MOST_ADVICE],
+            "advice": [phrases.advice[category] for category in advised],
+            "advice_about": [category.value for category in advised],
             "reader": reader.value,
             "person": {
                 "name": Slot.NAME.mark,

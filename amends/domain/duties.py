@@ -57,7 +57,7 @@ class _Reading:
     ) -> None:
         self._incident, self._risk, self._people = incident, risk, people
         self._law, self._table = law, law.table
-        self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table)
+        self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table, people)
         self._clocks = Clocks(incident, law.table.clocks, law.works_on, now)
 
     def ruled(self) -> Ruled:
@@ -71,6 +71,7 @@ class _Reading:
             else:
                 standing.append(found)
                 questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
+        questions.update(dict.fromkeys(self._idle_rulings(standing, aside)))
         duties = tuple(sorted(_first(tuple(standing)), key=lambda duty: duty.pressure))
         return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
 
@@ -79,6 +80,13 @@ class _Reading:
             for row in reach.regime.duties:
                 for one in self._homes.for_row(reach, row):
                     yield one, row
+
+    def _idle_rulings(self, standing: list[Duty], aside: list[SetAside]) -> Iterator[str]:
+        met = {duty.id for duty in standing} | {one.id for one in aside}
+        met |= {name.split("@")[0] for name in met}
+        for name in self._incident.rulings:
+            if name not in met:
+                yield f"The ruling on {name} meets no duty here: which one does it mean?"
 
     def _duty(self, reach: Reach, row: DutyRow) -> Duty | SetAside:
         name = f"{reach.regime.id}.{row.id}"
@@ -125,7 +133,7 @@ class _Reading:
             recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
             addressee=recipient.addressee,
             places=reach.places,
-            people=reach.residents.most if self._homes else self._people,
+            people=self._living_there(reach),
             standing=DutyStanding.EXEMPT if claimed else applies,
             why=self._why(reach, verdict),
             asks=verdict.asks,
@@ -136,8 +144,12 @@ class _Reading:
                 *self._unsure_holidays(reach, row),
             ),
             **self._timing(reach, row),
-            **_as_written(regime, row),
+            **_as_written(regime, row, recipient.addressee),
         )
+
+    def _living_there(self, reach: Reach) -> int | None:
+        """Those of whom it is known; None while it is known of nobody, yet some may."""
+        return reach.residents.least or (None if reach.residents.most or not self._homes else 0)
 
     def _timing(self, reach: Reach, row: DutyRow) -> dict[str, object]:
         clocks, start = self._clocks, self._clocks.start(row.of)
@@ -165,7 +177,8 @@ class _Reading:
 
     def _why(self, reach: Reach, verdict: Verdict) -> str:
         seat = self._incident.organisation.established_in
-        live_there = f"{reach.residents} people live in {self._named(reach.places)}" if reach.residents.most else ""
+        homes = self._named(reach.homes or reach.places)
+        live_there = f"{reach.residents} people live in {homes}" if reach.residents.most else ""
         seated = f"the organisation is established in {self._named((seat,))}" if seat and seat in reach.places else ""
         unsaid = "" if self._homes else "nobody has said where the people live"
         threshold = f"the law's threshold: {reach.regime.threshold}" if reach.regime.threshold else ""
@@ -184,25 +197,25 @@ def _decided(ruling: Ruling) -> Verdict:
     return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
 
 
-def _as_written(regime: Regime, row: DutyRow) -> dict[str, object]:
+def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str, object]:
     """What goes from the table into the duty as it stands there."""
-    in_force = f"In force: {regime.in_force}." if regime.in_force else ""
+    in_force = f"in force: {regime.in_force}" if regime.in_force else ""
     return {
         "regime": regime.id,
         "law": regime.law,
         "citation": regime.citation,
         "recipient": row.recipient,
         "content": row.content,
-        "must_not": tuple(forbidden.text for forbidden in regime.must_not),
+        "must_not": tuple(one.text for one in regime.must_not if addressee.written_to or not one.letter),
         "channels": row.channels,
         "substitute": row.substitute,
         "phased": row.phased,
         "sets": row.sets,
         "delay_allowed": regime.delay_allowed,
-        "format_rules": regime.format_rules,
+        "format_rules": regime.format_rules if addressee.written_to else (),
         "remedy": regime.remedy,
         "records": regime.records,
-        "note": " ".join(filter(None, (row.note, regime.note, in_force))),
+        "note": "; ".join(filter(None, (row.note, regime.note, in_force))),
         "confidence": regime.confidence,
         "confidence_note": regime.confidence_note,
         "source": regime.source,

@@ -51,6 +51,11 @@ class Addressee(StrEnum):
     OURSELVES = "ourselves"
     """An assessment that the organisation owes to itself."""
 
+    @property
+    def written_to(self) -> bool:
+        """Gets letters or announcements, which laws give a form to; offices have forms of their own."""
+        return self in (Addressee.PEOPLE, Addressee.MARKET, Addressee.MEDIA)
+
 
 class DutyStanding(StrEnum):
     """Whether a duty applies."""
@@ -87,6 +92,8 @@ class Forbidden(Value):
     item: str = ""
     """The item of the notice that must be left out, as letters.yaml names it; empty when it is not about an item."""
     text: str
+    letter: bool = False
+    """Only about what people are sent; an authority is told it all the same."""
 
 
 class Duty(Value):
@@ -105,7 +112,7 @@ class Duty(Value):
     places: tuple[str, ...]
     """Countries (ISO 3166-1) and states (US-WA) that make it apply."""
     people: int | None
-    """How many live there; None while nobody can say."""
+    """How many are known to live there; None while nobody can say. `why` has the range."""
     standing: DutyStanding
     due_at: Moment | None
     """None where the law names no number, which means at once. While the duty waits, counted from now."""

@@ -175,12 +175,10 @@ def key_safe(facts: Facts) -> bool:
 
 
 def ciphertext_only(facts: Facts) -> bool:
-    """Whoever has it is known to hold nothing but ciphertext, and nothing said about the encryption denies it."""
-    return (
-        _recipient(facts).kind in CIPHERTEXT_ONLY
-        and not denied(facts.encrypted_at_rest)
-        and not denied(facts.encryption_key_safe)
-    )
+    """Whoever has it is known to hold nothing but ciphertext, something else speaks of encryption, nothing against."""
+    both = (facts.encrypted_at_rest, facts.encryption_key_safe)
+    spoken_of = any(map(holds, both)) or facts.exfiltration_evidence.sure(ExfiltrationEvidence.ENCRYPTION)
+    return _recipient(facts).kind in CIPHERTEXT_ONLY and spoken_of and not any(map(denied, both))
 
 
 def used(facts: Facts) -> bool:

@@ -1,6 +1,8 @@
 """A form of an authority as lawyers keep it: its fields, which of our words stands for which of its options."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date
 from difflib import get_close_matches
 from typing import Annotated, Any
@@ -47,12 +49,13 @@ class FormField(Value):
     """One field of the form. Without readings and value, only a person can fill it."""
 
     asks: str
-    section: str = ""
     required: bool = False
     options: dict[str, str] = {}
     readings: tuple[Reading, ...] = ()
     value: str = ""
     """The name of a text, number or time."""
+    beside: str = ""
+    """The name of a text that must be said beside the answer, which alone would say too much."""
     unknown: str = ""
     """The form's own option for what is not known yet."""
     shown_if: dict[str, Letters] = {}
@@ -63,10 +66,10 @@ class FormField(Value):
 
     @model_validator(mode="after")
     def _known_words(self) -> "FormField":
-        if self.value:
-            _known(self.value, VALUES, "value")
-            if self.readings or self.options:
-                raise ValueError("a field has either a value or options")
+        for name in filter(None, (self.value, self.beside)):
+            _known(name, VALUES, "value")
+        if self.value and (self.readings or self.options):
+            raise ValueError("a field has either a value or options")
         letters = [letter for reading in self.readings for found in reading.answers.values() for letter in found]
         for letter in (*letters, *filter(None, (self.unknown,))):
             _known(letter, self.options, "option")
@@ -134,6 +137,7 @@ class ToFill(Value):
     """A field that a person must fill in."""
 
     field: str
+    """The form's name for it; a content code where the form is not the recipient's."""
     asks: str
     required: bool
     note: str = ""
@@ -147,6 +151,8 @@ class Filled(Value):
     """One answer for each field that is answered."""
     several: dict[str, object]
     """All answers, where there is more than one."""
+    beside: dict[str, str]
+    """What must be said beside the answer."""
     to_follow: tuple[str, ...]
     """Fields that say that it is not known yet."""
     to_be_filled: tuple[ToFill, ...]
@@ -160,28 +166,56 @@ class Filled(Value):
 def fill(form: Form, asked: Asked) -> Filled:
     """Every field that is asked in this case; what nobody knows is the form's own word for it, or left to a person."""
     chosen: dict[str, Words] = {}
-    fields: dict[str, object] = {}
-    several: dict[str, object] = {}
-    to_follow, to_be_filled = [], []
+    sheet = _Sheet()
     for name, field in form.fields.items():
         if not _shown(field, asked, chosen):
             chosen[name] = ()
             continue
-        letters = chosen[name] = _letters(field, asked)
+        letters = _letters(field, asked)
         found = _plain(VALUES[field.value](asked)) if field.value else None
+        chosen[name] = letters or (None if found is None else ())
+        sheet.beside |= _beside(name, field, asked)
+        sheet.put(name, field, letters, found)
+    return sheet.filled()
+
+
+@dataclass
+class _Sheet:
+    """A form while it is filled in."""
+
+    fields: dict[str, object] = dataclass_field(default_factory=dict)
+    several: dict[str, object] = dataclass_field(default_factory=dict)
+    beside: dict[str, str] = dataclass_field(default_factory=dict)
+    to_follow: list[str] = dataclass_field(default_factory=list)
+    to_be_filled: list[ToFill] = dataclass_field(default_factory=list)
+
+    def put(self, name: str, field: FormField, letters: Words, found: object) -> None:
         if letters:
-            fields[name] = letters[0]
+            self.fields[name] = letters[0]
         elif letters is None and field.unknown:
-            fields[name] = field.unknown
-            to_follow.append(name)
+            self.fields[name] = field.unknown
+            self.to_follow.append(name)
         elif found is None:
-            chosen[name] = None
-            to_be_filled.append(ToFill(field=name, asks=field.asks, required=field.required, note=field.note))
+            note = "; ".join(filter(None, (self.beside.get(name), field.note)))
+            self.to_be_filled.append(ToFill(field=name, asks=field.asks, required=field.required, note=note))
         elif not isinstance(found, dict):
-            fields[name] = found
+            self.fields[name] = found
         if isinstance(found, dict) or (letters and len(letters) > 1):
-            several[name] = found or letters
-    return Filled(fields=fields, several=several, to_follow=tuple(to_follow), to_be_filled=tuple(to_be_filled))
+            self.several[name] = found or letters
+
+    def filled(self) -> Filled:
+        return Filled(
+            fields=self.fields,
+            several=self.several,
+            beside=self.beside,
+            to_follow=tuple(self.to_follow),
+            to_be_filled=tuple(self.to_be_filled),
+        )
+
+
+def _beside(name: str, field: FormField, asked: Asked) -> dict[str, str]:
+    said = VALUES[field.beside](asked) if field.beside else None
+    return {name: str(said)} if said else {}
 
 
 def _shown(field: FormField, asked: Asked, chosen: dict[str, Words]) -> bool:

@@ -59,6 +59,28 @@ class Regulated(StrEnum):
     CN_INDUSTRY_OR_TELECOM = "cn_industry_or_telecom"
 
 
+CALLED: dict[str, str] = {
+    Regulated.ESSENTIAL_ENTITY: "an essential entity (NIS2)",
+    Regulated.IMPORTANT_ENTITY: "an important entity (NIS2)",
+    Regulated.FINANCIAL_ENTITY: "a financial entity (DORA)",
+    Regulated.TELECOM_PROVIDER: "a telecom provider",
+    Regulated.PRODUCT_MANUFACTURER: "a manufacturer of products with digital elements (CRA)",
+    Regulated.HIPAA_COVERED_ENTITY: "a covered entity under HIPAA",
+    Regulated.HIPAA_BUSINESS_ASSOCIATE: "a business associate under HIPAA",
+    Regulated.HEALTH_APP: "a health app under the FTC's breach rule",
+    Regulated.NON_BANK_FINANCIAL: "a financial institution under the FTC Safeguards Rule",
+    Regulated.US_LISTED: "listed in the United States",
+    Regulated.INVESTMENT_FIRM: "an investment firm under Regulation S-P",
+    Regulated.US_BANK: "a bank in the United States",
+    Regulated.NYDFS_COVERED: "covered by the rules of the NYDFS",
+    Regulated.US_CRITICAL_INFRASTRUCTURE: "critical infrastructure in the United States",
+    Regulated.CN_CRITICAL_INFRASTRUCTURE: "critical information infrastructure in China",
+    Regulated.CN_STATE_ORGAN: "a state organ of China",
+    Regulated.CN_INDUSTRY_OR_TELECOM: "in industry or telecommunications in China",
+}
+"""In words, after `the organisation is`; what is not here is its own word."""
+
+
 class Contacts(Value):
     """How people reach the organisation; shown in every notice."""
 
@@ -132,7 +154,12 @@ class Times(Value):
         own = {"occurred", "contained", "events"}
         events = {key: given[key] for key in given if key in CLOCK_EVENTS and given[key] is not None}
         rest = {key: value for key, value in given.items() if key in own or key not in CLOCK_EVENTS}
-        return {**rest, "events": {**rest.get("events", {}), **events}}
+        said = rest.get("events", {})
+        if not isinstance(said, dict):
+            return given
+        if twice := sorted(said.keys() & events.keys()):
+            raise ValueError(f"{', '.join(twice)} stands here and under events")
+        return {**rest, "events": {**said, **events}}
 
     @model_validator(mode="after")
     def _possible(self) -> "Times":

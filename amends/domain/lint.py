@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache
 
-from amends.domain import truth
+from amends.domain import caution, truth
 from amends.domain.assess import CONTENT
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
@@ -18,6 +18,7 @@ from amends.domain.commitment import Commitment
 from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.incident import Incident
+from amends.domain.letters import GENERAL
 from amends.domain.notice import Draft, Reader, Slot
 from amends.domain.people import AudienceCounts
 from amends.domain.proof import CODES, MARK, Known, Proof
@@ -72,14 +73,21 @@ ADVERTISING = re.compile(
 ATTACHMENT = re.compile(r"\b(?:attached|enclosed)\b(?! to)|\b(?:the|our|an?) attachments?\b|附件", re.IGNORECASE)
 
 LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s|$)|[:：]\s*[。.](?=\s|$)")
+PLACEHOLDER = re.compile(
+    r"\bTODO\b|(?:[\w.+-]{1,64}@)?\bexample\.invalid\b|(?<!\d)(?<!\d[ ,.])0{3}[ -]?0{3}[ -]?0{3}(?!\d)"
+)
+"""What stands in an incident file that was imported, where nobody has written anything yet."""
 JOINERS = "\u200c\u200d\u200e\u200f"
 """Characters that cannot be seen and that some scripts need."""
 
 
 def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
-    """Everything found in the draft, held against all that the case knows. Raises KeyError as lint does."""
+    """Everything found in the draft, held against all that the case knows; of one that is too old, only that it is."""
+    if outdated := tuple(_older_than(wording, draft)):
+        return outdated
     duties = case.assessment.duties if case.assessment else ()
-    return lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
+    found = lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
+    return (*found, *caution.told_first(case, draft, wording.letters))
 
 
 def lint(
@@ -95,7 +103,17 @@ def lint(
     known = Known(draft, incident, page, wording.letters, duties, counts, promises)
     proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
-    return (*found, *truth.channels_agree(proofs), *truth.languages_agree(proofs))
+    return (*found, *truth.channels_agree(proofs), *truth.languages_agree(proofs), *caution.homes_unknown(known))
+
+
+def _older_than(wording: Wording, draft: Draft) -> Iterator[Finding]:
+    """What the draft was written with and the words do not have any more."""
+    locales = {variant.locale for variant in draft.variants} - wording.phrases.keys()
+    letters = {variant.letter for variant in draft.variants} - {GENERAL, *(one.id for one in wording.letters.letters)}
+    gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(letters)]
+    if gone:
+        what = f"is older than the words in force, which do not have {' or '.join(gone)}"
+        yield Finding(draft.notice, "L154", what, "it is drafted afresh before anybody can approve it")
 
 
 def table_of_codes() -> str:
@@ -183,6 +201,12 @@ def _left_over(proof: Proof) -> Iterator[Finding]:
         yield proof.finding("L109", f"holds “{left.strip()}”", "a variable is empty, or a brace was left")
 
 
+def _placeholders(proof: Proof) -> Iterator[Finding]:
+    for left in dict.fromkeys(PLACEHOLDER.findall(proof.whole)):
+        advice = "write what belongs there, in the incident file or the template"
+        yield proof.finding("L114", f"holds the placeholder “{left}”", advice)
+
+
 def _characters(proof: Proof) -> Iterator[Finding]:
     for character in dict.fromkeys(MARK.sub("", proof.whole)):
         if unicodedata.category(character) in ("Co", "Cc", "Cf") and character not in f"\n\t{JOINERS}":
@@ -257,6 +281,7 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _secrets,
     _next_news,
     _left_over,
+    _placeholders,
     _characters,
     _slots,
     _sms,
@@ -272,4 +297,6 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     truth.dates,
     truth.promises_tracked,
     truth.promises_said,
+    caution.remedies,
+    caution.page_that_tells,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from amends.domain.assessment import Rule
 from amends.domain.duty import Risk
-from amends.domain.exposure import DataClass, feared, gravest, only_disclosed, vulnerable
+from amends.domain.exposure import DataClass, feared, gravest, no_personal_data, only_disclosed, vulnerable
 from amends.domain.facts import (
     Backup,
     BreachType,
@@ -22,8 +22,13 @@ QUICK_HOURS = 24
 LATE_HOURS = 72
 """The EDPB advises against restoring any later than this, the time of the notification (01/2021, par. 24)."""
 
-HEALTH_SECTOR = ("health", "hospital", "clinic", "medic", "ambulance", "nursing")
-"""A sector is a free word; these stand in the words for places where people are treated."""
+HEALTH_SECTOR = frozenset(
+    """
+    health healthcare hospital hospitals clinic clinics medical medicine ambulance nursing dental dentists pharmacy
+    pharmacies elderly_care
+    """.split()
+)
+"""A sector is a free word; these, alone or as its last part, name places where people are treated."""
 
 UNAVAILABLE, CHANGED = "R53-UNAVAILABLE", "R60-CHANGED"
 UNLIKELY, RISK, HIGH = Risk.UNLIKELY, Risk.RISK, Risk.HIGH
@@ -32,6 +37,8 @@ RESTORING = ("breach_types", "vector", "backup", "restored", "restore_hours", "p
 
 def outage(facts: Facts) -> Iterator[Rule]:
     """The rules of availability and of integrity that the facts meet."""
+    if no_personal_data(facts):
+        return
     yield from _availability(facts)
     yield from _integrity(facts)
 
@@ -135,7 +142,7 @@ def _care(facts: Facts) -> bool:
 def health_sector(facts: Facts) -> bool:
     """People are treated there, or their treatment is paid."""
     sector = (facts.sector.value or "").lower() if facts.sector.stands else ""
-    return any(word in sector for word in HEALTH_SECTOR)
+    return bool({sector, sector.rpartition("_")[2]} & HEALTH_SECTOR)
 
 
 def _locked(facts: Facts) -> bool:

@@ -9,8 +9,9 @@ from amends.domain.answers import Asked
 from amends.domain.case import Case
 from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import DutyStatus, in_time, length, status
-from amends.domain.form import Filled, Form, Heading, fill
-from amends.domain.statements import VALUES, spoken
+from amends.domain.form import Filled, Form, Heading, ToFill, fill
+from amends.domain.regimes import DutyTable
+from amends.domain.statements import VALUES, clock_in_words, how_sure, spoken
 from amends.domain.value import Value
 
 UNKNOWN = "**Not known yet.**"
@@ -26,10 +27,13 @@ class Pack(Value):
     """The form's fields as far as known, one answer each: valid in the form's schema but for what is missing."""
     several: dict[str, object]
     """All answers to fields that have more than one."""
+    beside: dict[str, str]
+    """What must be said beside the answer to a field."""
     to_follow: tuple[str, ...]
     """Fields that say that it is not known yet: they follow in a later part."""
     to_be_filled: tuple[dict[str, object], ...]
-    """Fields that only a person can fill, each with null as its value."""
+    """Fields that only a person can fill, each with null as its value; where the form is not this recipient's, both are
+    codes of what the duty asks for instead."""
     about: dict[str, object]
     """Which form, which duty, of which facts."""
 
@@ -39,24 +43,56 @@ class Pack(Value):
             "about": self.about,
             "notification": self.fields,
             "several": self.several,
+            "beside": self.beside,
             "to_follow": self.to_follow,
             "to_be_filled": self.to_be_filled,
         }
 
 
-def pack(case: Case, duty: Duty, form: Form, now: datetime) -> Pack:
+def pack(case: Case, duty: Duty, form: Form, table: DutyTable, now: datetime) -> Pack:
     """What can be said to this duty's recipient now; what nobody knows is said to be unknown."""
-    asked = Asked(case, duty, now, frozenset(form.area))
-    filled = fill(form, asked)
-    filled = fill(form, replace(asked, complete=filled.complete))
+    asked = Asked(case, duty, now, frozenset(form.area), also_called=table.also_called)
+    filled = _filled(asked, form)
     return Pack(
-        markdown=EMPTY_LINES.sub("\n\n", "\n".join(_page(asked, form, filled))).strip() + "\n",
+        markdown=EMPTY_LINES.sub("\n\n", "\n".join(_page(asked, form, table, filled))).strip() + "\n",
         fields=filled.fields,
         several=filled.several,
+        beside=filled.beside,
         to_follow=filled.to_follow,
         to_be_filled=tuple(one.model_dump() for one in filled.to_be_filled),
         about=_about(asked, form),
     )
+
+
+def _filled(asked: Asked, form: Form) -> Filled:
+    """What is left open is only what this recipient asks for: the form's fields, or else the codes of the duty."""
+    filled = fill(form, asked)
+    filled = fill(form, replace(asked, complete=filled.complete))
+    if _is_theirs(form, asked.duty):
+        return filled
+    left = {"to_follow": tuple(_unanswered(asked, form)), "to_be_filled": tuple(_left_to_a_person(asked, form))}
+    return filled.model_copy(update=left)
+
+
+def _headings(asked: Asked, form: Form) -> dict[str, Heading]:
+    """What the duty asks for, by its codes."""
+    known = form.contents.content
+    return {
+        code: known.get(code, Heading(title=spoken(code).capitalize(), ask=spoken(code)))
+        for code in asked.duty.content or form.contents.unsaid
+    }
+
+
+def _unanswered(asked: Asked, form: Form) -> Iterator[str]:
+    for code, heading in _headings(asked, form).items():
+        if any(VALUES[name](asked) in (None, "") for name in heading.says):
+            yield code
+
+
+def _left_to_a_person(asked: Asked, form: Form) -> Iterator[ToFill]:
+    for code, heading in _headings(asked, form).items():
+        if heading.ask or not heading.says:
+            yield ToFill(field=code, asks=heading.ask or heading.title, required=False)
 
 
 def _about(asked: Asked, form: Form) -> dict[str, object]:
@@ -80,24 +116,30 @@ def _is_theirs(form: Form, duty: Duty) -> bool:
     return duty.regime in form.regimes and duty.addressee is Addressee.AUTHORITY
 
 
-def _page(asked: Asked, form: Form, filled: Filled) -> Iterator[str]:
+def _page(asked: Asked, form: Form, table: DutyTable, filled: Filled) -> Iterator[str]:
+    yield from _head(asked, table)
+    found = status(asked.case, asked.duty, asked.now)
+    yield from _section("By when", _by_when(asked, table, found))
+    yield from _section("Filed so far", _filed(asked, found))
+    yield from _section("Who files, and who can be asked", _contacts(asked))
+    for heading in _headings(asked, form).values():
+        yield from _section(heading.title, _answers(asked, heading))
+    yield from _section("What must follow later", _to_follow(asked, form, filled))
+    yield from _section("What to heed", _to_heed(asked.duty))
+    yield from _section("What a person must still fill in", _to_be_filled(asked.duty, form, filled))
+    yield from _section("The assessment behind it", _assessment(asked))
+
+
+def _head(asked: Asked, table: DutyTable) -> Iterator[str]:
     case, duty = asked.case, asked.duty
+    recipient = table.recipients.get(duty.recipient)
     yield f"# {duty.recipient_name}\n\n{duty.law}, {duty.citation}\n"
+    if recipient and recipient.contact:
+        yield f"How to reach it: {recipient.contact}.\n"
     yield f"Incident {case.incident.id}: {case.incident.title}."
     yield f"Prepared {asked.local(asked.now)} from version {case.version} of the facts."
     yield "Nothing was filed by this page: a person files, and then records the receipt:"
     yield f"`amends duty filed {case.incident.id} {duty.id} --at TIME --receipt REF --as NAME`\n"
-    found = status(case, duty, asked.now)
-    yield from _section("By when", _by_when(asked, found))
-    yield from _section("Filed so far", _filed(asked, found))
-    yield from _section("Who files, and who can be asked", _contacts(asked))
-    for code in duty.content or form.contents.unsaid:
-        heading = form.contents.content.get(code, Heading(title=spoken(code).capitalize(), ask=spoken(code)))
-        yield from _section(heading.title, _answers(asked, heading))
-    yield from _section("What must follow later", _to_follow(asked, form, filled))
-    yield from _section("What to heed", _to_heed(duty))
-    yield from _section("What a person must still fill in", _to_be_filled(duty, form, filled))
-    yield from _section("The assessment behind it", _assessment(asked))
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
@@ -108,12 +150,12 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
         yield ""
 
 
-def _by_when(asked: Asked, found: DutyStatus) -> Iterator[str]:
+def _by_when(asked: Asked, table: DutyTable, found: DutyStatus) -> Iterator[str]:
     duty = asked.duty
     yield f"- {due_in_words(asked, duty)}"
     yield f"- The law says: {duty.standard or 'no time is given'}"
-    started = asked.local(duty.starts_at) if duty.starts_at else "not recorded"
-    yield f"- The clock starts with “{spoken(duty.clock)}”: {started}"
+    started = f": {asked.local(duty.starts_at)}" if duty.starts_at else ""
+    yield f"- The clock starts with “{clock_in_words(duty, table)}”{started}"
     if duty.assumed:
         yield f"- **Assumed:** {duty.assumed}"
     if duty.standing is not DutyStanding.APPLIES:
@@ -166,7 +208,9 @@ def _apart(text: str) -> str:
 
 
 def _to_follow(asked: Asked, form: Form, filled: Filled) -> Iterator[str]:
-    yield from (f"- {form.fields[name].asks}" for name in filled.to_follow)
+    titles = {code: heading.title for code, heading in _headings(asked, form).items()}
+    asks = {name: field.asks for name, field in form.fields.items()}
+    yield from (f"- {(asks | titles)[name]}" for name in filled.to_follow)
     questions = asked.case.assessment.open_questions if asked.case.assessment else ()
     yield from (f"- {question}" for question in questions)
 
@@ -183,19 +227,23 @@ def _to_heed(duty: Duty) -> Iterator[str]:
     }
     yield from (f"- {name}: {line}" for name, lines in named.items() for line in lines if line)
     for exemption in duty.exemptions:
-        shown = f"claimed, shown by {', '.join(exemption.evidence)}" if exemption.claimed else "not claimed"
+        shown = (
+            f"claimed, shown by {', '.join(map(spoken, exemption.evidence))}" if exemption.claimed else "not claimed"
+        )
         yield f"- Exemption ({shown}): {exemption.text}"
-    basis = f"{duty.confidence}{f', {duty.confidence_note}' if duty.confidence_note else ''}"
-    yield f"- How sure this rule is: {basis}{f'; source: {duty.source}' if duty.source else ''}"
+    yield f"- How sure this rule is: {how_sure(duty)}"
 
 
 def _to_be_filled(duty: Duty, form: Form, filled: Filled) -> Iterator[str]:
     if not _is_theirs(form, duty):
-        yield "This recipient has its own form, or none."
-        yield f"The file beside this page has the facts as fields of {form.title}.\n"
+        yield "This recipient has its own form, or none; its law asks for what is written here."
+        yield f"The file beside this page has the facts as fields of {form.title}, to copy from.\n"
+    else:
+        answered = {name: said for name, said in filled.beside.items() if name in filled.fields}
+        yield from (f"- Say beside “{form.fields[name].asks}”: {said}" for name, said in answered.items())
     for one in sorted(filled.to_be_filled, key=lambda one: not one.required):
         note = f" ({one.note})" if one.note else ""
-        yield f"- {'**' if one.required else ''}{one.asks}{'**' if one.required else ''}: {one.field}{note}"
+        yield f"- **{one.asks}**: {one.field}{note}" if one.required else f"- {one.asks}: {one.field}{note}"
 
 
 def _assessment(asked: Asked) -> Iterator[str]:

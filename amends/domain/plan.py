@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
-from amends.domain.deadlines import DEADLINES, open_duties, reminders
+from amends.domain.deadlines import open_duties, reminders
 from amends.domain.duty import DutyStanding
 from amends.domain.facts import DataCategory, Facts
 from amends.domain.filing import facts_known
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.playbook import Event, Phase, Step, When
+from amends.domain.playbook import DEADLINES, Event, Phase, Step, When
 from amends.domain.value import Moment, Value
 
 HOUR = timedelta(hours=1)
@@ -136,8 +136,8 @@ def _stops(step: Step) -> tuple[OccurrenceState, ...]:
 
 
 def _last_begun(case: Case, step: Step) -> int:
-    if step.phase is Phase.ASSESS:
-        return case.assessment.version if case.assessment else 0
+    if step.phase is Phase.ASSESS and case.assessment:
+        return case.assessment.version
     begun = (t.number for t in case.occurrences if t.step == step.id and t.state is not OccurrenceState.PLANNED)
     return max(begun, default=0)
 

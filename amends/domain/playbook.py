@@ -10,6 +10,9 @@ from amends.domain.commitment import Promise
 from amends.domain.facts import Cause, DataCategory, Vector
 from amends.domain.value import Slug, Span, Value
 
+DEADLINES = "deadlines"
+"""The step under which reminders of legal deadlines stand in the plan; no playbook names it."""
+
 
 class Phase(StrEnum):
     """What kind of work a step is; each is a flow of the same name."""
@@ -75,6 +78,10 @@ class Step(Value):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "Step":
+        if self.id == DEADLINES:
+            raise ValueError(
+                f"{DEADLINES} is the step under which reminders of legal deadlines stand; choose another id"
+            )
         if self.every is not None and self.every.total_seconds() < 3600:
             raise ValueError("a series repeats at most once an hour")
         if self.every is None and (self.until is not None or self.at_most != 1):

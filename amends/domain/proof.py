@@ -81,6 +81,11 @@ CODES = {
         Stops.SOMETIMES, "An SMS takes many segments; more than four are stopped.", "Shorten it: two are best."
     ),
     "L113": Meaning(Stops.ALWAYS, "A post is too long.", "280 characters are the most."),
+    "L114": Meaning(
+        Stops.ALWAYS,
+        "A placeholder was left: TODO, an address at example.invalid, the telephone number 000 000 000.",
+        "Write what belongs there, in the incident file or the template.",
+    ),
     "L120": Meaning(
         Stops.NEVER, "Numbers, dates or links differ between two languages.", "Say the same in every language."
     ),
@@ -109,8 +114,8 @@ CODES = {
     ),
     "L142": Meaning(
         Stops.SOMETIMES,
-        "A number of people that is not that of the facts, or a share that hides the number. It only advises where "
-        "police or staff may be counted.",
+        "A number of people that the facts and the audience do not allow, or a share that hides the number. It only "
+        "advises where police or staff may be counted.",
         "Correct the text or the facts.",
     ),
     "L143": Meaning(
@@ -144,6 +149,31 @@ CODES = {
         Stops.NEVER,
         "Nobody checks requests for secrets, promises or numbers of people in this language.",
         "Let somebody who reads it look for them.",
+    ),
+    "L150": Meaning(
+        Stops.NEVER,
+        "A law wants somebody else to be told before these people, and nothing is filed for that.",
+        "Tell them first and record it with `amends duty filed`.",
+    ),
+    "L151": Meaning(
+        Stops.NEVER,
+        "The law of its readers' home wants something to be given to them, such as credit monitoring.",
+        "Hold what is promised against it: its length, and whom it is for.",
+    ),
+    "L152": Meaning(
+        Stops.NEVER,
+        "A message of a letter that leaves something out leads to the public page, which tells it.",
+        "Ask counsel whether it may; if not, leave it out of the page too.",
+    ),
+    "L153": Meaning(
+        Stops.NEVER,
+        "It goes to people in a country whose states have letters of their own, and nobody knows in which they live.",
+        "Fill `region` in the audience file.",
+    ),
+    "L154": Meaning(
+        Stops.ALWAYS,
+        "The draft is older than the words in force, which do not know its letter or its language any more.",
+        "It is drafted afresh before anybody can approve it.",
     ),
 }
 """All that the lint can find. A code keeps its meaning for ever; a new meaning gets a new code."""

@@ -142,8 +142,10 @@ class ClockEvent(Value):
     """What happens at this moment."""
     ask: str
     """The question to the incident lead that fills it in."""
-    met_by: tuple[ClockName, ...] = ()
+    same_as: tuple[ClockName, ...] = ()
     """Events that are this one under another name: the earliest of them counts."""
+    met_by: tuple[ClockName, ...] = ()
+    """Events with which this clock has started at the latest."""
     ours: bool = False
     """The organisation does it itself, so before it is recorded it has not happened: the clock is counted from now."""
     not_before: tuple[ClockName, ...] = ()

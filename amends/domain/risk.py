@@ -192,7 +192,7 @@ def _done_with_it(facts: Facts) -> Iterator[Rule]:
         says = "Somebody got in as the customer, or may have, and could do again what only the customer may do."
         source = "GDPR 34(1); EDPB Guidelines 01/2021, cases 07 and 17"
         yield Rule(id="R40-ACTED-AS-CUSTOMER", says=says, source=source, risk=HIGH, facts=("vector", "recipient"))
-    if feared(facts.misuse_observed):
+    if feared(facts.misuse_observed) and not no_personal_data(facts):
         strangers = holder(facts) is Holder.HOSTILE
         says = "The data was used, or seems to have been: the harm has begun."
         source = "GDPR 33(1), 34(1); EDPB Guidelines 01/2021, case 08; Guidelines 9/2022: how likely the harm is"

@@ -17,6 +17,8 @@ from amends.domain.facts import (
 DPC, EI = "data processing context", "ease of identification"
 CONFIDENTIALITY, INTEGRITY, AVAILABILITY, MALICE = "confidentiality", "integrity", "availability", "malicious intent"
 MANY = "many people"
+LEAST = {DPC: 1, EI: 0.25}
+"""What these parts are at the least; the others may be 0."""
 
 DATA = {
     DataCategory.BASIC_IDENTITY: (1, 0.5),
@@ -94,15 +96,23 @@ def band(components: tuple[Component, ...]) -> Severity:
 
 def components(facts: Facts, people: int | None) -> tuple[Component, ...]:
     """The parts of the score; people is the highest possible number of them, None when nobody can say."""
-    return (
+    parts = (
         _context(facts),
         _identification(facts),
         _confidentiality(facts),
         _integrity(facts),
         _availability(facts),
         _malice(facts),
-        _many(people),
     )
+    return (*(_marked(part, facts) for part in parts), _many(people))
+
+
+def _marked(part: Component, facts: Facts) -> Component:
+    """Whether it is above its least because something is not known."""
+    raised = part.value > LEAST.get(part.name, 0)
+    if not (raised and any(getattr(facts, name).unknown for name in part.facts)):
+        return part
+    return part.model_copy(update={"assumed": True})
 
 
 def holds(fact: Fact[bool]) -> bool:
@@ -127,9 +137,9 @@ def may_have_left(facts: Facts) -> bool:
 
 
 def may_touch(facts: Facts, kind: BreachType) -> bool:
-    """Whether breaches of this kind may be among them."""
+    """Whether breaches of this kind may be among them; a list that names none says nothing."""
     known = facts.breach_types
-    return known.certainty is not Certainty.CONFIRMED or kind in (known.value or ())
+    return known.certainty is not Certainty.CONFIRMED or not known.value or kind in known.value
 
 
 def touched(facts: Facts) -> tuple[DataCategory, ...] | None:
@@ -243,4 +253,4 @@ def _many(people: int | None) -> Component:
         value, reason = 1, f"{MANY_PEOPLE:,} people or more: one band higher."
     else:
         value, reason = 0, f"Fewer than {MANY_PEOPLE:,} people."
-    return Component(name=MANY, value=value, reason=reason, facts=("people",))
+    return Component(name=MANY, value=value, reason=reason, facts=("people",), assumed=people is None)

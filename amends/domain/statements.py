@@ -9,6 +9,7 @@ from typing import Any
 
 from amends.domain.answers import (
     Asked,
+    HowMany,
     categories,
     filed_elsewhere,
     first_notice,
@@ -17,13 +18,23 @@ from amends.domain.answers import (
     subjects,
     told_police,
 )
-from amends.domain.facts import Certainty, Fact, Facts
+from amends.domain.duty import Confidence, Duty
+from amends.domain.facts import Certainty, Count, Fact, Facts
 from amends.domain.filing import INDIVIDUALS_NOTIFIED, as_known, filings_for
 from amends.domain.plan import plan
 from amends.domain.playbook import Phase
+from amends.domain.regimes import DutyTable
 from amends.domain.value import text_for
 
 Said = str | int | date | datetime | dict[str, int] | None
+SURE = {
+    Confidence.VERIFIED: "verified against the law's text",
+    Confidence.VERIFIED_SECONDARY: "verified against what others write about the law",
+    Confidence.VERIFIED_EXCERPT: "verified against an excerpt of the law's text",
+    Confidence.MEMORY_HIGH: "NOT VERIFIED: written from memory, most likely right",
+    Confidence.MEMORY_MEDIUM: "NOT VERIFIED: written from memory, likely right",
+    Confidence.MEMORY_LOW: "NOT VERIFIED: written from memory, may well be wrong",
+}
 
 
 def spoken(word: object) -> str:
@@ -34,6 +45,32 @@ def spoken(word: object) -> str:
 def listed(lines: Iterable[str]) -> str | None:
     """One line each; None when there is none."""
     return "\n".join(f"- {line}" for line in lines) or None
+
+
+def clock_in_words(duty: Duty, table: DutyTable) -> str:
+    """What starts the clock of the duty."""
+    clock = table.clocks.get(duty.clock)
+    return clock.means if clock else spoken(duty.clock)
+
+
+def how_sure(duty: Duty) -> str:
+    """How well the rule was checked, and where its author read it."""
+    return "; ".join(
+        filter(None, (SURE[duty.confidence], duty.confidence_note, duty.source and f"source: {duty.source}"))
+    )
+
+
+def between(limits: Count) -> str | None:
+    """Two limits in words: between 4,800 and 6,000, at least 100; None without any."""
+    match limits.min, limits.max:
+        case None, None:
+            return None
+        case least, None:
+            return f"at least {least:,}"
+        case None, most:
+            return f"at most {most:,}"
+        case least, most:
+            return f"{least:,}" if least == most else f"between {least:,} and {most:,}"
 
 
 def stated(name: str, fact: Fact[Any]) -> str:
@@ -132,7 +169,7 @@ def _of_people(people: int | None) -> str:
 
 
 def _count(people: int) -> str:
-    return "1 person" if people == 1 else f"{people} people"
+    return "1 person" if people == 1 else f"{people:,} people"
 
 
 def _subjects_text(asked: Asked) -> str | None:
@@ -145,13 +182,27 @@ def _people_text(asked: Asked) -> str | None:
     found = people_counted(asked)
     if found is None:
         return None
-    where = listed(f"{place or 'country not known'}: {people}" for place, people in asked.homes.items())
-    return "\n".join(filter(None, (f"{_count(found[1])} in all ({found[0]})", where)))
+    where = listed(f"{place or 'country not known'}: {people:,}" for place, people in asked.homes.items())
+    return "\n".join(filter(None, (_in_all(asked, found), where)))
+
+
+def _in_all(asked: Asked, found: HowMany) -> str:
+    """A range stays one: neither of its ends is told as the number."""
+    limits = between(found.limits)
+    doubt = " (suspected)" if asked.facts.people.certainty is Certainty.SUSPECTED else ""
+    if found.number is None:
+        return f"{limits} people in all{doubt}"
+    head = f"{_count(found.number)} in all ({'exact' if found.exact else 'approximate'})"
+    return f"{head}; {limits} by the facts{doubt}" if limits else head
 
 
 def _residents(asked: Asked) -> str | None:
-    people = asked.duty.people
-    return None if people is None else f"{_count(people)} in {', '.join(asked.duty.places)}"
+    """The duty counts those who may live there, too, so that no threshold is missed; they are told apart here."""
+    most, known = asked.duty.people, asked.known_in(asked.duty.places)
+    if most is None:
+        return None
+    people = f"{between(Count(min=known, max=most))} people" if known < most else _count(most)
+    return f"{people} in {', '.join(asked.duty.places)}"
 
 
 def _aware(asked: Asked) -> datetime | None:
@@ -255,7 +306,13 @@ def _filed_text(asked: Asked) -> str | None:
 
 def _number(asked: Asked) -> int | None:
     found = people_counted(asked)
-    return found[1] if found else None
+    return found.number if found else None
+
+
+def _number_range(asked: Asked) -> str | None:
+    found = people_counted(asked)
+    limits = between(found.limits) if found else None
+    return f"{limits} by the facts" if limits else None
 
 
 VALUES: dict[str, Callable[[Asked], Said]] = {
@@ -289,6 +346,7 @@ VALUES: dict[str, Callable[[Asked], Said]] = {
     "previous_reference": _previous_reference,
     "promises": _promises_text,
     "protection": _protection_text,
+    "range_of_people": _number_range,
     "recovery": _recovery,
     "reference": lambda asked: asked.case.incident.id,
     "residents": _residents,

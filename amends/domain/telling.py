@@ -109,6 +109,15 @@ NUMBER_DAY = re.compile(r"(?<![\d./-])(\d{1,2})([/.])(\d{1,2})\2(\d{4}|\d{2})(?!
 CHINESE_DAY = re.compile(r"(?:(\d{4})年)?(?<!\d)(\d{1,2})月(\d{1,2})[日号](?:\s*(?:至|到|-|~|–|—)\s*(\d{1,2})[日号])?")
 LAST_MONTH, LAST_DAY = 12, 31
 
+ENGLISH_HOUR = re.compile(
+    r"(?<![\d:.,])(?P<hour>1[0-2]|0?[1-9])(?P<minutes>:[0-5]\d)?\s?(?P<half>[ap])\.?\s?m\b", re.IGNORECASE
+)
+CHINESE_HOUR = re.compile(
+    r"(?P<half>凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上|晚间)\s?(?P<hour>1[0-2]|0?[1-9])(?=[:：点时])"
+)
+MORNING = ("a", "凌晨", "清晨", "早上", "早晨", "上午")
+FULL_HOUR = re.compile(r"(?<=\d)[:：]00(?![\d:：])")
+
 SOON = re.compile(
     r"\b(?:today|tonight|tomorrow|this week|next (?:week|month|year)|the end of (?:the|this) (?:week|month|year)|"
     rf"(?:within|in|over) (?:the next )?(?:\d+|{_WORD}|a few) (?:business |working )?(?:hours?|days?|weeks?|months?))\b"
@@ -133,10 +142,10 @@ class Headcount:
     words: str
     sentence: str
 
-    def fits(self, known: frozenset[int]) -> bool:
-        """It is one of these, or near one of them where it claims no more than that."""
+    def fits(self, known: frozenset[int], between: range) -> bool:
+        """It is one of these or lies in this range, or is near one of them where it claims no more than that."""
         room = ROUGHLY if self.rough else 0
-        return any(abs(self.number - fact) <= room * fact for fact in known)
+        return self.number in between or any(abs(self.number - fact) <= room * fact for fact in known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,17 +336,29 @@ def within(host: str, domains: tuple[str, ...]) -> bool:
 
 
 def stated(text: str, phrases: Phrases) -> frozenset[str]:
-    """The links and numbers of a text: months by their number, thousands without a mark, links without the locale."""
+    """The links and numbers of a text, written in one way in every language.
+
+    Months by their number, hours of the day up to 24, thousands without a mark, links without the locale.
+    """
     rest = text
     for link in links(text):
         rest = rest.replace(link, " ")
     for number, month in enumerate(phrases.months, start=1):
         if not month[0].isdigit():
             rest = re.sub(rf"(?<=\d\s){month}\b|(?<=\d\.\s){month}\b|\b{month}(?=\s\d)", str(number), rest)
+    rest = FULL_HOUR.sub("", CHINESE_HOUR.sub(_hour, ENGLISH_HOUR.sub(_hour, rest)))
+    rest = re.sub(r"(?<=[点时])半", "30", rest)
     rest = re.sub(r"(?<=\d)[,.\u00a0\u202f ](?=\d{3}(?!\d))", "", rest)
     rest = re.sub(r"(\d{1,12}(?:\.\d{1,6})?) ?(万|亿|million|billion|thousand)", _multiplied, rest)
     pages = (link.replace(f"/{phrases.locale}/", "/") for link in links(text))
     return frozenset((*pages, *(digits.lstrip("0") or "0" for digits in re.findall(r"\d+", rest))))
+
+
+def _hour(match: re.Match[str]) -> str:
+    """The hour from 0 to 23, whatever half of the day it is told in; its minutes stand as they are."""
+    hour, half = int(match["hour"]), match["half"].lower()
+    before_noon = half in MORNING or (half == "中午" and hour in (10, 11))
+    return str(hour % 12 + (0 if before_noon else 12)) + (match.groupdict().get("minutes") or " ")
 
 
 def _multiplied(match: re.Match[str]) -> str:

@@ -83,7 +83,7 @@ def _asked_for(known: Known, variant: Variant) -> dict[str, list[tuple[Duty, str
     for duty in known.duties:
         if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
             continue
-        if not any(_is_for(known.letters, variant.letter, place) for place in duty.places):
+        if not reaches(duty, known.letters, variant.letter):
             continue
         for code in duty.content:
             asked.setdefault(known.letters.item_of(code) or code, []).append((duty, code))
@@ -93,18 +93,20 @@ def _asked_for(known: Known, variant: Variant) -> dict[str, list[tuple[Duty, str
 def _strictness(asked: tuple[Duty, str]) -> bool:
     """It is asked for without an if, by a law that applies and that somebody has checked."""
     duty, code = asked
-    return _binding(duty) and "_if_" not in code
+    return binding(duty) and "_if_" not in code
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _is_for(letters: Letters, letter_id: str, place: str) -> bool:
-    """Somebody who lives in this place may get this letter; the law of a country holds in its states too."""
+def reaches(duty: Duty, letters: Letters, letter_id: str) -> bool:
+    """Somebody who lives where the duty applies may get this letter; the law of a country holds in its states too."""
     letter = letters.letter(letter_id)
-    return _lives_by(letters, letter_id, place) or (
-        letter is not None and any(state.startswith(f"{place}-") for state in letter.places)
+    states = letter.places if letter else ()
+    return any(
+        _lives_by(letters, letter_id, place) or any(state.startswith(f"{place}-") for state in states)
+        for place in duty.places
     )
 
 
@@ -113,7 +115,7 @@ def _parted(place: str) -> tuple[str, str]:
     return country, region
 
 
-def _binding(duty: Duty) -> bool:
+def binding(duty: Duty) -> bool:
     """It applies, and somebody has checked the row against the law."""
     return duty.standing is DutyStanding.APPLIES and duty.confidence.verified
 
@@ -143,7 +145,7 @@ def _why_not(known: Known, variant: Variant, item: str, duty: Duty, *, blocks: b
         return "another law of the place forbids it; a lawyer must say which one comes first"
     if blocks:
         return f"mark it with item('{item}') in the template, or have a lawyer rule on {duty.id} in the incident file"
-    if not _binding(duty):
+    if not binding(duty):
         return "it is not certain that this law asks for it here; a lawyer must say"
     return "say it if there is something to say"
 
@@ -226,16 +228,31 @@ def people_known(known: Known) -> frozenset[int]:
 
 def people(proof: Proof) -> Iterator[Finding]:
     """L142: numbers of people that are not those of the facts, and shares that hide the number."""
-    known = people_known(proof.known)
-    counts = proof.headcounts
-    for wrong in {count.words: count for count in counts if not count.fits(known)}.values():
-        others = OTHERS.search(wrong.sentence) is not None
-        numbers = " or ".join(f"{number:,}" for number in sorted(_people_told(proof.known))) or "no number"
-        advice = f"the facts and the audience say {numbers}"
-        yield proof.finding("L142", f"says “{wrong.words}”", advice, blocks=not others)
-    if not any(count.fits(known) for count in counts):
+    known, between = people_known(proof.known), _between(proof.known)
+    wrong = [count for count in proof.headcounts if not count.fits(known, between)]
+    for count in {count.words: count for count in wrong}.values():
+        others = OTHERS.search(count.sentence) is not None
+        advice = f"the facts and the audience say {_people_in_words(proof.known)}"
+        yield proof.finding("L142", f"says “{count.words}”", advice, blocks=not others)
+    if len(wrong) == len(proof.headcounts):
         for share in dict.fromkeys(shares(proof.said)):
             yield proof.finding("L142", f"says “{share}” and no number", "say how many people it is", blocks=True)
+
+
+def _between(known: Known) -> range:
+    """Every number of people that the facts allow; empty where they know only one end, or nothing."""
+    fact = known.incident.facts.people
+    if not (fact.value and fact.stands) or fact.value.min is None or fact.value.max is None:
+        return range(0)
+    return range(fact.value.min, fact.value.max + 1)
+
+
+def _people_in_words(known: Known) -> str:
+    """What may be said: between 4,800 and 6,000 or 5,203."""
+    between, told = _between(known), sorted(_people_told(known))
+    ends = [f"between {between[0]:,} and {between[-1]:,}"] if len(between) > 1 else []
+    listed = [f"{number:,}" for number in told if not ends or number not in (between[0], between[-1])]
+    return " or ".join((*ends, *listed)) or "no number"
 
 
 def _people_told(known: Known) -> set[int]:
@@ -367,11 +384,18 @@ def channels_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
 
 
 def languages_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
-    """L120: what one language says and the first one does not, or the other way round."""
+    """L120: numbers, dates and links that one language says and the first one does not, or the other way round."""
     firsts: dict[tuple[str, str, str], Proof] = {}
     for proof in proofs:
         variant = proof.variant
         first = firsts.setdefault((variant.reader, variant.letter, variant.channel), proof)
-        if odd := sorted(proof.numbers ^ first.numbers):
-            what = f"differs from {first.variant.locale} in {', '.join(odd)}"
-            yield proof.finding("L120", what, "say the same in every language")
+        if proof.numbers != first.numbers:
+            yield proof.finding("L120", _difference(proof, first), "say the same in every language")
+
+
+def _difference(proof: Proof, first: Proof) -> str:
+    language = first.phrases.language
+    more, less = sorted(proof.numbers - first.numbers), sorted(first.numbers - proof.numbers)
+    says = [f"says {', '.join(more)}, which the {language} text does not"] if more else []
+    lacks = [f"does not say {', '.join(less)}, which the {language} text does"] if less else []
+    return ", and ".join((*says, *lacks))

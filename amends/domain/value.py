@@ -37,11 +37,21 @@ Locale = Annotated[str, Field(pattern=rf"^{LOCALE.pattern}$")]
 """BCP 47: a language, and if needed a script and a country, as in en, zh-CN, zh-Hant-TW."""
 
 
+def _written_out(moment: object) -> object:
+    """A bare number would be read as seconds since 1970."""
+    if isinstance(moment, int | float):
+        raise ValueError("write a date and a time with its zone: 2026-11-25T09:30:00+01:00")  # noqa: TRY004 - pydantic
+    return moment
+
+
 def _to_utc(moment: datetime) -> datetime:
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"a time between the years {FIRST_YEAR} and {LAST_YEAR} is meant")
     return moment.astimezone(UTC)
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+FIRST_YEAR, LAST_YEAR = 1970, 2300
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_to_utc)]
 """A point in time; read with any zone, held in UTC. Without a zone it is refused."""
 
 

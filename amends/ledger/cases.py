@@ -11,7 +11,7 @@ from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import DeliveryState, Draft, NoticeStatus, PersonState
 from amends.domain.people import AudienceCounts
-from amends.domain.playbook import Playbook
+from amends.domain.playbook import Phase, Playbook
 from amends.ledger.counting import count_people
 from amends.ledger.deliveries import message_states, next_tries, person_states
 from amends.ledger.feedback import question_counts, survey_counts
@@ -44,7 +44,7 @@ class Cases(Store):
                 raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
             version = version_row(session, incident, row.version)
             pin = pin_row(session, incident)
-            return Case(
+            case = Case(
                 incident=self._memory.get(
                     ("incident", incident, row.version), lambda: Incident.model_validate(version.content)
                 ),
@@ -67,6 +67,7 @@ class Cases(Store):
                 questions=question_counts(session, incident, now),
                 survey=survey_counts(session, incident),
             )
+        return _without_lost_assessments(case)
 
     def _playbook(self, pin: PinRow | None) -> Playbook | None:
         if pin is None:
@@ -107,6 +108,15 @@ def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
     if row.counts:
         return AudienceCounts.model_validate(row.counts)
     return count_people(session, row.id, row.people, row.audience_digest)
+
+
+def _without_lost_assessments(case: Case) -> Case:
+    """What was concluded before there were duties cannot be read any more: those turns are to be done again."""
+    if case.assessment or case.playbook is None:
+        return case
+    steps = {step.id for step in case.playbook.steps if step.phase is Phase.ASSESS}
+    lost = [turn for turn in case.occurrences if turn.step in steps and turn.state is OccurrenceState.DONE]
+    return case.model_copy(update={"occurrences": tuple(turn for turn in case.occurrences if turn not in lost)})
 
 
 def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:

@@ -22,7 +22,7 @@ def count_people(session: Session, incident: str, people: int, digest: str) -> A
     )
     return AudienceCounts(
         people=people,
-        by_place=_by_place(session, incident),
+        by_place=by_place(session, incident),
         by_locale=locales,
         by_segment=segments,
         by_category=_split(data),
@@ -34,7 +34,8 @@ def count_people(session: Session, incident: str, people: int, digest: str) -> A
     )
 
 
-def _by_place(session: Session, incident: str) -> dict[str, int]:
+def by_place(session: Session, incident: str) -> dict[str, int]:
+    """How many live in each country or state; an empty name stands for those of whom nobody knows."""
     columns = (PersonRow.country, PersonRow.region)
     query = select(*columns, func.count()).where(PersonRow.incident == incident).group_by(*columns)
     places: dict[str, int] = {}

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select
 
 from amends.domain.assessment import Assessment
+from amends.domain.duty import Addressee, Duty, SetAside
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.filing import Filing, Part, no_such_duty, standing_filings
 from amends.domain.incident import Times
@@ -38,29 +39,18 @@ class Filings(Store):
         """Record that a duty was filed; without a part, the first is initial and what follows a supplement.
 
         The same once more changes nothing and gives the one there is. Raises NotInLedger for an unknown duty or
-        filing, NotAllowed without a receipt and for a time that cannot be.
+        filing, NotAllowed without a receipt, for a time that cannot be, and for people told nobody says how.
         """
-        if not receipt.strip():
-            raise NotAllowed(f"{duty_id} needs a receipt: the authority's reference, or what shows that it was filed")
+        said = {"filed_at": filed_at, "by": member, "receipt": receipt.strip(), "note": note.strip()}
+        filing = Filing(number=1, duty=duty_id, corrects=corrects, recorded_at=now, **said)
+        _refuse_without_receipt(filing)
         with self.write() as write:
             _refuse_impossible(_times(write, incident), filed_at, now)
+            owed = _owed(write.session, incident, duty_id, self._memory)
+            _refuse_people_told_somehow(owed, filing)
             known = filings_of(write.session, incident)
-            filing = Filing(
-                number=len(known) + 1,
-                duty=duty_id,
-                part=part or _next_part(known, duty_id, corrects),
-                filed_at=filed_at,
-                by=member,
-                receipt=receipt.strip(),
-                note=note.strip(),
-                corrects=corrects,
-                sets=_sets(write.session, incident, duty_id, self._memory),
-                recorded_at=now,
-            )
-            if recorded := _found(known, filing, part):
-                return recorded
-            _refuse_uncorrectable(known, incident, filing)
-            return _stored(write, incident, filing)
+            placed = _placed(known, filing, owed, part)
+            return _found(known, placed, part) or _stored(write, incident, known, placed)
 
 
 def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
@@ -88,6 +78,20 @@ def _times(write: Write, incident: str) -> Times:
     return Times.model_validate(version_row(write.session, incident, row.version).content["times"])
 
 
+def _refuse_without_receipt(filing: Filing) -> None:
+    if not filing.receipt:
+        raise NotAllowed(f"{filing.duty} needs a receipt: the authority's reference, or what shows that it was filed")
+
+
+def _refuse_people_told_somehow(owed: Duty | SetAside, filing: Filing) -> None:
+    """Whom Amends tells counts by itself, so what is recorded here was done outside of it."""
+    if isinstance(owed, Duty) and owed.addressee is Addressee.PEOPLE and not filing.note:
+        raise NotAllowed(
+            f"{filing.duty} is owed to people: those to whom Amends writes count by themselves; if they were told "
+            "outside Amends, say how with --note, such as “by post, to all of them”"
+        )
+
+
 def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
     if filed_at > now:
         raise NotAllowed(f"{filed_at:%Y-%m-%d %H:%M %Z} has not come yet; record it once it is filed")
@@ -113,15 +117,23 @@ def _next_part(known: tuple[Filing, ...], duty_id: str, corrects: int) -> Part:
     return Part.SUPPLEMENT if filed else Part.INITIAL
 
 
-def _sets(session: Session, incident: str, duty_id: str, memory: Memory) -> str:
-    """The clock event that filing this starts. Raises NotInLedger for a duty that was never looked at."""
+def _placed(known: tuple[Filing, ...], filing: Filing, owed: Duty | SetAside, part: Part | None) -> Filing:
+    """With its number among the incident's filings, its part, and the clock event that it starts."""
+    sets = owed.sets if isinstance(owed, Duty) else ""
+    number, part = len(known) + 1, part or _next_part(known, filing.duty, filing.corrects)
+    return filing.model_copy(update={"number": number, "part": part, "sets": sets})
+
+
+def _owed(session: Session, incident: str, duty_id: str, memory: Memory) -> Duty | SetAside:
+    """As assessed last. Raises NotInLedger for a duty that was never looked at."""
     assessment = latest_assessment(session, incident, memory)
     if assessment is None:
         raise NotInLedger(f"incident {incident} is not assessed yet, so its duties are not known")
-    sets = {aside.id: "" for aside in assessment.set_aside} | {duty.id: duty.sets for duty in assessment.duties}
-    if duty_id in sets:
-        return sets[duty_id]
-    raise NotInLedger(no_such_duty(incident, duty_id, sets))
+    looked_at: dict[str, Duty | SetAside] = {aside.id: aside for aside in assessment.set_aside}
+    looked_at |= {duty.id: duty for duty in assessment.duties}
+    if duty_id in looked_at:
+        return looked_at[duty_id]
+    raise NotInLedger(no_such_duty(incident, duty_id, looked_at))
 
 
 def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Filing | None:
@@ -133,7 +145,9 @@ def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Fili
     return next((one for one in standing_filings(known) if essence(one) == essence(filing)), None)
 
 
-def _stored(write: Write, incident: str, filing: Filing) -> Filing:
+def _stored(write: Write, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:
+    """Raises NotInLedger when it corrects what does not stand."""
+    _refuse_uncorrectable(known, incident, filing)
     write.session.add(FilingRow(incident=incident, **filing.model_dump()))
     write.note(
         filing.recorded_at,

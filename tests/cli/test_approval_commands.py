@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def test_a_preview_of_people_shows_their_messages(office: Office) -> None:
 def test_a_preview_says_how_to_approve_exactly_this(office: Office) -> None:
     binding = office.values("preview", INCIDENT, NOTICE)["binding"]
     assert f"--binding {binding[:12]}" in office.amends("preview", INCIDENT, NOTICE).stderr
+
+
+def test_the_command_that_a_preview_names_works_without_a_terminal(office: Office) -> None:
+    hint = " ".join(office.amends("preview", INCIDENT, NOTICE).stderr.split())
+    named = re.search(r"`amends (approve [^`]+) --as NAME ([^`]+)`", hint)
+    assert named
+    assert office.amends(*named[1].split(), *named[2].split(), by="omar").exit_code == 4
 
 
 def test_a_preview_as_a_page_shows_texts_in_frames_that_can_do_nothing(office: Office, tmp_path: Path) -> None:
@@ -244,11 +252,33 @@ def test_a_plain_cell_stays_as_it_is() -> None:
 def test_an_outdated_draft_says_that_it_is_drafted_afresh(office: Office, tmp_path: Path) -> None:
     ledger = office.ledger()
     incident = ledger.case(INCIDENT).incident
-    from datetime import UTC, datetime
-
     ledger.amend_incident(incident.model_copy(update={"title": "Four terminals"}), "lena", datetime.now(UTC))
     ledger.dispose()
     assert "drafted afresh" in office.amends("preview", INCIDENT, NOTICE).stderr
+
+
+@pytest.fixture
+def outworded(office: Office) -> Office:
+    """An office whose words know no Chinese any more, while the draft still has it."""
+    ledger = office.ledger()
+    playbook, wording = ledger.case(INCIDENT).playbook, ledger.wording(INCIDENT)
+    assert playbook
+    english = wording.model_copy(update={"phrases": {"en": wording.phrases["en"]}})
+    ledger.pin_playbook(INCIDENT, playbook, english, "lena", datetime.now(UTC))
+    ledger.dispose()
+    return office
+
+
+def test_a_preview_of_a_draft_older_than_its_words_says_that_it_is_drafted_afresh(outworded: Office) -> None:
+    answer = outworded.amends("preview", INCIDENT, NOTICE, "--people", 3)
+    assert (answer.exit_code, answer.exception.__class__) == (3, SystemExit)
+    assert "L154" in answer.stdout
+    assert "drafted afresh" in answer.stderr
+
+
+def test_the_lint_says_so_too(outworded: Office) -> None:
+    answer = outworded.amends("lint", INCIDENT)
+    assert (answer.exit_code, "L154" in answer.stdout) == (3, True)
 
 
 def test_a_fresh_draft_can_be_approved_again(office: Office) -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from amends.cli.assessment_words import COLUMNS, SOON, fitting, in_words, when
+from amends.cli.assessment_words import COLUMNS, SOON, fitting, in_words, law, particulars, when
 from amends.cli.words import width
-from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
-from tests.builders import NOW, a_duty, an_assessment
+from amends.domain.assessment import Component, Score, Severity
+from amends.domain.duty import Addressee, Confidence, Duty, DutyStanding, Exemption, SetAside, Substitute
+from amends.domain.score import AVAILABILITY, CONFIDENTIALITY, DPC, EI, INTEGRITY, MALICE, MANY
+from flows.artifacts import assessment_page
+from tests.builders import NOW, a_case, a_duty, an_assessment
 from tests.cli.conftest import STORY, Office
 
 HOUR = timedelta(hours=1)
@@ -95,7 +98,14 @@ def test_a_file_that_says_nothing_gives_questions_and_the_worse_case(nowhere: Of
 def test_decisions_and_the_next_hours_stand_within_the_first_forty_lines(nowhere: Office) -> None:
     lines = nowhere.amends("assess", STORY / "incident.yaml", "--audience", STORY / "audience.csv").stdout.splitlines()
     top = "\n".join(lines[:40])
-    for word in ("tell an authority: YES", "tell the people: YES", "risk to people: high", "do now", "may apply: "):
+    for word in (
+        "tell an authority: YES",
+        "tell the people: YES",
+        "risk to people: high",
+        "do now",
+        "may apply, and soon",
+        "may apply later: ",
+    ):
         assert word in top
 
 
@@ -124,8 +134,8 @@ def test_what_is_due_at_the_very_end_of_the_three_days_is_to_be_done_now() -> No
 
 
 @pytest.mark.parametrize("changes", [{"waits": True, "due_at": None}, {"waits": True, "due_at": NOW + HOUR},
-                                     {"standing": DutyStanding.EXEMPT}, {"standing": DutyStanding.MAY_APPLY}])  # fmt: skip
-def test_what_waits_is_exempt_or_in_doubt_is_not_among_what_to_do_now(changes: dict[str, Any]) -> None:
+                                     {"standing": DutyStanding.EXEMPT}])  # fmt: skip
+def test_what_waits_or_is_exempt_is_not_among_what_to_do_now(changes: dict[str, Any]) -> None:
     duty = a_duty(**changes)
     assert duty.id not in do_now(duty)
     assert duty.id in said(duty)
@@ -134,16 +144,146 @@ def test_what_waits_is_exempt_or_in_doubt_is_not_among_what_to_do_now(changes: d
 def test_a_claimed_exemption_is_told_with_its_evidence_and_never_called_overdue() -> None:
     ground = Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",))
     shown = said(a_duty(standing=DutyStanding.EXEMPT, due_at=NOW - HOUR, exemptions=(ground,)))
-    assert "exemption claimed: encrypted (encrypted_at_rest)" in shown
+    assert "exemption claimed: encrypted (shown by: encrypted at rest)" in shown
     assert "OVERDUE" not in shown
 
 
-def test_duties_that_may_apply_are_counted_at_the_top_and_shown_below() -> None:
-    soon = a_duty(id="a.soon", standing=DutyStanding.MAY_APPLY, due_at=NOW + HOUR)
-    late = a_duty(id="a.late", standing=DutyStanding.MAY_APPLY, due_at=NOW + 100 * HOUR)
-    shown = said(a_duty(), soon, late)
-    assert "may apply: 2 more, 1 of them this soon" in shown.split("\n\n")[1]
-    assert shown.index("duties that may apply; treat them as applying") < shown.index("a.soon")
+def exempt(**changes: Any) -> Duty:
+    ground = Exemption(text="the data was encrypted", claimed=True, evidence=("encrypted_at_rest",))
+    given = {"standing": DutyStanding.EXEMPT, "addressee": Addressee.PEOPLE, "exemptions": (ground,)}
+    return a_duty(**(given | changes))
+
+
+def test_a_no_that_rests_on_exemptions_says_so() -> None:
+    duties = exempt(id="us-wa.individuals", regime="us-wa"), exempt(id="us-ca.individuals", regime="us-ca")
+    assert "tell the people: NO, if a lawyer agrees to 2 exemptions\n" in said(*duties, tell_people=False)
+    assert "tell the people: NO, if a lawyer agrees to 1 exemption\n" in said(duties[0], tell_people=False)
+    assert "tell the people: YES\n" in said(*duties, tell_people=True)
+
+
+def test_exemptions_from_telling_an_authority_do_not_qualify_a_no_about_people() -> None:
+    shown = said(exempt(addressee=Addressee.AUTHORITY), tell_people=False, notify_authority=False)
+    assert "tell the people: NO\n" in shown
+    assert "tell an authority: NO, if a lawyer agrees to 1 exemption\n" in shown
+
+
+def test_counsel_is_asked_at_the_top_to_agree_to_what_is_claimed() -> None:
+    shown = do_now(exempt(law="RCW", citation="19.255.010"))
+    _, ask, claim = shown.splitlines()
+    assert ask == "  ask counsel to agree to the exemptions claimed:"
+    assert claim == "    the data was encrypted (shown by: encrypted at rest): RCW, 19.255.010"
+
+
+def maybe(name: str, due_in: int | None, **changes: Any) -> Duty:
+    due_at = None if due_in is None else NOW + due_in * HOUR
+    return a_duty(id=f"{name}.x", regime=name, standing=DutyStanding.MAY_APPLY, due_at=due_at, **changes)
+
+
+def test_what_may_apply_and_presses_is_named_after_what_is_sure_the_most_urgent_first() -> None:
+    shown = do_now(maybe("soon", 4), maybe("at-once", None), maybe("late", -2), a_duty(id="sure.x"))
+    sure, heading, *lines = shown.splitlines()[2:]
+    assert "[sure.x]" in sure
+    assert heading == "  may apply, and soon: treat as applying until somebody answers"
+    assert [line.split(": ")[0].strip() for line in lines] == ["OVERDUE for 2 h", "at once", "in 4 h"]
+    assert [line[-len("x.x]") :] for line in lines] == ["e.x]", "e.x]", "n.x]"]
+
+
+def test_what_may_apply_under_one_law_is_one_line() -> None:
+    shown = do_now(maybe("law", 4), maybe("law", 24, recipient_name="police"))
+    assert "    in 4 h / in 1 d: Data protection authority of Germany; police: " in shown
+
+
+def test_what_may_apply_later_is_counted_at_the_top_and_shown_below() -> None:
+    shown = said(a_duty(), maybe("soon", 1), maybe("late", 100))
+    assert shown.split("\n\n")[1].endswith("  may apply later: 1 more; see below")
+    assert "late.x" not in shown.split("\n\n")[1]
+    assert shown.index("duties that may apply; treat them as applying") < shown.index("late.x")
+
+
+def test_a_million_people_and_no_word_on_the_trade_keep_the_report_within_hours_in_sight(
+    nowhere: Office, bare: Path
+) -> None:
+    million = BARE.replace("  own_domains", "  established_in: CN\n  own_domains") + (
+        "times: {discovered: 2026-11-20T09:00:00+08:00}\nfacts: {people: 1200000}\nresidences: {CN: 1200000}\n"
+    )
+    bare.write_text(million, encoding="utf-8")
+    top = nowhere.amends("assess", bare).stdout.split("\n\n")[1]
+    assert "cn-incident-reporting-2025.provincial_cac" in top
+
+
+def test_a_band_that_many_people_raised_says_so() -> None:
+    def parts(many: int, reason: str) -> dict[str, Any]:
+        values = {DPC: 2, EI: 1, CONFIDENTIALITY: 0.5, INTEGRITY: 0, AVAILABILITY: 0, MALICE: 0, MANY: many}
+        return {"components": tuple(Component(name=name, value=value, reason=reason) for name, value in values.items())}
+
+    def severity(many: int, band: Severity, reason: str) -> str:
+        found = Score(score=2.5, band=band, would_change_it=(), **parts(many, reason))
+        return said(severity=found).splitlines()[5].strip()
+
+    raised = severity(1, Severity.HIGH, "100,000 people or more: one band higher.")
+    assert raised == "severity: high (one band higher: 100,000 people or more), score 2.50 (ENISA, 0.25 to 6)"
+    assert severity(0, Severity.MEDIUM, "Fewer than 100,000 people.").startswith("severity: medium, score 2.50")
+
+
+def test_all_that_a_duty_knows_is_shown_a_line_for_each_kind() -> None:
+    duty = a_duty(
+        addressee=Addressee.PEOPLE,
+        channels=("written", "electronic"),
+        substitute=Substitute(if_any=("cost > USD 250,000", "no addresses"), do_all=("website", "media"), for_days=30),
+        delay_allowed=("the police ask for it",),
+        remedy="credit monitoring",
+        exemptions=(Exemption(text="no harm is likely"),),
+        format_rules=("plain language",),
+        must_not=("ask for a card number",),
+        before=("other.duty",),
+        note="file online",
+        records="5 years",
+        phased=True,
+        confidence=Confidence.MEMORY_LOW,
+        confidence_note="the number was checked",
+        lawyer_needed=("which office",),
+    )
+    assert law(duty) == "GDPR (EU) 2016/679, Art. 33 (NOT VERIFIED, memory-low)"
+    known = particulars((duty,))
+    assert [*known.items()] == [
+        ("why", "2 people live in Germany"),
+        ("exemptions not claimed", "no harm is likely"),
+        ("comes before", "other.duty"),
+        ("permitted channels", "written; electronic"),
+        (
+            "substitute notice",
+            "if any of (cost > USD 250,000; no addresses): do all of (website; media), for 30 days",
+        ),
+        ("form", "plain language"),
+        ("must not", "ask for a card number"),
+        ("must be given", "credit monitoring"),
+        ("may wait when", "the police ask for it"),
+        ("in phases", "what is not known in time may follow"),
+        ("records", "5 years"),
+        ("note", "file online"),
+        ("how sure", "the number was checked"),
+        ("a lawyer must look at", "which office"),
+    ]
+    shown = " ".join(said(duty).split())
+    assert [title for title, text in known.items() if f"{title}: {text}" not in shown] == []
+
+
+def test_what_a_law_forbids_or_wants_in_letters_is_not_said_of_an_authority(nowhere: Office, bare: Path) -> None:
+    bare.write_text(BARE + "residences: {US-MA: 5}\n", encoding="utf-8")
+    listing = nowhere.amends("assess", bare).stdout.split("\n\nduties that ", 1)[1]
+    blocks = re.split(r"\n    (?=\w)", listing)
+    (people,) = (block for block in blocks if "us-ma.individuals]" in block)
+    (office,) = (block for block in blocks if "us-ma.attorney_general" in block)
+    assert "must not: say in the letter" in people
+    assert "must be given: " in people
+    assert [word for word in ("say in the letter", "must be given") if word in office] == []
+
+
+def test_an_authority_and_people_due_alike_are_two_lines_where_something_is_forbidden_in_letters() -> None:
+    people = a_duty(id="a.people", addressee=Addressee.PEOPLE, must_not=("name the nature",))
+    shown = said(a_duty(id="a.authority"), people).split("duties that apply")[1]
+    assert shown.index("[a.authority]") < shown.index("[a.people]") < shown.index("must not: name the nature")
+    assert shown.count("must not:") == 1
 
 
 def test_what_must_come_first_says_so_where_it_is_to_be_done() -> None:
@@ -160,7 +300,7 @@ def test_authorities_of_many_countries_are_one_line_that_names_each_country() ->
     duties = [a_duty(id=f"eu-gdpr-33.supervisory_authority@{place}", places=(place,), recipient_name=f"DPA of {place}",
                      why=f"5 people live in {place}; the risk is high") for place in places]  # fmt: skip
     shown = " ".join(said(*duties).split())
-    assert "4 × supervisory authority: DE, FR, IT, ES" in shown
+    assert "4 × DPA: DE, FR, IT, ES" in shown
     assert shown.count("[eu-gdpr-33.supervisory_authority@PLACE]") == 2
     assert shown.count("the risk is high") == 1
     assert all(f"5 people live in {place}" in shown for place in places)
@@ -189,6 +329,17 @@ def test_the_page_stands_alone_and_shows_what_the_terminal_says(nowhere: Office,
     assert [duty["id"] for duty in found["duties"] if f"<code>{duty['id']}</code>" not in page] == []
     assert [rule["id"] for rule in found["rules"] if rule["id"] not in page] == []
     assert out.stat().st_mode & 0o077 == 0
+
+
+def test_the_page_reads_from_the_decisions_over_what_to_do_and_whom_to_tell_to_the_reasons(
+    nowhere: Office, tmp_path: Path
+) -> None:
+    out = tmp_path / "assessment.html"
+    story(nowhere, "--report", out)
+    page = out.read_text(encoding="utf-8")
+    order = ("Tell an authority", "<h3>Do now", "may apply, and soon", 'class="duty-picture"', "permitted channels:",
+             "<h3>Open questions", "<h3>Why this risk", "<h3>Why this severity", "<h3>Looked at")  # fmt: skip
+    assert sorted(order, key=page.index) == list(order)
 
 
 def test_the_page_names_nobody_and_loads_nothing(nowhere: Office, tmp_path: Path) -> None:
@@ -231,3 +382,20 @@ def test_a_duty_to_people_is_among_what_to_do_now() -> None:
     assert "people of Germany" in do_now(
         a_duty(addressee=Addressee.PEOPLE, recipient_name="people of Germany", due_at=None)
     )
+
+
+def test_the_prefect_page_says_in_short_what_the_terminal_says() -> None:
+    duties = (
+        a_duty(channels=("written",), confidence=Confidence.MEMORY_LOW),
+        maybe("doubtful", 4),
+        exempt(id="us-wa.individuals", regime="us-wa"),
+    )
+    page = assessment_page(a_case(), an_assessment(duties=duties, tell_people=False))
+    for words in (
+        "tell the people: **NO, if a lawyer agrees to 1 exemption**",
+        "**may apply, and soon: treat as applying until somebody answers**",
+        "**ask counsel to agree to the exemptions claimed:**",
+        "permitted channels: written",
+        "(NOT VERIFIED, memory-low)",
+    ):
+        assert words in page

@@ -202,18 +202,31 @@ def test_no_text_can_add_lines_of_its_own() -> None:
 # The command
 
 
-def test_an_assessed_incident_has_a_calendar(office: Office, tmp_path: Path) -> None:
+@pytest.fixture
+def assessed(office: Office) -> Office:
     ledger = office.ledger()
     ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(due_at=datetime(2099, 1, 1, tzinfo=UTC)),)), NOW)
     ledger.dispose()
-    answer = office.values("calendar", INCIDENT, "--out", tmp_path / "team.ics")
+    return office
+
+
+def test_an_assessed_incident_has_a_calendar(assessed: Office, tmp_path: Path) -> None:
+    answer = assessed.values("calendar", INCIDENT, "--out", tmp_path / "team.ics")
     assert answer["entries"] == 1
     (event,) = Calendar.from_ical((tmp_path / "team.ics").read_bytes()).walk("VEVENT")
     assert event["uid"] == f"{INCIDENT}.duty.{AUTHORITY}@amends"
 
 
-def test_no_person_affected_is_in_it(office: Office, tmp_path: Path) -> None:
-    office.amends("calendar", INCIDENT, "--out", tmp_path / "team.ics")
+def test_what_is_not_assessed_has_no_calendar_yet(office: Office, tmp_path: Path) -> None:
+    answer = office.amends("calendar", INCIDENT, "--out", tmp_path / "team.ics")
+    assert answer.exit_code == 1
+    assert "is not assessed yet" in answer.stderr
+    assert f"amends run {INCIDENT}" in answer.stderr
+    assert not (tmp_path / "team.ics").exists()
+
+
+def test_no_person_affected_is_in_it(assessed: Office, tmp_path: Path) -> None:
+    assessed.values("calendar", INCIDENT, "--out", tmp_path / "team.ics")
     text = (tmp_path / "team.ics").read_text(encoding="utf-8")
     assert [name for name in ("Kim Example", "李雷", "mail.example", "138001") if name in text] == []
 
@@ -230,6 +243,6 @@ def test_it_is_about_one_incident(office: Office, words: tuple[object, ...]) -> 
     assert office.amends("calendar", *words).exit_code == 2
 
 
-def test_only_its_owner_can_read_it(office: Office, tmp_path: Path) -> None:
-    office.amends("calendar", INCIDENT, "--out", tmp_path / "team.ics")
+def test_only_its_owner_can_read_it(assessed: Office, tmp_path: Path) -> None:
+    assessed.values("calendar", INCIDENT, "--out", tmp_path / "team.ics")
     assert (tmp_path / "team.ics").stat().st_mode & 0o077 == 0

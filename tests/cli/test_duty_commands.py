@@ -1,6 +1,7 @@
 """Duties are listed and explained, what was filed is recorded with its receipt, and the pack helps to file."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,11 @@ def duties(due_at: datetime) -> tuple[Duty, ...]:
             must_not=("no marketing",),
             lawyer_needed=("lead authority",),
             substitute=Substitute(if_any=("too costly",), do_all=("publish it",), for_days=90),
-            exemptions=(Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",)),),
+            asks=("is it a trade",),
+            exemptions=(
+                Exemption(text="encrypted", claimed=True, evidence=("encrypted_at_rest",)),
+                Exemption(text="secret"),
+            ),
         ),
         a_duty(id=PEOPLE, addressee=Addressee.PEOPLE, due_at=None, recipient_name="the people"),
         a_duty(id=MARKET, standing=DutyStanding.MAY_APPLY, places=("US", "CN", "DE", "FR"), assumed="counted from now"),
@@ -54,27 +59,68 @@ def listed(office: Office) -> dict[str, Any]:
 
 
 def test_the_list_shows_each_duty_with_its_time_and_its_standing(owing: Office) -> None:
-    head, first, second, third = owing.amends("duty", "list", INCIDENT).stdout.splitlines()
-    assert head.split() == ["duty", "due", "recipient", "places", "standing", "first", "filed", "lawyer"]
-    assert first.startswith(AUTHORITY)
-    assert first.split()[-3:] == ["yes", "–", "yes"]
-    assert "at once" in second
-    assert "(assumed)" in third
-    assert "US, CN, DE and 1 more" in third
-    assert "may_apply" in third
+    head, *rows = owing.amends("duty", "list", INCIDENT).stdout.split("\n\n")[0].splitlines()
+    assert re.split(r"\s{2,}", head) == [
+        "duty", "due (UTC)", "due (Asia/Shanghai)", "recipient", "places", "standing", "earliest", "done",
+        "lawyer needed",
+    ]  # fmt: skip
+    at_once, authority, market = rows[0], rows[1], rows[-1]
+    assert at_once.startswith(PEOPLE)
+    assert "at once" in at_once
+    assert authority.startswith(AUTHORITY)
+    assert authority.split()[-3:] == ["yes", "–", "yes"]
+    assert "(assumed)" in market
+    assert "US, CN, DE and 1 more" in market
+    assert "may apply" in market
+
+
+def test_the_list_explains_its_columns(owing: Office) -> None:
+    legend = owing.amends("duty", "list", INCIDENT).stdout.split("\n\n")[1]
+    for word in ("earliest:", "(assumed):", "lawyer needed:", "Overdue first"):
+        assert word in legend
+
+
+def test_a_time_is_told_in_utc_and_by_the_organisations_clock(office: Office) -> None:
+    assess(office, datetime(2026, 11, 18, 21, 0, tzinfo=UTC))
+    row = next(line for line in office.amends("duty", "list", INCIDENT).stdout.splitlines() if AUTHORITY in line)
+    assert "2026-11-18 21:00 UTC" in row
+    assert "Thu 19 Nov 05:00" in row
+    shown = office.amends("duty", "show", INCIDENT, AUTHORITY).stdout
+    assert "OVERDUE since 2026-11-18 21:00 UTC (Thu 19 Nov 05:00 Asia/Shanghai)" in shown
+
+
+def test_what_presses_most_stands_first(office: Office) -> None:
+    at = datetime.now(UTC)
+    times: dict[str, dict[str, Any]] = {
+        "waits": {"waits": True, "due_at": at + HOUR},
+        "done": {"due_at": at - 9 * HOUR},
+        "exempt": {"due_at": at - 8 * HOUR, "standing": DutyStanding.EXEMPT},
+        "later": {"due_at": at + 9 * HOUR},
+        "soon": {"due_at": at + HOUR},
+        "at-once": {"due_at": None},
+        "maybe-late": {"due_at": at - HOUR, "standing": DutyStanding.MAY_APPLY},
+        "late": {"due_at": at - 2 * HOUR},
+    }
+    ledger = office.ledger()
+    found = tuple(a_duty(id=name, **changes) for name, changes in times.items())
+    ledger.record_assessment(INCIDENT, an_assessment(duties=found), at)
+    ledger.dispose()
+    office.values("duty", "filed", INCIDENT, "done", *FILED, by="lena")
+    assert list(listed(office)) == ["late", "maybe-late", "at-once", "soon", "later", "waits", "exempt", "done"]
 
 
 def test_what_is_not_assessed_has_no_duties_yet(office: Office) -> None:
-    answer = office.amends("duty", "list", INCIDENT)
-    assert (answer.exit_code, answer.stdout.strip()) == (0, "none")
-    assert "not assessed yet" in answer.stderr
-    assert office.amends("duty", "show", INCIDENT, AUTHORITY).exit_code == 1
+    for words in (("list", INCIDENT), ("show", INCIDENT, AUTHORITY), ("pack", INCIDENT, AUTHORITY, "--out", "packs")):
+        answer = office.amends("duty", *words)
+        assert (answer.exit_code, answer.stdout) == (1, "")
+        assert "is not assessed yet" in answer.stderr
+        assert f"amends run {INCIDENT}" in answer.stderr
 
 
 def test_an_overdue_duty_is_told_and_what_to_do(office: Office) -> None:
     assess(office, datetime.now(UTC) - 2 * HOUR)
     answer = office.amends("duty", "list", INCIDENT)
-    assert "OVERDUE since 2 h" in answer.stdout
+    assert "OVERDUE for 2 h" in answer.stdout
     assert f"amends duty pack {INCIDENT} {AUTHORITY}" in answer.stderr
 
 
@@ -82,8 +128,10 @@ def test_a_duty_is_shown_with_all_that_is_known_about_it(owing: Office) -> None:
     text = owing.amends("duty", "show", INCIDENT, AUTHORITY).stdout
     for said in (
         "GDPR (EU) 2016/679, Art. 33", "2 people live in Germany", "within 72 hours", f"must come before\n  {PEOPLE}",
-        "no marketing", "lead authority", "verified", "it must stay up for 90 days", "(claimed: encrypted_at_rest)",
-        "the first to this recipient",
+        "no marketing", "lead authority", "verified", "it must stay up for 90 days", "encrypted (claimed, shown by: encrypted at rest; a lawyer must agree)",
+        "if any of:\n    - too costly", "do all of:\n    - publish it", "What kind of breach it is\n  What was done",
+        "from when the controller became aware of the breach: ", "secret (not claimed)", "is it a trade?",
+        "the earliest to this recipient",
     ):  # fmt: skip
         assert said in text
     assert "must be given" not in text
@@ -151,12 +199,19 @@ def test_who_is_not_in_the_team_or_only_reads_records_nothing(owing: Office) -> 
 
 
 def test_an_order_that_was_broken_is_told_and_recorded_all_the_same(owing: Office) -> None:
-    filed = owing.values("duty", "filed", INCIDENT, PEOPLE, *FILED, by="lena")
+    filed = owing.values("duty", "filed", INCIDENT, PEOPLE, *FILED, "--note", "by post", by="lena")
     assert filed["out_of_order"] == [f"{AUTHORITY} must come before {PEOPLE}, and nothing is recorded for it"]
     text = owing.amends(
         "duty", "filed", INCIDENT, AUTHORITY, "--at", "2026-11-19T10:00", "--receipt", "X", by="lena"
     ).stdout
     assert f"out of order: {AUTHORITY} must come before {PEOPLE}, which was done 2 h earlier" in text
+
+
+def test_people_count_by_themselves_unless_somebody_says_how_else_they_were_told(owing: Office) -> None:
+    answer = owing.amends("duty", "filed", INCIDENT, PEOPLE, *FILED, by="lena")
+    assert answer.exit_code == 1
+    assert "outside Amends" in answer.stderr
+    assert listed(owing)[PEOPLE]["done_at"] is None
 
 
 def test_a_correction_takes_the_place_of_what_it_corrects(owing: Office) -> None:

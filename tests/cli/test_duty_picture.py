@@ -73,7 +73,7 @@ def test_one_kind_of_recipient_at_one_time_is_one_line() -> None:
     ]
     picture = Picture(*states)
     assert len(picture.rows) == 1
-    assert picture.words()[0] == "3 × attorney general: US-WA, US-CO…"
+    assert picture.words()[0] == "3 × Attorney General: US-WA, US-CO…"
 
 
 def test_what_is_done_does_not_hide_behind_what_is_not() -> None:

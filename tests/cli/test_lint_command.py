@@ -1,22 +1,31 @@
 """Notices are linted from the ledger, or from files before there is a ledger; the exit code says whether one may leave."""
 
 import json
+from datetime import UTC, datetime
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from amends.cli.rehearsal import kinds_at_home, kinds_in, rehearse
+from amends.cli.rehearsal import Kinds, kinds_at_home, kinds_in, opened, rehearse
+from amends.content.audience import AudienceFile
 from amends.content.incidents import read_incident
 from amends.content.playbooks import load_playbook, shipped_playbooks
+from amends.domain.case import Case
 from amends.domain.drafting import Links
 from amends.domain.errors import Finding
+from amends.domain.incident import Incident
+from amends.domain.letters import GENERAL
 from amends.domain.lint import lint_in
 from amends.domain.notice import Reader
+from amends.domain.people import AudienceCounts
+from amends.domain.wording import Wording
 from tests.builders import a_case, an_assessment
 from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, Office, approve, write_draft
 
+TODAY = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 IN_THE_STATES = (
     "C-1,Kim Example,kim@mail.example,,en,US,MA,\n"
     "C-2,Jo Example,jo@mail.example,,en,US,CA,\n"
@@ -61,15 +70,12 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, set[tuple[str
     return code, {(finding["where"], finding["code"]) for finding in answer["findings"]}
 
 
-@cache
-def findings_of(playbook_name: str) -> tuple[Finding, ...]:
-    """What is found in any notice that this playbook would write for the story."""
-    playbook, wording = load_playbook(playbook_name)
-    case = a_case(incident=read_incident(STORY / "incident.yaml"), playbook=playbook, assessment=an_assessment())
+def findings_of(case: Case, wording: Wording, kinds: Kinds) -> tuple[Finding, ...]:
+    """What is found in any notice that the case's playbook would write for these readers."""
     links = Links("https://btepai.example")
     return tuple(
         finding
-        for one in rehearse(case, wording, kinds_in(STORY / "audience.csv", wording.letters), links)
+        for one in rehearse(case, wording, kinds, links, TODAY)
         for finding in (
             *one.findings,
             *(lint_in(one.case, one.draft, wording, links.pages(INCIDENT)) if one.draft else ()),
@@ -77,9 +83,37 @@ def findings_of(playbook_name: str) -> tuple[Finding, ...]:
     )
 
 
+@cache
+def the_story() -> Incident:
+    return read_incident(STORY / "incident.yaml")
+
+
 @pytest.mark.parametrize("playbook", shipped_playbooks())
 def test_no_notice_of_a_shipped_playbook_has_any_finding(playbook: str) -> None:
-    assert findings_of(playbook) == ()
+    steps, wording = load_playbook(playbook)
+    case = a_case(incident=the_story(), playbook=steps, assessment=an_assessment())
+    kinds = kinds_in(tuple(AudienceFile(STORY / "audience.csv").rows()), wording.letters)
+    assert findings_of(case, wording, kinds) == ()
+
+
+def of_every_letter(wording: Wording, locales: tuple[str, ...]) -> tuple[Kinds, AudienceCounts]:
+    """Adults and guardians in each language, where each letter is for."""
+    letters = {letter.id: letter.places[0] for letter in wording.letters.letters}
+    kinds = Kinds()
+    for kind in product(locales, Reader, (*letters, GENERAL)):
+        kinds.add("everyone", kind)
+    return kinds, AudienceCounts(people=240, by_place=dict.fromkeys((*letters.values(), "DE", "US-NJ"), 20))
+
+
+@pytest.mark.parametrize("playbook", shipped_playbooks())
+def test_no_letter_of_a_shipped_playbook_is_stopped_or_reads_badly_under_the_laws_of_its_place(playbook: str) -> None:
+    steps, wording = load_playbook(playbook)
+    kinds, people = of_every_letter(wording, tuple(the_story().texts))
+    found = findings_of(opened(the_story(), people, steps, TODAY), wording, kinds)
+    assert [str(finding) for finding in found if finding.blocks] == []
+    only_of_laws = {"L140", "L150", "L151", "L152", "L153"}
+    assert [str(finding) for finding in found if finding.code not in only_of_laws] == []
+    assert {"L150", "L152", "L153"} <= {finding.code for finding in found}
 
 
 def test_every_notice_is_read_and_may_leave_under_the_laws_as_they_stand(nowhere: Office) -> None:

@@ -129,6 +129,15 @@ def test_a_duty_whose_time_has_passed_is_called_overdue_until_it_is_filed(office
     assert "h late; receipt DPA-17" in page or "min late; receipt DPA-17" in page
 
 
+def test_what_is_filed_is_not_among_what_to_do_any_more(office: Office, tmp_path: Path) -> None:
+    assess(office, datetime.now(UTC) + timedelta(hours=1))
+    assert "or within 72 hours): 2</h3>" in written(office, tmp_path)
+    at = datetime.now(UTC).isoformat(timespec="minutes")
+    filed = office.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")
+    assert filed.exit_code == 0, filed.output
+    assert "or within 72 hours): 1</h3>" in written(office, tmp_path)
+
+
 def test_what_changed_from_assessment_to_assessment_stays(office: Office, tmp_path: Path) -> None:
     due = datetime.now(UTC) + timedelta(hours=1)
     assess(office, due)

@@ -303,7 +303,7 @@ def broken(tmp_path):
         ("us-states.yaml", "of: detected", "of: detect", 13, "E102 no clock event is called 'detect' (Did you mean 'detected'?"),
         ("european-union.yaml", "of: aware}", "of: awar}", 50, "E102 no clock event is called 'awar' (Did you mean 'aware'?"),
         ("asia-pacific.yaml", "sets: pdpc_notified", "sets: pdpc_notify", 15, "E102 no clock event is called 'pdpc_notify'"),
-        ("clock-events.yaml", "met_by: [controller_aware]", "met_by: [controler_aware]", 14, "Did you mean 'controller_aware'?"),
+        ("clock-events.yaml", "same_as: [controller_aware]", "same_as: [controler_aware]", 15, "Did you mean 'controller_aware'?"),
         ("us-states.yaml", "before: [individuals]", "before: [individual]", 18, "Did you mean 'individuals'?"),
         ("united-kingdom.yaml", "spares: [data_subjects]", "spares: [data_subject]", 18, "Did you mean 'data_subjects'?"),
         ("us-states.yaml", "data: [national_id", "data: [nationalid", 14, "E102 regimes.0.when.data.0: 'nationalid' is not a known word"),

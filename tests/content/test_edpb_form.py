@@ -89,7 +89,7 @@ NO = {
 
 
 def filled(form: Form, **changes: Any) -> Pack:
-    return pack(a_case(**changes), a_duty(), form, NOW)
+    return pack(a_case(**changes), a_duty(), form, read_duties(), NOW)
 
 
 def test_a_case_of_which_nothing_is_known_never_says_no(form: Form) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -178,3 +179,39 @@ def test_an_event_before_it_happened_is_refused_with_its_name(incident):
 def test_a_length_of_time_is_not_below_nothing(incident, name):
     with pytest.raises(ContentError, match="is below 0"):
         read_incident(incident(more=f"facts: {{{name}: -1}}\n"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("times: {events: [aware]}\n", "E10"),
+        (
+            "times: {events: {awrae: 2026-11-20T00:00:00Z}}\n",
+            "no clock event is called 'awrae' (did you mean 'aware'?)",
+        ),
+        (
+            "times: {events: {aware: 2026-11-20T00:00:00Z}, aware: 2026-11-21T00:00:00Z}\n",
+            "aware stands here and under events",
+        ),
+        ("times: {aware: 5}\n", "write a date and a time with its zone"),
+        ("times: {aware: 9999-12-31T23:00:00Z}\n", "between the years"),
+        ("residences: {DE: -1}\n", "-1 is no number of people"),
+        ("facts: {people: 5}\nresidences: {DE: 500}\n", "more people than facts.people: 5"),
+        ("facts: {breach_types: []}\n", "of no kind"),
+        (
+            "facts: {encrypted_at_rest: false, encryption_key_safe: true}\n",
+            "nothing was encrypted, yet the key is safe",
+        ),
+        ("facts: {exfiltration: no, misuse_observed: true}\n", "nothing was taken, yet it was misused"),
+        (
+            "facts: {recipient: {kind: attacker_ciphertext_only}, encrypted_at_rest: false}\n",
+            "nothing but ciphertext, yet it was not encrypted",
+        ),
+        ("rulings: {us-wa.individuals@FRR: {applies: true, reason: because, by: Counsel}}\n", "no duty is called"),
+    ],
+)
+def test_what_cannot_be_meant_is_named(incident, more, said):
+    with pytest.raises(ContentError) as caught:
+        read_incident(incident(more=more))
+    assert any(said in str(finding) for finding in caught.value.findings)
+    assert all(re.search(r"incident\.yaml:\d+:\d+$", finding.where) for finding in caught.value.findings)

@@ -249,6 +249,7 @@ BAD = (
     Bad("has a Chinese sentence without end", "L130", saying("我们非常抱歉" * 8, locale="zh-CN"), stops=False),
     Bad("is written for lawyers", "L131", saying(HARD * 6)),
     Bad("greets nobody", "L109", saying("Dear ,\n\nwe are writing to you.")),
+    Bad("was never filled in", "L114", saying("TODO say in a few words what happened")),
     Bad("shows a template", "L109", saying("Dear {{ person.name }}!")),
     Bad("hides a character in the number", "L110", instead("5550100", "555\u200b0100")),
     Bad("names a child to somebody without", "L111", saying(f"It is about {Slot.CHILD.mark}.")),

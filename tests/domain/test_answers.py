@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from amends.domain.answers import WORDS, Asked
+from amends.domain.answers import WORDS, Asked, HowMany, people_counted
 from amends.domain.case import Case
 from amends.domain.commitment import CommitmentState
 from amends.domain.duty import Addressee, Risk
-from amends.domain.facts import Backup, BreachType, Cause, DataCategory, DataSubject, Exfiltration, Facts, Vector
+from amends.domain.facts import Backup, BreachType, Cause, Count, DataCategory, DataSubject, Exfiltration, Facts, Vector
 from amends.domain.filing import Filing
 from amends.domain.incident import Incident
 from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
@@ -158,24 +158,44 @@ def counted(people: int, guardians: int = 0, stated: Any = None, **more: Any) ->
 @pytest.mark.parametrize(
     ("case", "answer"),
     [
-        (counted(240, stated=240), ("exact", 240)),
-        (counted(246, guardians=6, stated=240), ("exact", 240)),
-        (counted(240), ("exact", 240)),
-        (counted(246, guardians=6), ("approximate", 246)),
-        (counted(240, stated=500), ("approximate", 500)),
-        (counted(240, stated={"min": 100, "max": 900}), ("approximate", 900)),
-        (counted(0, stated={"min": 100, "max": 900}), ("approximate", 900)),
-        (counted(0, stated={"min": 100}), ("approximate", 100)),
-        (counted(0, stated=240), ("exact", 240)),
-        (counted(0, stated={"value": 240, "certainty": "suspected"}), ("approximate", 240)),
-        (counted(0, residences={"DE": 9}), ("approximate", 9)),
-        (counted(0), None),
+        (counted(240, stated=240), (240, True)),
+        (counted(246, guardians=6, stated=240), (240, True)),
+        (counted(240), (240, True)),
+        (counted(246, guardians=6), (246, False)),
+        (counted(240, stated=500), (240, False)),
+        (counted(240, stated={"min": 100, "max": 900}), (240, False)),
+        (counted(0, stated=240), (240, True)),
+        (counted(0, stated={"value": 240, "certainty": "suspected"}), (240, False)),
+        (counted(0, residences={"DE": 9}), (9, False)),
+        (counted(0, residences={"DE": 9}, stated=240), (240, False)),
     ],
 )
 def test_a_number_of_people_is_exact_only_when_all_that_is_known_agrees(case: Case, answer: Any) -> None:
-    from amends.domain.answers import people_counted
+    found = people_counted(asked(case))
+    assert found
+    assert (found.number, found.exact) == answer
 
-    assert people_counted(asked(case)) == answer
+
+def test_of_whom_nobody_knows_how_many_they_are_there_is_no_number() -> None:
+    assert people_counted(asked(counted(0))) is None
+
+
+@pytest.mark.parametrize("limits", [{"min": 4800, "max": 6000}, {"min": 4800}, {"max": 6000}])
+def test_neither_end_of_a_range_is_told_as_the_number(limits: dict[str, int]) -> None:
+    found = people_counted(asked(counted(0, stated=limits)))
+    assert found == HowMany(None, limits=Count(**limits))
+
+
+def test_the_audience_is_counted_and_the_range_stands_beside_it() -> None:
+    found = people_counted(asked(counted(5200, stated={"min": 4800, "max": 6000})))
+    assert found == HowMany(5200, limits=Count(min=4800, max=6000))
+
+
+def test_a_place_with_two_names_is_one_place() -> None:
+    case = a_case(audience=an_audience(by_place={"PR": 3, "US-PR": 5, "RE": 2, "FR": 1}))
+    about = Asked(case, a_duty(), NOW, EEA, also_called={"PR": "US-PR", "RE": "FR"})
+    assert about.homes == {"US": 8, "FR": 3}
+    assert about.in_area == {"FR": 3}
 
 
 def test_children_of_the_audience_are_among_those_concerned() -> None:

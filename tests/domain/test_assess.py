@@ -180,3 +180,14 @@ def test_an_unknown_number_of_people_is_named_as_a_turn() -> None:
 @pytest.mark.parametrize("severity", Severity)
 def test_every_band_has_a_stance(severity: Severity) -> None:
     assert STANCES[severity].signed_by
+
+
+@pytest.mark.parametrize("said", ["facts", "organisation"])
+def test_the_sector_may_be_said_in_either_place(said: str) -> None:
+    organisation = {
+        **an_incident().organisation.model_dump(),
+        "sector": "healthcare" if said == "organisation" else None,
+    }
+    facts = STOLEN_CARDS | ({"sector": "healthcare"} if said == "facts" else {})
+    made = assessed(organisation=organisation, facts=facts)
+    assert any(rule.id == "HIPAA-4F" for rule in made.rules)

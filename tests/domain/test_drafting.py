@@ -97,6 +97,11 @@ def a_notice(**changes: Any) -> NoticeStatus:
     return NoticeStatus(**(given | changes))
 
 
+def test_each_advice_is_told_with_the_kind_of_data_that_it_is_about() -> None:
+    told = drafted(words("{{ advice_about | join(' ') }}: {{ advice | join(' ') }}"))
+    assert text_of(told).startswith("credentials_hashed contact: Change your password")
+
+
 def test_a_single_step_says_one_notice_named_after_its_templates() -> None:
     case = a_case()
     assert notices_wanted(case, step_of(case, "first-notice"), 1) == (FIRST,)

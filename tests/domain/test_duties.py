@@ -38,7 +38,8 @@ def a_row(**changes: Any) -> dict[str, Any]:
 def a_table(*regimes: dict[str, Any], **changes: Any) -> DutyTable:
     clocks = {name: {"means": name.replace("_", " "), "ask": f"When was {name}?"} for name in CLOCK_EVENTS}
     clocks["aware"]["not_before"] = ["discovered", "suspected"]  # type: ignore[assignment]
-    clocks["controller_aware"]["met_by"] = ["aware"]  # type: ignore[assignment]
+    clocks["controller_aware"]["same_as"] = ["aware"]  # type: ignore[assignment]
+    clocks["learned"] |= {"met_by": ["aware"], "not_before": ["detected"]}  # type: ignore[dict-item]
     clocks["individuals_notified"]["ours"] = True  # type: ignore[assignment]
     unknown = a_regime(id="unknown", places=["ZZ"], confidence="memory-low", stands_for="the law of that country")
     given: dict[str, Any] = {
@@ -102,6 +103,77 @@ def test_a_clock_that_is_not_recorded_is_counted_from_the_earliest_time_it_can_b
 )
 def test_where_nothing_must_come_first_the_first_thing_known_counts(times: dict[str, Any], start: str) -> None:
     assert only(ruled(a_table(), times=times)).starts_at == datetime.fromisoformat(start)
+
+
+@pytest.mark.parametrize(
+    ("times", "start", "assumed"),
+    [
+        ({"aware": "2026-11-20T10:00:00Z"}, "2026-11-20T10:00:00Z", ""),
+        ({"aware": "2026-11-20T10:00:00Z", "detected": "2026-11-19T10:00:00Z"}, "2026-11-19T10:00:00Z", "not recorded"),
+        ({"aware": "2026-11-20T10:00:00Z", "learned": "2026-11-20T11:00:00Z"}, "2026-11-20T11:00:00Z", ""),
+    ],
+)
+def test_an_event_that_shows_it_at_the_latest_counts_unless_something_earlier_is_recorded(
+    times: dict[str, Any], start: str, assumed: str
+) -> None:
+    duty = only(ruled(a_table(a_regime(duties=[a_row(of="learned", within={"hours": 5})])), times=times))
+    assert duty.starts_at == datetime.fromisoformat(start) and (
+        assumed in duty.assumed if assumed else not duty.assumed
+    )
+
+
+def test_times_in_the_wrong_order_are_doubted_and_the_earlier_one_counts() -> None:
+    times = {"aware": "2026-11-10T00:00:00Z", "discovered": "2026-11-19T00:00:00Z"}
+    found = ruled(a_table(a_regime(duties=[a_row(of="discovered", within={"hours": 5})])), times=times)
+    assert only(found).starts_at == datetime(2026, 11, 10, tzinfo=UTC)
+    assert "earlier time counts" in only(found).assumed and "When was discovered?" in found.questions
+
+
+def test_a_time_in_the_future_is_doubted_and_counted_from_now() -> None:
+    duty = only(ruled(a_table(), times={"aware": "2026-12-24T00:00:00Z"}))
+    assert duty.due_at == NOW + timedelta(hours=72) and "in the future" in duty.assumed
+
+
+def test_that_it_was_contained_shows_that_somebody_knew_by_then() -> None:
+    times = {"contained": "2026-11-10T00:00:00Z"}
+    assert only(ruled(a_table(), times=times)).starts_at == datetime(2026, 11, 10, tzinfo=UTC)
+
+
+def test_those_whose_home_nobody_named_may_live_anywhere() -> None:
+    table = a_table(a_regime(duties=[a_row(when={"residents_over": 500})]))
+    seat = {**an_incident().organisation.model_dump(), "established_in": "FR"}
+    incident, nobody = an_incident(organisation=seat, residences={"FR": 3}), an_audience(people=0, by_place={})
+    found = duties_of(incident, nobody, Risk.HIGH, 50_000, Law(table, weekdays), NOW)
+    duty = only(found)
+    assert duty.standing is DutyStanding.MAY_APPLY and "3 to 50,000" in duty.why
+    assert only(found, "unknown.").people == 49_997
+
+
+def test_a_ruling_that_meets_no_duty_is_asked_about() -> None:
+    ruling = {"applies": True, "reason": "as agreed", "by": "Counsel"}
+    found = ruled(a_table(), rulings={"law.authority@DE": ruling, "law.authority": ruling})
+    assert found.questions == ("The ruling on law.authority@DE meets no duty here: which one does it mean?",)
+
+
+def test_at_the_seat_of_the_lead_authority_the_reason_names_where_the_people_live() -> None:
+    row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 72}, "lead": True}
+    table = a_table(a_regime(places=["DE", "FR"], duties=[row]), place_names={"DE": "Germany", "FR": "France"})
+    duty = only(ruled(table, {"FR": 7, "DE": 2}, seat="DE"))
+    assert duty.why.startswith("9 people live in Germany, France; the organisation is established in Germany")
+
+
+def test_a_trade_law_of_many_places_stands_once_while_nobody_knows_the_seat() -> None:
+    row = {"id": "authority", "recipient": "authority", "of": "aware", "within": {"hours": 4}, "lead": True}
+    table = a_table(a_regime(places=["DE", "FR"], regulated=["financial_entity"], duties=[row]))
+    organisation = {"regulated": ["financial_entity"], "established_in": None}
+    assert only(ruled(table, {"JP": 7}, organisation=organisation)).standing is DutyStanding.APPLIES
+
+
+def test_published_data_was_not_unreadable() -> None:
+    regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}])
+    published = {"encrypted_at_rest": True, "encryption_key_safe": True, "exfiltration_evidence": "published"}
+    facts = {**an_incident().facts.model_dump(), **published}
+    assert only(ruled(a_table(regime), facts=facts)).standing is DutyStanding.APPLIES
 
 
 def test_a_step_of_our_own_that_is_not_taken_counts_from_now_and_comes_last() -> None:
@@ -270,6 +342,15 @@ def test_a_lawyers_ruling_settles_it_and_stands_in_the_record() -> None:
     assert not no.duties and no.set_aside[0].why == "Counsel decided: no accounts were touched"
     yes = ruled(table, rulings={"law.people": {"applies": True, "reason": "accounts were touched", "by": "Counsel"}})
     assert only(yes).standing is DutyStanding.APPLIES
+
+
+def test_an_authority_is_not_told_what_only_letters_must_not_say_or_look_like() -> None:
+    bans = [{"text": "say how in the letter", "letter": True, "item": "nature"}, {"text": "wait for the count"}]
+    rows = [a_row(), a_row(id="authority", recipient="authority")]
+    found = ruled(a_table(a_regime(duties=rows, must_not=bans, format_rules=["10 point"])))
+    said = {duty.id: (duty.must_not, duty.leaves_out, duty.format_rules) for duty in found.duties}
+    assert said["law.authority"] == (("wait for the count",), (), ())
+    assert said["law.people"] == (("say how in the letter", "wait for the count"), ("nature",), ("10 point",))
 
 
 def test_an_exemption_is_claimed_with_its_evidence_and_a_lawyer_must_agree() -> None:

@@ -6,6 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from amends.domain.letters import GENERAL, Item, Letter, Letters
+from amends.domain.notice import digest
+from tests.builders import a_draft
 
 ITEMS = {
     "nature": Item(says="What happened", codes=("nature", "what_happened")),
@@ -115,3 +117,17 @@ def a_letter(**changes: Any) -> dict[str, Any]:
 )
 def test_letters_that_make_no_sense_are_refused(changes: dict[str, Any], what: str) -> None:
     assert what in wrong(**changes)
+
+
+def test_an_approval_from_before_there_were_letters_still_binds_the_same_draft() -> None:
+    content = a_draft().model_dump(mode="json", exclude={"occurrence", "step"})
+    for variant in content["variants"]:
+        assert (variant.pop("letter"), variant.pop("items")) == (GENERAL, [])
+    assert a_draft().binding == digest(content)
+
+
+def test_another_letter_or_another_item_is_another_draft() -> None:
+    (first, *others) = a_draft().variants
+    for change in ({"letter": "us-ma"}, {"items": ("nature",)}):
+        changed = a_draft(variants=(first.model_copy(update=change), *others))
+        assert changed.binding != a_draft().binding

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from amends.content.duties import read_duties
 from amends.content.edpb import read_form
 from amends.domain.assessment import Rule
 from amends.domain.case import Case
@@ -16,6 +17,7 @@ from amends.domain.pack import Pack, pack
 from tests.builders import AWARE, NOW, a_case, a_duty, an_assessment, an_audience, an_incident
 
 HOUR = timedelta(hours=1)
+TABLE = read_duties()
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def form() -> Form:
 
 
 def packed(form: Form, case: Case | None = None, **duty: Any) -> Pack:
-    return pack(case or a_case(), a_duty(**duty), form, NOW)
+    return pack(case or a_case(), a_duty(**duty), form, TABLE, NOW)
 
 
 def section(made: Pack, title: str) -> str:
@@ -99,7 +101,12 @@ def test_doubts_about_the_duty_stand_on_its_page(form: Form) -> None:
     )  # fmt: skip
     for line in ("counted from when it began", "May apply", "must come before eu-gdpr-34.data_subjects"):
         assert line in section(made, "By when")
-    for line in ("claimed, shown by encrypted_at_rest", "no marketing", "lead authority", "memory-low"):
+    for line in (
+        "claimed, shown by encrypted at rest",
+        "no marketing",
+        "lead authority",
+        "NOT VERIFIED: written from memory, may",
+    ):
         assert line in section(made, "What to heed")
 
 
@@ -183,6 +190,71 @@ def test_an_authority_with_a_form_of_its_own_is_told_apart(form: Form) -> None:
         other = packed(form, **change)
         assert other.about["is_this_authoritys_form"] is False
         assert "has its own form" in other.markdown
+
+
+def test_a_form_that_is_not_the_recipients_leaves_only_to_a_person_what_its_own_law_asks_for(form: Form) -> None:
+    codes = ("what_happened", "root_cause", "number_of_records", "categories_and_approx_records", "sample_notice")
+    made = packed(form, regime="us-wa", content=codes)
+    assert [one["field"] for one in made.to_be_filled] == ["root_cause", "number_of_records", "sample_notice"]
+    assert made.to_follow == ("categories_and_approx_records",)
+    assert "field_" not in made.markdown
+    assert section(made, "What a person must still fill in").count("\n- ") == 3
+
+
+def between(counted: int = 0, **limits: int) -> Case:
+    audience = an_audience(people=counted, by_place={"DE": counted})
+    return a_case(incident=an_incident(facts={"people": limits}), audience=audience)
+
+
+def test_a_range_of_people_stays_a_range(form: Form) -> None:
+    made = packed(form, between(min=4800, max=6000), content=("people_count",))
+    assert section(made, "How many people").startswith("between 4,800 and 6,000 people in all\n")
+    assert "field_68" not in made.fields
+    assert made.beside == {"field_68": "between 4,800 and 6,000 by the facts"}
+    (left,) = [one for one in made.to_be_filled if one["field"] == "field_68"]
+    assert left["note"] == "between 4,800 and 6,000 by the facts"
+
+
+def test_the_audiences_number_is_given_with_the_range_beside_it(form: Form) -> None:
+    made = packed(form, between(5200, min=4800, max=6000), content=("people_count",))
+    said = section(made, "How many people")
+    assert said.startswith("5,200 people in all (approximate); between 4,800 and 6,000 by the facts\n")
+    assert (made.fields["field_67"], made.fields["field_68"]) == ("b", 5200)
+    assert made.document()["beside"] == {"field_68": "between 4,800 and 6,000 by the facts"}
+    assert "between 4,800 and 6,000" in section(made, "What a person must still fill in")
+
+
+def test_a_suspected_range_is_said_to_be_suspected(form: Form) -> None:
+    facts = {"people": {"value": {"min": 100}, "certainty": "suspected"}}
+    case = a_case(incident=an_incident(facts=facts), audience=an_audience(people=0, by_place={}))
+    made = packed(form, case, content=("people_count",))
+    assert section(made, "How many people").startswith("at least 100 people in all (suspected)")
+
+
+def test_people_of_one_place_are_not_counted_under_two_names(form: Form) -> None:
+    case = a_case(audience=an_audience(by_place={"PR": 3, "US-PR": 5, "DE": 2}))
+    assert "- US: 8\n- DE: 2" in section(packed(form, case, content=("people_count",)), "How many people")
+
+
+@pytest.mark.parametrize(
+    ("most", "says"),
+    [(800, "800 people in US-MA"), (2950, "between 800 and 2,950 people in US-MA"), (None, "**Not known yet.**")],
+)
+def test_who_may_live_in_a_place_is_not_told_as_living_there(form: Form, most: int | None, says: str) -> None:
+    case = a_case(audience=an_audience(by_place={"US-MA": 800, "US": 2150}))
+    made = packed(form, case, content=("residents_affected",), places=("US-MA",), people=most)
+    assert section(made, "How many people live there").startswith(says)
+
+
+def test_the_clock_is_told_in_words(form: Form) -> None:
+    assert "“the controller became aware of the breach”" in section(packed(form), "By when")
+
+
+def test_how_to_reach_the_recipient_is_told_when_somebody_looked_it_up(form: Form) -> None:
+    known = TABLE.recipients["supervisory_authority"].model_copy(update={"contact": "its portal"})
+    table = TABLE.model_copy(update={"recipients": TABLE.recipients | {"supervisory_authority": known}})
+    assert "How to reach it: its portal." in pack(a_case(), a_duty(), form, table, NOW).markdown
+    assert "How to reach it" not in packed(form).markdown
 
 
 def test_the_same_case_makes_the_same_pack(form: Form) -> None:

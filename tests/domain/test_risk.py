@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from amends.domain.assessment import Rule
@@ -110,8 +110,12 @@ def test_a_suspicion_that_the_key_is_safe_protects_nobody() -> None:
 
 
 def test_a_thief_with_ciphertext_only_can_do_nothing() -> None:
-    told = STOLEN | {"recipient": {"kind": "thief_ciphertext_only"}}
+    told = STOLEN | {"recipient": {"kind": "thief_ciphertext_only"}, "encrypted_at_rest": True}
     assert ids(told) == ["R11-CIPHERTEXT-ONLY"]
+
+
+def test_the_word_ciphertext_alone_protects_nobody_while_nobody_speaks_of_encryption() -> None:
+    assert risk(STOLEN | {"recipient": {"kind": "thief_ciphertext_only"}}) is Risk.RISK
 
 
 @pytest.mark.parametrize("certainty", ["confirmed", "suspected"])
@@ -595,6 +599,7 @@ def test_more_people_never_lower_the_risk(facts: Facts, some: int, more: int) ->
 def test_a_kind_of_breach_on_top_never_lowers_the_risk(
     facts: Facts, people: int | None, some: tuple[BreachType, ...], more: BreachType
 ) -> None:
+    assume(some)  # a list that names none says nothing
     grown = but(facts, breach_types=(*some, more))
     assert level(grown, people) >= level(but(facts, breach_types=some), people)
 
@@ -682,3 +687,17 @@ def test_notes_and_times_change_nothing(facts: Facts, people: int | None) -> Non
     noted["protection_note"] = sure("protection_note", "strong password")
     noted["mitigations"] = sure("mitigations", [Mitigation(what="remote_wipe", at=NOW)])
     assert risk_to_people(facts.model_copy(update=noted), people) == risk_to_people(facts, people)
+
+
+@pytest.mark.parametrize(("sector", "cared_for"), [("hospital", True), ("private_hospital", True), ("healthcare", True),
+                                                   ("hospitality", False), ("health_food_retail", False)])  # fmt: skip
+def test_only_a_place_where_people_are_treated_is_in_health_care(sector: str, cared_for: bool) -> None:
+    assert ("HIPAA-4F" in ids(STOLEN | {"sector": sector})) is cared_for
+
+
+def test_where_no_personal_data_was_touched_nothing_else_is_a_risk() -> None:
+    assert ids({"data_categories": [], "misuse_observed": True, "permanent_loss": True}) == ["R14-NO-PERSONAL-DATA"]
+
+
+def test_a_list_that_names_no_kind_of_breach_says_nothing() -> None:
+    assert risk(STOLEN | {"breach_types": []}) is risk(STOLEN | {"breach_types": None})

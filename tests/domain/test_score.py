@@ -219,3 +219,11 @@ def test_every_part_of_the_score_names_the_facts_it_rests_on() -> None:
 
 def test_every_part_of_the_score_gives_its_reason_as_a_sentence() -> None:
     assert all(item.reason.endswith(".") for item in components(Facts(), None))
+
+
+def test_a_part_is_marked_as_assumed_only_where_something_unknown_raises_it() -> None:
+    known = components(Facts.model_validate({"data_categories": ["contact"], "malicious": True}), 3)
+    marks = {part.name: part.assumed for part in known}
+    assert marks["malicious intent"] is False and marks["many people"] is False
+    assert marks["data processing context"] and marks["confidentiality"]
+    assert all(part.assumed for part in components(Facts(), None))

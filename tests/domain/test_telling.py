@@ -39,6 +39,27 @@ def test_thousands_may_be_marked_or_not() -> None:
     assert stated("12,500 people", a_phrases()) == stated("12500人", a_chinese_phrases())
 
 
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("8 a.m. to 8 p.m.", "8:00至20:00"),
+        ("8AM-8PM", "上午8点至晚上8点"),
+        ("8:30 p.m.", "20:30"),
+        ("8:30 pm", "晚上8点半"),
+        ("12 p.m. to 1 p.m.", "中午12点至下午1点"),
+        ("11 a.m. to 1 p.m.", "中午11点至中午1点"),
+        ("12 a.m.", "0:00"),
+    ],
+)
+def test_the_same_hours_in_two_languages_state_the_same_numbers(english: str, chinese: str) -> None:
+    assert stated(english, a_phrases()) == stated(chinese, a_chinese_phrases())
+
+
+@pytest.mark.parametrize("other", ["9 p.m.", "8 a.m.", "8:15 p.m."])
+def test_another_hour_states_another_number(other: str) -> None:
+    assert stated(other, a_phrases()) != stated("20:00", a_phrases())
+
+
 def test_the_verb_may_is_no_month() -> None:
     assert stated("May we call? You may.", a_phrases()) == frozenset()
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from amends.domain.duty import SetAside
+from amends.domain.duty import Addressee, SetAside
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.filing import Filing, Part, facts_known, recorded_events
 from amends.ledger import Ledger
@@ -16,12 +16,14 @@ from tests.sending import INCIDENT
 HOUR = timedelta(hours=1)
 AUTHORITY = a_duty().id
 WARNING = "eu-nis2-23.early_warning@DE"
+PEOPLE = "eu-gdpr-34.data_subjects"
 
 
 def assessed(ledger: Ledger) -> Ledger:
-    """The incident with two duties and one that was set aside."""
+    """The incident with three duties and one that was set aside."""
     ledger.open_incident(an_incident(), [], "lena", NOW)
-    duties = (a_duty(), a_duty(id=WARNING, sets="incident_notification_submitted"))
+    people = a_duty(id=PEOPLE, addressee=Addressee.PEOPLE)
+    duties = (a_duty(), a_duty(id=WARNING, sets="incident_notification_submitted"), people)
     aside = SetAside(id="us-ca.attorney_general", places=("US-CA",), why="nobody lives there")
     ledger.record_assessment(INCIDENT, an_assessment(duties=duties, set_aside=(aside,)), NOW)
     return ledger
@@ -139,12 +141,19 @@ def test_without_a_receipt_nothing_was_filed(owing: Ledger) -> None:
         file(owing, receipt="  ")
 
 
-def test_a_filing_that_starts_a_clock_makes_the_case_ask_for_a_new_assessment(owing: Ledger) -> None:
+def test_people_were_told_outside_of_amends_only_when_somebody_says_how(owing: Ledger) -> None:
+    for note in ("", "  "):
+        with pytest.raises(NotAllowed, match="say how with --note"):
+            owing.file_duty(INCIDENT, PEOPLE, NOW, "lena", "R-1", note, NOW)
+    assert owing.filings(INCIDENT) == ()
+    assert owing.file_duty(INCIDENT, PEOPLE, NOW, "lena", "R-1", "by post", NOW).note == "by post"
+
+
+def test_each_filing_makes_the_case_ask_for_a_new_assessment(owing: Ledger) -> None:
     before = facts_known(owing.case(INCIDENT))
     file(owing)
-    assert facts_known(owing.case(INCIDENT)) == before
     file(owing, WARNING)
-    assert facts_known(owing.case(INCIDENT)) == before + 1
+    assert facts_known(owing.case(INCIDENT)) == before + 2
 
 
 def test_the_clock_that_a_filing_started_outlives_the_duty(owing: Ledger) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from amends.domain.case import OccurrenceState
 from amends.domain.errors import NotInLedger
+from amends.domain.plan import plan
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_playbook, a_wording, an_assessment, an_incident
 from tests.sending import INCIDENT
@@ -135,3 +136,11 @@ def test_every_assessment_stays_the_oldest_first_with_what_it_changed(opened: Le
 
 def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
     assert opened.assessments(INCIDENT) == ()
+
+
+def test_an_assessment_that_cannot_be_read_any_more_is_to_be_made_again(opened: Ledger) -> None:
+    opened.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    opened.mark_occurrence(INCIDENT, "assess", 1, NOW, DONE, LATER)
+    assert "assess" in {turn.step for turn in plan(opened.case(INCIDENT), LATER).due}
+    opened.record_assessment(INCIDENT, an_assessment(), LATER)
+    assert "assess" not in {turn.step for turn in plan(opened.case(INCIDENT), LATER).due}

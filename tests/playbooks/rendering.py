@@ -144,7 +144,7 @@ def _settings_of(path: str) -> list[Setting]:
 
 @cache
 def render(setting: Setting) -> Rendered:
-    module = _environment().get_template(setting.path).make_module(_context(setting))
+    module = _environment().get_template(setting.path).make_module(context_of(setting))
     marked, items = split_items(str(module).strip())
     drafted, parts = split_parts(marked)
     text = drafted
@@ -153,7 +153,8 @@ def render(setting: Setting) -> Rendered:
     return Rendered(setting, str(getattr(module, "subject", "")), text, parts, drafted, items)
 
 
-def _context(setting: Setting) -> dict[str, Any]:
+def context_of(setting: Setting) -> dict[str, Any]:
+    """What a template is given in this setting."""
     always = {
         "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
         "item": lambda *names: mark_items(names, letters().items),
@@ -175,18 +176,20 @@ def _context(setting: Setting) -> dict[str, Any]:
 def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
-    lists: dict[str, Any] = {"data": [], "advice": [], "promises": [], "news": []}
+    lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
     return {**dict.fromkeys(empty, ""), **lists, "questions": {"asked": 0, "open": 0}, "people": 0}
 
 
 def _everything(locale: str) -> dict[str, Any]:
     words, told = phrases(locale), incident()
     touched = told.facts.categories()
+    advised = [kind for kind in words.advice if kind in touched][:MOST_ADVICE]
     return {
         **_dates(told, words),
         "data": [name for kind, name in words.data.items() if kind in touched],
         "data_in_words": say_data(words, touched),
-        "advice": [text for kind, text in words.advice.items() if kind in touched][:MOST_ADVICE],
+        "advice": [words.advice[kind] for kind in advised],
+        "advice_about": [kind.value for kind in advised],
         "promises": _promises(locale),
         "news": [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news],
         "next_news": say_moment(words, NEXT, ZONE),

@@ -8,7 +8,9 @@ import pytest
 
 from amends.content.duties import read_duties
 from amends.domain.channel import ChannelKind
+from amends.domain.drafting import ITEM_CLOSE, environment
 from amends.domain.duty import Addressee
+from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
 from amends.domain.notice import Slot
 from amends.domain.reading import LINK, sentences
@@ -17,6 +19,7 @@ from tests.playbooks.rendering import (
     LOCALES,
     Rendered,
     Setting,
+    context_of,
     incident,
     letters,
     phrases,
@@ -220,6 +223,70 @@ def test_credit_monitoring_is_explained_only_where_it_is_promised() -> None:
     nothing_promised = first_letter(MASSACHUSETTS, sparse=True)
     assert explained not in nothing_promised.text
     assert "credit_monitoring" not in nothing_promised.items
+
+
+TOLD_DAYS = {"en": "call us from 2 December 2026 on.", "zh-CN": "请从2026年12月2日起致电我们。"}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_people_are_told_from_when_they_can_sign_up_for_credit_monitoring(locale: str) -> None:
+    assert TOLD_DAYS[locale] in first_letter(UNITED_STATES, locale).text
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize(
+    ("fate", "said", "unsaid"),
+    [
+        ({"state": "kept"}, {"en": "above, call us.**", "zh-CN": "，请致电我们。**"}, TOLD_DAYS),
+        ({"state": "late"}, {"en": "cannot name the first day", "zh-CN": "从哪天开始，目前还定不下来"}, TOLD_DAYS),
+        ({"state": "late", "new_due": "X"}, {"en": "from X on", "zh-CN": "请从X起"}, TOLD_DAYS),
+        ({"state": "dropped"}, {"en": "", "zh-CN": ""}, {"en": "To sign up", "zh-CN": "要开通"}),
+    ],
+    ids=["kept", "late", "put off", "dropped"],
+)
+def test_a_correction_goes_by_what_has_become_of_the_promise_to_monitor(
+    locale: str, fate: dict[str, str], said: dict[str, str], unsaid: dict[str, str]
+) -> None:
+    text = correction_after(fate, locale)
+    assert said[locale] in text
+    assert unsaid[locale] not in text
+
+
+def correction_after(fate: dict[str, str], locale: str) -> str:
+    """A correction to the United States when this has become of every promise."""
+    setting = Setting("correction", locale, ChannelKind.EMAIL, letter=UNITED_STATES)
+    return written(setting, promises=[promise | fate for promise in context_of(setting)["promises"]])
+
+
+@pytest.mark.parametrize(("locale", "number"), [("en", "5,203"), ("zh-CN", "5203")])
+def test_a_large_number_of_people_is_written_as_the_language_does(locale: str, number: str) -> None:
+    text = written(Setting("first-notice", locale, ChannelKind.EMAIL), people=5_203)
+    assert f"people_count{ITEM_CLOSE}{number}\n" in text
+
+
+def written(setting: Setting, **changes: object) -> str:
+    """A notice as its template writes it when these values are others."""
+    return str(environment(templates()).get_template(setting.path).render(context_of(setting) | changes))
+
+
+FREEZE_TODAY = {
+    "en": "ask each of the three credit bureaus for a freeze today, or one of them for a fraud alert",
+    "zh-CN": "请今天就向三家征信机构申请冻结，或向其中一家申请欺诈警示",
+}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_in_the_united_states_the_advice_on_an_id_number_names_its_three_bureaus(locale: str) -> None:
+    assert FREEZE_TODAY[locale] in advising_on_an_id(UNITED_STATES, locale)
+    general = advising_on_an_id(GENERAL, locale)
+    assert FREEZE_TODAY[locale] not in general
+    assert phrases(locale).advice[DataCategory.NATIONAL_ID] in general
+
+
+def advising_on_an_id(letter: str, locale: str) -> str:
+    setting = Setting("first-notice", locale, ChannelKind.EMAIL, letter=letter)
+    advice = [phrases(locale).advice[DataCategory.NATIONAL_ID]]
+    return written(setting, advice=advice, advice_about=[DataCategory.NATIONAL_ID.value])
 
 
 def test_free_calls_are_named_only_where_the_number_is_free() -> None:
