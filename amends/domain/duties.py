@@ -94,8 +94,7 @@ class _Reading:
         verdict = _decided(ruling) if ruling else self._verdict(reach, row)
         if verdict.answer is Answer.NO:
             return SetAside(id=name + reach.suffix, places=reach.places, why="; ".join(verdict.because))
-        duty = self._standing(reach, row, name + reach.suffix, verdict)
-        return duty.model_copy(update={"standing": DutyStanding.APPLIES}) if ruling else duty
+        return self._standing(reach, row, name + reach.suffix, verdict, exempt=ruling is None)
 
     def _verdict(self, reach: Reach, row: DutyRow) -> Verdict:
         now = self._circumstances(reach)
@@ -123,10 +122,11 @@ class _Reading:
             largest_state=self._homes.largest_state(reach.places[0][:2]),
         )
 
-    def _standing(self, reach: Reach, row: DutyRow, identity: str, verdict: Verdict) -> Duty:
+    def _standing(self, reach: Reach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
+        """The duty with all that is known of it; exempt says whether an exemption may be claimed at all."""
         regime, recipient = reach.regime, self._table.recipients[row.recipient]
         exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
-        claimed = any(exemption.claimed for exemption in exemptions)
+        claimed = exempt and any(exemption.claimed for exemption in exemptions)
         applies = DutyStanding.APPLIES if verdict.answer is Answer.YES else DutyStanding.MAY_APPLY
         return Duty(
             id=identity,

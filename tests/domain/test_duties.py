@@ -369,7 +369,8 @@ def test_a_lawyers_ruling_weighs_more_than_an_exemption_that_the_facts_seem_to_m
     regime = a_regime(exemptions=[{"text": "encrypted", "when": {"unreadable": True}}])
     facts = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
     rulings = {"law.authority": {"applies": True, "reason": "the method is outdated", "by": "Counsel"}}
-    assert only(ruled(a_table(regime), facts=facts, rulings=rulings)).standing is DutyStanding.APPLIES
+    duty = only(ruled(a_table(regime), facts=facts, rulings=rulings))
+    assert duty.standing is DutyStanding.APPLIES and not duty.lawyer_needed
 
 
 def test_the_stand_in_for_unknown_states_counts_only_those_whose_state_is_unknown() -> None:

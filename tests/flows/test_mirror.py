@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from amends.domain.playbook import Phase
 from amends.ledger import Ledger
 from flows.fast_forward import PHASES, PassedClock
 from flows.mirror import MOST_CRASHES, mirror, tag_of
+from tests.builders import a_duty, an_assessment
 from tests.story import INCIDENT, START, a_ledger, everybody, opened
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
@@ -169,3 +170,20 @@ def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
         return await lead.runs(client)
 
     assert in_prefect(act) == []
+
+
+def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_moves_with_it(lead: Lead) -> None:
+    def assessed(version: int, due_at: datetime) -> None:
+        duty = a_duty(due_at=due_at, starts_at=due_at - timedelta(days=30))
+        lead.ledger.record_assessment(INCIDENT, an_assessment(version=version, duties=(duty,)), START)
+
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        seen = []
+        for version, days in ((1, 20), (2, 10)):
+            assessed(version, START + timedelta(days=days))
+            await lead.mirror()
+            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} deadlines 1")
+            seen.append(run.expected_start_time)
+        return seen
+
+    assert in_prefect(act) == [START + timedelta(days=19), START + timedelta(days=9)]
