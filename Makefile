@@ -20,8 +20,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 	$(BIN)/amends demo --home $(CURDIR)/demo-home
 
-test: $(INSTALLED) ## the whole test suite
-	$(BIN)/python -m pytest $(ARGS)
+test: $(INSTALLED) ## the whole test suite, a file at a time on each core
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .
