@@ -93,7 +93,7 @@ class Story:
         for number, duty in enumerate(due, start=1):
             at = self._clock.now
             self._ledger.file_duty(INCIDENT, duty.id, at, LEAD.name, f"RECEIPT-{number:03}", "", at)
-        say(self._clock.now, f"mei files with {len(due)} authorities and records their receipts")
+        say(self._clock.now, f"mei files what {len(due)} duties ask for, and records the receipts")
 
     def _hotline(self) -> None:
         playbook = self._ledger.case(INCIDENT).playbook

@@ -105,6 +105,8 @@ class _Reading:
         ]
         if reach.residents.least == 0 and reach.residents.most:
             answers.append(Verdict(Answer.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
+        if reach.regime.stands_for:
+            answers.append(Verdict(Answer.MAYBE, ("nobody has looked up the law there",)))
         if row.ask:
             answers.append(to_be_judged(row.ask))
         return Verdict.all_of(answers)

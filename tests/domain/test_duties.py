@@ -236,6 +236,7 @@ def test_a_state_without_a_row_and_an_unknown_state_get_the_stand_in() -> None:
 def test_a_country_that_nobody_wrote_a_row_for_needs_a_lawyer() -> None:
     duty = only(ruled(a_table(), {"XK": 1}), "unknown.")
     assert duty.id == "unknown.authority@XK" and duty.lawyer_needed
+    assert duty.standing is DutyStanding.MAY_APPLY and "nobody has looked up the law there" in duty.why
 
 
 def test_people_whose_country_is_not_known_are_not_passed_over_in_silence() -> None:
