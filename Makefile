@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 export AMENDS_HOME ?= $(CURDIR)/demo-home
 
-.PHONY: help demo test check up lock clean
+.PHONY: help demo test chaos check up lock clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 
 test: $(INSTALLED) ## the whole test suite, a file at a time on each core
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+
+chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour: nobody told twice, nobody lost
+	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-2000} AMENDS_CHAOS_KILLS=$${AMENDS_CHAOS_KILLS:-50} \
+		$(BIN)/python -m pytest --timeout 0 tests/chaos $(ARGS)
+	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-10000} \
+		$(BIN)/python -m pytest --timeout 0 tests/delivery/test_canaries.py $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .

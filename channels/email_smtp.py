@@ -4,11 +4,15 @@ import asyncio
 import re
 import ssl
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.marks import bounce_address, bounce_token
-from channels.mime import Letter, Letterhead, Unfit, check, compose, plain_address
+from amends.domain.channel import ChannelKind, Errands, Form, LastCall, Message, Receipt, Status
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from channels.dkim import CannotSign, Signer
+from channels.lane import Lane
+from channels.mime import Letter, Letterhead, Skeleton, Unfit, check, compose, plain_address, skeleton
 from channels.settings import Settings, is_loopback
 from channels.smtp import Connection, Disconnected, Relay, Reply, Security
 
@@ -25,7 +29,12 @@ OPTIONAL = {
     "command_timeout": "60",
     "final_timeout": "600",
     "ca_file": "",
+    "dkim_key_file": "",
+    "dkim_domain": "",
+    "dkim_selector": "",
 }
+DKIM = {"key": "dkim_key_file", "domain": "dkim_domain", "selector": "dkim_selector"}
+"""What a signature is made of, and the settings that say it."""
 NO_SUCH_ADDRESS = frozenset({501, 550, 551, 553, 556})
 NO_SUCH_ADDRESS_ENHANCED = ("5.1.", "5.2.1")
 QUEUE_ID = re.compile(r"(?:queued as |id=|^(?:2\.\d\.\d )?ok:? )((?=\S*\d)[A-Za-z0-9-]{5,80})\b", re.IGNORECASE)
@@ -36,6 +45,7 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
 
     sender is an addr-spec; bounces go to b+TOKEN@bounce_domain; security none is for this machine only;
     final_timeout is how long the reply to the final dot may take, in seconds: a short one makes doubt, not speed.
+    With the dkim_ settings we sign every message ourselves; without them the relay does.
     """
     chosen = Settings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
     letterhead = _letterhead(chosen)
@@ -45,6 +55,7 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
         bounce_domain=_domain(chosen, "bounce_domain"),
         connections=chosen.number("connections", most=1000),
         final_seconds=chosen.number("final_timeout", most=3600),
+        signer=_signer(chosen, letterhead),
     )
 
 
@@ -54,96 +65,164 @@ class EmailSmtp:
     kind = ChannelKind.EMAIL
 
     def __init__(
-        self, relay: Relay, letterhead: Letterhead, bounce_domain: str, connections: int, final_seconds: float
-    ) -> None:
+        self, relay: Relay, letterhead: Letterhead, bounce_domain: str, connections: int, final_seconds: float,
+        signer: Signer | None = None,
+    ) -> None:  # fmt: skip
+        self._signer = signer
+        self.at_once = connections
+        self._places = asyncio.Semaphore(connections)
         self._relay = relay
         self._letterhead = letterhead
         self._bounce_domain = bounce_domain
-        self._places = asyncio.Semaphore(connections)
         self._idle: list[Connection] = []
         self._final_seconds = final_seconds
+        self._skeletons: dict[Form, Skeleton] = {}
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """See the protocol: the mark is made between the content and the final dot."""
-        try:
-            letter = compose(message, self._letterhead)
-            check(letter)
-        except Unfit as unfit:
-            return Receipt(message.key, Status.REJECTED, str(unfit))
+        errand = OneErrand(message, last_call)
+        await self.carry(errand)
+        return errand.receipt()
+
+    async def carry(self, errands: Errands) -> None:
+        """See the protocol: the envelope of the next message goes out behind the final dot of the last one."""
         async with self._places:
-            return await self._send(letter, last_call)
+            lane = Lane(self._relay, self._bounce_domain, self._kept())
+            try:
+                letter = await self._next(errands)
+                while letter:
+                    letter = await self._turn(lane, letter, errands)
+            except BaseException:
+                lane.hang_up()
+                raise
+            if lane.connection:
+                self._idle.append(lane.connection)
 
     async def close(self) -> None:
         """Take leave of the relay."""
         idle, self._idle = self._idle, []
         await asyncio.gather(*(connection.quit() for connection in idle))
 
-    async def _send(self, letter: Letter, last_call: LastCall) -> Receipt:
-        if self._idle and (kept := self._idle.pop()).alive:
-            try:
-                return await self._send_through(kept, letter, last_call)
-            except Disconnected:
-                pass  # Relays hang up on idle connections; that says nothing about a fresh one.
-        try:
-            return await self._send_through(await Connection.open(self._relay), letter, last_call)
-        except Disconnected as error:
-            raise ChannelUnavailable(f"{self._relay}: {error}") from error
+    def _kept(self) -> Connection | None:
+        self._idle = [connection for connection in self._idle if connection.alive]
+        return self._idle.pop() if self._idle else None
 
-    async def _send_through(self, connection: Connection, letter: Letter, last_call: LastCall) -> Receipt:
-        """Raises Disconnected only while nothing has left."""
-        try:
-            receipt = await self._transact(connection, letter, last_call)
-        except BaseException:
-            connection.abort()
-            raise
-        if connection.alive:
-            self._idle.append(connection)
-        return receipt
-
-    async def _transact(self, connection: Connection, letter: Letter, last_call: LastCall) -> Receipt:
-        if refusal := await self._offer(connection, letter):
-            return refusal
-        await connection.write(_dot_stuffed(letter.content))
-        await last_call()
-        try:
-            (reply,) = await connection.exchange(b".\r\n", self._final_seconds)
-        except Disconnected as error:
-            connection.abort()
-            return Receipt(letter.key, Status.UNCERTAIN, str(error))
-        if reply.code == 421 or 300 <= reply.code < 400:
-            connection.abort()
-        return after_dot(letter.key, reply)
-
-    async def _offer(self, connection: Connection, letter: Letter) -> Receipt | None:
-        """Announce sender and recipient; None when the server waits for the content."""
-        replies = await connection.converse(*self._envelope(connection, letter), "DATA")
-        sender, *others = replies
-        if sender.refused:
-            return await self._withdraw(connection, replies, before_recipient(letter.key, sender, self._relay))
-        if refused := next((reply for reply in others if reply.refused), None):
-            return await self._withdraw(connection, replies, before_content(letter.key, refused, self._relay))
-        if replies[-1].code != 354:
-            raise Disconnected(f"answered DATA with {replies[-1].codes}")
+    async def _next(self, errands: Errands) -> Letter | None:
+        """The next message that can become an email; the others are answered at once."""
+        while message := await errands.next():
+            if letter := self._letter(message, errands):
+                return letter
         return None
 
-    def _envelope(self, connection: Connection, letter: Letter) -> tuple[str, str]:
-        mail = f"MAIL FROM:<{bounce_address(letter.key, self._bounce_domain)}>"
-        recipient = f"RCPT TO:<{letter.to}>"
-        if not connection.offers("DSN"):
-            return mail, recipient
-        return f"{mail} RET=HDRS ENVID={bounce_token(letter.key)}", f"{recipient} NOTIFY=FAILURE,DELAY"
+    def _next_at_once(self, errands: Errands) -> Letter | None:
+        while message := errands.next_at_once():
+            if letter := self._letter(message, errands):
+                return letter
+        return None
 
-    @staticmethod
-    async def _withdraw(connection: Connection, replies: list[Reply], receipt: Receipt) -> Receipt:
-        """Make the connection ready for another message; hang up where the server waits for content all the same."""
-        if replies[-1].code == 354:
-            connection.abort()
-            return receipt
+    def _letter(self, message: Message, errands: Errands) -> Letter | None:
         try:
-            await connection.command("RSET")
-        except Disconnected:
-            connection.abort()
-        return receipt
+            letter = compose(message, self._letterhead, self._skeleton(message.form))
+            check(letter)
+        except Unfit as unfit:
+            errands.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
+            return None
+        return signed(letter, self._signer, message.form.published_at) if self._signer else letter
+
+    def _skeleton(self, form: Form) -> Skeleton:
+        if form not in self._skeletons:
+            self._skeletons[form] = skeleton(form, self._letterhead)
+        return self._skeletons[form]
+
+    async def _turn(self, lane: Lane, letter: Letter, errands: Errands) -> Letter | None:
+        """One message, and behind its dot the envelope of the next one, which is returned."""
+        if refusal := await self._refusal(lane, letter):
+            errands.answer(refusal)
+            return await self._next(errands)
+        lane.say(letter)
+        following = self._next_at_once(errands)
+        if not await _may_end(errands, letter):
+            lane.hang_up()  # what has no dot is not delivered
+        elif not await lane.all_said():
+            lane.hang_up()
+            errands.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
+        else:
+            lane.end(following)
+            errands.answer(await self._verdict(lane, letter))
+        return following or await self._next(errands)
+
+    async def _refusal(self, lane: Lane, letter: Letter) -> Receipt | None:
+        """Announce the letter; None when the relay waits for the content."""
+        replies = await lane.offer(letter)
+        sender, *others = replies
+        refused = next((reply for reply in others if reply.refused), None)
+        if not sender.refused and refused is None:
+            return None
+        if replies[-1].code == 354:
+            lane.hang_up()  # it waits for content all the same
+        else:
+            await lane.reset()
+        if sender.refused:
+            return before_recipient(letter.key, sender, self._relay)
+        return before_content(letter.key, refused or sender, self._relay)
+
+    async def _verdict(self, lane: Lane, letter: Letter) -> Receipt:
+        """What the relay says to the final dot; silence leaves us in doubt."""
+        try:
+            reply = await lane.verdict(self._final_seconds)
+        except Disconnected as error:
+            lane.hang_up()
+            return Receipt(letter.key, Status.UNCERTAIN, str(error))
+        if reply.code == 421 or 300 <= reply.code < 400:
+            lane.hang_up()
+        return after_dot(letter.key, reply)
+
+
+def signed(letter: Letter, signer: Signer, at: datetime | None) -> Letter:
+    """The letter with a DKIM signature in front, made at the time that it is dated, so that it is always the same."""
+    head, _, body = letter.content.partition(b"\r\n\r\n")
+    signature = signer.header(head, body, int(at.timestamp()) if at else 0)
+    return replace(letter, content=signature + letter.content)
+
+
+class OneErrand:
+    """A single message, handed out as if there were many."""
+
+    def __init__(self, message: Message, last_call: LastCall) -> None:
+        self._left: list[Message] = [message]
+        self._ask = last_call
+        self._receipts: list[Receipt] = []
+        self._stale: StaleClaim | None = None
+
+    async def next(self) -> Message | None:
+        return self.next_at_once()
+
+    def next_at_once(self) -> Message | None:
+        return self._left.pop() if self._left else None
+
+    async def last_call(self, key: str) -> None:
+        try:
+            await self._ask()
+        except StaleClaim as error:
+            self._stale = error
+            raise
+
+    def answer(self, receipt: Receipt) -> None:
+        self._receipts.append(receipt)
+
+    def receipt(self) -> Receipt:
+        """The answer. Raises StaleClaim when the last call was refused."""
+        if self._stale:
+            raise self._stale
+        return self._receipts[0]
+
+
+async def _may_end(errands: Errands, letter: Letter) -> bool:
+    try:
+        await errands.last_call(letter.key)
+    except StaleClaim:
+        return False
+    return True
 
 
 def before_recipient(key: str, reply: Reply, relay: Relay) -> Receipt:
@@ -191,10 +270,6 @@ def _names_no_one(reply: Reply) -> bool:
     return reply.code in NO_SUCH_ADDRESS or reply.enhanced.startswith(NO_SUCH_ADDRESS_ENHANCED)
 
 
-def _dot_stuffed(content: bytes) -> bytes:
-    return content.replace(b"\r\n.", b"\r\n..")
-
-
 def _letterhead(chosen: Settings) -> Letterhead:
     sender = _address(chosen, "sender")
     return Letterhead(
@@ -223,6 +298,22 @@ def _relay(chosen: Settings, hello: str) -> Relay:
         password=chosen.text("password"),
         command_seconds=chosen.number("command_timeout", most=600),
     )
+
+
+def _signer(chosen: Settings, letterhead: Letterhead) -> Signer | None:
+    given = [name for name in DKIM.values() if chosen.text(name)]
+    if not given:
+        return None
+    for name in DKIM.values():
+        if name not in given:
+            raise chosen.wrong(name, f"is missing, and goes together with {given[0]}")
+    domain = _domain(chosen, "dkim_domain")
+    if not f".{letterhead.sender.rpartition('@')[2]}".endswith(f".{domain}"):
+        raise chosen.wrong("dkim_domain", "must be the sender's domain or one above it, or DMARC will not count it")
+    try:
+        return Signer.load(Path(chosen.text("dkim_key_file")), domain, chosen.text("dkim_selector"))
+    except CannotSign as error:
+        raise chosen.wrong(DKIM[error.part], error.why) from None
 
 
 def _tls(chosen: Settings) -> ssl.SSLContext:

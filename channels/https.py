@@ -1,99 +1,395 @@
-"""What the HTTP channels share: one guarded client, and what an answer or its absence means.
+"""What the HTTP channels share: one guarded way out, and what an answer or its absence means.
 
 Only here is the network spoken to by HTTP, so that no channel forgets a guard.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+import asyncio
+import ipaddress
+import json
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
 from amends.domain.channel import LastCall, Receipt, Status
+from amends.domain.errors import ChannelError, ChannelMisconfigured, ChannelUnavailable
+from amends.domain.provider_receipts import plain_value
+from channels.settings import is_loopback
 
-NOTHING_LEFT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-"""Trouble that comes before the first byte of a request."""
+CONNECT_SECONDS = 10.0
+"""For name, connection and TLS together."""
+ASK_SECONDS = 10.0
+IDLE_SECONDS = 2.0
+"""Shorter than what servers allow, so that none hangs up just as the next message is written."""
+KEEP_ADDRESS_SECONDS = 30.0
+LARGEST_BODY = 1_000_000
 LONGEST_WAIT = 3600.0
-LONGEST_ID = 200
+LOOK_AFTER = (0.0, 2.0)
+"""Seconds before each look for a post whose answer was lost: some servers are slow to show it."""
+
+BEFORE_WRITING = "http11.send_request_headers.started"
+"""The connection stands and not a byte of this request has been written."""
+IN_DOUBT = frozenset({302, 303, 408, 409})
+"""With 5xx: the message may have been taken. A redirect of this kind may come after a form was taken."""
+ABOUT_THE_MESSAGE = frozenset({400, 422})
+PATIENCE = {401: 1, 402: 1}
+"""How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
+USUAL_PATIENCE = 3
+PROBE_SECONDS = 60.0
 
 
-def open_client(seconds: float) -> httpx2.AsyncClient:
-    """A client that follows no redirect and takes no proxy or password from the environment; connects when used."""
-    return httpx2.AsyncClient(
-        timeout=httpx2.Timeout(seconds, connect=10), follow_redirects=False, trust_env=False, headers={"Accept": "*/*"}
-    )
+class Reach(StrEnum):
+    """Where a provider may stand."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    """In the organisation's own network."""
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
-    """A service that takes one message per request."""
+class Answer:
+    """What came back; the body is empty when it was too long, too slow or packed."""
 
-    client: httpx2.AsyncClient
-    repeatable: bool
-    """The same message sent again has no second effect there, so a lost answer leaves no doubt."""
+    code: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
 
-    async def submit(self, request: httpx2.Request, key: str, last_call: LastCall) -> httpx2.Response | Receipt:
-        """Send it after the last call.
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.code < 300
 
-        A response is a yes, or a no to this very message, for the channel to read; all other trouble is a receipt.
-        """
-        await last_call()
+    def json(self) -> object:
+        """The body as JSON, or None when it is none that can be read."""
         try:
-            response = await self.client.send(request)
-        except NOTHING_LEFT:
-            return Receipt(key, Status.DEFERRED, "connect")
-        except httpx2.HTTPError:
-            return self._in_doubt(key, "no answer")
-        return self._trouble(response, key) or response
-
-    def _trouble(self, response: httpx2.Response, key: str) -> Receipt | None:
-        code = response.status_code
-        if code == httpx2.codes.TOO_MANY_REQUESTS:
-            return Receipt(key, Status.DEFERRED, "429", retry_after=retry_after(response))
-        if code >= 500:
-            return self._in_doubt(key, str(code))
-        if response.is_success or code in (400, 404, 422):
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
             return None
-        return Receipt(key, Status.DEFERRED, f"refused {code}")
 
-    def _in_doubt(self, key: str, detail: str) -> Receipt:
-        return Receipt(key, Status.DEFERRED if self.repeatable else Status.UNCERTAIN, detail)
+    def object(self) -> dict[str, object]:
+        """The body's JSON object; empty when it is anything else."""
+        answer = self.json()
+        return answer if isinstance(answer, dict) else {}
 
 
-def accepted(response: httpx2.Response, key: str, *id_fields: str) -> Receipt:
+class Provider:
+    """A service at one address that takes one message per request."""
+
+    def __init__(
+        self, client: httpx2.AsyncClient, name: str, seconds: float = ASK_SECONDS, *, repeatable: bool = False
+    ) -> None:
+        self.client = client
+        self.name = name
+        self.seconds = seconds
+        self.repeatable = repeatable
+        """The same message sent again has no second effect there, so a lost answer leaves no doubt."""
+        self.standing = Standing(name)
+
+    async def submit(self, request: httpx2.Request, key: str, last_call: LastCall) -> Answer | Receipt:
+        """Send it; the last call comes when the connection stands, just before the first byte of the request.
+
+        An answer is a yes, or a no to this very message, for the channel to read; all other trouble is a receipt.
+        Raises ChannelUnavailable or ChannelMisconfigured while nothing has left.
+        """
+        self.standing.check()
+        limit = asyncio.timeout(CONNECT_SECONDS)
+        bell = _Bell(last_call, limit, self.seconds)
+        request.extensions["trace"] = bell
+        try:
+            answer = await _exchange(self.client, request, limit)
+        except httpx2.HTTPError as error:
+            if not bell.rung:
+                raise ChannelUnavailable(f"{self.name} cannot be reached: {type(error).__name__}") from error
+            return self._in_doubt(key, "no answer")
+        return self._trouble(answer, key) or answer
+
+    async def ask(self, request: httpx2.Request) -> Answer:
+        """The answer to a question that changes nothing there. Raises ChannelUnavailable when none comes."""
+        try:
+            return await _exchange(self.client, request, asyncio.timeout(ASK_SECONDS))
+        except httpx2.HTTPError as error:
+            raise ChannelUnavailable(f"{self.name} did not answer: {type(error).__name__}") from error
+
+    async def close(self) -> None:
+        """Give back the connections."""
+        await self.client.aclose()
+
+    def _trouble(self, answer: Answer, key: str) -> Receipt | None:
+        code = answer.code
+        if code == httpx2.codes.TOO_MANY_REQUESTS:
+            return Receipt(key, Status.DEFERRED, "429", retry_after=retry_after(answer))
+        if code >= 500 or code in IN_DOUBT:
+            return self._in_doubt(key, str(code), retry_after(answer))
+        if not answer.ok and code not in ABOUT_THE_MESSAGE:
+            return self.standing.refused(key, str(code), PATIENCE.get(code, USUAL_PATIENCE), _who_must_act(code))
+        self.standing.taken()
+        return None
+
+    def _in_doubt(self, key: str, detail: str, wait: float | None = None) -> Receipt:
+        if self.repeatable:
+            return Receipt(key, Status.DEFERRED, detail, retry_after=wait)
+        return Receipt(key, Status.UNCERTAIN, detail)
+
+
+class Standing:
+    """Whether the provider takes us at all. While it does not, nothing is sent but one message a minute to find out."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._in_a_row = 0
+        self._error: type[ChannelError] | None = None
+        self._why = ""
+        self._ask_again_at = 0.0
+
+    def check(self) -> None:
+        """Raises what the last refusals meant, while nothing of the next message has left."""
+        if self._error is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if now < self._ask_again_at:
+            raise self._error(f"{self._name} refuses our account: {self._why}")
+        self._ask_again_at = now + PROBE_SECONDS
+
+    def taken(self) -> None:
+        """It takes messages of ours."""
+        self._in_a_row, self._error = 0, None
+
+    def refused(self, key: str, why: str, patience: int, error: type[ChannelError]) -> Receipt:
+        """It refused us, not the person: this message waits, and after so many in a row all the others do."""
+        self._in_a_row += 1
+        if self._in_a_row >= patience:
+            self._error, self._why = error, why
+            self._ask_again_at = asyncio.get_running_loop().time() + PROBE_SECONDS
+        return Receipt(key, Status.DEFERRED, f"refused {why}")
+
+
+def open_provider(
+    url: str,
+    seconds: float,
+    *,
+    repeatable: bool = False,
+    reach: Reach = Reach.PUBLIC,
+    client: httpx2.AsyncClient | None = None,
+) -> Provider:
+    """The provider at this address; connects when used. After the last call an answer may take so many seconds.
+
+    Raises ChannelMisconfigured when it cannot be an address.
+    """
+    try:
+        name = httpx2.URL(url).netloc.decode()
+    except httpx2.InvalidURL as error:
+        raise ChannelMisconfigured("url is not an address") from error
+    return Provider(client or open_client(seconds, reach), name, seconds, repeatable=repeatable)
+
+
+def open_client(seconds: float, reach: Reach = Reach.PUBLIC) -> httpx2.AsyncClient:
+    """A client for one host: no redirects, no cookies, no packed bodies, no proxy or password from the environment."""
+    limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
+    return httpx2.AsyncClient(
+        transport=GuardedTransport(httpx2.AsyncHTTPTransport(trust_env=False, limits=limits), reach),
+        timeout=httpx2.Timeout(seconds, connect=CONNECT_SECONDS),
+        follow_redirects=False,
+        trust_env=False,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        headers={"Accept": "*/*", "Accept-Encoding": "identity"},
+    )
+
+
+async def resolve(host: str, port: int) -> tuple[str, ...]:
+    """The addresses of a host, the best first."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+class GuardedTransport(httpx2.AsyncBaseTransport):
+    """Looks its host's name up and connects to that very address, if a provider may stand there.
+
+    A name that leads into our own network, by mistake or by a trick, leads nowhere. An address is kept for a while,
+    or until it does not answer, because a name server is not asked for every message.
+    """
+
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        reach: Reach,
+        lookup: Callable[[str, int], Awaitable[tuple[str, ...]]] = resolve,
+    ) -> None:
+        self._inner = inner
+        self._reach = reach
+        self._lookup = lookup
+        self._kept: dict[str, tuple[float, list[str]]] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        trouble: httpx2.TransportError = httpx2.ConnectError("no address that a provider may have")
+        for address in await self._addresses(request.url):
+            try:
+                return await self._inner.handle_async_request(_at(request, address))
+            except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+                self._kept.clear()
+                trouble = error
+        raise trouble
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def _addresses(self, url: httpx2.URL) -> list[str]:
+        now = asyncio.get_running_loop().time()
+        until, addresses = self._kept.get(url.host, (now, []))
+        if until <= now:
+            addresses = [found for found in await self._ask(url) if may_stand_at(found, url.host, self._reach)]
+            self._kept[url.host] = now + KEEP_ADDRESS_SECONDS, addresses
+        return addresses
+
+    async def _ask(self, url: httpx2.URL) -> tuple[str, ...]:
+        try:
+            return await self._lookup(url.host, url.port or (443 if url.scheme == "https" else 80))
+        except (OSError, UnicodeError) as error:
+            raise httpx2.ConnectError("no such host") from error
+
+
+def may_stand_at(address: str, host: str, reach: Reach) -> bool:
+    """Whether a provider of this host name may have this address: this machine only when it was named as such."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if is_loopback(host):
+        return ip.is_loopback
+    if ip.is_global and not ip.is_multicast:
+        return True
+    inside = ip.is_private and not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_reserved)
+    return reach is Reach.PRIVATE and inside
+
+
+def accepted(answer: Answer, key: str, *id_fields: str) -> Receipt:
     """The receipt for a yes: sent, with the first of these fields as the provider's id.
 
     A yes that bears none of them is none that we know, and leaves us in doubt.
     """
-    answer = json_object(response)
-    provider_id = next((str(answer[name]) for name in id_fields if answer.get(name)), "")
+    fields = answer.object()
+    provider_id = next((found for name in id_fields if (found := plain_value(fields, name))), "")
     if id_fields and not provider_id:
-        return Receipt(key, Status.UNCERTAIN, f"{response.status_code} without an id")
-    return Receipt(key, Status.SENT, str(response.status_code), provider_id=provider_id[:LONGEST_ID])
+        return Receipt(key, Status.UNCERTAIN, f"{answer.code} without an id")
+    return Receipt(key, Status.SENT, str(answer.code), provider_id=provider_id)
 
 
-def json_object(response: httpx2.Response) -> dict[str, object]:
-    """The answer's JSON object; empty when it is anything else."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+async def read_back(doubt: Receipt, look: Callable[[], Awaitable[str]]) -> Receipt:
+    """A public post whose answer was lost: sent when it can be seen there, else still in doubt; never posted again.
+
+    `look` gives the post's id, or empty.
+    """
+    for pause in LOOK_AFTER:
+        await asyncio.sleep(pause)
+        try:
+            found = await look()
+        except ChannelError:
+            continue
+        if found:
+            return Receipt(doubt.key, Status.SENT, f"{doubt.detail}, read back", provider_id=found)
+    return doubt
 
 
-def retry_after(response: httpx2.Response) -> float | None:
-    """Seconds to wait, an hour at most, from a Retry-After in seconds or as a date by the server's own clock."""
-    wanted = response.headers.get("Retry-After", "")
-    if wanted.isascii() and wanted.isdecimal():
-        return min(float(wanted), LONGEST_WAIT)
-    until, now = _date(wanted), _date(response.headers.get("Date", ""))
-    if until is None or now is None:
+def writable(text: str) -> bool:
+    """Whether this can be put into UTF-8 at all."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def retry_after(answer: Answer) -> float | None:
+    """Seconds to wait, an hour at most, in seconds or as a date by the server's own clock.
+
+    Mastodon and Bluesky say in a RateLimit-Reset header what others say in Retry-After (RFC 9110).
+    """
+    names = ("Retry-After", "X-RateLimit-Reset", "RateLimit-Reset")
+    wanted = next((answer.headers[name] for name in names if name in answer.headers), "")
+    if not (wanted.isascii() and wanted.isdecimal()):
+        return _until(_date(wanted), answer)
+    seconds = float(wanted[:20])
+    return (
+        _until(datetime.fromtimestamp(min(seconds, 4e9), UTC), answer) if seconds > 1e9 else min(seconds, LONGEST_WAIT)
+    )
+
+
+def server_time(answer: Answer) -> datetime | None:
+    """When the server answered, by its own clock."""
+    return _date(answer.headers.get("Date", ""))
+
+
+def _until(date: datetime | None, answer: Answer) -> float | None:
+    now = server_time(answer)
+    if date is None or now is None:
         return None
-    return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
+    return min(max((date - now).total_seconds(), 0.0), LONGEST_WAIT)
 
 
 def _date(text: str) -> datetime | None:
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            found = read(text)
+        except (ValueError, OverflowError):
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+class _Bell:
+    """Rings the last call before anything is written; then the time for the answer begins to run."""
+
+    def __init__(self, last_call: LastCall, limit: asyncio.Timeout, seconds: float) -> None:
+        self.rung = False
+        self._last_call = last_call
+        self._limit = limit
+        self._seconds = seconds
+
+    async def __call__(self, event: str, _: object) -> None:
+        if event != BEFORE_WRITING or self.rung:
+            return
+        self._limit.reschedule(None)  # the ledger takes the time it needs
+        await self._last_call()
+        self.rung = True
+        self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+
+async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: asyncio.Timeout) -> Answer:
+    """One request and its answer within the limit. Raises httpx2.HTTPError when there is no answer."""
     try:
-        return parsedate_to_datetime(text).astimezone()
-    except ValueError:
-        return None
+        async with limit:
+            response = await client.send(request, stream=True)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise httpx2.ReadTimeout("too slow") from error
+    return Answer(response.status_code, response.headers, await _body(response, limit.when()))
+
+
+async def _body(response: httpx2.Response, until: float | None) -> bytes:
+    """The body, or nothing when it does not come whole: the answer's first line stands all the same."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(until):
+            async for piece in response.aiter_raw():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    return b""
+    except (httpx2.HTTPError, TimeoutError):
+        return b""
+    finally:
+        await response.aclose()
+    return b"" if "Content-Encoding" in response.headers else bytes(body)
+
+
+def _at(request: httpx2.Request, address: str) -> httpx2.Request:
+    """The same request, to this address; the certificate is still the name's."""
+    return httpx2.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": request.url.host},
+    )
+
+
+def _who_must_act(code: int) -> type[ChannelError]:
+    """An engineer when our key or address is wrong; with no credit or a blocked account, whoever holds the account."""
+    return ChannelMisconfigured if code in (401, 404, 405) else ChannelUnavailable

@@ -1,4 +1,4 @@
-"""The bytes of one email: built from a fixed list of headers, then read back as if somebody else had built them.
+"""The bytes of one email: a skeleton made once for a variant, a person's values between its pieces, one last look.
 
 The standard library's EmailMessage is not used: up to Python 3.11.9 a display name that looks like an encoded word
 with a line break in it becomes a header of its own, and it costs a hundred times as much.
@@ -7,16 +7,20 @@ with a line break in it becomes a header of its own, and it costs a hundred time
 import binascii
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from html import escape
 
-from amends.domain.channel import Message
-from amends.domain.marks import mark, message_id
+from amends.domain.channel import Form, Message, Pieces
+from amends.domain.marks import message_id
 from amends.domain.value import LOCALE
+from channels.quoted import SOFT_BREAK, quoted, quoted_markup, quoted_value
 
+UNSUBSCRIBE = ("List-Unsubscribe", "List-Unsubscribe-Post")
+"""The two of RFC 8058, which only optional mail has."""
 HEADERS = (
     "From",
     "To",
@@ -24,6 +28,7 @@ HEADERS = (
     "Date",
     "Message-ID",
     "Reply-To",
+    *UNSUBSCRIBE,
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
     "Content-Language",
@@ -31,6 +36,19 @@ HEADERS = (
     "Content-Type",
 )
 """Every header that an email of ours has, once each and in this order."""
+
+FOLDED = rb"[!-~][ -~]*(?:\r\n [ -~]+)*"
+HEAD = re.compile(
+    b"".join(
+        {"To": rb"%b: (%b)\r\n", "Subject": rb"%b: (?:%b)?\r\n", **dict.fromkeys(UNSUBSCRIBE, rb"(?:%b: %b\r\n)?")}.get(
+            name, rb"%b: %b\r\n"
+        )
+        % (name.encode(), FOLDED)
+        for name in HEADERS
+    )
+)
+BOUNDARY = b"=_amends"
+"""No line of quoted-printable text can hold it, whatever the text is."""
 
 LOCAL_PART = re.compile(r"[A-Za-z0-9#$&'*+/=^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=^_`{|}~-]+)*")
 """A dot-atom, without the % and ! that some relays route by and the ? that an encoded word needs."""
@@ -43,7 +61,20 @@ PRINTABLE = bytes(range(0x20, 0x7F))
 NOT_IN_HEADERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 WORD_BYTES = 39
 """So much of a text fits into one encoded word, with a header name before it, in 76 characters."""
-LINE = 76
+PAGE_HEAD = (
+    '<!doctype html>\n<html lang="{locale}" dir="auto">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    '<meta name="color-scheme" content="light dark">\n<title>'
+)
+PAGE_BODY = (
+    "</title>\n</head>\n"
+    '<body style="margin:0;padding:24px 16px;font:16px/1.6 system-ui,sans-serif;overflow-wrap:anywhere">\n'
+    '<div style="max-width:38em;margin:0 auto">\n'
+)
+PAGE_END = "\n</div>\n</body>\n</html>\n"
+PRE_WRAPPED = ('<div style="white-space:pre-wrap">',)
+
+Encode = Callable[[str], bytes]
 
 
 class Unfit(Exception):
@@ -62,32 +93,119 @@ class Letterhead:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One email for one address, ready for the wire but for its dots. Holds personal data."""
+    """One email for one address, ready for the wire but for the final dot. Holds personal data."""
 
     key: str
+    bounce: str
     to: str = field(repr=False)
     content: bytes = field(repr=False)
 
 
-def compose(message: Message, letterhead: Letterhead) -> Letter:
-    """Turn a message into an email; the same message gives the same bytes. Raises Unfit."""
-    to = plain_address(message.to)
-    boundary = f"=_{mark(message.key, 'boundary')}"
-    head = "".join(
-        f"{name}: {value}\r\n" for name, value in zip(HEADERS, _values(message, letterhead, to, boundary), strict=True)
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What is the same in all emails of a form, as bytes."""
+
+    head: tuple[bytes, bytes, bytes, bytes]
+    """Up to the address; from there to the Message-ID; from there to the links to unsubscribe; the rest."""
+    body: tuple[bytes, ...]
+    """The parts in pieces."""
+    slots: tuple[tuple[Encode, str], ...]
+    """What stands between the pieces: how it is encoded there, and the name of the value."""
+    subject: Pieces
+    """Only when it has slots; else it stands in the head."""
+
+
+def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
+    """What all emails of this form share. Raises Unfit."""
+    if not LOCALE.fullmatch(form.locale):
+        raise Unfit("unsafe locale")
+    sender = mailbox(form.sender or letterhead.sender_name, letterhead.sender)
+    subject = "" if len(form.subject) > 1 else words(form.subject[0])
+    rest = _lines(
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", form.locale),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/alternative;\r\n boundary="{BOUNDARY.decode()}"'),
     )
-    parts = (_part("plain", message.text, boundary), _part("html", page(message), boundary))
-    return Letter(message.key, to, b"%b\r\n%b--%b--\r\n" % (head.encode(), b"".join(parts), boundary.encode()))
+    body, slots = _body(form)
+    return Skeleton(
+        head=(
+            f"From: {sender}\r\nTo: ".encode(),
+            f"\r\nSubject: {subject}".encode(),
+            f"\r\nDate: {_date(form.published_at)}\r\nMessage-ID: ".encode(),
+            f"\r\nReply-To: {letterhead.reply_to}\r\n".encode(),
+        ),
+        body=(b"%b\r\n%b" % (rest.encode(), body[0]), *body[1:]),
+        slots=slots,
+        subject=form.subject if len(form.subject) > 1 else (),
+    )
+
+
+def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter:
+    """The person's values between the pieces; the same message gives the same bytes. Raises Unfit."""
+    to = plain_address(message.to)
+    before, subject, date, reply = bones.head
+    pieces = [before, mailbox(message.to_name, to).encode(), subject]
+    if bones.subject:
+        pieces.append(words(message.subject).encode())
+    pieces += (date, message_id(message.key, letterhead.message_id_domain).encode(), reply, _unsubscribe(message))
+    ready: dict[tuple[Encode, str], bytes] = {}
+    try:
+        for piece, spot in zip(bones.body, bones.slots, strict=False):
+            if spot not in ready:
+                ready[spot] = spot[0](message.values[spot[1]])
+            pieces += (piece, ready[spot])
+    except ValueError:
+        raise Unfit("unsafe text") from None
+    pieces.append(bones.body[-1])
+    return Letter(message.key, message.bounce, to, b"".join(pieces))
 
 
 def check(letter: Letter) -> None:
     """The last look before the wire: our headers and no others, one address, no stray byte. Raises Unfit."""
-    head, _, body = letter.content.partition(b"\r\n\r\n")
-    fields = [line.partition(": ") for line in head.decode("ascii", "replace").replace("\r\n ", " ").split("\r\n")]
-    to = next((value for name, _, value in fields if name == "To"), "")
-    ours = tuple(name for name, _, _ in fields) == HEADERS
-    if not (ours and body and _is_for_one(to, letter.to) and _is_plain(letter.content)):
+    content = letter.content
+    end = content.find(b"\r\n\r\n") + 2
+    head = HEAD.fullmatch(content, 0, end)
+    if head is None or not _is_for_one(head[1].decode(), letter.to) or not _is_plain(content):
         raise Unfit("unsafe message")
+
+
+def _lines(*headers: tuple[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers)
+
+
+def _unsubscribe(message: Message) -> bytes:
+    if not message.unsubscribe:
+        return b""
+    return _lines(
+        ("List-Unsubscribe", f"<{message.unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    ).encode()
+
+
+def _body(form: Form) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:
+    """Both parts, each piece encoded by itself, and the slots between the pieces."""
+    head = "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    pieces = [b"--" + BOUNDARY + head.format("plain").encode()]
+    slots: list[tuple[Encode, str]] = []
+    _add_part(pieces, slots, form.text, quoted_value)
+    pieces[-1] += b"\r\n--" + BOUNDARY + head.format("html").encode()
+    _add_part(pieces, slots, page(form), quoted_markup)
+    pieces[-1] += b"\r\n--" + BOUNDARY + b"--\r\n"
+    return tuple(pieces), tuple(slots)
+
+
+def _add_part(pieces: list[bytes], slots: list[tuple[Encode, str]], text: Pieces, encode: Encode) -> None:
+    try:
+        for place, piece in enumerate(text):
+            if place % 2:
+                slots.append((encode, piece))
+                pieces[-1] += SOFT_BREAK
+                pieces.append(SOFT_BREAK)
+            else:
+                pieces[-1] += quoted(piece)
+    except ValueError:
+        raise Unfit("unsafe text") from None
 
 
 def plain_address(address: str) -> str:
@@ -118,17 +236,24 @@ def mailbox(name: str, address: str) -> str:
     return f"{_encoded_words(name)}\r\n <{address}>"
 
 
-def page(message: Message) -> str:
+def page(form: Form) -> Pieces:
     """The HTML part: a small document of its own that loads nothing."""
-    body = message.html or f'<div style="white-space:pre-wrap">{escape(message.text)}</div>'
-    return (
-        f'<!doctype html>\n<html lang="{message.locale}" dir="auto">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(message.subject)}</title>\n</head>\n"
-        '<body style="margin:0;padding:24px 16px;font:16px/1.6 system-ui,sans-serif;overflow-wrap:anywhere">\n'
-        f'<div style="max-width:38em;margin:0 auto">\n{body}\n</div>\n</body>\n</html>\n'
-    )
+    title = _escaped(form.subject)
+    body = form.html if form.html != ("",) else _joined(PRE_WRAPPED, _escaped(form.text), ("</div>",))
+    return _joined((PAGE_HEAD.format(locale=form.locale),), title, (PAGE_BODY,), body, (PAGE_END,))
+
+
+def _escaped(pieces: Pieces) -> Pieces:
+    return tuple(piece if place % 2 else escape(piece) for place, piece in enumerate(pieces))
+
+
+def _joined(*texts: Pieces) -> Pieces:
+    """One text of several, each with an odd number of pieces."""
+    joined = [""]
+    for first, *rest in texts:
+        joined[-1] += first
+        joined += rest
+    return tuple(joined)
 
 
 def _is_for_one(header: str, address: str) -> bool:
@@ -137,26 +262,8 @@ def _is_for_one(header: str, address: str) -> bool:
 
 
 def _is_plain(content: bytes) -> bool:
-    """Nothing but printable ASCII in lines that end with CR LF."""
-    return len(content.translate(None, PRINTABLE)) == 2 * content.count(b"\r\n")
-
-
-def _values(message: Message, letterhead: Letterhead, to: str, boundary: str) -> tuple[str, ...]:
-    if not LOCALE.fullmatch(message.locale):
-        raise Unfit("unsafe locale")
-    return (
-        _organisation(message.sender or letterhead.sender_name, letterhead.sender),
-        mailbox(message.to_name, to),
-        words(message.subject),
-        _date(message.published_at),
-        message_id(message.key, letterhead.message_id_domain),
-        letterhead.reply_to,
-        "auto-generated",
-        "All",
-        message.locale,
-        "1.0",
-        f'multipart/alternative;\r\n boundary="{boundary}"',
-    )
+    """Nothing but printable ASCII, in lines that end with CR LF and do not begin with a dot."""
+    return b"\r\n." not in content and len(content.translate(None, PRINTABLE)) == 2 * content.count(b"\r\n")
 
 
 @lru_cache(maxsize=64)
@@ -164,13 +271,6 @@ def _date(moment: datetime | None) -> str:
     if moment is None:
         raise Unfit("message has no date")
     return format_datetime(moment.astimezone(UTC))
-
-
-def _part(subtype: str, text: str, boundary: str) -> bytes:
-    head = f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    encoded = _base64(text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n"))
-    lines = [encoded[start : start + LINE] for start in range(0, len(encoded), LINE)]
-    return b"%b%b\r\n" % (head.encode(), b"\r\n".join(lines))
 
 
 def _base64(text: str) -> bytes:
@@ -184,11 +284,6 @@ def _encoded_words(text: str) -> str:
     if not NOT_IN_HEADERS.isdisjoint(map(unicodedata.category, text)):
         raise Unfit("unsafe message")
     return "\r\n ".join(f"=?utf-8?b?{_base64(piece).decode()}?=" for piece in _pieces(text))
-
-
-@lru_cache(maxsize=64)
-def _organisation(name: str, address: str) -> str:
-    return mailbox(name, address)
 
 
 def _pieces(text: str) -> list[str]:

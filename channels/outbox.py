@@ -48,8 +48,14 @@ class Outbox:
 
 def _keep(path: Path, message: Message) -> None:
     if not path.exists():
-        content = json.dumps(asdict(message), ensure_ascii=False, indent=2, default=str)
+        content = json.dumps(_spelled(message), ensure_ascii=False, indent=2, default=str)
         replace_file(path, content.encode(errors="backslashreplace"), 0o600)
+
+
+def _spelled(message: Message) -> dict[str, object]:
+    """Everything that a person reads and everything that is sent with it."""
+    texts = {"subject": message.subject, "text": message.text, "html": message.html}
+    return {**asdict(message.form), **texts, "key": message.key, "to": message.to, "to_name": message.to_name}
 
 
 def _file_name(key: str) -> str:

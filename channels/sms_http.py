@@ -5,16 +5,30 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import quote, urlencode
 
 import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from channels.https import Provider, accepted, json_object, open_client
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.provider_receipts import (
+    TWILIO_MESSAGE,
+    ProviderReceipt,
+    ReportRules,
+    ReportShape,
+    last_word,
+    plain_value,
+)
+from amends.domain.sms import segments
+from channels import receipts
+from channels.https import Answer, Provider, Reach, accepted, open_provider, writable
 from channels.settings import Settings
 
-E164 = re.compile(r"\+[1-9]\d{6,14}")
+E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 TWILIO_BAD_NUMBER = frozenset({21211, 21610, 21614})
 """Not a number, unsubscribed, not a mobile number."""
+TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659})
+"""What `from_` says is no number of this account that may send SMS."""
 
 
 class Shape(StrEnum):
@@ -25,34 +39,45 @@ class Shape(StrEnum):
     TWILIO = "twilio"
 
 
+PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
 REQUIRED = {
-    Shape.JSON: ("shape", "url", "to_field", "text_field", "token"),
-    Shape.FORM: ("shape", "url", "to_field", "text_field", "token"),
+    Shape.JSON: PLAIN_REQUIRED,
+    Shape.FORM: PLAIN_REQUIRED,
     Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
+USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
+PLAIN_OPTIONAL = {**USUAL, "id_field": "", "status_url": "", **receipts.PLAIN_OPTIONAL}
 OPTIONAL = {
-    Shape.JSON: {"id_field": "", "idempotent": "false", "timeout": "60"},
-    Shape.FORM: {"id_field": "", "idempotent": "false", "timeout": "60"},
-    Shape.TWILIO: {"idempotent": "false", "timeout": "60"},
+    Shape.JSON: PLAIN_OPTIONAL,
+    Shape.FORM: PLAIN_OPTIONAL,
+    Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL},
 }
 
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """Settings: shape and url; for json and form to_field, text_field, token, and id_field as it is in the reply.
 
-    For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key.
+    For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key; network is
+    private for a gateway inside the organisation. Delivery reports: see channels/receipts.py; status_url/ID answers
+    for one message.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
     chosen = Settings("sms_http", settings, required=REQUIRED[shape], optional=OPTIONAL[shape])
     chosen.choice("shape", Shape)
     gateway = _twilio(chosen) if shape is Shape.TWILIO else _plain(chosen, shape)
-    return SmsHttp(gateway, Provider(open_client(chosen.number("timeout", most=600)), chosen.flag("idempotent")))
+    provider = open_provider(
+        gateway.url,
+        chosen.number("timeout", most=600),
+        repeatable=chosen.flag("idempotent"),
+        reach=chosen.choice("network", Reach),
+    )
+    return SmsHttp(gateway, provider)
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """One provider's way of taking an SMS."""
+    """One provider's way of taking an SMS and of telling what became of it."""
 
     url: str
     to_field: str
@@ -60,25 +85,41 @@ class Gateway:
     id_field: str
     authorization: str = field(repr=False)
     as_form: bool
-    fixed: dict[str, str]
+    shape: ReportShape
+    """How it words what became of a message when it is asked."""
+    reports: ReportRules | None
+    """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
+    fixed: dict[str, str] = field(default_factory=dict)
+    key_field: str = ""
+    """Where it takes our key, to hand it back in its reports."""
+    callback_field: str = ""
+    """Where it takes the address for reports on this message."""
+    status_url: str = ""
+    """Where a message is asked for, with {id} in its place; empty when it cannot be."""
     bad_number_codes: frozenset[int] | None = None
     """Error codes that are about the number; None when every refusal of the content is."""
+    bad_sender_codes: frozenset[int] = frozenset()
+    """Error codes that are about our settings."""
 
     def request(self, client: httpx2.AsyncClient, message: Message) -> httpx2.Request:
         """The request for one message."""
-        fields = {**self.fixed, self.to_field: message.to, self.text_field: message.text}
+        fields = {**self.fixed, self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
         headers = {"Authorization": self.authorization, "Idempotency-Key": message.key}
         if self.as_form:
             return client.build_request("POST", self.url, data=fields, headers=headers)
         return client.build_request("POST", self.url, json=fields, headers=headers)
 
-    def refusal(self, key: str, response: httpx2.Response) -> Receipt:
-        """What a refusal of one message means."""
-        code = json_object(response).get("code")
-        detail = f"{response.status_code} {code}" if isinstance(code, int) else str(response.status_code)
-        if self.bad_number_codes is None or code in self.bad_number_codes:
-            return Receipt(key, Status.REJECTED, detail)
-        return Receipt(key, Status.DEFERRED, f"refused {detail}")
+    def question(self, client: httpx2.AsyncClient, provider_id: str) -> httpx2.Request:
+        """The request that asks what became of a message."""
+        url = self.status_url.replace("{id}", quote(provider_id, safe=""))
+        return client.build_request("GET", url, headers={"Authorization": self.authorization})
+
+    def _marks(self, key: str) -> dict[str, str]:
+        """What lets a report name the message, even one whose answer we never got."""
+        marks = {self.key_field: key} if self.key_field else {}
+        if self.callback_field and self.reports:
+            marks[self.callback_field] = f"{self.reports.url}?{urlencode({'key': key})}"
+        return marks
 
 
 class SmsHttp:
@@ -90,19 +131,58 @@ class SmsHttp:
         self._gateway = gateway
         self._provider = provider
 
+    @property
+    def reports(self) -> ReportRules | None:
+        """How the gateway's delivery reports are read; None when whatever comes in is to be refused."""
+        return self._gateway.reports
+
+    @staticmethod
+    def cost(message: Message) -> int:
+        """In how many parts the network carries and charges this message; a gateway's rate counts them."""
+        return segments(message.text).count
+
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
+        """See the protocol. What refuses our account is remembered and raised before the next message has left."""
         if unfit := _unfit(message):
             return Receipt(message.key, Status.REJECTED, unfit)
         request = self._gateway.request(self._provider.client, message)
         answer = await self._provider.submit(request, message.key, last_call)
         if isinstance(answer, Receipt):
             return answer
-        if answer.is_success:
+        if answer.ok:
             return accepted(answer, message.key, *filter(None, (self._gateway.id_field,)))
-        return self._gateway.refusal(message.key, answer)
+        return self._refusal(message.key, answer)
+
+    async def poll(self, provider_id: str) -> ProviderReceipt | None:
+        """What became of a message that was taken; None when there is no last word yet or the gateway cannot be asked.
+
+        Raises ChannelUnavailable when it does not answer, ChannelMisconfigured when it does not know us.
+        """
+        if not self._gateway.status_url or not provider_id.strip("."):
+            return None
+        answer = await self._provider.ask(self._gateway.question(self._provider.client, provider_id))
+        if answer.code == httpx2.codes.NOT_FOUND:
+            return None
+        if answer.code in (401, 403):
+            raise ChannelMisconfigured(f"{self._provider.name} refuses our account: {answer.code}")
+        if not answer.ok:
+            raise ChannelUnavailable(f"{self._provider.name} answered a question about a message with {answer.code}")
+        return _last_word(self._gateway.shape, answer.object(), provider_id)
 
     async def close(self) -> None:
-        await self._provider.client.aclose()
+        await self._provider.close()
+
+    def _refusal(self, key: str, answer: Answer) -> Receipt:
+        """What a refusal of one message means."""
+        code = answer.object().get("code")
+        detail = f"{answer.code} {code}" if isinstance(code, int) else str(answer.code)
+        if self._provider.repeatable and b"idempoten" in answer.body.lower():
+            return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")  # with other words, which may have left
+        if code in self._gateway.bad_sender_codes:
+            return self._provider.standing.refused(key, detail, 1, ChannelMisconfigured)
+        if self._gateway.bad_number_codes is None or code in self._gateway.bad_number_codes:
+            return Receipt(key, Status.REJECTED, detail)
+        return Receipt(key, Status.DEFERRED, f"refused {detail}")
 
 
 def _unfit(message: Message) -> str:
@@ -111,10 +191,19 @@ def _unfit(message: Message) -> str:
         return "not an E.164 number"
     if message.signature and not message.text.startswith(f"【{message.signature}】"):
         return "signature missing"
-    return ""
+    return "" if writable(message.text) else "not Unicode text"
+
+
+def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) -> ProviderReceipt | None:
+    """What is told of this message; nothing when it is about another one."""
+    found = last_word(shape, told)
+    if found is None or plain_value(told, shape.id_field) not in ("", provider_id):
+        return None
+    return ProviderReceipt(provider_id, *found)
 
 
 def _plain(chosen: Settings, shape: Shape) -> Gateway:
+    reported = receipts.plain_shape(chosen)
     return Gateway(
         url=chosen.url("url"),
         to_field=chosen.text("to_field"),
@@ -122,8 +211,19 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         id_field=chosen.text("id_field"),
         authorization=f"Bearer {chosen.secret('token')}",
         as_form=shape is Shape.FORM,
-        fixed={},
+        shape=reported,
+        reports=receipts.plain_rules(chosen, reported),
+        key_field=chosen.text("key_field"),
+        status_url=_status_url(chosen),
     )
+
+
+def _status_url(chosen: Settings) -> str:
+    if not chosen.text("status_url"):
+        return ""
+    if not chosen.text("id_field"):
+        raise chosen.wrong("status_url", "needs id_field, which names the message in the reply")
+    return f"{chosen.url('status_url')}/{{id}}"
 
 
 def _twilio(chosen: Settings) -> Gateway:
@@ -131,13 +231,19 @@ def _twilio(chosen: Settings) -> Gateway:
     if not account.isalnum():
         raise chosen.wrong("account", "must be letters and digits")
     login = b64encode(f"{account}:{chosen.secret('token')}".encode()).decode()
+    messages = f"{chosen.url('url')}/2010-04-01/Accounts/{account}/Messages"
     return Gateway(
-        url=f"{chosen.url('url')}/2010-04-01/Accounts/{account}/Messages.json",
+        url=f"{messages}.json",
         to_field="To",
         text_field="Body",
         id_field="sid",
         authorization=f"Basic {login}",
         as_form=True,
+        shape=TWILIO_MESSAGE,
+        reports=receipts.twilio_rules(chosen),
         fixed={"From": chosen.text("from_")},
+        callback_field="StatusCallback",
+        status_url=f"{messages}/{{id}}.json",
         bad_number_codes=TWILIO_BAD_NUMBER,
+        bad_sender_codes=TWILIO_BAD_SENDER,
     )

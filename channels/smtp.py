@@ -8,17 +8,23 @@ import asyncio
 import base64
 import re
 import ssl
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple, cast
 
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
 
-REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?\n")
+REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?")
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 LONGEST_REPLY = 100
 """Lines; a server that says more is not talking SMTP."""
 LIMIT = 16_384
 FAREWELL_SECONDS = 2.0
+WATCH_SECONDS = 0.5
+"""How often a connection looks whether a reply is overdue."""
+FLUSH_SECONDS = 0.005
 
 
 class Security(StrEnum):
@@ -76,15 +82,23 @@ class Reply:
         return f"{self.code} {self.enhanced}".strip()
 
 
-class Connection:
+class Connection(asyncio.Protocol):
     """A dialogue with the relay, one transaction after another."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
         self._offers: dict[str, str] = {}
-        self._beneath: asyncio.StreamWriter | None = None
+        self._rest = b""
+        self._lines: list[str] = []
+        self._heard: deque[Reply] = deque()
+        self._lost = ""
+        """Why the connection is of no more use."""
+        self._waiter: asyncio.Future[None] | None = None
+        self._wanted = 0
+        self._due = 0.0
+        self._tick: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, relay: Relay) -> "Connection":
@@ -111,7 +125,7 @@ class Connection:
 
     async def introduce(self, relay: Relay) -> None:
         """Hear the greeting, encrypt, log in. Raises Disconnected or ChannelMisconfigured."""
-        (greeting,) = await self.exchange(b"", self._seconds)
+        (greeting,) = await self.replies(1, self._seconds)
         if greeting.code != 220:
             raise Disconnected(f"greeted us with {greeting.codes}")
         await self._greet(relay)
@@ -123,12 +137,30 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Neither side has hung up, as far as we know."""
-        return not (self._writer.is_closing() or self._reader.at_eof())
+        """Neither side has hung up, as far as we know, and the server says nothing that nobody asked for."""
+        return not self._lost and not self._heard
 
     def offers(self, extension: str) -> bool:
         """The server named this extension when it was greeted."""
         return extension in self._offers
+
+    def say(self, content: bytes) -> None:
+        """Say something; whether it was heard shows in the replies."""
+        if self._transport and not self._lost:
+            self._transport.write(content)
+
+    async def replies(self, count: int, seconds: float) -> list[Reply]:
+        """The next replies, all within this time. Raises Disconnected for silence, an end, or what is no SMTP."""
+        if len(self._heard) < count and not self._lost:
+            self._wanted, self._due = count, self._loop.time() + seconds
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        if len(self._heard) < count:
+            raise Disconnected(self._lost)
+        return [self._heard.popleft() for _ in range(count)]
 
     async def converse(self, *commands: str) -> list[Reply]:
         """Say these commands, all at once when the server allows it; the replies end with the first refusal.
@@ -137,39 +169,31 @@ class Connection:
         """
         if not self.offers("PIPELINING"):
             return await self._one_by_one(commands)
-        lines = "".join(f"{command}\r\n" for command in commands)
-        replies = await self.exchange(lines.encode(), self._seconds, len(commands))
-        return [_still_there(reply) for reply in replies]
+        self.say("".join(f"{command}\r\n" for command in commands).encode())
+        return await self.answers(len(commands))
+
+    async def answers(self, count: int) -> list[Reply]:
+        """The replies to so many commands that were said already. Raises Disconnected, also when the server leaves."""
+        return [_still_there(reply) for reply in await self.replies(count, self._seconds)]
 
     async def command(self, command: str) -> Reply:
         """Say one command and hear the reply. Raises Disconnected."""
-        (reply,) = await self.exchange(f"{command}\r\n".encode(), self._seconds)
-        return _still_there(reply)
+        self.say(f"{command}\r\n".encode())
+        (reply,) = await self.answers(1)
+        return reply
 
-    async def write(self, content: bytes) -> None:
-        """Say something that is not answered yet. Raises Disconnected."""
-        await self.exchange(content, self._seconds, count=0)
-
-    async def exchange(self, content: bytes, seconds: float, count: int = 1) -> list[Reply]:
-        """Say something and hear so many replies, all within this time.
-
-        Raises Disconnected for silence, an end, or what is no SMTP.
-        """
-        try:
-            async with asyncio.timeout(seconds):
-                self._writer.write(content)
-                await self._writer.drain()
-                return [await self._read_reply() for _ in range(count)]
-        except TimeoutError as error:
-            raise Disconnected("no reply in time") from error
-        except (OSError, EOFError) as error:
-            raise Disconnected("connection lost") from error
-        except asyncio.LimitOverrunError as error:
-            raise Disconnected("not an SMTP reply") from error
+    async def all_said(self) -> bool:
+        """Wait until the system has taken everything that was said; false when the connection ended before."""
+        latest = self._loop.time() + self._seconds
+        while not self._lost and self._transport and self._transport.get_write_buffer_size():
+            if self._loop.time() > latest:
+                self._end("takes nothing in time")
+            await asyncio.sleep(FLUSH_SECONDS)
+        return not self._lost
 
     def abort(self) -> None:
         """Hang up at once; what was not ended with a dot is not delivered."""
-        self._writer.transport.abort()
+        self._end(self._lost or "we hung up")
 
     async def quit(self) -> None:
         """Take leave; whatever goes wrong here has no meaning any more."""
@@ -181,11 +205,61 @@ class Connection:
         finally:
             self.abort()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._hear(line)
+        if len(self._rest) > LIMIT:
+            self._end("not an SMTP reply")
+        if len(self._heard) >= self._wanted:
+            self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end("connection lost")
+
+    def _hear(self, line: bytes) -> None:
+        said = _line(line)
+        if said is None or len(self._lines) >= LONGEST_REPLY:
+            self._end("not an SMTP reply")
+        elif said.more:
+            self._lines.append(said.reply.text)
+        elif self._lines:
+            self._heard.append(replace(said.reply, lines=(*self._lines, said.reply.text)))
+            self._lines.clear()
+        else:
+            self._heard.append(said.reply)
+
+    def _end(self, why: str) -> None:
+        self._lost = self._lost or why
+        if self._tick:
+            self._tick.cancel()
+        if self._transport:
+            self._transport.abort()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _watch(self) -> None:
+        # One timer that looks again and again costs less than one for each reply.
+        if self._waiter and self._loop.time() > self._due:
+            self._end("no reply in time")
+        if not self._lost:
+            self._tick = self._loop.call_later(WATCH_SECONDS, self._watch)
+
     @classmethod
     async def _dial(cls, relay: Relay) -> "Connection":
         encrypted = relay.tls if relay.security is Security.TLS else None
-        reader, writer = await asyncio.open_connection(relay.host, relay.port, ssl=encrypted, limit=LIMIT)
-        return cls(reader, writer, relay.command_seconds)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.create_connection(
+            lambda: cls(relay.command_seconds), relay.host, relay.port, ssl=encrypted
+        )
+        return connection
 
     async def _greet(self, relay: Relay) -> None:
         reply = await self.command(f"EHLO {relay.hello}")
@@ -209,16 +283,13 @@ class Connection:
             raise Disconnected(f"TLS failed ({type(error).__name__})") from error
 
     async def _start_tls(self, relay: Relay) -> None:
-        # A new reader, so that nothing which somebody put in before the encryption is read as if it came after.
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=LIMIT)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport = await loop.start_tls(self._writer.transport, protocol, relay.tls, server_hostname=relay.host)
-        if transport is None:
+        # Whatever somebody put in before the encryption must not be read as if it came after.
+        if self._rest or self._heard or self._lines or self._transport is None:
+            raise Disconnected("said more than the reply to STARTTLS")
+        encrypted = await self._loop.start_tls(self._transport, self, relay.tls, server_hostname=relay.host)
+        if encrypted is None:
             raise ConnectionResetError
-        protocol.connection_made(transport)
-        self._beneath = self._writer  # a writer that nobody holds closes the socket that the encryption runs on
-        self._reader, self._writer = reader, asyncio.StreamWriter(transport, protocol, reader, loop)
+        self._transport = encrypted
 
     async def _log_in(self, relay: Relay) -> None:
         offered = self._offers.get("AUTH", "").split()
@@ -250,16 +321,22 @@ class Connection:
                 break
         return replies
 
-    async def _read_reply(self) -> Reply:
-        lines: list[str] = []
-        for _ in range(LONGEST_REPLY):
-            found = REPLY_LINE.fullmatch(await self._reader.readuntil(b"\n"))
-            if not found:
-                raise Disconnected("not an SMTP reply")
-            lines.append((found[3] or b"").decode("ascii", "replace"))
-            if found[2] != b"-":
-                return Reply(int(found[1]), lines[-1], tuple(lines))
-        raise Disconnected("not an SMTP reply")
+
+class _Line(NamedTuple):
+    reply: Reply
+    more: bool
+    """Another line of the same reply follows."""
+
+
+@lru_cache(256)
+def _line(line: bytes) -> _Line | None:
+    """One line of a reply; a relay says the same few again and again. None when it is no SMTP."""
+    found = REPLY_LINE.fullmatch(line)
+    if not found:
+        return None
+    code, more, said = found.groups()
+    text = (said or b"").decode("ascii", "replace")
+    return _Line(Reply(int(code), text, (text,)), more == b"-")
 
 
 def _still_there(reply: Reply) -> Reply:

@@ -3,31 +3,45 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from channels.https import Provider, accepted, json_object, open_client
+from amends.domain.provider_receipts import plain_value
+from channels.https import Answer, Provider, Reach, accepted, open_provider, read_back, writable
 from channels.settings import Settings
 
 COLLECTION = "app.bsky.feed.post"
 LONGEST_POST = 300
 TID_LETTERS = "234567abcdefghijklmnopqrstuvwxyz"
-OPTIONAL = {"url": "https://bsky.social", "timeout": "60"}
+ABOUT_THE_POST = frozenset({"InvalidRequest", "InvalidRecord"})
+OPTIONAL = {"url": "https://bsky.social", "timeout": "60", "network": Reach.PUBLIC.value}
 
 
 def connect(settings: Mapping[str, str]) -> "SocialBluesky":
     """Settings: identifier (handle or DID), password (an app password); url of the account's server."""
     chosen = Settings("social_bluesky", settings, required=("identifier", "password"), optional=OPTIONAL)
+    seconds, url = chosen.number("timeout", most=600), chosen.url("url")
     return SocialBluesky(
-        url=chosen.url("url"),
+        url=url,
         identifier=chosen.text("identifier"),
         password=chosen.text("password"),
-        # The record's name follows from the message, so the same post sent again is no second one.
-        provider=Provider(open_client(chosen.number("timeout", most=600)), repeatable=True),
+        # The record's name follows from the message, so that no second one can stand beside it. All the same a lost
+        # answer is looked for and not posted again: somebody may have taken the post down meanwhile.
+        provider=open_provider(url, seconds, reach=chosen.choice("network", Reach)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one post stands, or will."""
+
+    repo: str
+    rkey: str
+    collection: str = COLLECTION
 
 
 class SocialBluesky:
@@ -36,51 +50,69 @@ class SocialBluesky:
     kind = ChannelKind.SOCIAL
 
     def __init__(self, url: str, identifier: str, password: str, provider: Provider) -> None:
-        self._url = url
+        self._url = f"{url}/xrpc"
         self._identifier = identifier
         self._password = password
         self._provider = provider
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """Raises ChannelMisconfigured when the account refuses the login, before anything is posted."""
-        if len(message.text) > LONGEST_POST:
-            return Receipt(message.key, Status.REJECTED, "too long")
+        if unfit := _unfit(message):
+            return Receipt(message.key, Status.REJECTED, unfit)
         if message.published_at is None:
             return Receipt(message.key, Status.REJECTED, "message has no date")
         did, token = await self._log_in()
-        request = self._provider.client.build_request(
-            "POST",
-            f"{self._url}/xrpc/com.atproto.repo.putRecord",
-            json={
-                "repo": did,
-                "collection": COLLECTION,
-                "rkey": record_key(message.key, message.published_at),
-                "record": record(message, message.published_at),
-                "swapRecord": None,  # only where nothing stands yet
-            },
-            headers={"Authorization": f"Bearer {token}"},
-        )
+        place = Place(did, record_key(message.key, message.published_at))
+        request = self._put(place, record(message, message.published_at), token)
         answer = await self._provider.submit(request, message.key, last_call)
-        return answer if isinstance(answer, Receipt) else _verdict(message.key, answer)
+        receipt = answer if isinstance(answer, Receipt) else _verdict(message.key, answer)
+        if receipt.status is not Status.UNCERTAIN:
+            return receipt
+        return await self._look(receipt, place, message.text)
 
     async def close(self) -> None:
-        await self._provider.client.aclose()
+        await self._provider.close()
+
+    def _put(self, place: Place, post: dict[str, object], token: str) -> httpx2.Request:
+        only_where_nothing_stands = {"swapRecord": None}
+        return self._provider.client.build_request(
+            "POST",
+            f"{self._url}/com.atproto.repo.putRecord",
+            json={**asdict(place), "record": post, **only_where_nothing_stands},
+            headers={"Authorization": f"Bearer {token}"},
+        )
 
     async def _log_in(self) -> tuple[str, str]:
         """The account's DID and a token for one post."""
-        url = f"{self._url}/xrpc/com.atproto.server.createSession"
-        try:
-            response = await self._provider.client.post(
-                url, json={"identifier": self._identifier, "password": self._password}
+        client, name = self._provider.client, self._provider.name
+        login = {"identifier": self._identifier, "password": self._password}
+        answer = await self._provider.ask(
+            client.build_request("POST", f"{self._url}/com.atproto.server.createSession", json=login)
+        )
+        if answer.code == httpx2.codes.UNAUTHORIZED:
+            raise ChannelMisconfigured(f"{name} refused identifier or password")
+        did, token = (answer.object().get(part) for part in ("did", "accessJwt"))
+        if not answer.ok or not (isinstance(did, str) and isinstance(token, str) and _visible(did) and _visible(token)):
+            raise ChannelUnavailable(f"{name} refused a session with {answer.code}")
+        return did, token
+
+    async def _look(self, doubt: Receipt, place: Place, text: str) -> Receipt:
+        """What stands at the post's place: our words, or others that went out under the same key."""
+        others = False
+
+        async def look() -> str:
+            nonlocal others
+            request = self._provider.client.build_request(
+                "GET", f"{self._url}/com.atproto.repo.getRecord", params=asdict(place)
             )
-        except httpx2.HTTPError as error:
-            raise ChannelUnavailable(f"{self._url} did not answer: {type(error).__name__}") from error
-        if response.status_code == httpx2.codes.UNAUTHORIZED:
-            raise ChannelMisconfigured(f"{self._url} refused identifier or password")
-        session = json_object(response)
-        if not response.is_success or not session.get("did") or not session.get("accessJwt"):
-            raise ChannelUnavailable(f"{self._url} refused a session with {response.status_code}")
-        return str(session["did"]), str(session["accessJwt"])
+            found = (await self._provider.ask(request)).object()
+            post = found.get("value")
+            ours = isinstance(post, dict) and post.get("text") == text
+            others = isinstance(post, dict) and not ours
+            return plain_value(found, "uri") if ours else ""
+
+        receipt = await read_back(doubt, look)
+        return Receipt(doubt.key, Status.REJECTED, "key used before") if others else receipt
 
 
 def record(message: Message, published_at: datetime) -> dict[str, object]:
@@ -115,9 +147,23 @@ def _link_facets(text: str, link: str) -> list[dict[str, object]]:
     ]
 
 
-def _verdict(key: str, response: httpx2.Response) -> Receipt:
-    if response.is_success:
-        return accepted(response, key, "uri")
-    if json_object(response).get("error") == "InvalidSwap":
-        return Receipt(key, Status.SENT, "already there")
-    return Receipt(key, Status.REJECTED, f"refused {response.status_code}")
+def _unfit(message: Message) -> str:
+    if len(message.text) > LONGEST_POST:
+        return "too long"
+    return "" if writable(message.text) else "not Unicode text"
+
+
+def _visible(text: str) -> bool:
+    """Fit for a header: visible ASCII only."""
+    return bool(re.fullmatch(r"[!-~]+", text))
+
+
+def _verdict(key: str, answer: Answer) -> Receipt:
+    if answer.ok:
+        return accepted(answer, key, "uri")
+    error = plain_value(answer.object(), "error")
+    if error == "InvalidSwap":
+        return Receipt(key, Status.UNCERTAIN, "already there")  # what stands there has to be looked at
+    if error in ABOUT_THE_POST:
+        return Receipt(key, Status.REJECTED, f"refused {answer.code} {error}")
+    return Receipt(key, Status.DEFERRED, f"refused {answer.code}")

@@ -2,16 +2,24 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
+from html import unescape
+
+import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from channels.https import Provider, accepted, open_client
+from amends.domain.provider_receipts import plain_value
+from channels.https import Answer, Provider, Reach, accepted, open_provider, read_back, server_time, writable
 from channels.settings import Settings
 
 LINK = re.compile(r"https?://\S+")
 LINK_LENGTH = 23
 """What Mastodon counts for a link of any length."""
-OPTIONAL = {"visibility": "public", "max_length": "500", "timeout": "60"}
+TAG = re.compile(r"<[^<>]*>")
+LATEST_POSTS = 40
+CLOCK_SLACK = timedelta(minutes=1)
+OPTIONAL = {"visibility": "public", "max_length": "500", "timeout": "60", "network": Reach.PUBLIC.value}
 
 
 class Visibility(StrEnum):
@@ -24,15 +32,19 @@ class Visibility(StrEnum):
 
 
 def connect(settings: Mapping[str, str]) -> "SocialMastodon":
-    """Settings: url of the server, token; visibility (public) and max_length (500), as the server has them."""
+    """Settings: url of the server, token; visibility (public) and max_length (500), as the server has them.
+
+    The token needs the scope write:statuses, and read:accounts with read:statuses to find a post whose answer was lost.
+    """
     chosen = Settings("social_mastodon", settings, required=("url", "token"), optional=OPTIONAL)
+    seconds, url = chosen.number("timeout", most=600), chosen.url("url")
     return SocialMastodon(
-        url=f"{chosen.url('url')}/api/v1/statuses",
+        url=url,
         token=chosen.secret("token"),
         visibility=chosen.choice("visibility", Visibility),
         max_length=chosen.number("max_length"),
-        # Mastodon forgets an Idempotency-Key after an hour, so a lost answer is looked into by a person.
-        provider=Provider(open_client(chosen.number("timeout", most=600)), repeatable=False),
+        # Mastodon forgets an Idempotency-Key after an hour, so a lost answer is looked for and never posted again.
+        provider=open_provider(url, seconds, reach=chosen.choice("network", Reach)),
     )
 
 
@@ -42,27 +54,72 @@ class SocialMastodon:
     kind = ChannelKind.SOCIAL
 
     def __init__(self, url: str, token: str, visibility: Visibility, max_length: int, provider: Provider) -> None:
-        self._url = url
+        self._url = f"{url}/api/v1"
         self._token = token
         self._visibility = visibility
         self._max_length = max_length
         self._provider = provider
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        if len(LINK.sub("x" * LINK_LENGTH, message.text)) > self._max_length:
+        text = message.text
+        if len(LINK.sub("x" * LINK_LENGTH, text)) > self._max_length:
             return Receipt(message.key, Status.REJECTED, "too long")
-        request = self._provider.client.build_request(
+        if not writable(text):
+            return Receipt(message.key, Status.REJECTED, "not Unicode text")
+        answer = await self._provider.submit(self._post(message), message.key, last_call)
+        receipt = answer if isinstance(answer, Receipt) else _verdict(message.key, answer)
+        if receipt.status is not Status.UNCERTAIN:
+            return receipt
+        return await read_back(receipt, lambda: self._find(text))
+
+    async def close(self) -> None:
+        await self._provider.close()
+
+    def _post(self, message: Message) -> httpx2.Request:
+        return self._provider.client.build_request(
             "POST",
-            self._url,
+            f"{self._url}/statuses",
             json={"status": message.text, "visibility": self._visibility, "language": message.locale.split("-")[0]},
             headers={"Authorization": f"Bearer {self._token}", "Idempotency-Key": message.key},
         )
-        answer = await self._provider.submit(request, message.key, last_call)
-        if isinstance(answer, Receipt):
-            return answer
-        if answer.is_success:
-            return accepted(answer, message.key, "url", "id")
-        return Receipt(message.key, Status.REJECTED, f"refused {answer.status_code}")
 
-    async def close(self) -> None:
-        await self._provider.client.aclose()
+    async def _find(self, text: str) -> str:
+        """The address of a post with these words that came up just now, or empty."""
+        account = plain_value((await self._get("accounts/verify_credentials")).object(), "id")
+        if not account.isalnum():
+            return ""
+        answer = await self._get(f"accounts/{account}/statuses?limit={LATEST_POSTS}&exclude_reblogs=true")
+        posts, now = answer.json(), server_time(answer)
+        if not isinstance(posts, list) or now is None:
+            return ""
+        since = now - timedelta(seconds=self._provider.seconds) - CLOCK_SLACK
+        return next((found for post in posts if (found := _same_post(post, text, since))), "")
+
+    async def _get(self, path: str) -> Answer:
+        """Raises ChannelUnavailable when no answer comes."""
+        request = self._provider.client.build_request(
+            "GET", f"{self._url}/{path}", headers={"Authorization": f"Bearer {self._token}"}
+        )
+        return await self._provider.ask(request)
+
+
+def _verdict(key: str, answer: Answer) -> Receipt:
+    if answer.ok:
+        return accepted(answer, key, "url", "id")
+    return Receipt(key, Status.REJECTED, f"refused {answer.code}")
+
+
+def _same_post(post: object, text: str, since: datetime) -> str:
+    """The address of this post when it has these words and is no older, else empty."""
+    if not isinstance(post, dict) or _bare(TAG.sub("", str(post.get("content", "")))) != _bare(text):
+        return ""
+    try:
+        fresh = datetime.fromisoformat(str(post.get("created_at"))) >= since
+    except (ValueError, TypeError):
+        return ""
+    return (plain_value(post, "url") or plain_value(post, "id")) if fresh else ""
+
+
+def _bare(text: str) -> str:
+    """The words without their markup's entities and without any space, which Mastodon sets in its own way."""
+    return "".join(unescape(text).split())

@@ -111,7 +111,8 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = ()) -> str:
     """What is to be approved, as a page; advice stands before the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
     return (
-        f"# {draft.notice}: waits for {draft.approvals} approvals\n\n{draft.people} people, "
+        f"# {draft.notice}: waits for {draft.approvals} approvals\n\n"
+        f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
         f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n{_advised(advice)}{texts}"

@@ -4,17 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
+from amends.delivery.crew import wall_clock
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
-
-
-def wall_clock() -> datetime:
-    """Now, in UTC."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

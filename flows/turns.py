@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from prefect import State
+from prefect import State, task
 from prefect.states import Completed
 
-from amends.delivery.connect import connected
-from amends.delivery.engine import Tally, deliver
+from amends.delivery.crew import Part, Work, send
+from amends.delivery.engine import Tally
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
 from amends.domain.errors import ContentError, Finding
@@ -112,8 +112,21 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
 async def _send(context: Context, case: Case, notice: str) -> Tally:
     """Send what is approved of a notice and has not gone yet."""
     incident_id = case.incident.id
-    async with connected(context.channels) as channels, artifacts.progress(incident_id, notice) as progress:
-        return await deliver(context.ledger, channels, incident_id, notice, context.links, context.clock, progress.told)
+    work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock)
+    async with artifacts.progress(incident_id, notice) as progress:
+        return await send(work, progress.told, each=_as_task)
+
+
+async def _as_task(number: int, part: Part) -> Tally:
+    """One process's part of a large send, as a task that is seen in the UI; nothing of it is kept there."""
+
+    @task(name="send", task_run_name=f"send, process {number}", persist_result=False)
+    async def sending() -> None:
+        tallies.append(await part())
+
+    tallies: list[Tally] = []
+    await sending()
+    return tallies[0]
 
 
 def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
+from amends.delivery.line import Pace
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links
@@ -108,6 +109,10 @@ def channel_settings(mail_port: int, web_url: str, folder: Path, **email: str) -
     }
 
 
+IMPATIENT = {kind: Pace(patience=0) for kind in ChannelKind}
+"""A test does not wait for a channel that does not work."""
+
+
 class PassedClock:
     """Stands still until a test moves it."""
 
@@ -140,7 +145,7 @@ class Rig:
     async def send(self, progress: Callable[[Tally], None] = lambda _: None) -> Tally:
         """One run of the engine."""
         async with connected(self.settings) as channels:
-            return await deliver(self.ledger, channels, INCIDENT, NOTICE, LINKS, self.clock, progress)
+            return await deliver(self.ledger, channels, INCIDENT, NOTICE, LINKS, self.clock, progress, IMPATIENT)
 
     def states(self, channel: ChannelKind = ChannelKind.EMAIL) -> dict[int, str]:
         """Where each person's message on this channel stands."""

@@ -45,21 +45,22 @@ def deliver(
     if held is not None:
         desk.ledger.let_go(incident, notice, held, desk.member(name), now())
     with _progress(notice, quiet=desk.json) as told:
-        tally = asyncio.run(_send(desk, incident, notice, told))
+        tally = _send(desk, incident, notice, told)
     desk.show(tally, _summary(notice, tally))
     _next(desk, incident, notice, tally)
     if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
         raise typer.Exit(Exit.PARTLY)
 
 
-async def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
-    from amends.delivery.connect import connected
-    from amends.delivery.engine import deliver as send
+def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
+    import uvloop
+
+    from amends.delivery.crew import Work, send
     from amends.domain.drafting import Links
 
-    links = Links(desk.settings.public_url)
-    async with connected(desk.settings.channels) as channels:
-        return await send(desk.ledger, channels, incident, notice, links, now, told)
+    work = Work(desk.ledger, desk.settings.channels, incident, notice, Links(desk.settings.public_url))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(send(work, told))
 
 
 @contextmanager
@@ -92,4 +93,6 @@ def _next(desk: Desk, incident: str, notice: str, tally: "Tally") -> None:
             desk.hint(f"{tally.people[state]} {state}: `amends deliveries {incident} {notice}` says who and why")
     if not tally.finished:
         desk.hint(f"some wait: `amends deliver {incident} {notice}` again later sends what is left")
+    elif waiting := tally.people.get(PersonState.WAITING):
+        desk.hint(f"{waiting} wait for a letter: `amends letters {incident} {notice} --out DIR --as NAME`")
     nudge(desk.settings, incident)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.desk import Desk, save
+from amends.cli.letters import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.options import IncidentId
 from amends.cli.words import counts, say, table
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import DeliveryState
+from amends.domain.substitute import SubstituteDue
 
 if TYPE_CHECKING:
     from amends.ledger import DeliveryLine
@@ -43,12 +45,26 @@ def deliveries(
         save(csv, as_csv(rows))
     listed = "" if csv else table(HEAD, rows)
     summary = f"{len(lines)} messages: {counts(states)}"
+    due = _substitutes(desk, incident, notice)
     desk.show(
-        {"states": states, "deliveries": [dict(zip(HEAD, row, strict=True)) for row in rows]},
-        f"{listed}\n{summary}".strip(),
+        {
+            "states": states,
+            "deliveries": [dict(zip(HEAD, row, strict=True)) for row in rows],
+            "substitute": [as_values(one) for one in due],
+        },
+        "\n".join((listed, summary, *map(in_words, due))).strip(),
     )
     if states[DeliveryState.UNCERTAIN]:
         desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
+    if states[DeliveryState.TO_PRINT]:
+        desk.hint(f"letters wait to be printed: `amends letters {incident} NOTICE --out DIR --as NAME`")
+    hint_at_publishing(desk, incident, due)
+
+
+def _substitutes(desk: Desk, incident: str, notice: str) -> tuple[SubstituteDue, ...]:
+    """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
+    drafted = _notices(desk, incident, notice)
+    return substitutes(desk, incident, drafted[0]) if drafted else ()
 
 
 def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:

@@ -148,7 +148,7 @@ def _team(desk: Desk) -> Iterator[Line]:
 
 
 def _channels(desk: Desk) -> Iterator[Line]:
-    for kind in ChannelKind:
+    for kind in (kind for kind in ChannelKind if not kind.printed):
         settings = desk.settings.channels.get(kind)
         if settings is None:
             yield Line(Verdict.WARN, f"channel {kind} is not set up; notices that need it cannot leave")

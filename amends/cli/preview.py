@@ -11,7 +11,7 @@ from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counts
-from amends.domain.channel import Message
+from amends.domain.channel import ChannelKind, Message
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
@@ -27,6 +27,8 @@ class Preview:
     draft: Draft
     status: NoticeStatus
     expected: dict[PersonState, int]
+    letters: int
+    """How many people are written to on paper only."""
     findings: tuple[Finding, ...]
     variants: tuple[Variant, ...]
     samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
@@ -70,6 +72,7 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         draft=draft,
         status=status,
         expected=desk.ledger.expected(draft),
+        letters=desk.ledger.letters_at_first(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         variants=_chosen(draft, variant),
         samples=tuple(_samples(composer, desk.ledger.samples(draft, people), current=status.current)),
@@ -103,8 +106,11 @@ def _values(seen: Preview) -> dict[str, Any]:
         "version": seen.status.version,
         "binding": draft.binding,
         "stage": seen.status.stage,
+        "optional": draft.optional,
         "people": draft.people,
         "expected": seen.expected,
+        "printed_too": _is_printed(draft),
+        "letters": seen.letters,
         "findings": seen.findings,
         "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
         "messages": [
@@ -118,7 +124,7 @@ def _values(seen: Preview) -> dict[str, Any]:
 def _pieces(seen: Preview) -> Iterator[str]:
     """The whole preview as text, piece by piece."""
     for variant in seen.variants:
-        yield _titled(variant.id, variant.subject, with_open_slots(variant.text))
+        yield _titled(_name(seen.draft, variant), variant.subject, with_open_slots(variant.text))
     for claim, message in seen.samples:
         who = f"person {claim.about.number} by {message.kind} to {message.to}" if claim.about else message.kind
         yield _titled(who, message.subject, message.text)
@@ -132,17 +138,37 @@ def with_open_slots(text: str) -> str:
     return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
 
 
+def _name(draft: Draft, variant: Variant) -> str:
+    """The variant's id, and whether the same text is printed too."""
+    printed = variant.channel is ChannelKind.EMAIL and _is_printed(draft)
+    return f"{variant.id}, also printed as a letter" if printed else variant.id
+
+
+def _is_printed(draft: Draft) -> bool:
+    return any(channel.printed for channel in draft.cascade)
+
+
 def _titled(title: str, subject: str, text: str) -> str:
     return f"── {title} ──\n" + (f"{subject}\n\n{text}" if subject else text)
 
 
 def _heading(seen: Preview) -> str:
     draft = seen.draft
+    kind = "optional" if draft.optional else "mandatory"
     to_write = {"will be written to": seen.expected.get(PersonState.WAITING, 0)}
     others = {state.value: count for state, count in seen.expected.items() if state is not PersonState.WAITING}
     return (
-        f"{draft.notice} version {seen.status.version}, hash {draft.binding[:12]}, {seen.status.stage}\n"
-        f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}"
+        f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
+        f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
+    )
+
+
+def _on_paper(seen: Preview) -> str:
+    if not _is_printed(seen.draft):
+        return ""
+    return (
+        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches; "
+        f"{seen.letters} have only a postal address"
     )
 
 
@@ -167,7 +193,7 @@ def _page(seen: Preview) -> str:
 
     shown: list[dict[str, str]] = [
         {
-            "title": variant.id,
+            "title": _name(seen.draft, variant),
             "subject": with_open_slots(variant.subject),
             "text": with_open_slots(variant.text),
             "html": to_html(with_open_slots(variant.text)) if variant.channel.detailed else "",

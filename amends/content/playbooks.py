@@ -129,12 +129,11 @@ def _one_letter_for_all(playbook: Playbook, wording: Wording) -> Iterator[Findin
 
 
 def _unspoken(playbook: Playbook, step: Step, wording: Wording) -> Iterator[Finding]:
-    channels = dict.fromkeys((*step.channels, *step.cascade))
     notices = [step.notice] if step.notice else []
     if step.phase is Phase.FOLLOW_UP and step.channels:
         notices += PROMISE_TEMPLATES
     for notice in notices:
-        yield from _missing_templates(f"{playbook.id}: steps.{step.id}", notice, tuple(channels), wording)
+        yield from _missing_templates(f"{playbook.id}: steps.{step.id}", notice, step.written_for, wording)
 
 
 def _missing_templates(

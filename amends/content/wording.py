@@ -73,8 +73,8 @@ def _template_name(path: Path) -> None:
     if not name:
         what = "a template is named LOCALE.CHANNEL.md or LOCALE.CHANNEL.txt"
         raise ContentError(Finding(str(path), Code.WRONG_FORM, what, "as in zh-CN.email.md"))
-    if name["channel"] not in list(ChannelKind):
-        advice = did_you_mean(name["channel"], ChannelKind)
+    if name["channel"] not in SUFFIX:
+        advice = did_you_mean(name["channel"], SUFFIX)
         raise ContentError(Finding(str(path), Code.UNKNOWN_WORD, f"{name['channel']!r} is not a channel", advice))
     if name["suffix"] != (suffix := SUFFIX[ChannelKind(name["channel"])]):
         raise ContentError(Finding(str(path), Code.WRONG_FORM, f"a template for {name['channel']} ends in .{suffix}"))

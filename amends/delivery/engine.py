@@ -2,34 +2,35 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from amends.delivery.compose import Composer
 from amends.delivery.connect import Channels
-from amends.delivery.group import Group
-from amends.domain.channel import Channel, ChannelKind, Receipt, Status
+from amends.delivery.journal import Journal
+from amends.delivery.line import Line, Pace, Source
+from amends.delivery.watch import Watch
+from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.drafting import Links
-from amends.domain.errors import ApprovalMissing, ChannelError, ChannelMisconfigured, StaleClaim
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
+from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import Draft, PersonState
 from amends.ledger import Claim, Ledger
 
-PAGE = 500
+PAGE = 1_000
 """How many messages are claimed at once."""
-AT_ONCE = 64
-"""How many of them are under way side by side."""
 RENEW_SECONDS = 20
-STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
-"""So many of the same answer in a row are not about the people; they stop the channel for this run."""
-FAILURES = 5
-"""So often in a row a channel may fail before it is stopped for this run."""
+LOOK_SECONDS = 0.5
+PAGE_SECONDS = 15.0
+"""So long a run waits for another worker that is putting up the page."""
 ROUNDS = (
     (ChannelKind.WEBSITE,),  # the page is there before anybody gets a link to it
     (ChannelKind.EMAIL, ChannelKind.SMS),
     (ChannelKind.SOCIAL,),  # those concerned hear of it before the public does
 )
+Rounds = Sequence[Collection[ChannelKind]]
+NO_PAGE = "the page, to which every message leads, is not up yet"
 
 Clock = Callable[[], datetime]
 
@@ -41,8 +42,8 @@ class Tally:
     messages: int = 0
     """How many were pending when the run began."""
     answers: Counter[Status] = field(default_factory=Counter)
-    trouble: dict[ChannelKind, str] = field(default_factory=dict)
-    """Channels that were stopped, and why."""
+    trouble: dict[str, str] = field(default_factory=dict)
+    """Channels that were stopped, and why; `ledger` while it cannot be written."""
     uncertain_after_crash: int = 0
     finished: bool = False
     """Nothing of the notice is pending any more."""
@@ -57,164 +58,170 @@ async def deliver(
     links: Links,
     clock: Clock,
     progress: Callable[[Tally], None] = lambda _: None,
+    paces: Mapping[ChannelKind, Pace] | None = None,
+    rounds: Rounds = ROUNDS,
+    limits: Limits = DEFAULT,
 ) -> Tally:
-    """Send an approved notice to everybody it has not reached yet.
+    """Send an approved notice to everybody it has not reached yet. Any number of runs may be at it at once.
 
     Who cancels it waits until the messages that are under way have their answers.
     Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
-    when the installation lacks one of its channels, NotAllowed when the incident is paused.
+    when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
+    bring the notice to its end.
     """
-    drafted = await asyncio.to_thread(ledger.draft, incident, notice)
+    drafted = ledger.draft(incident, notice)
     _require(channels, (*drafted.channels, *drafted.cascade))  # before the promises in it are given
-    draft = await asyncio.to_thread(ledger.release, incident, notice, clock())
-    uncertain = await asyncio.to_thread(ledger.recover, incident, notice, clock())
-    case = await asyncio.to_thread(ledger.case, incident)
-    status = case.notice(notice)
-    tally = Tally(messages=status.pending if status else 0, uncertain_after_crash=uncertain)
-    wording = await asyncio.to_thread(ledger.wording, incident)
-    composer = Composer(case.incident, draft, wording, links)
-    run = _Run(ledger, channels, draft, composer, clock, tally, progress)
-    for kinds in ROUNDS:
-        await run.round([kind for kind in kinds if kind in channels])
-        if ChannelKind.WEBSITE in kinds and not await asyncio.to_thread(ledger.published, incident, notice):
-            tally.trouble.setdefault(ChannelKind.WEBSITE, "the page, to which every message leads, is not up yet")
-        if tally.trouble:
-            break  # whoever comes later waits for those who come first
-    tally.finished = await asyncio.to_thread(ledger.finish, incident, notice, clock())
-    status = (await asyncio.to_thread(ledger.case, incident)).notice(notice)
-    tally.people = status.people if status else {}
+    draft = ledger.release(incident, notice, clock())
+    tally = Tally(uncertain_after_crash=ledger.recover(incident, notice, clock()))
+    tally.messages = ledger.pending(incident, notice)
+    composer = Composer(ledger.incident_file(incident), draft, ledger.wording(incident), links)
+    run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
+    await run.rounds(rounds)
+    if rounds is ROUNDS:
+        tally.finished = ledger.finish(incident, notice, clock())
+        tally.people = ledger.standing(incident, notice)
     return tally
 
 
 def _require(channels: Channels, kinds: Sequence[ChannelKind]) -> None:
-    missing = [kind for kind in dict.fromkeys(kinds) if kind not in channels]
+    missing = [kind for kind in dict.fromkeys(kinds) if kind not in channels and not kind.printed]
     if missing:
         raise ChannelMisconfigured(
             f"this notice needs {', '.join(missing)}; add [channels.{missing[0]}] to amends.toml"
         )
 
 
-class _Run:
+class Run:
     """One run of the engine over one notice."""
 
     def __init__(
         self, ledger: Ledger, channels: Channels, draft: Draft, composer: Composer, clock: Clock, tally: Tally,
-        progress: Callable[[Tally], None],
+        progress: Callable[[Tally], None], paces: Mapping[ChannelKind, Pace], watch: Watch,
     ) -> None:  # fmt: skip
-        self._ledger, self._channels, self._composer = ledger, channels, composer
+        self._watch = watch
+        self._ledger, self._channels, self._paces = ledger, channels, paces
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
         self._clock, self._tally, self._progress = clock, tally, progress
-        self._write_down = Group(self._commit)
-        self._in_a_row: dict[ChannelKind, tuple[Status | None, int]] = {}
-        self._failing: dict[ChannelKind, str] = {}
-        self._cancelled = False
+        journal = Journal(self._write_down, self._ledger_trouble)
+        self._source = Source(self._claim, self._give_back, composer, journal, self._told)
+        self._leases: Counter[int] = Counter()
+        """How many messages of each lease have no answer in the ledger yet."""
+        self._answered: Counter[str] = Counter()
+        self._lines: list[Line] = []
 
-    async def round(self, kinds: list[ChannelKind]) -> None:
-        """Everything that is due on these channels, page by page."""
-        while running := [kind for kind in kinds if kind not in self._tally.trouble]:
-            claims = await asyncio.to_thread(
-                self._ledger.claim, self._incident, self._notice, running, PAGE, self._clock()
-            )
-            if not claims:
-                break
-            await self._page(claims)
-            self._progress(self._tally)
-        self._tally.trouble |= self._failing
-
-    async def _page(self, claims: Sequence[Claim]) -> None:
-        open_claims = {claim.id: claim for claim in claims}
-        renewing = asyncio.create_task(self._renew(open_claims))
+    async def rounds(self, rounds: Rounds) -> None:
+        """One after the other, as long as there is no trouble: whoever comes later waits for those who come first."""
+        tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
         try:
-            self._check_binding(claims)
-            await self._all(claims, open_claims)
+            for kinds in rounds:
+                while await self._round([kind for kind in kinds if kind in self._channels]):
+                    pass  # a channel that failed somebody has handed over to one that was through already
+                if ChannelKind.WEBSITE in kinds and not await self._page_is_up():
+                    self._tally.trouble.setdefault(ChannelKind.WEBSITE, NO_PAGE)
+                if self._tally.trouble or self._others_at_work():
+                    break
         finally:
-            renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewing
-            if open_claims:
-                await asyncio.to_thread(self._ledger.give_back, list(open_claims.values()), self._clock())
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._end_leases(all_of_them=True)
 
-    def _check_binding(self, claims: Sequence[Claim]) -> None:
-        if any(claim.binding != self._binding for claim in claims):
-            raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
-
-    async def _all(self, claims: Sequence[Claim], open_claims: dict[int, Claim]) -> None:
-        gate = asyncio.Semaphore(AT_ONCE)
-        # All of them come to their end, even when one brings the run down: none is cut off after its mark.
-        under_way = asyncio.gather(*(self._one(claim, gate, open_claims) for claim in claims), return_exceptions=True)
+    async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
+        """Everything that is due on these channels; whether there was anything, and no trouble with it."""
+        before = self._tally.answers.total()
+        self._lines = [Line(kind, self._channels[kind], self._source, self._paces.get(kind, Pace())) for kind in kinds]
+        under_way = asyncio.gather(*(line.send_all() for line in self._lines), return_exceptions=True)
         try:
             ends = await asyncio.shield(under_way)
         except asyncio.CancelledError:
-            self._cancelled = True
+            for line in self._lines:
+                line.halt()  # all of them come to their end: none is cut off after its mark
             await under_way
             raise
+        finally:
+            await self._source.journal.settled()
+            self._told()
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
+        self._tally.trouble |= {line.kind: line.trouble for line in self._lines if line.trouble}
+        return self._tally.answers.total() > before and not self._tally.trouble
 
-    async def _renew(self, open_claims: dict[int, Claim]) -> None:
+    async def _page_is_up(self) -> bool:
+        """Wait for it, while another worker is putting it up."""
+        latest = asyncio.get_running_loop().time() + PAGE_SECONDS
+        while not self._ledger.published(self._incident, self._notice):
+            busy = self._ledger.at_work(self._incident, self._notice, [ChannelKind.WEBSITE])
+            if not busy or asyncio.get_running_loop().time() > latest:
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    def _others_at_work(self) -> bool:
+        """Somebody else still has messages to people in hand, so the public has to wait for the end of that run."""
+        return self._ledger.at_work(self._incident, self._notice, [kind for kind in ChannelKind if kind.personal])
+
+    # What the lines ask of the ledger.
+
+    def _claim(self, kind: ChannelKind) -> tuple[Claim, ...]:
+        claims = self._ledger.claim(self._incident, self._notice, [kind], PAGE, self._clock())
+        for claim in claims:
+            self._leases[claim.lease] += 1
+        if any(claim.released.binding != self._binding for claim in claims):
+            self._give_back(list(claims))
+            raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
+        return claims
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        self._ledger.give_back(claims, self._clock())
+        self._no_longer_held(claims)
+
+    def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
+        ours = self._ledger.write_down(leaving, answers, self._incident, self._notice, self._clock())
+        self._no_longer_held([claim for claim, _ in answers])
+        for claim, receipt in answers:
+            self._answered[receipt.status.value] += 1
+            self._watch.note(claim, receipt)
+        return ours
+
+    def _no_longer_held(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._leases[claim.lease] -= 1
+
+    async def _guard(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if why := self._watch.alarm(self._clock()):
+                self._tally.trouble["guard"] = why
+                for line in self._lines:
+                    line.halt()
+                return
+
+    async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            await asyncio.to_thread(self._ledger.renew, list(open_claims.values()), self._clock())
+            self._end_leases()
+            self._ledger.renew([lease for lease, held in self._leases.items() if held], self._clock())
 
-    async def _one(self, claim: Claim, gate: asyncio.Semaphore, open_claims: dict[int, Claim]) -> None:
-        """One message. Stays among the open claims when nothing of it has left and nothing was answered."""
-        async with gate:
-            receipt = None if self._stopped(claim) else await self._receipt(claim, self._channels[claim.channel])
-        if receipt is None:
-            return
-        if await self._write_down((claim, receipt)):
-            self._tally.answers[receipt.status] += 1
-        del open_claims[claim.id]
+    def _end_leases(self, *, all_of_them: bool = False) -> None:
+        ended = [lease for lease, held in self._leases.items() if not held]
+        if ended and (all_of_them or len(ended) > 1):
+            self._ledger.end(ended, dict(self._answered), self._incident, self._notice, self._clock())
+            self._answered.clear()
+        for lease in ended:
+            del self._leases[lease]
 
-    def _stopped(self, claim: Claim) -> bool:
-        return self._cancelled or claim.channel in self._tally.trouble
+    # What is told of it.
 
-    async def _receipt(self, claim: Claim, channel: Channel) -> Receipt | None:
-        left = False
+    def _told(self) -> None:
+        for line in self._lines:
+            self._tally.answers.update(line.answers)
+            line.answers.clear()
+        self._progress(self._tally)
 
-        async def last_call() -> None:
-            nonlocal left
-            if self._stopped(claim) or not await self._write_down(claim):
-                raise StaleClaim(claim.key)
-            left = True
-
-        try:
-            receipt = await channel.deliver(self._composer.message(claim), last_call)
-        except StaleClaim:
-            return None
-        except ChannelError as error:
-            return self._failed(claim, error, left=left)
-        except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
-            receipt = Receipt(claim.key, Status.UNCERTAIN if left else Status.DEFERRED, f"fault {type(error).__name__}")
-        self._watch(claim.channel, receipt)
-        return receipt
-
-    def _failed(self, claim: Claim, error: ChannelError, *, left: bool) -> Receipt:
-        """Unless it has left, the message goes out as soon as the channel works again."""
-        self._failing[claim.channel] = str(error)
-        if isinstance(error, ChannelMisconfigured) or self._count(claim.channel, None) >= FAILURES:
-            self._tally.trouble[claim.channel] = str(error)
-        if left:
-            return Receipt(claim.key, Status.UNCERTAIN, "the channel failed late")
-        return Receipt(claim.key, Status.DEFERRED, "the channel failed", retry_after=0)
-
-    def _watch(self, kind: ChannelKind, receipt: Receipt) -> None:
-        """Stop a channel that gives everybody the same bad answer."""
-        self._failing.pop(kind, None)
-        count = self._count(kind, receipt.status)
-        if receipt.status in STOP_AFTER and count == STOP_AFTER[receipt.status]:
-            self._tally.trouble[kind] = f"{count} answers in a row were {receipt.status}: {receipt.detail}"
-
-    def _count(self, kind: ChannelKind, answer: Status | None) -> int:
-        """How often in a row the channel has answered so; None stands for a failure of its own."""
-        last, count = self._in_a_row.get(kind, (None, 0))
-        self._in_a_row[kind] = (answer, count + 1 if answer == last else 1)
-        return self._in_a_row[kind][1]
-
-    def _commit(self, entries: Sequence[Claim | tuple[Claim, Receipt]]) -> list[bool]:
-        """Marks and receipts in one commit; of each, whether the message was still ours."""
-        marks = [entry for entry in entries if isinstance(entry, Claim)]
-        answers = [entry for entry in entries if not isinstance(entry, Claim)]
-        ours = self._ledger.write_down(marks, answers, self._incident, self._notice, self._clock())
-        return [(entry if isinstance(entry, Claim) else entry[0]).id in ours for entry in entries]
+    def _ledger_trouble(self, why: str) -> None:
+        if why:
+            self._tally.trouble["ledger"] = why
+            self._progress(self._tally)
+        else:
+            self._tally.trouble.pop("ledger", None)

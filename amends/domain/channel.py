@@ -4,46 +4,49 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from html import escape
+from typing import Protocol, runtime_checkable
 
 
 class ChannelKind(StrEnum):
-    """Ways to reach people. Email and the website carry the detail; SMS and social never stand alone."""
+    """Ways to reach people. Email, letter and website carry the detail; SMS and social never stand alone."""
 
     EMAIL = "email"
     SMS = "sms"
     SOCIAL = "social"
     WEBSITE = "website"
+    LETTER = "letter"
 
     @property
     def detailed(self) -> bool:
         """Carries everything a notice must say."""
-        return self in (ChannelKind.EMAIL, ChannelKind.WEBSITE)
+        return self in (ChannelKind.EMAIL, ChannelKind.WEBSITE, ChannelKind.LETTER)
 
     @property
     def personal(self) -> bool:
         """Reaches one person at an address of theirs; the others speak to everybody."""
-        return self in (ChannelKind.EMAIL, ChannelKind.SMS)
+        return self in (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
+
+    @property
+    def printed(self) -> bool:
+        """Says what the email says, on paper: a person hands a list to a print shop, and no provider carries it."""
+        return self is ChannelKind.LETTER
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A notice rendered for one person on one channel, or for the public on a broadcast channel.
+Pieces = tuple[str, ...]
+"""A text in pieces: every second one is the name of a slot, for which each person has a value."""
 
-    Holds personal data: never log or print it. A channel sends it as it is and adds nothing a person would read.
-    """
 
-    key: str
-    """Opaque, the same at every try of the same message: for Message-ID, idempotency keys and markers."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What is the same in all messages of a variant, made once. A channel may keep what it made of it."""
+
     kind: ChannelKind
     locale: str
-    text: str = field(repr=False)
+    text: Pieces
     """Plain text: the whole body on email, SMS and social; a summary on the website."""
-    to: str = field(default="", repr=False)
-    """One address: an addr-spec, an E.164 number, or empty on a broadcast channel."""
-    to_name: str = field(default="", repr=False)
-    subject: str = ""
-    html: str = field(default="", repr=False)
+    subject: Pieces = ("",)
+    html: Pieces = ("",)
     """The body of the HTML part, or of the page: markup between <body> and </body>, made from escaped text."""
     link: str = ""
     """The notice page, for channels that show a link apart."""
@@ -57,6 +60,77 @@ class Message:
     """The registered SMS signature, where one is needed."""
     published_at: datetime | None = None
     """When the notice is dated, in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A notice rendered for one person on one channel, or for the public on a broadcast channel.
+
+    Holds personal data: never log or print it. A channel sends it as it is and adds nothing a person would read.
+    """
+
+    form: Form
+    key: str
+    """Opaque, the same at every try of the same message: for Message-ID, idempotency keys and markers."""
+    to: str = field(default="", repr=False)
+    """One address: an addr-spec, an E.164 number, or empty on a broadcast channel."""
+    to_name: str = field(default="", repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The person's own value for each slot of the form, as it is: every place that it is put in encodes it."""
+    bounce: str = ""
+    """Names the message in the address that its bounces go to; nobody else can make one."""
+    unsubscribe: str = field(default="", repr=False)
+    """Where one POST ends the optional messages (RFC 8058); empty on what people must get."""
+
+    @property
+    def kind(self) -> ChannelKind:
+        return self.form.kind
+
+    @property
+    def locale(self) -> str:
+        return self.form.locale
+
+    @property
+    def link(self) -> str:
+        return self.form.link
+
+    @property
+    def incident(self) -> str:
+        return self.form.incident
+
+    @property
+    def notice(self) -> str:
+        return self.form.notice
+
+    @property
+    def sender(self) -> str:
+        return self.form.sender
+
+    @property
+    def signature(self) -> str:
+        return self.form.signature
+
+    @property
+    def published_at(self) -> datetime | None:
+        return self.form.published_at
+
+    @property
+    def subject(self) -> str:
+        return fill(self.form.subject, self.values)
+
+    @property
+    def text(self) -> str:
+        return fill(self.form.text, self.values)
+
+    @property
+    def html(self) -> str:
+        """The markup with the values escaped."""
+        return fill(self.form.html, {slot: escape(value) for slot, value in self.values.items()})
+
+
+def fill(pieces: Pieces, values: Mapping[str, str]) -> str:
+    """The fixed pieces and, between them, the person's values. Raises KeyError for a slot without a value."""
+    return "".join(values[piece] if place % 2 else piece for place, piece in enumerate(pieces))
 
 
 class Status(StrEnum):
@@ -109,6 +183,36 @@ class Channel(Protocol):
 
     async def close(self) -> None:
         """Give back connections; a failure here is nobody's concern."""
+
+
+class Errands(Protocol):
+    """Messages for one connection, one after another, as the engine hands them out."""
+
+    async def next(self) -> Message | None:
+        """The next message, as soon as it may go; None when this connection is to end."""
+
+    def next_at_once(self) -> Message | None:
+        """The next message, if one may go without waiting."""
+
+    async def last_call(self, key: str) -> None:
+        """See LastCall; for the message with this key."""
+
+    def answer(self, receipt: Receipt) -> None:
+        """What became of a message; every message that was handed out gets an answer, or was refused its last call."""
+
+
+@runtime_checkable
+class PipelinedChannel(Channel, Protocol):
+    """A channel on which the next message starts before the answer to the last one is there."""
+
+    at_once: int
+    """How many connections it may have."""
+
+    async def carry(self, errands: Errands) -> None:
+        """Send one message after another over one connection, until there are no more. Raises as `deliver` does.
+
+        What it raises concerns only messages that had their last call refused or not asked for yet.
+        """
 
 
 Connect = Callable[[Mapping[str, str]], Channel]

@@ -36,6 +36,8 @@ UNKNOWN_TAKERS = (
     RecipientKind.UNKNOWN_THIEF,
     RecipientKind.THIEF_CIPHERTEXT_ONLY,
 )
+KEPT, LATE = "promise-kept", "promise-late"
+"""What tells the fate of a promise. Late or dropped, it corrects what people were told, so it is never optional."""
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
 
 
@@ -79,6 +81,10 @@ class Links:
         """A personal page; the slot is filled with the person's token."""
         return f"{self.public_url}/p/{Slot.PERSONAL_LINK.mark}"
 
+    def opt_out(self, token: str) -> str:
+        """Where one POST ends the optional messages to a person (RFC 8058)."""
+        return f"{self.public_url}/u/{token}"
+
 
 def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     """What this turn has to say: one notice, or one for each promise whose fate people have not heard of."""
@@ -95,7 +101,7 @@ def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     wanted = []
     for commitment_id, change in case.untold.items():
         commitment = fates[commitment_id]
-        template = "promise-kept" if commitment.state is CommitmentState.KEPT else "promise-late"
+        template = KEPT if commitment.state is CommitmentState.KEPT else LATE
         notice = Wanted(f"{template}-{commitment_id}-{change}", template, commitment.audience, commitment_id, change)
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
@@ -129,9 +135,10 @@ def draft(
         channels=step.channels,
         cascade=step.cascade,
         approvals=step.approvals,
+        optional=step.optional and wanted.template != LATE,
         facts_digest=facts_digest,
         pinned=case.pinned,
-        variants=writer.variants((*step.channels, *step.cascade), readers.kinds),
+        variants=writer.variants(step.written_for, readers.kinds),
         promises=promises,
         planned_for=now,
         next_news_at=news_at,

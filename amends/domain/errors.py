@@ -45,6 +45,14 @@ class KeyMissing(LedgerError):
     """The master key is absent or is not the one this ledger was written with."""
 
 
+class LedgerUnavailable(LedgerError):
+    """The database is locked, full, read-only or gone; nothing of what was to be written is kept."""
+
+
+class LedgerRestored(LedgerError):
+    """The ledger is an older copy of itself; a person must compare it with what has left since."""
+
+
 class NotAllowed(AmendsError):
     """This person may not do this: wrong token, wrong role, or the author's own notice."""
 

@@ -13,17 +13,12 @@ def mark(key: str, purpose: str) -> str:
 
 def message_id(key: str, domain: str) -> str:
     """The Message-ID of this message, angle brackets included; look for it in the relay's log."""
-    return f"<{mark(key, 'message-id')}@{domain}>"
+    return f"<{key}@{domain}>"
 
 
-def bounce_token(key: str) -> str:
-    """Names the message in the address that its bounces go to."""
-    return mark(key, "bounce")
-
-
-def bounce_address(key: str, domain: str) -> str:
-    """The envelope sender of this message."""
-    return f"b+{bounce_token(key)}@{domain}"
+def bounce_address(token: str, domain: str) -> str:
+    """The envelope sender of a message, which its bounces go to (VERP)."""
+    return f"b+{token}@{domain}"
 
 
 def bounced_token(recipient: str) -> str | None:

@@ -91,6 +91,8 @@ class Draft(Value):
     channels: tuple[ChannelKind, ...]
     cascade: tuple[ChannelKind, ...]
     approvals: int
+    optional: bool = False
+    """Whoever opted out does not get it; else it is one that people must get."""
     facts_digest: str
     pinned: str = ""
     """Content hash of the playbook and the words that it was written with, which also word each person's data."""
@@ -110,8 +112,8 @@ class Draft(Value):
     def binding(self) -> str:
         """The hash that an approval binds; any change of what people get, who gets it or when, changes it."""
         content = self.model_dump(mode="json", exclude={"occurrence", "step"})
-        content["variants"] = [_as_bound(variant) for variant in content["variants"]]
-        return digest(content)
+        content["variants"] = [_as_bound(variant, LATER_IN_VARIANT) for variant in content["variants"]]
+        return digest(_as_bound(content, LATER_IN_DRAFT))
 
     def variant(self, locale: str, reader: Reader, channel: ChannelKind, letter: str = GENERAL) -> Variant:
         """The variant for this reader. Raises KeyError when none was drafted."""
@@ -119,10 +121,14 @@ class Draft(Value):
         return {variant.id: variant for variant in self.variants}[name]
 
 
-def _as_bound(variant: dict[str, object]) -> dict[str, object]:
-    """Without what a variant did not have before there were letters, so that approvals given then still hold."""
-    later = {"letter": GENERAL, "items": []}
-    return {name: value for name, value in variant.items() if name not in later or value != later[name]}
+LATER_IN_VARIANT: dict[str, object] = {"letter": GENERAL, "items": []}
+LATER_IN_DRAFT: dict[str, object] = {"optional": False}
+"""What there was not from the first, with the value that says nothing new."""
+
+
+def _as_bound(content: dict[str, object], later: dict[str, object]) -> dict[str, object]:
+    """Without what came later and says nothing new, so that approvals given before still hold."""
+    return {name: value for name, value in content.items() if name not in later or value != later[name]}
 
 
 def digest(content: object) -> str:
@@ -138,10 +144,11 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     COMPLAINED = "complained"
     UNCERTAIN = "uncertain"
-    IN_DOUBT = "in_doubt"
     CLAIMED = "claimed"
     WAITING = "waiting"
     DEFERRED = "deferred"
+    TO_PRINT = "to_print"
+    """A letter that a person must hand to a print shop. Nothing for the engine, so the notice can finish without it."""
     HELD = "held"
     BOUNCED = "bounced"
     FAILED = "failed"
@@ -150,7 +157,7 @@ class DeliveryState(StrEnum):
     @property
     def pending(self) -> bool:
         """The engine still has something to do."""
-        return self in (self.CLAIMED, self.WAITING, self.DEFERRED, self.IN_DOUBT)
+        return self in (self.CLAIMED, self.WAITING, self.DEFERRED)
 
     @property
     def gone_wrong(self) -> bool:
@@ -175,10 +182,10 @@ PERSON_STATE = {
     DeliveryState.SENT: PersonState.SENT,
     DeliveryState.COMPLAINED: PersonState.SENT,
     DeliveryState.UNCERTAIN: PersonState.UNCERTAIN,
-    DeliveryState.IN_DOUBT: PersonState.WAITING,
     DeliveryState.CLAIMED: PersonState.WAITING,
     DeliveryState.WAITING: PersonState.WAITING,
     DeliveryState.DEFERRED: PersonState.WAITING,
+    DeliveryState.TO_PRINT: PersonState.WAITING,  # not told yet, and it is for us to act
     DeliveryState.HELD: PersonState.HELD,
     DeliveryState.BOUNCED: PersonState.BOUNCED,
     DeliveryState.FAILED: PersonState.UNREACHABLE,

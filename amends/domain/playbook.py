@@ -70,9 +70,11 @@ class Step(Value):
     channels: tuple[ChannelKind, ...] = ()
     """Every channel to use; a person is written to on each personal one for which we have an address."""
     cascade: tuple[ChannelKind, ...] = ()
-    """Personal channels to try in this order for people whom the others did not reach."""
+    """Personal channels to try in this order for people whom the others did not reach; a letter comes last."""
     approvals: int = Field(default=2, ge=1, le=9)
     """How many different people must approve, none of them the author."""
+    optional: bool = False
+    """Whoever opted out does not get it; else an opt-out changes nothing. A late promise is told in any case."""
     reads_on: str = ""
     """A sentence for whoever reads the playbook."""
 
@@ -94,8 +96,27 @@ class Step(Value):
         if self.notice and not self.channels:
             raise ValueError("a notice needs channels")
         if any(not channel.personal for channel in self.cascade):
-            raise ValueError("a cascade goes over personal channels only: email, sms")
+            raise ValueError("a cascade goes over personal channels only: email, sms, letter")
+        if self.optional and self.phase is Phase.NOTIFY:
+            raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
+        if self.optional and not self.channels:
+            raise ValueError("optional belongs to a step that sends something: add channels")
         return self
+
+    @model_validator(mode="after")
+    def _letter_comes_last(self) -> "Step":
+        if any(channel.printed for channel in self.channels):
+            raise ValueError("a letter is for those whom nothing else reached: name it in cascade, not in channels")
+        if any(channel.printed for channel in self.cascade[:-1]):
+            raise ValueError("a letter is the last of a cascade: only the post tells that it did not arrive")
+        if ChannelKind.LETTER in self.cascade and ChannelKind.EMAIL not in self.written_for:
+            raise ValueError("a letter is the email on paper: add email to channels or cascade")
+        return self
+
+    @property
+    def written_for(self) -> tuple[ChannelKind, ...]:
+        """The channels that need a text of their own; a letter has the email's."""
+        return tuple(dict.fromkeys(kind for kind in (*self.channels, *self.cascade) if not kind.printed))
 
 
 class Playbook(Value):

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
@@ -13,10 +14,17 @@ TRIES_AT_LEAST = 5
 
 SHORTEST_WAIT = timedelta(seconds=30)
 """A provider that asks for less is not asked again and again in one run."""
-FIRST_WAIT = timedelta(minutes=5)
+FIRST_WAIT = timedelta(minutes=7.5)
 LONGEST_WAIT = timedelta(hours=4)
+SPREAD = 0.2
+"""Waits differ by so much from message to message, so that not all of them come back at once."""
+STRIKES = 3
+"""So often a fault of ours may hit a message before it is parked for a person to look at."""
+FAULT = "fault "
+"""A receipt's detail begins so when the message could not be put together or its channel broke down over it."""
 
 NO_ADDRESS = "no_address"
+OPTED_OUT = "opted_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,11 @@ class Planned:
     channel: ChannelKind
     state: DeliveryState
     detail: str = ""
+
+
+def why_held(hold: str, *, optional: bool, opted_out: bool) -> str:
+    """Why this person does not get a notice, or empty: an opt-out stops what is optional, and nothing else."""
+    return hold or (OPTED_OUT if optional and opted_out else "")
 
 
 def first_messages(
@@ -44,7 +57,12 @@ def first_messages(
     found = direct or instead
     if not found:
         return (Planned(first, DeliveryState.UNREACHABLE, NO_ADDRESS),)
-    return tuple(Planned(channel, DeliveryState.WAITING) for channel in found)
+    return tuple(Planned(channel, starts_as(channel)) for channel in found)
+
+
+def starts_as(channel: ChannelKind) -> DeliveryState:
+    """How a message begins: a letter waits for a person who has it printed, all else for the engine."""
+    return DeliveryState.TO_PRINT if channel.printed else DeliveryState.WAITING
 
 
 def next_channel(
@@ -76,19 +94,27 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
     """The message's state after this receipt.
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
-    before a fair number of tries: a pause or an outage is not the mailbox's fault.
+    before a fair number of tries: a pause or an outage is not the mailbox's fault. A message that is at fault itself is
+    parked, and the others go on.
     """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
+    if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
+        return Outcome(DeliveryState.HELD, f"parked: {receipt.detail}")
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST:
         return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
-    wait = _doubled(attempts) if receipt.retry_after is None else _as_told(receipt.retry_after)
+    wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _as_told(receipt.retry_after)
     return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
 
 
-def _doubled(attempts: int) -> timedelta:
+def _doubled(attempts: int, key: str) -> timedelta:
     doublings = min(max(attempts - 1, 0), 10)
-    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+    return min(FIRST_WAIT * (1 << doublings) * _spread(key), LONGEST_WAIT)
+
+
+def _spread(key: str) -> float:
+    """Between 1 - SPREAD and 1 + SPREAD, always the same for the same message."""
+    return 1 - SPREAD + 2 * SPREAD * (crc32(key.encode()) % 1000) / 999
 
 
 def _as_told(seconds: float) -> timedelta:

@@ -1,12 +1,13 @@
 """The ledger: what is true about every incident, person, notice, message, promise and question."""
 
 from amends.ledger.audit import Entry
-from amends.ledger.deliveries import Claim, DeliveryLine
+from amends.ledger.claims import Claim
 from amends.ledger.feedback import once_for
 from amends.ledger.incidents import IncidentLine
 from amends.ledger.ledger import Ledger
 from amends.ledger.notices import EVERYONE, PUBLIC, Audience
 from amends.ledger.sealing import Keys
+from amends.ledger.standing import DeliveryLine
 
 __all__ = [
     "EVERYONE",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from amends.ledger.database import CHAIN_LOCK, alone
 from amends.ledger.tables import AuditRow
@@ -85,12 +85,18 @@ class Chain:
         spelled = json.dumps([row.seq, at, row.incident, row.actor, row.act, row.subject, row.detail])
         return hmac.digest(self._key, previous + spelled.encode(), "sha256")
 
-    def keep(self, head: Head) -> None:
-        """Write the head beside the database, after the commit that made it."""
+    def is_behind(self, session: Session) -> bool:
+        """The ledger ends before what was noted beside it: it is an older copy."""
+        kept = self._kept(self._anchor) if self._anchor else None  # read first: what is added meanwhile is not missing
+        last = session.exec(select(func.max(AuditRow.seq))).one() or 0
+        return kept is not None and kept.seq > last
+
+    def keep(self, head: Head, *, anew: bool = False) -> None:
+        """Write the head beside the database, after the commit that made it; anew, even if a later one was noted."""
         if self._anchor is None:
             return
         with self._alone:
-            if (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
+            if not anew and (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
                 return  # a later commit was faster
             fresh = self._anchor.with_name(f"{self._anchor.name}.{os.getpid()}.{threading.get_ident()}")
             with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:

@@ -13,14 +13,13 @@ from amends.domain.notice import DeliveryState, Draft, NoticeStatus, PersonState
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Phase, Playbook
 from amends.ledger.counting import count_people
-from amends.ledger.deliveries import message_states, next_tries, person_states
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import RELEASED, is_current, is_overtaken, stage_of, standing_of
+from amends.ledger.notices import RELEASED, Notices, is_current, is_overtaken, stage_of, standing_of
 from amends.ledger.promises import commitments_of, untold
+from amends.ledger.standing import message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
-from amends.ledger.store import Store
 from amends.ledger.tables import (
     EventRow,
     IncidentRow,
@@ -30,8 +29,13 @@ from amends.ledger.tables import (
 )
 
 
-class Cases(Store):
+class Cases(Notices):
     """The case, read from the ledger."""
+
+    def incident_file(self, incident: str) -> Incident:
+        """The incident file in force. Raises NotInLedger."""
+        with self.read() as session:
+            return self._file(session, _existing(session, incident))
 
     def case(self, incident: str, now: datetime | None = None) -> Case:
         """Everything known about one incident, in numbers. Raises NotInLedger.
@@ -39,15 +43,11 @@ class Cases(Store):
         With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
         with self.read() as session:
-            row = session.get(IncidentRow, incident)
-            if row is None:
-                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            row = _existing(session, incident)
             version = version_row(session, incident, row.version)
             pin = pin_row(session, incident)
             case = Case(
-                incident=self._memory.get(
-                    ("incident", incident, row.version), lambda: Incident.model_validate(version.content)
-                ),
+                incident=self._file(session, row),
                 version=row.version,
                 state=IncidentState(row.state),
                 opened_at=row.opened_at,
@@ -74,6 +74,12 @@ class Cases(Store):
             return None
         return self._memory.get(("playbook", pin.digest), lambda: Playbook.model_validate(pin.playbook))
 
+    def _file(self, session: Session, row: IncidentRow) -> Incident:
+        name = ("incident", row.id, row.version)
+        return self._memory.get(
+            name, lambda: Incident.model_validate(version_row(session, row.id, row.version).content)
+        )
+
     def _notices(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
         """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
         query = (
@@ -90,7 +96,7 @@ class Cases(Store):
         tries = next_tries(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
-            draft = self._draft(row)
+            draft = self.drafted(row)
             if row.stage not in RELEASED and is_overtaken(session, draft):
                 return None
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name))
@@ -98,9 +104,12 @@ class Cases(Store):
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
 
-    def _draft(self, row: NoticeRow) -> Draft:
-        name = ("draft", row.incident, row.notice, row.version)
-        return self._memory.get(name, lambda: Draft.model_validate(row.draft))
+
+def _existing(session: Session, incident: str) -> IncidentRow:
+    row = session.get(IncidentRow, incident)
+    if row is None:
+        raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+    return row
 
 
 def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
@@ -154,7 +163,7 @@ class _Messages:
     @property
     def only_deferred_until(self) -> datetime | None:
         """When a deferred message is due, if nothing else is left to do."""
-        busy = (DeliveryState.WAITING, DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
+        busy = (DeliveryState.WAITING, DeliveryState.CLAIMED)
         return None if any(state in self.states for state in busy) else self.next_try_at
 
 

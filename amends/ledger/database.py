@@ -12,6 +12,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
 BUSY_SECONDS = 15
+NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
+"""A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
+
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "wal_autocheckpoint=1000")
+"""Every commit on disk; 16 MB of pages in memory; a log that is used again after 4 MB,
+because a file that grows takes twice as long to reach the disk."""
 
 CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374
 """Any numbers; they name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""
@@ -24,7 +31,7 @@ def connect(url: str) -> Engine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": NO_IDLING})
     _private_file(Path(parsed.database or ""))
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
@@ -42,7 +49,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see below
     cursor = connection.cursor()
     _turn_to_wal(cursor)
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_SECONDS * 1000}"):
+    for pragma in (*PRAGMAS, f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -62,8 +69,37 @@ def _turn_to_wal(cursor: sqlite3.Cursor) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later can fail when it wants to write; one that will write says so.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not connection.get_execution_options().get("writes", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    begin(connection.connection.driver_connection)
+
+
+def begin(database: object) -> None:
+    """Begin a transaction that writes, on the driver's own connection; PostgreSQL's begins with its first statement."""
+    if isinstance(database, sqlite3.Connection):
+        _wait_for_turn(database)
+
+
+def _wait_for_turn(database: sqlite3.Connection) -> None:
+    """Begin to write as soon as nobody else does. Raises sqlite3.OperationalError after BUSY_SECONDS.
+
+    SQLite itself waits a whole millisecond and then longer and longer, while another commit takes a third of one.
+    """
+    latest, pause = time.monotonic() + BUSY_SECONDS, SHORTEST_PAUSE
+    database.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                database.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > latest:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+    finally:
+        database.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
 
 
 def alone(connection: Connection, lock: int) -> None:

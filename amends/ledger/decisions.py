@@ -6,14 +6,20 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from amends.domain.errors import NotAllowed, NotInLedger
-from amends.domain.notice import DeliveryState, Draft, NoticeStage
+from amends.domain.letters import Letters
+from amends.domain.notice import DeliveryState, Draft
+from amends.domain.reach import OPTED_OUT
 from amends.domain.team import Member
-from amends.ledger.notices import RELEASED, addressees_of, first_rows, letters_in_force, notice_row
-from amends.ledger.store import Store, Write
+from amends.ledger.bulk import DELIVERY, spelled, store_messages
+from amends.ledger.cascade import reopen
+from amends.ledger.notices import EVERYONE, RELEASED, Notices, Post, addressees, notice_row
+from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
+STATE = DELIVERY.index("state")
 
-class Decisions(Store):
+
+class Decisions(Notices):
     """What a member of the team decides about one person's messages."""
 
     def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
@@ -29,11 +35,11 @@ class Decisions(Store):
                     col(DeliveryRow.person) == person,
                     col(DeliveryRow.state) == DeliveryState.UNCERTAIN,
                 )
-                .values(state=DeliveryState.WAITING, detail="", updated_at=now)
+                .values(state=DeliveryState.WAITING, lease=None, detail="", updated_at=now)
             )
             row = notice_row(write.session, incident, notice)
             if again and row:
-                _reopen(row)
+                reopen(row)
             write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
             return again
 
@@ -49,8 +55,10 @@ class Decisions(Store):
             held = _held(write.session, incident, notice, person)
             if row is None or row.stage not in RELEASED or held is None:
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
-            waiting = _put_in_place(write, row, held, now)
-            _reopen(row)
+            if held.detail == OPTED_OUT:
+                raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
+            waiting = _put_in_place(write, row, held, self.letters(write.session, incident), now)
+            reopen(row)
             write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=held.detail)
             return waiting
 
@@ -58,11 +66,6 @@ class Decisions(Store):
 def _may_decide(by: Member) -> None:
     if not by.role.may_approve:
         raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
-
-
-def _reopen(row: NoticeRow) -> None:
-    if row.stage == NoticeStage.SENT:
-        row.stage = NoticeStage.SENDING
 
 
 def _held(session: Session, incident: str, notice: str, person: int) -> DeliveryRow | None:
@@ -75,14 +78,15 @@ def _held(session: Session, incident: str, notice: str, person: int) -> Delivery
     return session.exec(query).first()
 
 
-def _put_in_place(write: Write, row: NoticeRow, held: DeliveryRow, now: datetime) -> int:
+def _put_in_place(write: Write, row: NoticeRow, held: DeliveryRow, letters: Letters, now: datetime) -> int:
     """The messages that the person would have got, in place of the one that was held."""
     subject = write.session.get_one(PersonRow, (row.incident, held.person))
     subject.hold = ""
-    addressees = addressees_of(write.session, row.incident, [subject])
-    letters = letters_in_force(write.session, row.incident)
-    messages = first_rows(Draft.model_validate(row.draft), row.version, subject, addressees, letters, now)
     write.session.delete(held)
     write.session.flush()
-    write.session.add_all(DeliveryRow(**message) for message in messages)
-    return sum(message["state"] == DeliveryState.WAITING for message in messages)
+    draft, connection = Draft.model_validate(row.draft), write.session.connection()
+    query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == subject.number)
+    post = Post(draft, row.version, letters, spelled(connection, now))
+    messages = post.first_rows(*write.session.execute(query).one())
+    store_messages(connection, messages)
+    return sum(message[STATE] == DeliveryState.WAITING for message in messages)

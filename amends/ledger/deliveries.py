@@ -1,194 +1,162 @@
-"""Verbs about messages: claim, mark, record; and how every person stands to a notice."""
+"""Verbs about messages: claim, mark, record, and what is left when a worker is gone."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Select, Table, bindparam, case, inspect, update
+from sqlalchemy import Update, bindparam, delete, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
-from amends.domain.letters import GENERAL
-from amends.domain.notice import (
-    PERSON_STATE,
-    DeliveryState,
-    Draft,
-    NoticeStage,
-    PersonState,
-    name_parts,
-    text_name,
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, text_name
+from amends.domain.reach import Outcome, outcome
+from amends.ledger.bulk import (
+    Kept,
+    Swift,
+    among,
+    listed,
+    on_postgresql,
+    spelled,
 )
-from amends.domain.people import Person
-from amends.domain.reach import Outcome, next_channel, outcome
-from amends.ledger.incidents import opened_person
-from amends.ledger.notices import PUBLIC, addresses, is_current, letter_of, letters_in_force, notice_row
+from amends.ledger.cascade import next_message
+from amends.ledger.claims import Claim, Claims, Released, Waiting
+from amends.ledger.notices import PUBLIC, is_current, notice_row
+from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
-from amends.ledger.store import Store, Write
-from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.reconciling import left_among
+from amends.ledger.standing import message_states
+from amends.ledger.store import Write
+from amends.ledger.tables import (
+    DUE,
+    DeliveryRow,
+    IncidentRow,
+    LeaseRow,
+    MarkRow,
+    NoticeRow,
+    ReleaseRow,
+)
 
 LEASE = timedelta(seconds=90)
 """How long a claim holds without being renewed."""
 
-HELD = (DeliveryState.CLAIMED, DeliveryState.IN_DOUBT)
-"""A worker has the message in hand."""
-
-Answer = tuple["Claim", Receipt]
+Answer = tuple[Claim, Receipt]
 """A message and what its channel said of it."""
 
-# Put together once: these three are most of what is asked of the database for each message.
-TABLE = cast("Table", inspect(DeliveryRow).local_table)
-OURS = (
-    select(TABLE.c.id, TABLE.c.fence)
-    .where(TABLE.c.id.in_(bindparam("ids", expanding=True)), TABLE.c.state.in_(bindparam("states", expanding=True)))
-    .order_by(TABLE.c.id)
-    .with_for_update()
-)
-MAY_LEAVE = OURS.where(
-    TABLE.c.incident.in_(
-        select(IncidentRow.id).where(
-            IncidentRow.state != IncidentState.PAUSED,
-            col(IncidentRow.version).in_(bindparam("facts", expanding=True)),
-        )
-    )
-)
-CHANGE = update(TABLE).where(TABLE.c.id == bindparam("message"))
+DUE_ROWS = """
+SELECT id, person, channel, address_index, variant, attempts, notice FROM delivery
+WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} LIMIT :limit
+"""
+GIVE_BACK = """
+UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
+WHERE state = 'claimed' AND lease = :lease AND """
+# One query per state and no order: so an index leads to the next page, however many were sent before it.
+WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= :now"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One message that this worker alone may send, as long as its lease runs."""
-
-    id: int
-    fence: int
-    """Rises with every claim; a worker that fell behind is told by it."""
-    key: str
-    version: int
-    """Of the notice, as it stood approved when this was claimed."""
-    binding: str
-    """The hash of what was approved."""
-    facts: int
-    """The version of the incident file at that time; when it changes, this may not leave any more."""
-    attempts: int
-    """How often it was claimed, this time included."""
-    channel: ChannelKind
-    locale: str
-    reader: str
-    letter: str
-    """Which laws decide what it says: those of the home of the person it is about."""
-    about: Person | None
-    """Whose data it is about; None for the public."""
-    to: Person | None
-    """Who is written to: the same person, or the guardian."""
-    link: str = ""
-    """The token of the personal link of the person it is about."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryLine:
-    """One message in a list, without any personal data."""
-
-    person: int
-    country: str
-    channel: ChannelKind
-    state: DeliveryState
-    detail: str
-    attempts: int
-    updated_at: datetime
-
-
-class Deliveries(Store):
+class Deliveries(Claims):
     """What the sending engine asks of the ledger."""
 
     def claim(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
     ) -> tuple[Claim, ...]:
-        """Take up to this many messages that are due; nobody else gets them while the lease runs.
+        """Take up to this many messages that are due; nobody else gets them while their lease runs.
 
         Raises ApprovalMissing when what was released is not what stands approved now, and NotAllowed while the
         incident is paused. What was claimed before is stopped when it is marked.
         """
+        while (claims := self._claim_page(incident, notice, channels, limit, now)) == ():
+            pass  # all of that page had left already
+        return claims or ()
+
+    def _claim_page(
+        self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
+    ) -> tuple[Claim, ...] | None:
+        """The next page, or None when nothing is due."""
         with self.write() as write:
-            released = _may_send(write, incident, notice)
-            rows = _due_rows(write.session, incident, notice, list(channels), limit, now)
-            claims = self._claims(write.session, incident, rows, released.draft["template"], released)
-            _change(write, [_claim_row(claim, now) for claim in claims])
+            released, facts = self._may_send(write.session, incident, notice)
+            if released.optional:
+                withdraw(write.session, incident, now)
+            rows = _due(write.session, incident, notice, list(channels), limit, now)
+            if not rows:
+                return None
+            lease = _new_lease(write.session, incident, notice, facts, rows, now)
+            claims = self.claims_of(write.session, incident, rows, released, lease)
+            _take(write.session, rows, claims, released.version, lease, now)
+            return self._without_gone(write, claims, now)
+
+    def _without_gone(self, write: Write, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
+        """Without those that a relay's log knows of, after a backup was restored."""
+        gone = left_among(write.session, [claim.key for claim in claims])
+        if not gone:
             return claims
+        told = [claim.id for claim in claims if claim.key in gone]
+        sent = {"state": DeliveryState.SENT, "detail": "found in the relay's log", "updated_at": now}
+        write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
+        return tuple(claim for claim in claims if claim.key not in gone)
 
-    def _claims(
-        self,
-        session: Session,
-        incident: str,
-        rows: Sequence[DeliveryRow],
-        template: str,
-        released: NoticeRow | None = None,
-    ) -> tuple[Claim, ...]:
-        """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
-        about = _people(session, incident, {row.person for row in rows if row.person != PUBLIC})
-        guardians = _people(session, incident, {row.guardian for row in about.values() if row.guardian})
-        seal = self.seal(session, incident)
-        opened = {number: opened_person(row, seal) for number, row in {**guardians, **about}.items()}
-        version, binding = (released.version, released.binding) if released else (0, "")
-        approved = (version, binding, session.get_one(IncidentRow, incident).version)
-        letters = letters_in_force(session, incident)
-        chosen = {number: letter_of(letters, template, person) for number, person in about.items()}
-        return tuple(
-            self._claim(row, about.get(row.person), opened, chosen.get(row.person, GENERAL), approved) for row in rows
-        )
+    def _may_send(self, session: Session, incident: str, notice: str) -> tuple[Released, int]:
+        """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
+        facts = session.get(IncidentRow, incident)
+        if facts is None or facts.state == IncidentState.PAUSED:
+            raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
+        row = notice_row(session, incident, notice)
+        release = session.get(ReleaseRow, (incident, notice, row.version)) if row else None
+        if row is None or release is None:
+            raise ApprovalMissing(f"{notice} has not been released")
+        draft = self.drafted(row)
+        if not is_current(session, draft):
+            raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left waits for approval")
+        return Released(draft.template, release.at, row.version, row.binding, draft.optional), facts.version
 
-    def _claim(
-        self,
-        row: DeliveryRow,
-        about: PersonRow | None,
-        opened: dict[int, Person],
-        letter: str,
-        approved: tuple[int, str, int],
-    ) -> Claim:
-        locale, reader, _ = name_parts(row.variant)
-        version, binding, facts = approved
-        return Claim(
-            id=row.id or 0,
-            fence=row.fence + 1,
-            key=self.keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index),
-            version=version,
-            binding=binding,
-            facts=facts,
-            attempts=row.attempts + 1,
-            channel=ChannelKind(row.channel),
-            locale=locale,
-            reader=reader,
-            letter=letter,
-            about=opened[about.number] if about else None,
-            to=opened[about.guardian or about.number] if about else None,
-            link=self.keys.link_token(row.incident, about.number, about.link_version) if about else "",
-        )
-
-    def renew(self, claims: Iterable[Claim], now: datetime) -> None:
-        """Hold these claims longer, while an answer is awaited."""
+    def renew(self, leases: Iterable[int], now: datetime) -> None:
+        """Hold these leases longer, while answers are awaited."""
         with self.write() as write:
-            _change(write, [{"message": claim.id, "lease_until": now + LEASE} for claim in _ours(write, claims, HELD)])
+            query = update(LeaseRow).where(col(LeaseRow.id).in_(list(leases)))
+            write.change(query.values(until=now + LEASE))
 
     def write_down(
         self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
     ) -> frozenset[int]:
-        """Mark the leaving in doubt and record the answers, in one commit; the ids of both that were still ours.
+        """Mark that these may leave and record the answers, in one commit; the numbers of those that may.
 
-        A leaving message of which the id is not returned must not be sent: somebody else holds it, the incident is
-        paused, or the facts changed since it was claimed. An answer of which the id is not returned was not kept. A
-        channel that failed for good hands over to the next of the cascade.
+        Who was refused for good has a commit before that, in which the next channel of the cascade takes over.
+
+        A leaving message of which the number is not returned must not be sent: somebody else holds it, the incident
+        is paused, or the facts changed since it was claimed. An answer for a message that another lease holds by now
+        is dropped.
         """
+        outcomes = [(claim, outcome(receipt, claim.attempts, claim.released.at, now)) for claim, receipt in answers]
+        if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
+            self._hand_over(failed, incident, notice, now)
+        with self.swift_write() as swift:
+            swift.keep_answers([_kept(claim, answer, now) for claim, answer in outcomes if not answer.state.gone_wrong])
+            return _mark(swift, leaving)
+
+    def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
+        """A channel has failed these people for good; the next of the cascade gets a message for them."""
         with self.write() as write:
-            return _mark(write, leaving, now) | _record(write, answers, incident, notice, now)
+            for claim, answer in failed:
+                if write.change(_failing(claim, answer, now)):  # else it was handed over already
+                    _next_message(write.session, incident, notice, claim, now)
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
         """Nothing of these has left; they wait again."""
-        waiting = {"state": DeliveryState.WAITING, "lease_until": None, "updated_at": now}
         with self.write() as write:
-            ours = _ours(write, claims, (DeliveryState.CLAIMED,))
-            _change(write, [{"message": claim.id, "attempts": claim.attempts - 1, **waiting} for claim in ours])
+            connection = write.session.connection()
+            for lease in {claim.lease for claim in claims}:
+                mine = listed(connection, [claim.id for claim in claims if claim.lease == lease])
+                asked = {"now": spelled(connection, now), "lease": lease, "ids": mine}
+                connection.execute(text(GIVE_BACK + among(connection, "id")), asked)
+
+    def end(self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime) -> None:
+        """Nothing of these leases is in hand any more; what came of them, for the audit."""
+        with self.write() as write:
+            write.change(delete(MarkRow).where(col(MarkRow.lease).in_(leases)))
+            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(leases)))
+            if answered:
+                write.note(now, incident, "answered", notice, states=answered)
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
@@ -196,36 +164,37 @@ class Deliveries(Store):
         A machine never sends an uncertain message again. A page is no message: put up again, it is the same page.
         """
         with self.write() as write:
-            stale = (
-                update(DeliveryRow)
-                .where(col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice)
-                .where(col(DeliveryRow.lease_until) < now)
-            )
-            in_doubt = col(DeliveryRow.state) == DeliveryState.IN_DOUBT
-            page = in_doubt & (col(DeliveryRow.channel) == ChannelKind.WEBSITE)
-            freed = write.change(
-                stale.where((col(DeliveryRow.state) == DeliveryState.CLAIMED) | page).values(
-                    state=DeliveryState.WAITING, fence=DeliveryRow.fence + 1, lease_until=None, updated_at=now
-                )
-            )
-            doubtful = write.change(
-                stale.where(in_doubt).values(
-                    state=DeliveryState.UNCERTAIN,
-                    detail="the sender stopped before an answer came",
-                    fence=DeliveryRow.fence + 1,
-                    lease_until=None,
-                    updated_at=now,
-                )
-            )
+            freed = doubtful = 0
+            for lease in _stale(write.session, incident, notice, now):
+                doubtful += _doubt(write.session, lease, now)
+                freed += _free(write.session, lease, now)
+                write.session.delete(lease)
             if freed or doubtful:
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
             return doubtful
 
     def busy(self, incident: str, now: datetime) -> bool:
-        """Whether some worker holds a message of this incident right now."""
+        """Whether some worker holds messages of this incident right now."""
         with self.read() as session:
-            query = select(DeliveryRow.id).where(DeliveryRow.incident == incident, col(DeliveryRow.lease_until) > now)
+            query = select(LeaseRow.id).where(LeaseRow.incident == incident, col(LeaseRow.until) > now)
             return session.exec(query.limit(1)).first() is not None
+
+    def unanswered(self, incident: str) -> int:
+        """How many messages of this incident may have left and have no answer yet."""
+        with self.read() as session:
+            leases = select(LeaseRow).where(LeaseRow.incident == incident)
+            return sum(len(_open_marks(session, lease)) for lease in session.exec(leases))
+
+    def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
+        """Whether some worker has messages of this notice on these channels in hand."""
+        with self.read() as session:
+            query = _in_hand(incident, notice).where(col(DeliveryRow.channel).in_(list(channels)))
+            return session.exec(query.limit(1)).first() is not None
+
+    def pending(self, incident: str, notice: str) -> int:
+        """How many messages of the notice have not come to an end yet."""
+        with self.read() as session:
+            return _pending(session, incident, notice)
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
         """Note that nothing of the notice is pending any more, if so; whether it is."""
@@ -234,13 +203,13 @@ class Deliveries(Store):
             row = notice_row(write.session, incident, notice)
             if row is None or row.stage != NoticeStage.SENDING:
                 return row is not None and row.stage == NoticeStage.SENT
-            states = message_states(write.session, incident).get(notice, {})
-            if any(state.pending for state in states):
+            if _pending(write.session, incident, notice):
                 return False
             row.stage, row.sent_at = NoticeStage.SENT, row.sent_at or now
-            draft = Draft.model_validate(row.draft)
+            draft = self.drafted(row)
             if draft.about:
                 told(write.session, incident, draft.about, draft.change)
+            states = message_states(write.session, incident, notice).get(notice, {})
             write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
             return True
 
@@ -251,219 +220,145 @@ class Deliveries(Store):
             missing = select(DeliveryRow.id).where(
                 DeliveryRow.incident == incident,
                 DeliveryRow.notice == notice,
+                DeliveryRow.person == PUBLIC,
                 DeliveryRow.version == (row.version if row else 0),
                 DeliveryRow.channel == ChannelKind.WEBSITE,
                 col(DeliveryRow.state).not_in([DeliveryState.SENT, DeliveryState.DELIVERED]),
             )
             return session.exec(missing.limit(1)).first() is None
 
-    def deliveries(self, incident: str, notice: str) -> tuple[DeliveryLine, ...]:
-        """Every message of a notice, by person."""
-        with self.read() as session:
-            query = (
-                select(DeliveryRow, PersonRow.country)
-                .join(
-                    PersonRow,
-                    (col(PersonRow.incident) == DeliveryRow.incident) & (col(PersonRow.number) == DeliveryRow.person),
-                    isouter=True,
-                )
-                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice)
-                .order_by(col(DeliveryRow.person), col(DeliveryRow.id))
-            )
-            return tuple(_line(row, country or "") for row, country in session.exec(query))
+
+def _pending(session: Session, incident: str, notice: str) -> int:
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
+    due = session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
+    return due + session.exec(select(func.count()).select_from(_in_hand(incident, notice).subquery())).one()
 
 
-def _due_rows(
+def _in_hand(incident: str, notice: str) -> Any:
+    """The messages that some worker holds, found through the leases, because no index leads to them."""
+    return (
+        select(DeliveryRow.id)
+        .join(LeaseRow, col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last))
+        .where(LeaseRow.incident == incident, LeaseRow.notice == notice)
+        .where(DeliveryRow.lease == LeaseRow.id, DeliveryRow.state == DeliveryState.CLAIMED)
+    )
+
+
+def _due(
     session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime
-) -> list[DeliveryRow]:
-    # One query per state and no order: so an index leads to the next page, however many were sent before it.
-    waiting = (col(DeliveryRow.state) == DeliveryState.WAITING,)
-    deferred = (col(DeliveryRow.state) == DeliveryState.DEFERRED, col(DeliveryRow.next_try_at) <= now)
-    rows: list[DeliveryRow] = []
-    for due in (waiting, deferred):
-        query = select(DeliveryRow).where(
-            DeliveryRow.incident == incident,
-            DeliveryRow.notice == notice,
-            col(DeliveryRow.channel).in_(channels),
-            *due,
+) -> list[Waiting]:
+    connection = session.connection()
+    asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
+    rows: list[Waiting] = []
+    for due in (WAITING, DEFERRED):
+        query = DUE_ROWS.format(due=due) + ("FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else "")
+        moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
+        found = connection.execute(
+            text(query).bindparams(bindparam("channels", expanding=True)),
+            {**asked, **moment, "limit": limit - len(rows)},
         )
-        rows += session.exec(query.limit(limit - len(rows)).with_for_update(skip_locked=True)).all()
+        rows += [Waiting(*row) for row in found.all()]
     return rows
 
 
-def _ours(
-    write: Write,
-    claims: Iterable[Claim],
-    states: Sequence[DeliveryState],
-    query: Select[Any] = OURS,
-    **more: Any,
-) -> list[Claim]:
-    """Those of these claims that nobody took over and that are in one of these states; locked until the commit."""
-    known = {(claim.id, claim.fence): claim for claim in claims}
-    if not known:
-        return []
-    asked = {"ids": [number for number, _ in known], "states": states, **more}
-    held = write.session.connection().execute(query, asked)
-    return [known[number, fence] for number, fence in held if (number, fence) in known]
+def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:
+    numbers = [row.id for row in rows]
+    lease = LeaseRow(
+        incident=incident, notice=notice, facts=facts, first=min(numbers), last=max(numbers), until=now + LEASE
+    )
+    session.add(lease)
+    session.flush()
+    return lease.id or 0
 
 
-def _change(write: Write, rows: list[dict[str, Any]]) -> None:
-    """Update each of these messages, named by `message`."""
-    if rows:
-        write.session.connection().execute(CHANGE, rows)
+def _take(
+    session: Session, rows: Sequence[Waiting], claims: Sequence[Claim], version: int, lease: int, now: datetime
+) -> None:
+    connection = session.connection()
+    connection.execute(
+        text(
+            "UPDATE delivery SET state = 'claimed', lease = :lease, version = :version, attempts = attempts + 1, "
+            "updated_at = :now WHERE " + among(connection, "id")
+        ),
+        {"lease": lease, "version": version, "now": spelled(connection, now), "ids": listed(connection, _ids(rows))},
+    )
+    names = {claim.id: text_name(claim.locale, claim.reader, claim.letter) for claim in claims}
+    for row in rows:
+        if row.variant != names[row.id]:
+            session.execute(update(DeliveryRow).where(col(DeliveryRow.id) == row.id).values(variant=names[row.id]))
 
 
-def _mark(write: Write, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
-    facts = {claim.facts for claim in claims}
-    ours = _ours(write, claims, (DeliveryState.CLAIMED,), MAY_LEAVE, facts=facts)
-    mark = {"state": DeliveryState.IN_DOUBT, "lease_until": now + LEASE, "updated_at": now}
-    _change(write, [{"message": claim.id, **mark} for claim in ours])
-    return frozenset(claim.id for claim in ours)
+def _ids(rows: Iterable[Waiting]) -> list[int]:
+    return [row.id for row in rows]
 
 
-def _record(write: Write, answers: Sequence[Answer], incident: str, notice: str, now: datetime) -> frozenset[int]:
-    receipts = {claim.id: receipt for claim, receipt in answers}
-    ours = _ours(write, [claim for claim, _ in answers], HELD)
-    released = {
-        version: write.session.get_one(ReleaseRow, (incident, notice, version)).at
-        for version in {claim.version for claim in ours}
+def _mark(swift: Swift, claims: Sequence[Claim]) -> frozenset[int]:
+    """Keep that these may leave; the numbers of those of which the lease still holds."""
+    ours: list[int] = []
+    for lease in {claim.lease for claim in claims}:
+        if swift.may_leave(lease):
+            messages = [claim.id for claim in claims if claim.lease == lease]
+            swift.keep_mark(lease, messages)
+            ours += messages
+    return frozenset(ours)
+
+
+def _kept(claim: Claim, answer: Outcome, now: datetime) -> Kept:
+    return Kept(answer.state.value, answer.detail, answer.provider_id, answer.next_try_at, now, claim.id, claim.lease)
+
+
+def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
+    held = col(DeliveryRow.state).in_([DeliveryState.CLAIMED, DeliveryState.UNCERTAIN])
+    ours = (col(DeliveryRow.id) == claim.id, col(DeliveryRow.lease) == claim.lease, held)
+    return update(DeliveryRow).where(*ours).values(state=answer.state, detail=answer.detail, updated_at=now)
+
+
+def _stale(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:
+    query = select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice, col(LeaseRow.until) < now)
+    return session.exec(query.with_for_update(skip_locked=True)).all()
+
+
+def _open_marks(session: Session, lease: LeaseRow) -> list[int]:
+    """The messages of this lease that were marked and are still in hand."""
+    marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == lease.id)).all()
+    connection = session.connection()
+    query = text("SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND " + among(connection, "id"))
+    asked = {"lease": lease.id, "ids": listed(connection, [message for messages in marks for message in messages])}
+    return [number for (number,) in connection.execute(query, asked).all()]
+
+
+def _doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
+    """What of this lease may have left and is no page. A late answer of the worker that held it still counts."""
+    connection = session.connection()
+    asked = {
+        "now": spelled(connection, now),
+        "lease": lease.id,
+        "ids": listed(connection, _open_marks(session, lease)),
     }
-    outcomes = [(claim, outcome(receipts[claim.id], claim.attempts, released[claim.version], now)) for claim in ours]
-    _change(write, [_outcome_row(claim, answer, now) for claim, answer in outcomes])
-    for claim, answer in outcomes:
-        if answer.state.gone_wrong:
-            _hand_over(write.session, incident, notice, claim, now)
-    if outcomes:
-        states = Counter(answer.state.value for _, answer in outcomes)
-        write.note(now, incident, "answered", notice, states=dict(states))
-    return frozenset(claim.id for claim in ours)
+    return connection.execute(text(DOUBT + among(connection, "id")), asked).rowcount
 
 
-def _people(session: Session, incident: str, numbers: Iterable[int]) -> dict[int, PersonRow]:
-    query = select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
-    return {row.number: row for row in session.exec(query)}
+DOUBT = """
+UPDATE delivery SET state = 'uncertain', detail = 'the sender stopped before an answer came', updated_at = :now
+WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
 
 
-def _may_send(write: Write, incident: str, notice: str) -> NoticeRow:
-    if write.incident(incident).state == IncidentState.PAUSED:
-        raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
-    row = notice_row(write.session, incident, notice)
-    if row is None or write.session.get(ReleaseRow, (incident, notice, row.version)) is None:
-        raise ApprovalMissing(f"{notice} has not been released")
-    if not is_current(write.session, Draft.model_validate(row.draft)):
-        raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left of it waits for approval")
-    return row
+def _free(session: Session, lease: LeaseRow, now: datetime) -> int:
+    """The rest of this lease waits again."""
+    held = (
+        col(DeliveryRow.id).between(lease.first, lease.last),
+        col(DeliveryRow.lease) == lease.id,
+        col(DeliveryRow.state) == DeliveryState.CLAIMED,
+    )
+    waiting = {"state": DeliveryState.WAITING, "lease": None, "updated_at": now}
+    freed = session.connection().execute(update(DeliveryRow).where(*held).values(**waiting))
+    return freed.rowcount
 
 
-def _claim_row(claim: Claim, now: datetime) -> dict[str, Any]:
-    return {
-        "message": claim.id,
-        "version": claim.version,
-        "variant": text_name(claim.locale, claim.reader, claim.letter),
-        "state": DeliveryState.CLAIMED,
-        "fence": claim.fence,
-        "attempts": claim.attempts,
-        "lease_until": now + LEASE,
-    }
-
-
-def _outcome_row(claim: Claim, answer: Outcome, now: datetime) -> dict[str, Any]:
-    return {
-        "message": claim.id,
-        "state": answer.state,
-        "detail": answer.detail,
-        "provider_id": answer.provider_id,
-        "next_try_at": answer.next_try_at,
-        "lease_until": None,
-        "updated_at": now,
-    }
-
-
-def _hand_over(session: Session, incident: str, notice: str, claim: Claim, now: datetime) -> None:
-    """The channel has failed this person for good; the next of the cascade gets a message for them."""
+def _next_message(session: Session, incident: str, notice: str, claim: Claim, now: datetime) -> None:
+    """A message for the same person on the next channel of the cascade, if there is one."""
     if claim.to is None or claim.about is None:
         return
-    draft = session.get_one(NoticeRow, (incident, notice, claim.version)).draft
-    known = addresses(session.get_one(PersonRow, (incident, claim.to.number)))
-    tried = session.exec(
-        select(DeliveryRow.channel).where(
-            DeliveryRow.incident == incident,
-            DeliveryRow.notice == notice,
-            DeliveryRow.person == claim.about.number,
-        )
-    ).all()
-    cascade = [ChannelKind(name) for name in draft["cascade"]]
-    channel = next_channel({ChannelKind(name) for name in tried}, known.keys(), cascade)
-    if channel is None:
-        return
-    session.add(
-        DeliveryRow(
-            incident=incident,
-            notice=notice,
-            version=claim.version,
-            person=claim.about.number,
-            channel=channel,
-            address_index=known[channel],
-            variant=text_name(claim.locale, claim.reader, claim.letter),
-            state=DeliveryState.WAITING,
-            detail="",
-            provider_id="",
-            attempts=0,
-            fence=0,
-            updated_at=now,
-        )
-    )
-
-
-def message_states(session: Session, incident: str) -> dict[str, dict[DeliveryState, int]]:
-    """How many messages are in each state, for every notice."""
-    query = (
-        select(DeliveryRow.notice, DeliveryRow.state, func.count())
-        .where(DeliveryRow.incident == incident)
-        .group_by(col(DeliveryRow.notice), col(DeliveryRow.state))
-    )
-    counted: dict[str, dict[DeliveryState, int]] = {}
-    for notice, state, count in session.exec(query):
-        counted.setdefault(notice, {})[DeliveryState(state)] = count
-    return counted
-
-
-BEST_FIRST = tuple(DeliveryState)
-
-
-def person_states(session: Session, incident: str) -> dict[str, dict[PersonState, int]]:
-    """How many people stand where with every notice: each where their best message stands, so in exactly one state."""
-    rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
-    best = (
-        select(DeliveryRow.notice, func.min(rank).label("rank"))
-        .where(DeliveryRow.incident == incident, DeliveryRow.person != PUBLIC)
-        .group_by(col(DeliveryRow.notice), col(DeliveryRow.person))
-        .subquery()
-    )
-    query = select(best.c.notice, best.c.rank, func.count()).group_by(best.c.notice, best.c.rank)
-    counted: dict[str, Counter[PersonState]] = {}
-    for notice, place, count in session.exec(query):
-        counted.setdefault(notice, Counter())[PERSON_STATE[BEST_FIRST[place]]] += count
-    return {notice: dict(states) for notice, states in counted.items()}
-
-
-def next_tries(session: Session, incident: str) -> dict[str, datetime]:
-    """When the earliest deferred message of each notice may be tried again."""
-    query = (
-        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at))
-        .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
-        .group_by(col(DeliveryRow.notice))
-    )
-    return {notice: at for notice, at in session.exec(query) if at is not None}
-
-
-def _line(row: DeliveryRow, country: str) -> DeliveryLine:
-    return DeliveryLine(
-        row.person,
-        country,
-        ChannelKind(row.channel),
-        DeliveryState(row.state),
-        row.detail,
-        row.attempts,
-        row.updated_at,
-    )
+    version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.letter)
+    draft = Draft.model_validate(session.get_one(NoticeRow, (incident, notice, version)).draft)
+    next_message(session, draft, version, claim.about.number, name, now)

@@ -4,7 +4,10 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice
+from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import and_, update
 from sqlalchemy.orm import aliased
@@ -37,8 +40,9 @@ class IncidentLine:
 
 
 PEOPLE_COLUMNS = (
-    "incident", "number", "sealed", "ref_index", "email_index", "phone_index", "link_index", "link_version", "locale",
-    "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian", "hold",
+    "incident", "number", "sealed", "ref_index", "email_index", "phone_index", "postal_index", "link_index",
+    "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian",
+    "hold",
 )  # fmt: skip
 
 
@@ -97,6 +101,7 @@ class Incidents(Store):
             index(incident, "ref", person.ref),
             index(incident, "email", person.email.lower()) if person.email else None,
             index(incident, "phone", person.phone) if person.phone else None,
+            index(incident, "postal", address_as_written(person)) if person.postal_address.strip() else None,
             self.link_index(self.keys.link_token(incident, number, 1)),
             1,
             person.locale,
@@ -200,7 +205,7 @@ class Incidents(Store):
             row = session.get(PersonRow, (incident, number))
             if row is None:
                 raise NotInLedger(f"incident {incident} has no person {number}")
-            return opened_person(row, self.seal(session, incident))
+            return opened_person(incident, row, self.seal(session, incident))
 
     def people(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
         """These people, by number."""
@@ -209,7 +214,7 @@ class Incidents(Store):
                 select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
             ).all()
             seal = self.seal(session, incident)
-            return {row.number: opened_person(row, seal) for row in rows}
+            return {row.number: opened_person(incident, row, seal) for row in rows}
 
     def person_with(self, incident: str, ref: str) -> int | None:
         """The number of the person whom the company calls so, or None."""
@@ -243,6 +248,11 @@ class Incidents(Store):
             write.note(now, incident, "link revoked", f"person {number}", actor=by)
 
 
+def address_as_written(person: Person) -> str:
+    """The postal address without differences that the post does not see: case, width and spaces."""
+    return " ".join(normalize("NFKC", person.postal_address).casefold().split())
+
+
 def contact_place(incident: str, number: int) -> str:
     """Where a person's contact data belongs: it opens nowhere else."""
     return f"person:contact:{incident}:{number}"
@@ -258,9 +268,13 @@ def _contact(person: Person) -> str:
     )
 
 
-def opened_person(row: PersonRow, seal: Seal) -> Person:
-    """The row as a value, its contact data readable."""
-    contact = seal.open(row.sealed, contact_place(row.incident, row.number))
+OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data", "segment", "flags")
+"""What makes a person of a row."""
+
+
+def opened_person(incident: str, row: Any, seal: Seal) -> Person:
+    """The row, or its columns OPENED, as a value, its contact data readable."""
+    contact = seal.open(row.sealed, contact_place(incident, row.number))
     ref, name, email, phone, postal_address, guardian_of = contact.split(SEPARATOR)
     return Person(
         number=row.number,
@@ -273,11 +287,21 @@ def opened_person(row: PersonRow, seal: Seal) -> Person:
         region=row.region,
         postal_address=postal_address,
         timezone=row.timezone,
-        data=tuple(DataCategory(word) for word in row.data.split("|") if word),
+        data=_categories(row.data),
         segment=row.segment,
         guardian_of=guardian_of,
-        flags=frozenset(Flag(word) for word in row.flags.split("|") if word),
+        flags=_flags(row.flags),
     )
+
+
+@lru_cache(4096)
+def _categories(words: str) -> tuple[DataCategory, ...]:
+    return tuple(DataCategory(word) for word in words.split("|") if word)
+
+
+@lru_cache(64)
+def _flags(words: str) -> frozenset[Flag]:
+    return frozenset(Flag(word) for word in words.split("|") if word)
 
 
 def _spelled(person: Person) -> str:

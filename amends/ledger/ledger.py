@@ -11,12 +11,17 @@ from alembic.script import ScriptDirectory
 from amends.ledger.cases import Cases
 from amends.ledger.database import SCHEMA_LOCK, alone
 from amends.ledger.decisions import Decisions
+from amends.ledger.deliveries import Deliveries
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
-from amends.ledger.notices import Notices
+from amends.ledger.letters import PaperLetters
+from amends.ledger.optouts import OptOuts
 from amends.ledger.previews import Previews
 from amends.ledger.promises import Promises
+from amends.ledger.reconciling import Reconciling
+from amends.ledger.reports import Reports
+from amends.ledger.standing import Standings
 from amends.ledger.steps import Steps
 from amends.ledger.team import Team
 
@@ -24,7 +29,10 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()
 
 
-class Ledger(Incidents, Steps, Team, Notices, Previews, Decisions, Promises, Filings, Feedback, Cases):
+class Ledger(
+    Incidents, Steps, Team, Previews, PaperLetters, Deliveries, Decisions, Reports, OptOuts, Standings, Reconciling,
+    Promises, Filings, Feedback, Cases,
+):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":

@@ -1,22 +1,25 @@
 """Verbs about notices: draft, approve, release."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, case, insert, update
-from sqlalchemy.orm import aliased
-from sqlmodel import Session, SQLModel, col, func, select
+from sqlalchemy import Select, and_, case, delete, update
+from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased, defer
+from sqlmodel import Session, col, func, select
 
 from amends.domain.approval import Approval, Decision, Standing, may_approve, standing
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
-from amends.domain.reach import first_messages
+from amends.domain.reach import OPTED_OUT, Planned, first_messages, starts_as, why_held
 from amends.domain.team import Member, TeamRole
+from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.incidents import CHUNK
+from amends.ledger.optouts import withdraw
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import (
@@ -30,9 +33,6 @@ from amends.ledger.tables import (
     PersonRow,
     ReleaseRow,
 )
-
-DELIVERIES = SQLModel.metadata.tables["delivery"]
-"""The table itself: to store many rows through the session takes twice as long."""
 
 PUBLIC = 0
 """The person number of what is said to everybody at once."""
@@ -63,7 +63,7 @@ class Notices(Store):
             if row is None:
                 raise NotInLedger(f"no incident {incident} in this ledger")
             counted = session.exec(_readers(incident, name)).all()
-            letters = letters_in_force(session, incident)
+            letters = self.letters(session, incident)
         readers = frozenset(
             (locale, Reader.GUARDIAN if child else Reader.SELF, letters.letter_for(country, region))
             for locale, child, country, region, _ in counted
@@ -90,6 +90,7 @@ class Notices(Store):
                     binding=draft.binding,
                     stage=NoticeStage.DRAFTED,
                     drafted_at=now,
+                    optional=draft.optional,
                 )
             )
             write.note(
@@ -127,13 +128,16 @@ class Notices(Store):
     def release(self, incident: str, notice: str, now: datetime) -> Draft:
         """Let an approved notice leave: one waiting message per person and channel. Safe to repeat at any moment.
 
-        Raises ApprovalMissing when exactly this is not approved (any more).
+        Raises ApprovalMissing when exactly this is not approved (any more), and LedgerRestored.
         """
         with self.write() as write:
+            self.refuse_if_restored(write.session)
             write.incident(incident)
             row = _releasable(write.session, incident, notice, now)
             if row.stage not in RELEASED:
                 self._let_go(write, row, now)
+            if row.optional:
+                withdraw(write.session, incident, now)
             draft = Draft.model_validate(row.draft)
         while self._prepare_page(draft, row.version, now):
             pass
@@ -149,6 +153,8 @@ class Notices(Store):
         write.session.flush()
         row.stage = NoticeStage.SENDING
         _carry_over(write.session, row)
+        if not row.optional:
+            _forget_opt_outs(write.session, row)
         _store_public(write.session, draft, row.version, now)
         _give_promises(write.session, draft)
         write.note(
@@ -159,23 +165,79 @@ class Notices(Store):
         """Store the messages for the next page of people; whether there was one."""
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
-            query = (
-                select(PersonRow)
-                .where(*in_audience(draft.incident, draft.audience), PersonRow.number > release.prepared)
-                .order_by(col(PersonRow.number))
-                .limit(CHUNK)
-            )
-            page = write.session.exec(query).all()
+            query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > release.prepared)
+            page = write.session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
             if not page:
                 return False
-            addressees = addressees_of(write.session, draft.incident, page)
-            letters = letters_in_force(write.session, draft.incident)
-            rows = [row for person in page for row in first_rows(draft, version, person, addressees, letters, now)]
-            told = _already_told(write.session, draft, page[0].number, page[-1].number)
-            if rows := [row for row in rows if row["person"] not in told]:
-                write.session.connection().execute(insert(DELIVERIES), rows)
-            release.prepared = page[-1].number
+            told = _already_told(write.session, draft, page[0][0], page[-1][0])
+            connection = write.session.connection()
+            post = Post(draft, version, self.letters(write.session, draft.incident), spelled(connection, now))
+            store_messages(
+                connection, [row for person in page if person[0] not in told for row in post.first_rows(*person)]
+            )
+            release.prepared = page[-1][0]
             return True
+
+    def drafted(self, row: NoticeRow) -> Draft:
+        """The row as a value; read once for each version, because a version never changes."""
+        name = ("draft", row.incident, row.notice, row.version)
+        return self._memory.get(name, lambda: Draft.model_validate(row.draft))
+
+    def letters(self, session: Session, incident: str) -> Letters:
+        """The letters that the words in force know; none before a playbook runs."""
+        row = pin_row(session, incident)
+        if row is None:
+            return Letters()
+        return self._memory.get(("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {})))
+
+
+class Post:
+    """Writes the first messages of one notice, for whoever they are."""
+
+    def __init__(self, draft: Draft, version: int, letters: Letters, at: Any) -> None:
+        self._draft, self._version, self._at = draft, version, at
+        # Few answers to questions that are asked for everybody.
+        self._letter = cache(lambda country, region: letter_of(letters, draft.template, country, region))
+        self._planned = cache(lambda hold, kinds: first_messages(hold, kinds, draft.channels, draft.cascade))
+
+    def first_rows(
+        self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
+        email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
+    ) -> list[tuple[Any, ...]]:  # fmt: skip
+        """What a person gets at first, as values of DELIVERY; the arguments are the columns of `addressees`."""
+        reader = Reader.GUARDIAN if guardian else Reader.SELF
+        name = text_name(locale, reader, self._letter(country, region))
+        addresses = {ChannelKind.EMAIL: email, ChannelKind.SMS: phone, ChannelKind.LETTER: postal}
+        known = tuple(kind for kind, index in addresses.items() if index)
+        return [
+            self.row(number, planned.channel, addresses.get(planned.channel) or b"", name, planned)
+            for planned in self._planned(why_held(hold, optional=self._draft.optional, opted_out=opted_out), known)
+        ]
+
+    def row(
+        self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
+    ) -> tuple[Any, ...]:
+        """One message, as values of DELIVERY."""
+        state, detail = (planned.state, planned.detail) if planned else (starts_as(channel), "")
+        draft = self._draft
+        return (
+            draft.incident, draft.notice, self._version, person, channel.value, address, name, state.value, detail, "",
+            0, self._at,
+        )  # fmt: skip
+
+
+def addressees(incident: str, audience: str) -> Select[Any]:
+    """Of each person of this audience: what decides which messages they get, and who is written to for them."""
+    reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
+    told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    decisive = ("number", "hold", "guardian", "country", "region")
+    address = ("locale", "email_index", "phone_index", "postal_index")
+    columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
+    return (
+        sql(*columns, col(reader.opted_out_at).is_not(None))
+        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
+        .where(*in_audience(incident, audience))  # type: ignore[arg-type]
+    )
 
 
 def _readers(incident: str, name: str) -> Any:
@@ -198,18 +260,12 @@ def in_audience(incident: str, name: str) -> list[bool]:
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
 
 
-def letters_in_force(session: Session, incident: str) -> Letters:
-    """The letters that the words in force know; none before a playbook runs."""
-    row = pin_row(session, incident)
-    return Letters.model_validate(row.wording.get("letters", {})) if row else Letters()
-
-
-def letter_of(letters: Letters, template: str, person: PersonRow) -> str:
-    """The letter in which a notice is written about this person.
+def letter_of(letters: Letters, template: str, country: str, region: str) -> str:
+    """The letter in which a notice is written about somebody who lives there.
 
     The home of the person whose data it is decides, as the laws do, and not that of a guardian who reads it for them.
     """
-    return letters.in_notice(template, letters.letter_for(person.country, person.region))
+    return letters.in_notice(template, letters.letter_for(country, region))
 
 
 def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
@@ -219,6 +275,7 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
         .where(NoticeRow.incident == incident, NoticeRow.notice == notice)
         .order_by(col(NoticeRow.version).desc())
         .limit(1)
+        .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
     )
     return session.exec(query).first()
 
@@ -233,10 +290,11 @@ def _existing(session: Session, incident: str, notice: str) -> NoticeRow:
 def is_current(session: Session, draft: Draft) -> bool:
     """Drafted from the facts, the audience and the words as they stand now."""
     row = session.get_one(IncidentRow, draft.incident)
-    version = session.get_one(IncidentVersionRow, (draft.incident, row.version))
+    here = (IncidentVersionRow.incident == draft.incident, IncidentVersionRow.version == row.version)
+    facts = session.exec(select(IncidentVersionRow.digest).where(*here)).one()
     pin = pin_row(session, draft.incident)
     audience = f"{row.audience_digest}:{draft.audience}"
-    return (draft.facts_digest, draft.audience_digest) == (version.digest, audience) and draft.pinned == (
+    return (draft.facts_digest, draft.audience_digest) == (facts, audience) and draft.pinned == (
         pin.digest if pin else ""
     )
 
@@ -364,15 +422,19 @@ def _releasable(session: Session, incident: str, notice: str, now: datetime) -> 
 
 def _carry_over(session: Session, row: NoticeRow) -> None:
     """Who was not reached by an earlier version of this notice gets this one."""
-    session.execute(
-        update(DeliveryRow)
-        .where(
-            col(DeliveryRow.incident) == row.incident,
-            col(DeliveryRow.notice) == row.notice,
-            col(DeliveryRow.state).in_([DeliveryState.WAITING, DeliveryState.DEFERRED]),
-        )
-        .values(version=row.version, state=DeliveryState.WAITING, next_try_at=None)
-    )
+    here = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice) == row.notice)
+    state = col(DeliveryRow.state)
+    due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
+    session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
+    letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
+    session.execute(letters.values(version=row.version))
+
+
+def _forget_opt_outs(session: Session, row: NoticeRow) -> None:
+    """An earlier version was optional and this one is not, so who opted out gets it like everybody else."""
+    here = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice) == row.notice)
+    held = (col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.detail) == OPTED_OUT)
+    session.execute(delete(DeliveryRow).where(*here, *held))
 
 
 def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
@@ -385,12 +447,14 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         for channel, name, stands in session.exec(query)
         if channel != ChannelKind.WEBSITE or stands == version
     }
+    post = Post(draft, version, Letters(), spelled(session.connection(), now))
+    rows = []
     for variant in draft.variants:
         name = text_name(variant.locale, variant.reader, variant.letter)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
-            blank = _row(draft, version, PUBLIC, variant.channel, place.encode(), now)
-            session.add(DeliveryRow(**{**blank, "variant": name}))
+            rows.append(post.row(PUBLIC, variant.channel, place.encode(), name))
+    store_messages(session.connection(), rows)
 
 
 def _give_promises(session: Session, draft: Draft) -> None:
@@ -400,60 +464,14 @@ def _give_promises(session: Session, draft: Draft) -> None:
         session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))
 
 
-def addressees_of(session: Session, incident: str, page: Sequence[PersonRow]) -> dict[int, PersonRow]:
-    """Whom to write to for each person: themselves, or the guardian."""
-    guardians = {person.guardian for person in page if person.guardian}
-    rows = session.exec(
-        select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(guardians))
-    ).all()
-    by_number = {row.number: row for row in rows}
-    return {person.number: by_number.get(person.guardian, person) for person in page}
-
-
 def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:
     """The personal channels on which this person has an address, with its keyed index."""
-    indexes = {ChannelKind.EMAIL: person.email_index, ChannelKind.SMS: person.phone_index}
-    return {kind: index for kind, index in indexes.items() if index}
-
-
-def first_rows(
-    draft: Draft, version: int, person: PersonRow, addressees: dict[int, PersonRow], letters: Letters, now: datetime
-) -> list[dict[str, Any]]:
-    """The messages that a person gets at first, as rows to be stored."""
-    addressee = addressees[person.number]
-    reader = Reader.GUARDIAN if person.guardian else Reader.SELF
-    known = addresses(addressee)
-    return [
-        {
-            **_row(draft, version, person.number, planned.channel, known.get(planned.channel, b""), now),
-            "variant": text_name(addressee.locale, reader, letter_of(letters, draft.template, person)),
-            "state": planned.state,
-            "detail": planned.detail,
-        }
-        for planned in first_messages(person.hold, known.keys(), draft.channels, draft.cascade)
-    ]
-
-
-def _row(
-    draft: Draft, version: int, person: int, channel: ChannelKind, address: bytes, now: datetime
-) -> dict[str, Any]:
-    return {
-        "incident": draft.incident,
-        "notice": draft.notice,
-        "version": version,
-        "person": person,
-        "channel": channel,
-        "address_index": address,
-        "variant": "",
-        "state": DeliveryState.WAITING,
-        "detail": "",
-        "provider_id": "",
-        "attempts": 0,
-        "fence": 0,
-        "lease_until": None,
-        "next_try_at": None,
-        "updated_at": now,
+    indexes = {
+        ChannelKind.EMAIL: person.email_index,
+        ChannelKind.SMS: person.phone_index,
+        ChannelKind.LETTER: person.postal_index,
     }
+    return {kind: index for kind, index in indexes.items() if index}
 
 
 def _already_told(session: Session, draft: Draft, first: int, last: int) -> set[int]:

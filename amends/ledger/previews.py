@@ -1,41 +1,57 @@
 """Verbs that look ahead: what a draft would do if it were released as it is."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, func, select
 
 from amends.domain.channel import ChannelKind
-from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState
-from amends.domain.reach import first_messages
-from amends.ledger.deliveries import Claim, Deliveries
-from amends.ledger.notices import addressees_of, first_rows, in_audience, letters_in_force
-from amends.ledger.tables import DeliveryRow, PersonRow
+from amends.domain.notice import PERSON_STATE, Draft, PersonState
+from amends.domain.reach import Planned, first_messages, why_held
+from amends.ledger.bulk import DELIVERY
+from amends.ledger.claims import Claim, Claims, Released, Waiting
+from amends.ledger.notices import Post, addressees, in_audience
+from amends.ledger.tables import PersonRow
 
 
-class Previews(Deliveries):
+class Previews(Claims):
     """Reads only; nothing is released or claimed."""
 
     def expected(self, draft: Draft) -> dict[PersonState, int]:
         """How many people would wait for a message, be held, or be unreachable, counted without opening any row."""
+        counted: Counter[PersonState] = Counter()
+        for planned, count in self._first_messages(draft):
+            counted[PERSON_STATE[planned[0].state]] += count
+        return dict(counted)
+
+    def letters_at_first(self, draft: Draft) -> int:
+        """How many people would be written to on paper only, because there is no other address of theirs."""
+        return sum(count for planned, count in self._first_messages(draft) if planned[0].channel.printed)
+
+    def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], int]]:
+        """What people would get at first, and how many would get that."""
         addressee = aliased(PersonRow)
         told = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
-        kinds = (PersonRow.hold, col(addressee.email_index).is_not(None), col(addressee.phone_index).is_not(None))
+        columns = {
+            ChannelKind.EMAIL: addressee.email_index,
+            ChannelKind.SMS: addressee.phone_index,
+            ChannelKind.LETTER: addressee.postal_index,
+        }
+        kept = (*columns.values(), addressee.opted_out_at)
+        kinds = (PersonRow.hold, *(col(column).is_not(None) for column in kept))
         query = (
-            select(*kinds, func.count())
+            select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
             .join(addressee, and_(col(addressee.incident) == PersonRow.incident, col(addressee.number) == told))
             .where(*in_audience(draft.incident, draft.audience))
             .group_by(*kinds)
         )
-        counted: Counter[PersonState] = Counter()
         with self.read() as session:
-            for hold, email, phone, count in session.exec(query):
-                known = {ChannelKind.EMAIL: email, ChannelKind.SMS: phone}
-                addresses = [kind for kind, has_one in known.items() if has_one]
-                planned = first_messages(hold, addresses, draft.channels, draft.cascade)
-                counted[PERSON_STATE[planned[0].state]] += count
-        return dict(counted)
+            for hold, *known, opted_out, count in session.exec(query):
+                addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
+                why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+                yield first_messages(why, addresses, draft.channels, draft.cascade), count
 
     def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
         """The first messages of some people chosen at random, as claims that nobody can send."""
@@ -45,14 +61,9 @@ class Previews(Deliveries):
             col(PersonRow.guardian) > 0,
         )
         with self.read() as session:
-            chosen = session.exec(
-                select(PersonRow)
-                .where(*in_audience(draft.incident, draft.audience), PersonRow.hold == "", has_address)
-                .order_by(func.random())
-                .limit(how_many)
-            ).all()
-            addressees = addressees_of(session, draft.incident, chosen)
-            letters = letters_in_force(session, draft.incident)
-            rows = [row for person in chosen for row in first_rows(draft, 0, person, addressees, letters, draft.dated)]
-            waiting = [DeliveryRow(**row) for row in rows if row["state"] == DeliveryState.WAITING]
-            return self._claims(session, draft.incident, waiting, draft.template)
+            query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
+            chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
+            post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
+            rows = [dict(zip(DELIVERY, row, strict=True)) for person in chosen for row in post.first_rows(*person)]
+            waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] == "waiting"]
+            return self.claims_of(session, draft.incident, waiting, Released(draft.template, draft.dated))

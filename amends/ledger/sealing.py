@@ -11,7 +11,8 @@ import os
 from functools import cached_property
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
@@ -32,6 +33,9 @@ class Keys:
 
     def __repr__(self) -> str:
         return "Keys(…)"
+
+    def __reduce__(self) -> tuple[type["Keys"], tuple[bytes]]:
+        return Keys, (self._master,)
 
     @classmethod
     def from_text(cls, text: str) -> "Keys":
@@ -92,12 +96,58 @@ class Keys:
     def message_key(self, incident: str, notice: str, person: int, channel: str, address: bytes) -> str:
         """The opaque name of a message, the same at every try."""
         spelled = f"{incident}\0{notice}\0{person}\0{channel}\0{address.hex()}".encode()
-        return hmac.digest(self._message, spelled, "sha256").hex()[:32]
+        return hashlib.blake2b(spelled, key=self._message, digest_size=16).hexdigest()
+
+    @cached_property
+    def _bounce(self) -> Cipher[modes.ECB]:
+        # One block that never repeats, so that the mode does not matter; it is a permutation that only we can invert.
+        return Cipher(algorithms.AES(self._derive(b"bounce")), modes.ECB())  # noqa: S305
+
+    @cached_property
+    def _bounce_maker(self) -> CipherContext:
+        return self._bounce.encryptor()
+
+    def bounce_token(self, message: int, key: str) -> str:
+        """Names a message in the address that its bounces go to: its number and half of its key, encrypted."""
+        return self._bounce_maker.update(message.to_bytes(8, "big") + bytes.fromhex(key[:16])).hex()
+
+    def bounced(self, token: str) -> tuple[int, str] | None:
+        """The number of the message that this token names, and how its key begins; None for what is no token at all.
+
+        A forged token gives a number too, but hardly ever one whose message has a key that begins so.
+        """
+        try:
+            block = self._bounce.decryptor().update(bytes.fromhex(token))
+        except ValueError:
+            return None
+        return (int.from_bytes(block[:8], "big"), block[8:].hex()) if len(block) == 16 else None
 
     def link_token(self, incident: str, person: int, version: int) -> str:
         """The secret part of a personal link, 160 bits; raising the version revokes it."""
         mac = hmac.digest(self._link, f"{incident}\0{person}\0{version}".encode(), "sha256")
         return base64.urlsafe_b64encode(mac)[:27].decode()
+
+    @cached_property
+    def _opt_out(self) -> AESSIV:
+        return AESSIV(self._derive(b"opt-out"))
+
+    def opt_out_token(self, incident: str, person: int) -> str:
+        """Names whose optional messages end, in the address that one POST ends them at; it opens no page of theirs.
+
+        The same at every try, like all of a message; 128 bits of it are a seal that nobody else can make.
+        """
+        sealed = self._opt_out.encrypt(f"{incident}\0{person}".encode(), None)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def opted_out(self, token: str) -> tuple[str, int] | None:
+        """The incident and the person that this token names; None for what we never gave out."""
+        try:
+            sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            named = self._opt_out.decrypt(sealed, None)
+        except (ValueError, InvalidTag):
+            return None
+        incident, person = named.decode().split("\0")
+        return incident, int(person)
 
 
 class Seal:

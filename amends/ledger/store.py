@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from sqlalchemy import CursorResult
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session
 
-from amends.domain.errors import AlreadyInLedger, KeyMissing, NotInLedger
+from amends.domain.errors import AlreadyInLedger, KeyMissing, LedgerRestored, LedgerUnavailable, NotInLedger
 from amends.ledger.audit import Chain, Head
-from amends.ledger.database import SCHEMA_LOCK, alone, connect, reading, writing
+from amends.ledger.bulk import Swift
+from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, reading, writing
 from amends.ledger.memory import Memory
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.tables import IncidentRow, KeyCheckRow
@@ -42,7 +43,7 @@ class Write:
 
     def incident(self, incident: str) -> IncidentRow:
         """The incident's row, locked until the transaction ends. Raises NotInLedger."""
-        return _found(self.session.get(IncidentRow, incident, with_for_update=True), incident)
+        return _found(self.session.get(IncidentRow, incident, with_for_update={"key_share": True}), incident)
 
 
 class Store:
@@ -50,10 +51,18 @@ class Store:
 
     def __init__(self, url: str, keys: Keys, anchor: Path | None = None) -> None:
         self.engine = connect(url)
+        self._url, self._anchor = url, anchor
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
         self._seals: dict[str, Seal] = {}
         self._memory = Memory()
+
+    def again(self) -> Self:
+        """The same ledger with connections of its own, for another process."""
+        return type(self)(self._url, self.keys, self._anchor)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Keys, Path | None]]:
+        return type(self), (self._url, self.keys, self._anchor)
 
     def check_key(self) -> None:
         """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""
@@ -78,16 +87,35 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Write]:
-        """One transaction. Raises AlreadyInLedger when it would store a key twice."""
-        try:
-            with writing(self.engine) as session:
-                write = Write(session, self._chain)
-                yield write
-        except IntegrityError as error:
-            # The statement's values are personal data; only the constraint may be told.
-            raise AlreadyInLedger(f"the ledger refuses this: {type(error.orig).__name__}") from None
+        """One transaction. Raises AlreadyInLedger when it would store a key twice, LedgerUnavailable."""
+        with self._told_apart(), writing(self.engine) as session:
+            write = Write(session, self._chain)
+            yield write
         if write.head:
             self._chain.keep(write.head)
+
+    @contextmanager
+    def swift_write(self) -> Iterator[Swift]:
+        """One transaction on the driver itself. Raises as `write` does."""
+        raw = self.engine.raw_connection()
+        try:
+            with self._told_apart():
+                begin(raw.driver_connection)
+                yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
+                raw.commit()
+        finally:
+            raw.close()  # which takes back what was not committed
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        """The database's errors in our words; the values of a statement are personal data, so they are not in them."""
+        driver = self.engine.dialect.loaded_dbapi
+        try:
+            yield
+        except (IntegrityError, driver.IntegrityError) as error:
+            raise AlreadyInLedger(f"the ledger refuses this: {_cause(error)}") from None
+        except (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError) as error:
+            raise LedgerUnavailable(f"the ledger cannot be written: {getattr(error, 'orig', error)}") from None
 
     def seal(self, session: Session, incident: str) -> Seal:
         """The seal that this incident's personal data is written with. Raises NotInLedger, KeyMissing."""
@@ -95,6 +123,14 @@ class Store:
             row = _found(session.get(IncidentRow, incident), incident)
             self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
         return self._seals[incident]
+
+    def refuse_if_restored(self, session: Session) -> None:
+        """Raises LedgerRestored when this is an older copy of the ledger: it does not know what has left since."""
+        if self._chain.is_behind(session):
+            raise LedgerRestored(
+                "this ledger is older than what was noted beside it, as after a backup was restored: nothing is sent "
+                "before `amends reconcile --log FILE --as NAME` has compared it with the relay's log"
+            )
 
     def verify_audit(self) -> tuple[str, ...]:
         """What was done to the audit chain behind the ledger's back; empty when it holds."""
@@ -104,6 +140,10 @@ class Store:
     def dispose(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def _cause(error: Exception) -> str:
+    return type(getattr(error, "orig", error)).__name__
 
 
 def _found(row: IncidentRow | None, incident: str) -> IncidentRow:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -46,6 +47,10 @@ def _time() -> Any:
 
 def _time_or_none() -> Any:
     return Field(default=None, sa_type=UtcDateTime, nullable=True)
+
+
+def _number() -> Any:
+    return Field(default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True))
 
 
 def _json() -> Any:
@@ -112,6 +117,9 @@ class IncidentVersionRow(SQLModel, table=True):
     at: datetime = _time()
 
 
+OPTED_OUT = "opted_out_at IS NOT NULL"
+
+
 class PersonRow(SQLModel, table=True):
     """A person: contact data sealed, found again by keyed indexes."""
 
@@ -120,6 +128,7 @@ class PersonRow(SQLModel, table=True):
         UniqueConstraint("incident", "ref_index"),
         UniqueConstraint("link_index"),
         Index("ix_person_segment", "incident", "segment"),
+        Index("ix_person_opted_out", "incident", postgresql_where=text(OPTED_OUT), sqlite_where=text(OPTED_OUT)),
     )
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -127,6 +136,8 @@ class PersonRow(SQLModel, table=True):
     ref_index: bytes = Field(sa_type=LargeBinary)
     email_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     phone_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    postal_index: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """None without a postal address, and for everybody who was stored before there were letters: they get none."""
     link_index: bytes = Field(sa_type=LargeBinary)
     link_version: int
     locale: str
@@ -142,6 +153,8 @@ class PersonRow(SQLModel, table=True):
     """The number of the person who is told in this one's stead, or 0."""
     hold: str
     """Why nothing is sent for this person, or empty."""
+    opted_out_at: datetime | None = _time_or_none()
+    """Since when this person wants no optional messages, those that they read for a child included."""
 
 
 class PinRow(SQLModel, table=True):
@@ -201,6 +214,8 @@ class NoticeRow(SQLModel, table=True):
     stage: str
     drafted_at: datetime = _time()
     sent_at: datetime | None = _time_or_none()
+    optional: bool = False
+    """As the draft says it, where a statement about messages can ask for it."""
 
 
 class ApprovalRow(SQLModel, table=True):
@@ -236,6 +251,44 @@ class ReleaseRow(SQLModel, table=True):
     )
 
 
+class LeaseRow(SQLModel, table=True):
+    """A page of messages in the hands of one worker; taken over, the row is gone, and its number never comes again."""
+
+    __tablename__ = "lease"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: int | None = _number()
+    incident: str = Field(foreign_key="incident.id")
+    notice: str
+    facts: int
+    """The version of the incident file at that time; when it changes, nothing of the page may leave any more."""
+    first: int = Field(sa_type=BigInteger)
+    last: int = Field(sa_type=BigInteger)
+    """The lowest and the highest number of a message in it."""
+    until: datetime = _time()
+
+
+class MarkRow(SQLModel, table=True):
+    """Messages that may have left: kept before the last byte of the first of them can leave."""
+
+    __tablename__ = "mark"
+    id: int | None = _number()
+    lease: int = Field(sa_type=BigInteger, index=True, foreign_key="lease.id", ondelete="CASCADE")
+    messages: list[int] = Field(sa_type=JSON)
+
+
+DUE = "('waiting', 'deferred')"
+TROUBLED = "('bounced', 'complained', 'failed', 'uncertain')"
+"""States that are looked for often and that few messages are in, once the sending is over."""
+
+
+def _where(name: str, states: str, *columns: str) -> Index:
+    return _partial(name, f"state IN {states}", *columns)
+
+
+def _partial(name: str, where: str, *columns: str) -> Index:
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
+
 class DeliveryRow(SQLModel, table=True):
     """One message: a notice for one person on one channel at one address. Person 0 is the public."""
 
@@ -245,11 +298,11 @@ class DeliveryRow(SQLModel, table=True):
         ForeignKeyConstraint(
             ["incident", "notice", "version"], ["release.incident", "release.notice", "release.version"]
         ),
-        Index("ix_delivery_work", "incident", "notice", "state", "next_try_at"),
+        _where("ix_delivery_due", DUE, "incident", "notice", "state", "channel", "next_try_at"),
+        _where("ix_delivery_trouble", TROUBLED, "incident", "notice", "state"),
+        _partial("ix_delivery_sms", "channel = 'sms' AND provider_id <> ''", "provider_id"),
     )
-    id: int | None = Field(
-        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
-    )
+    id: int | None = _number()
     incident: str
     notice: str
     version: int
@@ -262,10 +315,17 @@ class DeliveryRow(SQLModel, table=True):
     detail: str
     provider_id: str
     attempts: int
-    fence: int
-    lease_until: datetime | None = _time_or_none()
+    lease: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    """The last one that held it; whoever answers for the message must still name it."""
     next_try_at: datetime | None = _time_or_none()
     updated_at: datetime = _time()
+
+
+class LeftRow(SQLModel, table=True):
+    """A message that a relay's log knows of, by its key; only after a backup was restored."""
+
+    __tablename__ = "left_message"
+    key: str = Field(primary_key=True)
 
 
 class CommitmentRow(SQLModel, table=True):

@@ -25,6 +25,9 @@ MOST_FIELDS = 20
 TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORECASE | re.DOTALL)
+"""As it stands in both encodings of a form."""
+
 SHOWN_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
 """Line breaks, tabs, and the joiners that Persian and emoji are written with."""
 INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -82,7 +85,7 @@ async def _read_fields(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         raise HTTPException(415)
-    body = await _small_body(request)
+    body = await small_body(request)
     try:
         pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
@@ -94,8 +97,16 @@ Fields = Annotated[dict[str, str], Depends(_read_fields)]
 """The fields of a form post, always read as UTF-8; of a repeated one the first counts."""
 
 
-async def _small_body(request: Request) -> bytes:
-    """The body, given up as soon as it is known to be too large or too slow."""
+async def _asks_in_one_click(request: Request) -> bool:
+    return ONE_CLICK.search(await small_body(request)) is not None
+
+
+OneClick = Annotated[bool, Depends(_asks_in_one_click)]
+"""Whether a POST says List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
+
+
+async def small_body(request: Request) -> bytes:
+    """The body, given up as soon as it is known to be too large or too slow. Raises HTTPException 408, 413."""
     declared = request.headers.get("content-length", "0")
     if len(declared) > 9 or not declared.isdecimal() or int(declared) > LARGEST_BODY:
         raise HTTPException(413)

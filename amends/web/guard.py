@@ -13,9 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from amends.domain.errors import LedgerUnavailable
+
 log = logging.getLogger("amends.web")
 
-LEDGER_TROUBLE = (OperationalError, NoConnection, OSError)
+LEDGER_TROUBLE = (LedgerUnavailable, OperationalError, NoConnection, OSError)
 """The ledger is locked, its disk is full, its server is away: it may be well again in a minute."""
 FRAMES = 6
 

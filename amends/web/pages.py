@@ -73,6 +73,16 @@ class Pages:
             error_id=error_id,
         )
 
+    @property
+    def languages(self) -> dict[str, str]:
+        """What each language that we speak calls itself, by locale."""
+        return {locale: phrases.language for locale, phrases in self._shipped.phrases.items()}
+
+    def phrases(self, request: Request) -> Phrases:
+        """Our words in the language that was chosen, else in the one that the browser likes best."""
+        chosen = self._shipped.phrases.get(request.query_params.get("lang", ""))
+        return chosen or self._in_order(request)[0]
+
     def _in_order(self, request: Request) -> list[Phrases]:
         locales = tuple(self._shipped.phrases)
         first = best_locale(request.headers.get("accept-language", ""), locales, locales[0])

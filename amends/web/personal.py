@@ -24,6 +24,8 @@ from amends.web.visit import Visit
 
 REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
 """For questions that come before a playbook runs."""
+ON_PAGE = "personal page"
+"""How somebody opted out, for the audit."""
 SCORES = ("1", "2", "3", "4", "5")
 TRAP = "homepage"
 """A field that no person sees; whoever fills it in is a machine."""
@@ -34,6 +36,15 @@ class Form(StrEnum):
 
     ASK = "ask"
     SURVEY = "survey"
+    STOP = "stop"
+    """No optional messages any more."""
+    AGAIN = "again"
+    """They want them again."""
+
+    @property
+    def is_button(self) -> bool:
+        """There is nothing to fill in, so that it can be sent at once."""
+        return self in (Form.STOP, Form.AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +118,20 @@ class PersonalPages:
         verdict = self._tokens.check(fields.get("form", ""), visit.link, form, visit.now)
         if verdict is Verdict.STALE:
             return Fault(form, "form_expired")
-        if verdict is Verdict.EARLY or fields.get(TRAP):
+        too_quick = verdict is Verdict.EARLY and not form.is_button
+        if too_quick or fields.get(TRAP):
             return Fault(form, "too_many_title")
         return None
 
     def _keep(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
-        keep = self._keep_question if form is Form.ASK else self._keep_survey
+        keep = {
+            Form.ASK: self._keep_question,
+            Form.SURVEY: self._keep_survey,
+            Form.STOP: self._stop,
+            Form.AGAIN: self._resume,
+        }
         try:
-            return keep(visit, fields)
+            return keep[form](visit, fields)
         except LEDGER_TROUBLE as error:
             log_quietly(error)
             return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -149,6 +166,12 @@ class PersonalPages:
         self._ledger.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
         return None
 
+    def _stop(self, visit: Visit, _: Mapping[str, str]) -> None:
+        self._ledger.opt_out(visit.incident, visit.person.number, ON_PAGE, visit.now)
+
+    def _resume(self, visit: Visit, _: Mapping[str, str]) -> None:
+        self._ledger.opt_in(visit.incident, visit.person.number, ON_PAGE, visit.now)
+
     def _page(
         self, visit: Visit, *, sent: str = "", fault: Fault | None = None, fields: Mapping[str, str] | None = None
     ) -> Response:
@@ -169,6 +192,8 @@ class PersonalPages:
             questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
             reply_due=_last_due(questions) if sent == Form.ASK else None,
             survey_answered=self._ledger.has_answered_survey(visit.incident, visit.person.number),
+            opted_out=self._ledger.has_opted_out(visit.incident, visit.person.number),
+            resumed=sent == Form.AGAIN,
             survey=SURVEY,
             scores=SCORES,
             kinds=tuple(QuestionKind),

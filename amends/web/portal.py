@@ -18,8 +18,10 @@ from amends.web.forms import Fields
 from amends.web.guard import QuietErrors, SafeHeaders
 from amends.web.languages import best_locale
 from amends.web.notices import INDEX, NoticePages, plain_file
+from amends.web.opt_out import OptOutPages, add_opt_outs
 from amends.web.pages import Pages
 from amends.web.personal import Form, PersonalPages
+from amends.web.receipts import add_receipts
 from amends.web.recent import RecentCases
 from amends.web.visit import Link
 
@@ -44,6 +46,8 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_public_pages(app, pages, notices, ledger)
     _add_personal_pages(app, personal)
+    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock))
+    add_receipts(app, settings, ledger, clock)
     for refusal in (HTTPException, RequestValidationError):
         app.add_exception_handler(refusal, _friendly(pages))
     app.add_middleware(QuietErrors, apology=_apology(pages))
@@ -92,21 +96,18 @@ def _add_personal_pages(app: FastAPI, personal: PersonalPages) -> None:
     def show(request: Request, link: Link) -> Response:
         return personal.show(request, link)
 
-    @app.post("/p/{link}/ask")
-    def ask(request: Request, link: Link, fields: Fields) -> Response:
-        return personal.take(request, link, Form.ASK, fields)
+    for form in Form:
+        _add_form(app, personal, form)
 
-    @app.post("/p/{link}/survey")
-    def survey(request: Request, link: Link, fields: Fields) -> Response:
-        return personal.take(request, link, Form.SURVEY, fields)
 
-    @app.api_route("/p/{link}/ask", methods=READ)
-    def back_to_ask(request: Request, link: Link) -> Response:
-        return personal.back(request, link, Form.ASK)
+def _add_form(app: FastAPI, personal: PersonalPages, form: Form) -> None:
+    @app.post(f"/p/{{link}}/{form}")
+    def take(request: Request, link: Link, fields: Fields) -> Response:
+        return personal.take(request, link, form, fields)
 
-    @app.api_route("/p/{link}/survey", methods=READ)
-    def back_to_survey(request: Request, link: Link) -> Response:
-        return personal.back(request, link, Form.SURVEY)
+    @app.api_route(f"/p/{{link}}/{form}", methods=READ)
+    def back(request: Request, link: Link) -> Response:
+        return personal.back(request, link, form)
 
 
 def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:

@@ -1,8 +1,10 @@
 """A mail relay that keeps what it gets in a folder and fails to order."""
 
 import asyncio
+import random
 import ssl
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -33,6 +35,56 @@ class AfterDot(StrEnum):
     """Take the message, then hang up without a word."""
     LOSE_AND_DROP = "lose_and_drop"
     """Hang up without having taken it."""
+    KEEP_AND_BABBLE = "keep_and_babble"
+    """Take the message, then say what is no reply."""
+
+
+OPEN_ENDS = (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP, AfterDot.KEEP_AND_BABBLE)
+
+
+class Stage(StrEnum):
+    """Where in a transaction something can go wrong."""
+
+    SENDER = "sender"
+    RECIPIENT = "recipient"
+    DATA = "data"
+    BODY = "body"
+    """Hangs up while the content arrives."""
+    DOT = "dot"
+    """Refuses the whole message."""
+    ENDING = "ending"
+    """Leaves open whether it took the message."""
+
+
+REFUSALS = {
+    Stage.SENDER: ("451 4.3.0 Try again", "421 4.3.2 Closing", "550 5.7.1 Not from you"),
+    Stage.RECIPIENT: ("450 4.2.0 Try again", "451 4.3.0 Try again", "452 4.2.2 Mailbox full", "550 5.1.1 No such user"),
+    Stage.DATA: ("451 4.3.0 Try again", "452 4.3.1 No room"),
+    Stage.DOT: ("451 4.3.0 Try again", "452 4.3.1 No room", "554 5.6.0 Not acceptable"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What a server does at random, to any message."""
+
+    share: Mapping[Stage, float] = field(default_factory=dict)
+    """How many of all messages go wrong at each stage: 0.1 is one in ten."""
+    greylists: bool = False
+    """Everybody comes in vain the first time (RFC 6647)."""
+    slowest: float = 0.0
+    """Every reply takes up to so many seconds."""
+
+
+FAULTS = {
+    "clean": Faults(),
+    "drops": Faults({Stage.BODY: 0.15}),
+    "open-ends": Faults({Stage.ENDING: 0.1}),
+    "refusals": Faults({Stage.SENDER: 0.05, Stage.RECIPIENT: 0.1, Stage.DATA: 0.05, Stage.DOT: 0.1}),
+    "greylisting": Faults(greylists=True),
+    "slow": Faults(slowest=0.03),
+}
+"""Servers with one kind of trouble each, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +100,23 @@ class MailServer:
     """Runs in a thread of its own from `with` to the end of the block, on a port that the system chose.
 
     Words in an address's local part make it fail: bounce, full, policy, content, busy; grey is taken the second time.
+    What it does at random stands in `faults`.
     """
 
     def __init__(
-        self, folder: Path, *, tls: ssl.SSLContext | None = None, passwords: bool = False, pipelining: bool = True
+        self,
+        folder: Path,
+        *,
+        tls: ssl.SSLContext | None = None,
+        passwords: bool = False,
+        pipelining: bool = True,
+        faults: Faults = FAULTS["clean"],
+        seed: int = 0,
     ) -> None:
-        """With `tls` it wants STARTTLS first, with `passwords` CREDENTIALS after that."""
+        """With `tls` it wants STARTTLS first, with `passwords` CREDENTIALS after that; `seed` repeats its faults."""
+        self.faults = faults
+        self.gone_wrong: Counter[Stage] = Counter()
+        """How often it did at random what it was not asked for."""
         self.after_dot = AfterDot.ACCEPT
         self.delay = 0.0
         """Seconds before the reply to the final dot."""
@@ -61,6 +124,7 @@ class MailServer:
         self.connections = 0
         self._folder = folder
         self._pipelining = pipelining
+        self._chance = random.Random(seed)  # noqa: S311 - no secret is made of it
         self._greylisted: Counter[str] = Counter()
         self._open: set[SMTP] = set()
         self._controller = _Controller(self, tls=tls, passwords=passwords)
@@ -94,13 +158,22 @@ class MailServer:
         self.connections += 1
         return [*offers[:-1], *(["250-PIPELINING"] if self._pipelining else []), *offers[-1:]]
 
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if refusal := await self.refusal(Stage.SENDER):
+            return refusal
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 2.1.0 Ok"
+
     async def handle_RCPT(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         local = address.rpartition("@")[0]
-        if refusal := _named_in(local, REFUSED_RECIPIENTS):
+        if refusal := _named_in(local, REFUSED_RECIPIENTS) or await self.refusal(Stage.RECIPIENT):
             return refusal
-        if "grey" in local and not self._greylisted[address]:
+        if ("grey" in local or self.faults.greylists) and not self._greylisted[address]:
             self._greylisted[address] += 1
             return GREYLISTED
         envelope.rcpt_tos.append(address)
@@ -109,12 +182,25 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         await asyncio.sleep(self.delay)
-        if refusal := _named_in(envelope.rcpt_tos[0].rpartition("@")[0], REFUSED_CONTENT):
+        local = envelope.rcpt_tos[0].rpartition("@")[0]
+        if refusal := _named_in(local, REFUSED_CONTENT) or await self.refusal(Stage.DOT):
             return refusal
-        number = self._keep(envelope) if self.after_dot is not AfterDot.LOSE_AND_DROP else 0
-        if self.after_dot is not AfterDot.ACCEPT:
+        ending = self._chance.choice(OPEN_ENDS) if self.happens(Stage.ENDING) else self.after_dot
+        number = self._keep(envelope) if ending is not AfterDot.LOSE_AND_DROP else 0
+        if ending in (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP):
             _hang_up(server)
-        return f"250 2.0.0 Ok: queued as LOOP{number:06}"
+        return "hm?" if ending is AfterDot.KEEP_AND_BABBLE else f"250 2.0.0 Ok: queued as LOOP{number:06}"
+
+    def happens(self, stage: Stage) -> bool:
+        """Whether this goes wrong now."""
+        wrong = self._chance.random() < self.faults.share.get(stage, 0)
+        self.gone_wrong[stage] += wrong
+        return wrong
+
+    async def refusal(self, stage: Stage) -> str:
+        """What it refuses this with, if it does; taking its time."""
+        await asyncio.sleep(self._chance.uniform(0, self.faults.slowest))
+        return self._chance.choice(REFUSALS[stage]) if self.happens(stage) else ""
 
     def _keep(self, envelope: Envelope) -> int:
         content = envelope.original_content or b""
@@ -127,6 +213,25 @@ class MailServer:
         for server in self._open:
             _hang_up(server)
         self._open.clear()
+
+
+class _Smtp(SMTP):
+    """A dialogue that can also go wrong between DATA and the dot."""
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        world: MailServer = self.event_handler
+        if self.envelope is None or not self.envelope.rcpt_tos:
+            await super().smtp_DATA(arg)
+        elif refusal := await world.refusal(Stage.DATA):
+            await self.push(refusal)
+        elif world.happens(Stage.BODY):
+            await self.push("354 Go on")
+            await self._reader.readline()
+            _hang_up(self)
+            while await self._reader.read(65_536):
+                pass  # what is still there of the content is no command
+        else:
+            await super().smtp_DATA(arg)
 
 
 class _Controller(Controller):
@@ -144,6 +249,9 @@ class _Controller(Controller):
             auth_require_tls=True,
             authenticator=_check_login,
         )
+
+    def factory(self) -> SMTP:
+        return _Smtp(self.handler, **self.SMTP_kwargs)
 
     async def _create_server(self) -> asyncio.Server:
         server = await self.loop.create_server(self._factory_invoker, host=self.hostname, port=0)

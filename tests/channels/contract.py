@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from amends.domain.channel import Channel, ChannelKind, Connect, Message, Status
+from amends.domain.channel import Channel, ChannelKind, Connect, Form, Message, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 
 PUBLISHED = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -30,10 +30,14 @@ HOSTILE = (
 )
 
 
+FORM = {form.name for form in fields(Form)}
+TEXTS = ("subject", "text", "html")
+
+
 def a_message(**changes: Any) -> Message:
-    """An ordinary notice to one person; change what the test is about."""
+    """An ordinary notice to one person; change what the test is about. A text may be given in pieces."""
     ordinary: dict[str, Any] = {
-        "key": "november-breach-first-notice-1-17-email",
+        "key": "0123456789abcdef0123456789abcdef",
         "kind": ChannelKind.EMAIL,
         "locale": "en",
         "text": "Somebody copied part of our customer data.\n\nYour email address was in it.",
@@ -46,8 +50,22 @@ def a_message(**changes: Any) -> Message:
         "notice": "first-notice",
         "sender": "Example Bank",
         "published_at": PUBLISHED,
+        "bounce": "fedcba9876543210fedcba9876543210",
     }
-    return Message(**{**ordinary, **changes})
+    return _built({**ordinary, **changes})
+
+
+def changed(message: Message, **changes: Any) -> Message:
+    """The same message with other texts, another address or whatever the test is about."""
+    form = {name: getattr(message.form, name) for name in FORM}
+    own = {field.name: getattr(message, field.name) for field in fields(Message) if field.name != "form"}
+    return _built({**form, **own, **changes})
+
+
+def _built(chosen: dict[str, Any]) -> Message:
+    chosen |= {name: (chosen[name],) for name in TEXTS if isinstance(chosen[name], str)}
+    form = Form(**{name: value for name, value in chosen.items() if name in FORM})
+    return Message(form=form, **{name: value for name, value in chosen.items() if name not in FORM})
 
 
 class Bell:
@@ -92,7 +110,7 @@ class Rig:
     message: Message
     refused: Message | None = None
     numbered: Callable[[Message, int], Message] = field(
-        default=lambda message, number: replace(message, key=f"key-{number}", text=f"Only for {number}.")
+        default=lambda message, number: changed(message, key=f"key-{number}", text=f"Only for {number}.")
     )
     secrets: tuple[str, ...] = ()
 
@@ -163,7 +181,7 @@ class ChannelContract:
     async def test_hostile_text_adds_no_header_and_no_recipient(self, rig: Rig, channel: Channel, place: str) -> None:
         await channel.deliver(rig.numbered(rig.message, 0), Bell())
         (harmless,) = rig.arrivals()
-        hostile = [replace(rig.numbered(rig.message, n * 3), **{place: text}) for n, text in enumerate(HOSTILE, 1)]
+        hostile = [changed(rig.numbered(rig.message, n * 3), **{place: text}) for n, text in enumerate(HOSTILE, 1)]
         receipts = [await channel.deliver(message, Bell()) for message in hostile]
         taken = [receipt for receipt in receipts if receipt.status is not Status.REJECTED]
         others = [(other.to, other.shape) for other in rig.arrivals() if other.mark != harmless.mark]

@@ -1,19 +1,25 @@
 """SMS: the contract for each shape of gateway, and what each answer means."""
 
-from dataclasses import replace
+import hmac
+from base64 import b64encode
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from amends.domain.channel import ChannelKind, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.provider_receipts import ProviderReceipt, Report, read_report
 from amends.world import WebServices
 from amends.world.web import Trouble
 from channels import sms_http
-from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message
+from tests.channels.contract import PUBLISHED, Arrival, Bell, PersonalChannelContract, Rig, a_message
+from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
 
 TO, TEXT = {"json": "to", "form": "to", "twilio": "To"}, {"json": "text", "form": "text", "twilio": "Body"}
 NOWHERE = "http://127.0.0.1:1"
+TWILIO_POST = "POST /2010-04-01/Accounts/AC123/Messages.json"
+TWILIO_GET = "GET /2010-04-01/Accounts/AC123/Messages/SM1.json"
 
 
 def an_sms(**changes: Any) -> Message:
@@ -25,7 +31,7 @@ def settings_for(shape: str, url: str, **changes: str) -> dict[str, str]:
     if shape == "twilio":
         return {"shape": shape, "url": url, "account": "AC123", "token": "s3cret", "from_": "+15550100", **changes}
     given = {"shape": shape, "url": f"{url}/sms", "to_field": "to", "text_field": "text", "id_field": "id"}
-    return {**given, "token": "s3cret", **changes}
+    return {**given, "token": "s3cret"} | changes
 
 
 def arrivals(web: WebServices, shape: str) -> list[Arrival]:
@@ -91,12 +97,15 @@ async def test_a_yes_without_the_id_that_was_promised_leaves_us_in_doubt(web: We
     ("trouble", "idempotent", "status", "detail"),
     [
         (Trouble(400), "false", Status.REJECTED, "400"),
-        (Trouble(404), "false", Status.REJECTED, "404"),
         (Trouble(422), "false", Status.REJECTED, "422"),
         (Trouble(401), "false", Status.DEFERRED, "refused 401"),
+        (Trouble(402), "false", Status.DEFERRED, "refused 402"),
         (Trouble(403), "false", Status.DEFERRED, "refused 403"),
-        (Trouble(302, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 302"),
+        (Trouble(404), "false", Status.DEFERRED, "refused 404"),
+        (Trouble(301, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 301"),
+        (Trouble(302, {"Location": "/elsewhere"}), "false", Status.UNCERTAIN, "302"),
         (Trouble(429), "false", Status.DEFERRED, "429"),
+        (Trouble(409), "true", Status.DEFERRED, "409"),
         (Trouble(500), "false", Status.UNCERTAIN, "500"),
         (Trouble(503), "true", Status.DEFERRED, "503"),
         (Trouble(silent=True), "false", Status.UNCERTAIN, "no answer"),
@@ -123,9 +132,51 @@ async def test_twilio_knowing_no_such_number_is_told_with_its_code(web: WebServi
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "400 21211")
 
 
-async def test_a_gateway_that_cannot_be_reached_got_nothing() -> None:
-    receipt = await delivered(settings_for("json", NOWHERE))
-    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "connect")
+@pytest.mark.parametrize("shape", ["json", "form", "twilio"])
+async def test_a_gateway_that_cannot_be_reached_got_nothing_and_no_mark_was_made(shape: str) -> None:
+    bell = Bell()
+    with pytest.raises(ChannelUnavailable, match="cannot be reached"):
+        await delivered(settings_for(shape, NOWHERE), bell)
+    assert bell.rung == 0
+
+
+async def test_with_no_credit_left_the_next_message_is_not_even_marked(web: WebServices) -> None:
+    web.trouble = Trouble(402)
+    channel, bell = sms_http.connect(settings_for("json", web.url)), Bell()
+    receipt = await channel.deliver(an_sms(), bell)
+    with pytest.raises(ChannelUnavailable, match="refuses our account: 402"):
+        await channel.deliver(an_sms(key="k2"), bell)
+    await channel.close()
+    assert (receipt.status, bell.rung, web.requests) == (Status.DEFERRED, 1, 1)
+
+
+async def test_a_sender_that_is_not_ours_is_an_engineers_matter() -> None:
+    async with scripted_http({TWILIO_POST: reply(400, {"code": 21606})}) as server:
+        channel = sms_http.connect(settings_for("twilio", server.url))
+        receipt = await channel.deliver(an_sms(), Bell())
+        with pytest.raises(ChannelMisconfigured, match="400 21606"):
+            await channel.deliver(an_sms(key="k2"), Bell())
+        await channel.close()
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "refused 400 21606")
+
+
+async def test_a_key_that_the_gateway_knows_with_other_words_is_a_persons_matter() -> None:
+    error = {
+        "type": "idempotency_error",
+        "message": "Keys for idempotent requests can only be used with the same body.",
+    }
+    async with scripted_http({"POST /sms": reply(422, error)}) as server:
+        receipt = await delivered(settings_for("json", server.url, idempotent="true"))
+    assert (receipt.status, receipt.detail) == (Status.UNCERTAIN, "422 key used before")
+
+
+async def test_every_try_of_a_message_bears_the_same_key() -> None:
+    async with scripted_http({"POST /sms": [reply(503), reply(200, {"id": "1"})]}) as server:
+        channel = sms_http.connect(settings_for("json", server.url, idempotent="true"))
+        receipts = [await channel.deliver(an_sms(), Bell()) for _ in range(2)]
+        await channel.close()
+    assert [receipt.status for receipt in receipts] == [Status.DEFERRED, Status.SENT]
+    assert {heard.headers["idempotency-key"] for heard in server.heard} == {an_sms().key}
 
 
 @pytest.mark.parametrize(
@@ -177,9 +228,160 @@ async def test_a_text_with_its_registered_signature_goes_out_as_it_is(web: WebSe
 async def test_one_sms_after_another_uses_the_callers_order(web: WebServices) -> None:
     channel = sms_http.connect(settings_for("json", web.url))
     for number in range(3):
-        await channel.deliver(replace(an_sms(), key=f"k{number}"), Bell())
+        await channel.deliver(an_sms(key=f"k{number}"), Bell())
     await channel.close()
     assert [taken.headers["idempotency-key"] for taken in web.taken] == ["k0", "k1", "k2"]
+
+
+async def test_a_text_that_is_no_unicode_is_refused_before_anything_is_asked(web: WebServices) -> None:
+    receipt = await delivered(settings_for("json", web.url), text="copied \ud800")
+    assert (receipt.status, receipt.detail, web.requests) == (Status.REJECTED, "not Unicode text", 0)
+
+
+# What a message costs.
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("", 1), ("a" * 160, 1), ("a" * 161, 2), ("字" * 70, 1), ("字" * 71, 2), ("€" * 80, 1), ("€" * 81, 2)],
+)
+def test_a_message_costs_as_many_as_the_network_carries_it_in(text: str, parts: int) -> None:
+    assert sms_http.SmsHttp.cost(an_sms(text=text)) == parts
+
+
+# What becomes of it later.
+
+
+async def polled(server: ScriptedHttp, shape: str, provider_id: str = "SM1", **changes: str) -> ProviderReceipt | None:
+    channel = sms_http.connect(settings_for(shape, server.url, **changes))
+    try:
+        return await channel.poll(provider_id)
+    finally:
+        await channel.close()
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"sid": "SM1", "status": "sent", "error_code": None}, None),
+        ({"sid": "SM1", "status": "delivered"}, ProviderReceipt("SM1", Status.DELIVERED, "delivered")),
+        (
+            {"sid": "SM1", "status": "undelivered", "error_code": 30003},
+            ProviderReceipt("SM1", Status.REJECTED, "undelivered 30003"),
+        ),
+        ({"sid": "SM2", "status": "delivered"}, None),
+        ("delivered", None),
+    ],
+    ids=str,
+)
+async def test_twilio_is_asked_for_a_message_by_its_id(told: Any, expected: ProviderReceipt | None) -> None:
+    async with scripted_http({TWILIO_GET: reply(200, told)}) as server:
+        assert await polled(server, "twilio") == expected
+    assert server.lines == [TWILIO_GET]
+    assert server.heard[0].headers["authorization"].startswith("Basic ")
+
+
+async def test_another_gateway_is_asked_where_its_settings_say() -> None:
+    async with scripted_http({"GET /status/a%2Fb%3F": reply(200, {"state": "Gone", "why": 7})}) as server:
+        receipt = await polled(
+            server,
+            "json",
+            "a/b?",
+            status_url=f"{server.url}/status",
+            status_field="state",
+            rejected_words="gone, dead",
+            code_field="why",
+        )
+    assert receipt == ProviderReceipt("a/b?", Status.REJECTED, "gone 7")
+
+
+@pytest.mark.parametrize(("shape", "provider_id"), [("json", "SM1"), ("twilio", ""), ("twilio", "..")])
+async def test_where_there_is_nothing_to_ask_nobody_is_asked(shape: str, provider_id: str) -> None:
+    async with scripted_http({}) as server:
+        assert await polled(server, shape, provider_id) is None
+    assert server.heard == []
+
+
+async def test_a_message_that_the_gateway_does_not_know_has_no_last_word() -> None:
+    async with scripted_http({}) as server:
+        assert await polled(server, "twilio") is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(401), ChannelMisconfigured),
+        (reply(403), ChannelMisconfigured),
+        (reply(429), ChannelUnavailable),
+        (reply(503), ChannelUnavailable),
+        (HANG_UP, ChannelUnavailable),
+    ],
+)
+async def test_a_gateway_that_does_not_tell_is_the_channels_trouble(answer: bytes, error: type[Exception]) -> None:
+    async with scripted_http({TWILIO_GET: answer}) as server:
+        with pytest.raises(error):
+            await polled(server, "twilio")
+
+
+async def test_twilio_is_told_where_to_report_and_on_which_message(web: WebServices) -> None:
+    await delivered(settings_for("twilio", web.url, callback_url="https://n.test/receipts/"), key="k 1&x")
+    assert web.taken[0].fields["StatusCallback"] == "https://n.test/receipts?key=k+1%26x"
+
+
+async def test_without_an_address_for_reports_twilio_is_told_none(web: WebServices) -> None:
+    await delivered(settings_for("twilio", web.url))
+    assert set(web.taken[0].fields) == {"From", "To", "Body"}
+
+
+async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
+    await delivered(settings_for("json", web.url, key_field="reference"), key="k1")
+    assert web.taken[0].fields["reference"] == "k1"
+
+
+async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebServices) -> None:
+    channel = sms_http.connect(settings_for("twilio", web.url, callback_url="https://n.test/receipts"))
+    await channel.deliver(an_sms(key="k1"), Bell())
+    await channel.close()
+    url = web.taken[0].fields["StatusCallback"]
+    fields = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    signed = url + "".join(name + value for name, value in fields.items())
+    signature = b64encode(hmac.digest(b"s3cret", signed.encode(), "sha1")).decode()
+    report = Report(urlencode(fields).encode(), {"x-twilio-signature": signature}, url.partition("?")[2])
+    assert read_report(channel.reports, report, PUBLISHED) == ProviderReceipt(
+        "SM1", Status.DELIVERED, "delivered", "k1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "believed"),
+    [
+        ("json", {}, False),
+        ("form", {"callback_secret": "both know"}, True),
+        ("twilio", {}, False),
+        ("twilio", {"callback_url": "https://n.test/receipts"}, True),
+    ],
+)
+def test_reports_are_believed_only_with_a_secret(shape: str, changes: dict[str, str], believed: bool) -> None:
+    channel = sms_http.connect(settings_for(shape, "https://gateway.example.test", **changes))
+    assert (channel.reports is not None) is believed
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "named"),
+    [
+        ("json", {"delivered_words": "ok, done", "rejected_words": "Done"}, "rejected_words"),
+        ("json", {"status_url": "https://gateway.example.test/status", "id_field": ""}, "status_url"),
+        ("json", {"status_url": "http://gateway.example.test/status"}, "status_url"),
+        ("json", {"callback_url": "https://n.test/receipts"}, "callback_url"),
+        ("twilio", {"callback_url": "http://n.test/receipts"}, "callback_url"),
+        ("twilio", {"callback_secret": "line\nbreak", "callback_url": "https://n.test/r"}, "callback_secret"),
+        ("twilio", {"network": "world"}, "network"),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_for_reports_is_named(shape: str, changes: dict[str, str], named: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=named):
+        sms_http.connect(settings_for(shape, "https://gateway.example.test", **changes))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Public posts on Mastodon and Bluesky."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -8,9 +9,10 @@ from amends.domain.channel import ChannelKind, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.world import WebServices
 from amends.world.web import Trouble
-from channels import social_bluesky, social_mastodon
+from channels import https, social_bluesky, social_mastodon
 from channels.social_bluesky import TID_LETTERS, record_key
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
+from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
 
 LINK = "https://notice.example.test/november-breach"
 NOWHERE = "http://127.0.0.1:1"
@@ -95,13 +97,14 @@ async def test_a_link_in_a_toot_counts_as_mastodon_counts_it(web: WebServices) -
     [
         (Trouble(422), Status.REJECTED),
         (Trouble(401), Status.DEFERRED),
+        (Trouble(404), Status.DEFERRED),
         (Trouble(429), Status.DEFERRED),
         (Trouble(503), Status.UNCERTAIN),
         (Trouble(silent=True), Status.UNCERTAIN),
     ],
     ids=str,
 )
-async def test_trouble_at_mastodon_means(web: WebServices, trouble: Trouble, status: Status) -> None:
+async def test_trouble_at_mastodon_means(web: WebServices, at_once: None, trouble: Trouble, status: Status) -> None:
     web.trouble = trouble
     assert (await tooted(web, a_post())).status is status
 
@@ -123,25 +126,6 @@ async def test_the_link_in_a_bluesky_post_is_marked_by_bytes(web: WebServices) -
 @pytest.mark.parametrize(("length", "status"), [(300, Status.SENT), (301, Status.REJECTED)])
 async def test_a_bluesky_post_that_is_too_long_is_refused(web: WebServices, length: int, status: Status) -> None:
     assert (await skeeted(web, a_post(text="字" * length))).status is status
-
-
-async def test_a_bluesky_post_whose_answer_was_lost_can_be_sent_again(web: WebServices) -> None:
-    channel = social_bluesky.connect({"url": web.url, "identifier": "bank.test", "password": "s3cret"})
-
-    async def silence() -> None:
-        web.trouble = Trouble(silent=True)
-
-    first = await channel.deliver(a_post(), silence)
-    web.trouble = Trouble()
-    second = await channel.deliver(a_post(), Bell())
-    await channel.close()
-    assert (first.status, second.status, len(web.taken)) == (Status.DEFERRED, Status.SENT, 1)
-
-
-async def test_a_record_that_stands_already_is_a_post_that_was_sent(web: WebServices) -> None:
-    await skeeted(web, a_post())
-    receipt = await skeeted(web, a_post(text="other words under the same key"))
-    assert (receipt.status, receipt.detail, len(web.taken)) == (Status.SENT, "already there", 1)
 
 
 async def test_a_wrong_app_password_is_an_engineers_matter(web: WebServices) -> None:
@@ -169,3 +153,176 @@ def test_a_record_key_is_a_tid() -> None:
 
 def test_two_posts_of_one_moment_have_different_record_keys() -> None:
     assert len({record_key(f"key-{number}", PUBLISHED) for number in range(5000)}) == 5000
+
+
+# A post whose answer was lost is looked for, and never posted again (F17).
+
+MASTODON_POST, WHO = "POST /api/v1/statuses", "GET /api/v1/accounts/verify_credentials"
+MASTODON_POSTS = "GET /api/v1/accounts/42/statuses"
+AS_HTML = (
+    "<p>客户数据被复制 – <a href='https://notice.example.test/november-breach' rel='nofollow'>"
+    "<span class='invisible'>https://</span><span class='ellipsis'>notice.example.test/november-b</span>"
+    "<span class='invisible'>reach</span></a></p>"
+)
+OURS = {"id": "7", "url": "https://social.test/@bank/7", "content": AS_HTML, "created_at": "2026-11-24T08:59:58.000Z"}
+OTHERS = {**OURS, "id": "8", "content": "<p>Good morning</p>"}
+OF_LAST_WEEK = {**OURS, "created_at": "2026-11-17T08:59:58.000Z"}
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "LOOK_AFTER", (0.0, 0.05))
+
+
+async def lost_toot(lost: bytes, posts: bytes | list[bytes], who: bytes | None = None) -> tuple[Receipt, ScriptedHttp]:
+    replies = {MASTODON_POST: lost, WHO: who or reply(200, {"id": "42"}), MASTODON_POSTS: posts}
+    async with scripted_http(replies) as server:
+        channel = social_mastodon.connect({"url": server.url, "token": "s3cret", "timeout": "5"})
+        receipt = await channel.deliver(a_post(), Bell())
+        await channel.close()
+    return receipt, server
+
+
+@pytest.mark.parametrize("lost", [HANG_UP, reply(502), reply(200, {})], ids=["hung up", "502", "no id"])
+async def test_a_toot_whose_answer_was_lost_is_sent_when_it_can_be_seen(lost: bytes, at_once: None) -> None:
+    receipt, server = await lost_toot(lost, reply(200, [OTHERS, OURS]))
+    assert (receipt.status, receipt.provider_id) == (Status.SENT, OURS["url"])
+    assert server.lines.count(MASTODON_POST) == 1
+
+
+async def test_a_toot_that_shows_up_late_is_found(at_once: None) -> None:
+    receipt, _ = await lost_toot(HANG_UP, [reply(200, []), reply(200, [OURS])])
+    assert receipt.status is Status.SENT
+
+
+@pytest.mark.parametrize(
+    "posts",
+    [
+        reply(200, []),
+        reply(200, [OTHERS]),
+        reply(200, [OF_LAST_WEEK]),
+        reply(200, [{**OURS, "created_at": "soon"}, {"content": AS_HTML}, 7]),
+        reply(200, {"error": "?"}),
+        reply(200, [OURS], Date="never"),
+        reply(200, [{**OURS, "content": "<" * 500_000}]),
+        reply(403),
+        HANG_UP,
+    ],
+    ids=["none", "others", "of last week", "undated", "no list", "no clock", "brackets", "no scope", "hung up"],
+)
+async def test_a_toot_that_cannot_be_seen_is_for_a_person_to_decide(posts: bytes, at_once: None) -> None:
+    receipt, server = await lost_toot(HANG_UP, posts)
+    assert receipt == Receipt(a_post().key, Status.UNCERTAIN, "no answer")
+    assert server.lines.count(MASTODON_POST) == 1
+
+
+@pytest.mark.parametrize("account", ["../../x", "", 4.2], ids=str)
+async def test_an_account_that_would_lead_elsewhere_is_not_asked_for(account: Any, at_once: None) -> None:
+    receipt, server = await lost_toot(HANG_UP, reply(200, [OURS]), reply(200, {"id": account}))
+    assert receipt.status is Status.UNCERTAIN
+    assert set(server.lines) == {MASTODON_POST, WHO}
+
+
+async def test_mastodon_says_by_a_date_how_long_to_wait() -> None:
+    receipt, _ = await lost_toot(reply(429, {}, X_RateLimit_Reset="2026-11-24T09:05:00.000000Z"), HANG_UP)
+    assert (receipt.status, receipt.retry_after) == (Status.DEFERRED, 300.0)
+
+
+async def test_a_toot_that_was_taken_is_not_looked_for() -> None:
+    _, server = await lost_toot(reply(200, {"id": "7", "url": "https://social.test/@bank/7"}), HANG_UP)
+    assert server.lines == [MASTODON_POST]
+
+
+LOGIN, PUT, GET_RECORD = (
+    "POST /xrpc/com.atproto.server.createSession",
+    "POST /xrpc/com.atproto.repo.putRecord",
+    "GET /xrpc/com.atproto.repo.getRecord",
+)
+SESSION = reply(200, {"did": "did:plc:bank", "accessJwt": "token"})
+URI = "at://did:plc:bank/app.bsky.feed.post/3kabc"
+
+
+def standing(text: str) -> bytes:
+    return reply(200, {"uri": URI, "cid": "bafy", "value": {"$type": "app.bsky.feed.post", "text": text}})
+
+
+async def skeet(
+    put: bytes, stands: bytes | list[bytes] = HANG_UP, login: bytes = SESSION
+) -> tuple[Receipt, ScriptedHttp]:
+    async with scripted_http({LOGIN: login, PUT: put, GET_RECORD: stands}) as server:
+        channel = social_bluesky.connect({"url": server.url, "identifier": "bank.test", "password": "s3cret"})
+        try:
+            return await channel.deliver(a_post(), Bell()), server
+        finally:
+            await channel.close()
+
+
+INVALID_SWAP = reply(400, {"error": "InvalidSwap", "message": "Record was at bafy"})
+
+
+@pytest.mark.parametrize(
+    "put", [HANG_UP, reply(502), reply(200, {}), INVALID_SWAP], ids=["hung up", "502", "no uri", "swap"]
+)
+async def test_a_bluesky_post_that_stands_in_its_place_is_sent(put: bytes, at_once: None) -> None:
+    receipt, server = await skeet(put, standing(a_post().text))
+    assert (receipt.status, receipt.provider_id) == (Status.SENT, URI)
+    assert [line.partition("?")[0] for line in server.lines] == [LOGIN, PUT, GET_RECORD]
+
+
+async def test_a_bluesky_post_is_looked_for_in_its_own_place(at_once: None) -> None:
+    _, server = await skeet(HANG_UP, standing(a_post().text))
+    place = dict(parse_qsl(server.lines[-1].partition("?")[2]))
+    put = server.heard[1].fields
+    assert place == {name: put[name] for name in ("repo", "collection", "rkey")}
+
+
+@pytest.mark.parametrize("stands", [reply(400, {"error": "RecordNotFound"}), HANG_UP, reply(200, {"value": 1})])
+async def test_a_bluesky_post_that_cannot_be_seen_is_for_a_person_to_decide(stands: bytes, at_once: None) -> None:
+    receipt, server = await skeet(HANG_UP, stands)
+    assert receipt == Receipt(a_post().key, Status.UNCERTAIN, "no answer")
+    assert server.lines.count(PUT) == 1
+
+
+@pytest.mark.parametrize("put", [HANG_UP, INVALID_SWAP], ids=["hung up", "swap"])
+async def test_other_words_under_the_same_key_are_an_error(put: bytes, at_once: None) -> None:
+    receipt, _ = await skeet(put, standing("other words"))
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, "key used before")
+
+
+@pytest.mark.parametrize(
+    ("put", "status", "detail"),
+    [
+        (reply(400, {"error": "InvalidRecord"}), Status.REJECTED, "refused 400 InvalidRecord"),
+        (reply(400, {"error": "ExpiredToken"}), Status.DEFERRED, "refused 400"),
+        (reply(401, {"error": "AuthMissing"}), Status.DEFERRED, "refused 401"),
+        (reply(429, {}, RateLimit_Reset="1795511400"), Status.DEFERRED, "429"),
+    ],
+)
+async def test_a_refusal_by_bluesky_means(put: bytes, status: Status, detail: str) -> None:
+    receipt, _ = await skeet(put)
+    assert (receipt.status, receipt.detail) == (status, detail)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [{}, {"did": "did:plc:bank"}, {"did": "did:plc:bank", "accessJwt": "a\r\nX: b"}, {"did": 1, "accessJwt": "t"}],
+)
+async def test_a_session_that_is_none_is_the_channels_trouble(session: dict[str, Any]) -> None:
+    with pytest.raises(ChannelUnavailable, match="refused a session"):
+        await skeet(HANG_UP, login=reply(200, session))
+
+
+@pytest.mark.parametrize("post", [tooted, skeeted])
+async def test_a_post_that_is_no_unicode_is_refused(web: WebServices, post: Any) -> None:
+    receipt = await post(web, a_post(text="copied \ud800"))
+    assert (receipt.status, receipt.detail, web.requests) == (Status.REJECTED, "not Unicode text", 0)
+
+
+@pytest.mark.parametrize("connect", [social_mastodon.connect, social_bluesky.connect])
+async def test_a_server_that_cannot_be_reached_makes_no_mark(connect: Any) -> None:
+    login = {"token": "t"} if connect is social_mastodon.connect else {"identifier": "bank.test", "password": "p"}
+    channel, bell = connect({"url": NOWHERE, **login}), Bell()
+    with pytest.raises(ChannelUnavailable):
+        await channel.deliver(a_post(), bell)
+    await channel.close()
+    assert bell.rung == 0

@@ -16,7 +16,8 @@ from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader, Slot, Variant
 from amends.domain.people import Person
 from amends.ledger import Claim
-from tests.builders import a_draft, a_person, a_variant, a_wording, an_incident
+from amends.ledger.claims import Released
+from tests.builders import NOW, a_draft, a_person, a_variant, a_wording, an_incident
 from tests.sending import LINKS, personal_variants
 
 HOSTILE = (
@@ -41,11 +42,10 @@ def a_claim(person: Person, **changes: object) -> Claim:
     """The person's own email."""
     first = Claim(
         id=person.number,
-        fence=1,
+        lease=1,
         key=f"key-{person.number}",
-        version=1,
-        binding="",
-        facts=1,
+        bounce=f"bounce-{person.number}",
+        released=Released("first-notice", NOW, 1),
         attempts=1,
         channel=ChannelKind.EMAIL,
         locale=person.locale,
@@ -170,6 +170,21 @@ def test_a_chinese_sms_bears_the_registered_signature() -> None:
         for locale in ("en", "zh-CN")
     }
     assert signatures == {"en": "", "zh-CN": "贝塔派"}
+
+
+def test_an_optional_message_says_where_one_post_ends_them() -> None:
+    message = a_composer().message(a_claim(a_person(), opt_out="stop-1"))
+    assert message.unsubscribe == "https://betapai.example/u/stop-1"
+
+
+def test_what_people_must_get_offers_no_end() -> None:
+    assert a_composer().message(a_claim(a_person())).unsubscribe == ""
+
+
+def test_the_way_out_stands_in_no_text_and_does_not_open_the_page() -> None:
+    message = a_composer().message(a_claim(a_person(), opt_out="stop-1"))
+    assert "stop-1" not in message.text + message.html + message.subject
+    assert "token-of-1" not in message.unsubscribe
 
 
 def test_what_is_said_to_the_public_is_addressed_to_nobody() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from amends.delivery.connect import Channels, connected
 from amends.delivery.engine import Tally, deliver
+from amends.delivery.line import FIRST_LANES
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, NotAllowed
 from amends.domain.notice import PersonState, Reader
@@ -123,13 +124,13 @@ def test_a_second_run_sends_nothing(rig: Rig) -> None:
     assert rig.mailed() == addresses(3)
 
 
-def test_the_progress_grows_page_by_page_up_to_all_messages(rig: Rig) -> None:
+def test_the_progress_grows_up_to_all_messages(rig: Rig) -> None:
     approved(rig.ledger, people(510), channels=EMAIL_FIRST)
     seen: list[tuple[int, int]] = []
     rig.run(lambda tally: seen.append((sum(tally.answers.values()), tally.messages)))
-    pages = 2
-    posts = 2
-    assert seen == [(pages, 514), (pages + 500, 514), (pages + 510, 514), (pages + 510 + posts, 514)]
+    pages = posts = 2
+    assert seen == sorted(seen)
+    assert seen[-1] == (pages + 510 + posts, 514)
 
 
 def test_a_child_is_written_to_through_the_guardian_even_when_they_read_another_language(rig: Rig) -> None:
@@ -283,8 +284,8 @@ def test_an_sms_gateway_that_is_down_is_stopped_before_everybody_was_tried(rig: 
     approved(rig.ledger, people(200), channels=(ChannelKind.WEBSITE, ChannelKind.SMS))
     rig.settings[ChannelKind.SMS]["url"] = f"http://127.0.0.1:{closed_port()}/sms"
     tally = rig.run()
-    assert "in a row" in tally.trouble[ChannelKind.SMS]
-    assert tally.answers[Status.DEFERRED] < 100
+    assert "cannot be reached" in tally.trouble[ChannelKind.SMS]
+    assert tally.answers[Status.DEFERRED] < 20
 
 
 def test_a_relay_that_refuses_everybody_is_stopped_before_all_are_handed_over(rig: Rig) -> None:
@@ -415,7 +416,7 @@ async def test_words_that_were_approved_before_do_not_leave_under_a_later_approv
     approved(rig.ledger, people(510), channels=EMAIL_FIRST)
     slow = Gated(after_the_call=True)
     behind = asyncio.create_task(_send_through(rig, slow))
-    while len(slow.waiting) < 64:
+    while len(slow.waiting) < FIRST_LANES:
         await asyncio.sleep(0.005)
     rig.ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
     approved_again(rig.ledger, channels=EMAIL_FIRST, dated=NOW + MINUTES)
@@ -423,7 +424,7 @@ async def test_words_that_were_approved_before_do_not_leave_under_a_later_approv
     slow.gate.set()
     with pytest.raises(ApprovalMissing, match="anew"):
         await behind
-    assert len(slow.sent) == 64
+    assert len(slow.sent) == FIRST_LANES
     assert set(rig.states().values()) == {"sent", "waiting"}
 
 
@@ -469,18 +470,16 @@ async def test_a_worker_whose_lease_ran_out_sends_nothing_after_another_took_ove
     assert rig.mailed() == addresses(3)
 
 
-async def test_an_answer_that_comes_after_the_lease_ran_out_is_not_counted(rig: Rig) -> None:
+async def test_an_answer_that_comes_after_the_lease_ran_out_settles_what_was_uncertain(rig: Rig) -> None:
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
     slow = Gated(after_the_call=True)
     behind = asyncio.create_task(_send_through(rig, slow))
     while len(slow.waiting) < 2:
         await asyncio.sleep(0.005)
     rig.clock.forward(MINUTES)
-    await rig.send()
+    assert (await rig.send()).people == {PersonState.UNCERTAIN: 2}
     slow.gate.set()
-    tally = await behind
-    assert tally.answers[Status.SENT] == 0
-    assert tally.people == {PersonState.UNCERTAIN: 2}
+    assert (await behind).people == {PersonState.SENT: 2}
     assert rig.mailed() == []
 
 

@@ -123,6 +123,7 @@ def test_an_approval_from_before_there_were_letters_still_binds_the_same_draft()
     content = a_draft().model_dump(mode="json", exclude={"occurrence", "step"})
     for variant in content["variants"]:
         assert (variant.pop("letter"), variant.pop("items")) == (GENERAL, [])
+    assert content.pop("optional") is False
     assert a_draft().binding == digest(content)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from amends.domain.channel import ChannelKind
 from amends.domain.playbook import Playbook, Step
 from tests.builders import a_playbook
 
@@ -48,6 +49,24 @@ def test_a_notice_without_channels_is_refused() -> None:
 def test_a_cascade_over_public_channels_is_refused(channel: str) -> None:
     with pytest.raises(ValidationError, match="personal channels only"):
         a_step(cascade=["email", channel])
+
+
+def test_a_letter_ends_a_cascade_and_needs_no_text_of_its_own() -> None:
+    step = a_step(channels=["website", "email"], cascade=["email", "sms", "letter"], notice="update")
+    assert step.written_for == (ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SMS)
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ({"channels": ["email"], "cascade": ["letter", "sms"]}, "the last of a cascade"),
+        ({"channels": ["website"], "cascade": ["sms", "letter"]}, "add email"),
+        ({"channels": ["email", "letter"]}, "name it in cascade"),
+    ],
+)
+def test_a_letter_where_it_cannot_be_is_refused(step: dict[str, list[str]], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        a_step(**step)
 
 
 @pytest.mark.parametrize("approvals", [0, -1])

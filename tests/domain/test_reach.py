@@ -11,6 +11,7 @@ from amends.domain.reach import GIVE_UP_AFTER, Outcome, Planned, first_messages,
 from tests.builders import NOW
 
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
+LETTER, TO_PRINT = ChannelKind.LETTER, DeliveryState.TO_PRINT
 WAITING, HELD, UNREACHABLE = DeliveryState.WAITING, DeliveryState.HELD, DeliveryState.UNREACHABLE
 
 
@@ -24,6 +25,9 @@ WAITING, HELD, UNREACHABLE = DeliveryState.WAITING, DeliveryState.HELD, Delivery
         ({EMAIL, SMS}, (WEBSITE,), (SMS, EMAIL), [(SMS, WAITING)]),
         (set(), (WEBSITE, SMS), (EMAIL,), [(SMS, UNREACHABLE)]),
         (set(), (WEBSITE,), (), [(EMAIL, UNREACHABLE)]),
+        ({LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS, LETTER), [(LETTER, TO_PRINT)]),
+        ({SMS, LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS, LETTER), [(SMS, WAITING)]),
+        ({LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS), [(EMAIL, UNREACHABLE)]),
     ],
 )
 def test_everybody_gets_messages_where_there_is_an_address_and_never_nothing(
@@ -53,6 +57,8 @@ def test_an_unreachable_person_is_kept_with_the_reason() -> None:
         ({EMAIL, SMS}, {EMAIL, SMS}, (EMAIL, SMS), None),
         ({SMS}, {EMAIL, SMS}, (EMAIL, SMS), EMAIL),
         ({EMAIL}, {EMAIL, SMS}, (), None),
+        ({EMAIL, SMS}, {EMAIL, SMS, LETTER}, (EMAIL, SMS, LETTER), LETTER),
+        ({EMAIL, SMS, LETTER}, {EMAIL, SMS, LETTER}, (EMAIL, SMS, LETTER), None),
     ],
 )
 def test_the_next_channel_has_an_address_and_was_not_tried(
@@ -83,11 +89,25 @@ def test_an_answer_that_decides_is_kept_as_it_is(status: Status, state: Delivery
 
 @pytest.mark.parametrize(
     ("attempts", "minutes"),
-    [(0, 5), (1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 240), (8, 240), (1000, 240)],
+    [(0, 7.5), (1, 7.5), (2, 15), (3, 30), (4, 60), (5, 120), (6, 240), (7, 240), (1000, 240)],
 )
-def test_a_deferred_message_waits_twice_as_long_each_time_up_to_four_hours(attempts: int, minutes: int) -> None:
+def test_a_deferred_message_waits_about_twice_as_long_each_time_up_to_four_hours(attempts: int, minutes: float) -> None:
     answer = an_outcome(Status.DEFERRED, attempts=attempts)
-    assert (answer.state, answer.next_try_at) == (DeliveryState.DEFERRED, NOW + timedelta(minutes=minutes))
+    assert answer.state is DeliveryState.DEFERRED
+    waits = (answer.next_try_at - NOW) / timedelta(minutes=1)
+    assert 0.8 * minutes <= waits <= min(1.2 * minutes, 240)
+
+
+def test_messages_that_were_deferred_together_do_not_all_come_back_together() -> None:
+    keys = [f"{number:032x}" for number in range(100)]
+    tries = {outcome(Receipt(key, Status.DEFERRED, "451 4.7.1"), 1, NOW, NOW).next_try_at for key in keys}
+    assert len(tries) > 50
+
+
+@pytest.mark.parametrize(("attempts", "state"), [(1, DeliveryState.DEFERRED), (3, DeliveryState.HELD)])
+def test_a_message_that_is_at_fault_itself_is_parked_after_three_tries(attempts: int, state: DeliveryState) -> None:
+    answer = outcome(Receipt("key", Status.DEFERRED, "fault KeyError"), attempts, NOW, NOW)
+    assert answer.state is state
 
 
 @pytest.mark.parametrize(

@@ -16,5 +16,10 @@ def test_without_advice_nothing_is_said_of_it() -> None:
     assert "Look at this first" not in preview_page(a_draft())
 
 
+def test_the_page_says_whether_people_can_opt_out() -> None:
+    assert "\nOptional, 3 people" in preview_page(a_draft(optional=True))
+    assert "\nMandatory, 3 people" in preview_page(a_draft())
+
+
 def test_slots_are_shown_by_their_names() -> None:
     assert "It was your [your_data]." in preview_page(a_draft())

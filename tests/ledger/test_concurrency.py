@@ -10,7 +10,7 @@ import pytest
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
-from amends.domain.notice import NoticeStage
+from amends.domain.notice import DeliveryState, NoticeStage
 from amends.domain.question import QuestionKind, Source
 from amends.ledger import Claim, Ledger
 from tests.builders import NOW, a_person, an_incident
@@ -18,6 +18,8 @@ from tests.sending import APPROVERS, INCIDENT, NOTICE, approved
 
 PERSONAL = (ChannelKind.EMAIL, ChannelKind.SMS)
 PEOPLE = 120
+LATER = NOW + timedelta(minutes=10)
+"""When the lease of whoever claimed at NOW has run out."""
 
 
 def at_once(threads: int, act: Callable[[int], object]) -> list[object]:
@@ -43,7 +45,7 @@ def test_fifty_releases_of_a_notice_store_one_set_of_messages(approved_ledger: L
     drafts = at_once(50, lambda _: approved_ledger.release(INCIDENT, NOTICE, NOW))
     assert len({draft.binding for draft in drafts}) == 1  # type: ignore[attr-defined]
     lines = approved_ledger.deliveries(INCIDENT, NOTICE)
-    public = len(ChannelKind) - len(PERSONAL)
+    public = sum(not channel.personal for channel in ChannelKind)
     assert Counter(line.channel for line in lines if line.person) == dict.fromkeys(PERSONAL, PEOPLE)
     assert len(lines) == len(PERSONAL) * PEOPLE + public * 2
     assert [entry.act for entry in approved_ledger.timeline(INCIDENT)].count("released") == 1
@@ -62,19 +64,51 @@ def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: L
     assert len(claimed) == len(set(claimed)) == 2 * PEOPLE
 
 
-def test_a_message_that_two_workers_believe_to_hold_is_marked_by_one(approved_ledger: Ledger) -> None:
+def test_a_message_that_two_workers_believe_to_hold_is_marked_by_the_one_whose_lease_holds(
+    approved_ledger: Ledger,
+) -> None:
     approved_ledger.release(INCIDENT, NOTICE, NOW)
-    claims = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
-    marked = at_once(8, lambda _: approved_ledger.write_down(claims, (), INCIDENT, NOTICE, NOW))
-    assert sorted(map(len, marked)) == [0] * 7 + [50]  # type: ignore[arg-type]
+    held_before = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
+    approved_ledger.recover(INCIDENT, NOTICE, LATER)
+    held_now = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, LATER)
+    assert {claim.id for claim in held_before} < {claim.id for claim in held_now}
+    believers = [held_before] * 7 + [held_now]
+    marked = at_once(8, lambda n: approved_ledger.write_down(believers[n], (), INCIDENT, NOTICE, LATER))
+    assert marked == [frozenset()] * 7 + [{claim.id for claim in held_now}]
 
 
-def test_an_answer_that_is_recorded_twice_counts_once(approved_ledger: Ledger) -> None:
+def test_who_takes_over_sees_every_mark_that_was_kept_and_no_other_is_kept_afterwards(approved_ledger: Ledger) -> None:
     approved_ledger.release(INCIDENT, NOTICE, NOW)
-    claims = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
-    answers = [(claim, Receipt(claim.key, Status.REJECTED)) for claim in claims if claim.channel is ChannelKind.EMAIL]
-    kept = at_once(8, lambda _: approved_ledger.write_down((), answers, INCIDENT, NOTICE, NOW))
-    assert sorted(map(len, kept)) == [0] * 7 + [PEOPLE]  # type: ignore[arg-type]
+    claims = approved_ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], PEOPLE, NOW)
+    takes_over = len(claims) // 3
+
+    def act(number: int) -> object:
+        if number == takes_over:
+            return approved_ledger.recover(INCIDENT, NOTICE, LATER)
+        return approved_ledger.write_down([claims[number]], (), INCIDENT, NOTICE, NOW)
+
+    with ThreadPoolExecutor(12) as workers:
+        results = list(workers.map(act, range(len(claims))))
+    # Where the lease was just being used, nothing was taken over; then it is now.
+    uncertain = results.pop(takes_over) + approved_ledger.recover(INCIDENT, NOTICE, LATER)  # type: ignore[operator]
+    may_have_left = {number for marked in results for number in marked}  # type: ignore[attr-defined]
+    lines = approved_ledger.deliveries(INCIDENT, NOTICE)
+    states = Counter(line.state.value for line in lines if line.channel is ChannelKind.EMAIL)
+    assert 0 < len(may_have_left) < len(claims)
+    assert uncertain == states["uncertain"] == len(may_have_left)
+    assert states["waiting"] == len(claims) - len(may_have_left)
+
+
+def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Ledger) -> None:
+    people = (a_person(number=number) for number in range(1, PEOPLE + 1))
+    approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
+    answers = [(claim, Receipt(claim.key, Status.REJECTED)) for claim in claims]
+    assert at_once(8, lambda _: ledger.write_down((), answers, INCIDENT, NOTICE, NOW)) == [frozenset()] * 8
+    states = Counter((line.channel, line.state) for line in ledger.deliveries(INCIDENT, NOTICE) if line.person)
+    failed, waiting = (ChannelKind.EMAIL, DeliveryState.FAILED), (ChannelKind.SMS, DeliveryState.WAITING)
+    assert states == {failed: PEOPLE, waiting: PEOPLE}
 
 
 def test_workers_that_claim_mark_and_record_side_by_side_lose_nothing(approved_ledger: Ledger) -> None:

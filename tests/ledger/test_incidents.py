@@ -1,6 +1,8 @@
 """Incidents open all or nothing, keep every version, and hold their people unreadable."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from amends.domain.case import IncidentState
 from amends.domain.commitment import commit
-from amends.domain.errors import AlreadyInLedger, KeyMissing, NotAllowed, NotInLedger
+from amends.domain.errors import AlreadyInLedger, KeyMissing, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader
 from amends.domain.people import Flag, Person
@@ -277,6 +279,18 @@ def test_contact_data_that_was_moved_to_another_person_does_not_open(ledger: Led
 
 def test_an_error_of_the_database_does_not_show_the_values(ledger: Ledger) -> None:
     opened(ledger)
-    with pytest.raises(SQLAlchemyError) as error, ledger.write() as write:
+    with pytest.raises((LedgerUnavailable, SQLAlchemyError)) as error, ledger.write() as write:
         write.session.execute(text("UPDATE nothing_here SET a = :value"), {"value": "Canaryname"})
     assert "Canaryname" not in str(error.value)
+
+
+def test_a_ledger_that_cannot_be_written_says_so_in_our_words_and_without_values(
+    ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.ledger.database.BUSY_SECONDS", 0.2)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerUnavailable, match="cannot be written: database is locked") as error:
+            opened(ledger_on_sqlite)
+    assert "Kim" not in str(error.value)
+    opened(ledger_on_sqlite)

@@ -8,17 +8,22 @@ from sqlmodel import select
 
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import ApprovalMissing, NotAllowed
+from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
 from amends.domain.letters import GENERAL, Item, Letter, Letters
-from amends.domain.notice import Draft, NoticeStage, PersonState, Reader
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
 from amends.domain.people import Flag, Person
+from amends.domain.reach import FIRST_WAIT, SPREAD
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Claim, Ledger
+from amends.ledger.bulk import store_messages
+from amends.ledger.notices import Post
 from amends.ledger.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
 
 INCIDENT = "november-breach"
 LATER = NOW + timedelta(minutes=10)
+HOUR_LATER = NOW + timedelta(hours=1)
+"""When the lease of whoever claimed at NOW has run out."""
 EVERY_CHANNEL = tuple(ChannelKind)
 
 
@@ -73,6 +78,11 @@ def answer_all(ledger: Ledger, status: Status, *, only: ChannelKind | None = Non
         ledger.write_down(
             (), [(claim, Receipt(claim.key, status, "x")) for claim in claims], INCIDENT, "first-notice", LATER
         )
+
+
+def email_of(ledger: Ledger, person: int) -> DeliveryState:
+    lines = ledger.deliveries(INCIDENT, "first-notice")
+    return next(line.state for line in lines if (line.person, line.channel) == (person, ChannelKind.EMAIL))
 
 
 def test_one_approval_of_two_is_not_enough(opened: Ledger) -> None:
@@ -175,12 +185,67 @@ def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_unce
 def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -> None:
     release(opened)
     (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    hour_later = NOW + timedelta(hours=1)
-    opened.recover(INCIDENT, "first-notice", hour_later)
-    assert opened.write_down([old], (), INCIDENT, "first-notice", hour_later) == frozenset()
-    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", hour_later)
-    states = {line.state for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1}
-    assert "sent" not in states
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert opened.write_down([old], (), INCIDENT, "first-notice", HOUR_LATER) == frozenset()
+    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.WAITING
+
+
+def test_a_late_answer_still_settles_what_its_worker_had_marked(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    assert opened.write_down([old], (), INCIDENT, "first-notice", NOW) == {old.id}
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.UNCERTAIN
+    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.SENT
+
+
+def test_a_late_answer_does_not_count_once_a_person_has_sent_the_message_again(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.send_again(INCIDENT, "first-notice", 1, a_member(), HOUR_LATER)
+    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.WAITING
+
+
+def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger) -> None:
+    release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.write_down((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
+    assert {line.channel for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1} == {"email"}
+
+
+def test_a_lease_that_is_renewed_is_not_taken_over(opened: Ledger) -> None:
+    release(opened)
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.renew([held.lease], HOUR_LATER - timedelta(minutes=1))
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert opened.write_down([held], (), INCIDENT, "first-notice", HOUR_LATER) == {held.id}
+
+
+def test_what_is_given_back_waits_again_as_if_nobody_had_held_it(opened: Ledger) -> None:
+    release(opened)
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.give_back([held], NOW)
+    everything = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    again = next(claim for claim in everything if claim.id == held.id)
+    assert again.attempts == held.attempts
+    assert again.lease != held.lease
+
+
+@pytest.mark.parametrize("what", ["paused", "amended"])
+def test_a_message_claimed_before_the_incident_was_paused_or_amended_may_not_leave(opened: Ledger, what: str) -> None:
+    release(opened)
+    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    if what == "paused":
+        opened.pause_incident(INCIDENT, "lena", NOW)
+    else:
+        opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    assert opened.write_down(claims, (), INCIDENT, "first-notice", NOW) == frozenset()
 
 
 def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) -> None:
@@ -198,7 +263,7 @@ def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.DEFERRED, only=ChannelKind.EMAIL)
     assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER) == ()
-    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + timedelta(minutes=6))
+    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + (1 + SPREAD) * FIRST_WAIT)
 
 
 def test_a_paused_incident_sends_nothing(opened: Ledger) -> None:
@@ -233,18 +298,15 @@ def test_a_new_version_after_a_part_was_sent_reaches_only_the_others(opened: Led
     release(opened, dated=LATER)
     again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert told[0].id not in {claim.id for claim in again}
-    assert {claim.version for claim in again} == {2}
+    assert {claim.released.version for claim in again} == {2}
 
 
 def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
-    from amends.domain.errors import AlreadyInLedger
-    from amends.ledger.notices import _row
-    from amends.ledger.tables import DeliveryRow
-
     draft = current_draft(opened)
     opened.draft_notice(draft, NOW)
+    message = Post(draft, 1, Letters(), NOW.isoformat(" ")).row(1, ChannelKind.EMAIL, b"x", "en/self")
     with pytest.raises(AlreadyInLedger), opened.write() as write:
-        write.session.add(DeliveryRow(**_row(draft, 1, 1, ChannelKind.EMAIL, b"x", NOW)))
+        store_messages(write.session.connection(), [message])
 
 
 def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:

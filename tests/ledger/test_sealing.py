@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from amends.domain.errors import KeyMissing
 from amends.ledger import Keys, Ledger
@@ -89,6 +91,32 @@ def test_no_two_people_versions_or_incidents_share_a_link_token() -> None:
         for version in (1, 2)
     }
     assert len(tokens) == 2 * 99 * 2
+
+
+@given(st.integers(1, 2**63 - 1), st.binary(min_size=16, max_size=16))
+def test_a_bounce_token_gives_back_the_number_of_its_message_and_half_of_its_key(message: int, key: bytes) -> None:
+    token = MASTER.bounce_token(message, key.hex())
+    assert re.fullmatch("[0-9a-f]{32}", token)
+    assert MASTER.bounced(token) == (message, key.hex()[:16])
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_forged_bounce_token_names_no_message_that_anybody_knows(forged: bytes) -> None:
+    known = "c0ffee" * 5 + "00"
+    assert MASTER.bounced(forged.hex()) != (1, known[:16])
+
+
+@pytest.mark.parametrize("token", ["", "00", "no token", "g" * 32, "0" * 30, "0" * 64])
+def test_what_is_no_bounce_token_at_all_names_nothing(token: str) -> None:
+    assert MASTER.bounced(token) is None
+
+
+def test_who_sees_the_key_in_a_message_id_does_not_know_the_bounce_address() -> None:
+    key = MASTER.message_key("november-breach", "first-notice", 1, "email", b"x" * 16)
+    token = MASTER.bounce_token(1, key)
+    assert key[:16] not in token
+    assert token != OTHER.bounce_token(1, key)
+    assert token != MASTER.bounce_token(2, key)
 
 
 def test_equal_values_have_equal_indexes_only_within_one_incident_and_kind() -> None:

@@ -25,6 +25,7 @@ PORTAL = set(
     survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title
     link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text form_expired we_never_ask
     contact_title language skip back error_title error_text guardian_intro messages_title message_sent_on privacy_note
+    optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed
     """.split()
 )
 DATED = ("promise_due", "promise_new_due", "ask_thanks", "answer_pending", "answered_on", "message_sent_on")
@@ -94,7 +95,7 @@ def test_whatever_a_step_sends_has_a_template_for_each_of_its_channels(playbook:
         f"{notice}/{locale}.{channel}.{'md' if channel.detailed else 'txt'}"
         for step in steps_with_channels(playbook)
         for notice in templates_of(step)
-        for channel in (*step.channels, *step.cascade)
+        for channel in step.written_for
     }
     assert wanted - templates().keys() == set()
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from amends.content.playbooks import library, read_wording
 from amends.domain.approval import Decision
-from amends.domain.channel import ChannelKind, Message
+from amends.domain.channel import ChannelKind, Form, Message
 from amends.domain.commitment import Promise, commit
 from amends.domain.facts import DataCategory
 from amends.domain.people import Flag, Person
@@ -114,19 +114,18 @@ def publish(site: Path, notice: str = "first-notice") -> None:
     site.mkdir(exist_ok=True)
     channel = WebsiteStatic(site, "https://betapai.example/n", "")
     for locale, subject in SUBJECTS.items():
-        message = Message(
-            key=f"{notice}/{locale}",
+        form = Form(
             kind=ChannelKind.WEBSITE,
             locale=locale,
-            text=subject,
-            subject=subject,
-            html=f"<p>{a_variant(locale=locale).parts['what_happened']}</p>",
+            text=(subject,),
+            subject=(subject,),
+            html=(f"<p>{a_variant(locale=locale).parts['what_happened']}</p>",),
             incident=INCIDENT,
             notice=notice,
             sender="Betapai",
             published_at=NOW,
         )
-        asyncio.run(channel.deliver(message, _nothing_to_ask))
+        asyncio.run(channel.deliver(Message(form, f"{notice}/{locale}"), _nothing_to_ask))
 
 
 async def _nothing_to_ask() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from amends.world import MailServer
-from amends.world.mail import AfterDot
+from amends.world.mail import FAULTS, REFUSALS, AfterDot, Faults, Stage
 
 
 @pytest.fixture
@@ -59,3 +59,56 @@ def test_it_can_hang_up_after_the_dot(mail: MailServer, after_dot: AfterDot, kep
 
 def test_it_listens_on_this_machine_only(mail: MailServer) -> None:
     assert {socket.getsockname()[0] for socket in mail._controller.server.sockets} == {"127.0.0.1"}
+
+
+def always(stage: Stage) -> Faults:
+    return Faults({stage: 1.0})
+
+
+@pytest.mark.parametrize("stage", list(REFUSALS))
+def test_it_can_refuse_at_every_stage_of_a_transaction(mail: MailServer, stage: Stage) -> None:
+    mail.faults = always(stage)
+    with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)):
+        send(mail, "ada@example.test")
+    assert (mail.gone_wrong[stage], mail.arrived) == (1, [])
+
+
+def test_it_can_hang_up_while_the_content_arrives(mail: MailServer) -> None:
+    mail.faults = always(Stage.BODY)
+    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
+        send(mail, "ada@example.test")
+    assert (mail.gone_wrong[Stage.BODY], mail.arrived) == (1, [])
+
+
+def test_it_can_leave_open_whether_it_took_a_message(mail: MailServer) -> None:
+    mail.faults = always(Stage.ENDING)
+    for number in range(20):
+        with pytest.raises((smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, ConnectionError)):
+            send(mail, f"ada{number}@example.test")
+    assert 0 < len(mail.arrived) < mail.gone_wrong[Stage.ENDING] == 20
+
+
+def test_it_can_greylist_everybody(mail: MailServer) -> None:
+    mail.faults = FAULTS["greylisting"]
+    with pytest.raises(smtplib.SMTPRecipientsRefused):
+        send(mail, "ada@example.test")
+    send(mail, "ada@example.test")
+    assert len(mail.arrived) == 1
+
+
+def test_the_same_seed_repeats_its_faults(tmp_path: Path) -> None:
+    outcomes = [_outcomes(tmp_path / f"{n}", seed) for n, seed in enumerate((1, 1, 2))]
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+
+
+def _outcomes(folder: Path, seed: int) -> list[bool]:
+    with MailServer(folder, faults=Faults({Stage.RECIPIENT: 0.5}), seed=seed) as server:
+        return [_refused(server, f"ada{number}@example.test") for number in range(30)]
+
+
+def _refused(mail: MailServer, to: str) -> bool:
+    try:
+        send(mail, to)
+    except smtplib.SMTPRecipientsRefused:
+        return True
+    return False

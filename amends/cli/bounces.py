@@ -1,0 +1,213 @@
+"""Takes in the mails that came back: bounces, complaints, what a mail server says of a message."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.cli.words import counts, printable
+from amends.domain.bounces import read_report
+from amends.domain.errors import Finding
+from amends.domain.reports_mail import MOST_BYTES
+
+if TYPE_CHECKING:
+    from amends.ledger.reports import Effect
+
+STDIN = "-"
+BATCH = 200
+"""How many mails are taken in with one commit."""
+TRY_AGAIN = 75
+"""What a mail server that hands over a mail understands as `not now`: it keeps the mail (EX_TEMPFAIL, sysexits.h)."""
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as it came, cut to what is looked at."""
+
+    raw: bytes = field(repr=False)
+    delivered_to: str = field(default="", repr=False)
+    new: Path | None = None
+    """Where it lies in a Maildir as one that nobody has seen."""
+
+
+@dataclass
+class Sum:
+    """What came of all mails."""
+
+    effects: Counter["Effect"] = field(default_factory=Counter)
+    handed_over: int = 0
+    waiting: set[tuple[str, str]] = field(default_factory=set)
+    unreadable: list[Finding] = field(default_factory=list)
+
+
+def bounces(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Mails in files, folders, mboxes or Maildirs; - is one mail on stdin."),
+    ],
+    to: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="With -: the envelope recipient, if the mail server tells it.")
+    ] = "",
+) -> None:
+    """Take in the mails that came back. Only those about messages that we sent change anything.
+
+    Safe to repeat. In a Maildir, what was understood goes from new to cur; the rest is left for people. Exit code 3
+    means that something could not be read; with -, 75 tells the mail server to keep the mail and bring it again.
+    """
+    desk: Desk = ctx.obj
+    if STDIN not in paths:
+        if to:
+            raise typer.BadParameter("--to goes with - and nothing else")
+        _tell(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path)))))
+        return
+    if len(paths) > 1:
+        raise typer.BadParameter("- stands alone: it is one mail")
+    _take_in_one(desk, to)
+
+
+def _take_in_one(desk: Desk, to: str) -> None:
+    """From a mail server, which would throw the mail away at any other sign of trouble."""
+    from amends.cli.app import explain
+
+    try:
+        _tell(desk, _take_in(desk, [Mail(_all_of_stdin(), to)]), nudged=False)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
+        explain(error, desk)
+        raise typer.Exit(TRY_AGAIN) from None
+
+
+def _all_of_stdin() -> bytes:
+    """Read to the end, because who writes it would take a closed pipe for a failure."""
+    raw = sys.stdin.buffer.read(MOST_BYTES)
+    while sys.stdin.buffer.read(PIECE):
+        pass
+    return raw
+
+
+def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
+    total, waiting = Sum(), iter(mails)
+    while batch := list(islice(waiting, BATCH)):
+        total.unreadable += [one for one in batch if isinstance(one, Finding)]
+        _take_in_batch(desk, [one for one in batch if isinstance(one, Mail)], total)
+    return total
+
+
+def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
+    reported = desk.ledger.reported([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
+    total.effects.update(reported.counts)
+    total.handed_over += reported.handed_over
+    total.waiting |= reported.waiting
+    for mail, effect in zip(mails, reported.each, strict=True):
+        if mail.new and effect.understood:
+            total.unreadable += _moved_to_cur(mail.new)
+
+
+def _moved_to_cur(mail: Path) -> list[Finding]:
+    """As a mail that was seen; without this it is only read once more the next time."""
+    try:
+        mail.rename(mail.parents[1] / "cur" / f"{mail.name.partition(':')[0]}:2,S")
+    except OSError as error:
+        return [_finding(mail, f"it cannot be moved to cur: {error.strerror}")]
+    return []
+
+
+def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
+    values = {
+        "reports": total.effects.total(),
+        "effects": total.effects,
+        "handed_over": total.handed_over,
+        "unreadable": total.unreadable,
+    }
+    lines = [*map(str, total.unreadable), f"{total.effects.total()} reports: {counts(total.effects)}"]
+    if total.handed_over:
+        lines.append(f"{total.handed_over} people are written to on another channel")
+    desk.show(values, "\n".join(lines))
+    if nudged:
+        _next(desk, total)
+    if total.unreadable:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _next(desk: Desk, total: Sum) -> None:
+    from amends.cli.nudge import nudge
+
+    for incident, notice in sorted(total.waiting):
+        desk.hint(f"`amends deliver {incident} {notice}` sends them, or the next sweep does")
+    for incident in sorted({incident for incident, _ in total.waiting}):
+        nudge(desk.settings, incident)
+
+
+# Where mails lie
+
+
+def _mails(path: Path) -> Iterator[Mail | Finding]:
+    """Every mail there; a place that cannot be read is named, and the next one is looked at."""
+    try:
+        if (path / "new").is_dir() and (path / "cur").is_dir():
+            yield from _in_folder(path / "new", maildir=True)
+        elif path.is_dir():
+            yield from _in_folder(path)
+        else:
+            yield from _in_file(path)
+    except OSError as error:
+        yield _finding(path, error.strerror or type(error).__name__)
+
+
+def _in_folder(folder: Path, *, maildir: bool = False) -> Iterator[Mail | Finding]:
+    """Its files, not those of folders in it, and none that only points elsewhere."""
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".") and not path.is_symlink() and not path.is_dir():
+            yield from _in_maildir(path) if maildir else _mails(path)
+
+
+def _in_maildir(path: Path) -> Iterator[Mail | Finding]:
+    try:
+        with _opened(path) as file:
+            yield Mail(file.read(MOST_BYTES), new=path)
+    except OSError as error:
+        yield _finding(path, error.strerror or type(error).__name__)
+
+
+def _in_file(path: Path) -> Iterator[Mail]:
+    """One mail, or an mbox: that begins with a line `From `, which no mail does."""
+    with _opened(path) as file:
+        start = file.read(5)
+        if start == b"From ":
+            yield from map(Mail, _in_mbox(file))
+        else:
+            yield Mail(start + file.read(MOST_BYTES))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file, and no pipe or device, which might never end. Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(None, "it is no file")
+    return path.open("rb")
+
+
+def _in_mbox(file: IO[bytes]) -> Iterator[bytes]:
+    """Its mails, each cut to MOST_BYTES, so that the largest takes no more memory than that."""
+    mail, line_begins, after_empty_line = bytearray(), False, False
+    while line := file.readline(MOST_BYTES):
+        if line_begins and after_empty_line and line.startswith(b"From "):
+            yield bytes(mail)
+            mail.clear()
+        elif mail or line_begins:  # the rest of the line `From ` belongs to no mail
+            mail += line[: MOST_BYTES - len(mail)]
+        after_empty_line = line_begins and line in (b"\n", b"\r\n")
+        line_begins = line.endswith(b"\n")
+    yield bytes(mail)
+
+
+def _finding(path: Path, what: str) -> Finding:
+    return Finding(printable(str(path)), "E204", what, "the others were taken in")

@@ -1,0 +1,217 @@
+"""The files that a print shop gets: lists as CSV and XLSX, and pages as PDF where typst is there.
+
+They hold names, addresses and personal links, so only their owner can read them; each appears whole or not at all.
+"""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, Self, cast
+
+from amends.cli.deliveries import inert
+from amends.cli.letter_text import Block, plain_text
+from amends.domain.errors import AmendsError
+
+HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
+WIDTHS = (24, 40, 8, 40, 80, 40, 12)
+CELL_HOLDS = 32_767
+"""Characters in one cell of a spreadsheet."""
+LETTERS_PER_PDF = 500
+"""A print shop's program need not open a hundred thousand pages at once, nor our memory hold them."""
+FONTS = ("Liberation Sans", "DejaVu Sans", "Libertinus Serif")
+CHINESE_FONTS = (
+    "Noto Sans CJK SC", "Noto Serif CJK SC", "Source Han Sans SC", "Source Han Serif SC", "Microsoft YaHei",
+    "PingFang SC", "SimSun",
+)  # fmt: skip
+CHINESE = re.compile("[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7af\uff00-\uffef]")
+TEMPLATE = Path(__file__).parent / "templates" / "letter.typ"
+
+
+@dataclass(frozen=True, slots=True)
+class PaperLetter:
+    """One letter, complete. Holds personal data: never log or print it."""
+
+    name: str = field(repr=False)
+    address: str = field(repr=False)
+    locale: str
+    subject: str = field(repr=False)
+    blocks: tuple[Block, ...] = field(repr=False)
+    link: str = field(repr=False)
+    reference: str
+    sender: str
+    """Name and address of the organisation, in a line."""
+    date: str
+    """In words."""
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The cells below HEAD."""
+        text = plain_text(self.blocks)
+        return (self.name, self.address, self.locale, self.subject, text, self.link, self.reference)
+
+
+def private_folder(folder: Path) -> None:
+    """Make the folder, for its owner alone. Raises AmendsError when it is there and open to others."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077:
+        raise AmendsError(f"others can look into {folder}; name a new folder, or `chmod 700` this one")
+
+
+def require_typst(text: str) -> None:
+    """Refuse early what cannot be set: raises AmendsError without typst, or without a font for Chinese text."""
+    try:
+        import typst
+    except ImportError:
+        raise AmendsError("letters as PDF need typst: `pip install amends[letters]`; or leave --pdf out") from None
+    if CHINESE.search(text) and not set(CHINESE_FONTS) & set(typst.Fonts().families()):
+        raise AmendsError(
+            f"no font here has Chinese characters: install {CHINESE_FONTS[0]} (on Debian fonts-noto-cjk), "
+            "or leave --pdf out"
+        )
+
+
+def write_letters(
+    folder: Path, batch: int, letters: Iterable[PaperLetter], made_at: datetime, *, pdf: bool
+) -> list[Path]:
+    """Write the files of a batch into the folder, in place of those of an earlier try; their paths.
+
+    The same letters make the same files. Raises AmendsError for a letter that does not fit.
+    """
+    lists = [folder / f"letters-{batch}.csv", folder / f"letters-{batch}.xlsx"]
+    pages: list[Path] = []
+    with ExitStack() as files:
+        table = files.enter_context(_whole(lists[0]))
+        sheet = files.enter_context(_Sheet(files.enter_context(_whole(lists[1])), folder, made_at))
+        rows = csv.writer(cast("Any", _Utf8(table)), lineterminator="\r\n")
+        rows.writerow(HEAD)
+        for number, part in enumerate(_parts(letters), 1):
+            for letter in part:
+                rows.writerow([inert(cell) for cell in letter.row])
+                sheet.add(letter)
+            if pdf:
+                pages.append(folder / f"letters-{batch}-{number:03}.pdf")
+                with _whole(pages[-1]) as file:
+                    file.write(pdf_of(part, made_at))
+    return [*lists, *pages]
+
+
+def _parts(letters: Iterable[PaperLetter]) -> Iterator[list[PaperLetter]]:
+    rest = iter(letters)
+    while part := list(islice(rest, LETTERS_PER_PDF)):
+        yield part
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file that takes its name when all of it is on disk; until then, and after a failure, there is the old one."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Utf8:
+    """Where the csv module writes text; the mark at the beginning tells spreadsheets that it is UTF-8."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        file.write("\ufeff".encode())
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.encode())
+
+
+class _Sheet:
+    """A workbook in which every cell is text, whatever it begins with."""
+
+    def __init__(self, file: IO[bytes], folder: Path, made_at: datetime) -> None:
+        from xlsxwriter import Workbook
+
+        as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+        # What it keeps aside while it writes is personal data too, so it stays in the folder.
+        self._workbook = Workbook(file, {**as_text, "constant_memory": True, "tmpdir": str(folder)})
+        self._workbook.set_properties({"created": made_at.replace(tzinfo=None)})
+        self._sheet = self._workbook.add_worksheet("letters")
+        self._row = 0
+        for column, width in enumerate(WIDTHS):
+            self._sheet.set_column(column, column, width)
+        self._write(HEAD)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._workbook.close()
+
+    def add(self, letter: PaperLetter) -> None:
+        """One more row. Raises AmendsError when a cell cannot hold what belongs there."""
+        if any(len(cell) > CELL_HOLDS for cell in letter.row):
+            raise AmendsError(
+                f"letter {letter.reference} is too long for a spreadsheet ({CELL_HOLDS} characters a cell)"
+            )
+        self._write(letter.row)
+
+    def _write(self, cells: Sequence[str]) -> None:
+        for column, cell in enumerate(cells):
+            self._sheet.write_string(self._row, column, cell)
+        self._row += 1
+
+
+def pdf_of(letters: Sequence[PaperLetter], made_at: datetime) -> bytes:
+    """All these letters, each beginning on a page of its own with the address where the envelope has its window.
+
+    Raises AmendsError as `require_typst` does.
+    """
+    import typst
+
+    values = json.dumps(
+        {"title": "Letters", "fonts": _fonts(), "letters": [_values(letter) for letter in letters]}, ensure_ascii=False
+    )
+    require_typst(values)
+    made: bytes = typst.compile(TEMPLATE, sys_inputs={"letters": values}, timestamp=int(made_at.timestamp()))
+    return made
+
+
+def _fonts() -> list[str]:
+    """Those of ours that are installed, in the order in which a character is looked up."""
+    import typst
+
+    installed = set(typst.Fonts().families())
+    return [name for name in (*FONTS, *CHINESE_FONTS) if name in installed]
+
+
+def _values(letter: PaperLetter) -> dict[str, Any]:
+    language, *more = letter.locale.split("-")
+    region = next((part for part in more if len(part) == 2), None)
+    return {
+        "lang": language,
+        "region": region,
+        "address": [letter.name, *filter(None, (line.strip() for line in letter.address.splitlines()))],
+        "subject": letter.subject,
+        "reference": letter.reference,
+        "sender": letter.sender,
+        "date": letter.date,
+        "blocks": [
+            {
+                "kind": block.kind,
+                "marker": block.marker,
+                "depth": block.depth,
+                "runs": [{"text": run.text, "style": run.style} for run in block.runs],
+            }
+            for block in letter.blocks
+        ],
+    }

@@ -1,0 +1,134 @@
+"""What a letter says, taken from the markup of its email: as plain text for a list, as blocks for a page.
+
+The person's own values are escaped in the markup, so nothing in a name or an address can become a heading or a link.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+STYLES = {"strong": "strong", "em": "em"}
+LISTS = ("ul", "ol")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A piece of text in one style: strong, em, or plain when it is empty."""
+
+    text: str = field(repr=False)
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading, a paragraph or an entry of a list."""
+
+    kind: str
+    """heading, paragraph or entry."""
+    runs: tuple[Run, ...]
+    marker: str = ""
+    """Before an entry: a dot, or its number."""
+    depth: int = 0
+    """How deep in lists it stands."""
+
+    @property
+    def text(self) -> str:
+        """The words alone."""
+        return "".join(run.text for run in self.runs).strip()
+
+
+def blocks_of(markup: str) -> tuple[Block, ...]:
+    """The blocks of markup that was made from Markdown; what a link leads to is written out after its words."""
+    reading = _Reading()
+    reading.feed(markup)
+    reading.close()
+    reading.end_block()
+    return tuple(reading.blocks)
+
+
+def plain_text(blocks: tuple[Block, ...]) -> str:
+    """The letter without any marks: blocks apart by an empty line, the entries of a list each on a line."""
+    return "".join(_with_gaps(blocks)).strip()
+
+
+def _with_gaps(blocks: tuple[Block, ...]) -> Iterator[str]:
+    before = ""
+    for block in blocks:
+        in_list = block.kind == before == "entry"
+        yield "\n" if in_list else "\n\n"
+        yield f"{'  ' * max(block.depth - 1, 0)}{block.marker} {block.text}" if block.marker else block.text
+        before = block.kind
+
+
+class _Reading(HTMLParser):
+    """One pass over the markup."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[Block] = []
+        self._runs: list[Run] = []
+        self._kind = "paragraph"
+        self._styles: list[str] = []
+        self._lists: list[int] = []
+        """For each list around, the number of its next entry, or 0 where it has dots."""
+        self._marker = ""
+        self._links: list[tuple[str, int]] = []
+        """Where a link leads, and how many runs stood before it."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in LISTS:
+            self.end_block()
+            self._lists.append(int(dict(attrs).get("start") or 1) if tag == "ol" else 0)
+        elif tag == "li":
+            self.end_block()
+            self._begin_entry()
+        elif tag in ("p", *HEADINGS):
+            self.end_block()
+            self._kind = "heading" if tag in HEADINGS else "paragraph"
+        elif tag == "br":
+            self._add("\n")
+        elif tag in STYLES:
+            self._styles.append(STYLES[tag])
+        elif tag == "a":
+            self._links.append((dict(attrs).get("href") or "", len(self._runs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in LISTS:
+            self.end_block()
+            self._lists.pop()
+        elif tag in ("p", "li", *HEADINGS):
+            self.end_block()
+        elif tag in STYLES:
+            self._styles.pop()
+        elif tag == "a":
+            self._write_out(*self._links.pop())
+
+    def handle_data(self, data: str) -> None:
+        # A line of the source is no line of the letter; only a forced break is.
+        after_break = bool(self._runs) and self._runs[-1].text == "\n"
+        self._add((data.lstrip() if after_break else data).replace("\n", " "))
+
+    def end_block(self) -> None:
+        """What was read since the last block is one."""
+        if any(run.text.strip() for run in self._runs):
+            kind = "entry" if self._lists and self._kind == "paragraph" else self._kind
+            self.blocks.append(Block(kind, tuple(self._runs), self._marker, len(self._lists)))
+            self._marker = ""
+        self._runs.clear()
+        self._kind = "paragraph"
+
+    def _begin_entry(self) -> None:
+        number = self._lists[-1]
+        self._marker = f"{number}." if number else "•"
+        if number:
+            self._lists[-1] += 1
+
+    def _add(self, text: str) -> None:
+        self._runs.append(Run(text, self._styles[-1] if self._styles else ""))
+
+    def _write_out(self, link: str, before: int) -> None:
+        words = "".join(run.text for run in self._runs[before:])
+        shown = link.removeprefix("mailto:").removeprefix("tel:")
+        if shown and shown not in words:
+            self._add(f" ({shown})")

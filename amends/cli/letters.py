@@ -1,0 +1,214 @@
+"""Paper letters for those whom nothing else reaches: lists for a print shop, and what the post brought back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import IncidentId, NoticeId
+from amends.cli.words import moment
+from amends.domain.channel import ChannelKind
+from amends.domain.notice import Slot
+from amends.domain.substitute import SubstituteDue
+
+if TYPE_CHECKING:
+    from amends.cli.letter_files import PaperLetter
+    from amends.domain.team import Member
+    from amends.ledger import Ledger
+    from amends.ledger.letters import Batch, PrintedFrom
+
+
+def letters(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Hand over all letters that wait: write them into this folder.")
+    ] = None,
+    again: Annotated[
+        int | None, typer.Option(metavar="N", help="With --out: write batch N once more and hand over nothing new.")
+    ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="With --out: also write the letters as pages to print.")] = False,
+    returned: Annotated[
+        str, typer.Option(metavar="REF", help="The post brought back the letter with this reference.")
+    ] = "",
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who does it; needed with --out, and noted with --returned.")
+    ] = "",
+) -> None:
+    """Hand paper letters to a print shop; note those that came back.
+
+    Without options it says how they stand. A letter has the text of the email that was approved. Each is handed over
+    once; --again writes its batch anew.
+    """
+    desk: Desk = ctx.obj
+    if wrong := _wrong_together(out, again, pdf=pdf, returned=returned, name=name):
+        raise typer.BadParameter(wrong)
+    if out:
+        _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
+    elif returned:
+        person = desk.ledger.letter_returned(
+            incident, notice, returned, now(), *([desk.member(name).name] if name else [])
+        )
+        desk.show(
+            {"person": person, "state": "bounced"}, f"the letter to person {person} came back; nothing reaches them"
+        )
+    else:
+        _status(desk, incident, notice)
+    if not out:
+        _say_substitutes(desk, incident, notice)
+
+
+def _wrong_together(out: Path | None, again: int | None, *, pdf: bool, returned: str, name: str) -> str:
+    """Why these options make no sense together, or empty."""
+    if out and returned:
+        return "--out hands letters over and --returned takes one back: call it twice"
+    if (again is not None or pdf) and not out:
+        return "--again and --pdf write files: say with --out DIR where"
+    return "say with --as NAME who hands the letters over" if out and not name else ""
+
+
+def _hand_over(
+    desk: Desk, incident: str, notice: str, out: Path, again: int | None, *, pdf: bool, by: "Member"
+) -> None:
+    """Everything that could go wrong comes before the mark; after it, the files can be written as often as needed."""
+    from amends.cli.letter_files import private_folder, require_typst
+
+    private_folder(out)
+    if pdf:
+        require_typst("".join(text.text for text in desk.ledger.draft(incident, notice).variants))
+    batch = (
+        desk.ledger.take_letters(incident, notice, by, now())
+        if again is None
+        else desk.ledger.letters_again(incident, notice, again, by, now())
+    )
+    if batch is None:
+        desk.show({"batch": None, "letters": 0, "files": []}, "no letter waits that could be handed over")
+        _status_hint(desk, incident, notice)
+        return
+    files = _write(desk, incident, notice, batch, out, pdf=pdf)
+    desk.show(
+        {"batch": batch.number, "letters": batch.letters, "files": files},
+        f"batch {batch.number}: {batch.letters} letters\n" + "\n".join(map(str, files)),
+    )
+    desk.hint(
+        f"if the files are lost: `amends letters {incident} {notice} --out DIR --again {batch.number} --as NAME`; "
+        "delete them when the print shop has them"
+    )
+    _status_hint(desk, incident, notice)
+
+
+def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *, pdf: bool) -> list[Path]:
+    from amends.cli.letter_files import write_letters
+
+    made_of = desk.ledger.printed_from(incident, notice, batch.number)
+    letters = paper_letters(desk.ledger, made_of, batch.number, desk.settings.public_url)
+    return write_letters(out, batch.number, letters, made_of.draft.dated, pdf=pdf)
+
+
+def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:
+    """Every letter of a batch, as the email would be that the person cannot get."""
+    from amends.cli.letter_files import PaperLetter
+    from amends.cli.letter_text import blocks_of
+    from amends.delivery.compose import Composer
+    from amends.domain.drafting import Links
+    from amends.domain.value import text_for
+    from amends.domain.wording import say_date
+    from amends.ledger.letters import reference_of
+
+    draft, organisation, links = made_of.draft, made_of.incident.organisation, Links(public_url)
+    composer = Composer(made_of.incident, draft, made_of.wording, links)
+    for claim in ledger.letters_of(draft.incident, draft.notice, batch):
+        message, to = composer.message(replace(claim, channel=ChannelKind.EMAIL)), claim.to
+        if to is None:
+            continue
+        address = " ".join(text_for(organisation.contacts.postal_address, message.locale).split())
+        yield PaperLetter(
+            name=to.name,
+            address=to.postal_address,
+            locale=message.locale,
+            subject=message.subject,
+            blocks=blocks_of(message.html),
+            link=links.personal.replace(Slot.PERSONAL_LINK.mark, claim.link),
+            reference=reference_of(claim.key),
+            sender=" · ".join(filter(None, (message.sender, address))),
+            date=say_date(made_of.wording.phrases[message.locale], draft.dated, organisation.timezone),
+        )
+
+
+def _status(desk: Desk, incident: str, notice: str) -> None:
+    draft = desk.ledger.draft(incident, notice)
+    waiting, batches = desk.ledger.letters_to_print(incident, notice), desk.ledger.letter_batches(incident, notice)
+    lines = [f"{waiting} letters wait to be handed over"]
+    lines += [f"batch {one.number}: {one.letters} letters, {one.returned} came back" for one in batches]
+    due = [as_values(one) for one in substitutes(desk, incident, notice)]
+    desk.show({"waiting": waiting, "batches": batches, "substitute": due}, "\n".join(lines))
+    if ChannelKind.LETTER not in draft.cascade:
+        desk.hint(f"{notice} has no letter in its cascade, so nobody gets one")
+    elif not waiting and not batches:
+        desk.hint("people of incidents that were opened before there were letters get none: their address has no index")
+    _status_hint(desk, incident, notice)
+
+
+def _status_hint(desk: Desk, incident: str, notice: str) -> None:
+    if waiting := desk.ledger.letters_to_print(incident, notice):
+        desk.hint(
+            f"{waiting} wait: `amends letters {incident} {notice} --out DIR --as NAME`; one that waits even then has "
+            "no approved text for where the person lives"
+        )
+
+
+def substitutes(desk: Desk, incident: str, notice: str) -> tuple[SubstituteDue, ...]:
+    """The duties for which telling the public may or must stand for telling each person, by this notice's numbers."""
+    from amends.domain.substitute import substitute_due
+
+    assessment = desk.ledger.case(incident).assessment
+    if assessment is None:
+        return ()
+    counts = desk.ledger.reach_counts(incident, notice)
+    return substitute_due(assessment.duties, counts, desk.ledger.page_up_since(incident, notice))
+
+
+def _say_substitutes(desk: Desk, incident: str, notice: str) -> None:
+    found = substitutes(desk, incident, notice)
+    for due in found:
+        desk.hint(in_words(due))
+    hint_at_publishing(desk, incident, found)
+
+
+def in_words(due: SubstituteDue) -> str:
+    """One line: which law, whether it must be, on which numbers, what the page does of it and what a person must do."""
+    will = ("must" if due.must else "may") if due.because else "could"
+    parts = [
+        f"substitute notice {will} be given: {due.law} ({due.citation}, {due.duty})"
+        + ("" if due.certain else ", if it applies"),
+        *due.because,
+        *due.asks,
+        _page(due),
+        "to do: " + ", ".join(due.to_do) if due.to_do else "",
+    ]
+    return "; ".join(filter(None, parts))
+
+
+def _page(due: SubstituteDue) -> str:
+    if not due.done:
+        return f"it must stay up for {due.for_days} days" if due.for_days else ""
+    stay = f" and must stay until {moment(due.until)}" if due.until else ""
+    return f"our page does: {', '.join(due.done)}{stay}"
+
+
+def as_values(due: SubstituteDue) -> dict[str, Any]:
+    """For programs."""
+    return {name: getattr(due, name) for name in due.__slots__}
+
+
+def hint_at_publishing(desk: Desk, incident: str, found: tuple[SubstituteDue, ...]) -> None:
+    """That no machine does it, where something is due."""
+    if found:
+        desk.hint(
+            f"nothing is sent to media by machine: a person sees to it; `amends duty show {incident} DUTY` says more"
+        )

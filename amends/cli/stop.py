@@ -1,0 +1,44 @@
+"""Stops everything that is being sent for an incident, on whichever machine, and says when nothing leaves any more."""
+
+import time
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import As, IncidentId
+from amends.domain.errors import NotAllowed
+
+PATIENCE = 15.0
+"""Seconds to wait for the answers to what had left already."""
+LOOK_SECONDS = 0.1
+
+
+def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """Stop whatever is being sent, at once, until it is resumed.
+
+    No message is marked any more from the moment this is written down; for those that had left already it waits a
+    little, and names how many still have no answer.
+    """
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    try:
+        desk.ledger.pause_incident(incident, by, now())
+    except NotAllowed as reason:
+        desk.hint(str(reason))
+    unanswered = _wait_for_answers(desk, incident)
+    desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
+    desk.hint(f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident}` goes on")
+
+
+def _wait_for_answers(desk: Desk, incident: str) -> int:
+    latest = time.monotonic() + PATIENCE
+    while (left := desk.ledger.unanswered(incident)) and time.monotonic() < latest:
+        time.sleep(LOOK_SECONDS)
+    return left
+
+
+def _said(incident: str, unanswered: int) -> str:
+    if not unanswered:
+        return f"{incident} is stopped: nothing leaves any more, and everything that left has its answer"
+    return f"{incident} is stopped: nothing leaves any more; {unanswered} that had left have no answer yet"

@@ -1,0 +1,211 @@
+"""One process for each core, all at the same notice: any number of runs of the engine may be at it at once."""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import uvloop
+
+from amends.delivery.connect import ChannelSettings, connected, paces, shares
+from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver
+from amends.domain.drafting import Links
+from amends.domain.errors import AmendsError
+from amends.domain.guard import DEFAULT, Limits
+from amends.ledger import Ledger
+
+SHARE = 5_000
+"""Fewer people than this are not worth a process of their own."""
+FIRST, TO_PEOPLE = ROUNDS[:1], ROUNDS[1:2]
+LOOK_SECONDS = 0.1
+TELL_SECONDS = 0.2
+"""How often a process tells how far it is."""
+
+Told = Callable[[Tally], None]
+Part = Callable[[], Awaitable[Tally]]
+"""One process's part of the work, to be begun."""
+
+
+def wall_clock() -> datetime:
+    """Now, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One notice to be sent, with all that a process needs for it. Holds secrets: never log or print it."""
+
+    ledger: Ledger = field(repr=False)
+    channels: ChannelSettings = field(repr=False)
+    incident: str
+    notice: str
+    links: Links
+    clock: Clock = wall_clock
+    limits: Limits = DEFAULT
+
+
+async def _as_it_is(_number: int, part: Part) -> Tally:
+    return await part()
+
+
+async def send(
+    work: Work,
+    told: Told = lambda _: None,
+    cores: int | None = None,
+    each: Callable[[int, Part], Awaitable[Tally]] = _as_it_is,
+) -> Tally:
+    """Send the notice with as many processes as help. See `deliver` for what is raised, and for being cancelled.
+
+    `each` carries out one numbered part; flows make a task of it.
+    """
+    people = work.ledger.draft(work.incident, work.notice).people
+    processes = min(cores or os.cpu_count() or 1, people // SHARE)
+    if processes < 2 or work.clock is not wall_clock:
+        return await _alone(work, ROUNDS, told)
+    parts = [await _alone(work, FIRST, told)]
+    if not parts[0].trouble:
+        board = _Board(parts[0], told)
+        work.ledger.dispose()  # a connection must not be in two processes
+        begun = [each(number, board.part(work, number, processes)) for number in range(1, processes + 1)]
+        parts += _tallies(await asyncio.gather(*begun, return_exceptions=True))
+    if not any(part.trouble for part in parts):
+        parts.append(await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally]))))
+    return _sum(parts)
+
+
+async def _alone(work: Work, rounds: Rounds, told: Told) -> Tally:
+    async with connected(work.channels) as channels:
+        return await deliver(
+            work.ledger, channels, work.incident, work.notice, work.links, work.clock, told, paces(work.channels),
+            rounds, work.limits,
+        )  # fmt: skip
+
+
+def _tallies(ends: Sequence[Tally | BaseException]) -> list[Tally]:
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ends if isinstance(end, Tally)]
+
+
+def _sum(parts: Sequence[Tally]) -> Tally:
+    """All of them as one; the first one knows how much there was, the last one how it ended."""
+    return Tally(
+        messages=parts[0].messages,
+        answers=sum((part.answers for part in parts), Counter()),
+        trouble={kind: why for part in parts for kind, why in part.trouble.items()},
+        uncertain_after_crash=sum(part.uncertain_after_crash for part in parts),
+        finished=parts[-1].finished,
+        people=parts[-1].people,
+    )
+
+
+class _Board:
+    """What each part last told, added up."""
+
+    def __init__(self, begun: Tally, told: Told) -> None:
+        self._parts, self._told = {0: begun}, told
+
+    def part(self, work: Work, number: int, processes: int) -> Part:
+        """This part of the work, to be begun; it tells the board how far it is."""
+
+        def heard(tally: Tally) -> None:
+            self._parts[number] = tally
+            self._told(_sum(list(self._parts.values())))
+
+        return lambda: _in_own_process(work, processes, heard)
+
+
+async def _in_own_process(work: Work, processes: int, heard: Told) -> Tally:
+    """Messages to people; with its share of the connections and of the rate. Cancelled, it ends as `deliver` does."""
+    process, ear = _begin(work, processes)
+    tally = Tally()
+    try:
+        alive = True
+        while alive:
+            alive = process.is_alive()  # asked before listening, so that its last word is heard
+            for tally in _listen(ear):
+                heard(tally)
+            await asyncio.sleep(LOOK_SECONDS if alive else 0)
+    finally:
+        if process.is_alive():
+            process.terminate()  # asks it to stop; it waits for the answers of what is under way
+        await asyncio.shield(asyncio.to_thread(process.join))
+    return tally
+
+
+def _begin(work: Work, processes: int) -> tuple[BaseProcess, Connection]:
+    # A fork shares what is loaded already, but only a process without other threads may be forked.
+    alone = threading.active_count() == 1
+    fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
+    ear, mouth = Pipe(duplex=False)
+    process = fresh(target=_work, args=(work, processes, mouth), daemon=True)
+    process.start()
+    mouth.close()
+    return process, ear
+
+
+def _listen(ear: Connection) -> list[Tally]:
+    """What was told since the last time. Raises what went wrong there."""
+    tallies: list[Tally] = []
+    with suppress(EOFError):
+        while ear.poll():
+            heard = ear.recv()
+            if isinstance(heard, AmendsError):
+                raise heard
+            tallies.append(heard)
+    return tallies
+
+
+# In the process of its own.
+
+
+def _work(work: Work, processes: int, mouth: Connection) -> None:
+    # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_stoppable(_part(work, processes, mouth)))
+        except AmendsError as error:
+            mouth.send(error)
+
+
+async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
+    loop, task = asyncio.get_running_loop(), asyncio.create_task(sending)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _part(work: Work, processes: int, mouth: Connection) -> None:
+    ledger = work.ledger.again()
+    own = replace(work, ledger=ledger, channels=shares(work.channels, processes))
+    try:
+        mouth.send(await _alone(own, TO_PEOPLE, _Told(mouth)))
+    finally:
+        ledger.dispose()
+
+
+class _Told:
+    """Passes on how far it is, not more often than anybody looks."""
+
+    def __init__(self, mouth: Connection) -> None:
+        self._mouth, self._next = mouth, 0.0
+
+    def __call__(self, tally: Tally) -> None:
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + TELL_SECONDS
+            self._mouth.send(tally)

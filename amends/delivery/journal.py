@@ -1,0 +1,115 @@
+"""Group commit: the marks and answers of all messages under way share one commit, and so one fsync.
+
+The commit runs in the event loop's own thread. While it runs, nothing else of this process could do more than wait for
+it, and handing it to a thread and back costs more than the commit.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from amends.domain.channel import Receipt
+from amends.domain.errors import LedgerUnavailable, StaleClaim
+from amends.ledger import Claim
+
+GATHER_SECONDS = 0.003
+"""How long the first of a group waits for the others at most."""
+RETRY_SECONDS = 1.0
+PATIENCE = 600.0
+"""So long a ledger that cannot be written is tried again; nothing leaves meanwhile."""
+
+Write = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], frozenset[int]]
+"""Keeps marks and answers in one commit; the numbers of the messages that may leave."""
+
+
+class Journal:
+    """Gathers what is to be written down, and writes it down together."""
+
+    def __init__(self, write: Write, told: Callable[[str], None]) -> None:
+        """`told` hears why the ledger cannot be written, or an empty text when it can again."""
+        self._write, self._told = write, told
+        self._marks: list[tuple[Claim, asyncio.Future[None]]] = []
+        self._answers: list[tuple[Claim, Receipt]] = []
+        self._flush: asyncio.Handle | None = None
+        self._soon = False
+        self._unwritten_since: float | None = None
+        self._failure: Exception | None = None
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self.company = 0
+        """How many lanes are at work: when as many marks wait, nobody else will come."""
+
+    async def mark(self, claim: Claim) -> None:
+        """Return when the mark that this message may leave is kept. Raises StaleClaim when it must not leave."""
+        if self._failure:
+            raise self._failure
+        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._marks.append((claim, kept))
+        self._wake(soon=len(self._marks) >= self.company)
+        await kept
+
+    def answer(self, claim: Claim, receipt: Receipt) -> None:
+        """Keep this answer with the next commit."""
+        self._answers.append((claim, receipt))
+        self._wake(soon=False)
+
+    async def settled(self) -> None:
+        """Return when everything is written down. Raises LedgerUnavailable when that could not be done."""
+        await self._quiet.wait()
+        if self._failure:
+            raise self._failure
+
+    def _wake(self, *, soon: bool) -> None:
+        if self._unwritten_since is not None:
+            return  # the next try is set up already
+        self._quiet.clear()
+        loop = asyncio.get_running_loop()
+        if self._flush and soon and not self._soon:
+            self._flush.cancel()
+            self._flush = None
+        if self._flush is None:
+            self._flush = loop.call_soon(self._commit) if soon else loop.call_later(GATHER_SECONDS, self._commit)
+            self._soon = soon
+
+    def _commit(self) -> None:
+        self._flush = None
+        marks, answers = self._marks, self._answers
+        try:
+            may_leave = self._write([claim for claim, kept in marks if not kept.done()], answers)
+        except LedgerUnavailable as error:
+            self._later(error)
+            return
+        except Exception as error:  # noqa: BLE001 - handed on to everybody who waits
+            self._give_up(error)
+            return
+        self._marks, self._answers, self._unwritten_since = [], [], None
+        self._quiet.set()
+        self._told("")
+        for claim, kept in marks:
+            _settle(kept, None if claim.id in may_leave else StaleClaim(claim.key))
+
+    def _later(self, error: LedgerUnavailable) -> None:
+        loop = asyncio.get_running_loop()
+        if self._unwritten_since is None:
+            self._unwritten_since = loop.time()
+            self._told(str(error))
+        if loop.time() - self._unwritten_since > PATIENCE:
+            self._give_up(error)
+        else:
+            self._flush = loop.call_later(RETRY_SECONDS, self._commit)
+
+    def _give_up(self, error: Exception) -> None:
+        """Nothing leaves any more; what was sent and is not written down, a later run finds marked."""
+        self._failure = error
+        self._quiet.set()
+        marks, self._marks, self._answers = self._marks, [], []
+        for _, kept in marks:
+            _settle(kept, error)
+
+
+def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    if future.done():
+        return
+    if error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)

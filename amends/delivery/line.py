@@ -1,0 +1,302 @@
+"""Everything of a notice that is due on one channel: who comes next, on how many lanes, how fast, and when to stop."""
+
+import asyncio
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from amends.delivery.compose import Composer
+from amends.delivery.errand import Errand, one_by_one
+from amends.delivery.journal import Journal
+from amends.domain.channel import Channel, ChannelKind, Message, PipelinedChannel, Receipt, Status
+from amends.domain.errors import AmendsError, ChannelError, ChannelMisconfigured, StaleClaim
+from amends.domain.guard import canary_size, canary_verdict
+from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, SameAnswer, slows_channel
+from amends.ledger import Claim
+
+AT_ONCE = 64
+"""How many messages are under way side by side on a channel that does not say how many connections it has."""
+FIRST_LANES = 4
+TICK_SECONDS = 0.05
+SET_ASIDE = 1000
+"""How many messages may wait for their turn in their domain before no more are claimed."""
+SLOW_ASIDE = 100
+"""The same for one domain that asked us to slow down; the others of it are put off, so as not to be in the way."""
+COME_BACK = 300.0
+"""Seconds until the next try when a domain takes nothing now."""
+NOT_ABOUT_US = re.compile(r"45[01]\b(?! 4\.[34]\.)|fault|domain ")
+"""Greylisting (RFC 6647), which many servers say to one person's mail after the other, and trouble of our own."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast one channel may be used."""
+
+    bucket: Bucket | None = None
+    cost: Callable[[Message], float] = lambda _: 1.0
+    """Of one message, in what the bucket counts: messages, or SMS parts."""
+    patience: float = 60.0
+    """So many seconds of a channel that does not work are waited for in one run."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a line gets its claims from, and where it says what becomes of them."""
+
+    claim: Callable[[ChannelKind], tuple[Claim, ...]]
+    """The next page; empty when nothing is due."""
+    give_back: Callable[[list[Claim]], None]
+    composer: Composer
+    journal: Journal
+    told: Callable[[], None]
+    """Hears now and then that something may have happened."""
+
+
+@dataclass
+class Canary:
+    """The first few messages, which go alone."""
+
+    left: int
+    answers: list[Status] = field(default_factory=list)
+
+
+class Line:
+    """One channel, one notice, one run."""
+
+    def __init__(self, kind: ChannelKind, channel: Channel, source: Source, pace: Pace) -> None:
+        self.kind, self.answers, self.trouble = kind, Counter[Status](), ""
+        self._channel, self._source, self._pace = channel, source, pace
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Claim] = deque()
+        self._aside: dict[str, deque[Claim]] = {}
+        """Messages that wait for their turn in their domain."""
+        self._under_way: Counter[str] = Counter()
+        self._left_over: list[Claim] = []
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._surplus = 0
+        self._exhausted = False
+        self._halted = asyncio.Event()
+        if isinstance(channel, PipelinedChannel):
+            self._carry, most = channel.carry, channel.at_once
+        else:
+            self._carry, most = partial(one_by_one, channel), AT_ONCE
+        self._width, self._breaker, self._domains, self._same = (
+            Lanes(most, FIRST_LANES),
+            Breaker(),
+            Domains(),
+            SameAnswer(),
+        )
+        self._canary: Canary | None = None
+        self._stopped = False
+        self._failure: AmendsError | None = None
+        self._down: tuple[float, str] | None = None
+        """Since when the channel does not work, and why."""
+
+    async def send_all(self) -> None:
+        """Everything that is due. Raises ApprovalMissing or NotAllowed when it may not leave any more."""
+        self._fill()
+        self._canary = Canary(canary_size(len(self._queue)))
+        try:
+            while self._lanes or self._more():
+                self._set_lanes()
+                await self._wait()
+                self._look_around()
+        finally:
+            await self._end()
+        if self._failure:
+            raise self._failure
+
+    def halt(self, why: str = "") -> None:
+        """No new message goes out; those under way get their answers."""
+        self.trouble, self._stopped = self.trouble or why, True
+        self._halted.set()
+
+    async def _end(self) -> None:
+        """Wait for the answers; what has not left is given back."""
+        self.halt()
+        while self._lanes:
+            await self._wait()
+        if self._down:
+            self.halt(self._down[1])
+        self._left_over += self._queue
+        for aside in self._aside.values():
+            self._left_over += aside
+        if self._left_over:
+            self._source.give_back(self._left_over)
+
+    # Who works.
+
+    def _set_lanes(self) -> None:
+        wanted = self._width.allowed if self._breaker.may_go else 1
+        self._surplus = max(len(self._lanes) - wanted, 0)
+        while self._may_hand_out() and len(self._lanes) < wanted:
+            if not self._breaker.may_try(self._loop.time()):
+                break
+            self._lanes.add(asyncio.create_task(self._lane()))
+            self._source.journal.company += 1
+
+    def _may_hand_out(self) -> bool:
+        return bool(self._queue) and not self._stopped and (self._canary is None or self._canary.left > 0)
+
+    async def _wait(self) -> None:
+        """Until a lane ends, or a moment."""
+        if not self._lanes:
+            await asyncio.sleep(TICK_SECONDS)
+            return
+        ended, self._lanes = await asyncio.wait(self._lanes, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        self._source.journal.company -= len(ended)
+
+        for lane in ended:
+            lane.result()
+
+    async def _lane(self) -> None:
+        errand = Errand(self)
+        try:
+            await self._carry(errand)
+        except ChannelError as error:
+            self._failed(error)
+            errand.end("the channel failed", now=True)
+        except AmendsError as error:
+            self._failure = error
+            self.halt()
+        except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
+            errand.end(f"fault {type(error).__name__}", now=False)
+        errand.end("not sent", now=True)
+
+    def _failed(self, error: ChannelError) -> None:
+        now = self._loop.time()
+        self._breaker.failed(now)
+        self._down = self._down or (now, str(error))
+        if isinstance(error, ChannelMisconfigured):
+            self.halt(str(error))
+
+    def _look_around(self) -> None:
+        if self._down and not self._breaker.may_go and self._loop.time() - self._down[0] >= self._pace.patience:
+            self.halt(self._down[1])
+        if self._canary and not self._lanes:
+            rest = self._fill()
+            if rest and (why := canary_verdict(self._canary.answers)):
+                self.halt(why)
+            if not rest or not self._canary.left:
+                self._canary = None
+        self._source.told()
+
+    # Who is next.
+
+    def _more(self) -> bool:
+        """Whether anything is left to do; looked at anew when all lanes have ended, because of what came due since."""
+        self._exhausted = False
+        return not self._stopped and self._fill()
+
+    def _fill(self) -> bool:
+        """Claim the next page when none is left; whether there is anything to do."""
+        if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
+            try:
+                self._queue.extend(self._source.claim(self.kind))
+            except AmendsError as error:
+                self._failure = error
+                self.halt()
+            self._exhausted = not self._queue
+        return bool(self._queue or any(self._aside.values()))
+
+    def take(self) -> Claim | None:
+        if self._surplus:
+            self._surplus -= 1
+            return None
+        if self._canary:
+            if not self._canary.left:
+                return None
+            self._canary.left -= 1
+        while not self._stopped and (self._queue or self._fill()) and self._queue:
+            claim = self._queue.popleft()
+            if self._may_start(claim):
+                return claim
+        if self._canary:
+            self._canary.left += 1
+        return None
+
+    def _may_start(self, claim: Claim) -> bool:
+        """Whether its domain takes it now; if not, it waits or is put off."""
+        domain = claim.domain
+        if self._domains.stopped(domain):
+            self._put_off(claim, "domain stopped")
+        elif self._under_way[domain] < self._domains.allowed(domain) or not domain:
+            self._under_way[domain] += 1
+            return True
+        elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
+            self._aside.setdefault(domain, deque()).append(claim)
+        else:
+            self._put_off(claim, "domain slowed down")
+        return False
+
+    def _put_off(self, claim: Claim, why: str) -> None:
+        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=COME_BACK)
+        self.answers[receipt.status] += 1
+        self._source.journal.answer(claim, receipt)
+
+    def put_back(self, claim: Claim) -> None:
+        self._gone(claim)
+        self._queue.appendleft(claim)
+        if self._canary:
+            self._canary.left += 1
+
+    def message(self, claim: Claim) -> Message:
+        return self._source.composer.message(claim)
+
+    async def turn(self, message: Message) -> bool:
+        bucket = self._pace.bucket
+        if bucket and (seconds := bucket.wait(self._pace.cost(message), self._loop.time())):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._halted.wait(), seconds)
+        return not self._stopped
+
+    def may_go_now(self, message: Message) -> bool:
+        bucket = self._pace.bucket
+        return bucket is None or bucket.at_once(self._pace.cost(message), self._loop.time())
+
+    # What becomes of it.
+
+    async def mark(self, claim: Claim) -> None:
+        if self._stopped:
+            raise StaleClaim(claim.key)
+        await self._source.journal.mark(claim)
+
+    def stale(self, claim: Claim) -> None:
+        """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
+        self._gone(claim)
+        self._left_over += [claim, *(other for other in self._queue if other.lease == claim.lease)]
+        self._queue = deque(other for other in self._queue if other.lease != claim.lease)
+
+    def answered(self, claim: Claim, receipt: Receipt) -> None:
+        self._gone(claim)
+        self.answers[receipt.status] += 1
+        self._source.journal.answer(claim, receipt)
+        if self._canary:
+            self._canary.answers.append(receipt.status)
+        if receipt.detail not in ("the channel failed", "not sent"):
+            self._weigh(claim, receipt)
+
+    def _weigh(self, claim: Claim, receipt: Receipt) -> None:
+        """What the answer says about the channel and the domain."""
+        now = self._loop.time()
+        self._breaker.worked()
+        self._down = None
+        if receipt.status is Status.SENT:
+            self._width.went_well(now)
+        elif slows_channel(receipt):
+            self._width.slow_down(now)
+        self._domains.note(claim.domain, receipt, now)
+        if not NOT_ABOUT_US.match(receipt.detail) and (why := self._same.note(receipt)):
+            self.halt(why)
+
+    def _gone(self, claim: Claim) -> None:
+        """It is not under way any more, so another of its domain may be."""
+        domain = claim.domain
+        self._under_way[domain] -= 1
+        if not self._under_way[domain]:
+            del self._under_way[domain]
+        if aside := self._aside.get(domain):
+            self._queue.appendleft(aside.popleft())

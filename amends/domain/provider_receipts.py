@@ -1,0 +1,210 @@
+"""What a provider tells later of a message that it took over, and whether it was really the provider who told."""
+
+import hmac
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from urllib.parse import parse_qsl, urlsplit
+
+from amends.domain.channel import Status
+from amends.domain.errors import NotAllowed
+
+FRESH = timedelta(minutes=5)
+"""A signed report of another time than now is one that somebody kept and plays again."""
+LARGEST_REPORT = 64_000
+MOST_FIELDS = 100
+PLAIN = re.compile(r"[!-~]{1,200}")
+CODE = re.compile(r"\d{1,6}|[A-Za-z][\w.-]{0,39}", re.ASCII)
+"""An error code; nothing that could be an address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReceipt:
+    """The last word of a provider on one message."""
+
+    provider_id: str
+    status: Status
+    """Delivered; rejected: it will not arrive there; deferred: it did not leave the network, which is not the
+    person's fault; uncertain: a person has to look."""
+    detail: str = ""
+    key: str = ""
+    """Our own key of the message, where the report bears it: it tells what became of one whose answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportShape:
+    """How a provider words its reports. A name with dots leads into objects within the object."""
+
+    id_field: str
+    status_field: str
+    outcomes: Mapping[str, Status]
+    """The status words that are a last word, in small letters; every other word leaves things as they are."""
+    code_field: str = ""
+    key_field: str = ""
+    codes: Mapping[str, Status] = field(default_factory=dict)
+    """Error codes that say of a rejection that it is not about the person's number."""
+
+
+TWILIO_CODES = {
+    "30001": Status.DEFERRED,  # too many messages waiting at Twilio
+    "30002": Status.DEFERRED,  # our account is suspended
+    "30007": Status.DEFERRED,  # filtered for its text
+    "30010": Status.DEFERRED,  # dearer than we allow
+    "30022": Status.DEFERRED,  # over the rate of our US registration
+    "30023": Status.DEFERRED,  # over the daily number of our US registration
+    "30034": Status.DEFERRED,  # our number is not registered
+}
+"""What twilio.com/docs/api/errors calls trouble of account, sender or text. 30003, 30005, 30006 are the number's."""
+TWILIO = ReportShape(
+    id_field="MessageSid",
+    status_field="MessageStatus",
+    outcomes={
+        "delivered": Status.DELIVERED,
+        "read": Status.DELIVERED,
+        "undelivered": Status.REJECTED,
+        "failed": Status.REJECTED,
+        "canceled": Status.UNCERTAIN,
+    },
+    code_field="ErrorCode",
+    key_field="key",
+    codes=TWILIO_CODES,
+)
+TWILIO_MESSAGE = ReportShape("sid", "status", TWILIO.outcomes, "error_code", codes=TWILIO_CODES)
+"""The same, as the message itself says it when it is asked for."""
+
+
+def sms_receipt(shape: ReportShape, payload: Mapping[str, object]) -> ProviderReceipt | None:
+    """What this report says; None when it is no last word, or names no message."""
+    provider_id, key = plain_value(payload, shape.id_field), plain_value(payload, shape.key_field)
+    found = last_word(shape, payload)
+    return ProviderReceipt(provider_id, *found, key) if found and (provider_id or key) else None
+
+
+def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status, str] | None:
+    """What became of the message and the provider's words for it; None while that is open."""
+    word = plain_value(payload, shape.status_field).casefold()
+    status = shape.outcomes.get(word)
+    if status is None:
+        return None
+    code = plain_value(payload, shape.code_field)
+    if status is Status.REJECTED:
+        status = shape.codes.get(code, status)
+    return status, f"{word} {code}" if CODE.fullmatch(code) else word
+
+
+def plain_value(payload: Mapping[str, object], name: str) -> str:
+    """The value of this field when it is a short word or number, else empty."""
+    found: object = payload
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    text = str(found) if isinstance(found, str | int) else ""
+    return text if PLAIN.fullmatch(text) else ""
+
+
+class Scheme(StrEnum):
+    """How a provider proves that a report is its own."""
+
+    TWILIO = "twilio"
+    BODY = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRules:
+    """What is needed to read one provider's reports."""
+
+    shape: ReportShape
+    scheme: Scheme
+    secret: str = field(repr=False)
+    url: str = ""
+    """Where it sends them, without a query, as the provider was told; Twilio signs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report as it came in."""
+
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    """With small letters in their names."""
+    query: str = field(default="", repr=False)
+    """What stood behind the question mark, untouched."""
+
+
+def read_report(rules: ReportRules, report: Report, now: datetime) -> ProviderReceipt | None:
+    """What a provider's report says, once it is known to be the provider's; None when it is no last word.
+
+    Raises NotAllowed when it is not signed, wrongly signed, signed at another time, or too long to be one.
+    """
+    if len(report.body) > LARGEST_REPORT:
+        raise NotAllowed("the report is too long")
+    if rules.scheme is Scheme.TWILIO:
+        return _read_twilio(rules, report)
+    sent = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
+    if not body_signed(rules.secret, report.body, *sent, now):
+        raise NotAllowed("the report is not signed by the provider")
+    return sms_receipt(rules.shape, _json_object(report.body))
+
+
+def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
+    """Whether Twilio signed this (X-Twilio-Signature): HMAC-SHA1 over the whole URL and the sorted fields.
+
+    Twilio signs the URL with its usual port or without it, as it likes.
+    """
+    joined = "".join(name + value for name, value in sorted(set(fields)))
+    expected = [_sha1(token, each + joined) for each in (url, _with_port(url), _without_port(url))]
+    return bool(token) and any(_same(each, signature) for each in expected)
+
+
+def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: datetime) -> bool:
+    """Whether this body was signed with our secret, now.
+
+    X-Timestamp holds Unix seconds; X-Signature is `sha256=` and the hexadecimal HMAC of timestamp, full stop and body.
+    """
+    if not secret or not re.fullmatch(r"[0-9]{1,12}", timestamp):
+        return False
+    fresh = abs(now.timestamp() - int(timestamp)) <= FRESH.total_seconds()
+    expected = hmac.digest(secret.encode(), f"{timestamp}.".encode() + body, "sha256").hex()
+    return _same(f"sha256={expected}", signature) and fresh
+
+
+def _read_twilio(rules: ReportRules, report: Report) -> ProviderReceipt | None:
+    try:
+        fields = parse_qsl(report.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        asked = parse_qsl(report.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise NotAllowed("the report cannot be read") from error
+    url = f"{rules.url}?{report.query}" if report.query else rules.url
+    if not twilio_signed(rules.secret, url, fields, report.headers.get("x-twilio-signature", "")):
+        raise NotAllowed("the report is not signed by the provider")
+    return sms_receipt(rules.shape, dict(asked) | dict(fields))
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sha1(token: str, text: str) -> str:
+    return b64encode(hmac.digest(token.encode(), text.encode(errors="replace"), "sha1")).decode()
+
+
+def _same(expected: str, given: str) -> bool:
+    return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
+
+
+def _with_port(url: str) -> str:
+    parts = urlsplit(url)
+    port = {"https": 443, "http": 80}.get(parts.scheme)
+    return url if parts.port or not port else parts._replace(netloc=f"{parts.netloc}:{port}").geturl()
+
+
+def _without_port(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition(":")[0]).geturl() if parts.port else url

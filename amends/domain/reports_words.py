@@ -1,0 +1,105 @@
+"""What mail servers say of a failure: reply codes, enhanced status codes (RFC 3463), and words for people."""
+
+import re
+from dataclasses import dataclass
+
+MOST_WORDS = 20_000
+"""Characters that are read for words; who reports a failure says so at the beginning."""
+
+REPLY_AND_STATUS = re.compile(r"(?<![A-Za-z0-9.,-])([45][0-5][0-9])[\s-]{1,2}#?([45]\.[0-7]\.[0-9]{1,3})(?!\.?[0-9])")
+STATUS = re.compile(r"(?<![A-Za-z0-9.,-])([245]\.[0-7]\.[0-9]{1,3})(?!\.?[0-9])")
+REPLY = re.compile(r"(?<![A-Za-z0-9.,-])(421|45[0-5]|50[0-4]|52[0-9]|55[0-6])(?![A-Za-z0-9]|[.,][0-9])")
+"""No port and no part of an IP address or a version."""
+
+SPARES_THE_ADDRESS = re.compile(r"[24]\..*|5\.(?:1\.[78]|2\.[23]|3\.\d+|4\.(?:[5-7]|14|300|316)|6\.\d+|7\.\d+)")
+"""Statuses that blame the moment, the sender, the content or the server."""
+REPLIES_THAT_SPARE = re.compile(r"4\d\d|552|554")
+
+ADDRESS = re.compile(r"[A-Za-z0-9._%+=-]{1,64}@[A-Za-z0-9.-]{1,253}|https?://[!-;=?-~]{1,500}")
+"""Addresses and links are no words, whatever stands in them."""
+FULL = re.compile(
+    r"(?:mail)?box (?:is |has )?(?:full|exceeded)|over (?:its )?(?:disk )?quota|quota (?:is |has been )?exceeded"
+    r"|exceed\w{0,3} .{0,20}quota|insufficient (?:disk |storage )?space"
+    r"|postfach .{0,20}voll|bo[iî]te .{0,50}pleine|buz[oó]n .{0,20}lleno"
+    r"|(?:邮箱|信箱|邮件箱|空间|容量|郵箱).{0,8}(?:已满|满了|不足|超限|超出|已滿)",
+    re.IGNORECASE,
+)
+REFUSED = re.compile(
+    r"\bspam|\bblocked|block ?list|blacklist|content (?:denied|rejected)|frequency|\bpolicy\b"
+    r"|拒收|拒绝接收|拒絕|垃圾邮件|频率",
+    re.IGNORECASE,
+)
+NOBODY = re.compile(
+    r"(?:user|recipient|mailbox|account|address|host|domain)\b.{0,20}?"
+    r"(?:unknown|not (?:be )?found|not known|suspended|disabled)"
+    r"|no (?:such|mailbox|valid)|does ?n[o']t exist|unknown (?:user|recipient|mailbox|address)"
+    r"|unroute?able|invalid recipient|(?:empfänger|benutzer|adresse) .{0,20}(?:unbekannt|existiert)"
+    r"|inconnu|n'existe pas|desconocid|no existe"
+    r"|(?:用户|地址|邮箱|帐号|账号|域名|收件人|用戶|郵箱).{0,8}(?:不存在|无效|未开通|被禁用|已注销)|查无此人|无此用户",
+    re.IGNORECASE,
+)
+STILL_TRYING = re.compile(
+    r"not been delivered .{0,80}(?:hours|queue)|not yet been delivered|warning message only|no action is required"
+    r"|will (?:be retried|continue|keep trying)|still (?:be )?trying"
+    r"|(?:系统|服务器)(?:将|会).{0,6}(?:继续|再次|重试)|仍在尝试|继续尝试|延迟投递|投递延迟",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The reply of a mail server, 550, and its enhanced status, 5.1.1; each may be missing."""
+
+    reply: str = ""
+    status: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.reply, self.status)))
+
+    @property
+    def specific(self) -> bool:
+        """The status says more than its class."""
+        return bool(self.status) and not self.status.endswith(".0.0")
+
+
+def words_of(said: str) -> str:
+    """What was said, without addresses and links, up to MOST_WORDS."""
+    return ADDRESS.sub(" ", said[:MOST_WORDS])
+
+
+def codes_in(words: str) -> Codes:
+    """The first codes in the words; a reply and a status that stand side by side go before others."""
+    if both := REPLY_AND_STATUS.search(words):
+        return Codes(both[1], both[2])
+    reply, status = REPLY.search(words), STATUS.search(words)
+    return Codes(reply[1] if reply else "", status[1] if status else "")
+
+
+def more_specific(stated: str, told: Codes) -> Codes:
+    """The codes of a status field and its diagnostic: many write 5.0.0 in the field and say more in the diagnostic."""
+    found = STATUS.match(stated)
+    codes = Codes(told.reply, found[1] if found else "")
+    return codes if codes.specific or not told.status else told
+
+
+def still_trying(words: str) -> bool:
+    """The server goes on, whatever it says of its last try."""
+    return bool(STILL_TRYING.search(words))
+
+
+def spares_the_address(codes: Codes, words: str) -> bool | None:
+    """Whether the address may take the next message although this one failed; None when nothing speaks of a failure.
+
+    A mailbox that is full exists, whatever the code. Else an enhanced code says it best, and a bare 550 says least.
+    """
+    if FULL.search(words):
+        return True
+    if codes.specific:
+        return bool(SPARES_THE_ADDRESS.fullmatch(codes.status))
+    if REFUSED.search(words):
+        return True
+    if NOBODY.search(words):
+        return False
+    if not codes.reply and not codes.status:
+        return None
+    return bool(REPLIES_THAT_SPARE.fullmatch(codes.reply)) or codes.status[:1] in ("2", "4")

@@ -1,0 +1,118 @@
+"""Statements about many rows at once, written as each database does them fastest.
+
+What SQLAlchemy does for each row takes longer than the database does, and these rows are a million.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+DELIVERY = (
+    "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "detail", "provider_id",
+    "attempts", "updated_at",
+)  # fmt: skip
+MAY_LEAVE = """
+SELECT 1 FROM lease JOIN incident ON incident.id = lease.incident
+WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.facts
+"""
+MAY_LEAVE_POSTGRESQL = MAY_LEAVE.replace("?", "%s") + "FOR UPDATE OF lease"
+KEEP_MARK = "INSERT INTO mark (lease, messages) VALUES (?, ?)"
+KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s")
+KEEP = """
+UPDATE delivery SET state = ?, detail = ?, provider_id = ?, next_try_at = ?, updated_at = ?
+WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
+"""
+KEEP_POSTGRESQL = """
+UPDATE delivery AS d
+SET state = a.state, detail = a.detail, provider_id = a.provider_id, next_try_at = a.next_try_at,
+    updated_at = a.updated_at
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+    AS a(state, detail, provider_id, next_try_at, updated_at, id, lease)
+WHERE d.id = a.id AND d.lease = a.lease AND d.state IN ('claimed', 'uncertain')
+"""
+
+
+def on_postgresql(connection: Connection) -> bool:
+    """Whether this is PostgreSQL; else it is SQLite."""
+    return connection.dialect.name == "postgresql"
+
+
+def spelled(connection: Connection, moment: datetime | None) -> Any:
+    """The time as a bare statement stores it."""
+    return moment if on_postgresql(connection) else stamp(moment)
+
+
+def among(connection: Connection, column: str, name: str = "ids") -> str:
+    """The condition that a column is one of many numbers, which are given as `listed` makes them."""
+    return (
+        f"{column} = ANY(:{name})"
+        if on_postgresql(connection)
+        else f"{column} IN (SELECT value FROM json_each(:{name}))"
+    )
+
+
+def listed(connection: Connection, numbers: Iterable[int]) -> Any:
+    """Many numbers as one value for `among`."""
+    return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
+
+
+class Kept(NamedTuple):
+    """An answer as it is stored."""
+
+    state: str
+    detail: str
+    provider_id: str
+    next_try_at: Any
+    at: Any
+    message: int
+    lease: int
+
+
+class Swift:
+    """A transaction on the database driver itself, for what happens many times a second."""
+
+    def __init__(self, cursor: Any, *, postgresql: bool) -> None:
+        self._cursor, self._postgresql = cursor, postgresql
+
+    def may_leave(self, lease: int) -> bool:
+        """Whether the messages of this lease may leave: it was not taken over, and nothing was paused or amended."""
+        self._cursor.execute(MAY_LEAVE_POSTGRESQL if self._postgresql else MAY_LEAVE, (lease,))
+        return self._cursor.fetchone() is not None
+
+    def keep_mark(self, lease: int, messages: Sequence[int]) -> None:
+        """Keep that these messages may have left."""
+        self._cursor.execute(KEEP_MARK_POSTGRESQL if self._postgresql else KEEP_MARK, (lease, json.dumps(messages)))
+
+    def keep_answers(self, answers: Sequence[Kept]) -> None:
+        """A message that another lease holds by now, or of which more is known already, stays as it is."""
+        if answers and self._postgresql:
+            columns = [list(column) for column in zip(*answers, strict=True)]
+            self._cursor.execute(KEEP_POSTGRESQL, columns)
+        elif answers:
+            moments = [
+                answer._replace(next_try_at=stamp(answer.next_try_at), at=stamp(answer.at)) for answer in answers
+            ]
+            self._cursor.executemany(KEEP, moments)
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """The time as SQLite keeps it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f") if moment else None
+
+
+def store_messages(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """New messages, with the values of DELIVERY."""
+    columns = ", ".join(DELIVERY)
+    if not rows:
+        return
+    if on_postgresql(connection):
+        cursor = connection.connection.cursor()
+        with cursor.copy(f"COPY delivery ({columns}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        marks = ", ".join("?" * len(DELIVERY))
+        connection.exec_driver_sql(f"INSERT INTO delivery ({columns}) VALUES ({marks})", list(rows))

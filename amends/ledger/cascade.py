@@ -1,0 +1,44 @@
+"""When a channel has failed a person for good: the next one of the notice's cascade takes over."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from amends.domain.channel import ChannelKind
+from amends.domain.letters import Letters
+from amends.domain.notice import Draft, NoticeStage
+from amends.domain.reach import next_channel
+from amends.ledger.bulk import spelled, store_messages
+from amends.ledger.notices import PUBLIC, Post, addresses
+from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
+
+
+def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
+    """Store the message about this person on the next channel, with the same text's name; whether there is one."""
+    if person == PUBLIC:
+        return False
+    known = _known(session, draft.incident, person)
+    tried = session.exec(
+        select(DeliveryRow.channel).where(
+            DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person
+        )
+    ).all()
+    channel = next_channel({ChannelKind(word) for word in tried}, known.keys(), draft.cascade)
+    if channel is None:
+        return False
+    connection = session.connection()
+    post = Post(draft, version, Letters(), spelled(connection, now))
+    store_messages(connection, [post.row(person, channel, known[channel], name)])
+    return True
+
+
+def _known(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:
+    """Where whoever is written to about this person can be reached: they themselves, or their guardian."""
+    about = session.get_one(PersonRow, (incident, person))
+    return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)
+
+
+def reopen(row: NoticeRow) -> None:
+    """A notice that was sent is being sent again, because something of it waits once more."""
+    if row.stage == NoticeStage.SENT:
+        row.stage = NoticeStage.SENDING

@@ -1,0 +1,293 @@
+"""Verbs about paper letters: which are to be printed, which batch they were handed over in, which came back.
+
+The mark that a letter was handed over comes first; its batch can be written again from the ledger as often as needed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, update
+from sqlalchemy import select as sql
+from sqlmodel import Session, col, func, select
+
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.incident import Incident
+from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState, name_parts, text_name
+from amends.domain.people import place_of
+from amends.domain.substitute import Counts
+from amends.domain.team import Member
+from amends.domain.wording import Wording
+from amends.ledger.claims import Claim, Released, Waiting
+from amends.ledger.deliveries import Deliveries
+from amends.ledger.incidents import CHUNK
+from amends.ledger.notices import PUBLIC, letter_of, notice_row
+from amends.ledger.optouts import withdraw
+from amends.ledger.standing import BEST_FIRST
+from amends.ledger.store import ENGINE, Write
+from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
+
+BATCH = "letter-batch-"
+REFERENCE_LENGTH = 10
+WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
+NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Letters that were handed over together."""
+
+    number: int
+    letters: int
+    returned: int
+    """How many of them came back."""
+
+
+@dataclass(frozen=True)
+class PrintedFrom:
+    """What the letters of a batch were made of, as it was approved; also when more has been approved since."""
+
+    draft: Draft
+    incident: Incident
+    wording: Wording
+
+
+class PaperLetters(Deliveries):
+    """Hand letters over, write a batch again, note what came back."""
+
+    def letters_to_print(self, incident: str, notice: str) -> int:
+        """How many letters wait to be handed over."""
+        with self.read() as session:
+            here = (*_letters(incident, notice), DeliveryRow.state == DeliveryState.TO_PRINT)
+            return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
+
+    def letter_batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
+        """All that was handed over, the first batch first."""
+        with self.read() as session:
+            return _batches(session, incident, notice)
+
+    def take_letters(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
+        """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
+
+        Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
+        paused or when this member may not do it.
+        """
+        _may_hand_over(by)
+        with self.write() as write:
+            write.incident(incident)
+            released, _ = self._may_send(write.session, incident, notice)
+            if released.optional:
+                withdraw(write.session, incident, now)
+            batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1
+            taken = self._hand_over_letters(write, incident, notice, batch, released, now)
+            if not taken:
+                return None
+            write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
+            return Batch(batch, taken, 0)
+
+    def _hand_over_letters(
+        self, write: Write, incident: str, notice: str, batch: int, released: Released, now: datetime
+    ) -> int:
+        row = notice_row(write.session, incident, notice)
+        draft = self.drafted(row) if row else None
+        if draft is None:
+            return 0
+        self._choose_letters_anew(write, draft)
+        waiting = (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
+        names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
+        approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
+        handed_over = {
+            "state": DeliveryState.SENT,
+            "provider_id": f"{BATCH}{batch}",
+            "version": released.version,
+            "attempts": DeliveryRow.attempts + 1,
+            "updated_at": now,
+        }
+        return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
+
+    def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
+        """Since the messages were stored, the laws that decide what people are told may have got other letters."""
+        here = (*_letters(draft.incident, draft.notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
+        homes = (PersonRow.country, PersonRow.region)
+        is_theirs = (col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
+        kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
+        letters = self.letters(write.session, draft.incident)
+        for variant, country, region in write.session.exec(kinds).all():
+            locale, reader, _ = name_parts(variant)
+            name = text_name(locale, reader, letter_of(letters, draft.template, country, region))
+            if name != variant:
+                at_home = (PersonRow.country == country, PersonRow.region == region)
+                theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
+                these = (*here, DeliveryRow.variant == variant, col(DeliveryRow.person).in_(theirs))
+                write.change(update(DeliveryRow).where(*these).values(variant=name))
+
+    def letters_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
+        """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
+        _may_hand_over(by)
+        with self.write() as write:
+            batches = {one.number: one for one in _batches(write.session, incident, notice)}
+            if batch not in batches:
+                known = ", ".join(map(str, batches)) or "none"
+                raise NotInLedger(f"{notice} has no batch {batch} of letters; there are {known}")
+            write.note(now, incident, "letters written again", f"{notice} batch {batch}", actor=by.name)
+            return batches[batch]
+
+    def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
+        """The draft, the facts and the words of a batch. Raises NotInLedger."""
+        with self.read() as session:
+            draft = self._drafted_for(session, incident, notice, batch)
+            return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
+
+    def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
+        """Every letter of a batch as it was handed over, by person; also those that came back since."""
+        after = 0
+        while page := self._page_of_letters(incident, notice, batch, after):
+            yield from (claim for _, claim in page)
+            after = page[-1][0]
+
+    def _page_of_letters(self, incident: str, notice: str, batch: int, after: int) -> list[tuple[int, Claim]]:
+        with self.read() as session:
+            columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
+            in_batch = (*_letters(incident, notice), DeliveryRow.provider_id == f"{BATCH}{batch}")
+            query = sql(*columns).where(*in_batch, col(DeliveryRow.person) > after).order_by(col(DeliveryRow.person))
+            rows = [Waiting(*row) for row in session.execute(query.limit(CHUNK)).all()]
+            if not rows:
+                return []
+            draft = self._drafted_for(session, incident, notice, batch)
+            claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
+            return [
+                (row.person, replace(claim, letter=name_parts(row.variant)[2]))
+                for row, claim in zip(rows, claims, strict=True)
+            ]
+
+    def _drafted_for(self, session: Session, incident: str, notice: str, batch: int) -> Draft:
+        """The version that a batch was printed from. Raises NotInLedger."""
+        in_batch = (*_letters(incident, notice), DeliveryRow.provider_id == f"{BATCH}{batch}")
+        version = session.exec(select(DeliveryRow.version).where(*in_batch).limit(1)).first()
+        row = session.get(NoticeRow, (incident, notice, version)) if version else None
+        if row is None:
+            raise NotInLedger(f"{notice} has no batch {batch} of letters")
+        return self.drafted(row)
+
+    def letter_returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> int:
+        """The post brought back the letter with this reference; the person's number. To say it twice changes nothing.
+
+        Raises NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            number, person = self._letter_with(write.session, incident, notice, reference)
+            here = (col(DeliveryRow.id) == number, col(DeliveryRow.state) == DeliveryState.SENT)
+            bounced = {"state": DeliveryState.BOUNCED, "detail": "returned by the post", "updated_at": now}
+            if write.change(update(DeliveryRow).where(*here).values(bounced)):
+                write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by)
+            return person
+
+    def _letter_with(self, session: Session, incident: str, notice: str, reference: str) -> tuple[int, int]:
+        """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""
+        wanted = reference.strip().lower()
+        columns = (DeliveryRow.id, DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
+        query = sql(*map(col, columns)).where(*_letters(incident, notice), col(DeliveryRow.provider_id) != "")
+        found = [
+            (number or 0, person)
+            for number, person, channel, address in session.execute(query)
+            if reference_of(self.keys.message_key(incident, notice, person, channel, address)) == wanted
+        ]
+        if not found:
+            raise NotInLedger(f"no letter of {notice} that was handed over has the reference {wanted[:20]!r}")
+        if len(found) > 1:
+            people = " and ".join(str(person) for _, person in found)
+            raise NotAllowed(f"{wanted} stands on the letters of persons {people}; nothing was noted")
+        return found[0]
+
+    def reach_counts(self, incident: str, notice: str) -> Counts:
+        """Of each place, how many people the notice is for, and how many of them nothing reaches."""
+        rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
+        best = (
+            select(DeliveryRow.person, func.min(rank).label("rank"))
+            .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person != PUBLIC)
+            .group_by(col(DeliveryRow.person))
+            .subquery()
+        )
+        kinds = (col(PersonRow.country), col(PersonRow.region), best.c.rank)
+        query = (
+            sql(*kinds, func.count())
+            .join(best, best.c.person == PersonRow.number)
+            .where(col(PersonRow.incident) == incident)
+            .group_by(*kinds)
+        )
+        people: dict[str, int] = {}
+        unreached: dict[str, int] = {}
+        with self.read() as session:
+            for country, region, place, count in session.execute(query):
+                home = place_of(country, region)
+                people[home] = people.get(home, 0) + count
+                if PERSON_STATE[BEST_FIRST[place]] in NOT_REACHED:
+                    unreached[home] = unreached.get(home, 0) + count
+        return Counts(people, unreached)
+
+    def page_up_since(self, incident: str, notice: str) -> datetime | None:
+        """When the notice's page was put up on the website, or None."""
+        query = select(func.min(DeliveryRow.updated_at)).where(
+            DeliveryRow.incident == incident,
+            DeliveryRow.notice == notice,
+            DeliveryRow.person == PUBLIC,
+            DeliveryRow.channel == ChannelKind.WEBSITE,
+            col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED]),
+        )
+        with self.read() as session:
+            return session.exec(query).first()
+
+
+def reference_of(key: str) -> str:
+    """What stands on a letter, to name it when it comes back."""
+    return key[:REFERENCE_LENGTH]
+
+
+def _may_hand_over(by: Member) -> None:
+    if not by.role.may_approve:
+        raise NotAllowed(f"{by.name} may not hand over letters: it needs a role that may approve")
+
+
+def _letters(incident: str, notice: str) -> tuple[Any, ...]:
+    return (
+        col(DeliveryRow.incident) == incident,
+        col(DeliveryRow.notice) == notice,
+        col(DeliveryRow.channel) == ChannelKind.LETTER,
+    )
+
+
+def _batches(session: Session, incident: str, notice: str) -> tuple[Batch, ...]:
+    returned = case((col(DeliveryRow.state) == DeliveryState.BOUNCED, 1), else_=0)
+    query = (
+        select(DeliveryRow.provider_id, func.count(), func.sum(returned))
+        .where(*_letters(incident, notice), DeliveryRow.provider_id != "")
+        .group_by(col(DeliveryRow.provider_id))
+    )
+    batches = (Batch(int(name.removeprefix(BATCH)), count, back) for name, count, back in session.exec(query))
+    return tuple(sorted(batches, key=lambda batch: batch.number))
+
+
+def _has_text(draft: Draft, name: str) -> bool:
+    """An email was approved for such a reader and letter; the composer finds the nearest of its languages."""
+    _, reader, letter = name_parts(name)
+    return any(
+        (text.channel, text.reader, text.letter) == (ChannelKind.EMAIL, reader, letter) for text in draft.variants
+    )
+
+
+def _facts(session: Session, draft: Draft) -> Incident:
+    query = select(IncidentVersionRow.content).where(
+        IncidentVersionRow.incident == draft.incident, IncidentVersionRow.digest == draft.facts_digest
+    )
+    return Incident.model_validate(session.exec(query.limit(1)).one())
+
+
+def _words(session: Session, draft: Draft) -> Wording:
+    query = select(PinRow.wording).where(PinRow.incident == draft.incident, PinRow.digest == draft.pinned)
+    wording = session.exec(query.limit(1)).first()
+    if wording is None:
+        raise NotInLedger(f"the words of {draft.notice} are not in the ledger; it was drafted before a playbook ran")
+    return Wording.model_validate(wording)

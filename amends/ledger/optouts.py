@@ -1,0 +1,116 @@
+"""Verbs about people who want no optional messages. What people must get, they get all the same."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, select
+
+from amends.domain.errors import NotInLedger
+from amends.domain.reach import OPTED_OUT
+from amends.ledger.bulk import among, listed, spelled
+from amends.ledger.store import Store
+from amends.ledger.tables import IncidentRow, NoticeRow, PersonRow, ReleaseRow
+
+# What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
+WITHDRAW = """
+UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now
+WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print')
+AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
+"""
+
+
+class OptOuts(Store):
+    """Stop the optional messages to a person, or let them go on."""
+
+    def opt_out(self, incident: str, person: int, how: str, now: datetime) -> bool:
+        """The person wants no optional messages; whether that is new. What waits for them is withdrawn at once.
+
+        Who reads for a child speaks for both. Raises NotInLedger.
+        """
+        with self.write() as write:
+            new = opted_out(write.session, incident, person, now)
+            if new:
+                write.note(now, incident, "opted out", f"person {person}", how=how)
+            return new
+
+    def opt_in(self, incident: str, person: int, how: str, now: datetime) -> bool:
+        """They want them again, from the next notice on; whether that is new. Raises NotInLedger.
+
+        What was withdrawn stays so: weeks later it would come as a surprise.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            reader = _reader(write.session, incident, person)
+            new = reader.opted_out_at is not None
+            reader.opted_out_at = None
+            if new:
+                write.note(now, incident, "opted in", f"person {person}", how=how)
+            return new
+
+    def has_opted_out(self, incident: str, person: int) -> bool:
+        """Whether no optional messages go to whoever reads for this person. Raises NotInLedger."""
+        with self.read() as session:
+            return _reader(session, incident, person).opted_out_at is not None
+
+
+def opted_out(session: Session, incident: str, person: int, now: datetime) -> bool:
+    """Keep that the person wants no optional messages, and withdraw those that wait; whether that is new.
+
+    For whoever has a transaction open and notes in the audit what it was about. Raises NotInLedger.
+    """
+    # With both locks no page of an optional notice can be prepared meanwhile for people as they stood before.
+    session.get(IncidentRow, incident, with_for_update={"key_share": True})
+    _lock_releases(session, incident)
+    reader = _reader(session, incident, person)
+    new = reader.opted_out_at is None
+    reader.opted_out_at = reader.opted_out_at or now
+    session.flush()
+    _withdraw(session, incident, _read_for(session, incident, reader.number), now)
+    return new
+
+
+def withdraw(session: Session, incident: str, now: datetime) -> int:
+    """Hold what came to wait for people who opted out: given back, put off, or next in a cascade; how many."""
+    return _withdraw(session, incident, _read_for(session, incident), now)
+
+
+def _withdraw(session: Session, incident: str, people: Iterable[int], now: datetime) -> int:
+    if not (numbers := tuple(people)):
+        return 0
+    connection = session.connection()
+    asked = {"incident": incident, "why": OPTED_OUT, "now": spelled(connection, now)}
+    query = text(WITHDRAW.format(people=among(connection, "person")))
+    return connection.execute(query, {**asked, "ids": listed(connection, numbers)}).rowcount
+
+
+def _lock_releases(session: Session, incident: str) -> None:
+    query = (
+        select(ReleaseRow.notice)
+        .join(NoticeRow, (col(NoticeRow.notice) == ReleaseRow.notice) & (col(NoticeRow.version) == ReleaseRow.version))
+        .where(NoticeRow.incident == incident, ReleaseRow.incident == incident, col(NoticeRow.optional))
+    )
+    session.exec(query.with_for_update(of=ReleaseRow, key_share=True)).all()
+
+
+def _reader(session: Session, incident: str, person: int) -> PersonRow:
+    """Who is written to about this person: they themselves, or the guardian."""
+    row = session.get(PersonRow, (incident, person))
+    reader = session.get(PersonRow, (incident, row.guardian)) if row and row.guardian else row
+    if reader is None:
+        raise NotInLedger(f"incident {incident} has no person {person}")
+    return reader
+
+
+def _read_for(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:
+    """The people whose messages go to this one, or to anybody who opted out: themselves, and the child."""
+    adult, child = aliased(PersonRow), aliased(PersonRow)
+    chosen = col(adult.number) == reader if reader else col(adult.opted_out_at).is_not(None)
+    here = (col(adult.incident) == incident, chosen)
+    children = (
+        select(child.number)
+        .join(adult, (col(child.incident) == adult.incident) & (col(child.ref_index) == adult.child_index))
+        .where(*here, col(child.guardian) == adult.number)
+    )
+    return (*session.exec(select(adult.number).where(*here)), *session.exec(children))

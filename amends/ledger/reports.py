@@ -1,0 +1,346 @@
+"""Verbs about what is reported of messages later: bounces, complaints, receipts. Only true reports change anything."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from hmac import compare_digest
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session, col, func, select
+
+from amends.domain.bounces import Report, ReportKind
+from amends.domain.case import IncidentState
+from amends.domain.channel import ChannelKind, Status
+from amends.domain.notice import DeliveryState
+from amends.domain.provider_receipts import ProviderReceipt
+from amends.ledger.bulk import among, listed
+from amends.ledger.cascade import next_message, reopen
+from amends.ledger.incidents import happened
+from amends.ledger.notices import Notices, notice_row
+from amends.ledger.optouts import opted_out
+from amends.ledger.store import Write
+from amends.ledger.tables import TROUBLED, DeliveryRow, IncidentRow, MarkRow, NoticeRow, ReleaseRow
+
+Told = Report | ProviderReceipt
+"""What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
+
+
+class Effect(StrEnum):
+    """What came of a report; the first five are the state that the message got."""
+
+    DELIVERED = "delivered"
+    SENT = "sent"
+    COMPLAINED = "complained"
+    UNCERTAIN = "uncertain"
+    BOUNCED = "bounced"
+    UNCHANGED = "unchanged"
+    """True, but the ledger knows as much already, or the message is to leave once more."""
+    HARMLESS = "harmless"
+    """Of a message of ours, and nothing is settled by it: it is delayed, or a machine answered."""
+    UNCLEAR = "unclear"
+    """Of a message of ours, and no machine's report: perhaps a person wrote."""
+    CONTRADICTED = "contradicted"
+    """Its token names one message and its Message-ID another."""
+    FOREIGN = "foreign"
+    """It names no message of ours, or its token is forged."""
+
+    @property
+    def understood(self) -> bool:
+        """Nobody needs to look at the report itself."""
+        return self not in (self.UNCLEAR, self.CONTRADICTED, self.FOREIGN)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What came of some reports, in numbers and places only."""
+
+    each: tuple[Effect, ...]
+    """Of every report, in their order."""
+    handed_over: int = 0
+    """How many people are written to on another channel now."""
+    waiting: frozenset[tuple[str, str]] = frozenset()
+    """Incident and notice of those messages."""
+
+    @property
+    def counts(self) -> dict[Effect, int]:
+        """How many reports had which effect."""
+        counted = Counter(self.each)
+        return {effect: counted[effect] for effect in Effect if counted[effect]}
+
+
+KINDS: dict[ReportKind, DeliveryState | Effect] = {
+    ReportKind.FAILED: DeliveryState.BOUNCED,
+    ReportKind.GAVE_UP: DeliveryState.BOUNCED,
+    ReportKind.DELIVERED: DeliveryState.DELIVERED,
+    ReportKind.COMPLAINED: DeliveryState.COMPLAINED,
+    ReportKind.DELAYED: Effect.HARMLESS,
+    ReportKind.AUTO_REPLY: Effect.HARMLESS,
+    ReportKind.UNKNOWN: Effect.UNCLEAR,
+}
+RECEIPTS: dict[Status, DeliveryState | Effect] = {
+    Status.SENT: DeliveryState.SENT,
+    Status.DELIVERED: DeliveryState.DELIVERED,
+    Status.REJECTED: DeliveryState.BOUNCED,
+    # The gateway gave up. It is not asked again: one that knows our key would say `sent` and send nothing.
+    Status.DEFERRED: DeliveryState.BOUNCED,
+    Status.UNCERTAIN: DeliveryState.UNCERTAIN,
+}
+SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
+BEFORE = {
+    SENT: (UNCERTAIN,),
+    UNCERTAIN: (SENT,),
+    DELIVERED: (SENT, UNCERTAIN),
+    # Not after delivered: whose mailbox took it was told, and what comes back later is of a copy that it passed on.
+    DeliveryState.BOUNCED: (SENT, UNCERTAIN),
+    # Not after bounced: the next channel has taken over, and the sums of what may leave count on it.
+    DeliveryState.COMPLAINED: (SENT, UNCERTAIN, DELIVERED),
+}
+"""From which states a report leads to this one; and from claimed, once the message may have left."""
+POLICY = ("5.7.", "4.7.")
+"""Enhanced codes (RFC 3463) that blame the sender or the content, never the address."""
+HIGHEST_NUMBER = 2**63 - 1
+
+MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
+SMS_NAMED = f"""
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND provider_id = :name
+"""
+"""Spelled as its index is, or the index is not used."""
+SMS_UNCERTAIN = f"""
+SELECT {", ".join(f"d.{name}" for name in MESSAGE)}
+FROM (SELECT DISTINCT incident, notice FROM release) AS r CROSS JOIN delivery AS d
+WHERE d.incident = r.incident AND d.notice = r.notice AND d.state = 'uncertain' AND d.state IN {TROUBLED}
+AND d.channel = 'sms'
+"""
+"""CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
+SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A stored message, as far as reports are about it."""
+
+    id: int
+    incident: str
+    notice: str
+    person: int
+    channel: str
+    address_index: bytes
+    state: str
+    provider_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A true report, and the state that it wants its message to be in."""
+
+    place: int
+    """Which one of the reports."""
+    message: Message
+    state: DeliveryState
+    detail: str
+    ours: bool = False
+    """The reason lies with us: the sender, the text, the account."""
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What one transaction did with its reports."""
+
+    changed: tuple[News, ...] = ()
+    handed_over: int = 0
+    missed: tuple[News, ...] = ()
+    """Their messages are being changed by somebody else right now."""
+
+
+class Reports(Notices):
+    """Believes a report only as far as it proves to know the message; takes it in once, however often it comes."""
+
+    def reported(self, reports: Iterable[Told], now: datetime) -> Reported:
+        """Take in what mail servers, providers and gateways say; what is not true changes nothing.
+
+        A receipt of a gateway must have been checked for its signature. A message that came back hands over to the
+        next channel of the cascade, and its notice is being sent again. Safe to repeat.
+        """
+        with self.read() as session:
+            looked = [self._look(session, place, told) for place, told in enumerate(reports)]
+        each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
+        handed_over = 0
+        waiting: set[tuple[str, str]] = set()
+        for (incident, notice), news in _by_notice(looked).items():
+            for taken in self._take_in_all(incident, notice, news, now):
+                for one in taken.changed:
+                    each[one.place] = Effect(one.state)
+                handed_over += taken.handed_over
+                waiting |= {(incident, notice)} if taken.handed_over else set()
+        return Reported(tuple(each), handed_over, frozenset(waiting))
+
+    def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
+        """How many messages of the notice bounced, failed, are uncertain or drew a complaint; quick at any size."""
+        with self.read() as session:
+            query = (
+                select(DeliveryRow.state, func.count())
+                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + TROUBLED))
+                .group_by(col(DeliveryRow.state))
+            )
+            return {DeliveryState(state): count for state, count in session.exec(query)}
+
+    def _look(self, session: Session, place: int, told: Told) -> News | Effect:
+        """What this report is the news of, or why it is none."""
+        message = self._by_token(session, told) if isinstance(told, Report) else self._by_gateway(session, told)
+        if isinstance(message, Effect):
+            return message
+        state = KINDS[told.kind] if isinstance(told, Report) else RECEIPTS[told.status]
+        if isinstance(state, Effect):
+            return state
+        # What changes nothing is not worth a transaction; but whoever complains is heard in any case.
+        if message.state in (*BEFORE[state], DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED:
+            return _news(place, message, state, told)
+        return Effect.UNCHANGED
+
+    def _by_token(self, session: Session, report: Report) -> Message | Effect:
+        number, start = self.keys.bounced(report.token) or (0, "")
+        message = _numbered(session, number)
+        key = self._key(message) if message else ""
+        if message is None or message.channel != ChannelKind.EMAIL or not compare_digest(key[:16], start):
+            return Effect.FOREIGN
+        return message if _agrees(report.message_id, key, message.provider_id) else Effect.CONTRADICTED
+
+    def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> Message | Effect:
+        """By the gateway's own name for it, and by our key where the receipt bears it: then both must fit."""
+        found = _named(session, receipt.provider_id) if receipt.provider_id else []
+        if receipt.key:
+            found = self._with_key(found, receipt.key) or self._with_key(_open_sms(session), receipt.key)
+        return found[0] if len(found) == 1 else Effect.FOREIGN
+
+    def _with_key(self, messages: Iterable[Message], key: str) -> list[Message]:
+        return [message for message in messages if compare_digest(self._key(message), key)]
+
+    def _key(self, message: Message) -> str:
+        return self.keys.message_key(
+            message.incident, message.notice, message.person, message.channel, message.address_index
+        )
+
+    def _take_in_all(self, incident: str, notice: str, news: Sequence[News], now: datetime) -> Iterator[Taken]:
+        """All at once, and those that somebody else is changing afterwards one by one: so nobody waits in a circle."""
+        taken = self._take_in(incident, notice, news, now, skip_locked=True)
+        yield taken
+        for one in taken.missed:
+            yield self._take_in(incident, notice, (one,), now, skip_locked=False)
+
+    def _take_in(self, incident: str, notice: str, news: Sequence[News], now: datetime, *, skip_locked: bool) -> Taken:
+        """One transaction, with one entry in the audit chain if anything changed."""
+        with self.write() as write:
+            case = write.incident(incident)
+            rows = _locked(write.session, news, skip_locked=skip_locked)
+            found = [one for one in news if one.message.id in rows]
+            changed = tuple(one for one in found if _settled(write.session, rows[one.message.id], one, now))
+            complained = sorted({one.message.person for one in found if one.state is DeliveryState.COMPLAINED})
+            ended = sum(opted_out(write.session, incident, person, now) for person in complained)
+            gone = [rows[one.message.id] for one in changed if one.state.gone_wrong]
+            handed_over = self._pass_on(write.session, incident, notice, gone, now) if gone else 0
+            _call(write, case, notice, changed, handed_over, now)
+            if changed or ended:
+                states = dict(Counter(one.state.value for one in changed))
+                write.note(now, incident, "reported", notice, states=states, handed_over=handed_over, opted_out=ended)
+            return Taken(changed, handed_over, tuple(one for one in news if one.message.id not in rows))
+
+    def _pass_on(self, session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
+        """How many of these get a message on the next channel, as the latest version that was released has it."""
+        version = session.exec(
+            select(func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident, ReleaseRow.notice == notice)
+        ).one()
+        draft = self.drafted(session.get_one(NoticeRow, (incident, notice, version)))
+        handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in gone)
+        latest = notice_row(session, incident, notice)
+        if handed_over and latest:
+            reopen(latest)
+        return handed_over
+
+
+def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:
+    if isinstance(told, Report):
+        return News(place, message, state, told.detail, told.status.startswith(POLICY))
+    return News(place, message, state, told.detail, told.status is Status.DEFERRED, told.provider_id)
+
+
+def _by_notice(looked: Iterable[News | Effect]) -> Mapping[tuple[str, str], list[News]]:
+    grouped: dict[tuple[str, str], list[News]] = {}
+    for one in looked:
+        if isinstance(one, News):
+            grouped.setdefault((one.message.incident, one.message.notice), []).append(one)
+    return grouped
+
+
+def _agrees(message_id: str, key: str, provider_id: str) -> bool:
+    """Whether the report's Message-ID is this message's. Some relays put one of their own, with their id in it."""
+    local = message_id.strip("<>").rpartition("@")[0].lower()
+    return not message_id or local == key or (provider_id != "" and provider_id.lower() in message_id.lower())
+
+
+def _numbered(session: Session, number: int) -> Message | None:
+    if not 0 < number <= HIGHEST_NUMBER:
+        return None
+    columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
+    found = session.execute(select(*columns).where(col(DeliveryRow.id) == number)).first()
+    return Message(*found) if found else None
+
+
+def _named(session: Session, provider_id: str) -> list[Message]:
+    """The SMS that a gateway calls so; several where two gateways use the same name."""
+    return _messages(session.execute(text(SMS_NAMED), {"name": provider_id}))
+
+
+def _open_sms(session: Session) -> list[Message]:
+    """Those of which no answer is stored: what a person must look at, and what is leaving right now."""
+    connection = session.connection()
+    marks = session.exec(select(MarkRow.messages)).all()
+    leaving = {"ids": listed(connection, [number for numbers in marks for number in numbers])}
+    return [
+        *_messages(session.execute(text(SMS_UNCERTAIN))),
+        *_messages(session.execute(text(SMS_LEAVING + among(connection, "id")), leaving)),
+    ]
+
+
+def _messages(rows: Iterable[Any]) -> list[Message]:
+    return [Message(*row) for row in rows]
+
+
+def _locked(session: Session, news: Sequence[News], *, skip_locked: bool) -> dict[int, DeliveryRow]:
+    """The messages of these, held until the transaction ends."""
+    numbers = sorted({one.message.id for one in news})
+    query = select(DeliveryRow).where(col(DeliveryRow.id).in_(numbers)).order_by(col(DeliveryRow.id))
+    return {row.id or 0: row for row in session.exec(query.with_for_update(skip_locked=skip_locked))}
+
+
+def _settled(session: Session, row: DeliveryRow, news: News, now: datetime) -> bool:
+    """Whether the report changed the message."""
+    left = row.state in BEFORE[news.state] or (row.state == DeliveryState.CLAIMED and _may_have_left(session, row))
+    if left:
+        row.state, row.detail, row.updated_at = news.state.value, news.detail, now
+        row.provider_id = row.provider_id or news.provider_id
+    return left
+
+
+def _may_have_left(session: Session, row: DeliveryRow) -> bool:
+    marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == row.lease))
+    return any(row.id in messages for messages in marks)
+
+
+def _call(
+    write: Write, case: IncidentRow, notice: str, changed: Sequence[News], handed_over: int, now: datetime
+) -> None:
+    """Call for a person where one is needed, once for the same trouble."""
+    alerts = {
+        f"{notice}: {one.message.channel} came back for a reason that lies with us: {one.detail}"
+        for one in changed
+        if one.ours
+    }
+    if handed_over and case.state == IncidentState.CLOSED:
+        alerts.add(f"{notice} came back after the end; `amends deliver {case.id} {notice}` writes to them elsewhere")
+    for alert in sorted(alerts):
+        if happened(write.session, case.id, f"alert:{alert}"[:200], now):
+            write.note(now, case.id, "alert", alert)

@@ -1,0 +1,145 @@
+"""Takes in what the SMS gateway reports of its own accord: signed, so that it needs no form and no cookie."""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from amends.delivery.connect import connect
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import ChannelMisconfigured, LedgerUnavailable, NotAllowed
+from amends.domain.provider_receipts import ProviderReceipt, Report, ReportRules, read_report
+from amends.ledger import Ledger
+from amends.settings import Settings
+from amends.web.forms import small_body
+from amends.web.limits import sender_address
+from amends.web.pages import RETRY_SECONDS
+
+log = logging.getLogger("amends.web")
+
+PATH = "/receipts/sms"
+REFUSED_PER_ADDRESS = RateLimitItemPerMinute(30)
+REFUSED_IN_ALL = RateLimitItemPerMinute(600)
+
+
+def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    """Take reports at PATH, if the SMS channel of this installation has any that can be believed."""
+    rules = report_rules(settings)
+    if rules is None:
+        return
+    gate, inbox = Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock)
+
+    @app.post(PATH)
+    async def receive(request: Request) -> Response:
+        try:
+            receipt = await gate.let_in(request)
+            if receipt:
+                await inbox.take(receipt)
+        except Refused as refused:
+            return Response(status_code=refused.status, headers=refused.headers)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+
+def report_rules(settings: Settings) -> ReportRules | None:
+    """How the gateway's reports are read and checked; None without a gateway that signs any."""
+    own = settings.channels.get(ChannelKind.SMS)
+    try:
+        rules = getattr(connect(ChannelKind.SMS, own), "reports", None) if own else None
+    except ChannelMisconfigured as error:
+        log.error("no receipts of SMS are taken: %s", error)  # noqa: TRY400 - the message says what to correct
+        return None
+    return rules if isinstance(rules, ReportRules) else None
+
+
+class Refused(Exception):
+    """Why nothing is taken, as a machine reads it."""
+
+    def __init__(self, status: HTTPStatus, seconds: int = 0) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = {"Retry-After": str(seconds)} if seconds else {}
+
+
+class Gate:
+    """Lets in what the gateway signed. Whoever sends other things too often is not even read for a while."""
+
+    def __init__(self, rules: ReportRules, trusted_proxies: int, clock: Callable[[], datetime]) -> None:
+        self._rules, self._trusted_proxies, self._clock = rules, trusted_proxies, clock
+        self._refusals = FixedWindowRateLimiter(MemoryStorage())
+
+    async def let_in(self, request: Request) -> ProviderReceipt | None:
+        """What the report says; None when it is no last word. Raises Refused."""
+        sender = sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
+        if seconds := self._seconds_to_wait(sender):
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, seconds)
+        try:
+            return read_report(self._rules, await _report(request), self._clock())
+        except NotAllowed:
+            self._count(sender)
+            raise Refused(HTTPStatus.FORBIDDEN) from None
+        except HTTPException as error:
+            self._count(sender)
+            raise Refused(HTTPStatus(error.status_code)) from None
+
+    def _seconds_to_wait(self, sender: str) -> int:
+        if self._refusals.test(REFUSED_PER_ADDRESS, sender):
+            return 0
+        reset = self._refusals.get_window_stats(REFUSED_PER_ADDRESS, sender).reset_time
+        return max(math.ceil(reset - time.time()), 1)
+
+    def _count(self, sender: str) -> None:
+        """No more senders are kept in mind than REFUSED_IN_ALL, however many a flood has."""
+        if self._refusals.hit(REFUSED_IN_ALL):
+            self._refusals.hit(REFUSED_PER_ADDRESS, sender)
+
+
+async def _report(request: Request) -> Report:
+    body = await small_body(request)
+    return Report(body, dict(request.headers), request.scope["query_string"].decode("latin-1"))
+
+
+@dataclass(eq=False)
+class Batch:
+    """Receipts that are kept in one transaction."""
+
+    receipts: list[ProviderReceipt] = field(default_factory=list)
+    kept: bool = False
+
+
+class Inbox:
+    """Keeps receipts before they are answered. Those that come while some are being written make the next batch."""
+
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+        self._ledger, self._clock = ledger, clock
+        self._turn = asyncio.Lock()
+        self._next = Batch()
+
+    async def take(self, receipt: ProviderReceipt) -> None:
+        """Return when the ledger has it. Raises Refused when the ledger cannot be written."""
+        batch = self._next
+        batch.receipts.append(receipt)
+        async with self._turn:
+            if batch is self._next:
+                self._next = Batch()
+                await self._keep(batch)
+        if not batch.kept:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS)
+
+    async def _keep(self, batch: Batch) -> None:
+        try:
+            await run_in_threadpool(self._ledger.reported, batch.receipts, self._clock())
+        except LedgerUnavailable:
+            return
+        batch.kept = True

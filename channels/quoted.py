@@ -1,0 +1,62 @@
+"""Quoted-printable (RFC 2045, 6.7): any text as printable ASCII in short lines, of which none begins with a dot.
+
+Pieces are encoded apart and put between soft line breaks, so that what is the same for everybody is encoded once.
+"""
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+SOFT_BREAK = b"=\r\n"
+LINE = 72
+"""Bytes in a line, so that even with the sign of a soft break it stays under the 76 of RFC 2045."""
+AS_IT_IS = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
+"""A short value that needs no encoding, once its first character is no dot."""
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+PLAIN = re.compile(rb"[ -~]*")
+BYTE = tuple(bytes([code]) if 32 <= code < 127 and code != ord("=") else b"=%02X" % code for code in range(256))
+
+
+def quoted(text: str) -> bytes:
+    """A text of any length, its line breaks as CR LF. Raises ValueError for a control character or half a character."""
+    if CONTROL.search(text):
+        raise ValueError("control character")
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return b"\r\n".join(map(_line, lines))
+
+
+def quoted_value(value: str) -> bytes:
+    """A person's own value, to stand in a line between soft breaks. Raises ValueError for what breaks the line."""
+    if AS_IT_IS.fullmatch(value) and value[0] != ".":
+        return value.encode()
+    if "\r" in value or "\n" in value:
+        raise ValueError("line break in a value")
+    return quoted(value)
+
+
+def quoted_markup(value: str) -> bytes:
+    """The same in HTML, where it can be text or an attribute and never markup."""
+    return quoted_value(escape(value))
+
+
+def _line(line: str) -> bytes:
+    encoded = line.encode()
+    if PLAIN.fullmatch(encoded):
+        encoded = encoded.replace(b"=", b"=3D")
+    else:
+        encoded = b"".join([BYTE[code] for code in encoded])
+    if encoded.endswith(b" "):
+        encoded = encoded[:-1] + b"=20"
+    return SOFT_BREAK.join(_short_lines(encoded))
+
+
+def _short_lines(encoded: bytes) -> Iterator[bytes]:
+    """Cut where no encoded byte is cut; a dot at the start of a line is encoded, because SMTP gives it a meaning."""
+    start = 0
+    while start < len(encoded):
+        end = start + LINE
+        if end < len(encoded) and (inside := encoded.rfind(b"=", end - 2, end)) >= 0:
+            end = inside
+        piece = encoded[start:end]
+        yield b"=2E" + piece[1:] if piece.startswith(b".") else piece
+        start = end

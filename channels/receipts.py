@@ -1,0 +1,57 @@
+"""How a gateway's settings describe the delivery reports it sends or gives when asked."""
+
+from amends.domain.channel import Status
+from amends.domain.provider_receipts import TWILIO, ReportRules, ReportShape, Scheme
+from channels.settings import Settings
+
+WORDS = {
+    "delivered_words": "delivered",
+    "rejected_words": "undelivered, undeliverable, rejected, failed, expired",
+    "deferred_words": "",
+}
+"""Settings that name the gateway's words, parted by commas; each word is in one of them at most."""
+OUTCOMES = {
+    "delivered_words": Status.DELIVERED,
+    "rejected_words": Status.REJECTED,
+    "deferred_words": Status.DEFERRED,
+}
+PLAIN_OPTIONAL = {**WORDS, "status_field": "status", "code_field": "", "key_field": "", "callback_secret": ""}
+TWILIO_OPTIONAL = {"callback_url": "", "callback_secret": ""}
+
+
+def plain_shape(chosen: Settings) -> ReportShape:
+    """The reports of a gateway with names and words of its own."""
+    return ReportShape(
+        id_field=chosen.text("id_field"),
+        status_field=chosen.text("status_field"),
+        outcomes=_outcomes(chosen),
+        code_field=chosen.text("code_field"),
+        key_field=chosen.text("key_field"),
+    )
+
+
+def plain_rules(chosen: Settings, shape: ReportShape) -> ReportRules | None:
+    """How its reports are read and checked; None without a secret, because anybody could send one."""
+    secret = chosen.secret("callback_secret")
+    return ReportRules(shape, Scheme.BODY, secret) if secret else None
+
+
+def twilio_rules(chosen: Settings) -> ReportRules | None:
+    """How Twilio's reports are read and checked; None when it is not told where to send any.
+
+    They are signed with the account's main token; callback_secret holds it where `token` is another key.
+    """
+    if not chosen.text("callback_url"):
+        return None
+    secret = chosen.secret("callback_secret") or chosen.secret("token")
+    return ReportRules(TWILIO, Scheme.TWILIO, secret, chosen.url("callback_url"))
+
+
+def _outcomes(chosen: Settings) -> dict[str, Status]:
+    found: dict[str, Status] = {}
+    for name, status in OUTCOMES.items():
+        words = {word.strip().casefold() for word in chosen.text(name).split(",")} - {""}
+        if twice := words & found.keys():
+            raise chosen.wrong(name, f"has a word of another list: {', '.join(sorted(twice))}")
+        found |= dict.fromkeys(words, status)
+    return found

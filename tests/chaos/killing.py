@@ -1,0 +1,196 @@
+"""Senders that are killed at random moments, the world they send to, and what must be true of it afterwards."""
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from signal import SIGCONT, SIGKILL, SIGSTOP
+
+from amends.domain.channel import ChannelKind
+from amends.domain.notice import DeliveryState
+from amends.domain.people import Flag, Person
+from amends.ledger import DeliveryLine, Ledger
+from amends.world import MailServer, WebServices
+from amends.world.mail import FAULTS, Faults, Stage
+from tests.builders import a_person
+from tests.chaos.sender import UNFINISHED, Errand, run
+from tests.sending import INCIDENT, NOTICE, a_ledger, approved, channel_settings
+
+SEED = int(os.environ.get("AMENDS_CHAOS_SEED", time.time_ns() % 1_000_000))
+CONNECTIONS = 2
+LEASE_AND_MORE = timedelta(minutes=10)
+PROCESSES = get_context("forkserver")
+"""Each sender is forked from a small process that has imported everything, so that it starts in milliseconds."""
+PROCESSES.set_forkserver_preload(["tests.chaos.sender"])
+
+REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED)
+NOT_REACHED = (DeliveryState.UNCERTAIN, DeliveryState.HELD, DeliveryState.UNREACHABLE, DeliveryState.FAILED)
+LEAVES_OPEN = (Stage.ENDING, Stage.BODY)
+"""After these the engine may not know: a line that breaks just before the dot looks as if it broke after it."""
+
+
+def somebody(number: int) -> Person:
+    """Most can be reached; some bounce, some are greylisted, some are held, some have no address."""
+    if number % 15 == 0:
+        return a_person(number=number, email=f"bounce{number}@mail.example")
+    if number % 20 == 1:
+        return a_person(number=number, email=f"grey{number}@mail.example")
+    if number % 50 == 2:
+        return a_person(number=number, flags=frozenset({Flag.DECEASED}))
+    return a_person(number=number, email="", phone="") if number % 50 == 3 else a_person(number=number)
+
+
+@dataclass
+class Chaos:
+    """Senders that come and go, and the world that sees what they send."""
+
+    ledger: Ledger
+    errand: Errand
+    mail: MailServer
+    web: WebServices
+    people: dict[int, Person]
+    chance: random.Random = field(default_factory=lambda: random.Random(SEED))
+    kills: int = 0
+    """Senders that were killed or stopped while they may have had messages under way."""
+
+    def start(self) -> BaseProcess:
+        """A sender, its clock further ahead than that of any before it."""
+        self.errand = replace(self.errand, ahead=self.errand.ahead + LEASE_AND_MORE)
+        sender = PROCESSES.Process(target=run, args=[self.errand], daemon=True)
+        sender.start()
+        return sender
+
+    def kill(self, sender: BaseProcess) -> None:
+        """At a random moment after its start or after its first message, unless it ends before."""
+        if self.chance.random() < 0.7:
+            self.wait_for_message(sender)
+        sender.join(self.chance.uniform(0.01, 0.3))
+        if sender.is_alive():
+            sender.kill()
+            self.kills += 1
+        sender.join()
+        assert sender.exitcode in (0, UNFINISHED, -SIGKILL)
+
+    def kill_some(self, kills: int) -> None:
+        """One sender after another, until so many are dead or nothing is left to be sent."""
+        while self.kills < kills:
+            sender = self.start()
+            self.kill(sender)
+            if sender.exitcode == 0:
+                break
+
+    def stop(self, sender: BaseProcess, between_writes: Callable[[], bool]) -> None:
+        """Halt it in the middle of its work, but not while it holds up everybody else's."""
+        self.wait_for_message(sender)
+        self.kills += 1
+        while sender.pid and sender.is_alive():
+            os.kill(sender.pid, SIGSTOP)
+            time.sleep(0.02)
+            if between_writes():
+                return
+            os.kill(sender.pid, SIGCONT)
+            time.sleep(0.005)
+
+    def go_on(self, sender: BaseProcess) -> None:
+        """Let a halted sender go on as if nothing had been."""
+        if sender.pid:
+            os.kill(sender.pid, SIGCONT)
+
+    def wait_for_message(self, sender: BaseProcess) -> None:
+        """Until the world gets one, or the sender ends."""
+        before = self.arrived()
+        while sender.is_alive() and self.arrived() == before:
+            time.sleep(0.002)
+
+    def arrived(self) -> int:
+        """How many messages the world has got."""
+        return len(self.mail.arrived) + len(self.web.taken)
+
+    def finish(self) -> None:
+        """Senders that nobody kills, until nothing is left to send."""
+        self.mail.delay = 0
+        for _ in range(40):
+            sender = self.start()
+            sender.join(60)
+            assert sender.exitcode in (0, UNFINISHED)
+            if sender.exitcode == 0:
+                return
+            self.errand = replace(self.errand, ahead=self.errand.ahead + timedelta(hours=1))
+        raise AssertionError("the notice was never finished")
+
+    def lines(self, *states: DeliveryState) -> list[DeliveryLine]:
+        """The messages in these states."""
+        return [line for line in self.ledger.deliveries(INCIDENT, NOTICE) if line.state in states]
+
+    def mailed(self) -> Counter[int]:
+        """How many emails the relay took for each person."""
+        numbers = {person.email: number for number, person in self.people.items()}
+        return Counter(numbers[address] for arrived in self.mail.arrived for address in arrived.recipients)
+
+    def texted(self) -> Counter[int]:
+        """How many messages the gateway took for each person."""
+        numbers = {person.phone: number for number, person in self.people.items()}
+        return Counter(numbers[taken.fields["to"]] for taken in self.web.taken if taken.service == "sms")
+
+
+@contextmanager
+def chaos(
+    ledger_url: str,
+    folder: Path,
+    people: int,
+    *,
+    faults: Faults = FAULTS["clean"],
+    connections: int = CONNECTIONS,
+    person: Callable[[int], Person] = somebody,
+) -> Iterator[Chaos]:
+    """An approved notice to so many people, and a relay with these faults."""
+    ledger = a_ledger(ledger_url, folder).migrate()
+    audience = {number: person(number) for number in range(1, people + 1)}
+    approved(ledger, audience.values(), channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SOCIAL))
+    print(f"AMENDS_CHAOS_SEED={SEED}")  # noqa: T201 - pytest shows it when the test fails
+    with MailServer(folder / "mail", faults=faults, seed=SEED) as mail, WebServices(folder / "web") as web:
+        settings = channel_settings(mail.port, web.url, folder, connections=str(connections))
+        yield Chaos(ledger, Errand(ledger_url, folder, settings, timedelta()), mail, web, audience)
+    ledger.dispose()
+
+
+def check(world: Chaos, connections: int = CONNECTIONS) -> None:
+    """What must be true after any number of kills, by what the world saw."""
+    mailed, texted = world.mailed(), world.texted()
+    assert max((mailed + texted).values()) == 1, "somebody got a message twice"
+    assert not mailed.keys() & texted.keys(), "somebody was told by two channels"
+    assert max(Counter(posts(world)).values(), default=0) <= 1, "a post was made twice"
+    reached, explained = mailed.keys() | texted.keys(), {line.person for line in world.lines(*NOT_REACHED)}
+    assert world.people.keys() - reached - explained == set(), "somebody was lost"
+    check_ledger(world, reached)
+    check_doubts(world, connections)
+
+
+def posts(world: Chaos) -> list[str]:
+    """What was said to the public."""
+    return [taken.fields["status"] for taken in world.web.taken if taken.service == "mastodon"]
+
+
+def check_ledger(world: Chaos, reached: set[int]) -> None:
+    """The ledger says of nobody that they were reached when they were not, and everything has come to an end."""
+    assert {line.person for line in world.lines(*REACHED) if line.person} <= reached
+    assert world.lines(*set(DeliveryState) - {*REACHED, *NOT_REACHED}) == []
+    assert world.ledger.verify_audit() == ()
+
+
+def check_doubts(world: Chaos, connections: int) -> None:
+    """At most one message for each connection of a killed sender, and what the relay itself left open."""
+    uncertain = Counter(line.channel for line in world.lines(DeliveryState.UNCERTAIN))
+    left_open = sum(world.mail.gone_wrong[stage] for stage in LEAVES_OPEN)
+    print(  # noqa: T201
+        f"{world.kills} kills, relay {dict(world.mail.gone_wrong)}, uncertain {dict(uncertain)}, arrived {world.arrived()}"
+    )
+    assert uncertain[ChannelKind.EMAIL] <= world.kills * connections + left_open
+    assert uncertain[ChannelKind.WEBSITE] == 0

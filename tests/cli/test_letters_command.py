@@ -1,0 +1,270 @@
+"""Letters go to the print shop in files that only their owner reads and no spreadsheet carries out."""
+
+import csv
+import json
+import re
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from python_calamine import CalamineWorkbook
+
+from amends.cli.letter_text import blocks_of, plain_text
+from amends.delivery.compose import to_html
+from amends.domain.channel import ChannelKind
+from amends.domain.people import Person
+from amends.domain.team import TeamRole
+from amends.ledger import Ledger
+from tests.builders import NOW, a_person
+from tests.cli.conftest import Office, make_home
+from tests.sending import INCIDENT, NOTICE, approved
+
+EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
+HOME = "Example Street 1\n10115 Berlin\nGermany"
+EVIL = "=HYPERLINK(1)"
+COLUMNS = ["name", "postal address", "locale", "subject", "text", "personal page", "reference"]
+
+
+def by_post(number: int, **changes: object) -> Person:
+    return a_person(number=number, **({"email": "", "phone": "", "postal_address": HOME} | changes))
+
+
+PEOPLE = (
+    a_person(number=1),
+    by_post(2),
+    by_post(3, name="李雷", locale="zh-CN", country="CN", postal_address="100000\n北京市示例路1号"),
+    by_post(4, name=EVIL, postal_address="+1 Example Road\n=1+1"),
+    by_post(5, postal_address=""),
+)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """A home with a released notice, three letters of which wait."""
+    office = make_home(tmp_path_factory.mktemp("letters") / "home")
+    ledger = office.ledger()
+    approved(ledger, PEOPLE, channels=(WEBSITE, EMAIL), cascade=(EMAIL, SMS, LETTER))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    for name, role in (("lena", TeamRole.LEAD), ("rosa", TeamRole.RESPONDER)):
+        office.tokens[name] = ledger.add_member(name, role, "lena", NOW)
+    ledger.dispose()
+    return office
+
+
+@pytest.fixture
+def office(made: Office, tmp_path: Path) -> Office:
+    from shutil import copytree
+
+    home = tmp_path / "home"
+    copytree(made.home, home)
+    settings = home / "amends.toml"
+    settings.write_text(settings.read_text().replace(str(made.home), str(home)))
+    return Office(home, dict(made.tokens))
+
+
+@pytest.fixture
+def ledger(office: Office) -> Iterator[Ledger]:
+    opened = office.ledger()
+    yield opened
+    opened.dispose()
+
+
+def hand_over(office: Office, out: Path, *more: object) -> dict:
+    return office.values("letters", INCIDENT, NOTICE, "--out", out, *more, by="lena")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def sheet(path: Path) -> list[list]:
+    return CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+
+
+def test_a_batch_is_two_lists_with_everything_the_print_shop_needs(office: Office, tmp_path: Path) -> None:
+    answer = hand_over(office, tmp_path / "out")
+    assert (answer["batch"], answer["letters"]) == (1, 3)
+    assert answer["files"] == [str(tmp_path / "out" / f"letters-1.{kind}") for kind in ("csv", "xlsx")]
+    rows = table(tmp_path / "out" / "letters-1.csv")
+    assert list(rows[0]) == COLUMNS
+    assert (rows[0]["name"], rows[0]["postal address"], rows[0]["locale"]) == ("Kim Example 2", HOME, "en")
+    assert "Dear Kim Example 2," in rows[0]["text"]
+    assert rows[0]["personal page"].rsplit("/")[-1] in rows[0]["text"]
+    assert re.fullmatch(r"https://btepai\.example/p/[\w-]{27}", rows[0]["personal page"])
+    assert re.fullmatch("[0-9a-f]{10}", rows[0]["reference"])
+    assert (rows[1]["name"], rows[1]["locale"]) == ("李雷", "zh-CN")
+
+
+def test_both_lists_hold_the_same_letters(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    head, *rows = sheet(tmp_path / "out" / "letters-1.xlsx")
+    assert head == COLUMNS
+    kept = [list(row.values()) for row in table(tmp_path / "out" / "letters-1.csv")]
+    assert [[cell.removeprefix("'") for cell in row] for row in kept] == rows
+
+
+def test_no_spreadsheet_carries_out_what_somebody_is_called(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    evil = table(tmp_path / "out" / "letters-1.csv")[2]
+    assert (evil["name"], evil["postal address"]) == (f"'{EVIL}", "'+1 Example Road\n=1+1")
+    assert sheet(tmp_path / "out" / "letters-1.xlsx")[3][:2] == [EVIL, "+1 Example Road\n=1+1"]
+    from zipfile import ZipFile
+
+    with ZipFile(tmp_path / "out" / "letters-1.xlsx") as parts:
+        assert b"<f>" not in parts.read("xl/worksheets/sheet1.xml")
+
+
+def test_only_the_owner_can_read_them(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    files = list((tmp_path / "out").iterdir())
+    assert len(files) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_a_folder_that_others_can_look_into_is_refused_and_nothing_is_handed_over(
+    office: Office, ledger: Ledger, tmp_path: Path
+) -> None:
+    out = tmp_path / "open"
+    out.mkdir(mode=0o755)
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", out, by="lena")
+    assert answer.exit_code == 1
+    assert "others can look into" in answer.stderr
+    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+
+
+def test_a_second_call_hands_over_nothing_twice(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    assert hand_over(office, tmp_path / "later") == {"batch": None, "letters": 0, "files": []}
+    assert list((tmp_path / "later").iterdir()) == []
+
+
+def test_the_same_batch_again_makes_the_same_files(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    hand_over(office, tmp_path / "again", "--again", 1)
+    for name in ("letters-1.csv", "letters-1.xlsx"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_a_crash_before_the_files_are_whole_loses_no_letter(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("amends.cli.letter_files._Sheet.add", full)
+        assert office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="lena").exit_code == 1
+    assert list((tmp_path / "out").iterdir()) == []
+    assert hand_over(office, tmp_path / "out", "--again", 1)["letters"] == 3
+    assert len(table(tmp_path / "out" / "letters-1.csv")) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "x"], "--as NAME"),
+        (["--pdf"], "--out DIR"),
+        (["--again", 1], "--out DIR"),
+        (["--out", "x", "--returned", "abc"], "call it twice"),
+    ],
+)
+def test_options_that_make_no_sense_together_are_refused(office: Office, options: list, said: str) -> None:
+    answer = office.amends("letters", INCIDENT, NOTICE, *options)
+    assert answer.exit_code == 2
+    assert said in " ".join(re.sub(r"[│╭╰─╮╯]", " ", answer.stderr).split())
+
+
+def test_a_responder_may_not_take_them(office: Office, tmp_path: Path) -> None:
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="rosa")
+    assert answer.exit_code == 1
+    assert "role" in answer.stderr
+
+
+def test_a_returned_letter_is_noted_and_its_person_unreached(office: Office, tmp_path: Path) -> None:
+    hand_over(office, tmp_path / "out")
+    reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference)
+    assert answer.exit_code == 0
+    assert "the letter to person 2 came back" in answer.stdout
+    standing = office.values("letters", INCIDENT, NOTICE)
+    assert standing["batches"] == [{"number": 1, "letters": 3, "returned": 1}]
+
+
+def test_an_unknown_reference_is_said_in_words(office: Office) -> None:
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", "0123456789")
+    assert answer.exit_code == 1
+    assert "has the reference '0123456789'" in answer.stderr
+
+
+def test_without_options_it_says_how_they_stand_and_what_comes_next(office: Office) -> None:
+    answer = office.amends("letters", INCIDENT, NOTICE)
+    assert "3 letters wait to be handed over" in answer.stdout
+    assert f"`amends letters {INCIDENT} {NOTICE} --out DIR --as NAME`" in answer.stderr
+
+
+def test_the_preview_says_that_the_email_is_printed_too(office: Office) -> None:
+    answer = office.amends("preview", INCIDENT, NOTICE)
+    assert "en/self/email, also printed as a letter" in answer.stdout
+    assert "en/self/sms, also" not in answer.stdout
+    assert "3 have only a postal address" in answer.stdout
+    assert json.loads(office.amends("--json", "preview", INCIDENT, NOTICE).stdout)["letters"] == 3
+
+
+# As pages.
+
+
+def test_without_typst_it_says_what_to_install_and_hands_nothing_over(
+    office: Office, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
+    assert answer.exit_code == 1
+    assert "`pip install amends[letters]`" in answer.stderr
+    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+
+
+def test_without_a_chinese_font_it_says_which_and_hands_nothing_over(
+    office: Office, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("typst")
+    monkeypatch.setattr("amends.cli.letter_files.CHINESE_FONTS", ("No Such Font",))
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
+    assert answer.exit_code == 1
+    assert "No Such Font" in answer.stderr
+    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+
+
+def test_the_pages_hold_one_letter_each_and_are_the_same_again(office: Office, tmp_path: Path) -> None:
+    typst = pytest.importorskip("typst")
+    if "Noto Sans CJK SC" not in typst.Fonts().families():
+        pytest.skip("no font with Chinese characters here")
+    answer = hand_over(office, tmp_path / "out", "--pdf")
+    pages = Path(answer["files"][2])
+    assert (pages.name, pages.read_bytes()[:5]) == ("letters-1-001.pdf", b"%PDF-")
+    assert stat.S_IMODE(pages.stat().st_mode) == 0o600
+    assert re.search(rb"/Count (\d+)", pages.read_bytes())[1] == b"3"
+    hand_over(office, tmp_path / "again", "--again", 1, "--pdf")
+    assert (tmp_path / "again" / pages.name).read_bytes() == pages.read_bytes()
+
+
+# What it says.
+
+
+def test_a_letter_is_the_email_without_its_marks() -> None:
+    markdown = "# A notice\n\nIt was **your** data.\nRead on.\n\n1. Change it\n2. Watch out\n   - here\n\nSee [your page](https://a.example/p)."
+    assert plain_text(blocks_of(to_html(markdown))) == (
+        "A notice\n\nIt was your data. Read on.\n\n1. Change it\n2. Watch out\n  • here\n\nSee your page (https://a.example/p)."
+    )
+
+
+@pytest.mark.parametrize("name", ["*Star*", "# 1", "<b>Bold</b>", "1. One", "[a](https://b.example)", "A & B"])
+def test_nothing_in_a_name_becomes_a_mark(name: str) -> None:
+    from html import escape
+
+    (block,) = blocks_of(to_html("Dear NAME,").replace("NAME", escape(name)))
+    assert block.text == f"Dear {name},"
+    assert {run.style for run in block.runs} == {""}

@@ -1,0 +1,150 @@
+"""Several processes at one notice: everybody is told once, whoever of them is stopped or dies."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from amends.delivery import crew
+from amends.delivery.connect import connected
+from amends.delivery.crew import Work, send
+from amends.delivery.engine import Tally, deliver
+from amends.domain.channel import ChannelKind, Status
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
+from amends.domain.notice import PersonState
+from tests.builders import a_person
+from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved
+
+PROCESSES, PEOPLE = 2, 240
+CONNECTIONS = 4
+EMAIL_ONLY = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
+EVERYBODY = {f"kim{number}@mail.example": 1 for number in range(1, PEOPLE + 1)}
+
+
+@pytest.fixture
+def big(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A notice to enough people for two processes."""
+    monkeypatch.setattr(crew, "SHARE", PEOPLE // PROCESSES)
+    rig.settings[ChannelKind.EMAIL]["connections"] = str(CONNECTIONS)
+    approved(rig.ledger, [a_person(number=number) for number in range(1, PEOPLE + 1)], channels=EMAIL_ONLY)
+    return rig
+
+
+def work(rig: Rig) -> Work:
+    return Work(rig.ledger, rig.settings, INCIDENT, NOTICE, LINKS)
+
+
+def run(rig: Rig, progress: Callable[[Tally], None] = lambda _: None) -> Tally:
+    return asyncio.run(send(work(rig), progress, PROCESSES))
+
+
+async def until_sending(rig: Rig) -> None:
+    async with asyncio.timeout(20):
+        while len(rig.mail.arrived) < 20:
+            await asyncio.sleep(0.005)
+
+
+async def _later(rig: Rig) -> Tally:
+    """A run by itself after every lease has run out."""
+    async with connected(rig.settings) as channels:
+        return await deliver(
+            rig.ledger, channels, INCIDENT, NOTICE, LINKS, lambda: datetime.now(UTC) + timedelta(hours=1)
+        )
+
+
+def test_two_processes_tell_everybody_once_and_the_public_last(big: Rig) -> None:
+    seen: set[int] = set()
+    tally = asyncio.run(send(work(big), lambda _: seen.update(_processes()), PROCESSES))
+    assert seen  # a small send may be over before the last of them has begun
+    assert Counter(big.mailed()) == EVERYBODY
+    assert len(big.posts()) == 2
+    assert (tally.finished, tally.people) == (True, {PersonState.SENT: PEOPLE})
+
+
+def _processes() -> set[int]:
+    return {child.pid for child in multiprocessing.active_children() if child.pid}
+
+
+def test_what_the_processes_tell_adds_up(big: Rig) -> None:
+    told: list[int] = []
+    tally = run(big, lambda tally: told.append(tally.answers.total()))
+    pages = posts = 2
+    assert told == sorted(told)
+    assert told[-1] == tally.messages == pages + PEOPLE + posts
+    assert tally.answers == {Status.DELIVERED: pages, Status.SENT: PEOPLE + posts}
+
+
+def test_the_processes_share_the_connections(big: Rig) -> None:
+    big.mail.delay = 0.02
+    run(big)
+    assert big.mail.connections <= CONNECTIONS
+    assert Counter(big.mailed()) == EVERYBODY
+
+
+def test_few_people_are_not_worth_a_second_process(rig: Rig) -> None:
+    approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
+    seen: set[int] = set()
+    assert asyncio.run(send(work(rig), lambda _: seen.update(_processes()), PROCESSES)).finished
+    assert seen == set()
+
+
+async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(big: Rig) -> None:
+    big.mail.delay = 0.05
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert multiprocessing.active_children() == []
+    assert set(big.states().values()) == {"sent", "waiting"}
+    assert Counter(big.states().values())["sent"] == len(big.mail.arrived) < PEOPLE
+    big.mail.delay = 0
+    assert (await send(work(big), cores=PROCESSES)).finished
+    assert Counter(big.mailed()) == EVERYBODY
+
+
+async def test_a_process_that_is_asked_to_stop_leaves_its_part_to_the_others(big: Rig) -> None:
+    big.mail.delay = 0.02
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    os.kill(_processes().pop(), signal.SIGTERM)
+    assert (await sending).finished
+    assert Counter(big.mailed()) == EVERYBODY
+
+
+async def test_processes_that_are_killed_lose_nobody(big: Rig) -> None:
+    big.mail.delay = 0.02
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    for process in _processes():
+        os.kill(process, signal.SIGKILL)
+    tally = await sending
+    assert not tally.finished, "what they had in hand stays untouched until their leases have run out"
+    assert (await _later(big)).finished
+    arrived, unsure = Counter(big.mailed()), [n for n, state in big.states().items() if state == "uncertain"]
+    assert max(arrived.values()) == 1
+    assert arrived.keys() | {f"kim{number}@mail.example" for number in unsure} == EVERYBODY.keys()
+    assert len(unsure) <= CONNECTIONS
+
+
+def test_what_stops_one_process_is_raised(big: Rig) -> None:
+    big.settings[ChannelKind.EMAIL]["final_timeout"] = "never"
+    with pytest.raises(ChannelMisconfigured, match="final_timeout"):
+        run(big)
+    assert big.mailed() == []
+
+
+def test_without_approval_no_process_starts(big: Rig) -> None:
+    big.ledger.remove_member(APPROVERS[0].name, "lena", big.clock())
+    with pytest.raises(ApprovalMissing):
+        run(big, lambda _: pytest.fail("nothing may happen"))
+    assert big.mailed() == []
+
+
+def test_the_work_shows_no_secret_when_it_is_printed(big: Rig) -> None:
+    assert "rehearsal" not in repr(work(big))

@@ -1,0 +1,215 @@
+"""Marks and answers share commits; nothing leaves before its mark is kept, however long the ledger takes."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from amends.delivery import journal
+from amends.delivery.journal import Journal
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.errors import LedgerUnavailable, StaleClaim
+from amends.ledger import Claim
+from amends.ledger.claims import Released
+from tests.builders import NOW
+
+Answers = Sequence[tuple[Claim, Receipt]]
+
+
+def a_claim(number: int) -> Claim:
+    return Claim(
+        id=number, lease=1, key=f"key-{number}", bounce="", released=Released("first-notice", NOW), attempts=1,
+        channel=ChannelKind.EMAIL, locale="en", reader="self", letter="", about=None, to=None,
+    )  # fmt: skip
+
+
+def sent(claim: Claim) -> Receipt:
+    return Receipt(claim.key, Status.SENT)
+
+
+@dataclass
+class Book:
+    """What a ledger would do: keeps each commit, as long as nothing is wrong with it."""
+
+    commits: list[tuple[list[int], list[int]]] = field(default_factory=list)
+    """The numbers of the messages that were marked and of those that were answered."""
+    tries: int = 0
+    wrong: Exception | None = None
+    refused: set[int] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
+
+    def write(self, leaving: Sequence[Claim], answers: Answers) -> frozenset[int]:
+        self.tries += 1
+        if self.wrong:
+            raise self.wrong
+        self.commits.append(([claim.id for claim in leaving], [claim.id for claim, _ in answers]))
+        return frozenset(claim.id for claim in leaving) - self.refused
+
+    def journal(self, company: int = 1) -> Journal:
+        opened = Journal(self.write, self.told.append)
+        opened.company = company
+        return opened
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book()
+
+
+@pytest.fixture
+def patiently(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def set_times(*, gather: float = 0.001, retry: float = 0.01, patience: float = 60.0) -> None:
+        monkeypatch.setattr(journal, "GATHER_SECONDS", gather)
+        monkeypatch.setattr(journal, "RETRY_SECONDS", retry)
+        monkeypatch.setattr(journal, "PATIENCE", patience)
+
+    set_times()
+    return set_times
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+# Together.
+
+
+async def test_the_marks_of_many_lanes_share_one_commit(book: Book) -> None:
+    opened = book.journal(company=50)
+    await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(50)))
+    assert book.commits == [(list(range(50)), [])]
+
+
+async def test_when_all_lanes_wait_nobody_else_is_waited_for(book: Book, patiently: Callable[..., None]) -> None:
+    patiently(gather=60.0)
+    opened = book.journal(company=3)
+    async with asyncio.timeout(1):
+        await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(3)))
+    assert len(book.commits) == 1
+
+
+async def test_lanes_that_are_busy_elsewhere_do_not_hold_up_the_others(book: Book) -> None:
+    opened = book.journal(company=100)
+    async with asyncio.timeout(1):
+        await opened.mark(a_claim(1))
+    assert book.commits == [([1], [])]
+
+
+async def test_an_answer_alone_is_written_down_soon(book: Book) -> None:
+    book.journal(company=100).answer(a_claim(1), sent(a_claim(1)))
+    await until(lambda: book.commits == [([], [1])])
+
+
+async def test_an_answer_is_kept_with_the_next_mark_of_its_lane(book: Book) -> None:
+    opened = book.journal()
+    opened.answer(a_claim(1), sent(a_claim(1)))
+    await opened.mark(a_claim(2))
+    assert book.commits == [([2], [1])]
+
+
+async def test_everything_is_written_down_once_it_is_settled(book: Book) -> None:
+    opened = book.journal(company=100)
+    for number in range(7):
+        opened.answer(a_claim(number), sent(a_claim(number)))
+    await opened.settled()
+    assert [number for _, answered in book.commits for number in answered] == list(range(7))
+    assert book.told == [""] * len(book.commits)
+
+
+async def test_who_must_not_send_any_more_is_told_and_the_others_go_on(book: Book) -> None:
+    book.refused = {2}
+    opened = book.journal(company=3)
+    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(1, 4)), return_exceptions=True)
+    assert [type(mark) for mark in marks] == [type(None), StaleClaim, type(None)]
+
+
+async def test_a_lane_that_gave_up_waiting_leaves_no_mark(book: Book) -> None:
+    opened = book.journal(company=2)
+    waits = asyncio.create_task(opened.mark(a_claim(1)))
+    await asyncio.sleep(0)
+    waits.cancel()
+    await opened.mark(a_claim(2))
+    assert book.commits == [([2], [])]
+
+
+# The ledger cannot be written.
+
+
+async def test_while_the_ledger_cannot_be_written_nothing_leaves_and_everybody_hears_why(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    book.wrong = LedgerUnavailable("the disk is full")
+    opened = book.journal()
+    mark = asyncio.create_task(opened.mark(a_claim(1)))
+    await until(lambda: book.tries > 3)
+    assert not mark.done()
+    assert book.told == ["the disk is full"]
+    book.wrong = None
+    await mark
+    assert book.commits == [([1], [])]
+    assert book.told == ["the disk is full", ""]
+
+
+async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_rest(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    marks = [asyncio.create_task(opened.mark(a_claim(number))) for number in range(3)]
+    await until(lambda: book.tries > 1)
+    opened.answer(a_claim(7), sent(a_claim(7)))
+    marks.append(asyncio.create_task(opened.mark(a_claim(3))))
+    await asyncio.sleep(0)
+    book.wrong = None
+    await asyncio.gather(*marks)
+    assert book.commits == [([0, 1, 2, 3], [7])]
+
+
+async def test_a_run_ends_only_when_the_ledger_can_be_written_again(book: Book, patiently: Callable[..., None]) -> None:
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    opened.answer(a_claim(1), sent(a_claim(1)))
+    end = asyncio.create_task(opened.settled())
+    await until(lambda: book.tries > 3)
+    assert not end.done()
+    book.wrong = None
+    await end
+    assert book.commits == [([], [1])]
+
+
+async def test_after_long_enough_nothing_leaves_any_more_and_the_run_fails(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    patiently(patience=0.05)
+    book.wrong = LedgerUnavailable("gone")
+    opened = book.journal(company=2)
+    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(2)), return_exceptions=True)
+    assert [type(mark) for mark in marks] == [LedgerUnavailable] * 2
+    with pytest.raises(LedgerUnavailable, match="gone"):
+        await opened.settled()
+    assert book.commits == []
+
+
+async def test_a_lane_that_comes_after_it_was_given_up_is_not_kept_waiting(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    patiently(patience=0.05)
+    book.wrong = LedgerUnavailable("gone")
+    opened = book.journal()
+    with pytest.raises(LedgerUnavailable):
+        await opened.mark(a_claim(1))
+    async with asyncio.timeout(1):
+        with pytest.raises(LedgerUnavailable):
+            await opened.mark(a_claim(2))
+
+
+async def test_any_other_trouble_with_the_ledger_fails_all_marks_at_once(book: Book) -> None:
+    book.wrong = RuntimeError("a fault of ours")
+    opened = book.journal(company=2)
+    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(2)), return_exceptions=True)
+    assert [type(mark) for mark in marks] == [RuntimeError] * 2
+    with pytest.raises(RuntimeError):
+        await opened.settled()

@@ -1,0 +1,263 @@
+"""One channel of a run against a real relay: who is written to, how many at once, how fast, and when it stops."""
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.delivery.connect import connected
+from amends.delivery.engine import Tally, deliver
+from amends.delivery.line import FIRST_LANES, SLOW_ASIDE, Pace
+from amends.domain.channel import ChannelKind, Status
+from amends.domain.guard import canary_size
+from amends.domain.pace import BLOCKS, PER_DOMAIN, WINDOW, Breaker, Bucket
+from amends.domain.people import Person
+from amends.ledger import Ledger
+from amends.world import MailServer, WebServices
+from amends.world.mail import _hang_up
+from tests.builders import a_person
+from tests.sending import INCIDENT, LINKS, NOTICE, Rig, approved, channel_settings
+
+CHANNELS = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
+CONNECTIONS = 24
+
+
+class WatchedRelay(MailServer):
+    """A relay that remembers when who was offered and how many were under way at once, and that can turn us away."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.offered: list[str] = []
+        self.arrived_before: list[int] = []
+        """How many messages had arrived when each of them was offered."""
+        self.taken_at: list[float] = []
+        self.turned_away: list[float] = []
+        """When somebody came while it took nothing."""
+        self.closed = False
+        self.most: defaultdict[str, int] = defaultdict(int)
+        """How many messages to a domain were under way at once."""
+        self._now: Counter[str] = Counter()
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd's name
+        self, server: Any, session: Any, envelope: Any, hostname: str, offers: list[str]
+    ) -> list[str]:
+        if self.closed:
+            self.turned_away.append(time.monotonic())
+            _hang_up(server)
+        return await super().handle_EHLO(server, session, envelope, hostname, offers)
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        self.offered.append(address)
+        self.arrived_before.append(len(self.arrived))
+        return await super().handle_RCPT(server, session, envelope, address, options)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        domain = envelope.rcpt_tos[0].partition("@")[2]
+        self.taken_at.append(time.monotonic())
+        self._now[domain] += 1
+        self.most[domain] = max(self.most[domain], self._now[domain])
+        self.most["all"] = max(self.most["all"], self._now.total())
+        try:
+            return await super().handle_DATA(server, session, envelope)
+        finally:
+            self._now[domain] -= 1
+
+    def offered_to(self, domain: str) -> int:
+        return sum(address.endswith(f"@{domain}") for address in self.offered)
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Iterator[WatchedRelay]:
+    with WatchedRelay(tmp_path / "mail") as server:
+        yield server
+
+
+@pytest.fixture
+def rig(ledger: Ledger, relay: WatchedRelay, tmp_path: Path) -> Iterator[Rig]:
+    with WebServices(tmp_path / "web") as web:
+        settings = channel_settings(relay.port, web.url, tmp_path, connections=str(CONNECTIONS))
+        yield Rig(ledger, relay, web, settings)
+
+
+def run(rig: Rig, pace: Pace | None = None) -> Tally:
+    async def send() -> Tally:
+        paces = {ChannelKind.EMAIL: pace or Pace(patience=0)}
+        async with connected(rig.settings) as channels:
+            return await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, paces=paces)
+
+    return asyncio.run(send())
+
+
+def people(count: int, address: str, first: int = 1) -> list[Person]:
+    """So many people with an address such as grey{}@mail.example."""
+    return [a_person(number=number, email=address.format(number)) for number in range(first, first + count)]
+
+
+def details(rig: Rig) -> Counter[str]:
+    return Counter(line.detail for line in rig.ledger.deliveries(INCIDENT, NOTICE) if line.state == "deferred")
+
+
+def reached(rig: Rig) -> int:
+    return list(rig.states().values()).count("sent")
+
+
+# Who goes first.
+
+
+def test_a_few_go_first_and_alone_and_the_rest_follows_their_answers(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS)
+    relay.delay = 0.05
+    run(rig)
+    first = canary_size(200)
+    assert relay.arrived_before[first] == first
+    assert reached(rig) == 200
+
+
+def test_when_the_first_few_are_refused_nobody_else_is_tried(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(200, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
+    tally = run(rig)
+    assert "refused or left open" in tally.trouble[ChannelKind.EMAIL]
+    assert len(relay.offered) == canary_size(200)
+
+
+def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:
+    first = canary_size(40)
+    everybody = [*people(first, "grey{}@slow.example"), *people(40 - first, "kim{}@mail.example", first + 1)]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    run(rig)
+    assert reached(rig) == 40 - first
+
+
+# How many at once.
+
+
+def test_a_domain_gets_no_more_at_once_than_its_share_while_others_fill_the_rest(rig: Rig, relay: WatchedRelay) -> None:
+    everybody = [*people(120, "kim{}@big.example"), *people(120, "kim{}@small.example", 121)]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    relay.delay = 0.03
+    run(rig)
+    assert reached(rig) == 240
+    assert relay.most["big.example"] <= PER_DOMAIN
+    assert relay.most["small.example"] <= PER_DOMAIN
+    assert relay.most["all"] > PER_DOMAIN
+
+
+def test_it_starts_with_few_lanes_and_never_has_more_than_the_channel_allows(rig: Rig, relay: WatchedRelay) -> None:
+    rig.settings[ChannelKind.EMAIL]["connections"] = "6"
+    approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS)
+    relay.delay = 0.01
+    run(rig)
+    assert FIRST_LANES < relay.most["all"] <= 6
+
+
+# A domain in trouble.
+
+
+def test_a_domain_that_blocks_us_is_left_alone_and_the_others_go_on(rig: Rig, relay: WatchedRelay) -> None:
+    everybody = [*people(60, "kim{}@mail.example"), *people(100, "policy{}@blocks.example", 61)]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    run(rig)
+    assert reached(rig) == 60
+    assert BLOCKS <= relay.offered_to("blocks.example") <= WINDOW
+    assert details(rig)["domain stopped"] == 100 - relay.offered_to("blocks.example")
+
+
+def test_nobody_of_a_domain_that_blocks_us_is_given_up(rig: Rig, relay: WatchedRelay) -> None:
+    everybody = [*people(60, "kim{}@mail.example"), *people(30, "policy{}@blocks.example", 61)]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    tally = run(rig)
+    assert not tally.finished
+    assert set(rig.states().values()) == {"sent", "deferred"}
+    assert rig.texted() == []
+
+
+def test_a_domain_that_asks_us_to_slow_down_is_not_in_the_way_of_the_others(rig: Rig, relay: WatchedRelay) -> None:
+    slow = 3 * SLOW_ASIDE
+    everybody = [
+        *people(60, "kim{}@mail.example"),  # with these it goes well, so there are many lanes
+        *people(slow, "grey{}@slow.example", 61),
+        *people(60, "kim{}@mail.example", 61 + slow),
+    ]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    run(rig)
+    assert reached(rig) == 120
+    put_off = details(rig)["domain slowed down"]
+    assert put_off == slow - relay.offered_to("slow.example") > 0
+
+
+# How fast.
+
+
+def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(50, "kim{}@mail.example"), channels=CHANNELS)
+    per_second, burst = 40, 4
+    run(rig, Pace(Bucket(per_second, burst)))
+    took = relay.taken_at[-1] - relay.taken_at[0]
+    assert reached(rig) == 50
+    assert took >= (50 - burst) / per_second * 0.95
+    for place, at in enumerate(relay.taken_at):
+        within = sum(at <= other < at + 0.5 for other in relay.taken_at[place:])
+        assert within <= burst + 0.5 * per_second + CONNECTIONS // 4  # a few may come late, and then together
+
+
+# The channel is in trouble.
+
+
+def test_a_relay_that_comes_back_is_found_by_one_message_and_the_run_goes_on(
+    rig: Rig, relay: WatchedRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.delivery.line.Breaker", partial(Breaker, first_wait=0.3))
+    approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS)
+    relay.closed = True
+    tally = asyncio.run(_opens_after(rig, relay, probes=2))
+    probes = relay.turned_away[-2:]
+    lost = len(relay.turned_away)
+    assert ChannelKind.EMAIL not in tally.trouble
+    assert probes[0] - relay.turned_away[-3] >= 0.3
+    assert probes[1] - probes[0] >= 0.6
+    assert lost <= 5 + FIRST_LANES + 2
+    assert reached(rig) == 100 - lost
+    assert set(rig.states().values()) == {"sent", "deferred"}
+
+
+async def _opens_after(rig: Rig, relay: WatchedRelay, probes: int) -> Tally:
+    """A run, and a relay that opens once it was tried in vain so often after the first failures."""
+
+    async def open_again() -> None:
+        while len(_alone(relay.turned_away)) < probes:
+            await asyncio.sleep(0.01)
+        relay.closed = False
+
+    opens = asyncio.create_task(open_again())
+    async with connected(rig.settings) as channels:
+        paces = {ChannelKind.EMAIL: Pace(patience=20)}
+        tally = await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, paces=paces)
+    await opens
+    return tally
+
+
+def _alone(times: list[float]) -> list[float]:
+    """Those that came long after the one before."""
+    return [at for before, at in pairwise(times) if at - before > 0.25]
+
+
+def test_a_relay_that_stays_away_stops_the_channel_when_patience_is_over_and_nobody_is_lost(
+    rig: Rig, relay: WatchedRelay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.delivery.line.Breaker", partial(Breaker, first_wait=0.2))
+    approved(rig.ledger, people(50, "kim{}@mail.example"), channels=CHANNELS)
+    relay.closed = True
+    began = time.monotonic()
+    tally = run(rig, Pace(patience=0.5))
+    assert 0.5 <= time.monotonic() - began < 3
+    assert ChannelKind.EMAIL in tally.trouble
+    assert tally.answers[Status.SENT] == 0
+    assert set(rig.states().values()) == {"waiting", "deferred"}

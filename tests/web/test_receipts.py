@@ -1,0 +1,272 @@
+"""What the SMS gateway reports is taken in when it is signed, and nothing else is."""
+
+import asyncio
+import hmac
+import json
+import sqlite3
+from base64 import b64encode
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.notice import DeliveryState
+from amends.ledger import Claim, Ledger
+from amends.settings import Settings
+from amends.web import create_app
+from amends.web.receipts import PATH, REFUSED_PER_ADDRESS
+from tests.builders import NOW
+from tests.web.scene import ADA, INCIDENT, Clock
+
+NOTICE = "first-notice"
+URL = f"https://betapai.example{PATH}"
+SECRET = "the account's main token"
+TWILIO = {
+    "use": "sms_http",
+    "shape": "twilio",
+    "url": "https://api.gateway.example",
+    "account": "AC1",
+    "token": SECRET,
+    "from_": "+4930555000",
+    "callback_url": URL,
+}
+PLAIN = {
+    "use": "sms_http",
+    "shape": "json",
+    "url": "https://sms.gateway.example/messages",
+    "to_field": "to",
+    "text_field": "text",
+    "token": "another secret",
+    "id_field": "id",
+    "callback_secret": SECRET,
+}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture
+def texts(ledger: Ledger) -> dict[int, Claim]:
+    """The SMS of the first notice; the gateway has taken them."""
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    answers = [(claim, Receipt(claim.key, Status.SENT, provider_id=f"SM{claim.id}")) for claim in claims]
+    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+    return {claim.about.number: claim for claim in claims if claim.about}
+
+
+def portal(settings: Settings, ledger: Ledger, clock: Clock, **sms: str) -> FastAPI:
+    return create_app(settings.model_copy(update={"channels": {ChannelKind.SMS: sms}}), ledger, clock)
+
+
+@pytest.fixture
+def gateway(settings: Settings, ledger: Ledger, clock: Clock) -> TestClient:
+    """Whoever speaks to a portal of which the gateway is Twilio."""
+    return TestClient(portal(settings, ledger, clock, **TWILIO))
+
+
+def says(claim: Claim, word: str = "delivered", **more: str) -> dict[str, str]:
+    return {"MessageSid": f"SM{claim.id}", "MessageStatus": word, **more}
+
+
+def signed(fields: dict[str, str], query: str = "", secret: str = SECRET) -> dict[str, str]:
+    url = f"{URL}?{query}" if query else URL
+    spelled = url + "".join(name + value for name, value in sorted(fields.items()))
+    return {"x-twilio-signature": b64encode(hmac.digest(secret.encode(), spelled.encode(), "sha1")).decode()}
+
+
+def report(client: TestClient, fields: dict[str, str], query: str = "", **headers: str) -> httpx2.Response:
+    sent = FORM | signed(fields, query) | headers
+    return client.post(f"{PATH}?{query}" if query else PATH, content=urlencode(fields), headers=sent)
+
+
+def state(ledger: Ledger, person: int = ADA) -> str:
+    lines = ledger.deliveries(INCIDENT, NOTICE)
+    return next(line.state.value for line in lines if (line.person, line.channel) == (person, ChannelKind.SMS))
+
+
+def test_a_signed_report_is_kept_and_answered_with_nothing(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]
+) -> None:
+    answer = report(gateway, says(texts[ADA]), f"key={texts[ADA].key}")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "set-cookie" not in answer.headers
+    assert state(ledger) == "delivered"
+
+
+def test_an_sms_that_did_not_arrive_has_bounced(gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]) -> None:
+    report(gateway, says(texts[ADA], "undelivered", ErrorCode="30003"))
+    assert state(ledger) == "bounced"
+    assert ledger.troubles(INCIDENT, NOTICE) == {DeliveryState.BOUNCED: 1}
+
+
+@pytest.mark.parametrize("word", ["queued", "sending", "sent"])
+def test_what_is_no_last_word_is_taken_and_changes_nothing(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim], word: str
+) -> None:
+    assert report(gateway, says(texts[ADA], word)).status_code == 204
+    assert state(ledger) == "sent"
+
+
+def test_a_message_that_we_do_not_know_is_no_news_to_the_gateway(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]
+) -> None:
+    answer = report(gateway, {"MessageSid": "SM999", "MessageStatus": "failed"})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert not ledger.troubles(INCIDENT, NOTICE)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-twilio-signature": ""},
+        {"x-twilio-signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        signed({}),
+        signed({"MessageSid": "SM1", "MessageStatus": "delivered"}, secret="guessed"),
+    ],
+)
+def test_what_the_gateway_did_not_sign_is_refused_without_a_word(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim], headers: dict[str, str]
+) -> None:
+    answer = report(gateway, says(texts[ADA]), **headers)
+    assert (answer.status_code, answer.content) == (403, b"")
+    assert state(ledger) == "sent"
+
+
+def test_a_signature_of_strange_bytes_is_refused_like_any_other(gateway: TestClient) -> None:
+    assert gateway.post(PATH, headers={b"x-twilio-signature": b"\xff\xc3"}).status_code == 403
+
+
+def test_a_signed_report_of_one_message_is_none_of_another(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]
+) -> None:
+    stolen = signed(says(texts[ADA], "failed"))
+    other = next(number for number in texts if number != ADA)
+    assert report(gateway, says(texts[other], "failed"), **stolen).status_code == 403
+    assert state(ledger, other) == "sent"
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe=\x00", b"&" * 5_000, b"a=b;" * 500, b'{"a": 1}'])
+def test_no_body_breaks_it(gateway: TestClient, texts: dict[int, Claim], body: bytes) -> None:
+    assert gateway.post(PATH, content=body, headers=FORM).status_code == 403
+
+
+def test_a_body_that_is_too_large_is_not_read(gateway: TestClient) -> None:
+    answer = gateway.post(PATH, content=b"a" * 65_537, headers=FORM)
+    assert (answer.status_code, answer.content) == (413, b"")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_it_only_takes(gateway: TestClient, method: str) -> None:
+    assert gateway.request(method, PATH).status_code == 405
+
+
+def test_the_safe_headers_stand_here_too(gateway: TestClient, texts: dict[int, Claim]) -> None:
+    answer = report(gateway, says(texts[ADA]))
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+# Floods
+
+
+def test_who_sends_rubbish_again_and_again_is_not_heard_for_a_while(settings: Settings, ledger: Ledger) -> None:
+    app = portal(settings.model_copy(update={"trusted_proxies": 1}), ledger, Clock(), **TWILIO)
+    client, rubbish = TestClient(app), {"x-forwarded-for": "203.0.113.5"}
+    answers = [client.post(PATH, headers=rubbish) for _ in range(REFUSED_PER_ADDRESS.amount + 1)]
+    assert {answer.status_code for answer in answers[:-1]} == {403}
+    assert answers[-1].status_code == 429
+    assert 0 < int(answers[-1].headers["retry-after"]) <= 60
+
+
+def test_a_flood_of_others_does_not_stop_the_gateway(
+    settings: Settings, ledger: Ledger, texts: dict[int, Claim]
+) -> None:
+    app = portal(settings.model_copy(update={"trusted_proxies": 1}), ledger, Clock(), **TWILIO)
+    client = TestClient(app)
+    for number in range(700):
+        client.post(PATH, headers={"x-forwarded-for": f"203.0.{number // 200}.{number % 200}"})
+    assert report(client, says(texts[ADA]), **{"x-forwarded-for": "198.51.100.7"}).status_code == 204
+    assert state(ledger) == "delivered"
+
+
+def test_reports_that_come_at_once_are_kept_together(
+    settings: Settings, ledger: Ledger, clock: Clock, texts: dict[int, Claim]
+) -> None:
+    """Each is answered when it is on disk; while one batch is written, the next gathers."""
+    app = portal(settings, ledger, clock, **TWILIO)
+
+    async def all_at_once() -> list[int]:
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="https://betapai.example") as client:
+            posts = [_post(client, says(claim, word)) for claim in texts.values() for word in ("delivered",) * 10]
+            return [answer.status_code for answer in await asyncio.gather(*posts)]
+
+    assert set(asyncio.run(all_at_once())) == {204}
+    entries = [entry.detail for entry in ledger.timeline(INCIDENT) if entry.act == "reported"]
+    assert sum(_delivered(detail) for detail in entries) == len(texts)
+    assert len(entries) < len(texts)
+
+
+def _delivered(detail: Any) -> int:
+    found: int = detail["states"]["delivered"]
+    return found
+
+
+async def _post(client: httpx2.AsyncClient, fields: dict[str, str]) -> httpx2.Response:
+    return await client.post(PATH, content=urlencode(fields), headers=FORM | signed(fields))
+
+
+def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
+    gateway: TestClient,
+    ledger: Ledger,
+    settings: Settings,
+    texts: dict[int, Claim],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("amends.ledger.database.BUSY_SECONDS", 0)
+    with sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        answer = report(gateway, says(texts[ADA]))
+        other.execute("ROLLBACK")
+    assert (answer.status_code, answer.content) == (503, b"")
+    assert int(answer.headers["retry-after"]) > 0
+    assert report(gateway, says(texts[ADA])).status_code == 204
+
+
+# Other gateways
+
+
+def test_a_gateway_that_signs_the_body_is_believed_for_five_minutes(
+    settings: Settings, ledger: Ledger, clock: Clock, texts: dict[int, Claim]
+) -> None:
+    client = TestClient(portal(settings, ledger, clock, **PLAIN))
+    body, stamp = json.dumps({"id": f"SM{texts[ADA].id}", "status": "rejected"}), str(int(clock.now.timestamp()))
+    mac = hmac.digest(SECRET.encode(), f"{stamp}.{body}".encode(), "sha256").hex()
+    headers = {"x-signature": f"sha256={mac}", "x-timestamp": stamp}
+    clock.forward(minutes=6)
+    assert client.post(PATH, content=body, headers=headers).status_code == 403
+    clock.forward(minutes=-6)
+    assert client.post(PATH, content=body, headers=headers).status_code == 204
+    assert state(ledger) == "bounced"
+
+
+@pytest.mark.parametrize(
+    "sms",
+    [
+        {},
+        {"use": "outbox", "kind": "sms", "folder": "outbox"},
+        {**PLAIN, "callback_secret": ""},
+        {**TWILIO, "callback_url": ""},
+        {**TWILIO, "account": "not one!"},
+    ],
+    ids=["no channel", "outbox", "no secret", "no address", "a wrong setting"],
+)
+def test_without_reports_that_can_be_believed_nothing_is_there(
+    settings: Settings, ledger: Ledger, clock: Clock, sms: dict[str, str]
+) -> None:
+    client = TestClient(portal(settings, ledger, clock, **sms))
+    assert client.post(PATH, content=b"x").status_code == 404
+    assert client.get("/healthz").text == "ok"
