@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import AmendsError
+from amends.domain.guard import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from amends.ledger import Ledger
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     """Base64 of 32 bytes; empty means that it is read from keys/master.key in the home folder."""
     channels: dict[ChannelKind, dict[str, str]] = Field(default={}, repr=False)
     """Per channel: `use`, the module in channels/, and that module's own settings."""
+    limits: Limits = DEFAULT
+    """From where on bad addresses, uncertain answers or complaints stop a send by themselves."""
     portal_port: int = 8400
     prefect_port: int = 4200
     trusted_proxies: int = Field(default=0, ge=0)

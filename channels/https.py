@@ -17,7 +17,7 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx2
 
 from amends.domain.channel import LastCall, Receipt, Status
-from amends.domain.errors import ChannelError, ChannelMisconfigured, ChannelUnavailable
+from amends.domain.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
 from amends.domain.provider_receipts import plain_value
 from channels.settings import is_loopback
 
@@ -103,7 +103,7 @@ class Provider:
             answer = await _exchange(self.client, request, limit)
         except httpx2.HTTPError as error:
             if not bell.rung:
-                raise ChannelUnavailable(f"{self.name} cannot be reached: {type(error).__name__}") from error
+                raise ChannelDown(f"{self.name} cannot be reached: {type(error).__name__}") from error
             return self._in_doubt(key, "no answer")
         return self._trouble(answer, key) or answer
 

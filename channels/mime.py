@@ -213,11 +213,20 @@ def plain_address(address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not at or not local.isascii():
         raise Unfit("needs SMTPUTF8" if at else "unsafe address")
-    ascii_domain = _a_labels(domain)
-    plain = LOCAL_PART.fullmatch(local) and DOMAIN.fullmatch(ascii_domain.lower())
-    if not plain or len(local) > LONGEST_LOCAL_PART or len(local) + len(ascii_domain) >= LONGEST_ADDRESS:
+    labels = _plain_domain(domain)
+    plain = LOCAL_PART.fullmatch(local) and len(local) <= LONGEST_LOCAL_PART
+    if not plain or len(local) + len(labels) >= LONGEST_ADDRESS:
         raise Unfit("unsafe address")
-    return f"{local}@{ascii_domain}"
+    return f"{local}@{labels}"
+
+
+@lru_cache(maxsize=4096)
+def _plain_domain(domain: str) -> str:
+    """The domain in A-labels; very many addresses have the same few. Raises Unfit."""
+    labels = _a_labels(domain)
+    if not DOMAIN.fullmatch(labels.lower()):
+        raise Unfit("unsafe address")
+    return labels
 
 
 @lru_cache(maxsize=64)

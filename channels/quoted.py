@@ -5,6 +5,7 @@ Pieces are encoded apart and put between soft line breaks, so that what is the s
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
 
 SOFT_BREAK = b"=\r\n"
@@ -25,6 +26,7 @@ def quoted(text: str) -> bytes:
     return b"\r\n".join(map(_line, lines))
 
 
+@lru_cache(512)  # of a person's values, the list of their data is the same for very many
 def quoted_value(value: str) -> bytes:
     """A person's own value, to stand in a line between soft breaks. Raises ValueError for what breaks the line."""
     if AS_IT_IS.fullmatch(value) and value[0] != ".":
@@ -34,6 +36,7 @@ def quoted_value(value: str) -> bytes:
     return quoted(value)
 
 
+@lru_cache(512)
 def quoted_markup(value: str) -> bytes:
     """The same in HTML, where it can be text or an attribute and never markup."""
     return quoted_value(escape(value))

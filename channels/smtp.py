@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple, cast
 
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.errors import ChannelDown, ChannelMisconfigured
 
 REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?")
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
@@ -22,9 +22,11 @@ LONGEST_REPLY = 100
 """Lines; a server that says more is not talking SMTP."""
 LIMIT = 16_384
 FAREWELL_SECONDS = 2.0
-WATCH_SECONDS = 0.5
+WATCH_SECONDS = 0.1
 """How often a connection looks whether a reply is overdue."""
 FLUSH_SECONDS = 0.005
+TURNS = 3
+"""Turns of the event loop until an end that the system knows of has come to us: wait, read, told."""
 
 
 class Security(StrEnum):
@@ -98,13 +100,14 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._wanted = 0
         self._due = 0.0
+        self._overdue = False
         self._tick: asyncio.TimerHandle | None = None
 
     @classmethod
     async def open(cls, relay: Relay) -> "Connection":
         """Connect, encrypt, greet and log in.
 
-        Raises ChannelUnavailable, or ChannelMisconfigured for a certificate or a login that is not accepted.
+        Raises ChannelDown, or ChannelMisconfigured for a certificate or a login that is not accepted.
         """
         try:
             async with asyncio.timeout(relay.command_seconds):
@@ -112,12 +115,12 @@ class Connection(asyncio.Protocol):
         except ssl.SSLCertVerificationError as error:
             raise ChannelMisconfigured(f"{relay}: certificate not accepted: {error.verify_message}") from error
         except (OSError, UnicodeError) as error:
-            raise ChannelUnavailable(f"{relay} cannot be reached: {type(error).__name__}") from error
+            raise ChannelDown(f"{relay} cannot be reached: {type(error).__name__}") from error
         try:
             await connection.introduce(relay)
         except Disconnected as error:
             connection.abort()
-            raise ChannelUnavailable(f"{relay}: {error}") from error
+            raise ChannelDown(f"{relay}: {error}") from error
         except BaseException:
             connection.abort()
             raise
@@ -185,6 +188,9 @@ class Connection(asyncio.Protocol):
     async def all_said(self) -> bool:
         """Wait until the system has taken everything that was said; false when the connection ended before."""
         latest = self._loop.time() + self._seconds
+        # While the ledger was written nothing was read: whoever hung up meanwhile must be heard before the final dot.
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         while not self._lost and self._transport and self._transport.get_write_buffer_size():
             if self._loop.time() > latest:
                 self._end("takes nothing in time")
@@ -247,8 +253,10 @@ class Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         # One timer that looks again and again costs less than one for each reply.
-        if self._waiter and self._loop.time() > self._due:
+        overdue = self._waiter is not None and self._loop.time() > self._due
+        if overdue and self._overdue:  # seen twice, because what had arrived may not have been read the first time
             self._end("no reply in time")
+        self._overdue = overdue
         if not self._lost:
             self._tick = self._loop.call_later(WATCH_SECONDS, self._watch)
 

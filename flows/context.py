@@ -9,6 +9,7 @@ from datetime import datetime
 from amends.delivery.crew import wall_clock
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links
+from amends.domain.guard import DEFAULT, Limits
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
 
@@ -21,6 +22,7 @@ class Context:
     links: Links
     channels: Mapping[ChannelKind, Mapping[str, str]] = field(repr=False)
     clock: Callable[[], datetime] = wall_clock
+    limits: Limits = DEFAULT
     mirrored: bool = True
     """Whether upcoming turns are shown as scheduled runs in Prefect."""
 
@@ -47,6 +49,6 @@ def opened() -> Iterator[Context]:
     settings = read_settings()
     ledger = open_ledger(settings)
     try:
-        yield Context(ledger, Links(settings.public_url), settings.channels)
+        yield Context(ledger, Links(settings.public_url), settings.channels, limits=settings.limits)
     finally:
         ledger.dispose()

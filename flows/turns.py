@@ -112,12 +112,13 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
 async def _send(context: Context, case: Case, notice: str) -> Tally:
     """Send what is approved of a notice and has not gone yet."""
     incident_id = case.incident.id
-    work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock)
+    work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock, context.limits)
+    await asyncio.to_thread(work.release)
     async with artifacts.progress(incident_id, notice) as progress:
-        return await send(work, progress.told, each=_as_task)
+        return await send(work, progress.told, each=as_task)
 
 
-async def _as_task(number: int, part: Part) -> Tally:
+async def as_task(number: int, part: Part) -> Tally:
     """One process's part of a large send, as a task that is seen in the UI; nothing of it is kept there."""
 
     @task(name="send", task_run_name=f"send, process {number}", persist_result=False)

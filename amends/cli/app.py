@@ -39,7 +39,9 @@ COMMANDS = {
     "approve": Entry("approval:approve", "Approve exactly this notice."),
     "reject": Entry("approval:reject", "Reject a notice; it must be drafted anew."),
     "deliver": Entry("deliver:deliver", "Send an approved notice to everybody it has not reached."),
-    "reconcile": Entry("reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."),
+    "reconcile": Entry(
+        "reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."
+    ),
     "stop": Entry("stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
     "deliveries": Entry("deliveries:deliveries", "List where every message stands."),
     "bounces": Entry("bounces:bounces", "Take in the mails that came back."),

@@ -58,7 +58,9 @@ def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None
     from amends.delivery.crew import Work, send
     from amends.domain.drafting import Links
 
-    work = Work(desk.ledger, desk.settings.channels, incident, notice, Links(desk.settings.public_url))
+    settings = desk.settings
+    links = Links(settings.public_url)
+    work = Work(desk.ledger, settings.channels, incident, notice, links, limits=settings.limits)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(send(work, told))
 

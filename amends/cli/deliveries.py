@@ -1,94 +1,314 @@
-"""Where every message of an incident stands, by person number."""
+"""Who was reached, who waits, who was not reached and why: in numbers, and message by message by person number."""
 
 import csv
-import io
 from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amends.cli.desk import Desk, save
-from amends.cli.letters import as_values, hint_at_publishing, in_words, substitutes
+from amends.cli.desk import Desk
+from amends.cli.letters import as_values, hint_at_publishing, in_words
 from amends.cli.options import IncidentId
+from amends.cli.whole_files import Utf8, whole
 from amends.cli.words import counts, say, table
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
-from amends.domain.notice import DeliveryState
-from amends.domain.substitute import SubstituteDue
+from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 
 if TYPE_CHECKING:
+    from amends.domain.substitute import SubstituteDue
     from amends.ledger import DeliveryLine
+    from amends.ledger.standing import Numbers, Only
 
-HEAD = ("notice", "person", "country", "channel", "state", "reason", "tries", "since")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes what begins so for a formula."""
+Row = tuple[object, ...]
+
+HEAD = ("notice", "person", "country", "channel", "variant", "state", "reason", "tries", "since")
+WIDTHS = (16, 10, 8, 9, 14, 12, 28, 6, 22)
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A spreadsheet takes what begins so for a formula; in some languages also with the wide characters."""
+SCREEN = 50
+"""Messages in a list."""
+LARGEST = 20
+"""Entries of a table; --json has all of them."""
+SHEET_HOLDS = 1_048_576
+"""Rows of one sheet."""
+TO_PRINT = DeliveryState.TO_PRINT.value
+PEOPLE = (
+    PersonState.DELIVERED, PersonState.SENT, PersonState.WAITING, PersonState.UNCERTAIN, PersonState.UNREACHABLE,
+    PersonState.BOUNCED, PersonState.HELD, TO_PRINT,
+)  # fmt: skip
+STAGES = ("reached", "waiting", "uncertain", "not reached")
 
 
 def deliveries(
     ctx: typer.Context,
     incident: IncidentId,
     notice: Annotated[str, typer.Argument(metavar="[NOTICE]", help="Only this notice.")] = "",
-    state: Annotated[DeliveryState | None, typer.Option(help="Only messages in this state.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write them to this file.")] = None,
+    state: Annotated[DeliveryState | None, typer.Option(help="List the messages in this state.")] = None,
+    channel: Annotated[ChannelKind | None, typer.Option(help="List the messages on this channel.")] = None,
+    country: Annotated[
+        str | None, typer.Option(metavar="CC", help="List the messages about people who live there.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every message to this file.")] = None,
+    xlsx: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="The same as a workbook.")] = None,
 ) -> None:
-    """List where every message stands."""
+    """Say who was reached, who waits, who was not reached and why.
+
+    With --state, --channel or --country it lists single messages, the first fifty; --csv and --xlsx write all of them.
+    People stand there by their number only.
+    """
+    from amends.ledger.standing import Only
+
     desk: Desk = ctx.obj
-    lines = [
-        (name, line)
-        for name in _notices(desk, incident, notice)
-        for line in desk.ledger.deliveries(incident, name)
-        if state in (None, line.state)
-    ]
-    states = Counter(line.state for _, line in lines)
-    rows = [_cells(name, line) for name, line in lines]
+    only = Only(state, channel, country.upper() if country else None)
+    asked = Asked(desk, incident, _notices(desk, incident, notice), only)
+    files = tuple(file for file in (csv, xlsx) if file)
+    if len(set(files)) < len(files):
+        raise typer.BadParameter("--csv and --xlsx name the same file")
     if csv:
-        save(csv, as_csv(rows))
-    listed = "" if csv else table(HEAD, rows)
-    summary = f"{len(lines)} messages: {counts(states)}"
-    due = _substitutes(desk, incident, notice)
-    desk.show(
-        {
-            "states": states,
-            "deliveries": [dict(zip(HEAD, row, strict=True)) for row in rows],
-            "substitute": [as_values(one) for one in due],
-        },
-        "\n".join((listed, summary, *map(in_words, due))).strip(),
-    )
-    if states[DeliveryState.UNCERTAIN]:
-        desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
-    if states[DeliveryState.TO_PRINT]:
-        desk.hint(f"letters wait to be printed: `amends letters {incident} NOTICE --out DIR --as NAME`")
-    hint_at_publishing(desk, incident, due)
+        asked.save(csv, write_csv)
+    if xlsx:
+        asked.save(xlsx, partial(write_xlsx, folder=xlsx.parent))
+    (_list if only else _summary)(asked, files)
 
 
-def _substitutes(desk: Desk, incident: str, notice: str) -> tuple[SubstituteDue, ...]:
-    """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
-    drafted = _notices(desk, incident, notice)
-    return substitutes(desk, incident, drafted[0]) if drafted else ()
+@dataclass(frozen=True)
+class Asked:
+    """The messages that a call is about."""
+
+    desk: Desk
+    incident: str
+    notices: tuple[str, ...]
+    only: "Only"
+
+    def states(self) -> Counter[DeliveryState]:
+        """How many are in each state."""
+        ledger = self.desk.ledger
+        counted = [ledger.delivery_states(self.incident, name, self.only) for name in self.notices]
+        return sum(map(Counter, counted), Counter[DeliveryState]())
+
+    def first(self) -> list[Row]:
+        """As many as fit a screen."""
+        rows: list[Row] = []
+        for name in self.notices:
+            lines = self.desk.ledger.delivery_lines(self.incident, name, self.only, SCREEN - len(rows))
+            rows += [_cells(name, line) for line in lines]
+        return rows
+
+    def save(self, file: Path, write: Callable[[IO[bytes], Iterable[Row]], None]) -> None:
+        """All of them, read as they are written."""
+        with closing(self._rows()) as rows, whole(file) as opened:
+            write(opened, rows)
+
+    def _rows(self) -> Generator[Row]:
+        for name in self.notices:
+            for line in self.desk.ledger.delivery_lines(self.incident, name, self.only):
+                yield _cells(name, line)
 
 
 def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
-    """The notices to list. Raises NotInLedger."""
-    drafted = tuple(status.id for status in desk.ledger.case(incident).notices)
+    """The notices to look at. Raises NotInLedger."""
+    drafted = desk.ledger.drafted_notices(incident)
     if notice and notice not in drafted:
         raise NotInLedger(f"incident {incident} has no notice {notice}; it has {', '.join(drafted) or 'none'}")
     return (notice,) if notice else drafted
 
 
-def _cells(notice: str, line: "DeliveryLine") -> tuple[object, ...]:
+def _cells(notice: str, line: "DeliveryLine") -> Row:
     who = line.person or "public"
-    return notice, who, line.country, line.channel, line.state, line.detail, line.attempts, line.updated_at
+    return (
+        notice, who, line.country, line.channel, line.variant, line.state, line.detail, line.attempts, line.updated_at,
+    )  # fmt: skip
 
 
-def as_csv(rows: list[tuple[object, ...]]) -> str:
+# Single messages.
+
+
+def _list(asked: Asked, files: Sequence[Path]) -> None:
+    states = asked.states()
+    rows, matching = asked.first(), states.total()
+    lines = [table(HEAD, rows)] if rows and not files else []
+    lines += [f"{matching} messages: {counts(states)}", *_written(files)]
+    asked.desk.show(_listed(states, rows, files), "\n".join(lines))
+    if matching > len(rows) and not files:
+        asked.desk.hint(f"{matching - len(rows)} more are not shown: --csv FILE or --xlsx FILE writes all of them")
+    _hint(asked, states)
+
+
+def _listed(states: Counter[DeliveryState], rows: Iterable[Row], files: Sequence[Path]) -> dict[str, object]:
+    """For programs: how many there are in all, and the first of them."""
+    listed = [dict(zip(HEAD, row, strict=True)) for row in rows]
+    return {"matching": states.total(), "states": states, "deliveries": listed, "files": files}
+
+
+def _written(files: Sequence[Path]) -> list[str]:
+    return [f"written to {file}" for file in files]
+
+
+def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
+    if states.get(DeliveryState.UNCERTAIN):
+        asked.desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
+    if states.get(DeliveryState.TO_PRINT):
+        asked.desk.hint(f"letters wait to be printed: `amends letters {asked.incident} NOTICE --out DIR --as NAME`")
+
+
+# Numbers.
+
+
+def _summary(asked: Asked, files: Sequence[Path]) -> None:
+    desk = asked.desk
+    found = {name: desk.ledger.numbers(asked.incident, name) for name in asked.notices}
+    shown = {name: numbers for name, numbers in found.items() if numbers.messages or len(found) == 1}
+    states = sum((numbers.messages for numbers in shown.values()), Counter[DeliveryState]())
+    due = _substitutes(asked, found)
+    parts = ["\n\n".join(_in_words(name, numbers) for name, numbers in shown.items()) or "no notice was drafted yet"]
+    parts += ["\n".join((*map(in_words, due), *_written(files)))] if due or files else []
+    values = {
+        **_listed(states, asked.first() if desk.json else (), files),
+        "notices": [{"notice": name, **_values(numbers)} for name, numbers in shown.items()],
+        "substitute": [as_values(one) for one in due],
+    }
+    desk.show(values, "\n\n".join(parts))
+    if states.total() and not files:
+        desk.hint("--state, --channel and --country list single messages; --csv FILE and --xlsx FILE write them all")
+    _hint(asked, states)
+    hint_at_publishing(desk, asked.incident, due)
+
+
+def _substitutes(asked: Asked, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
+    """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
+    from amends.domain.substitute import substitute_due
+
+    assessments = asked.desk.ledger.assessments(asked.incident)
+    if not (assessments and found):
+        return ()
+    name, numbers = next(iter(found.items()))
+    return substitute_due(assessments[-1].duties, numbers.reach, asked.desk.ledger.page_up_since(asked.incident, name))
+
+
+def _in_words(notice: str, numbers: "Numbers") -> str:
+    people = _people(numbers)
+    lines = [
+        f"{notice}: {sum(people.values())} people: {counts(people)}",
+        f"{numbers.messages.total()} messages: {counts(_in_order(numbers.messages))}",
+    ]
+    tables = (("channel", numbers.by_channel), ("country", numbers.by_country), ("variant", numbers.by_variant))
+    parts = ["\n".join(lines), *(_table(name, by) for name, by in tables if by)]
+    return "\n\n".join([*parts, *([_reasons(numbers)] if numbers.reasons else [])])
+
+
+def _people(numbers: "Numbers") -> dict[str, int]:
+    """By state; a letter that waits to be printed is for a person to see to, so it stands apart from what waits."""
+    people = Counter[str]()
+    for state, count in numbers.people.items():
+        people[TO_PRINT if state is DeliveryState.TO_PRINT else PERSON_STATE[state]] += count
+    return {str(state): people[state] for state in PEOPLE if people[state]}
+
+
+def _in_order(states: Mapping[DeliveryState, int]) -> dict[DeliveryState, int]:
+    return {state: states[state] for state in DeliveryState if states.get(state)}
+
+
+def stages(states: Mapping[DeliveryState, int]) -> tuple[int, int, int, int]:
+    """How many messages reached somebody, wait, may have, and did not: as STAGES names them."""
+    stood = Counter[PersonState]()
+    for state, count in states.items():
+        stood[PERSON_STATE[state]] += count
+    reached = stood[PersonState.DELIVERED] + stood[PersonState.SENT]
+    waiting, uncertain = stood[PersonState.WAITING], stood[PersonState.UNCERTAIN]
+    return reached, waiting, uncertain, stood.total() - reached - waiting - uncertain
+
+
+def _table(name: str, by: Mapping[str, Mapping[DeliveryState, int]]) -> str:
+    """The largest first."""
+    ordered = sorted(by.items(), key=lambda entry: (-sum(entry[1].values()), entry[0]))
+    rows: list[Row] = [(word, *stages(states)) for word, states in ordered[:LARGEST]]
+    if rest := [stages(states) for _, states in ordered[LARGEST:]]:
+        rows.append((f"{len(rest)} others", *map(sum, zip(*rest, strict=True))))
+    return table((name, *STAGES), rows)
+
+
+def _reasons(numbers: "Numbers") -> str:
+    """Why messages were put off or reached nobody, the most frequent first."""
+    found = numbers.reasons.most_common()
+    rows: list[Row] = [(state, reason, count) for (state, reason), count in found[:LARGEST]]
+    if rest := found[LARGEST:]:
+        rows.append(("others", f"{len(rest)} reasons", sum(count for _, count in rest)))
+    return table(("state", "reason", "messages"), rows)
+
+
+def _values(numbers: "Numbers") -> dict[str, Any]:
+    """For programs."""
+    by = {"channel": numbers.by_channel, "country": numbers.by_country, "variant": numbers.by_variant}
+    return {
+        "people": _people(numbers),
+        "messages": _in_order(numbers.messages),
+        **{f"by_{name}": {word: _staged(states) for word, states in sorted(of.items())} for name, of in by.items()},
+        "reasons": [
+            {"state": state, "reason": reason, "messages": count}
+            for (state, reason), count in numbers.reasons.most_common()
+        ],
+    }
+
+
+def _staged(states: Mapping[DeliveryState, int]) -> dict[str, int]:
+    return {name.replace(" ", "_"): count for name, count in zip(STAGES, stages(states), strict=True)}
+
+
+# Files.
+
+
+def write_csv(file: IO[bytes], rows: Iterable[Row]) -> None:
     """A table that no spreadsheet takes for formulas."""
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\r\n")
+    writer = csv.writer(Utf8(file), lineterminator="\r\n")
     writer.writerow(HEAD)
-    writer.writerows([inert(say(cell)) for cell in row] for row in rows)
-    return written.getvalue()
+    writer.writerows([inert(_one_cell(say(cell))) for cell in row] for row in rows)
 
 
 def inert(cell: str) -> str:
     """The cell with an apostrophe before what a spreadsheet would carry out."""
     return f"'{cell}" if cell.startswith(FORMULA) else cell
+
+
+def _one_cell(cell: str) -> str:
+    """Without semicolons: where people write 1,5 a spreadsheet begins a new cell after each, which may be a formula."""
+    return cell.replace(";", ",")
+
+
+def write_xlsx(file: IO[bytes], rows: Iterable[Row], folder: Path) -> None:
+    """A workbook in which all but numbers is text, whatever it begins with; as many sheets as the rows need.
+
+    The folder takes what cannot be in memory meanwhile.
+    """
+    from xlsxwriter import Workbook
+
+    as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with Workbook(file, {**as_text, "constant_memory": True, "tmpdir": str(folder)}) as workbook:
+        sheet, place = _sheet(workbook), 1
+        for row in rows:
+            if place == SHEET_HOLDS:
+                sheet, place = _sheet(workbook), 1
+            _write_row(sheet, place, row)
+            place += 1
+
+
+def _sheet(workbook: Any) -> Any:
+    """The next sheet, with its head."""
+    sheet = workbook.add_worksheet(f"deliveries {len(workbook.worksheets()) + 1}")
+    for column, width in enumerate(WIDTHS):
+        sheet.set_column(column, column, width)
+    _write_row(sheet, 0, HEAD)
+    return sheet
+
+
+def _write_row(sheet: Any, place: int, row: Sequence[object]) -> None:
+    for column, cell in enumerate(row):
+        if isinstance(cell, int):
+            sheet.write_number(place, column, cell)
+        else:
+            sheet.write_string(place, column, say(cell))

@@ -5,10 +5,9 @@ They hold names, addresses and personal links, so only their owner can read them
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -17,6 +16,7 @@ from typing import IO, Any, Self, cast
 
 from amends.cli.deliveries import inert
 from amends.cli.letter_text import Block, plain_text
+from amends.cli.whole_files import Utf8, whole
 from amends.domain.errors import AmendsError
 
 HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
@@ -87,9 +87,9 @@ def write_letters(
     lists = [folder / f"letters-{batch}.csv", folder / f"letters-{batch}.xlsx"]
     pages: list[Path] = []
     with ExitStack() as files:
-        table = files.enter_context(_whole(lists[0]))
-        sheet = files.enter_context(_Sheet(files.enter_context(_whole(lists[1])), folder, made_at))
-        rows = csv.writer(cast("Any", _Utf8(table)), lineterminator="\r\n")
+        table = files.enter_context(whole(lists[0]))
+        sheet = files.enter_context(_Sheet(files.enter_context(whole(lists[1])), folder, made_at))
+        rows = csv.writer(cast("Any", Utf8(table, marked=True)), lineterminator="\r\n")
         rows.writerow(HEAD)
         for number, part in enumerate(_parts(letters), 1):
             for letter in part:
@@ -97,7 +97,7 @@ def write_letters(
                 sheet.add(letter)
             if pdf:
                 pages.append(folder / f"letters-{batch}-{number:03}.pdf")
-                with _whole(pages[-1]) as file:
+                with whole(pages[-1]) as file:
                     file.write(pdf_of(part, made_at))
     return [*lists, *pages]
 
@@ -106,33 +106,6 @@ def _parts(letters: Iterable[PaperLetter]) -> Iterator[list[PaperLetter]]:
     rest = iter(letters)
     while part := list(islice(rest, LETTERS_PER_PDF)):
         yield part
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its name when all of it is on disk; until then, and after a failure, there is the old one."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-class _Utf8:
-    """Where the csv module writes text; the mark at the beginning tells spreadsheets that it is UTF-8."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        file.write("\ufeff".encode())
-
-    def write(self, text: str) -> int:
-        return self._file.write(text.encode())
 
 
 class _Sheet:

@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces, shares
-from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver
+from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver, require
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
 from amends.domain.guard import DEFAULT, Limits
@@ -53,6 +53,11 @@ class Work:
     links: Links
     clock: Clock = wall_clock
     limits: Limits = DEFAULT
+
+    def release(self) -> None:
+        """Store what is to leave, which takes a while for very many people. Raises as `deliver` does."""
+        require(self.channels, self.ledger.draft(self.incident, self.notice))
+        self.ledger.release(self.incident, self.notice, self.clock())
 
 
 async def _as_it_is(_number: int, part: Part) -> Tally:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,7 +14,7 @@ from amends.delivery.line import Line, Pace, Source
 from amends.delivery.watch import Watch
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.drafting import Links
-from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, LedgerUnavailable
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import Draft, PersonState
 from amends.ledger import Claim, Ledger
@@ -69,8 +70,7 @@ async def deliver(
     when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
     bring the notice to its end.
     """
-    drafted = ledger.draft(incident, notice)
-    _require(channels, (*drafted.channels, *drafted.cascade))  # before the promises in it are given
+    require(channels, ledger.draft(incident, notice))  # before the promises in it are given
     draft = ledger.release(incident, notice, clock())
     tally = Tally(uncertain_after_crash=ledger.recover(incident, notice, clock()))
     tally.messages = ledger.pending(incident, notice)
@@ -83,8 +83,10 @@ async def deliver(
     return tally
 
 
-def _require(channels: Channels, kinds: Sequence[ChannelKind]) -> None:
-    missing = [kind for kind in dict.fromkeys(kinds) if kind not in channels and not kind.printed]
+def require(channels: Collection[ChannelKind], draft: Draft) -> None:
+    """Raises ChannelMisconfigured when a channel that the notice needs is not set up; paper needs none."""
+    kinds = dict.fromkeys((*draft.channels, *draft.cascade))
+    missing = [kind for kind in kinds if kind not in channels and not kind.printed]
     if missing:
         raise ChannelMisconfigured(
             f"this notice needs {', '.join(missing)}; add [channels.{missing[0]}] to amends.toml"
@@ -103,7 +105,7 @@ class Run:
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
         self._clock, self._tally, self._progress = clock, tally, progress
         journal = Journal(self._write_down, self._ledger_trouble)
-        self._source = Source(self._claim, self._give_back, composer, journal, self._told)
+        self._source = Source(self._claim, self._give_back, self._alert, composer, journal, self._told)
         self._leases: Counter[int] = Counter()
         """How many messages of each lease have no answer in the ledger yet."""
         self._answered: Counter[str] = Counter()
@@ -124,7 +126,7 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._end_leases(all_of_them=True)
+            self._end_leases()
 
     async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
         """Everything that is due on these channels; whether there was anything, and no trouble with it."""
@@ -176,6 +178,9 @@ class Run:
         self._ledger.give_back(claims, self._clock())
         self._no_longer_held(claims)
 
+    def _alert(self, what: str) -> None:
+        self._ledger.alert(self._incident, what, self._clock())
+
     def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
         ours = self._ledger.write_down(leaving, answers, self._incident, self._notice, self._clock())
         self._no_longer_held([claim for claim, _ in answers])
@@ -191,23 +196,26 @@ class Run:
     async def _guard(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            if why := self._watch.alarm(self._clock()):
-                self._tally.trouble["guard"] = why
-                for line in self._lines:
-                    line.halt()
-                return
+            with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again
+                if why := self._watch.alarm(self._clock()):
+                    self._tally.trouble["guard"] = why
+                    for line in self._lines:
+                        line.halt()
+                    return
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            self._end_leases()
-            self._ledger.renew([lease for lease, held in self._leases.items() if held], self._clock())
+            with suppress(LedgerUnavailable):  # the journal says so, and what is held is renewed the next time
+                self._end_leases()
+                self._ledger.renew([lease for lease, held in self._leases.items() if held], self._clock())
 
-    def _end_leases(self, *, all_of_them: bool = False) -> None:
+    def _end_leases(self) -> None:
         ended = [lease for lease, held in self._leases.items() if not held]
-        if ended and (all_of_them or len(ended) > 1):
-            self._ledger.end(ended, dict(self._answered), self._incident, self._notice, self._clock())
-            self._answered.clear()
+        if not ended:
+            return
+        self._ledger.end(ended, dict(self._answered), self._incident, self._notice, self._clock())
+        self._answered.clear()
         for lease in ended:
             del self._leases[lease]
 

@@ -33,6 +33,9 @@ class Hand(Protocol):
     def stale(self, claim: Claim) -> None:
         """It must not leave any more."""
 
+    def left(self, claim: Claim) -> None:
+        """Nothing was tried with it."""
+
     def answered(self, claim: Claim, receipt: Receipt) -> None:
         """What the channel said of it."""
 
@@ -81,6 +84,11 @@ class Errand(Errands):
         for key in tuple(self._claims):
             unmarked = Receipt(key, Status.DEFERRED, why, retry_after=0 if now else None)
             self.answer(Receipt(key, Status.UNCERTAIN, why) if key in self._marked else unmarked)
+
+    def leave(self) -> None:
+        """The channel cannot be reached: what has not left is tried again, and it does not count as a try."""
+        for key in tuple(self._claims.keys() - self._marked):
+            self._hand.left(self._claims.pop(key))
 
     def _message(self, claim: Claim) -> Message | None:
         self._claims[claim.key] = claim

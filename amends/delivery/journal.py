@@ -11,8 +11,10 @@ from amends.domain.channel import Receipt
 from amends.domain.errors import LedgerUnavailable, StaleClaim
 from amends.ledger import Claim
 
-GATHER_SECONDS = 0.003
+GATHER_SECONDS = 0.004
 """How long the first of a group waits for the others at most."""
+ENOUGH = 0.7
+"""When the marks of so many of the lanes are there, the others are not waited for."""
 RETRY_SECONDS = 1.0
 PATIENCE = 600.0
 """So long a ledger that cannot be written is tried again; nothing leaves meanwhile."""
@@ -44,7 +46,7 @@ class Journal:
             raise self._failure
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._marks.append((claim, kept))
-        self._wake(soon=len(self._marks) >= self.company)
+        self._wake(soon=len(self._marks) >= ENOUGH * self.company)
         await kept
 
     def answer(self, claim: Claim, receipt: Receipt) -> None:

@@ -10,9 +10,16 @@ from functools import partial
 
 from amends.delivery.compose import Composer
 from amends.delivery.errand import Errand, one_by_one
-from amends.delivery.journal import Journal
-from amends.domain.channel import Channel, ChannelKind, Message, PipelinedChannel, Receipt, Status
-from amends.domain.errors import AmendsError, ChannelError, ChannelMisconfigured, StaleClaim
+from amends.delivery.journal import PATIENCE, RETRY_SECONDS, Journal
+from amends.domain.channel import Channel, ChannelKind, CostlyChannel, Message, PipelinedChannel, Receipt, Status
+from amends.domain.errors import (
+    AmendsError,
+    ChannelDown,
+    ChannelError,
+    ChannelMisconfigured,
+    LedgerUnavailable,
+    StaleClaim,
+)
 from amends.domain.guard import canary_size, canary_verdict
 from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, SameAnswer, slows_channel
 from amends.ledger import Claim
@@ -36,8 +43,7 @@ class Pace:
     """How fast one channel may be used."""
 
     bucket: Bucket | None = None
-    cost: Callable[[Message], float] = lambda _: 1.0
-    """Of one message, in what the bucket counts: messages, or SMS parts."""
+    """Of messages, or of SMS parts."""
     patience: float = 60.0
     """So many seconds of a channel that does not work are waited for in one run."""
 
@@ -49,6 +55,8 @@ class Source:
     claim: Callable[[ChannelKind], tuple[Claim, ...]]
     """The next page; empty when nothing is due."""
     give_back: Callable[[list[Claim]], None]
+    alert: Callable[[str], None]
+    """Has a person look at something while the rest goes on."""
     composer: Composer
     journal: Journal
     told: Callable[[], None]
@@ -79,6 +87,8 @@ class Line:
         self._surplus = 0
         self._exhausted = False
         self._halted = asyncio.Event()
+        self._no_ledger: float | None = None
+        """Since when no page could be claimed because the ledger cannot be written."""
         if isinstance(channel, PipelinedChannel):
             self._carry, most = channel.carry, channel.at_once
         else:
@@ -124,8 +134,17 @@ class Line:
         self._left_over += self._queue
         for aside in self._aside.values():
             self._left_over += aside
-        if self._left_over:
+        while self._left_over and not await self._gave_back():
+            pass
+
+    async def _gave_back(self) -> bool:
+        try:
             self._source.give_back(self._left_over)
+        except LedgerUnavailable as error:
+            self._wait_for_ledger(error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return self._failure is not None
+        return True
 
     # Who works.
 
@@ -144,7 +163,7 @@ class Line:
     async def _wait(self) -> None:
         """Until a lane ends, or a moment."""
         if not self._lanes:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if self._no_ledger else TICK_SECONDS)
             return
         ended, self._lanes = await asyncio.wait(self._lanes, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         self._source.journal.company -= len(ended)
@@ -158,6 +177,8 @@ class Line:
             await self._carry(errand)
         except ChannelError as error:
             self._failed(error)
+            if isinstance(error, (ChannelDown, ChannelMisconfigured)):
+                errand.leave()
             errand.end("the channel failed", now=True)
         except AmendsError as error:
             self._failure = error
@@ -196,11 +217,22 @@ class Line:
         if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
             try:
                 self._queue.extend(self._source.claim(self.kind))
+            except LedgerUnavailable as error:
+                self._wait_for_ledger(error)
             except AmendsError as error:
                 self._failure = error
                 self.halt()
-            self._exhausted = not self._queue
-        return bool(self._queue or any(self._aside.values()))
+            else:
+                self._exhausted, self._no_ledger = not self._queue, None
+        return bool(self._queue or self._no_ledger or any(self._aside.values()))
+
+    def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
+        """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience."""
+        now = self._loop.time()
+        self._exhausted, self._no_ledger = True, self._no_ledger or now
+        if now - self._no_ledger > PATIENCE:
+            self._failure = error
+            self.halt()
 
     def take(self) -> Claim | None:
         if self._surplus:
@@ -248,14 +280,17 @@ class Line:
 
     async def turn(self, message: Message) -> bool:
         bucket = self._pace.bucket
-        if bucket and (seconds := bucket.wait(self._pace.cost(message), self._loop.time())):
+        if bucket and (seconds := bucket.wait(self._cost(message), self._loop.time())):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._halted.wait(), seconds)
         return not self._stopped
 
     def may_go_now(self, message: Message) -> bool:
         bucket = self._pace.bucket
-        return bucket is None or bucket.at_once(self._pace.cost(message), self._loop.time())
+        return bucket is None or bucket.at_once(self._cost(message), self._loop.time())
+
+    def _cost(self, message: Message) -> int:
+        return self._channel.cost(message) if isinstance(self._channel, CostlyChannel) else 1
 
     # What becomes of it.
 
@@ -269,6 +304,10 @@ class Line:
         self._gone(claim)
         self._left_over += [claim, *(other for other in self._queue if other.lease == claim.lease)]
         self._queue = deque(other for other in self._queue if other.lease != claim.lease)
+
+    def left(self, claim: Claim) -> None:
+        self._gone(claim)
+        self._left_over.append(claim)
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
         self._gone(claim)
@@ -288,9 +327,16 @@ class Line:
             self._width.went_well(now)
         elif slows_channel(receipt):
             self._width.slow_down(now)
-        self._domains.note(claim.domain, receipt, now)
+            self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # at once: a refused lane is soon back
+        self._note_domain(claim.domain, receipt, now)
         if not NOT_ABOUT_US.match(receipt.detail) and (why := self._same.note(receipt)):
             self.halt(why)
+
+    def _note_domain(self, domain: str, receipt: Receipt, now: float) -> None:
+        known = self._domains.stopped(domain)
+        self._domains.note(domain, receipt, now)
+        if (why := self._domains.stopped(domain)) and not known:
+            self._source.alert(why)
 
     def _gone(self, claim: Claim) -> None:
         """It is not under way any more, so another of its domain may be."""

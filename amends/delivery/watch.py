@@ -6,7 +6,7 @@ from datetime import datetime
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import NotAllowed
-from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, warning
+from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, complaints, warning
 from amends.domain.notice import DeliveryState, Draft
 from amends.ledger import Claim, Ledger
 
@@ -37,7 +37,8 @@ class Watch:
     def alarm(self, now: datetime) -> str:
         """Why all of it was stopped just now, or empty; then the incident is paused, so that every process stops."""
         counts = self._counts()
-        if why := alarm(counts, self._limits):
+        unwanted = complaints(counts, self._limits) if self._draft.optional else ""
+        if why := alarm(counts, self._limits) or unwanted:
             incident = self._draft.incident
             self._ledger.alert(incident, f"stopped by itself: {why}", now)
             with suppress(NotAllowed):  # somebody else was faster

@@ -215,5 +215,13 @@ class PipelinedChannel(Channel, Protocol):
         """
 
 
+@runtime_checkable
+class CostlyChannel(Channel, Protocol):
+    """A channel on which one message can count for several."""
+
+    def cost(self, message: Message) -> int:
+        """What the message counts for in the channel's rate, such as its parts as an SMS."""
+
+
 Connect = Callable[[Mapping[str, str]], Channel]
 """Every module in channels/ has `connect(settings)`; it raises ChannelMisconfigured naming the setting."""

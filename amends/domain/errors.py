@@ -73,5 +73,9 @@ class ChannelUnavailable(ChannelError):
     """The provider did not answer or refused us, before any message could have left."""
 
 
+class ChannelDown(ChannelUnavailable):
+    """The provider cannot be reached at all, which says nothing about the message that was to be sent."""
+
+
 class ChannelMisconfigured(ChannelError):
     """A setting of the channel is missing or wrong; an engineer must correct it."""

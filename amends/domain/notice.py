@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment
@@ -42,6 +43,7 @@ def text_name(locale: str, reader: str, letter: str = GENERAL) -> str:
     return f"{locale}/{reader}" if letter == GENERAL else f"{locale}/{reader}/{letter}"
 
 
+@lru_cache(1024)
 def name_parts(name: str) -> tuple[str, str, str]:
     """Locale, reader and letter of a text by its name."""
     locale, reader, *letter = name.split("/")

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlmodel import Session
 
+from amends.domain.errors import LedgerUnavailable
+
 BUSY_SECONDS = 15
 NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 """A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
@@ -42,7 +44,10 @@ def connect(url: str) -> Engine:
 
 def _private_file(path: Path) -> None:
     """Made before SQLite makes it, because SQLite would let others read it; WAL and journal take over its mode."""
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

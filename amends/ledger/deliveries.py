@@ -151,10 +151,15 @@ class Deliveries(Claims):
                 connection.execute(text(GIVE_BACK + among(connection, "id")), asked)
 
     def end(self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime) -> None:
-        """Nothing of these leases is in hand any more; what came of them, for the audit."""
+        """Nothing of these leases is in hand any more; what came of them, for the audit.
+
+        One of which that is not true stays, until it runs out and somebody recovers what it holds.
+        """
         with self.write() as write:
-            write.change(delete(MarkRow).where(col(MarkRow.lease).in_(leases)))
-            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(leases)))
+            held = set(write.session.exec(_in_hand(incident, notice, LeaseRow.id).distinct()).all())
+            over = [lease for lease in leases if lease not in held]
+            write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
+            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
 
@@ -234,10 +239,11 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     return due + session.exec(select(func.count()).select_from(_in_hand(incident, notice).subquery())).one()
 
 
-def _in_hand(incident: str, notice: str) -> Any:
+def _in_hand(incident: str, notice: str, what: Any = DeliveryRow.id) -> Any:
     """The messages that some worker holds, found through the leases, because no index leads to them."""
     return (
-        select(DeliveryRow.id)
+        select(what)
+        .select_from(DeliveryRow)
         .join(LeaseRow, col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last))
         .where(LeaseRow.incident == incident, LeaseRow.notice == notice)
         .where(DeliveryRow.lease == LeaseRow.id, DeliveryRow.state == DeliveryState.CLAIMED)
@@ -257,7 +263,7 @@ def _due(
             text(query).bindparams(bindparam("channels", expanding=True)),
             {**asked, **moment, "limit": limit - len(rows)},
         )
-        rows += [Waiting(*row) for row in found.all()]
+        rows += map(Waiting._make, found.all())
     return rows
 
 

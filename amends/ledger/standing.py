@@ -1,17 +1,42 @@
-"""How messages and people stand, in numbers and line by line."""
+"""How messages and people stand, in numbers and line by line. The database counts, because there may be a million."""
 
-from collections import Counter
-from dataclasses import dataclass
+import re
+from collections import Counter, defaultdict
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import case
+from sqlalchemy import ColumnElement, Select, and_, case, text
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
+from amends.domain.people import place_of
+from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC
 from amends.ledger.store import Store
-from amends.ledger.tables import DeliveryRow, PersonRow
+from amends.ledger.tables import DUE, DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+
+BEST_FIRST = tuple(DeliveryState)
+EXPLAINED = (
+    DeliveryState.DEFERRED, DeliveryState.UNCERTAIN, DeliveryState.HELD, DeliveryState.BOUNCED, DeliveryState.FAILED,
+    DeliveryState.UNREACHABLE,
+)  # fmt: skip
+"""States of which people ask why."""
+NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
+THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
+REASON_HOLDS = 80
+"""Characters of a reason that count; what comes after them differs from message to message."""
+
+PART, MESSAGE = "\x1f", "\x1e"
+"""Between the parts of a message, and between messages, in what the database puts together."""
+PAGE = 5_000
+"""Rows in memory while more of them are read."""
+
+States = Counter[DeliveryState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,71 +46,124 @@ class DeliveryLine:
     person: int
     country: str
     channel: ChannelKind
+    variant: str
+    """Locale, reader, and the letter when it is not the general one: en/self, en/self/us-ma."""
     state: DeliveryState
     detail: str
     attempts: int
     updated_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which messages to look at; what is None does not matter."""
+
+    state: DeliveryState | None = None
+    channel: ChannelKind | None = None
+    country: str | None = None
+
+    def __bool__(self) -> bool:
+        return (self.state, self.channel, self.country) != (None, None, None)
+
+
+ALL = Only()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Where a notice stands, in numbers."""
+
+    people: States = field(default_factory=Counter)
+    """Each person once, where the best of their messages stands."""
+    messages: States = field(default_factory=Counter)
+    by_channel: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
+    by_country: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
+    """Where the person lives whose data it is; `public` for what everybody can read, empty where nobody knows."""
+    by_variant: dict[str, States] = field(default_factory=lambda: defaultdict(Counter))
+    reasons: Counter[tuple[DeliveryState, str]] = field(default_factory=Counter)
+    """Why messages were put off, or did not reach anybody."""
+    living: Counter[str] = field(default_factory=Counter)
+    """People by place: US-CA where the state is known, else US."""
+    unreached: Counter[str] = field(default_factory=Counter)
+    """Those of them for whom there is no address, or none that works."""
+
+    @property
+    def reach(self) -> Counts:
+        """What decides whether telling the public may stand for telling each person."""
+        return Counts(self.living, self.unreached)
+
+
 class Standings(Store):
     """Looks at messages without changing any."""
+
+    def drafted_notices(self, incident: str) -> tuple[str, ...]:
+        """Every notice that was drafted, the first one first. Raises NotInLedger for an unknown incident."""
+        with self.read() as session:
+            if session.get(IncidentRow, incident) is None:
+                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            query = select(NoticeRow.notice).where(NoticeRow.incident == incident).group_by(col(NoticeRow.notice))
+            return tuple(session.exec(query.order_by(func.min(NoticeRow.drafted_at), col(NoticeRow.notice))))
 
     def standing(self, incident: str, notice: str) -> dict[PersonState, int]:
         """How many people stand where with this notice."""
         with self.read() as session:
             return person_states(session, incident, notice).get(notice, {})
 
-    def deliveries(self, incident: str, notice: str) -> tuple[DeliveryLine, ...]:
-        """Every message of a notice, by person."""
+    def numbers(self, incident: str, notice: str) -> Numbers:
+        """How many people and messages stand where, by channel, country and variant, and why; in one pass."""
+        numbers = Numbers()
         with self.read() as session:
-            query = (
-                select(DeliveryRow, PersonRow.country)
-                .join(
-                    PersonRow,
-                    (col(PersonRow.incident) == DeliveryRow.incident) & (col(PersonRow.number) == DeliveryRow.person),
-                    isouter=True,
-                )
-                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice)
-                .order_by(col(DeliveryRow.person), col(DeliveryRow.id))
-            )
-            return tuple(_line(row, country or "") for row, country in session.exec(query))
+            for fate, people in session.execute(_alike(incident, notice), execution_options={"yield_per": PAGE}):
+                _add(numbers, fate, people)
+        return numbers
+
+    def delivery_states(self, incident: str, notice: str, only: Only = ALL) -> dict[DeliveryState, int]:
+        """How many of these messages are in each state."""
+        query = _these(sql(col(DeliveryRow.state), func.count()), incident, notice, only)
+        with self.read() as session:
+            counted = session.execute(query.group_by(col(DeliveryRow.state))).all()
+        return {DeliveryState(state): count for state, count in counted}
+
+    def deliveries(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
+        """These messages of a notice, by person, all in memory; see delivery_lines for many."""
+        return tuple(self.delivery_lines(incident, notice, only))
+
+    def delivery_lines(
+        self, incident: str, notice: str, only: Only = ALL, most: int | None = None
+    ) -> Generator[DeliveryLine]:
+        """These messages of a notice, by person, read as they are asked for; a view of one moment."""
+        names = ("channel", "variant", "state", "detail", "attempts", "updated_at")
+        columns = [col(getattr(DeliveryRow, name)) for name in names]
+        query = _these(sql(col(DeliveryRow.person), col(PersonRow.country), *columns), incident, notice, only)
+        ordered = query.order_by(col(DeliveryRow.person), col(DeliveryRow.id)).limit(most)
+        with self.read() as session:
+            for row in session.execute(ordered, execution_options={"yield_per": PAGE}):
+                yield _line(*row)
 
 
 def message_states(session: Session, incident: str, notice: str = "") -> dict[str, dict[DeliveryState, int]]:
     """How many messages are in each state, for every notice or for this one."""
-    query = (
-        select(DeliveryRow.notice, DeliveryRow.state, func.count())
-        .where(*_of(incident, notice))
-        .group_by(col(DeliveryRow.notice), col(DeliveryRow.state))
-    )
     counted: dict[str, dict[DeliveryState, int]] = {}
-    for name, state, count in session.exec(query):
-        counted.setdefault(name, {})[DeliveryState(state)] = count
+    for name in _released(session, incident, notice):
+        query = select(DeliveryRow.state, func.count()).where(*_of(incident, name)).group_by(col(DeliveryRow.state))
+        if found := {DeliveryState(state): count for state, count in session.exec(query)}:
+            counted[name] = found
     return counted
-
-
-BEST_FIRST = tuple(DeliveryState)
-
-
-def _of(incident: str, notice: str) -> list[bool]:
-    conditions = [DeliveryRow.incident == incident]
-    return [*conditions, DeliveryRow.notice == notice] if notice else conditions
 
 
 def person_states(session: Session, incident: str, notice: str = "") -> dict[str, dict[PersonState, int]]:
     """How many people stand where with every notice: each where their best message stands, so in exactly one state."""
     rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
-    best = (
-        select(DeliveryRow.notice, func.min(rank).label("rank"))
-        .where(*_of(incident, notice), DeliveryRow.person != PUBLIC)
-        .group_by(col(DeliveryRow.notice), col(DeliveryRow.person))
-        .subquery()
-    )
-    query = select(best.c.notice, best.c.rank, func.count()).group_by(best.c.notice, best.c.rank)
-    counted: dict[str, Counter[PersonState]] = {}
-    for name, place, count in session.exec(query):
-        counted.setdefault(name, Counter())[PERSON_STATE[BEST_FIRST[place]]] += count
-    return {name: dict(states) for name, states in counted.items()}
+    counted: dict[str, dict[PersonState, int]] = {}
+    for name in _released(session, incident, notice):
+        ranks = select(func.min(rank).label("rank")).where(*_of(incident, name), DeliveryRow.person != PUBLIC)
+        best = ranks.group_by(col(DeliveryRow.person)).subquery()
+        people: Counter[PersonState] = Counter()
+        for place, count in session.execute(sql(best.c.rank, func.count()).group_by(best.c.rank)):
+            people[PERSON_STATE[BEST_FIRST[place]]] += count
+        if people:
+            counted[name] = dict(people)
+    return counted
 
 
 def next_tries(session: Session, incident: str) -> dict[str, datetime]:
@@ -93,18 +171,90 @@ def next_tries(session: Session, incident: str) -> dict[str, datetime]:
     query = (
         select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at))
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
+        .where(text("state IN " + DUE))  # in these words, the index on what is due leads to them
         .group_by(col(DeliveryRow.notice))
     )
     return {notice: at for notice, at in session.exec(query) if at is not None}
 
 
-def _line(row: DeliveryRow, country: str) -> DeliveryLine:
-    return DeliveryLine(
-        row.person,
-        country,
-        ChannelKind(row.channel),
-        DeliveryState(row.state),
-        row.detail,
-        row.attempts,
-        row.updated_at,
+def reason_of(detail: str) -> str:
+    """The detail as it is counted: of a mail server only the codes, `550 5.1.1`, not what it said beside them."""
+    codes = THROUGH_STATUS.match(detail)
+    return (codes[0] if codes else detail)[:REASON_HOLDS]
+
+
+def _released(session: Session, incident: str, notice: str) -> Sequence[str]:
+    """The notices to count, each by a query of its own: it sorts by less and takes two thirds of the time."""
+    if notice:
+        return (notice,)
+    return session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).distinct()).all()
+
+
+def _of(incident: str, notice: str) -> tuple[bool, bool]:
+    return DeliveryRow.incident == incident, DeliveryRow.notice == notice
+
+
+def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
+    """How many people live in the same place and have the same messages with the same fate, each kind as one text.
+
+    One text, because the database sorts by it, and that takes twice as long by several columns.
+    """
+    state = col(DeliveryRow.state)
+    plain = {one.value: "" for one in (DeliveryState.SENT, *BEST_FIRST) if one not in EXPLAINED}
+    why = case(plain, value=state, else_=func.replace(col(DeliveryRow.detail), MESSAGE, " "))
+    message = col(DeliveryRow.channel) + PART + col(DeliveryRow.variant) + PART + state + PART + why
+    each = (
+        sql(col(DeliveryRow.person).label("person"), func.aggregate_strings(message, MESSAGE).label("messages"))
+        .where(*_of(incident, notice))  # type: ignore[arg-type]
+        .group_by(col(DeliveryRow.person))
+        .subquery()
     )
+    home = func.coalesce(col(PersonRow.country) + PART + col(PersonRow.region), "")
+    lives = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == each.c.person)
+    fate = (home + MESSAGE + each.c.messages).label("fate")
+    return sql(fate, func.count()).select_from(each).join(PersonRow, lives, isouter=True).group_by(text("fate"))
+
+
+def _add(numbers: Numbers, fate: str, people: int) -> None:
+    """Count these people, who are alike, and their messages."""
+    home, *messages = fate.split(MESSAGE)
+    country, _, region = home.partition(PART)
+    place = country if home else "public"
+    states = [_add_message(numbers, place, message, people) for message in messages]
+    if home:
+        best = min(states, key=BEST_FIRST.index)
+        numbers.people[best] += people
+        numbers.living[place_of(country, region)] += people
+        if PERSON_STATE[best] in NOT_REACHED:
+            numbers.unreached[place_of(country, region)] += people
+
+
+def _add_message(numbers: Numbers, place: str, message: str, people: int) -> DeliveryState:
+    channel, variant, word, why = message.split(PART, maxsplit=3)
+    state = DeliveryState(word)
+    numbers.messages[state] += people
+    numbers.by_channel[channel][state] += people
+    numbers.by_country[place][state] += people
+    numbers.by_variant[variant][state] += people
+    if state in EXPLAINED:
+        numbers.reasons[state, reason_of(why)] += people
+    return state
+
+
+def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: Only) -> Select[*tuple[Any, ...]]:
+    """Messages with the person they are about; what is said to the public is about nobody."""
+    lives = and_(col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
+    wanted: tuple[tuple[ColumnElement[str], str | None], ...] = (
+        (col(DeliveryRow.state), only.state),  # type: ignore[assignment]
+        (col(DeliveryRow.channel), only.channel),
+        (col(PersonRow.country), only.country),
+    )
+    conditions = [column == value for column, value in wanted if value is not None]
+    together = query.select_from(DeliveryRow).join(PersonRow, lives, isouter=True)
+    return together.where(*_of(incident, notice), *conditions)  # type: ignore[arg-type]
+
+
+def _line(
+    person: int, country: str | None, channel: str, variant: str, state: str, detail: str, tries: int, at: datetime
+) -> DeliveryLine:
+    return DeliveryLine(person, country or "", ChannelKind(channel), variant, DeliveryState(state), detail, tries, at)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from amends.settings import SettingsError, read_settings
 from tests.cli.conftest import INCIDENT, Office, tamper
 
 
@@ -101,3 +102,13 @@ def test_without_a_home_the_doctor_still_checks_python_and_packages(tmp_path: Pa
     answer = Office(tmp_path / "nowhere").amends("doctor")
     assert answer.exit_code == 3
     assert "package flows is ours" in answer.stdout
+
+
+def test_a_limit_can_be_raised_and_a_slip_in_its_name_is_named(office: Office) -> None:
+    file = office.home / "amends.toml"
+    written = file.read_text()
+    file.write_text(written + "\n[limits]\nuseless = 0.2\n")
+    assert read_settings(office.home).limits.useless == 0.2
+    file.write_text(written + "\n[limits]\nuseles = 0.2\n")
+    with pytest.raises(SettingsError, match="useles"):
+        read_settings(office.home)

@@ -1,0 +1,36 @@
+"""Files that people asked for: for their owner alone, and never half written."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file for its owner alone, which takes its name when all of it is on disk; until then the old one stays."""
+    part = path.with_name(f".{path.name}.part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class Utf8:
+    """Where the csv module writes text; a mark at the beginning tells spreadsheets that it is UTF-8."""
+
+    def __init__(self, file: IO[bytes], *, marked: bool = False) -> None:
+        self._file = file
+        if marked:
+            file.write("\ufeff".encode())
+
+    def write(self, text: str) -> int:
+        """Write it as bytes."""
+        return self._file.write(text.encode())

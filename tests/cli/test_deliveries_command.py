@@ -1,0 +1,271 @@
+"""Who was reached and who was not: the numbers, the list, the files."""
+
+import csv
+import json
+import zipfile
+from collections.abc import Iterator
+from io import BytesIO, StringIO
+from itertools import repeat
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from amends.cli import deliveries as under_test
+from amends.cli.deliveries import FORMULA, HEAD, SCREEN, stages, whole, write_csv, write_xlsx
+from amends.domain.notice import DeliveryState
+from amends.ledger import Ledger
+from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+
+SPREADSHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+FATES = {
+    ("email", 2): ("sent", "250 2.0.0"),
+    ("sms", 2): ("failed", "=HYPERLINK(1)"),
+    ("email", 3): ("bounced", "550 5.1.1 nobody here"),
+    ("sms", 3): ("uncertain", "cut off"),
+}
+"""Person 4 has no address. The public messages wait."""
+
+
+@pytest.fixture
+def ledger(office: Office) -> Iterator[Ledger]:
+    """The first notice released, and some of its messages told apart by hand."""
+    approve(office, "omar", "wei")
+    ledger = office.ledger()
+    ledger.release(INCIDENT, NOTICE, ledger.draft(INCIDENT, NOTICE).dated)
+    for (channel, person), fate in FATES.items():
+        set_fate(ledger, f"channel = '{channel}' AND person = {person}", *fate)
+    yield ledger
+    ledger.dispose()
+
+
+def set_fate(ledger: Ledger, where: str, state: str, detail: str) -> None:
+    with ledger.write() as write:
+        change = text(f"UPDATE delivery SET state = :state, detail = :detail WHERE {where}")
+        write.session.execute(change, {"state": state, "detail": detail})
+
+
+def copied(ledger: Ledger, times: int) -> None:
+    """The message of person 4 once more for so many numbers that nobody has."""
+    names = (
+        "incident, notice, version, channel, address_index, variant, state, detail, provider_id, attempts, updated_at"
+    )
+    with ledger.write() as write:
+        write.session.execute(
+            text(
+                "WITH RECURSIVE n(i) AS (SELECT 101 UNION ALL SELECT i + 1 FROM n WHERE i < 100 + :times) "
+                f"INSERT INTO delivery ({names}, person) SELECT {names}, i FROM delivery, n WHERE person = 4"
+            ),
+            {"times": times},
+        )
+
+
+def sheets(file: Path) -> list[list[list[tuple[str, str]]]]:
+    """Kind and text of every cell; `inlineStr` is text, and whatever else there is would be a number or a formula."""
+    with zipfile.ZipFile(file) as workbook:
+        names = sorted(name for name in workbook.namelist() if name.startswith("xl/worksheets/sheet"))
+        return [_rows(ET.fromstring(workbook.read(name))) for name in names]
+
+
+def _rows(sheet: ET.Element) -> list[list[tuple[str, str]]]:
+    return [
+        [(cell.get("t", "n"), "".join(cell.itertext())) for cell in row.iter(f"{SPREADSHEET}c")]
+        for row in sheet.iter(f"{SPREADSHEET}row")
+    ]
+
+
+# The numbers.
+
+
+def test_people_are_counted_by_their_best_message(office: Office, ledger: Ledger) -> None:
+    (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert numbers["people"] == {"sent": 1, "uncertain": 1, "unreachable": 1}
+
+
+def test_messages_are_counted_by_channel_country_and_variant(office: Office, ledger: Ledger) -> None:
+    (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert numbers["by_channel"]["sms"] == {"reached": 0, "waiting": 0, "uncertain": 1, "not_reached": 1}
+    assert numbers["by_country"]["DE"] == {"reached": 1, "waiting": 0, "uncertain": 0, "not_reached": 2}
+    assert numbers["by_variant"]["zh-CN/self"]["uncertain"] == 1
+    assert numbers["by_country"]["public"]["waiting"] > 0
+
+
+def test_each_table_adds_up_to_all_messages(office: Office, ledger: Ledger) -> None:
+    answer = office.values("deliveries", INCIDENT)
+    (numbers,) = answer["notices"]
+    for name in ("by_channel", "by_country", "by_variant"):
+        assert sum(sum(counts.values()) for counts in numbers[name].values()) == answer["matching"]
+
+
+def test_reasons_are_counted_by_their_codes(office: Office, ledger: Ledger) -> None:
+    (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert {"state": "bounced", "reason": "550 5.1.1", "messages": 1} in numbers["reasons"]
+    assert {"state": "unreachable", "reason": "no_address", "messages": 1} in numbers["reasons"]
+
+
+def test_the_screen_has_summary_tables_and_reasons(office: Office, ledger: Ledger) -> None:
+    shown = office.amends("deliveries", INCIDENT, NOTICE).stdout
+    assert f"{NOTICE}: 3 people: 1 sent, 1 uncertain, 1 unreachable" in shown
+    heads = [line.split() for line in shown.splitlines()]
+    for name in ("channel", "country", "variant"):
+        assert [name, "reached", "waiting", "uncertain", "not", "reached"] in heads
+    assert ["bounced", "550", "5.1.1", "1"] in heads
+
+
+def test_the_screen_lists_nobody_unless_asked(office: Office, ledger: Ledger) -> None:
+    assert "person" not in office.amends("deliveries", INCIDENT, NOTICE).stdout
+
+
+def test_a_table_that_is_too_long_sums_up_its_smallest_entries(
+    office: Office, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "LARGEST", 1)
+    shown = office.amends("deliveries", INCIDENT, NOTICE).stdout
+    assert "3 others" in shown  # channels: email, sms, social, website
+
+
+def test_before_anything_was_released_nobody_is_counted(office: Office) -> None:
+    (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert (numbers["people"], numbers["messages"]) == ({}, {})
+
+
+def test_an_unknown_incident_is_an_error(office: Office) -> None:
+    answer = office.amends("deliveries", "nowhere")
+    assert (answer.exit_code, "no incident nowhere" in answer.stderr) == (1, True)
+
+
+@given(st.dictionaries(st.sampled_from(DeliveryState), st.integers(0, 10**7)))
+def test_every_message_is_in_exactly_one_column(states: dict[DeliveryState, int]) -> None:
+    assert sum(stages(states)) == sum(states.values())
+    assert all(count >= 0 for count in stages(states))
+
+
+# The list.
+
+
+def test_a_channel_or_a_country_narrows_the_list(office: Office, ledger: Ledger) -> None:
+    by_channel = office.values("deliveries", INCIDENT, "--channel", "sms")
+    assert {line["channel"] for line in by_channel["deliveries"]} == {"sms"}
+    by_country = office.values("deliveries", INCIDENT, "--country", "cn")
+    assert {line["person"] for line in by_country["deliveries"]} == {3}
+
+
+def test_a_line_says_who_where_how_why_and_since_when(office: Office, ledger: Ledger) -> None:
+    (line,) = office.values("deliveries", INCIDENT, "--state", "bounced")["deliveries"]
+    assert list(line) == list(HEAD)
+    assert line["since"]
+    del line["since"]
+    assert line == {
+        "notice": NOTICE, "person": 3, "country": "CN", "channel": "email", "variant": "zh-CN/self",
+        "state": "bounced", "reason": "550 5.1.1 nobody here", "tries": 0,
+    }  # fmt: skip
+
+
+def test_a_list_names_nobody(office: Office, ledger: Ledger) -> None:
+    shown = office.amends("deliveries", INCIDENT, "--country", "DE").output
+    assert "email" in shown
+    assert not any(word in shown for word in ("Kim", "mail.example", "+4930"))
+
+
+def test_a_screen_has_fifty_lines_and_says_where_the_others_are(office: Office, ledger: Ledger) -> None:
+    copied(ledger, 100)
+    answer = office.amends("deliveries", INCIDENT, "--state", "unreachable")
+    assert sum(line.startswith(NOTICE) for line in answer.stdout.splitlines()) == SCREEN
+    assert "101 messages: 101 unreachable" in answer.stdout
+    assert f"{101 - SCREEN} more are not shown: --csv FILE" in answer.stderr
+
+
+def test_programs_are_told_how_many_there_are_too(office: Office, ledger: Ledger) -> None:
+    copied(ledger, 100)
+    answer = office.values("deliveries", INCIDENT, "--state", "unreachable")
+    assert (answer["matching"], len(answer["deliveries"])) == (101, SCREEN)
+
+
+def test_an_empty_list_says_so(office: Office, ledger: Ledger) -> None:
+    assert office.amends("deliveries", INCIDENT, "--country", "XX").stdout == "0 messages: none\n"
+
+
+# The files.
+
+
+def test_the_files_have_every_line_of_the_list(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    copied(ledger, 100)
+    files = ("--csv", tmp_path / "d.csv", "--xlsx", tmp_path / "d.xlsx")
+    assert office.amends("deliveries", INCIDENT, "--state", "unreachable", *files).exit_code == 0
+    with (tmp_path / "d.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert (tuple(rows[0]), len(rows)) == (HEAD, 102)
+    ((head, *cells),) = sheets(tmp_path / "d.xlsx")
+    assert (tuple(name for _, name in head), len(cells)) == (HEAD, 101)
+    assert [[word for _, word in row] for row in cells] == rows[1:]
+
+
+def test_a_formula_in_a_reason_is_text_in_both_files(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    set_fate(ledger, "channel = 'sms' AND person = 2", "failed", "=1+1;=2+2")
+    files = ("--csv", tmp_path / "d.csv", "--xlsx", tmp_path / "d.xlsx")
+    office.amends("deliveries", INCIDENT, "--state", "failed", *files)
+    with (tmp_path / "d.csv").open(encoding="utf-8", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["reason"] == "'=1+1,=2+2"
+    ((_, (*_, reason, _, _)),) = sheets(tmp_path / "d.xlsx")
+    assert reason == ("inlineStr", "=1+1;=2+2")
+
+
+def test_files_are_for_their_owner_only_even_in_place_of_others(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("old")
+    (tmp_path / "d.csv").chmod(0o644)
+    office.amends("deliveries", INCIDENT, "--csv", tmp_path / "d.csv", "--xlsx", tmp_path / "d.xlsx")
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.glob("d.*")} == {
+        "d.csv": 0o600,
+        "d.xlsx": 0o600,
+    }
+
+
+def test_a_file_in_a_folder_that_is_not_there_is_an_error(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    assert office.amends("deliveries", INCIDENT, "--csv", tmp_path / "none" / "d.csv").exit_code == 1
+
+
+def test_both_files_in_one_place_are_a_usage_error(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    files = ("--csv", tmp_path / "d", "--xlsx", tmp_path / "d")
+    assert office.amends("deliveries", INCIDENT, *files).exit_code == 2
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "d.csv"
+    file.write_text("old")
+    with pytest.raises(ZeroDivisionError), whole(file) as opened:
+        opened.writelines(b"new" * (1 // left) for left in (1, 0))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"d.csv": "old"}
+
+
+def test_more_rows_than_a_sheet_holds_go_on_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(under_test, "SHEET_HOLDS", 4)
+    with (tmp_path / "d.xlsx").open("wb") as file:
+        write_xlsx(file, repeat((NOTICE, 1), 7), tmp_path)
+    assert [len(rows) for rows in sheets(tmp_path / "d.xlsx")] == [4, 4, 2]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=5))
+def test_no_cell_of_a_csv_is_carried_out_or_parted(cells: list[str]) -> None:
+    written = BytesIO()
+    write_csv(written, [tuple(cells)])
+    _, row = csv.reader(StringIO(written.getvalue().decode(), newline=""))
+    assert len(row) == len(cells)
+    assert not any(cell.startswith(FORMULA) or ";" in cell for cell in row)
+
+
+def test_numbers_are_numbers_and_all_else_is_text(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    office.amends("deliveries", INCIDENT, "--xlsx", tmp_path / "d.xlsx")
+    ((_, *rows),) = sheets(tmp_path / "d.xlsx")
+    kinds = {HEAD[place]: {kind for kind, _ in (row[place] for row in rows)} for place in range(len(HEAD))}
+    assert kinds.pop("person") == {"n", "inlineStr"}  # the public is no number
+    assert kinds.pop("tries") == {"n"}
+    assert set().union(*kinds.values()) == {"inlineStr"}
+
+
+def test_with_json_the_files_are_named(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    answer = office.amends("--json", "deliveries", INCIDENT, "--csv", tmp_path / "d.csv")
+    assert json.loads(answer.stdout)["files"] == [str(tmp_path / "d.csv")]

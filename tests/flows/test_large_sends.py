@@ -1,0 +1,63 @@
+"""A large send is split into tasks of a real flow run: one for each process, seen in the UI, with nobody's data in it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.testing.utilities import prefect_test_harness
+
+from amends.delivery import crew
+from amends.delivery.crew import Work, send
+from amends.domain.channel import ChannelKind
+from amends.world import MailServer, WebServices
+from flows import artifacts
+from flows.turns import as_task
+from tests.builders import a_person
+from tests.sending import INCIDENT, LINKS, NOTICE, a_ledger, approved, channel_settings, sqlite_url
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
+PEOPLE = 60
+
+
+@pytest.fixture
+def server() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def test_each_process_is_a_task_and_everybody_is_told_once(
+    server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "SHARE", PEOPLE // 2)
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    people = [a_person(number=number) for number in range(1, PEOPLE + 1)]
+    approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    with MailServer(tmp_path / "mail") as mail, WebServices(tmp_path / "web") as web:
+        work = Work(ledger, channel_settings(mail.port, web.url, tmp_path), INCIDENT, NOTICE, LINKS)
+
+        @flow(name="sending")
+        async def sending() -> bool:
+            async with artifacts.progress(INCIDENT, NOTICE) as progress:
+                return (await send(work, progress.told, cores=2, each=as_task)).finished
+
+        assert asyncio.run(sending())
+        told = Counter(address for arrived in mail.arrived for address in arrived.recipients)
+    ledger.dispose()
+    assert told == {person.email: 1 for person in people}
+    assert asyncio.run(_tasks()) == {("send, process 1", "COMPLETED"), ("send, process 2", "COMPLETED")}
+    assert asyncio.run(_artifacts()) == [(f"{INCIDENT}-sending-{NOTICE}", 100.0)]
+
+
+async def _tasks() -> set[tuple[str, str]]:
+    async with get_client() as client:
+        return {(run.name, run.state_type.value) for run in await client.read_task_runs()}
+
+
+async def _artifacts() -> list[tuple[str | None, object]]:
+    async with get_client() as client:
+        return [(artifact.key, artifact.data) for artifact in await client.read_artifacts()]
