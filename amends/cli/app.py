@@ -43,7 +43,7 @@ COMMANDS = {
         "reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."
     ),
     "stop": Entry("stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
-    "deliveries": Entry("deliveries:deliveries", "List where every message stands."),
+    "deliveries": Entry("deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."),
     "bounces": Entry("bounces:bounces", "Take in the mails that came back."),
     "letters": Entry("letters:letters", "Hand paper letters to a print shop; note those that came back."),
     "questions": Entry("questions:app", "Read, answer and sort what people ask."),
