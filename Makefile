@@ -20,8 +20,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 	$(BIN)/amends demo --home $(CURDIR)/demo-home
 
-test: $(INSTALLED) ## the whole test suite, a file at a time on each core
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+test: $(INSTALLED) ## the whole test suite, a file at a time on each core and one more, because many tests wait
+	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile $(ARGS)
 
 chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour: nobody told twice, nobody lost
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-2000} AMENDS_CHAOS_KILLS=$${AMENDS_CHAOS_KILLS:-50} \
