@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export AMENDS_HOME ?= $(CURDIR)/demo-home
 
 .PHONY: help demo test chaos check up lock clean
@@ -21,7 +22,7 @@ demo: $(INSTALLED) ## a whole incident, start to end, on this machine
 	$(BIN)/amends demo --home $(CURDIR)/demo-home
 
 test: $(INSTALLED) ## the whole test suite, a file at a time on each core and one more, because many tests wait
-	$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(ARGS)
 
 chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour: nobody told twice, nobody lost
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-2000} AMENDS_CHAOS_KILLS=$${AMENDS_CHAOS_KILLS:-50} \

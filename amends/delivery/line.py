@@ -210,6 +210,9 @@ class Line:
     def _more(self) -> bool:
         """Whether anything is left to do; looked at anew when all lanes have ended, because of what came due since."""
         self._exhausted = False
+        for aside in self._aside.values():
+            self._queue += aside  # nothing is under way, so nobody else will call them
+        self._aside.clear()
         return not self._stopped and self._fill()
 
     def _fill(self) -> bool:
@@ -255,6 +258,7 @@ class Line:
         domain = claim.domain
         if self._domains.stopped(domain):
             self._put_off(claim, "domain stopped")
+            self._next_of(domain)
         elif self._under_way[domain] < self._domains.allowed(domain) or not domain:
             self._under_way[domain] += 1
             return True
@@ -344,5 +348,9 @@ class Line:
         self._under_way[domain] -= 1
         if not self._under_way[domain]:
             del self._under_way[domain]
+        self._next_of(domain)
+
+    def _next_of(self, domain: str) -> None:
+        """The next message that waits for its turn in this domain."""
         if aside := self._aside.get(domain):
             self._queue.appendleft(aside.popleft())

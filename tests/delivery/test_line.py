@@ -172,6 +172,17 @@ def test_a_domain_that_blocks_us_is_left_alone_and_the_others_go_on(rig: Rig, re
     assert "blocks" in alert and "blocks.example" not in alert
 
 
+def test_those_who_waited_for_their_turn_in_a_domain_that_was_stopped_are_put_off_too(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    """Many more wait for their turn than are under way when the domain is stopped."""
+    everybody = [*people(20, "kim{}@mail.example"), *people(400, "policy{}@blocks.example", 21)]
+    approved(rig.ledger, everybody, channels=CHANNELS)
+    tally = run(rig)
+    assert reached(rig) == 20
+    assert tally.answers[Status.DEFERRED] == 400
+
+
 def test_nobody_of_a_domain_that_blocks_us_is_given_up(rig: Rig, relay: WatchedRelay) -> None:
     everybody = [*people(60, "kim{}@mail.example"), *people(30, "policy{}@blocks.example", 61)]
     approved(rig.ledger, everybody, channels=CHANNELS)
