@@ -47,29 +47,18 @@ async def connected(settings: ChannelSettings) -> AsyncIterator[Channels]:
             await channel.close()
 
 
-def paces(settings: ChannelSettings) -> dict[ChannelKind, Pace]:
-    """How fast each channel may be used: `rate` is written 100/s, 50/min or 2000/h. Raises ChannelMisconfigured."""
-    return {kind: _pace(kind, own.get("rate", "")) for kind, own in settings.items()}
+def paces(settings: ChannelSettings, processes: int = 1) -> dict[ChannelKind, Pace]:
+    """How fast one of so many processes may use each channel: `rate` is written 100/s, 50/min or 2000/h.
+
+    Raises ChannelMisconfigured.
+    """
+    return {kind: _pace(kind, own.get("rate", ""), processes) for kind, own in settings.items()}
 
 
-def _pace(kind: ChannelKind, rate: str) -> Pace:
+def _pace(kind: ChannelKind, rate: str, processes: int) -> Pace:
     try:
-        per_second = rate_of(rate)
+        all_together = rate_of(rate)
     except ValueError as error:
         raise ChannelMisconfigured(f"channels.{kind}.rate: {error}") from None
-    return Pace(Bucket(per_second, max(per_second / 10, 1)) if per_second else None)
-
-
-def shares(settings: ChannelSettings, processes: int) -> ChannelSettings:
-    """The settings for one of so many processes, which share connections and rate."""
-    return {kind: _share(own, processes) for kind, own in settings.items()}
-
-
-def _share(settings: Mapping[str, str], processes: int) -> Mapping[str, str]:
-    shared = dict(settings)
-    if settings.get("connections", "").isdecimal():
-        shared["connections"] = str(max(int(settings["connections"]) // processes, 1))
-    if rate := settings.get("rate"):
-        number, _, unit = rate.partition("/")
-        shared["rate"] = f"{float(number) / processes:.3f}/{unit}"
-    return shared
+    per_second = (all_together or 0) / processes
+    return Pace(Bucket(per_second, max(per_second / 10, 1)) if per_second else None, processes=processes)

@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-from amends.delivery.connect import ChannelSettings, connected, paces, shares
+from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver, require
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
@@ -84,16 +84,17 @@ async def send(
         work.ledger.dispose()  # a connection must not be in two processes
         begun = [each(number, board.part(work, number, processes)) for number in range(1, processes + 1)]
         parts += _tallies(await asyncio.gather(*begun, return_exceptions=True))
-    if not any(part.trouble for part in parts):
-        parts.append(await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally]))))
-    return _sum(parts)
+    if any(part.trouble for part in parts):
+        return replace(_sum(parts), people=work.ledger.standing(work.incident, work.notice))
+    return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
 
 
-async def _alone(work: Work, rounds: Rounds, told: Told) -> Tally:
+async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> Tally:
+    """One run of the engine, here; one of so many that share connections and rate."""
     async with connected(work.channels) as channels:
         return await deliver(
-            work.ledger, channels, work.incident, work.notice, work.links, work.clock, told, paces(work.channels),
-            rounds, work.limits,
+            work.ledger, channels, work.incident, work.notice, work.links, work.clock, told,
+            paces(work.channels, processes), rounds, work.limits,
         )  # fmt: skip
 
 
@@ -144,10 +145,19 @@ async def _in_own_process(work: Work, processes: int, heard: Told) -> Tally:
                 heard(tally)
             await asyncio.sleep(LOOK_SECONDS if alive else 0)
     finally:
-        if process.is_alive():
-            process.terminate()  # asks it to stop; it waits for the answers of what is under way
-        await asyncio.shield(asyncio.to_thread(process.join))
+        await asyncio.shield(_ended(process, ear))
     return tally
+
+
+async def _ended(process: BaseProcess, ear: Connection) -> None:
+    """Ask it to stop, and wait: it waits for the answers of what is under way."""
+    if process.is_alive():
+        process.terminate()
+    while process.is_alive():
+        with suppress(AmendsError):
+            _listen(ear)  # it would wait for ever to tell what nobody hears
+        await asyncio.sleep(LOOK_SECONDS)
+    process.join()
 
 
 def _begin(work: Work, processes: int) -> tuple[BaseProcess, Connection]:
@@ -197,9 +207,8 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 
 async def _part(work: Work, processes: int, mouth: Connection) -> None:
     ledger = work.ledger.again()
-    own = replace(work, ledger=ledger, channels=shares(work.channels, processes))
     try:
-        mouth.send(await _alone(own, TO_PEOPLE, _Told(mouth)))
+        mouth.send(await _alone(replace(work, ledger=ledger), TO_PEOPLE, _Told(mouth), processes))
     finally:
         ledger.dispose()
 

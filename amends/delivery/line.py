@@ -46,6 +46,8 @@ class Pace:
     """Of messages, or of SMS parts."""
     patience: float = 60.0
     """So many seconds of a channel that does not work are waited for in one run."""
+    processes: int = 1
+    """How many share the channel's connections."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Line:
         else:
             self._carry, most = partial(one_by_one, channel), AT_ONCE
         self._width, self._breaker, self._domains, self._same = (
-            Lanes(most, FIRST_LANES),
+            Lanes(most // pace.processes, FIRST_LANES),
             Breaker(),
             Domains(),
             SameAnswer(),
@@ -167,7 +169,6 @@ class Line:
             return
         ended, self._lanes = await asyncio.wait(self._lanes, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         self._source.journal.company -= len(ended)
-
         for lane in ended:
             lane.result()
 

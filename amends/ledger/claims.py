@@ -1,7 +1,7 @@
 """Messages in hand: what the engine gets of each, with the person's own data readable."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from amends.domain.pace import domain_of
 from amends.domain.people import Person
 from amends.ledger.bulk import among, listed
 from amends.ledger.incidents import OPENED, opened_person
-from amends.ledger.notices import PUBLIC, Notices, letter_of, notice_row
+from amends.ledger.notices import PUBLIC, Notices, letter_of
 from amends.ledger.sealing import Seal
 from amends.ledger.tables import PersonRow
 
@@ -94,8 +94,7 @@ class Claims(Notices):
         opener = _Opener(incident, self.seal(session, incident), {**guardians, **about})
         letters = self.letters(session, incident)
         letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
-        stands = replace(released, optional=_is_optional(session, incident, rows))
-        return tuple(self._claim(incident, row, opener, letter, stands, lease) for row in rows)
+        return tuple(self._claim(incident, row, opener, letter, released, lease) for row in rows)
 
     def _claim(
         self,
@@ -143,11 +142,6 @@ class _Opener:
         if number not in self._opened and number in self._rows:
             self._opened[number] = opened_person(self._incident, self._rows[number], self._seal)
         return self._opened.get(number)
-
-
-def _is_optional(session: Session, incident: str, rows: Sequence[Waiting]) -> bool:
-    latest = notice_row(session, incident, rows[0].notice) if rows else None
-    return latest is not None and latest.optional
 
 
 COLUMNS = tuple(col(getattr(PersonRow, name)) for name in (*OPENED, "guardian", "link_version"))

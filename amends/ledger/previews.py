@@ -66,4 +66,6 @@ class Previews(Claims):
             post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
             rows = [dict(zip(DELIVERY, row, strict=True)) for person in chosen for row in post.first_rows(*person)]
             waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] == "waiting"]
-            return self.claims_of(session, draft.incident, waiting, Released(draft.template, draft.dated))
+            return self.claims_of(
+                session, draft.incident, waiting, Released(draft.template, draft.dated, optional=draft.optional)
+            )
