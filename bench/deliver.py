@@ -11,12 +11,15 @@ to run; compare CPU time per person, and runs made in turn.
 
 import argparse
 import asyncio
+import json
 import os
 import platform
 import resource
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +27,10 @@ import uvloop
 
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library, load_playbook
+from amends.delivery.connect import ChannelSettings
 from amends.delivery.crew import Work, send
 from amends.delivery.engine import Tally
+from amends.delivery.preflight import look_over
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links, Readers, Wanted, draft
@@ -34,6 +39,8 @@ from amends.domain.notice import Draft, Variant
 from amends.domain.people import Person
 from amends.domain.team import Member, TeamRole
 from amends.ledger import EVERYONE, Keys, Ledger
+from amends.settings import ANCHOR_FILE
+from bench.peers.portal import Portal, flooded
 
 STORY = library() / "examples" / "stolen-terminals"
 TEXT_CHARACTERS = 1_900
@@ -45,17 +52,23 @@ def main() -> None:
     """Set up, send, print."""
     options = _options()
     with tempfile.TemporaryDirectory() as folder:
-        url = options.ledger or f"sqlite:///{folder}/ledger.sqlite3"
-        ledger = Ledger(url, Keys(os.urandom(32)), Path(folder) / "audit-head").migrate()
-        drafted = _approved(ledger, options.people)
+        home, key = Path(folder), os.urandom(32)
+        (home / ANCHOR_FILE).parent.mkdir()
+        url = options.ledger or f"sqlite:///{home}/ledger.sqlite3"
+        ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
         channel = {"use": "email_smtp", "host": "127.0.0.1", "port": str(options.port), "security": "none"}
         identity = {"sender": "care@bench.example", "bounce_domain": "bench.example"}
-        settings = {**channel, **identity, "connections": str(options.connections)}
-        work = Work(ledger, {ChannelKind.EMAIL: settings}, drafted.incident, drafted.notice, LINKS)
-        started, cpu = time.perf_counter(), _cpu()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
-            tally = loop.run(send(work, cores=options.cores))
-        _report(tally, options.people, time.perf_counter() - started, _cpu() - cpu)
+        settings = {ChannelKind.EMAIL: {**channel, **identity, "connections": str(options.connections)}}
+        drafted = approved(ledger, options.people, settings)
+        work = Work(ledger, settings, drafted.incident, drafted.notice, LINKS)
+        portal = Portal(home, ledger, drafted.incident, key, options.people)
+        with flooded(portal, options.flood) if options.flood else nullcontext() as flood:
+            started, cpu = time.perf_counter(), _cpu()
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+                tally = loop.run(send(work, cores=options.cores))
+            _report(tally, options.people, time.perf_counter() - started, _cpu() - cpu)
+        if flood:
+            options.told.write_text(json.dumps(asdict(flood[0])), encoding="utf-8")
         ledger.dispose()
 
 
@@ -66,6 +79,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=40)
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="how many processes")
     parser.add_argument("--ledger", default="", help="the address of an empty database instead of SQLite")
+    parser.add_argument("--flood", type=int, default=0, help="so many form posts a second to the portal meanwhile")
+    parser.add_argument("--told", type=Path, default=Path(os.devnull), help="the file for what the portal did then")
     return parser.parse_args()
 
 
@@ -73,13 +88,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _people(count: int) -> Iterator[Person]:
+def invented(count: int) -> Iterator[Person]:
     for number in range(1, count + 1):
         yield Person(
             number=number,
             ref=f"B-{number:08}",
             name=f"Robin Bench {number}",
-            email=f"robin{number}@mail{number % 500}.example",
+            email=address(number),
             phone="",
             locale="en",
             country="DE",
@@ -87,11 +102,15 @@ def _people(count: int) -> Iterator[Person]:
         )
 
 
-def _approved(ledger: Ledger, count: int) -> Draft:
+def address(number: int) -> str:
+    return f"robin{number}@mail{number % 500}.example"
+
+
+def approved(ledger: Ledger, count: int, settings: ChannelSettings) -> Draft:
     """The example incident for these people, its first notice approved by two, by email alone."""
     incident = read_incident(STORY / "incident.yaml")
     playbook, wording = load_playbook("customer-data-theft")
-    ledger.open_incident(incident, _people(count), "mei", _now())
+    ledger.open_incident(incident, invented(count), "mei", _now())
     ledger.pin_playbook(incident.id, playbook, wording, "mei", _now())
     step = next(step for step in playbook.steps if step.notice == "first-notice")
     by_email = step.model_copy(update={"channels": (ChannelKind.EMAIL,), "cascade": ()})
@@ -101,6 +120,7 @@ def _approved(ledger: Ledger, count: int) -> Draft:
     whole = draft(ledger.case(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
     drafted = whole.model_copy(update={"variants": tuple(map(_short, whole.variants))})
     ledger.draft_notice(drafted, _now())
+    asyncio.run(look_over(ledger, drafted, settings, LINKS, _now()))
     for member in APPROVERS:
         ledger.add_member(member.name, member.role, "mei", _now())
         ledger.decide(incident.id, drafted.notice, member, Decision.APPROVE, drafted.binding, "", _now())

@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.domain.channel import ChannelKind, Errands, Form, LastCall, Message, Receipt, Status
+from amends.domain.channel import ChannelKind, Errands, Flaw, Form, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 from channels.dkim import CannotSign, Signer
 from channels.lane import Lane
-from channels.mime import Letter, Letterhead, Skeleton, Unfit, check, compose, plain_address, skeleton
+from channels.mime import Letter, Letterhead, Skeleton, Unfit, UnfitAddress, check, compose, plain_address, skeleton
 from channels.settings import Settings, is_loopback
 from channels.smtp import Connection, Disconnected, Relay, Reply, Security
 
@@ -98,6 +98,14 @@ class EmailSmtp:
             if lane.connection:
                 self._idle.append(lane.connection)
 
+    def flaw(self, message: Message) -> Flaw | None:
+        """See the protocol."""
+        try:
+            self._checked(message)
+        except Unfit as unfit:
+            return Flaw(str(unfit), of_address=isinstance(unfit, UnfitAddress))
+        return None
+
     async def close(self) -> None:
         """Take leave of the relay."""
         idle, self._idle = self._idle, []
@@ -122,12 +130,17 @@ class EmailSmtp:
 
     def _letter(self, message: Message, errands: Errands) -> Letter | None:
         try:
-            letter = compose(message, self._letterhead, self._skeleton(message.form))
-            check(letter)
+            letter = self._checked(message)
         except Unfit as unfit:
             errands.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
             return None
         return signed(letter, self._signer, message.form.published_at) if self._signer else letter
+
+    def _checked(self, message: Message) -> Letter:
+        """The email as it leaves, but for our signature. Raises Unfit."""
+        letter = compose(message, self._letterhead, self._skeleton(message.form))
+        check(letter)
+        return letter
 
     def _skeleton(self, form: Form) -> Skeleton:
         if form not in self._skeletons:

@@ -81,6 +81,10 @@ class Unfit(Exception):
     """The message cannot become a safe email; the text says why, without anything personal."""
 
 
+class UnfitAddress(Unfit):
+    """Only its address is to blame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Letterhead:
     """What all emails of one channel share."""
@@ -209,23 +213,23 @@ def _add_part(pieces: list[bytes], slots: list[tuple[Encode, str]], text: Pieces
 
 
 def plain_address(address: str) -> str:
-    """The address in ASCII, its domain in A-labels. Raises Unfit when it is no plain addr-spec."""
+    """The address in ASCII, its domain in A-labels. Raises UnfitAddress when it is no plain addr-spec."""
     local, at, domain = address.rpartition("@")
     if not at or not local.isascii():
-        raise Unfit("needs SMTPUTF8" if at else "unsafe address")
+        raise UnfitAddress("needs SMTPUTF8" if at else "unsafe address")
     labels = _plain_domain(domain)
     plain = LOCAL_PART.fullmatch(local) and len(local) <= LONGEST_LOCAL_PART
     if not plain or len(local) + len(labels) >= LONGEST_ADDRESS:
-        raise Unfit("unsafe address")
+        raise UnfitAddress("unsafe address")
     return f"{local}@{labels}"
 
 
 @lru_cache(maxsize=4096)
 def _plain_domain(domain: str) -> str:
-    """The domain in A-labels; very many addresses have the same few. Raises Unfit."""
+    """The domain in A-labels; very many addresses have the same few. Raises UnfitAddress."""
     labels = _a_labels(domain)
     if not DOMAIN.fullmatch(labels.lower()):
-        raise Unfit("unsafe address")
+        raise UnfitAddress("unsafe address")
     return labels
 
 
@@ -317,5 +321,5 @@ def _a_labels(domain: str) -> str:
     except UnicodeError:
         unchanged = False
     if not unchanged:
-        raise Unfit("unsafe address")
+        raise UnfitAddress("unsafe address")
     return labels.decode()

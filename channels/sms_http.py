@@ -3,13 +3,13 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import quote, urlencode
 
 import httpx2
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel import ChannelKind, Flaw, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.provider_receipts import (
     TWILIO_MESSAGE,
@@ -55,11 +55,12 @@ OPTIONAL = {
 
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
-    """Settings: shape and url; for json and form to_field, text_field, token, and id_field as it is in the reply.
+    """Settings: shape and url; for json and form to_field, text_field, token, id_field as it is in the reply, and
+    key_field, where the gateway takes a reference of ours and hands it back in its reports.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key; network is
     private for a gateway inside the organisation. Delivery reports: see channels/receipts.py; status_url/ID answers
-    for one message.
+    for one message, or status_url/KEY where there is no id_field.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
@@ -114,6 +115,12 @@ class Gateway:
         url = self.status_url.replace("{id}", quote(provider_id, safe=""))
         return client.build_request("GET", url, headers={"Authorization": self.authorization})
 
+    def taken(self, answer: Answer, key: str) -> Receipt:
+        """The receipt for a yes. A gateway without ids of its own knows the message by our key, if it takes that."""
+        if self.id_field or not self.key_field:
+            return accepted(answer, key, *filter(None, (self.id_field,)))
+        return replace(accepted(answer, key), provider_id=key)
+
     def _marks(self, key: str) -> dict[str, str]:
         """What lets a report name the message, even one whose answer we never got."""
         marks = {self.key_field: key} if self.key_field else {}
@@ -141,16 +148,25 @@ class SmsHttp:
         """In how many parts the network carries and charges this message; a gateway's rate counts them."""
         return segments(message.text).count
 
+    @staticmethod
+    def flaw(message: Message) -> Flaw | None:
+        """See the protocol."""
+        if not E164.fullmatch(message.to):
+            return Flaw("not an E.164 number", of_address=True)
+        if message.signature and not message.text.startswith(f"【{message.signature}】"):
+            return Flaw("signature missing")
+        return None if writable(message.text) else Flaw("not Unicode text")
+
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """See the protocol. What refuses our account is remembered and raised before the next message has left."""
-        if unfit := _unfit(message):
-            return Receipt(message.key, Status.REJECTED, unfit)
+        if flaw := self.flaw(message):
+            return Receipt(message.key, Status.REJECTED, flaw.why)
         request = self._gateway.request(self._provider.client, message)
         answer = await self._provider.submit(request, message.key, last_call)
         if isinstance(answer, Receipt):
             return answer
         if answer.ok:
-            return accepted(answer, message.key, *filter(None, (self._gateway.id_field,)))
+            return self._gateway.taken(answer, message.key)
         return self._refusal(message.key, answer)
 
     async def poll(self, provider_id: str) -> ProviderReceipt | None:
@@ -185,25 +201,18 @@ class SmsHttp:
         return Receipt(key, Status.DEFERRED, f"refused {detail}")
 
 
-def _unfit(message: Message) -> str:
-    """Why this message cannot go out, or empty."""
-    if not E164.fullmatch(message.to):
-        return "not an E.164 number"
-    if message.signature and not message.text.startswith(f"【{message.signature}】"):
-        return "signature missing"
-    return "" if writable(message.text) else "not Unicode text"
-
-
 def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) -> ProviderReceipt | None:
     """What is told of this message; nothing when it is about another one."""
     found = last_word(shape, told)
-    if found is None or plain_value(told, shape.id_field) not in ("", provider_id):
+    if found is None or plain_value(told, shape.name_field) not in ("", provider_id):
         return None
     return ProviderReceipt(provider_id, *found)
 
 
 def _plain(chosen: Settings, shape: Shape) -> Gateway:
     reported = receipts.plain_shape(chosen)
+    if not reported.name_field:
+        _refuse_what_matches_nothing(chosen)
     return Gateway(
         url=chosen.url("url"),
         to_field=chosen.text("to_field"),
@@ -218,11 +227,15 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
     )
 
 
+def _refuse_what_matches_nothing(chosen: Settings) -> None:
+    for asked in ("status_url", "callback_secret"):
+        if chosen.text(asked):
+            raise chosen.wrong(asked, "needs id_field or key_field: without them nothing says which message is meant")
+
+
 def _status_url(chosen: Settings) -> str:
     if not chosen.text("status_url"):
         return ""
-    if not chosen.text("id_field"):
-        raise chosen.wrong("status_url", "needs id_field, which names the message in the reply")
     return f"{chosen.url('status_url')}/{{id}}"
 
 

@@ -18,6 +18,7 @@ from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.plan import Plan
+from amends.domain.preflight import Preflight
 
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
@@ -101,22 +102,27 @@ def _listed(lines: Iterable[str]) -> str:
     return "".join(f"- {line}\n" for line in lines)
 
 
-async def show_preview(draft: Draft, advice: Sequence[Finding] = ()) -> None:
+async def show_preview(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> None:
     """What is to be approved, every variant of it, after what could be said better."""
-    page = preview_page(draft, advice)
+    page = preview_page(draft, advice, found)
     await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}: to be approved")
 
 
-def preview_page(draft: Draft, advice: Sequence[Finding] = ()) -> str:
-    """What is to be approved, as a page; advice stands before the texts."""
+def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> str:
+    """What is to be approved, as a page; advice, and how everybody's message came out, stand before the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
     return (
         f"# {draft.notice}: waits for {draft.approvals} approvals\n\n"
         f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
-        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n{_advised(advice)}{texts}"
+        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n"
+        f"{_advised(advice)}{_made(found)}{texts}"
     )
+
+
+def _made(found: Preflight | None) -> str:
+    return f"## Everybody's message\n\n```\n{found}\n```\n\n" if found else ""
 
 
 def _advised(advice: Sequence[Finding]) -> str:
@@ -133,7 +139,7 @@ def notice_line(notice: NoticeStatus) -> str:
     if notice.stage is NoticeStage.DRAFTED:
         return f"{notice.id} waits for approval ({len(notice.approvals)} of {notice.approvals_needed})"
     people = ", ".join(f"{count} {state}" for state, count in notice.people.items())
-    return f"{notice.id} {notice.stage}: {people}"
+    return f"{notice.id} {notice.stands}: {people}"
 
 
 async def show_timeline(case: Case, planned: Plan) -> None:
@@ -146,7 +152,7 @@ async def show_timeline(case: Case, planned: Plan) -> None:
     coming: list[tuple[object, ...]] = [
         (_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming
     ]
-    notices = [(n.id, n.stage, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
+    notices = [(n.id, n.stands, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
     promises = [(c.id, c.owner, _when(c.new_due_at or c.due_at), c.state, c.evidence) for c in case.commitments]
     asked = case.questions
     text = (

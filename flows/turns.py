@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Callable
 from prefect import State, task
 from prefect.states import Completed
 
+from amends.cli.words import parked
 from amends.delivery.crew import Part, Work, send
 from amends.delivery.engine import Tally
+from amends.delivery.preflight import look_over
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
-from amends.domain.errors import ContentError, Finding
+from amends.domain.errors import ChannelMisconfigured, ContentError, Finding
 from amends.domain.lint import lint_in
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import Event, Phase, Step
+from amends.domain.preflight import Preflight
 from flows import artifacts
 from flows.context import Context, opened
 from flows.mirror import mirror, tag_own_run
@@ -91,7 +94,8 @@ async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: W
     if existing and (existing.current or existing.stage is NoticeStage.SENT):
         return
     drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
-    await artifacts.show_preview(drafted, advice)
+    found = await _looked_over(context, drafted)
+    await artifacts.show_preview(drafted, advice, found)
 
 
 def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> tuple[Draft, tuple[Finding, ...]]:
@@ -107,6 +111,18 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
     return drafted, findings
+
+
+async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
+    """Whether everybody's message can be put together; a lead hears of it when one cannot."""
+    ledger, now = context.ledger, context.clock()
+    try:
+        found = await look_over(ledger, drafted, context.channels, context.links, now)
+    except ChannelMisconfigured:
+        return None  # the first who wants to approve it looks, and is told
+    if why := found.refusal(drafted.notice):
+        await asyncio.to_thread(ledger.alert, drafted.incident, why, now)
+    return found
 
 
 async def _send(context: Context, case: Case, notice: str) -> Tally:
@@ -133,9 +149,10 @@ async def as_task(number: int, part: Part) -> Tally:
 def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> str:
     """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
     incident_id = case.incident.id
+    mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
+    troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
         context.ledger.alert(incident_id, trouble, context.clock())
-    mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
     if turn.phase is Phase.NOTIFY and mine and all(notice.has_gone for notice in mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if all(notice.stage is NoticeStage.SENT for notice in mine):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -12,11 +13,13 @@ from typing import Any
 from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import Pace
+from amends.delivery.preflight import look_over
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.people import Person
+from amends.domain.preflight import Preflight
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Keys, Ledger
 from amends.world import MailServer, WebServices
@@ -26,6 +29,7 @@ INCIDENT, NOTICE = "november-breach", "first-notice"
 LINKS = Links("https://betapai.example")
 APPROVERS = (Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
 ChannelSettings = dict[ChannelKind, dict[str, str]]
+OUTBOXES: ChannelSettings = {kind: {"use": "outbox", "kind": kind, "folder": "/nowhere"} for kind in ChannelKind}
 
 PERSONAL_TEXT = (
     f"Dear {Slot.NAME.mark},\n\n"
@@ -56,6 +60,16 @@ def personal_variants(*locales: str) -> tuple[Variant, ...]:
         for channel in (ChannelKind.WEBSITE, ChannelKind.SOCIAL)
     ]
     return (*email, *sms, *public)
+
+
+def variants_for(readers: Iterable[tuple[str, Reader, str]]) -> tuple[Variant, ...]:
+    """The notice of `a_draft`, and what else these readers need: in their locales, for guardians, in their letters."""
+    personal = [
+        a_variant(locale=locale, reader=reader, letter=letter, channel=channel)
+        for locale, reader, letter in sorted(readers)
+        for channel in (ChannelKind.EMAIL, ChannelKind.SMS)
+    ]
+    return tuple({variant.id: variant for variant in (*a_draft().variants, *personal)}.values())
 
 
 def a_ledger(url: str, folder: Path) -> Ledger:
@@ -89,9 +103,16 @@ def approved_again(ledger: Ledger, **changes: Any) -> Draft:
     }
     draft = a_draft(**(bound | changes))
     ledger.draft_notice(draft, NOW)
+    looked_over(ledger, draft)
     for member in APPROVERS:
         ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
     return draft
+
+
+def looked_over(ledger: Ledger, draft: Draft, settings: ChannelSettings = OUTBOXES) -> Preflight:
+    """Everybody's message is put together, as the product does before anybody may approve the notice."""
+    with ThreadPoolExecutor(1) as elsewhere:  # where no event loop runs
+        return elsewhere.submit(asyncio.run, look_over(ledger, draft, settings, LINKS, NOW)).result()
 
 
 def channel_settings(mail_port: int, web_url: str, folder: Path, **email: str) -> ChannelSettings:

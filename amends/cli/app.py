@@ -31,7 +31,7 @@ COMMANDS = {
     "up": Entry("up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
     "assess": Entry("assess:assess", "Work out how grave an incident is, from its file alone."),
     "incident": Entry("incident:app", "Open, check, amend, follow and close incidents."),
-    "audience": Entry("audience:app", "Check an audience file; count the people of an incident."),
+    "audience": Entry("audience:app", "Check an audience file, correct a list of people, count them."),
     "playbook": Entry("playbook:app", "List, check and try out playbooks."),
     "run": Entry("run:run", "Start a playbook for an incident."),
     "lint": Entry("lint:lint", "Read notices as a strict editor would, before anybody approves them."),

@@ -38,6 +38,7 @@ def approve(
     member = desk.member(name)
     if not yes or people is not None:
         _count(draft, people)
+    _look_over(desk, draft)
     stage = desk.ledger.decide(incident, notice, member, Decision.APPROVE, draft.binding, note, now())
     status = desk.ledger.case(incident).notice(notice)
     given = len(status.approvals) if status else 0
@@ -78,6 +79,14 @@ def _count(draft: Draft, said: int | None) -> None:
         said = typer.prompt(f"{draft.notice} {draft.binding[:12]}: type how many people it goes to", type=int, err=True)
     if said != draft.people:
         raise NotAllowed(f"{draft.notice} goes to {draft.people} people, not {said}; nothing was approved")
+
+
+def _look_over(desk: Desk, draft: Draft) -> None:
+    """Everybody's message is put together, unless that was done before. Raises ChannelMisconfigured."""
+    from amends.cli.preview import look_over
+
+    if status := desk.ledger.case(draft.incident).notice(draft.notice):
+        look_over(desk, draft, status)
 
 
 def _let_it_go(desk: Desk, incident: str, notice: str) -> None:

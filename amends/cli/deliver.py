@@ -12,7 +12,8 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import counts
+from amends.cli.words import counts, parked
+from amends.domain.channel import ChannelKind
 from amends.domain.notice import PersonState
 
 if TYPE_CHECKING:
@@ -29,27 +30,52 @@ def deliver(
     held: Annotated[
         int | None, typer.Option(metavar="PERSON", help="Write to this person after all, who was held.")
     ] = None,
-    name: Annotated[
-        str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with --again and --held.")
-    ] = "",
+    retry: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="Try again what is parked for this person, or for `all`.")
+    ] = None,
+    give_up: Annotated[
+        str | None,
+        typer.Option(metavar="PERSON", help="Give up what is parked for this person, or for `all`: the next channel."),
+    ] = None,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with the above.")] = "",
 ) -> None:
     """Send an approved notice to everybody it has not reached.
 
     It may be stopped and called again at any moment: nobody gets it twice. Exit code 5 means that some is left.
     """
     desk: Desk = ctx.obj
-    if (again, held) != (None, None) and not name:
-        raise typer.BadParameter("say with --as NAME who decides this")
-    if again is not None:
-        desk.ledger.send_again(incident, notice, again, desk.member(name), now())
-    if held is not None:
-        desk.ledger.let_go(incident, notice, held, desk.member(name), now())
+    if any(choice is not None for choice in (again, held, retry, give_up)):
+        _decide(desk, incident, notice, again, held, retry, give_up, name)
     with _progress(notice, quiet=desk.json) as told:
         tally = _send(desk, incident, notice, told)
-    desk.show(tally, _summary(notice, tally))
+    desk.show(tally, _summary(incident, notice, tally))
     _next(desk, incident, notice, tally)
     if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
         raise typer.Exit(Exit.PARTLY)
+
+
+def _decide(
+    desk: Desk, incident: str, notice: str, again: int | None, held: int | None, retry: str | None, give_up: str | None,
+    name: str,
+) -> None:  # fmt: skip
+    if not name:
+        raise typer.BadParameter("say with --as NAME who decides this")
+    ledger, by = desk.ledger, desk.member(name)
+    if again is not None:
+        ledger.send_again(incident, notice, again, by, now())
+    if held is not None:
+        ledger.let_go(incident, notice, held, by, now())
+    if retry is not None:
+        ledger.try_parked(incident, notice, _whose(retry), by, now())
+    if give_up is not None:
+        ledger.give_up_parked(incident, notice, _whose(give_up), by, now())
+
+
+def _whose(said: str) -> int | None:
+    """A person's number, or None for everybody."""
+    if said != "all" and not said.isdecimal():
+        raise typer.BadParameter(f"{said!r} is neither a person's number nor `all`")
+    return None if said == "all" else int(said)
 
 
 def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
@@ -79,12 +105,18 @@ def _progress(notice: str, *, quiet: bool) -> Iterator[Callable[["Tally"], None]
         yield lambda tally: bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
 
 
-def _summary(notice: str, tally: "Tally") -> str:
+def _summary(incident: str, notice: str, tally: "Tally") -> str:
     lines = [f"{notice}: {counts(tally.people)}"]
-    lines += [f"{kind} was stopped: {why}" for kind, why in tally.trouble.items()]
+    lines += [f"{_which(kind)} was stopped: {why}" for kind, why in tally.trouble.items()]
     if tally.uncertain_after_crash:
         lines.append(f"{tally.uncertain_after_crash} messages became uncertain when an earlier run was cut off")
+    if tally.parked:
+        lines.append(parked(incident, notice, tally.parked))
     return "\n".join(lines)
+
+
+def _which(kind: str) -> str:
+    return kind if kind in tuple(ChannelKind) else "all of it"
 
 
 def _next(desk: Desk, incident: str, notice: str, tally: "Tally") -> None:
@@ -93,7 +125,9 @@ def _next(desk: Desk, incident: str, notice: str, tally: "Tally") -> None:
     for state in (PersonState.UNREACHABLE, PersonState.UNCERTAIN, PersonState.HELD):
         if tally.people.get(state):
             desk.hint(f"{tally.people[state]} {state}: `amends deliveries {incident} {notice}` says who and why")
-    if not tally.finished:
+    if tally.parked:
+        desk.hint(f"`amends deliver {incident} {notice} --retry PERSON --as NAME` tries again, --give-up gives it up")
+    if not tally.finished and (tally.trouble or tally.people.get(PersonState.WAITING) or not tally.parked):
         desk.hint(f"some wait: `amends deliver {incident} {notice}` again later sends what is left")
     elif waiting := tally.people.get(PersonState.WAITING):
         desk.hint(f"{waiting} wait for a letter: `amends letters {incident} {notice} --out DIR --as NAME`")

@@ -37,10 +37,11 @@ LARGEST = 20
 """Entries of a table; --json has all of them."""
 SHEET_HOLDS = 1_048_576
 """Rows of one sheet."""
-TO_PRINT = DeliveryState.TO_PRINT.value
+FOR_PEOPLE = (DeliveryState.TO_PRINT, DeliveryState.PARKED)
+"""Whose turn it is to act is told apart from what waits, or is held, by itself."""
 PEOPLE = (
     PersonState.DELIVERED, PersonState.SENT, PersonState.WAITING, PersonState.UNCERTAIN, PersonState.UNREACHABLE,
-    PersonState.BOUNCED, PersonState.HELD, TO_PRINT,
+    PersonState.BOUNCED, PersonState.HELD, *FOR_PEOPLE,
 )  # fmt: skip
 STAGES = ("reached", "waiting", "uncertain", "not reached")
 
@@ -153,6 +154,11 @@ def _written(files: Sequence[Path]) -> list[str]:
 def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
     if states.get(DeliveryState.UNCERTAIN):
         asked.desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
+    if states.get(DeliveryState.PARKED):
+        asked.desk.hint(
+            f"what is parked waits for a decision: `amends deliver {asked.incident} NOTICE --retry PERSON --as NAME` "
+            "tries it again, --give-up lets the next channel take over; `all` for everybody"
+        )
     if states.get(DeliveryState.TO_PRINT):
         asked.desk.hint(f"letters wait to be printed: `amends letters {asked.incident} NOTICE --out DIR --as NAME`")
 
@@ -196,6 +202,8 @@ def _in_words(notice: str, numbers: "Numbers") -> str:
     lines = [
         f"{notice}: {sum(people.values())} people: {counts(people)}",
         f"{numbers.messages.total()} messages: {counts(_in_order(numbers.messages))}",
+        *([f"{numbers.gone} of the people are gone from the list"] if numbers.gone else []),
+        *([f"not told: {numbers.not_told} people of the list have no message of it"] if numbers.not_told else []),
     ]
     tables = (("channel", numbers.by_channel), ("country", numbers.by_country), ("variant", numbers.by_variant))
     parts = ["\n".join(lines), *(_table(name, by) for name, by in tables if by)]
@@ -203,10 +211,10 @@ def _in_words(notice: str, numbers: "Numbers") -> str:
 
 
 def _people(numbers: "Numbers") -> dict[str, int]:
-    """By state; a letter that waits to be printed is for a person to see to, so it stands apart from what waits."""
+    """By state; what is for a person to see to stands apart."""
     people = Counter[str]()
     for state, count in numbers.people.items():
-        people[TO_PRINT if state is DeliveryState.TO_PRINT else PERSON_STATE[state]] += count
+        people[state if state in FOR_PEOPLE else PERSON_STATE[state]] += count
     return {str(state): people[state] for state in PEOPLE if people[state]}
 
 
@@ -248,6 +256,8 @@ def _values(numbers: "Numbers") -> dict[str, Any]:
     return {
         "people": _people(numbers),
         "messages": _in_order(numbers.messages),
+        "gone": numbers.gone,
+        "not_told": numbers.not_told,
         **{f"by_{name}": {word: _staged(states) for word, states in sorted(of.items())} for name, of in by.items()},
         "reasons": [
             {"state": state, "reason": reason, "messages": count}

@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.assessment_words import fitting
-from amends.cli.audience import Encoding, told
+from amends.cli.audience import Encoding, only_good, told
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun
-from amends.cli.words import counts, moment, table
+from amends.cli.words import counts, moment, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
-from amends.domain.errors import ContentError, Finding, NotAllowed
+from amends.domain.errors import NotAllowed
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.people import Person
 from amends.domain.plan import Plan, plan, unmet_closing_criteria
 
 if TYPE_CHECKING:
-    from amends.content.audience import AudienceFile
     from amends.ledger import Entry
 
 BEFORE_THE_TEAM = "amends"
@@ -56,7 +54,8 @@ def open_(
     incident = read_incident(file)
     author = _author(desk, name)
     people = AudienceFile(audience, encoding=encoding)
-    count = desk.ledger.open_incident(incident, _rows(audience, people, allow_bad_rows), author, now())
+    rows = people.rows() if allow_bad_rows else only_good(audience, people, "or leave them out: --allow-bad-rows")
+    count = desk.ledger.open_incident(incident, rows, author, now())
     report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
@@ -68,21 +67,6 @@ def _author(desk: Desk, name: str) -> str:
     if any(member.active for member in desk.ledger.members()):
         raise NotAllowed("say with --as NAME who opens this; notices are approved by others than their author")
     return BEFORE_THE_TEAM
-
-
-def _rows(file: Path, audience: "AudienceFile", allow_bad_rows: bool) -> Iterator[Person]:
-    """Every good row. Raises ContentError at the end when there are bad ones, so that nothing is stored."""
-    yield from audience.rows()
-    if audience.report.rejected and not allow_bad_rows:
-        raise ContentError(
-            *(Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason) for row in audience.report.rejected),
-            Finding(
-                str(file),
-                "E203",
-                f"{len(audience.report.rejected)} rows are bad",
-                "or leave them out: --allow-bad-rows",
-            ),
-        )
 
 
 @app.command()
@@ -178,6 +162,9 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
         desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
     for step in planned.held:
         desk.hint(f"{step} is held: `amends step go|skip {incident} {step} NUMBER --as NAME`")
+    for status in case.notices:
+        if status.parked:
+            desk.hint(parked(incident, status.id, status.parked))
 
 
 def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
@@ -186,7 +173,7 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield f"severity {case.assessment.band.replace('_', ' ') if case.assessment else 'not assessed yet'}"
     yield f"playbook {f'{case.playbook.id} {case.pinned[:12]}' if case.playbook else 'none runs'}"
     yield "\nnotices"
-    notices = ((n.id, n.stage, f"{len(n.approvals)} of {n.approvals_needed}", counts(n.people)) for n in case.notices)
+    notices = ((n.id, n.stands, f"{len(n.approvals)} of {n.approvals_needed}", _people(n)) for n in case.notices)
     yield table(("notice", "stage", "approvals", "people"), notices)
     yield "\npromises"
     promises = ((p.id, p.state, p.new_due_at or p.due_at, p.owner) for p in case.commitments)
@@ -195,6 +182,11 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
     yield "\nnext"
     yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
+
+
+def _people(notice: NoticeStatus) -> str:
+    """Where they stand with it, and how many of the list have no message of it."""
+    return counts({**notice.people, "not told": notice.not_told})
 
 
 @app.command()

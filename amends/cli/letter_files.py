@@ -17,12 +17,11 @@ from typing import IO, Any, Self, cast
 from amends.cli.deliveries import inert
 from amends.cli.letter_text import Block, plain_text
 from amends.cli.whole_files import Utf8, whole
+from amends.delivery.compose import CELL_HOLDS
 from amends.domain.errors import AmendsError
 
 HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")
 WIDTHS = (24, 40, 8, 40, 80, 40, 12)
-CELL_HOLDS = 32_767
-"""Characters in one cell of a spreadsheet."""
 LETTERS_PER_PDF = 500
 """A print shop's program need not open a hundred thousand pages at once, nor our memory hold them."""
 FONTS = ("Liberation Sans", "DejaVu Sans", "Libertinus Serif")

@@ -1,7 +1,6 @@
 """Paper letters for those whom nothing else reaches: lists for a print shop, and what the post brought back."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -123,7 +122,7 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
     draft, organisation, links = made_of.draft, made_of.incident.organisation, Links(public_url)
     composer = Composer(made_of.incident, draft, made_of.wording, links)
     for claim in ledger.letters_of(draft.incident, draft.notice, batch):
-        message, to = composer.message(replace(claim, channel=ChannelKind.EMAIL)), claim.to
+        message, to = composer.on_paper(claim), claim.to
         if to is None:
             continue
         address = " ".join(text_for(organisation.contacts.postal_address, message.locale).split())

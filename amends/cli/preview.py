@@ -1,22 +1,26 @@
 """A notice exactly as people will get it, before anybody approves it."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counts
 from amends.domain.channel import ChannelKind, Message
-from amends.domain.errors import Finding
+from amends.domain.errors import ChannelMisconfigured, Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
 if TYPE_CHECKING:
     from amends.delivery.compose import Composer
+    from amends.domain.preflight import Preflight
     from amends.ledger import Claim
 
 
@@ -30,6 +34,9 @@ class Preview:
     letters: int
     """How many people are written to on paper only."""
     findings: tuple[Finding, ...]
+    preflight: "Preflight | None"
+    not_looked: str
+    """Why nobody could look whether everybody's message can be put together."""
     variants: tuple[Variant, ...]
     samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
 
@@ -53,7 +60,7 @@ def preview(
         save(html, _page(seen))
     desk.show(_values(seen), _heading(seen) if html else "\n\n".join(_pieces(seen)))
     _next(desk, seen)
-    if any(finding.blocks for finding in seen.findings):
+    if any(finding.blocks for finding in seen.findings) or (seen.preflight and seen.preflight.wrong):
         raise typer.Exit(Exit.FINDINGS)
 
 
@@ -68,25 +75,46 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     if status is None:
         raise LookupError(notice)
     composer = Composer(case.incident, draft, wording, links)
+    preflight, not_looked = _looked_over(desk, draft, status)
     return Preview(
         draft=draft,
         status=status,
         expected=desk.ledger.expected(draft),
         letters=desk.ledger.letters_at_first(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
+        preflight=preflight,
+        not_looked=not_looked,
         variants=_chosen(draft, variant),
-        samples=tuple(_samples(composer, desk.ledger.samples(draft, people), current=status.current)),
+        samples=tuple(_samples(composer, desk.ledger.samples(draft, people))),
     )
 
 
-def _samples(composer: "Composer", claims: Iterable["Claim"], *, current: bool) -> Iterator[tuple["Claim", Message]]:
-    """The messages of these claims; a draft that is not current may have none for a letter that came up since."""
+def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | None":
+    """What is known of everybody's message, found out now unless it is known or the draft cannot be approved any more.
+
+    Raises ChannelMisconfigured.
+    """
+    from amends.delivery import preflight
+    from amends.domain.drafting import Links
+
+    if not status.current or status.stage not in (NoticeStage.DRAFTED, NoticeStage.APPROVED):
+        return desk.ledger.preflight(draft)
+    settings = desk.settings
+    return asyncio.run(preflight.look_over(desk.ledger, draft, settings.channels, Links(settings.public_url), now()))
+
+
+def _looked_over(desk: Desk, draft: Draft, status: NoticeStatus) -> tuple["Preflight | None", str]:
+    try:
+        return look_over(desk, draft, status), ""
+    except ChannelMisconfigured as error:
+        return None, str(error)
+
+
+def _samples(composer: "Composer", claims: Iterable["Claim"]) -> Iterator[tuple["Claim", Message]]:
+    """The messages of these claims; those for which there is no text are counted with everybody's."""
     for claim in claims:
-        try:
+        with suppress(KeyError):
             yield claim, composer.message(claim)
-        except KeyError:
-            if current:
-                raise
 
 
 def _chosen(draft: Draft, wanted: str) -> tuple[Variant, ...]:
@@ -111,6 +139,7 @@ def _values(seen: Preview) -> dict[str, Any]:
         "expected": seen.expected,
         "printed_too": _is_printed(draft),
         "letters": seen.letters,
+        "preflight": seen.preflight,
         "findings": seen.findings,
         "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
         "messages": [
@@ -160,7 +189,21 @@ def _heading(seen: Preview) -> str:
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
+        f"{_told_already(seen)}\n{seen.preflight or _not_looked(seen)}"
     )
+
+
+def _told_already(seen: Preview) -> str:
+    """A version that is drafted after something of an earlier one left is for the others only."""
+    told = sum(seen.status.people.values())
+    if not told or seen.status.stage in (NoticeStage.SENDING, NoticeStage.SENT):
+        return ""
+    return f"\n{told} of them have a message of an earlier version already, and get no second one"
+
+
+def _not_looked(seen: Preview) -> str:
+    why = f": {seen.not_looked}" if seen.not_looked else ""
+    return f"nobody has looked yet whether everybody's message can be put together{why}"
 
 
 def _on_paper(seen: Preview) -> str:
@@ -176,6 +219,8 @@ def _next(desk: Desk, seen: Preview) -> None:
     draft, status = seen.draft, seen.status
     if not status.current:
         desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
+    elif status.stage is NoticeStage.DRAFTED and (why := _cannot_be_approved(seen)):
+        desk.hint(f"nobody can approve it: {why}")
     elif status.stage is NoticeStage.DRAFTED:
         desk.hint(
             f"{draft.approvals - len(status.approvals)} approvals are missing; if this is right, with your token in "
@@ -184,6 +229,10 @@ def _next(desk: Desk, seen: Preview) -> None:
         )
     elif status.stage is NoticeStage.APPROVED:
         desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")
+
+
+def _cannot_be_approved(seen: Preview) -> str | None:
+    return seen.preflight.refusal(seen.draft.notice) if seen.preflight else _not_looked(seen)
 
 
 def _page(seen: Preview) -> str:

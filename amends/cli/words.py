@@ -31,6 +31,12 @@ def counts(numbers: Mapping[Word, int]) -> str:
     return ", ".join(f"{count} {say(name)}" for name, count in numbers.items() if count) or "none"
 
 
+def parked(incident: str, notice: str, messages: int) -> str:
+    """That so many messages of a notice wait for somebody's decision, and how to see which."""
+    are, look = "message is" if messages == 1 else "messages are", f"amends deliveries {incident} {notice}"
+    return f"{notice}: {messages} {are} parked until somebody decides; `{look} --state parked` says whose"
+
+
 def say(value: object) -> str:
     """A value in a cell or a sentence: yes and no, enums by their word, times in UTC, nothing as a dash."""
     match value:

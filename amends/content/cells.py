@@ -13,7 +13,7 @@ from typing import TypeVar
 from amends.content.characters import BREAKS_HEADERS, call, hidden_character
 from amends.content.countries import COUNTRIES
 from amends.domain.facts import DataCategory
-from amends.domain.people import Flag
+from amends.domain.people import NULL_LIKE, Flag
 from amends.domain.value import LOCALE
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -32,7 +32,6 @@ class Unfit(Exception):
         self.code, self.reason = code, reason
 
 
-NULL_LIKE = frozenset({"null", "(null)", "n/a", "#n/a", "none", "undefined", "-", "--"})
 _PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 _NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from amends.content.binding import bind, did_you_mean
 from amends.content.characters import ODD_IN_TEXT, call
@@ -17,8 +18,14 @@ from amends.domain.letters import Letters
 from amends.domain.value import LOCALE
 from amends.domain.wording import Phrases, Wording
 
+if TYPE_CHECKING:
+    from jinja2.nodes import Template
+
 SHARED = "_base"
 """The folder of what several templates share; it is no notice."""
+
+PUT_UP_WITH_GAPS = ("default", "d", "defined", "undefined", "none")
+"""Filters and tests for what is not there."""
 
 _TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
 
@@ -94,11 +101,26 @@ def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Findin
         except TemplateSyntaxError as error:
             yield Finding(f"{folder / name}:{error.lineno}:1", Code.TEMPLATE_WRONG, error.message or "not a template")
             continue
+        yield from _gaps(folder / name, tree)
         for node in tree.find_all((Extends, FromImport, Import, Include)):
             used = next(node.iter_child_nodes(only=("template",)))
             if not isinstance(used, Const) or used.value not in templates:
                 what = f"{used.value!r} does not exist" if isinstance(used, Const) else "name the template in quotes"
                 yield Finding(f"{folder / name}:{node.lineno}:1", Code.TEMPLATE_WRONG, what)
+
+
+def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
+    """Where a template has null, which is printed as None, or puts up with a value that there is not."""
+    from jinja2.nodes import Const, Filter, Name, Test
+
+    for asked in tree.find_all((Filter, Test)):
+        if asked.name in PUT_UP_WITH_GAPS or any(given.key == "default" for given in asked.kwargs):
+            what, advice = f"`{asked.name}` hides a name that is misspelt", "every value is there, if perhaps empty"
+            yield Finding(f"{path}:{asked.lineno}:1", Code.TEMPLATE_WRONG, what, advice)
+    for named in tree.find_all((Const, Name)):
+        if named in (Const(None), Name("null", "load")):
+            where = f"{path}:{named.lineno}:1"
+            yield Finding(where, Code.TEMPLATE_WRONG, "null would be printed as None", 'write "" for nothing')
 
 
 def _unknown_items(folder: Path, templates: dict[str, str], letters: Letters) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """From a variant and a person to a message: all that is the same is made once, only the values differ."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from amends.ledger import Claim
 SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 QUOTED_OPEN, QUOTED_CLOSE = quote(SLOT_OPEN), quote(SLOT_CLOSE)
 MARKDOWN = MarkdownIt("commonmark", {"html": False})
+CELL_HOLDS = 32_767
+"""Characters in one cell of a spreadsheet, which is what a print shop gets a letter in."""
 
 
 class Composer:
@@ -50,6 +53,10 @@ class Composer:
             bounce=claim.bounce,
             unsubscribe=self._links.opt_out(claim.opt_out) if claim.opt_out else "",
         )
+
+    def on_paper(self, claim: Claim) -> Message:
+        """The message that this letter is printed from: the email that the person cannot get. Raises as `message`."""
+        return self.message(replace(claim, channel=ChannelKind.EMAIL))
 
     def _find_locale(self, wanted: str, reader: str, letter: str, channel: ChannelKind) -> str:
         """The locale of the variant that this reader gets, of those that were approved for such a reader."""

@@ -20,6 +20,7 @@ import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver, require
+from amends.delivery.steady import SteadyClock
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
 from amends.domain.guard import DEFAULT, Limits
@@ -91,9 +92,10 @@ async def send(
 
 async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> Tally:
     """One run of the engine, here; one of so many that share connections and rate."""
+    clock = SteadyClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
-            work.ledger, channels, work.incident, work.notice, work.links, work.clock, told,
+            work.ledger, channels, work.incident, work.notice, work.links, clock, told,
             paces(work.channels, processes), rounds, work.limits,
         )  # fmt: skip
 
@@ -113,6 +115,7 @@ def _sum(parts: Sequence[Tally]) -> Tally:
         trouble={kind: why for part in parts for kind, why in part.trouble.items()},
         uncertain_after_crash=sum(part.uncertain_after_crash for part in parts),
         finished=parts[-1].finished,
+        parked=max(part.parked for part in parts),
         people=parts[-1].people,
     )
 

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,13 +11,15 @@ from amends.delivery.compose import Composer
 from amends.delivery.connect import Channels
 from amends.delivery.journal import Journal
 from amends.delivery.line import Line, Pace, Source
+from amends.delivery.steady import SteadyClock
 from amends.delivery.watch import Watch
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.drafting import Links
-from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, LedgerUnavailable
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, DiskFull, LedgerUnavailable
 from amends.domain.guard import DEFAULT, Limits
-from amends.domain.notice import Draft, PersonState
+from amends.domain.notice import DeliveryState, Draft, PersonState
 from amends.ledger import Claim, Ledger
+from amends.ledger.reserve import no_room
 
 PAGE = 1_000
 """How many messages are claimed at once."""
@@ -44,10 +46,13 @@ class Tally:
     """How many were pending when the run began."""
     answers: Counter[Status] = field(default_factory=Counter)
     trouble: dict[str, str] = field(default_factory=dict)
-    """Channels that were stopped, and why; `ledger` while it cannot be written."""
+    """Channels that were stopped, and why; `ledger` while it cannot be written; `guard`, `clock`, `disk`: all
+    were stopped."""
     uncertain_after_crash: int = 0
     finished: bool = False
-    """Nothing of the notice is pending any more."""
+    """Nothing of the notice is pending any more, and nothing is parked."""
+    parked: int = 0
+    """Messages on which a person must decide."""
     people: dict[PersonState, int] = field(default_factory=dict)
 
 
@@ -65,7 +70,7 @@ async def deliver(
 ) -> Tally:
     """Send an approved notice to everybody it has not reached yet. Any number of runs may be at it at once.
 
-    Who cancels it waits until the messages that are under way have their answers.
+    Who cancels it waits until the messages that are under way have their answers. A SteadyClock that jumps stops it.
     Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
     when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
     bring the notice to its end.
@@ -76,7 +81,11 @@ async def deliver(
     tally.messages = ledger.pending(incident, notice)
     composer = Composer(ledger.incident_file(incident), draft, ledger.wording(incident), links)
     run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
-    await run.rounds(rounds)
+    if ledger.reserve.keep():
+        await run.rounds(rounds)
+    else:
+        tally.trouble["disk"] = no_room()
+    tally.parked = ledger.troubles(incident, notice).get(DeliveryState.PARKED, 0)
     if rounds is ROUNDS:
         tally.finished = ledger.finish(incident, notice, clock())
         tally.people = ledger.standing(incident, notice)
@@ -165,8 +174,22 @@ class Run:
 
     # What the lines ask of the ledger.
 
+    @contextmanager
+    def _stopping_when_full(self) -> Iterator[None]:
+        """Who finds the disk full makes room for what is in hand. With the reserve gone nothing more is marked."""
+        reserve = self._ledger.reserve
+        try:
+            yield
+        except DiskFull:
+            reserve.give_up()
+            raise
+        finally:
+            if reserve.gone:
+                self._halt("disk", no_room())
+
     def _claim(self, kind: ChannelKind) -> tuple[Claim, ...]:
-        claims = self._ledger.claim(self._incident, self._notice, [kind], PAGE, self._clock())
+        with self._stopping_when_full():
+            claims = self._ledger.claim(self._incident, self._notice, [kind], PAGE, self._clock())
         for claim in claims:
             self._leases[claim.lease] += 1
         if any(claim.released.binding != self._binding for claim in claims):
@@ -175,14 +198,17 @@ class Run:
         return claims
 
     def _give_back(self, claims: list[Claim]) -> None:
-        self._ledger.give_back(claims, self._clock())
+        with self._stopping_when_full():
+            self._ledger.give_back(claims, self._clock())
         self._no_longer_held(claims)
 
     def _alert(self, what: str) -> None:
         self._ledger.alert(self._incident, what, self._clock())
 
     def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
-        ours = self._ledger.write_down(leaving, answers, self._incident, self._notice, self._clock())
+        with self._stopping_when_full():
+            may_leave = () if self._ledger.reserve.gone else leaving
+            ours = self._ledger.write_down(may_leave, answers, self._incident, self._notice, self._clock())
         self._no_longer_held([claim for claim, _ in answers])
         for claim, receipt in answers:
             self._answered[receipt.status.value] += 1
@@ -196,12 +222,21 @@ class Run:
     async def _guard(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
+            jumped = self._clock.trouble() if isinstance(self._clock, SteadyClock) else ""
+            if jumped:
+                self._halt("clock", jumped)
             with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again
-                if why := self._watch.alarm(self._clock()):
-                    self._tally.trouble["guard"] = why
-                    for line in self._lines:
-                        line.halt()
+                if jumped:
+                    self._alert(f"{self._notice} was stopped at {self._clock():%Y-%m-%d %H:%M} UTC: {jumped}")
                     return
+                if why := self._watch.alarm(self._clock()):
+                    self._halt("guard", why)
+                    return
+
+    def _halt(self, who: str, why: str) -> None:
+        self._tally.trouble[who] = why
+        for line in self._lines:
+            line.halt()
 
     async def _renew(self) -> None:
         while True:

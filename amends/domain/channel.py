@@ -61,6 +61,11 @@ class Form:
     published_at: datetime | None = None
     """When the notice is dated, in UTC."""
 
+    @property
+    def slots(self) -> frozenset[str]:
+        """The names of all slots in it."""
+        return frozenset((*self.subject[1::2], *self.text[1::2], *self.html[1::2]))
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -221,6 +226,23 @@ class CostlyChannel(Channel, Protocol):
 
     def cost(self, message: Message) -> int:
         """What the message counts for in the channel's rate, such as its parts as an SMS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a channel would refuse a message; without anything personal."""
+
+    why: str
+    of_address: bool = False
+    """Only the address is of no use; the person may still be reached on another channel."""
+
+
+@runtime_checkable
+class CheckingChannel(Channel, Protocol):
+    """A channel that makes something of its own of a message, which can go wrong."""
+
+    def flaw(self, message: Message) -> Flaw | None:
+        """Why it would refuse this message, found by making of it what would leave; nobody is asked."""
 
 
 Connect = Callable[[Mapping[str, str]], Channel]

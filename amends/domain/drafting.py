@@ -354,14 +354,22 @@ def _known(facts: Facts) -> dict[str, str]:
 
 
 def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Templates may include each other and nothing else; a value that is not there is an error, never a gap."""
+    """Templates may include each other and nothing else; a value that is null or not there is an error, never a gap."""
     return ImmutableSandboxedEnvironment(
         loader=DictLoader(templates),
         undefined=StrictUndefined,
+        finalize=_never_null,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
+
+
+def _never_null(value: object) -> object:
+    """What a template puts into the text. Raises ValueError for null, which would be printed as None."""
+    if value is None:
+        raise ValueError("null cannot be put into a text")
+    return value
 
 
 def mark_items(names: Iterable[str], known: Collection[str]) -> str:

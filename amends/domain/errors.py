@@ -49,6 +49,10 @@ class LedgerUnavailable(LedgerError):
     """The database is locked, full, read-only or gone; nothing of what was to be written is kept."""
 
 
+class DiskFull(LedgerUnavailable):
+    """The disk with the ledger is full; somebody must make room."""
+
+
 class LedgerRestored(LedgerError):
     """The ledger is an older copy of itself; a person must compare it with what has left since."""
 

@@ -151,6 +151,8 @@ class DeliveryState(StrEnum):
     DEFERRED = "deferred"
     TO_PRINT = "to_print"
     """A letter that a person must hand to a print shop. Nothing for the engine, so the notice can finish without it."""
+    PARKED = "parked"
+    """At fault itself, so often that a person must decide on it; until then the notice is not sent."""
     HELD = "held"
     BOUNCED = "bounced"
     FAILED = "failed"
@@ -188,6 +190,7 @@ PERSON_STATE = {
     DeliveryState.WAITING: PersonState.WAITING,
     DeliveryState.DEFERRED: PersonState.WAITING,
     DeliveryState.TO_PRINT: PersonState.WAITING,  # not told yet, and it is for us to act
+    DeliveryState.PARKED: PersonState.HELD,
     DeliveryState.HELD: PersonState.HELD,
     DeliveryState.BOUNCED: PersonState.BOUNCED,
     DeliveryState.FAILED: PersonState.UNREACHABLE,
@@ -204,7 +207,7 @@ class NoticeStage(StrEnum):
     APPROVED = "approved"
     SENDING = "sending"
     SENT = "sent"
-    """Nothing of it is pending any more."""
+    """Nothing of it is pending any more, and nothing is parked."""
     REJECTED = "rejected"
     """An approver said no; a new draft is needed."""
 
@@ -225,23 +228,39 @@ class NoticeStatus(Value):
     """Who has approved exactly this."""
     drafted_at: Moment
     sent_at: Moment | None = None
+    """When nothing of it was pending any more for the first time."""
     next_news_at: Moment | None = None
     people: dict[PersonState, int] = {}
     pending: int = 0
+    parked: int = 0
+    """Messages on which a person must decide before the notice counts as sent."""
+    not_told: int = 0
+    """People of its audience who have no message of it, because a corrected list brought them after it was released."""
     next_try_at: Moment | None = None
     """When the earliest pending message may be tried; None when nothing is pending."""
     current: bool = True
     """Drafted from the facts, the audience and the words as they stand now, and no time in it has passed."""
 
     @property
+    def stands(self) -> str:
+        """How far it has come, in words: sending, 2 parked."""
+        return f"{self.stage}, {self.parked} parked" if self.parked else self.stage.value
+
+    @property
+    def only_parked(self) -> bool:
+        """All else of it has gone, and what is left waits for a person's decision."""
+        all_else_gone = self.stage is NoticeStage.SENDING and self.sent_at is not None and not self.pending
+        return all_else_gone and self.parked > 0
+
+    @property
     def has_gone(self) -> bool:
-        """People count as told when only those are left whose mailbox said `later`."""
+        """People count as told when only those are left whose mailbox said `later`, or whose message is parked."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        return self.stage is NoticeStage.SENT or only_deferred
+        return self.stage is NoticeStage.SENT or only_deferred or self.only_parked
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""
-        if self.stage is NoticeStage.SENT:
+        if self.stage is NoticeStage.SENT or self.only_parked:
             return False
         if not self.current:
             return True

@@ -7,6 +7,9 @@ from enum import StrEnum
 from amends.domain.facts import DataCategory
 from amends.domain.value import Value
 
+NULL_LIKE = frozenset({"null", "(null)", "n/a", "#n/a", "none", "undefined", "-", "--"})
+"""What exports write where there is nothing, in small letters."""
+
 
 class Flag(StrEnum):
     """What must be known before anybody writes to this person."""
@@ -21,7 +24,8 @@ class Person:
     """Someone affected, as a row of the audience file names them. Holds personal data: never log or print it."""
 
     number: int
-    """The row of the audience file; together with the incident it names the person outside the ledger."""
+    """Together with the incident it names the person outside the ledger: the row of the first audience file, or, for
+    those whom a corrected file brought, the next free number."""
     ref: str = field(repr=False)
     """The company's own id for this customer."""
     name: str = field(repr=False)
@@ -47,6 +51,8 @@ class Hold(StrEnum):
     PROTECTED = "protected"
     ONLY_GUARDIAN = "only_guardian"
     """Nothing of theirs was touched; they are written to about the child."""
+    GONE = "gone"
+    """A corrected list does not have them any more, or not in the part that a notice is for."""
 
 
 def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool) -> Hold | None:
@@ -72,6 +78,8 @@ class AudienceCounts(Value):
     """The audience of an incident in numbers; never the people themselves."""
 
     people: int = 0
+    gone: int = 0
+    """Those whom a corrected list does not have any more; they are counted nowhere else."""
     by_place: dict[str, int] = {}
     """Countries, and states where they are known (DE, US-WA); an empty name where the country is not known."""
     by_locale: dict[str, int] = {}

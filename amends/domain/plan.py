@@ -97,8 +97,7 @@ def _turn_again(case: Case, occurrence: Occurrence, now: datetime) -> Turn | Non
     step = next((step for step in case.playbook.steps if step.id == occurrence.step), None)
     if step is None:
         return None
-    notices = [n for n in case.notices if (n.step, n.occurrence) == (occurrence.step, occurrence.number)]
-    due_at = _continues_at(notices, now)
+    due_at = _continues_at(_notices_of(case, occurrence), now)
     if due_at is None:
         return None
     return Turn(step=step.id, phase=step.phase, number=occurrence.number, due_at=due_at, revision=occurrence.revision)
@@ -117,7 +116,7 @@ def next_turn(case: Case, step: Step, now: datetime) -> Turn | None:
     base = case.events.get(step.of)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
         return None
-    if any(turn.step == step.id and turn.state in _stops(step) for turn in case.occurrences):
+    if any(turn.step == step.id and _stops(case, step, turn) for turn in case.occurrences):
         return None
     last = _last_begun(case, step)
     number, due_at = _number_and_time(case, step, base + step.after, last, now)
@@ -129,10 +128,19 @@ def next_turn(case: Case, step: Step, now: datetime) -> Turn | None:
     )
 
 
-def _stops(step: Step) -> tuple[OccurrenceState, ...]:
-    """A turn that stands so keeps the next from beginning; a promise does not wait for the approval of another."""
-    held = (OccurrenceState.HELD,)
-    return held if step.phase is Phase.FOLLOW_UP else (*held, OccurrenceState.WAITING)
+def _stops(case: Case, step: Step, turn: Occurrence) -> bool:
+    """Whether this turn keeps the next from beginning.
+
+    A promise does not wait for the approval of another, nor all those who hope for news for one message that is parked.
+    """
+    if step.phase is Phase.FOLLOW_UP or turn.state is not OccurrenceState.WAITING:
+        return turn.state is OccurrenceState.HELD
+    notices = _notices_of(case, turn)
+    return not (any(notice.only_parked for notice in notices) and all(notice.has_gone for notice in notices))
+
+
+def _notices_of(case: Case, turn: Occurrence) -> list[NoticeStatus]:
+    return [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
 
 
 def _last_begun(case: Case, step: Step) -> int:
@@ -249,7 +257,7 @@ def is_over(case: Case) -> bool:
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """What speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [notice.id for notice in case.notices if notice.stage is not NoticeStage.SENT]
+    unsent = [_unsent(notice) for notice in case.notices if notice.stage is not NoticeStage.SENT]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
     owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
     return tuple(
@@ -264,3 +272,7 @@ def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
         )
         if reason
     )
+
+
+def _unsent(notice: NoticeStatus) -> str:
+    return f"{notice.id} ({notice.parked} parked)" if notice.parked else notice.id

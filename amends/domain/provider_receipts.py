@@ -48,6 +48,11 @@ class ReportShape:
     codes: Mapping[str, Status] = field(default_factory=dict)
     """Error codes that say of a rejection that it is not about the person's number."""
 
+    @property
+    def name_field(self) -> str:
+        """Where a report says which message it is about: by the provider's id, or by our key where it gives none."""
+        return self.id_field or self.key_field
+
 
 TWILIO_CODES = {
     "30001": Status.DEFERRED,  # too many messages waiting at Twilio
@@ -79,7 +84,7 @@ TWILIO_MESSAGE = ReportShape("sid", "status", TWILIO.outcomes, "error_code", cod
 
 def sms_receipt(shape: ReportShape, payload: Mapping[str, object]) -> ProviderReceipt | None:
     """What this report says; None when it is no last word, or names no message."""
-    provider_id, key = plain_value(payload, shape.id_field), plain_value(payload, shape.key_field)
+    provider_id, key = plain_value(payload, shape.name_field), plain_value(payload, shape.key_field)
     found = last_word(shape, payload)
     return ProviderReceipt(provider_id, *found, key) if found and (provider_id or key) else None
 

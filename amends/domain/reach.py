@@ -100,7 +100,7 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
-        return Outcome(DeliveryState.HELD, f"parked: {receipt.detail}")
+        return Outcome(DeliveryState.PARKED, receipt.detail)
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST:
         return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _as_told(receipt.retry_after)

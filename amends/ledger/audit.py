@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlmodel import Session, col, func, select
 
 from amends.ledger.database import CHAIN_LOCK, alone
+from amends.ledger.reserve import FULL
 from amends.ledger.tables import AuditRow
 
 START = b"amends audit chain"
@@ -99,9 +100,14 @@ class Chain:
             if not anew and (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
                 return  # a later commit was faster
             fresh = self._anchor.with_name(f"{self._anchor.name}.{os.getpid()}.{threading.get_ident()}")
-            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-                file.write(f"{head.seq} {head.mac}\n")
-            fresh.replace(self._anchor)
+            try:
+                with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+                    file.write(f"{head.seq} {head.mac}\n")
+                fresh.replace(self._anchor)
+            except OSError as error:
+                fresh.unlink(missing_ok=True)
+                if error.errno not in FULL:  # on a full disk the next entry is noted again when there is room
+                    raise
 
     def problems(self, session: Session) -> tuple[str, ...]:
         """What was altered, removed or put elsewhere; empty when the chain holds."""

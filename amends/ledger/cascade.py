@@ -15,9 +15,9 @@ from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
     """Store the message about this person on the next channel, with the same text's name; whether there is one."""
-    if person == PUBLIC:
-        return False
-    known = _known(session, draft.incident, person)
+    if person == PUBLIC or session.get_one(PersonRow, (draft.incident, person)).hold:
+        return False  # somebody who was told, and whom a corrected list has no more, or lets nobody write to
+    known = reachable_at(session, draft.incident, person)
     tried = session.exec(
         select(DeliveryRow.channel).where(
             DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person
@@ -32,7 +32,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     return True
 
 
-def _known(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:
+def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:
     """Where whoever is written to about this person can be reached: they themselves, or their guardian."""
     about = session.get_one(PersonRow, (incident, person))
     return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)

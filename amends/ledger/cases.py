@@ -16,7 +16,7 @@ from amends.ledger.counting import count_people
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import RELEASED, Notices, is_current, is_overtaken, stage_of, standing_of
+from amends.ledger.notices import RELEASED, Notices, is_current, is_overtaken, latecomers, stage_of, standing_of
 from amends.ledger.promises import commitments_of, untold
 from amends.ledger.standing import message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
@@ -113,7 +113,7 @@ def _existing(session: Session, incident: str) -> IncidentRow:
 
 
 def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
-    """As counted when the incident was opened; in ledgers from before that was kept, counted anew."""
+    """As counted when the list was put in force; in ledgers from before that was kept, counted anew."""
     if row.counts:
         return AudienceCounts.model_validate(row.counts)
     return count_people(session, row.id, row.people, row.audience_digest)
@@ -185,6 +185,8 @@ def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages,
         next_news_at=draft.next_news_at,
         people=messages.people,
         pending=messages.pending,
+        parked=messages.states.get(DeliveryState.PARKED, 0),
+        not_told=latecomers(session, row, draft.audience, draft.audience_digest),
         next_try_at=messages.only_deferred_until,
         current=is_current(session, draft) and not outdated,
     )

@@ -31,15 +31,26 @@ def connect(url: str) -> Engine:
 
     Its errors do not show the values of a statement, which may be personal data.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
+    file = file_of(url)
+    if file is None:
         return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": NO_IDLING})
-    _private_file(Path(parsed.database or ""))
+    _private_file(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def file_of(url: str) -> Path | None:
+    """The file that the ledger is in; None when it is on a server."""
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def disk_is_full(error: object) -> bool:
+    """Whether this is how SQLite's driver says so."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
 
 
 def _private_file(path: Path) -> None:

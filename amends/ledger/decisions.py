@@ -1,42 +1,42 @@
 """Verbs about messages on which only a person may decide."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, delete
 from sqlmodel import Session, col, select
 
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft
+from amends.domain.people import Hold
 from amends.domain.reach import OPTED_OUT
 from amends.domain.team import Member
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
-from amends.ledger.cascade import reopen
-from amends.ledger.notices import EVERYONE, RELEASED, Notices, Post, addressees, notice_row
+from amends.ledger.cascade import next_message, reachable_at, reopen
+from amends.ledger.deliveries import Deliveries
+from amends.ledger.notices import EVERYONE, PUBLIC, RELEASED, Post, addressees, notice_row
 from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
-STATE = DELIVERY.index("state")
+STATE, CHANNEL, DETAIL = (DELIVERY.index(name) for name in ("state", "channel", "detail"))
 
 
-class Decisions(Notices):
-    """What a member of the team decides about one person's messages."""
+class Decisions(Deliveries):
+    """What a member of the team decides about people's messages."""
 
     def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
-        """An uncertain message shall go out once more; how many do. Raises NotAllowed."""
+        """An uncertain message shall go out once more, to the address that the list says now; how many do.
+
+        Raises NotAllowed, also when a corrected list lets nobody write to this person any more.
+        """
         _may_decide(by)
         with self.write() as write:
             write.incident(incident)
-            again = write.change(
-                update(DeliveryRow)
-                .where(
-                    col(DeliveryRow.incident) == incident,
-                    col(DeliveryRow.notice) == notice,
-                    col(DeliveryRow.person) == person,
-                    col(DeliveryRow.state) == DeliveryState.UNCERTAIN,
-                )
-                .values(state=DeliveryState.WAITING, lease=None, detail="", updated_at=now)
-            )
+            query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
+            uncertain = write.session.exec(query.with_for_update()).all()
+            again = sum(_once_more(write.session, message, now) for message in uncertain)
             row = notice_row(write.session, incident, notice)
             if again and row:
                 reopen(row)
@@ -52,15 +52,57 @@ class Decisions(Notices):
         with self.write() as write:
             write.incident(incident)
             row = notice_row(write.session, incident, notice)
-            held = _held(write.session, incident, notice, person)
+            query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.HELD, person))
+            held = write.session.exec(query).first()
             if row is None or row.stage not in RELEASED or held is None:
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
-            if held.detail == OPTED_OUT:
-                raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
-            waiting = _put_in_place(write, row, held, self.letters(write.session, incident), now)
+            if held.detail == Hold.GONE:
+                raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
+            waiting = _put_in_place(write, row, person, self.letters(write.session, incident), now)
             reopen(row)
             write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=held.detail)
             return waiting
+
+    def try_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
+        """What is parked for this person, or for everybody, is tried again, as if for the first time; how many.
+
+        Raises NotAllowed, and NotInLedger when nothing is parked there.
+        """
+        _may_decide(by)
+        with self.write() as write:
+            parked = _parked(write, incident, notice, person)
+            for message in parked:
+                message.state, message.detail, message.attempts = DeliveryState.WAITING, "", 0
+                message.updated_at = now
+            if row := notice_row(write.session, incident, notice):
+                reopen(row)
+            write.note(now, incident, "tried again", _subject(notice, person), actor=by.name, messages=len(parked))
+            return len(parked)
+
+    def give_up_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
+        """What is parked for this person, or for everybody, is not tried any more; how many messages.
+
+        The next channel of the cascade takes over. With the last of them the notice may be sent.
+        Raises NotAllowed, also for the page, to which all else leads; NotInLedger when nothing is parked there.
+        """
+        _may_decide(by)
+        with self.write() as write:
+            parked = _parked(write, incident, notice, person)
+            if any(message.channel == ChannelKind.WEBSITE for message in parked):
+                raise NotAllowed("the page cannot be given up, because every message leads to it; it is tried again")
+            taken_over = sum(self._give_up(write.session, message, now) for message in parked)
+            if taken_over and (row := notice_row(write.session, incident, notice)):
+                reopen(row)
+            done = {"messages": len(parked), "handed_over": taken_over}
+            write.note(now, incident, "given up", _subject(notice, person), actor=by.name, **done)
+        self.finish(incident, notice, now)
+        return len(parked)
+
+    def _give_up(self, session: Session, message: DeliveryRow, now: datetime) -> bool:
+        """Whether another channel takes over."""
+        message.state, message.detail, message.updated_at = DeliveryState.FAILED, f"given up: {message.detail}", now
+        draft = self.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
+        return next_message(session, draft, message.version, message.person, message.variant, now)
 
 
 def _may_decide(by: Member) -> None:
@@ -68,25 +110,65 @@ def _may_decide(by: Member) -> None:
         raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
 
 
-def _held(session: Session, incident: str, notice: str, person: int) -> DeliveryRow | None:
-    query = select(DeliveryRow).where(
-        DeliveryRow.incident == incident,
-        DeliveryRow.notice == notice,
-        DeliveryRow.person == person,
-        DeliveryRow.state == DeliveryState.HELD,
-    )
-    return session.exec(query).first()
+def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:
+    """Whether an uncertain message waits again; not when its person has no such address any more."""
+    address = message.address_index if message.person == PUBLIC else _address_now(session, message)
+    if address is None:
+        return False
+    message.state, message.lease, message.detail, message.updated_at = DeliveryState.WAITING, None, "", now
+    message.address_index = address
+    return True
 
 
-def _put_in_place(write: Write, row: NoticeRow, held: DeliveryRow, letters: Letters, now: datetime) -> int:
-    """The messages that the person would have got, in place of the one that was held."""
-    subject = write.session.get_one(PersonRow, (row.incident, held.person))
-    subject.hold = ""
-    write.session.delete(held)
-    write.session.flush()
-    draft, connection = Draft.model_validate(row.draft), write.session.connection()
-    query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == subject.number)
-    post = Post(draft, row.version, letters, spelled(connection, now))
-    messages = post.first_rows(*write.session.execute(query).one())
-    store_messages(connection, messages)
+def _address_now(session: Session, message: DeliveryRow) -> bytes | None:
+    """Where it goes by the list in force; None when that is nowhere, or when another message of the notice went there.
+
+    Raises NotAllowed when nobody may write to the person any more.
+    """
+    if why := session.get_one(PersonRow, (message.incident, message.person)).hold:
+        raise NotAllowed(f"person {message.person} is not written to any more, by a corrected list: {why}")
+    address = reachable_at(session, message.incident, message.person).get(ChannelKind(message.channel))
+    same = (
+        DeliveryRow.incident == message.incident, DeliveryRow.notice == message.notice,
+        DeliveryRow.person == message.person, DeliveryRow.channel == message.channel,
+        DeliveryRow.address_index == address, DeliveryRow.id != message.id,
+    )  # fmt: skip
+    return None if session.exec(select(DeliveryRow.id).where(*same)).first() is not None else address
+
+
+def _of(incident: str, notice: str, state: DeliveryState, person: int | None) -> list[ColumnElement[bool]]:
+    """Conditions that the messages in this state meet, of one person or of everybody."""
+    here = [col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice, col(DeliveryRow.state) == state]
+    return here if person is None else [*here, col(DeliveryRow.person) == person]
+
+
+def _parked(write: Write, incident: str, notice: str, person: int | None) -> Sequence[DeliveryRow]:
+    """Raises NotInLedger when there is nothing parked."""
+    write.incident(incident)
+    query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.PARKED, person))
+    parked = write.session.exec(query.with_for_update()).all()
+    if not parked:
+        raise NotInLedger(f"nothing of {_subject(notice, person)} is parked")
+    return parked
+
+
+def _subject(notice: str, person: int | None) -> str:
+    return notice if person is None else f"{notice} person {person}"
+
+
+def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, now: datetime) -> int:
+    """The messages that the person would have got, in place of those that are held; how many of them wait."""
+    session = write.session
+    session.get_one(PersonRow, (row.incident, person)).hold = ""
+    session.flush()
+    query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
+    post = Post(Draft.model_validate(row.draft), row.version, letters, spelled(session.connection(), now))
+    messages = post.first_rows(*session.execute(query).one())
+    if any(message[DETAIL] == OPTED_OUT for message in messages):
+        raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")
+    write.change(delete(DeliveryRow).where(*_of(row.incident, row.notice, DeliveryState.HELD, person)))
+    theirs = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.person == person)
+    got = session.exec(select(DeliveryRow.channel).where(*theirs)).all()
+    messages = [message for message in messages if message[CHANNEL] not in got]
+    store_messages(session.connection(), messages)
     return sum(message[STATE] == DeliveryState.WAITING for message in messages)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, text, update
+from sqlalchemy import ColumnElement, Update, bindparam, delete, not_, or_, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
@@ -40,6 +40,8 @@ from amends.ledger.tables import (
 
 LEASE = timedelta(seconds=90)
 """How long a claim holds without being renewed."""
+CLOCKS_APART = LEASE
+"""So far the clocks of two machines may be apart; more, and each would take the other's leases for ended anyway."""
 
 Answer = tuple[Claim, Receipt]
 """A message and what its channel said of it."""
@@ -98,7 +100,8 @@ class Deliveries(Claims):
 
     def _may_send(self, session: Session, incident: str, notice: str) -> tuple[Released, int]:
         """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
-        facts = session.get(IncidentRow, incident)
+        # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
+        facts = session.get(IncidentRow, incident, with_for_update={"read": True, "key_share": True})
         if facts is None or facts.state == IncidentState.PAUSED:
             raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
         row = notice_row(session, incident, notice)
@@ -181,7 +184,7 @@ class Deliveries(Claims):
     def busy(self, incident: str, now: datetime) -> bool:
         """Whether some worker holds messages of this incident right now."""
         with self.read() as session:
-            query = select(LeaseRow.id).where(LeaseRow.incident == incident, col(LeaseRow.until) > now)
+            query = select(LeaseRow.id).where(LeaseRow.incident == incident, not_(_over(now)))
             return session.exec(query.limit(1)).first() is not None
 
     def unanswered(self, incident: str) -> int:
@@ -202,7 +205,7 @@ class Deliveries(Claims):
             return _pending(session, incident, notice)
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
-        """Note that nothing of the notice is pending any more, if so; whether it is."""
+        """Note that nothing of the notice is pending any more, if so; whether it is sent: nothing is parked either."""
         with self.write() as write:
             write.incident(incident)
             row = notice_row(write.session, incident, notice)
@@ -210,11 +213,14 @@ class Deliveries(Claims):
                 return row is not None and row.stage == NoticeStage.SENT
             if _pending(write.session, incident, notice):
                 return False
-            row.stage, row.sent_at = NoticeStage.SENT, row.sent_at or now
+            row.sent_at = row.sent_at or now
+            states = message_states(write.session, incident, notice).get(notice, {})
+            if states.get(DeliveryState.PARKED):
+                return False
+            row.stage = NoticeStage.SENT
             draft = self.drafted(row)
             if draft.about:
                 told(write.session, incident, draft.about, draft.change)
-            states = message_states(write.session, incident, notice).get(notice, {})
             write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
             return True
 
@@ -320,8 +326,13 @@ def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
 
 
 def _stale(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:
-    query = select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice, col(LeaseRow.until) < now)
+    query = select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice, _over(now))
     return session.exec(query.with_for_update(skip_locked=True)).all()
+
+
+def _over(now: datetime) -> ColumnElement[bool]:
+    """That a lease has ended. One that ends later than any can was taken before the clock was set back."""
+    return or_(col(LeaseRow.until) < now, col(LeaseRow.until) > now + LEASE + CLOCKS_APART)
 
 
 def _open_marks(session: Session, lease: LeaseRow) -> list[int]:

@@ -21,7 +21,7 @@ from amends.domain.notice import digest
 from amends.domain.people import Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
 from amends.ledger.counting import count_people
-from amends.ledger.sealing import Seal
+from amends.ledger.sealing import Keys, Seal
 from amends.ledger.store import Store
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
 
@@ -71,7 +71,7 @@ class Incidents(Store):
             write.session.flush()
             seal = self.keys.seal_for(incident.id, row.wrapped_key)
             row.people, row.audience_digest = self._store_people(write.session, incident.id, seal, people)
-            _find_guardians(write.session, incident.id)
+            find_guardians(write.session, incident.id)
             counts = count_people(write.session, incident.id, row.people, row.audience_digest)
             row.counts = counts.model_dump(mode="json")
             _store_version(write.session, incident, 1, author, now)
@@ -81,45 +81,15 @@ class Incidents(Store):
 
     def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> tuple[int, str]:
         count, running = 0, hashlib.sha256()
-        connection, statement = session.connection(), _insert_people(session)
+        connection, statement = session.connection(), insert_people(session)
         rest = iter(people)
         while chunk := list(islice(rest, CHUNK)):
             for person in chunk:
-                running.update(_spelled(person).encode())
-            connection.exec_driver_sql(statement, [self._person_row(incident, seal, person) for person in chunk])
+                running.update(spelled_person(person).encode())
+            rows = [person_values(self.keys, incident, seal, person) for person in chunk]
+            connection.exec_driver_sql(statement, rows)
             count += len(chunk)
         return count, running.hexdigest()
-
-    def _person_row(self, incident: str, seal: Seal, person: Person) -> tuple[object, ...]:
-        """The values of PEOPLE_COLUMNS."""
-        index, number = self.keys.index, person.number
-        only_guardian = bool(person.guardian_of and not person.data)
-        return (
-            incident,
-            number,
-            seal.close(_contact(person), contact_place(incident, number)),
-            index(incident, "ref", person.ref),
-            index(incident, "email", person.email.lower()) if person.email else None,
-            index(incident, "phone", person.phone) if person.phone else None,
-            index(incident, "postal", address_as_written(person)) if person.postal_address.strip() else None,
-            self.link_index(self.keys.link_token(incident, number, 1)),
-            1,
-            person.locale,
-            person.country,
-            person.region,
-            person.timezone,
-            "|".join(person.data),
-            person.segment,
-            "|".join(sorted(person.flags)),
-            index(incident, "ref", person.guardian_of) if person.guardian_of else None,
-            0,
-            hold_for(person.flags, has_guardian=False, only_guardian=only_guardian) or "",
-        )
-
-    @staticmethod
-    def link_index(token: str) -> bytes:
-        """How a personal link's token is looked up; the token itself is never stored."""
-        return hashlib.sha256(token.encode()).digest()
 
     def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:
         """A new version of the incident file; the old ones stay. The number of the version in force.
@@ -226,7 +196,7 @@ class Incidents(Store):
     def whose_link(self, token: str) -> tuple[str, int] | None:
         """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
         with self.read() as session:
-            row = session.exec(select(PersonRow).where(PersonRow.link_index == self.link_index(token))).first()
+            row = session.exec(select(PersonRow).where(PersonRow.link_index == link_index(token))).first()
             return (row.incident, row.number) if row else None
 
     def link_of(self, incident: str, number: int) -> str:
@@ -244,8 +214,40 @@ class Incidents(Store):
             if row is None:
                 raise NotInLedger(f"incident {incident} has no person {number}")
             row.link_version += 1
-            row.link_index = self.link_index(self.keys.link_token(incident, number, row.link_version))
+            row.link_index = link_index(self.keys.link_token(incident, number, row.link_version))
             write.note(now, incident, "link revoked", f"person {number}", actor=by)
+
+
+def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tuple[Any, ...]:
+    """The values of PEOPLE_COLUMNS, of somebody who is stored for the first time."""
+    number = person.number
+    only_guardian = bool(person.guardian_of and not person.data)
+    return (
+        incident,
+        number,
+        seal.close(_contact(person), contact_place(incident, number)),
+        keys.index(incident, "ref", person.ref),
+        keys.index(incident, "email", person.email.lower()) if person.email else None,
+        keys.index(incident, "phone", person.phone) if person.phone else None,
+        keys.index(incident, "postal", address_as_written(person)) if person.postal_address.strip() else None,
+        link_index(keys.link_token(incident, number, 1)),
+        1,
+        person.locale,
+        person.country,
+        person.region,
+        person.timezone,
+        "|".join(person.data),
+        person.segment,
+        "|".join(sorted(person.flags)),
+        keys.index(incident, "ref", person.guardian_of) if person.guardian_of else None,
+        0,
+        hold_for(person.flags, has_guardian=False, only_guardian=only_guardian) or "",
+    )
+
+
+def link_index(token: str) -> bytes:
+    """How a personal link's token is looked up; the token itself is never stored."""
+    return hashlib.sha256(token.encode()).digest()
 
 
 def address_as_written(person: Person) -> str:
@@ -304,7 +306,7 @@ def _flags(words: str) -> frozenset[Flag]:
     return frozenset(Flag(word) for word in words.split("|") if word)
 
 
-def _spelled(person: Person) -> str:
+def spelled_person(person: Person) -> str:
     """All that the audience file says of a person, for its digest."""
     return SEPARATOR.join(
         (
@@ -314,15 +316,16 @@ def _spelled(person: Person) -> str:
     )  # fmt: skip
 
 
-def _insert_people(session: Session) -> str:
+def insert_people(session: Session) -> str:
+    """A statement that takes the values of PEOPLE_COLUMNS."""
     # As the driver reads it: what SQLAlchemy does for each row takes longer than the database does.
     mark = "?" if session.get_bind().dialect.paramstyle == "qmark" else "%s"
     marks = ", ".join([mark] * len(PEOPLE_COLUMNS))
     return f"INSERT INTO person ({', '.join(PEOPLE_COLUMNS)}) VALUES ({marks})"
 
 
-def _find_guardians(session: Session, incident: str) -> None:
-    """A child whose guardian is in the audience is told through the guardian, so it is not held any more."""
+def find_guardians(session: Session, incident: str) -> tuple[int, ...]:
+    """A child whose guardian is in the audience is told through the guardian, so it is not held any more; which are."""
     child, guardian = aliased(PersonRow), aliased(PersonRow)
     pairs = session.exec(
         select(child.number, func.min(guardian.number))
@@ -334,6 +337,7 @@ def _find_guardians(session: Session, incident: str) -> None:
     if pairs:
         told = [{"incident": incident, "number": number, "guardian": instead, "hold": ""} for number, instead in pairs]
         session.execute(update(PersonRow), told)
+    return tuple(number for number, _ in pairs)
 
 
 def happened(session: Session, incident: str, name: str, now: datetime) -> bool:

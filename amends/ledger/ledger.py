@@ -9,9 +9,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from amends.ledger.cases import Cases
+from amends.ledger.corrections import Corrections
 from amends.ledger.database import SCHEMA_LOCK, alone
 from amends.ledger.decisions import Decisions
-from amends.ledger.deliveries import Deliveries
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
@@ -30,7 +30,7 @@ ALEMBIC_ALONE = threading.Lock()
 
 
 class Ledger(
-    Incidents, Steps, Team, Previews, PaperLetters, Deliveries, Decisions, Reports, OptOuts, Standings, Reconciling,
+    Corrections, Incidents, Steps, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings, Reconciling,
     Promises, Filings, Feedback, Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""

@@ -215,7 +215,7 @@ class PaperLetters(Deliveries):
         query = (
             sql(*kinds, func.count())
             .join(best, best.c.person == PersonRow.number)
-            .where(col(PersonRow.incident) == incident)
+            .where(col(PersonRow.incident) == incident, col(PersonRow.gone_at).is_(None))
             .group_by(*kinds)
         )
         people: dict[str, int] = {}

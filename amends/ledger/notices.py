@@ -15,6 +15,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
+from amends.domain.preflight import Preflight
 from amends.domain.reach import OPTED_OUT, Planned, first_messages, starts_as, why_held
 from amends.domain.team import Member, TeamRole
 from amends.ledger.bulk import spelled, store_messages
@@ -103,19 +104,38 @@ class Notices(Store):
         with self.read() as session:
             return Draft.model_validate(_existing(session, incident, notice).draft)
 
+    def preflight(self, draft: Draft) -> Preflight | None:
+        """What was found in everybody's message of exactly this draft; None when nobody has looked."""
+        with self.read() as session:
+            row = _existing(session, draft.incident, draft.notice)
+            return _preflight(row) if row.binding == draft.binding else None
+
+    def keep_preflight(self, draft: Draft, found: Preflight, now: datetime) -> None:
+        """Keep what was found in everybody's message of this draft; nothing when there is another by now."""
+        with self.write() as write:
+            write.incident(draft.incident)
+            row, kept = _existing(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
+            if row.binding != draft.binding or row.preflight == kept:
+                return
+            row.preflight = kept
+            subject, wrong = f"{draft.notice} v{row.version}", found.cannot_be_made
+            write.note(now, draft.incident, "looked over", subject, messages=found.messages, cannot_be_made=wrong)
+
     def decide(
         self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime
     ) -> NoticeStage:
         """A member's word on exactly the draft with this binding; how far the notice has come with it.
 
-        Raises NotAllowed when this member may not decide, when it was decided already, or when the draft is another
-        by now.
+        Raises NotAllowed when this member may not decide, when it was decided already, when the draft is another by
+        now, or when it is to be approved and not everybody's message could be put together.
         """
         with self.write() as write:
             write.incident(incident)
             row = _existing(write.session, incident, notice)
             draft = Draft.model_validate(row.draft)
             refusal = may_approve(member, draft.author) or _not_open(row, binding) or _stale(write.session, draft, now)
+            if decision is Decision.APPROVE:
+                refusal = refusal or _not_fit(row)
             if refusal:
                 raise NotAllowed(refusal)
             _keep_word(write.session, row, member, decision, note, now)
@@ -205,14 +225,18 @@ class Post:
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """What a person gets at first, as values of DELIVERY; the arguments are the columns of `addressees`."""
-        reader = Reader.GUARDIAN if guardian else Reader.SELF
-        name = text_name(locale, reader, self._letter(country, region))
+        name = self.name(guardian, country, region, locale)
         addresses = {ChannelKind.EMAIL: email, ChannelKind.SMS: phone, ChannelKind.LETTER: postal}
         known = tuple(kind for kind, index in addresses.items() if index)
         return [
             self.row(number, planned.channel, addresses.get(planned.channel) or b"", name, planned)
             for planned in self._planned(why_held(hold, optional=self._draft.optional, opted_out=opted_out), known)
         ]
+
+    def name(self, guardian: int, country: str, region: str, locale: str) -> str:
+        """Names the text that a person gets; the arguments are columns of `addressees`."""
+        reader = Reader.GUARDIAN if guardian else Reader.SELF
+        return text_name(locale, reader, self._letter(country, region))
 
     def row(
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
@@ -234,9 +258,9 @@ def addressees(incident: str, audience: str) -> Select[Any]:
     address = ("locale", "email_index", "phone_index", "postal_index")
     columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
     return (
-        sql(*columns, col(reader.opted_out_at).is_not(None))
+        sql(*columns, col(reader.opted_out_at).is_not(None).label("opted_out"))
         .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
-        .where(*in_audience(incident, audience))  # type: ignore[arg-type]
+        .where(*in_audience(incident, audience))
     )
 
 
@@ -254,10 +278,34 @@ def _readers(incident: str, name: str) -> Any:
     )
 
 
-def in_audience(incident: str, name: str) -> list[bool]:
-    """Conditions that the people of this audience meet."""
-    conditions = [PersonRow.incident == incident]
+def in_audience(incident: str, name: str) -> list[Any]:
+    """Conditions that the people of this audience meet; nobody is in one who is gone from the list."""
+    conditions = [PersonRow.incident == incident, col(PersonRow.gone_at).is_(None)]
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
+
+
+def not_told(session: Session, incident: str, notice: str, audience: str) -> int:
+    """How many people of this audience have no message of the notice: they were found after it was released."""
+    have_one = sql(col(DeliveryRow.person)).where(
+        col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice
+    )
+    # As one set without another: PostgreSQL may look through all messages for each person where it has no statistics.
+    without = sql(col(PersonRow.number)).where(*in_audience(incident, audience)).except_(have_one)
+    return session.exec(select(func.count()).select_from(without.subquery())).one()
+
+
+def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> int:
+    """How many people a notice of which something was released has not told, because a corrected list brought them.
+
+    Audience and digest are those of this version, which is the latest.
+    """
+    in_force = f"{session.get_one(IncidentRow, row.incident).audience_digest}:{audience}"
+    if row.stage in RELEASED and digest == in_force:
+        return 0  # it was released to all of them
+    once = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
+    if session.exec(once.limit(1)).first() is None:
+        return 0
+    return not_told(session, row.incident, row.notice, audience)
 
 
 def letter_of(letters: Letters, template: str, country: str, region: str) -> str:
@@ -324,6 +372,19 @@ def _not_open(row: NoticeRow, binding: str) -> str | None:
     if row.binding != binding:
         return f"{row.notice} is another by now than the one you looked at; look at it again with `amends preview`"
     return None
+
+
+def _preflight(row: NoticeRow) -> Preflight | None:
+    return Preflight.model_validate(row.preflight) if row.preflight else None
+
+
+def _not_fit(row: NoticeRow) -> str | None:
+    """Why nobody may approve what would be printed wrongly, or None."""
+    found = _preflight(row)
+    if found is None:
+        look = f"`amends preview {row.incident} {row.notice}`"
+        return f"nobody has looked yet whether everybody's message of {row.notice} can be put together; {look} does"
+    return found.refusal(row.notice)
 
 
 def _keep_word(session: Session, row: NoticeRow, member: Member, decision: Decision, note: str, now: datetime) -> None:
@@ -426,6 +487,8 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     state = col(DeliveryRow.state)
     due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
+    parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
+    session.execute(parked.values(version=row.version, state=DeliveryState.WAITING, detail="", attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
 

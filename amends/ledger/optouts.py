@@ -16,7 +16,7 @@ from amends.ledger.tables import IncidentRow, NoticeRow, PersonRow, ReleaseRow
 # What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
 WITHDRAW = """
 UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now
-WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print')
+WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
 AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
 """
 

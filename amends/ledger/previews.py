@@ -1,17 +1,19 @@
 """Verbs that look ahead: what a draft would do if it were released as it is."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
-from sqlmodel import col, func, select
+from sqlmodel import Session, col, func, select
 
 from amends.domain.channel import ChannelKind
-from amends.domain.notice import PERSON_STATE, Draft, PersonState
+from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.reach import Planned, first_messages, why_held
 from amends.ledger.bulk import DELIVERY
 from amends.ledger.claims import Claim, Claims, Released, Waiting
+from amends.ledger.incidents import CHUNK
 from amends.ledger.notices import Post, addressees, in_audience
 from amends.ledger.tables import PersonRow
 
@@ -63,9 +65,27 @@ class Previews(Claims):
         with self.read() as session:
             query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
-            post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
-            rows = [dict(zip(DELIVERY, row, strict=True)) for person in chosen for row in post.first_rows(*person)]
-            waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] == "waiting"]
-            return self.claims_of(
-                session, draft.incident, waiting, Released(draft.template, draft.dated, optional=draft.optional)
-            )
+            return self._claims(session, draft, chosen, {DeliveryState.WAITING})
+
+    def first_claims(self, draft: Draft) -> Iterator[Claim]:
+        """Everybody's first messages, letters among them, by person, as claims that nobody can send; page by page."""
+        after = 0
+        while True:
+            with self.read() as session:
+                query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > after)
+                page = session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
+                claims = self._claims(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
+            if not page:
+                return
+            yield from claims
+            after = page[-1].number
+
+    def _claims(
+        self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
+    ) -> tuple[Claim, ...]:
+        """The first messages of these people that would be in one of these states; the columns are `addressees`."""
+        post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
+        rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in post.first_rows(*person)]
+        waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
+        released = Released(draft.template, draft.dated, optional=draft.optional)
+        return self.claims_of(session, draft.incident, waiting, released)

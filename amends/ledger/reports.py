@@ -179,7 +179,7 @@ class Reports(Notices):
         return Reported(tuple(each), handed_over, frozenset(waiting))
 
     def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
-        """How many messages of the notice bounced, failed, are uncertain or drew a complaint; quick at any size."""
+        """How many messages of the notice bounced, failed, are parked, uncertain or drew a complaint; always quick."""
         with self.read() as session:
             query = (
                 select(DeliveryRow.state, func.count())

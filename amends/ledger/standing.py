@@ -16,14 +16,14 @@ from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
 from amends.domain.substitute import Counts
-from amends.ledger.notices import PUBLIC
+from amends.ledger.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store import Store
 from amends.ledger.tables import DUE, DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
-    DeliveryState.DEFERRED, DeliveryState.UNCERTAIN, DeliveryState.HELD, DeliveryState.BOUNCED, DeliveryState.FAILED,
-    DeliveryState.UNREACHABLE,
+    DeliveryState.DEFERRED, DeliveryState.UNCERTAIN, DeliveryState.PARKED, DeliveryState.HELD, DeliveryState.BOUNCED,
+    DeliveryState.FAILED, DeliveryState.UNREACHABLE,
 )  # fmt: skip
 """States of which people ask why."""
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
@@ -33,6 +33,7 @@ REASON_HOLDS = 80
 
 PART, MESSAGE = "\x1f", "\x1e"
 """Between the parts of a message, and between messages, in what the database puts together."""
+GONE = "gone"
 PAGE = 5_000
 """Rows in memory while more of them are read."""
 
@@ -69,7 +70,7 @@ class Only:
 ALL = Only()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Numbers:
     """Where a notice stands, in numbers."""
 
@@ -86,6 +87,10 @@ class Numbers:
     """People by place: US-CA where the state is known, else US."""
     unreached: Counter[str] = field(default_factory=Counter)
     """Those of them for whom there is no address, or none that works."""
+    gone: int = 0
+    """Those of all people here whom a corrected list does not have any more; they do not count in `living`."""
+    not_told: int = 0
+    """People who have no message of it, because a corrected list brought them after it was released."""
 
     @property
     def reach(self) -> Counts:
@@ -113,6 +118,10 @@ class Standings(Store):
         """How many people and messages stand where, by channel, country and variant, and why; in one pass."""
         numbers = Numbers()
         with self.read() as session:
+            if latest := notice_row(session, incident, notice):
+                numbers.not_told = latecomers(
+                    session, latest, latest.draft["audience"], latest.draft["audience_digest"]
+                )
             for fate, people in session.execute(_alike(incident, notice), execution_options={"yield_per": PAGE}):
                 _add(numbers, fate, people)
         return numbers
@@ -209,7 +218,8 @@ def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
         .group_by(col(DeliveryRow.person))
         .subquery()
     )
-    home = func.coalesce(col(PersonRow.country) + PART + col(PersonRow.region), "")
+    left = case((col(PersonRow.gone_at).is_(None), ""), else_=GONE)
+    home = func.coalesce(col(PersonRow.country) + PART + col(PersonRow.region) + PART + left, "")
     lives = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == each.c.person)
     fate = (home + MESSAGE + each.c.messages).label("fate")
     return sql(fate, func.count()).select_from(each).join(PersonRow, lives, isouter=True).group_by(text("fate"))
@@ -218,15 +228,18 @@ def _alike(incident: str, notice: str) -> Select[*tuple[Any, ...]]:
 def _add(numbers: Numbers, fate: str, people: int) -> None:
     """Count these people, who are alike, and their messages."""
     home, *messages = fate.split(MESSAGE)
-    country, _, region = home.partition(PART)
-    place = country if home else "public"
-    states = [_add_message(numbers, place, message, people) for message in messages]
-    if home:
-        best = min(states, key=BEST_FIRST.index)
-        numbers.people[best] += people
-        numbers.living[place_of(country, region)] += people
-        if PERSON_STATE[best] in NOT_REACHED:
-            numbers.unreached[place_of(country, region)] += people
+    country, region, left = home.split(PART) if home else ("public", "", "")
+    states = [_add_message(numbers, country, message, people) for message in messages]
+    if not home:
+        return
+    best = min(states, key=BEST_FIRST.index)
+    numbers.people[best] += people
+    if left:
+        numbers.gone += people
+        return
+    numbers.living[place_of(country, region)] += people
+    if PERSON_STATE[best] in NOT_REACHED:
+        numbers.unreached[place_of(country, region)] += people
 
 
 def _add_message(numbers: Numbers, place: str, message: str, people: int) -> DeliveryState:

@@ -1,5 +1,6 @@
 """What all verbs of the ledger stand on: one transaction, its audit entries, and the seal of an incident."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,11 +12,19 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session
 
-from amends.domain.errors import AlreadyInLedger, KeyMissing, LedgerRestored, LedgerUnavailable, NotInLedger
+from amends.domain.errors import (
+    AlreadyInLedger,
+    DiskFull,
+    KeyMissing,
+    LedgerRestored,
+    LedgerUnavailable,
+    NotInLedger,
+)
 from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
-from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, reading, writing
+from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, reading, writing
 from amends.ledger.memory import Memory
+from amends.ledger.reserve import Reserve, no_room
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.tables import IncidentRow, KeyCheckRow
 
@@ -52,6 +61,8 @@ class Store:
     def __init__(self, url: str, keys: Keys, anchor: Path | None = None) -> None:
         self.engine = connect(url)
         self._url, self._anchor = url, anchor
+        self._path = file_of(url)
+        self.reserve = Reserve(self._path)
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
         self._seals: dict[str, Seal] = {}
@@ -115,7 +126,17 @@ class Store:
         except (IntegrityError, driver.IntegrityError) as error:
             raise AlreadyInLedger(f"the ledger refuses this: {_cause(error)}") from None
         except (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError) as error:
-            raise LedgerUnavailable(f"the ledger cannot be written: {getattr(error, 'orig', error)}") from None
+            cause = getattr(error, "orig", error)
+            if disk_is_full(cause):
+                raise DiskFull(no_room()) from None
+            raise LedgerUnavailable(f"the ledger cannot be written: {cause}") from None
+
+    def check_writable(self) -> None:
+        """Look, without writing, whether it could be written. Raises LedgerUnavailable."""
+        if self._path and not os.access(self._path, os.W_OK):
+            raise LedgerUnavailable("the ledger cannot be written: it is read-only")
+        if not self.reserve.has_room:
+            raise DiskFull(no_room())
 
     def seal(self, session: Session, incident: str) -> Seal:
         """The seal that this incident's personal data is written with. Raises NotInLedger, KeyMissing."""

@@ -102,7 +102,7 @@ class IncidentRow(SQLModel, table=True):
     people: int
     audience_digest: str
     counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
-    """The people in numbers, counted once when the incident was opened; they do not change after that."""
+    """The people in numbers, counted when the incident was opened and whenever the list is corrected."""
 
 
 class IncidentVersionRow(SQLModel, table=True):
@@ -155,6 +155,8 @@ class PersonRow(SQLModel, table=True):
     """Why nothing is sent for this person, or empty."""
     opted_out_at: datetime | None = _time_or_none()
     """Since when this person wants no optional messages, those that they read for a child included."""
+    gone_at: datetime | None = _time_or_none()
+    """Since when a corrected list does not have this person any more; they stay here, and nothing new goes to them."""
 
 
 class PinRow(SQLModel, table=True):
@@ -216,6 +218,8 @@ class NoticeRow(SQLModel, table=True):
     sent_at: datetime | None = _time_or_none()
     optional: bool = False
     """As the draft says it, where a statement about messages can ask for it."""
+    preflight: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
+    """What was found when everybody's message of exactly this version was put together; None until that was done."""
 
 
 class ApprovalRow(SQLModel, table=True):
@@ -277,7 +281,7 @@ class MarkRow(SQLModel, table=True):
 
 
 DUE = "('waiting', 'deferred')"
-TROUBLED = "('bounced', 'complained', 'failed', 'uncertain')"
+TROUBLED = "('bounced', 'complained', 'failed', 'uncertain', 'parked')"
 """States that are looked for often and that few messages are in, once the sending is over."""
 
 

@@ -5,13 +5,15 @@ import time
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 PER_LINK = RateLimitItemPerHour(10)
 PER_ADDRESS = RateLimitItemPerHour(60)
 IN_ALL = RateLimitItemPerMinute(600)
+AT_ONCE = RateLimitItemPerSecond(20)
+"""A flood may not use up its minute within seconds: each form that is taken keeps a send from writing for a moment."""
 
 
 class PostLimits:
@@ -22,12 +24,14 @@ class PostLimits:
 
     def seconds_to_wait(self, address: str, link: str) -> int:
         """Count one post; 0 when it may go on, else the seconds until the next may come."""
-        if not self._counts.test(IN_ALL):
-            return self._until_reset(IN_ALL)
+        for common in (IN_ALL, AT_ONCE):
+            if not self._counts.test(common):
+                return self._until_reset(common)
         for limit, key in ((PER_ADDRESS, address), (PER_LINK, link)):
             if not self._counts.hit(limit, key):
                 return self._until_reset(limit, key)
-        self._counts.hit(IN_ALL)
+        for common in (IN_ALL, AT_ONCE):
+            self._counts.hit(common)
         return 0
 
     def _until_reset(self, limit: RateLimitItem, *keys: str) -> int:

@@ -1,5 +1,6 @@
 """The customers' portal: public notice pages, and a personal page behind a secret link."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -28,6 +29,8 @@ from amends.web.visit import Link
 STYLE = StaticFiles(directory=Path(__file__).parent / "static")
 READ = ["GET", "HEAD"]
 """Mail scanners look with HEAD before a person comes."""
+NICER = 10
+"""Where cores are short a send goes before the portal: whoever floods it with forms must not slow down the letters."""
 
 
 def utc_now() -> datetime:
@@ -58,8 +61,9 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
 def _add_public_pages(app: FastAPI, pages: Pages, notices: NoticePages, ledger: Ledger) -> None:
     @app.api_route("/healthz", methods=READ)
     def health() -> Response:
-        """Says ok when the ledger answers."""
+        """Says ok when the ledger answers and can be written."""
         ledger.whose_link("")
+        ledger.check_writable()
         return PlainTextResponse("ok")
 
     @app.api_route("/static/style.css", methods=READ)
@@ -132,6 +136,7 @@ def main() -> None:
 
     settings = read_settings()
     ledger = open_ledger(settings)
+    os.nice(NICER)
     try:
         # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
         uvicorn.run(

@@ -338,6 +338,26 @@ async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
     assert web.taken[0].fields["reference"] == "k1"
 
 
+async def test_a_gateway_that_gives_no_id_knows_the_message_by_our_key(web: WebServices) -> None:
+    receipt = await delivered(settings_for("json", web.url, key_field="reference", id_field=""), key="k1")
+    assert (receipt.status, receipt.provider_id) == (Status.SENT, "k1")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"status": "delivered"}, ProviderReceipt("k1", Status.DELIVERED, "delivered")),
+        ({"status": "delivered", "reference": "k1"}, ProviderReceipt("k1", Status.DELIVERED, "delivered")),
+        ({"status": "delivered", "reference": "k2"}, None),
+    ],
+    ids=str,
+)
+async def test_a_gateway_that_gives_no_id_is_asked_by_our_key(told: Any, expected: ProviderReceipt | None) -> None:
+    async with scripted_http({"GET /status/k1": reply(200, told)}) as server:
+        by_key = {"status_url": f"{server.url}/status", "key_field": "reference", "id_field": ""}
+        assert await polled(server, "json", "k1", **by_key) == expected
+
+
 async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebServices) -> None:
     channel = sms_http.connect(settings_for("twilio", web.url, callback_url="https://n.test/receipts"))
     await channel.deliver(an_sms(key="k1"), Bell())
@@ -370,7 +390,8 @@ def test_reports_are_believed_only_with_a_secret(shape: str, changes: dict[str, 
     ("shape", "changes", "named"),
     [
         ("json", {"delivered_words": "ok, done", "rejected_words": "Done"}, "rejected_words"),
-        ("json", {"status_url": "https://gateway.example.test/status", "id_field": ""}, "status_url"),
+        ("json", {"status_url": "https://gateway.example.test/status", "id_field": ""}, "status_url needs id_field or"),
+        ("form", {"callback_secret": "both know", "id_field": ""}, "callback_secret needs id_field or key_field"),
         ("json", {"status_url": "http://gateway.example.test/status"}, "status_url"),
         ("json", {"callback_url": "https://n.test/receipts"}, "callback_url"),
         ("twilio", {"callback_url": "http://n.test/receipts"}, "callback_url"),

@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,7 +15,18 @@ from pathlib import Path
 import pytest
 
 from amends.cli.deliveries import inert
-from tests.cli.conftest import INCIDENT, NOTICE, Office, approve, write_draft
+from amends.content.playbooks import library
+from tests.cli.conftest import (
+    AUDIENCE_HEAD,
+    INCIDENT,
+    NOTICE,
+    PLAYBOOK,
+    STORY,
+    TEAM,
+    Office,
+    approve,
+    write_draft,
+)
 
 
 def test_a_preview_counts_who_will_be_written_to(office: Office) -> None:
@@ -68,6 +80,84 @@ def test_a_preview_as_a_page_shows_texts_in_frames_that_can_do_nothing(office: O
 def test_a_preview_page_is_for_its_owner_only(office: Office, tmp_path: Path) -> None:
     office.amends("preview", INCIDENT, NOTICE, "--people", 2, "--html", tmp_path / "preview.html")
     assert (tmp_path / "preview.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_preview_says_that_everybodys_message_was_put_together(office: Office) -> None:
+    answer = office.amends("preview", INCIDENT, NOTICE)
+    assert (answer.exit_code, "4 messages composed and checked, 0 cannot be put together" in answer.stdout) == (0, True)
+    found = office.values("preview", INCIDENT, NOTICE)["preflight"]
+    assert found == {"messages": 4, "wrong": [], "unusable": []}
+
+
+def test_an_approval_without_a_preview_has_everybodys_message_put_together(office: Office) -> None:
+    assert approve(office, "omar").exit_code == 4
+    acts = [entry["act"] for entry in office.values("incident", "timeline", INCIDENT)["entries"]]
+    assert acts[-2:] == ["looked over", "approve"]
+
+
+def test_without_a_channel_that_it_needs_a_notice_is_shown_and_not_approved(office: Office) -> None:
+    settings = office.home / "amends.toml"
+    text = settings.read_text()
+    settings.write_text(text[: text.index("[channels.email]")])
+    shown = office.amends("preview", INCIDENT, NOTICE)
+    assert (shown.exit_code, "add [channels." in shown.stdout) == (0, True)
+    assert "nobody can approve it" in shown.stderr
+    assert (refused := approve(office, "omar")).exit_code == 1
+    assert "add [channels." in refused.stderr
+
+
+BLANK_DATA = AUDIENCE_HEAD.replace("segment", "data") + (
+    "C-1,Kim Example,kim@mail.example,+493055500001,en,DE,contact\n"
+    "C-2,李雷,lilei@mail.example,+8613800138000,zh-CN,CN,\n"
+)
+
+
+@pytest.fixture
+def gap(empty: Office, tmp_path: Path) -> Office:
+    """Words of one's own that always name a person's data, and one person of whose data nothing is known."""
+    words = tmp_path / "words"
+    shutil.copytree(library(), words, ignore=shutil.ignore_patterns("examples", "duties"))
+    for text in words.glob("notices/first-notice/*.sms.txt"):
+        text.write_text(text.read_text(encoding="utf-8").strip() + " {{ person.your_data }}.", encoding="utf-8")
+    incident, audience = tmp_path / "incident.yaml", tmp_path / "audience.csv"
+    known = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    unknown = re.sub(r"  data_categories:\n(?:    .*\n)+", "  data_categories: {certainty: unknown}\n", known)
+    incident.write_text(unknown, encoding="utf-8")
+    audience.write_text(BLANK_DATA, encoding="utf-8")
+    for name, role in TEAM.items():
+        by = "" if name == "lena" else "lena"
+        empty.tokens[name] = empty.values("team", "add", name, "--role", role, by=by)["token"]
+    empty.values("incident", "open", incident, "--audience", audience, by="lena")
+    empty.values("run", INCIDENT, "--playbook", words / f"{PLAYBOOK}.yaml", by="lena")
+    draft_again(empty)
+    return empty
+
+
+def draft_again(office: Office) -> None:
+    ledger = office.ledger()
+    write_draft(ledger)
+    ledger.dispose()
+
+
+def test_a_person_whose_message_would_have_a_gap_blocks_the_approval_until_the_list_is_corrected(
+    gap: Office, tmp_path: Path
+) -> None:
+    shown = gap.amends("preview", INCIDENT, NOTICE)
+    assert shown.exit_code == 3
+    assert "3 messages composed and checked, 1 cannot be put together" in shown.stdout
+    refused = gap.amends("approve", INCIDENT, NOTICE, "--yes", by="omar")
+    assert refused.exit_code == 1
+    assert "1 × your_data is empty (person 3)" in " ".join(refused.stderr.split())
+    assert "李雷" not in shown.output + refused.output
+    corrected = tmp_path / "corrected.csv"
+    corrected.write_text(BLANK_DATA.strip() + "contact\n", encoding="utf-8")
+    gap.values("audience", "correct", INCIDENT, corrected, "--changed-are-right", 1, by="lena")
+    draft_again(gap)
+    assert "4 messages composed and checked, 0 cannot" in gap.amends("preview", INCIDENT, NOTICE).stdout
+    assert [gap.amends("approve", INCIDENT, NOTICE, "--yes", by=name).exit_code for name in ("omar", "wei")] == [4, 0]
+    assert gap.amends("deliver", INCIDENT, NOTICE).exit_code == 0
+    texts = [json.loads(path.read_text())["text"] for path in (gap.home / "outbox").glob("*.json")]
+    assert [text for text in texts if text.endswith("联系方式.")]
 
 
 def test_the_first_of_two_approvals_waits_for_the_second(office: Office) -> None:

@@ -77,6 +77,56 @@ def _rows(sheet: ET.Element) -> list[list[tuple[str, str]]]:
     ]
 
 
+# Parked messages.
+
+
+@pytest.fixture
+def parked(office: Office, ledger: Ledger) -> Office:
+    """One SMS is parked, everything else is settled but the public messages."""
+    set_fate(ledger, "channel = 'sms' AND person = 2", "parked", "fault KeyError")
+    return office
+
+
+def test_parked_messages_are_listed_and_their_reasons_told(parked: Office) -> None:
+    (numbers,) = parked.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert {"state": "parked", "reason": "fault KeyError", "messages": 1} in numbers["reasons"]
+    answer = parked.amends("deliveries", INCIDENT, NOTICE, "--state", "parked")
+    assert "1 messages: 1 parked" in answer.stdout
+    assert "--retry" in answer.stderr and "--give-up" in answer.stderr
+
+
+def test_somebody_with_nothing_but_a_parked_message_is_told_apart_from_the_held(office: Office, ledger: Ledger) -> None:
+    set_fate(ledger, "person = 3", "parked", "fault KeyError")
+    (numbers,) = office.values("deliveries", INCIDENT, NOTICE)["notices"]
+    assert numbers["people"] == {"sent": 1, "unreachable": 1, "parked": 1}
+
+
+def test_a_notice_with_parked_messages_is_left_partly_delivered_and_everybody_says_so(
+    parked: Office, tmp_path: Path
+) -> None:
+    answer = parked.amends("deliver", INCIDENT, NOTICE)
+    assert (answer.exit_code, "1 message is parked until somebody decides" in answer.stdout) == (5, True)
+    assert "some wait" not in answer.stderr
+    shown = parked.amends("incident", "show", INCIDENT)
+    assert "sending, 1 parked" in shown.stdout and "1 message is parked" in shown.stderr
+    parked.amends("report", INCIDENT, "--out", tmp_path / "report.html")
+    assert "sending, 1 parked" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("decision", [("--retry", 2), ("--retry", "all"), ("--give-up", 2), ("--give-up", "all")])
+def test_a_parked_message_is_decided_on_and_the_notice_comes_to_its_end(parked: Office, decision: tuple) -> None:
+    parked.amends("deliver", INCIDENT, NOTICE)
+    parked.amends("deliver", INCIDENT, NOTICE, *decision, by="omar")
+    states = parked.values("deliveries", INCIDENT, NOTICE)["states"]
+    assert "parked" not in states
+    assert parked.values("incident", "show", INCIDENT)["case"]["notices"][0]["stage"] == "sent"
+
+
+def test_who_is_meant_must_be_a_number_or_all(parked: Office) -> None:
+    assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "everybody", by="omar").exit_code == 2
+    assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "all").exit_code == 2
+
+
 # The numbers.
 
 

@@ -73,6 +73,29 @@ def test_a_template_may_not_choose_another_one_by_a_value(words):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        '{{ person.nmae|default("customer") }}',
+        '{{ person.nmae|d("customer") }}',
+        "{% if person.nmae is defined %}x{% endif %}",
+        "{% if page is not none %}x{% endif %}",
+        "{{ promises|map(attribute='nmae', default='x')|join }}",
+        "{{ none }}",
+        "{{ 'Dear ' ~ None }}",
+        "{% set news = null %}",
+    ],
+)
+def test_a_template_that_hides_what_is_not_there_or_has_null_names_file_and_line(words, text):
+    found = findings(words(**{"notices/update/en.email.md": f"one\n{text}"}))
+    assert set(found) == {("notices/update/en.email.md:2:1", "E121")}
+
+
+def test_a_template_may_have_the_words_in_its_text_and_ask_whether_a_value_is_empty(words):
+    text = "By default, null and none. {{ 'null' if page == 'none' else page }} {% if not promises %}{{ 0 }}{% endif %}"
+    assert "update/en.email.md" in read_wording(words(**{"notices/update/en.email.md": text})).templates
+
+
+@pytest.mark.parametrize(
     ("name", "code"),
     [
         ("en.email.txt", "E104"),

@@ -28,9 +28,10 @@ LINK = re.compile(re.escape(LINKS.personal.removesuffix(Slot.PERSONAL_LINK.mark)
 
 
 def a_canary(number: int) -> Person:
-    """Somebody whose every value is theirs alone; only the kinds of data repeat, in every combination of six."""
-    bits = [bool(number & 1 << place) for place in range(6)]
-    data = tuple(compress(DataCategory, bits)) or (DataCategory.CONTACT,)
+    """Somebody whose every value is theirs alone; only the kinds of data repeat, in every combination."""
+    kinds = tuple(a_wording().phrases["en"].data)
+    bits = [bool(number & 1 << place) for place in range(len(kinds))]
+    data = tuple(compress(kinds, bits)) or (DataCategory.CONTACT,)
     return a_person(number=number, name=f"Canary-{number}-Example", email=f"canary{number}@mail.example", data=data)
 
 

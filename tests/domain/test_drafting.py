@@ -201,7 +201,16 @@ def test_a_missing_template_is_named() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["{{ stroy }}", "{{ story.what_hapened }}", "{{ 1 + 'a' }}", "{{ 1 // 0 }}", "{% include 'nothing' %}", "{% if %}"],
+    [
+        "{{ stroy }}",
+        "{{ story.what_hapened }}",
+        "{{ 1 + 'a' }}",
+        "{{ 1 // 0 }}",
+        "{% include 'nothing' %}",
+        "{% if %}",
+        "{{ none }}",
+        "{{ promise.get('due') }}",
+    ],
 )
 def test_a_fault_in_a_template_is_named_with_its_line(wrong: str) -> None:
     with pytest.raises(ContentError, match=r"notices/first-notice/en\.email\.md:3:1 E121"):

@@ -251,6 +251,32 @@ def test_a_message_that_was_put_off_makes_its_turn_upcoming() -> None:
     assert upcoming(case, NOW)["first-notice"].due_at == NOW + HOUR
 
 
+ONLY_PARKED = {"stage": NoticeStage.SENDING, "parked": 2, "sent_at": NOW}
+
+
+def test_a_turn_with_only_parked_messages_is_not_due_and_does_not_hold_up_the_next() -> None:
+    notice = a_notice(id="update-1", step="update", **ONLY_PARKED)
+    case = a_notified_case(notices=(notice,))
+    turns = (*case.occurrences, a_turn("update", 1, OccurrenceState.WAITING))
+    found = due(case.model_copy(update={"occurrences": turns}), NOW + 6 * DAY)
+    assert {turn for turn in found if turn[0] == "update"} == {("update", 2)}
+
+
+@pytest.mark.parametrize("changes", [{"pending": 1}, {"pending": 1, "next_try_at": NOW}, {"sent_at": None}])
+def test_a_turn_with_parked_messages_goes_on_with_what_is_left_of_the_others(changes: dict[str, Any]) -> None:
+    assert ("first-notice", 1) in due(waiting(a_notice(**(ONLY_PARKED | changes))), NOW)
+
+
+def test_people_count_as_told_when_only_parked_messages_are_left() -> None:
+    assert a_notice(**ONLY_PARKED).has_gone
+    assert not a_notice(**(ONLY_PARKED | {"pending": 1})).has_gone
+
+
+def test_a_notice_with_parked_messages_speaks_against_closing() -> None:
+    case = a_notified_case(notices=(a_notice(**ONLY_PARKED),))
+    assert "not sent: first-notice (2 parked)" in unmet_closing_criteria(case, NOW)
+
+
 @pytest.mark.parametrize("stage", [NoticeStage.DRAFTED, NoticeStage.REJECTED])
 def test_a_draft_waits_for_people_as_long_as_it_is_current(stage: NoticeStage) -> None:
     assert plan(waiting(a_notice(stage=stage)), NOW).awaiting_approval == ("first-notice",)

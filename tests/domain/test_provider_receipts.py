@@ -2,6 +2,7 @@
 
 import hmac
 from base64 import b64encode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -111,6 +112,13 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
+
+
+def test_a_gateway_without_ids_of_its_own_names_the_message_by_our_key() -> None:
+    by_key = replace(PLAIN, id_field="")
+    told = {"state": "ok", "reference": "k1", "message": {"id": "m1"}}
+    assert sms_receipt(by_key, told) == ProviderReceipt("k1", Status.DELIVERED, "ok", "k1")
+    assert sms_receipt(by_key, {"state": "ok", "message": {"id": "m1"}}) is None
 
 
 @given(st.dictionaries(st.sampled_from(["message", "state", "why", "reference", "id"]), json_values))

@@ -104,7 +104,7 @@ def test_messages_that_were_deferred_together_do_not_all_come_back_together() ->
     assert len(tries) > 50
 
 
-@pytest.mark.parametrize(("attempts", "state"), [(1, DeliveryState.DEFERRED), (3, DeliveryState.HELD)])
+@pytest.mark.parametrize(("attempts", "state"), [(1, DeliveryState.DEFERRED), (3, DeliveryState.PARKED)])
 def test_a_message_that_is_at_fault_itself_is_parked_after_three_tries(attempts: int, state: DeliveryState) -> None:
     answer = outcome(Receipt("key", Status.DEFERRED, "fault KeyError"), attempts, NOW, NOW)
     assert answer.state is state

@@ -1,6 +1,7 @@
 """What approvers see of a draft in the Prefect UI."""
 
 from amends.domain.errors import Finding
+from amends.domain.preflight import Preflight, Trouble
 from flows.artifacts import preview_page
 from tests.builders import a_draft
 
@@ -19,6 +20,13 @@ def test_without_advice_nothing_is_said_of_it() -> None:
 def test_the_page_says_whether_people_can_opt_out() -> None:
     assert "\nOptional, 3 people" in preview_page(a_draft(optional=True))
     assert "\nMandatory, 3 people" in preview_page(a_draft())
+
+
+def test_how_everybodys_message_came_out_stands_before_the_texts() -> None:
+    trouble = Trouble(why="name is empty", messages=2, people=2, first=(3, 8))
+    page = preview_page(a_draft(), (), Preflight(messages=9, wrong=(trouble,)))
+    assert page.index("7 messages composed and checked, 2 cannot be put together") < page.index("## en/self/email")
+    assert "name is empty (persons 3, 8)" in page
 
 
 def test_slots_are_shown_by_their_names() -> None:

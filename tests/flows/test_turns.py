@@ -1,10 +1,15 @@
 """A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
@@ -12,13 +17,15 @@ from amends.domain.case import OccurrenceState
 from amends.domain.facts import Fact
 from amends.domain.plan import plan
 from amends.ledger import Ledger
+from amends.ledger.tables import DeliveryRow
 from flows.assess import assess
 from flows.context import Context, using
+from flows.fast_forward import PassedClock
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
 from tests.builders import an_incident
-from tests.story import INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
+from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
 
 
 @pytest.fixture
@@ -48,6 +55,62 @@ async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context
     assert "notified" not in context.ledger.case(INCIDENT, START).events
     await notify.fn(INCIDENT, "first-notice", 1)
     assert "notified" in context.ledger.case(INCIDENT, START).events
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    found = context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice"))
+    assert found
+    assert (found.messages > 5, found.wrong) == (True, ())
+
+
+async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    first, *others = islice(everybody(), 5)
+    opened(ledger, [replace(first, name="None"), *others])
+    with using(a_context(ledger, tmp_path)[0]):
+        await assess.fn(INCIDENT, "assess", 1)
+        await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if f"a word for nothing, such as null (person {first.number})" in alert]
+    ledger.dispose()
+
+
+async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_drafted(context: Context) -> None:
+    without_sms = {kind: own for kind, own in context.channels.items() if kind != "sms"}
+    with using(replace(context, channels=without_sms)):
+        await assess.fn(INCIDENT, "assess", 1)
+        await notify.fn(INCIDENT, "first-notice", 1)
+    assert context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice")) is None
+
+
+def name_text(ledger: Ledger, person: int, name: str) -> None:
+    """Which text this person gets by email."""
+    with ledger.write() as write:
+        theirs = (col(DeliveryRow.person) == person, col(DeliveryRow.channel) == "email")
+        write.change(update(DeliveryRow).where(*theirs).values(variant=name))
+
+
+async def test_a_parked_message_waits_for_a_person_and_holds_up_nobody_else(context: Context) -> None:
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    first = next(line for line in context.ledger.deliveries(INCIDENT, "first-notice") if line.channel == "email")
+    name_text(context.ledger, first.person, "en/nobody")
+    clock = cast("PassedClock", context.clock)
+    for _ in range(3):
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now += timedelta(hours=1)
+    case = context.ledger.case(INCIDENT, clock.now)
+    planned = plan(case, clock.now)
+    assert "first-notice" not in {turn.step for turn in (*planned.due, *planned.upcoming)}
+    assert "update" in {turn.step for turn in planned.upcoming}
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if "1 message is parked until somebody decides" in alert] != []
+    name_text(context.ledger, first.person, first.variant)
+    context.ledger.try_parked(INCIDENT, "first-notice", first.person, APPROVERS[0], clock.now)
+    await notify.fn(INCIDENT, "first-notice", 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
 

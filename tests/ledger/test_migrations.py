@@ -23,6 +23,22 @@ OLD_ROWS = (
     "INSERT INTO assessment (incident, version, content, at) VALUES ('old', 1, '{}', '2026-11-01 00:00:00+00:00')",
 )
 """Of a ledger from before risks and duties were in an assessment."""
+OLD_NOTICE = (
+    (
+        "INSERT INTO notice (incident, notice, version, draft, binding, stage, drafted_at, optional) "
+        "VALUES ('old', 'first-notice', 1, '{}', '', 'sending', '2026-11-01 00:00:00+00:00', false)"
+    ),
+    (
+        "INSERT INTO release (incident, notice, version, binding, prepared, at) "
+        "VALUES ('old', 'first-notice', 1, '', 9, '2026-11-01 00:00:00+00:00')"
+    ),
+)
+OLD_MESSAGE = (
+    "INSERT INTO delivery (incident, notice, version, person, channel, address_index, variant, state, detail, "
+    "provider_id, attempts, updated_at) VALUES ('old', 'first-notice', 1, {}, 'email', '', 'en/self', 'held', '{}', "
+    "'', 3, '2026-11-01 00:00:00+00:00')"
+)
+OLD_REASONS = ("deceased", "parked: fault KeyError")
 
 
 def test_the_migrated_tables_are_the_tables_of_the_code(ledger: Ledger) -> None:
@@ -66,16 +82,31 @@ def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "ledger.sqlite3").stat().st_mode) == 0o640
 
 
-def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path: Path) -> None:
-    ledger = a_ledger(ledger_url, tmp_path)
+def as_it_was(ledger: Ledger, revision: str, *statements: str) -> None:
+    """The tables as this migration left them, with rows from then."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     with ledger.engine.execution_options(writes=True).connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for statement in OLD_ROWS:
+        command.upgrade(config, revision)
+        for statement in statements:
             connection.exec_driver_sql(statement)
         connection.commit()
+
+
+def test_what_was_parked_before_that_was_a_state_is_parked(ledger_url: str, tmp_path: Path) -> None:
+    ledger = a_ledger(ledger_url, tmp_path)
+    as_it_was(ledger, "0011", OLD_ROWS[0], *OLD_NOTICE, *(OLD_MESSAGE.format(*one) for one in enumerate(OLD_REASONS)))
+    ledger.migrate()
+    with ledger.engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT state, detail FROM delivery ORDER BY person").all()
+    assert found == [("held", "deceased"), ("parked", "fault KeyError")]
+    ledger.dispose()
+
+
+def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path: Path) -> None:
+    ledger = a_ledger(ledger_url, tmp_path)
+    as_it_was(ledger, "0001", *OLD_ROWS)
     ledger.migrate()
     with ledger.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version FROM assessment").all() == [(-1,)]

@@ -19,6 +19,7 @@ from amends.ledger.bulk import store_messages
 from amends.ledger.notices import Post
 from amends.ledger.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
+from tests.sending import looked_over, variants_for
 
 INCIDENT = "november-breach"
 LATER = NOW + timedelta(minutes=10)
@@ -42,7 +43,12 @@ def people() -> list[Person]:
 
 @pytest.fixture
 def opened(ledger: Ledger) -> Ledger:
+    return with_an_incident(ledger)
+
+
+def with_an_incident(ledger: Ledger) -> Ledger:
     ledger.open_incident(an_incident(), people(), "lena", NOW)
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name, role in (("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY), ("lena", TeamRole.LEAD)):
         ledger.add_member(name, role, "lena", NOW)
     return ledger
@@ -54,11 +60,14 @@ def current_draft(ledger: Ledger, **changes: object) -> Draft:
         "audience_digest": audience.digest,
         "people": audience.people,
         "facts_digest": ledger.facts_digest(INCIDENT),
+        "pinned": ledger.case(INCIDENT).pinned,
+        "variants": variants_for(audience.readers),
     }
     return a_draft(**(bound | changes))
 
 
 def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
+    looked_over(ledger, draft)
     for name in names:
         member = Member(name=name, role=TeamRole.LEGAL)
         ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
@@ -436,10 +445,6 @@ def live(ledger: Ledger, *people: Person) -> Ledger:
     return ledger
 
 
-def release_with(ledger: Ledger, **changes: object) -> None:
-    release(ledger, **({"pinned": ledger.case(INCIDENT).pinned} | changes))
-
-
 def claimed(ledger: Ledger, channel: ChannelKind = ChannelKind.EMAIL, at: datetime = LATER) -> dict[int, Claim]:
     claims = ledger.claim(INCIDENT, "first-notice", [channel], 100, at)
     return {claim.about.number: claim for claim in claims if claim.about}
@@ -472,19 +477,19 @@ def test_before_a_playbook_runs_there_is_only_the_general_letter(ledger: Ledger)
 
 def test_each_message_is_of_the_letter_of_its_persons_home(ledger: Ledger) -> None:
     live(ledger, *(at_home(number, home) for number, home in enumerate(HOMES, start=1)))
-    release_with(ledger)
+    release(ledger)
     assert letters_of(claimed(ledger)) == {1: GENERAL, 2: "us", 3: "us-ma", 4: GENERAL}
 
 
 def test_a_follow_up_is_general_except_where_something_must_be_left_out(ledger: Ledger) -> None:
     live(ledger, *(at_home(number, home) for number, home in enumerate(HOMES, start=1)))
-    release_with(ledger, template="update")
+    release(ledger, template="update")
     assert letters_of(claimed(ledger)) == {1: GENERAL, 2: GENERAL, 3: "us-ma", 4: GENERAL}
 
 
 def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
-    release_with(ledger)
+    release(ledger)
     pages = ledger.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
     assert {claim.letter for claim in pages} == {GENERAL}
 
@@ -492,7 +497,7 @@ def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> Non
 def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
     child = at_home(1, "MA", flags=frozenset({Flag.MINOR}))
     live(ledger, child, at_home(2, "CA", guardian_of=child.ref, data=()))
-    release_with(ledger)
+    release(ledger)
     (claim,) = claimed(ledger).values()
     assert (claim.letter, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
     assert ("en", Reader.GUARDIAN, "us-ma") in ledger.audience(INCIDENT, "everyone").readers
@@ -500,7 +505,7 @@ def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
 
 def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
-    release_with(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    release(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     answer_all(ledger, Status.REJECTED, only=ChannelKind.EMAIL)
     assert stored(ledger, ChannelKind.SMS) == {1: "en/self/us-ma"}
     assert letters_of(claimed(ledger, ChannelKind.SMS)) == {1: "us-ma"}
@@ -508,7 +513,7 @@ def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
 
 def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA", flags=frozenset({Flag.PROTECTED})))
-    release_with(ledger)
+    release(ledger)
     ledger.let_go(INCIDENT, "first-notice", 1, a_member(), NOW)
     assert letters_of(claimed(ledger)) == {1: "us-ma"}
 
@@ -516,17 +521,17 @@ def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) 
 def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"), at_home(2, "CA"))
     pin(ledger, Letters())
-    release_with(ledger)
+    release(ledger)
     assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL}
     pin(ledger)
-    release_with(ledger, dated=LATER)
+    release(ledger, dated=LATER)
     ledger.recover(INCIDENT, "first-notice", LATER)
     assert letters_of(claimed(ledger)) == {1: "us-ma", 2: "us"}
 
 
 def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
-    draft = current_draft(ledger, pinned=ledger.case(INCIDENT).pinned)
+    draft = current_draft(ledger)
     ledger.draft_notice(draft, NOW)
     pin(ledger, LETTERS.model_copy(update={"letters": LETTERS.letters[:1]}))
     assert not ledger.case(INCIDENT).notices[0].current
@@ -534,7 +539,7 @@ def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
 
 def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
-    release_with(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    release(ledger, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     assert stored(ledger, ChannelKind.EMAIL) == {1: "en/self", 2: "en/self/us-ma"}
 
 

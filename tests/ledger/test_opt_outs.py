@@ -21,8 +21,8 @@ from amends.domain.value import NAME
 from amends.ledger import Keys, Ledger, optouts
 from amends.ledger.optouts import opted_out
 from amends.ledger.tables import DeliveryRow, NoticeRow
-from tests.builders import NOW, a_draft, a_person, an_incident
-from tests.sending import personal_variants
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.sending import looked_over, personal_variants
 
 INCIDENT = "november-breach"
 SURVEY = "survey-invitation"
@@ -45,6 +45,7 @@ def people() -> list[Person]:
 @pytest.fixture
 def opened(ledger: Ledger) -> Ledger:
     ledger.open_incident(an_incident(), people(), "lena", NOW)
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name in ("omar", "wei"):
         ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
     return ledger
@@ -59,6 +60,7 @@ def release(ledger: Ledger, notice: str = SURVEY, *, optional: bool = True, **ch
         "audience_digest": audience.digest,
         "people": audience.people,
         "facts_digest": ledger.facts_digest(INCIDENT),
+        "pinned": ledger.case(INCIDENT).pinned,
         "channels": (ChannelKind.EMAIL,),
         "cascade": (ChannelKind.SMS,),
         "variants": tuple(each for each in personal_variants("en", "zh-CN") if each.channel.personal),
@@ -66,6 +68,7 @@ def release(ledger: Ledger, notice: str = SURVEY, *, optional: bool = True, **ch
     }
     draft = a_draft(**(given | changes))
     ledger.draft_notice(draft, NOW)
+    looked_over(ledger, draft)
     for name in ("omar", "wei"):
         member = Member(name=name, role=TeamRole.LEGAL)
         ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)

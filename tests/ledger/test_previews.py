@@ -6,7 +6,8 @@ from amends.domain.notice import Draft, PersonState
 from amends.domain.people import Flag, Person
 from amends.domain.team import TeamRole
 from amends.ledger import Ledger
-from tests.builders import NOW, a_draft, a_member, a_person, an_incident
+from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_wording, an_incident
+from tests.sending import looked_over, variants_for
 
 INCIDENT = "november-breach"
 
@@ -24,9 +25,12 @@ def people() -> list[Person]:
 
 def drafted(ledger: Ledger) -> Draft:
     ledger.open_incident(an_incident(), people(), "lena", NOW)
-    audience = ledger.audience(INCIDENT, "everyone")
-    facts = ledger.facts_digest(INCIDENT)
-    draft = a_draft(audience_digest=audience.digest, people=audience.people, facts_digest=facts)
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    audience, pinned = ledger.audience(INCIDENT, "everyone"), ledger.case(INCIDENT).pinned
+    draft = a_draft(
+        audience_digest=audience.digest, people=audience.people, facts_digest=ledger.facts_digest(INCIDENT),
+        pinned=pinned, variants=variants_for(audience.readers),
+    )  # fmt: skip
     ledger.draft_notice(draft, NOW)
     return draft
 
@@ -37,6 +41,7 @@ def test_everybody_is_counted_once(ledger: Ledger) -> None:
 
 def test_what_is_expected_is_what_a_release_stores(ledger: Ledger) -> None:
     draft = drafted(ledger)
+    looked_over(ledger, draft)
     for name in ("omar", "wei"):
         ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
         ledger.decide(INCIDENT, draft.notice, a_member(name=name), Decision.APPROVE, draft.binding, "", NOW)

@@ -20,6 +20,7 @@ from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
 from channels.website_static import WebsiteStatic
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
+from tests.sending import looked_over
 
 INCIDENT = "november-breach"
 KEY = b"m" * 32
@@ -95,6 +96,7 @@ def release(ledger: Ledger, **changes: object) -> None:
     }
     draft = a_draft(**(bound | changes))
     ledger.draft_notice(draft, NOW)
+    looked_over(ledger, draft)
     for name in ("omar", "wei"):
         member = Member(name=name, role=TeamRole.LEGAL)
         ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)

@@ -5,6 +5,7 @@ import hmac
 import json
 import sqlite3
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +14,17 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from amends.delivery.connect import connect
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
 from amends.ledger import Claim, Ledger
 from amends.settings import Settings
 from amends.web import create_app
 from amends.web.receipts import PATH, REFUSED_PER_ADDRESS
-from tests.builders import NOW
-from tests.web.scene import ADA, INCIDENT, Clock
+from amends.world import WebServices
+from tests.builders import NOW, a_person
+from tests.channels.contract import Bell, a_message
+from tests.web.scene import ADA, INCIDENT, LI, Clock
 
 NOTICE = "first-notice"
 URL = f"https://betapai.example{PATH}"
@@ -75,6 +79,12 @@ def signed(fields: dict[str, str], query: str = "", secret: str = SECRET) -> dic
     url = f"{URL}?{query}" if query else URL
     spelled = url + "".join(name + value for name, value in sorted(fields.items()))
     return {"x-twilio-signature": b64encode(hmac.digest(secret.encode(), spelled.encode(), "sha1")).decode()}
+
+
+def signed_body(body: str, clock: Clock) -> dict[str, str]:
+    stamp = str(int(clock.now.timestamp()))
+    mac = hmac.digest(SECRET.encode(), f"{stamp}.{body}".encode(), "sha256").hex()
+    return {"x-signature": f"sha256={mac}", "x-timestamp": stamp}
 
 
 def report(client: TestClient, fields: dict[str, str], query: str = "", **headers: str) -> httpx2.Response:
@@ -243,14 +253,37 @@ def test_a_gateway_that_signs_the_body_is_believed_for_five_minutes(
     settings: Settings, ledger: Ledger, clock: Clock, texts: dict[int, Claim]
 ) -> None:
     client = TestClient(portal(settings, ledger, clock, **PLAIN))
-    body, stamp = json.dumps({"id": f"SM{texts[ADA].id}", "status": "rejected"}), str(int(clock.now.timestamp()))
-    mac = hmac.digest(SECRET.encode(), f"{stamp}.{body}".encode(), "sha256").hex()
-    headers = {"x-signature": f"sha256={mac}", "x-timestamp": stamp}
+    body = json.dumps({"id": f"SM{texts[ADA].id}", "status": "rejected"})
+    headers = signed_body(body, clock)
     clock.forward(minutes=6)
     assert client.post(PATH, content=body, headers=headers).status_code == 403
     clock.forward(minutes=-6)
     assert client.post(PATH, content=body, headers=headers).status_code == 204
     assert state(ledger) == "bounced"
+
+
+async def test_a_gateway_that_knows_our_key_alone_tells_what_became_of_an_sms_that_was_sent(
+    settings: Settings, ledger: Ledger, clock: Clock, tmp_path: Path
+) -> None:
+    by_key = {key: value for key, value in PLAIN.items() if key != "id_field"} | {"key_field": "reference"}
+    with WebServices(tmp_path / "web") as web:
+        await text_everybody(ledger, by_key | {"url": f"{web.url}/sms"})
+        told = {taken.fields["to"]: taken.fields["reference"] for taken in web.taken}
+    assert (state(ledger, ADA), state(ledger, LI)) == ("sent", "sent")
+    body = json.dumps({"reference": told[a_person(number=ADA).phone], "status": "failed"})
+    client = TestClient(portal(settings, ledger, clock, **by_key))
+    assert client.post(PATH, content=body, headers=signed_body(body, clock)).status_code == 204
+    assert (state(ledger, ADA), state(ledger, LI)) == ("bounced", "sent")
+
+
+async def text_everybody(ledger: Ledger, gateway: dict[str, str]) -> None:
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    channel = connect(ChannelKind.SMS, gateway)
+    for claim in claims:
+        sms = a_message(kind=ChannelKind.SMS, key=claim.key, to=claim.to.phone)
+        ledger.write_down((), [(claim, await channel.deliver(sms, Bell()))], INCIDENT, NOTICE, NOW)
+    await channel.close()
 
 
 @pytest.mark.parametrize(

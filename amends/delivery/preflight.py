@@ -1,0 +1,126 @@
+"""Everybody's first message, put together and checked as it would be for sending, before anybody may approve it."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+
+from amends.delivery.compose import CELL_HOLDS, Composer
+from amends.delivery.connect import Channels, ChannelSettings, connected
+from amends.delivery.engine import require
+from amends.domain.channel import ChannelKind, CheckingChannel, Flaw, Form, Message
+from amends.domain.drafting import Links
+from amends.domain.letters import GENERAL
+from amends.domain.notice import Draft, Slot
+from amends.domain.preflight import MOST_NAMED, Preflight, Trouble, gap
+from amends.ledger import Claim, Ledger
+
+Check = Callable[[Message], Flaw | None]
+
+
+async def look_over(ledger: Ledger, draft: Draft, settings: ChannelSettings, links: Links, now: datetime) -> Preflight:
+    """What is known of everybody's message of this draft; found out now, and kept, unless all was well before.
+
+    Takes about a minute for a million people. Raises ChannelMisconfigured when the installation lacks one of the
+    notice's channels, and NotInLedger without a playbook, whose words the messages need.
+    """
+    known = ledger.preflight(draft)
+    if known and not known.wrong:
+        return known
+    found = await _put_together(ledger, draft, settings, links)
+    ledger.keep_preflight(draft, found, now)
+    return found
+
+
+async def _put_together(ledger: Ledger, draft: Draft, settings: ChannelSettings, links: Links) -> Preflight:
+    require(settings, draft)
+    composer = Composer(ledger.incident_file(draft.incident), draft, ledger.wording(draft.incident), links)
+    used = {kind for kind in (*draft.channels, *draft.cascade) if kind.personal}
+    async with connected({kind: own for kind, own in settings.items() if kind in used}) as channels:
+        inspection = Inspection(composer, channels)
+        return await asyncio.to_thread(inspection.of, ledger.first_claims(draft))
+
+
+@dataclass
+class _Some:
+    """How many messages have a trouble, how many people they are about, and the first of these."""
+
+    messages: int = 0
+    people: int = 0
+    first: list[int] = field(default_factory=list)
+    latest: int = 0
+
+    def add(self, person: int) -> None:
+        """One more message; those of one person come one after the other."""
+        self.messages += 1
+        if person == self.latest:
+            return
+        self.people, self.latest = self.people + 1, person
+        if self.people <= MOST_NAMED:
+            self.first.append(person)
+
+
+class Inspection:
+    """Looks at one message after the other; what it keeps does not grow with them."""
+
+    def __init__(self, composer: Composer, channels: Channels) -> None:
+        self._composer = composer
+        self._checks: dict[ChannelKind, Check] = {
+            kind: channel.flaw for kind, channel in channels.items() if isinstance(channel, CheckingChannel)
+        }
+        self._slots = cache(_slots)
+        self._troubles: dict[Flaw, _Some] = {}
+
+    def of(self, claims: Iterable[Claim]) -> Preflight:
+        """What was found in the messages of these claims."""
+        messages = 0
+        for claim in claims:
+            messages += 1
+            if (flaw := self._flaw(claim)) and claim.about:
+                self._troubles.setdefault(flaw, _Some()).add(claim.about.number)
+        return Preflight(messages=messages, wrong=self._found(of_address=False), unusable=self._found(of_address=True))
+
+    def _found(self, *, of_address: bool) -> tuple[Trouble, ...]:
+        return tuple(
+            Trouble(why=flaw.why, messages=some.messages, people=some.people, first=tuple(some.first))
+            for flaw, some in self._troubles.items()
+            if flaw.of_address is of_address
+        )
+
+    def _flaw(self, claim: Claim) -> Flaw | None:
+        try:
+            message = self._message(claim)
+            if message is None:
+                return Flaw(_no_text(claim))
+            return self._open(claim.channel, message) or self._checked(claim.channel, message)
+        except Exception as error:  # noqa: BLE001 - as in sending, one person's trouble must not hide the others'
+            return Flaw(f"fault {type(error).__name__}")
+
+    def _message(self, claim: Claim) -> Message | None:
+        try:
+            return self._composer.on_paper(claim) if claim.channel.printed else self._composer.message(claim)
+        except KeyError:
+            return None
+
+    def _open(self, channel: ChannelKind, message: Message) -> Flaw | None:
+        why = gap(*self._slots(message.form, channel), message.values)
+        return Flaw(why) if why else None
+
+    def _checked(self, channel: ChannelKind, message: Message) -> Flaw | None:
+        if channel.printed:
+            return Flaw("too long for a list of letters") if len(message.text) > CELL_HOLDS else None
+        check = self._checks.get(channel)
+        return check(message) if check else None
+
+
+def _slots(form: Form, channel: ChannelKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What every person must have a value for, and what is shown; a name stands on an envelope and in a header too."""
+    needed = form.slots | ({Slot.NAME} if channel.printed else set())
+    shown = needed | ({Slot.NAME} if channel is ChannelKind.EMAIL else set())
+    return tuple(sorted(needed)), tuple(sorted(shown))
+
+
+def _no_text(claim: Claim) -> str:
+    letter = "" if claim.letter == GENERAL else f" in the letter {claim.letter}"
+    return f"no text for reader {claim.reader}{letter} by {claim.channel}"

@@ -1,0 +1,370 @@
+"""Verbs about a corrected list of people: compare it with the one in force, and put it in its place."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text, update
+from sqlmodel import Session, col, func, select
+
+from amends.domain.case import IncidentState, OccurrenceState
+from amends.domain.correction import Ask, Change, Difference, Kind, changed_fields, objections, stands_otherwise
+from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.notice import Draft, NoticeStage
+from amends.domain.people import Hold, Person
+from amends.domain.playbook import Phase, Playbook
+from amends.ledger.bulk import among, listed
+from amends.ledger.cascade import reopen
+from amends.ledger.counting import count_people
+from amends.ledger.deliveries import Deliveries
+from amends.ledger.incidents import (
+    CHUNK,
+    OPENED,
+    PEOPLE_COLUMNS,
+    Incidents,
+    find_guardians,
+    insert_people,
+    opened_person,
+    person_values,
+    spelled_person,
+    version_row,
+)
+from amends.ledger.notices import not_told, notice_row
+from amends.ledger.redirects import Redirected, redirect, waits_for_somebody
+from amends.ledger.sealing import Keys, Seal
+from amends.ledger.steps import pin_row
+from amends.ledger.store import Write
+from amends.ledger.tables import (
+    IncidentRow,
+    IncidentVersionRow,
+    LeaseRow,
+    NoticeRow,
+    OccurrenceRow,
+    PersonRow,
+    ReleaseRow,
+)
+
+ADDRESSES = {"email_index": "email", "phone_index": "phone", "postal_index": "postal_address"}
+KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
+"""Columns that a correction leaves as they are; guardian and hold change only with what decides them."""
+CORRECTED = tuple(name for name in PEOPLE_COLUMNS if name not in KEPT)
+DECIDED_ANEW = ("hold", "guardian", "gone_at")
+
+PAGE = 10_000
+"""So many people's messages are looked at at once: a database without statistics may read all of them for each page."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A corrected list as it was compared with the one in force; of the people themselves only what is sealed."""
+
+    incident: str
+    base: str
+    """The digest of the list that it was compared with."""
+    digest: str
+    """Of the list that it makes of that."""
+    difference: Difference
+    rows: Mapping[int, tuple[Any, ...]] = field(repr=False)
+    """The values of PEOPLE_COLUMNS of whoever is new, back or changed, by number."""
+    anew: frozenset[int]
+    """Those of whom it must be decided again whether they are held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a corrected list did to the messages of one notice."""
+
+    notice: str
+    redirected: int
+    """How many messages go to another address, or are in another language, than before."""
+    held: int
+    """How many do not leave any more."""
+    new: int
+    """How many more wait, for people whom nothing had reached."""
+    not_told: int
+    """How many people of the list have no message of it."""
+    drafted_afresh: bool
+    """Whether a new version reaches these once it is approved."""
+
+
+class Corrections(Incidents, Deliveries):
+    """A list is compared without holding up anybody; only what differs is written, all of it or nothing."""
+
+    def compare_audience(self, incident: str, people: Iterable[Person]) -> Correction:
+        """How this list differs from the one in force; nothing is stored. Raises NotInLedger.
+
+        Whatever reading the people raises passes through.
+        """
+        with self.read() as session:
+            row = session.get(IncidentRow, incident)
+            if row is None:
+                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            comparing = _Comparing(self.keys, self.seal(session, incident), session, row)
+            rest = iter(people)
+            while chunk := list(islice(rest, CHUNK)):
+                comparing.take(chunk)
+            return comparing.end()
+
+    def correct_audience(
+        self, correction: Correction, said: Mapping[Ask, int | None], file: str, by: str, now: datetime
+    ) -> tuple[Followed, ...]:
+        """Put the corrected list in force; what it did to each notice that was released. The same list changes nothing.
+
+        Every approval of what has not left is void from here on. `file` is the hash of the file, for the audit. Raises
+        NotAllowed when something looks like an accident and nobody said that it is right, when the incident is closed,
+        when messages are in hand, or when the list in force is another by now.
+        """
+        if not correction.difference.changes:
+            return ()
+        if refusal := objections(correction.difference, said):
+            raise NotAllowed("; ".join(refusal))
+        incident = correction.incident
+        for notice in self._notices_in_hand(incident):
+            self.recover(incident, notice, now)
+        with self.write() as write:
+            row = _alone(write.session, correction)
+            touched = _store_people(write.session, correction, now)
+            self._put_in_force(write, row, correction, by, now)
+            followed = self._follow(write.session, incident, touched, now)
+            detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}
+            write.note(now, incident, "audience corrected", actor=by, **detail | correction.difference.counts)
+            return followed
+
+    def _notices_in_hand(self, incident: str) -> Sequence[str]:
+        with self.read() as session:
+            return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
+
+    def _put_in_force(self, write: Write, row: IncidentRow, correction: Correction, by: str, now: datetime) -> None:
+        """A new version of the facts with the same content: who is affected is one of them, and is assessed anew.
+
+        A page of messages that was claimed before may not leave any more, and who hands in a list approves nothing.
+        """
+        row.people, row.audience_digest = correction.difference.after, correction.digest
+        counts = count_people(write.session, row.id, row.people, row.audience_digest)
+        row.counts = counts.model_dump(mode="json")
+        facts = version_row(write.session, row.id, row.version)
+        row.version += 1
+        write.session.add(
+            IncidentVersionRow(
+                incident=row.id, version=row.version, content=facts.content, digest=facts.digest, author=by, at=now
+            )
+        )
+
+    def _follow(self, session: Session, incident: str, touched: Sequence[int], now: datetime) -> tuple[Followed, ...]:
+        """What has not left goes where the list says now."""
+        telling = _telling_steps(session, incident)
+        released = select(ReleaseRow.notice, func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident)
+        return tuple(
+            self._follow_in(session, session.get_one(NoticeRow, (incident, notice, version)), touched, telling, now)
+            for notice, version in session.exec(released.group_by(col(ReleaseRow.notice))).all()
+        )
+
+    def _follow_in(
+        self, session: Session, released: NoticeRow, touched: Sequence[int], telling: frozenset[str], now: datetime
+    ) -> Followed:
+        """A notice that was sent, and is not one that people must have, is not sent again for its latecomers' sake."""
+        draft, latest = self.drafted(released), notice_row(session, released.incident, released.notice) or released
+        goes_on = latest.stage != NoticeStage.SENT or draft.step in telling
+        letters, done = self.letters(session, released.incident), Redirected()
+        for page in _pages(touched, PAGE):
+            done += redirect(session, draft, released.version, letters, page, now, anew=goes_on)
+        late = not_told(session, draft.incident, draft.notice, draft.audience)
+        afresh = goes_on and (late > 0 or waits_for_somebody(session, draft.incident, draft.notice))
+        if afresh:
+            reopen(latest)
+            _turn_again(session, draft)
+        return Followed(draft.notice, done.moved, done.held, done.new, late, afresh)
+
+
+class _Comparing:
+    """One pass over a corrected list. Keeps keyed hashes and sealed rows, and those of the differences only."""
+
+    def __init__(self, keys: Keys, seal: Seal, session: Session, row: IncidentRow) -> None:
+        self._keys, self._seal, self._session, self._incident, self._row = keys, seal, session, row.id, row
+        highest = session.exec(select(func.max(PersonRow.number)).where(PersonRow.incident == row.id)).one()
+        self._next = (highest or 0) + 1
+        self._seen: set[int] = set()
+        self._changes: dict[int, Change] = {}
+        self._rows: dict[int, tuple[Any, ...]] = {}
+        self._anew: set[int] = set()
+        self._taken: dict[bytes, list[tuple[int, str]]] = {}
+        """Who has which address now that they had not before."""
+        self._running = hashlib.sha256(row.audience_digest.encode())
+
+    def take(self, people: Sequence[Person]) -> None:
+        """A page of the corrected list."""
+        refs = [self._keys.index(self._incident, "ref", person.ref) for person in people]
+        stored = {row.ref_index: row for row in self._session.execute(_with_refs(self._incident, refs))}
+        for ref, person in zip(refs, people, strict=True):
+            if row := stored.get(ref):
+                self._hold_against(row, person)
+            else:
+                self._keep(Kind.NEW, replace(person, number=self._next), person.number)
+                self._next += 1
+
+    def _hold_against(self, row: Any, person: Person) -> None:
+        self._seen.add(row.number)
+        old = opened_person(self._incident, row, self._seal)
+        fields = changed_fields(old, person)
+        if row.gone_at is None and not fields:
+            return
+        if row.gone_at or stands_otherwise(old, person):
+            self._anew.add(row.number)
+        kind = Kind.BACK if row.gone_at else Kind.CHANGED
+        self._keep(kind, replace(person, number=row.number), person.number, fields, row)
+
+    def _keep(self, kind: Kind, person: Person, place: int, fields: tuple[str, ...] = (), old: Any = None) -> None:
+        values = person_values(self._keys, self._incident, self._seal, person)
+        self._rows[person.number] = values
+        self._changes[person.number] = Change(kind, person.number, place, fields)
+        self._note(spelled_person(person))
+        for column, address in _addresses(values).items():
+            if address and address != (getattr(old, column) if old else None):
+                self._taken.setdefault(address, []).append((person.number, ADDRESSES[column]))
+
+    def _note(self, what: str) -> None:
+        """A keyed hash: the digest is shown, and nobody must be able to try out what one row may say."""
+        self._running.update(self._keys.index(self._incident, "correction", what))
+
+    def end(self) -> Correction:
+        """When all of the list was taken: who is not in it, and whose addresses went to others."""
+        query = select(PersonRow.number, PersonRow.gone_at, *map(_column, ADDRESSES)).where(
+            PersonRow.incident == self._incident
+        )
+        ordered = query.order_by(col(PersonRow.number))
+        for number, gone_at, *addresses in self._session.execute(ordered, execution_options={"yield_per": CHUNK}):
+            if gone_at is None and number not in self._seen:
+                self._changes[number] = Change(Kind.GONE, number)
+                self._note(f"gone {number}")
+            for address in addresses:
+                if address in self._taken and not self._still_has(number, address):
+                    self._taken_over(address)
+        difference = Difference(self._row.people, self._unchanged(), tuple(self._changes.values()))
+        digest, anew = self._running.hexdigest(), frozenset(self._anew)
+        return Correction(self._incident, self._row.audience_digest, digest, difference, self._rows, anew)
+
+    def _still_has(self, number: int, address: bytes) -> bool:
+        if number not in self._seen:
+            return False
+        return number not in self._rows or address in _addresses(self._rows[number]).values()
+
+    def _taken_over(self, address: bytes) -> None:
+        for number, kind in self._taken.pop(address):
+            change = self._changes[number]
+            self._changes[number] = replace(change, taken_over=(*change.taken_over, kind))
+
+    def _unchanged(self) -> int:
+        return len(self._seen - self._changes.keys())
+
+
+def _column(name: str) -> Any:
+    return col(getattr(PersonRow, name))
+
+
+def _with_refs(incident: str, refs: list[bytes]) -> Any:
+    columns = map(_column, (*OPENED, "ref_index", "gone_at", *ADDRESSES))
+    return select(*columns).where(PersonRow.incident == incident, col(PersonRow.ref_index).in_(refs))
+
+
+def _addresses(values: tuple[Any, ...]) -> dict[str, bytes | None]:
+    return {name: values[PEOPLE_COLUMNS.index(name)] for name in ADDRESSES}
+
+
+# What is written.
+
+
+def _alone(session: Session, correction: Correction) -> IncidentRow:
+    """The incident's row; until the transaction ends nobody claims or prepares any of its messages. Raises NotAllowed.
+
+    With the whole lock on it, because whoever claims holds it for reading; and with those of the releases, because
+    whoever prepares a page holds only that one.
+    """
+    incident = correction.incident
+    row = session.get_one(IncidentRow, incident, with_for_update=True)
+    session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).with_for_update()).all()
+    if row.state == IncidentState.CLOSED:
+        raise NotAllowed(f"incident {incident} is closed; whoever is found now needs an incident of their own")
+    if row.audience_digest != correction.base:
+        raise NotAllowed("somebody else has corrected the list meanwhile; compare yours with theirs first (--check)")
+    if session.exec(select(LeaseRow.id).where(LeaseRow.incident == incident).limit(1)).first() is not None:
+        raise NotAllowed(
+            f"messages of {incident} are being sent right now: `amends stop {incident} --as NAME` ends that, or wait "
+            "for two minutes after a crash; then hand in the list again"
+        )
+    return row
+
+
+def _store_people(session: Session, correction: Correction, now: datetime) -> Sequence[int]:
+    """Write what differs; the numbers of those whose messages may have to go elsewhere, in order."""
+    connection, incident = session.connection(), correction.incident
+    numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in Kind}
+    known = [*numbers[Kind.CHANGED], *numbers[Kind.BACK]]
+    for page in _pages(known):
+        _set(connection, _named(correction, page), CORRECTED)
+    for page in _pages(sorted(correction.anew)):
+        _set(connection, _named(correction, page), DECIDED_ANEW)
+    for page in _pages(numbers[Kind.NEW]):
+        connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
+    gone = {"hold": Hold.GONE.value, "gone_at": now}
+    session.execute(update(PersonRow).where(*_these(connection, incident, "number", numbers[Kind.GONE])).values(**gone))
+    touched = [*known, *numbers[Kind.GONE]]
+    children = session.exec(select(PersonRow.number).where(*_children_of(connection, incident, touched))).all()
+    guarded = _find_guardians_anew(session, incident, [*correction.anew, *numbers[Kind.GONE]])
+    return sorted({*touched, *children, *guarded})
+
+
+def _pages(numbers: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:
+    return (numbers[first : first + size] for first in range(0, len(numbers), size))
+
+
+def _these(connection: Connection, incident: str, column: str, numbers: Iterable[int]) -> tuple[Any, ...]:
+    chosen = text(among(connection, f"person.{column}")).bindparams(ids=listed(connection, numbers))
+    return col(PersonRow.incident) == incident, chosen
+
+
+def _children_of(connection: Connection, incident: str, guardians: Iterable[int]) -> tuple[Any, ...]:
+    return col(PersonRow.guardian) > 0, *_these(connection, incident, "guardian", guardians)
+
+
+def _named(correction: Correction, people: Iterable[int]) -> list[Values]:
+    """Their values by column; gone is none of them."""
+    return [{**dict(zip(PEOPLE_COLUMNS, correction.rows[one], strict=True)), "gone_at": None} for one in people]
+
+
+def _set(connection: Connection, rows: Sequence[Values], columns: Sequence[str]) -> None:
+    table = PersonRow.__table__  # type: ignore[attr-defined]
+    here = (table.c.incident == bindparam("of_incident"), table.c.number == bindparam("of_number"))
+    names = {"of_incident": "incident", "of_number": "number", **{f"new_{name}": name for name in columns}}
+    statement = update(table).where(*here).values({name: bindparam(f"new_{name}") for name in columns})
+    connection.execute(statement, [{new: row[name] for new, name in names.items()} for row in rows])
+
+
+def _find_guardians_anew(session: Session, incident: str, guardians: Sequence[int]) -> Sequence[int]:
+    """The children of these may be without a guardian now, or have another; who was without one may have one."""
+    connection = session.connection()
+    alone = {"guardian": 0, "hold": Hold.MINOR_WITHOUT_GUARDIAN.value}
+    theirs = (*_children_of(connection, incident, guardians), col(PersonRow.gone_at).is_(None))
+    session.execute(update(PersonRow).where(*theirs).values(**alone))
+    return find_guardians(session, incident)
+
+
+# Notices that go on.
+
+
+def _telling_steps(session: Session, incident: str) -> frozenset[str]:
+    """The steps that tell people for the first time: whoever is found later must have what they say."""
+    pin = pin_row(session, incident)
+    steps = Playbook.model_validate(pin.playbook).steps if pin else ()
+    return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)
+
+
+def _turn_again(session: Session, draft: Draft) -> None:
+    """The turn that drafted it goes on, or nobody would draft it afresh."""
+    turn = session.get(OccurrenceRow, (draft.incident, draft.step, draft.occurrence))
+    if turn and turn.state == OccurrenceState.DONE:
+        turn.state, turn.done_at = OccurrenceState.WAITING, None

@@ -1,0 +1,61 @@
+"""The room beside the ledger that is given up when the disk is full."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from amends.ledger import reserve
+from amends.ledger.reserve import Reserve
+
+SIZE = 512 * 1024
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(reserve, "SIZE", SIZE)
+    return tmp_path / "ledger.sqlite3.reserve"
+
+
+def of(file: Path) -> Reserve:
+    return Reserve(file.with_suffix(""))
+
+
+def test_it_takes_up_its_room_for_real_and_only_its_owner_reads_it(file: Path) -> None:
+    assert of(file).keep()
+    found = file.stat()
+    assert (found.st_size, stat.S_IMODE(found.st_mode)) == (SIZE, 0o600)
+    assert found.st_blocks * 512 >= SIZE
+
+
+def test_whoever_kept_it_sees_that_another_process_gave_it_up(file: Path) -> None:
+    mine, other = of(file), of(file)
+    assert mine.keep() and other.keep()
+    other.give_up()
+    assert mine.gone and other.gone
+
+
+def test_it_is_not_missed_where_nobody_kept_it(file: Path) -> None:
+    assert not of(file).gone
+
+
+def test_it_is_put_back_when_there_is_room(file: Path) -> None:
+    kept = of(file)
+    kept.give_up()
+    assert kept.keep()
+    assert not kept.gone
+
+
+def test_it_is_not_put_where_it_would_leave_too_little_for_the_ledger(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reserve, "LEAST", 1 << 60)
+    assert not of(file).keep()
+    assert not file.exists()
+
+
+def test_a_ledger_on_a_server_has_none(tmp_path: Path) -> None:
+    on_a_server = Reserve(None)
+    assert on_a_server.keep() and on_a_server.has_room
+    on_a_server.give_up()
+    assert not on_a_server.gone
