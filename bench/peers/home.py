@@ -3,9 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from amends.cli.up import free_port
+from amends.domain.notice import NoticeStage
+from amends.ledger import Ledger
+from amends.settings import open_ledger, read_settings
 from bench.peers.measure import SLOWEST, STARTING
 
 AMENDS = str(Path(sys.executable).with_name("amends"))
@@ -46,16 +52,28 @@ class Home:
             raise SystemExit(f"amends {words[0]} ended with {done.returncode}: {done.stdout}{done.stderr}"[-1500:])
         return done.stdout
 
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        ledger = open_ledger(read_settings(self.folder))
+        try:
+            yield ledger
+        finally:
+            ledger.dispose()
 
-def made(
-    folder: Path, people: int, url: str, port: int, connections: int, prefect_port: int = 4200, portal_port: int = 8400
-) -> Home:
-    """A new home for so many people, whose mail goes to this port."""
+    def has_gone(self) -> bool:
+        """Whether the ledger says that the notice is sent: nothing of it is left."""
+        with self.ledger() as ledger:
+            status = ledger.case(INCIDENT).notice(NOTICE)
+        return status is not None and status.stage is NoticeStage.SENT
+
+
+def made(folder: Path, people: int, url: str, port: int, connections: int) -> Home:
+    """A new home for so many people, whose mail goes to this port. No Prefect but its own answers to it."""
     forget_other_homes()
     home = Home(folder, time_for(people))
     home.amends("init", str(folder), "--public-url", url)
     settings = SETTINGS.format(
-        url=url, prefect_port=prefect_port, portal_port=portal_port, port=port, connections=connections
+        url=url, prefect_port=free_port(), portal_port=free_port(), port=port, connections=connections
     )
     (folder / "amends.toml").write_text(settings, encoding="utf-8")
     return home

@@ -3,6 +3,7 @@
 Linux only: it reads /proc, and the mail server (sink.c) waits with epoll.
 """
 
+import ctypes
 import os
 import re
 import select
@@ -11,9 +12,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bench.peers.ready import compiled
 
@@ -25,6 +27,8 @@ STARTING = 120
 """Seconds that a program may take for starting and ending, on top of those for its messages."""
 SLOWEST = 50
 """Messages a second: whoever takes longer is stopped."""
+PR_SET_CHILD_SUBREAPER = 36
+"""Of linux/prctl.h."""
 REPLIES = 6
 """That a sender without pipelining may wait for, for one message."""
 TOLD = re.compile(r"^(SEND_S|CPU_S)=([\d.]+)\s*$", re.MULTILINE)
@@ -84,12 +88,22 @@ class Run:
 
 
 @dataclass(slots=True)
-class _Process:
+class Group:
+    """A process that leads a group of its own; how it ended, and what it used, is known afterwards."""
+
+    pid: int
+    code: int = 0
+    cpu_s: float = 0.0
+
+
+@dataclass(slots=True)
+class Watched:
     """What was seen of a process tree from its start to its end."""
 
     whole_s: float = 0.0
     cpu_s: float = 0.0
     memory: int = 0
+    code: int = 0
     problem: str = ""
     printed: str = ""
 
@@ -102,8 +116,8 @@ def measured(label: str, people: int, sender: Sender, delay_ms: int = 0) -> Run:
         work = folder / "work"
         work.mkdir()
         limit = STARTING + people * (1 / SLOWEST + REPLIES * delay_ms / 1000)
-        with _sink(log, delay_ms) as (port, reports):
-            process = _watched(sender(port, work), work, limit)
+        with sink(log, delay_ms) as (port, reports):
+            process = watched(sender(port, work), work, limit)
         recipients = log.read_text(encoding="utf-8").splitlines()
         unique = len(set(recipients))
         told = dict(TOLD.findall(process.printed))
@@ -128,19 +142,19 @@ def _number(told: dict[str, str], name: str) -> float | None:
 
 
 @contextmanager
-def _sink(log: Path, delay_ms: int) -> Iterator[tuple[int, list[str]]]:
+def sink(log: Path, delay_ms: int = 0, *, timed: bool = False) -> Iterator[tuple[int, list[str]]]:
     """Its port, and the line it reports at its end, which is there only afterwards."""
-    command = [str(compiled("sink")), "-o", str(log), "-d", str(delay_ms)]
+    command = [str(compiled("sink")), "-o", str(log), "-d", str(delay_ms), *(["-t"] if timed else [])]
     reports: list[str] = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as sink:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
         try:
-            yield _port(sink), reports
+            yield _port(server), reports
         finally:
-            sink.terminate()
+            server.terminate()
             try:
-                reports.append(sink.communicate(timeout=SINK_ANSWERS)[1])
+                reports.append(server.communicate(timeout=SINK_ANSWERS)[1])
             except subprocess.TimeoutExpired:
-                sink.kill()
+                server.kill()
                 raise
 
 
@@ -151,41 +165,78 @@ def _port(sink: subprocess.Popen[str]) -> int:
     return int(sink.stdout.readline().removeprefix("PORT="))
 
 
-def _watched(command: Sequence[str], work: Path, limit: float) -> _Process:
+def watched(command: Sequence[str], work: Path, limit: float, every: float = SAMPLE_EVERY) -> Watched:
     """Runs the command in a group of its own, of which nothing outlives it or the limit in seconds."""
-    seen = _Process()
+    seen = Watched()
     with tempfile.TemporaryFile() as output:
-        environment = {**os.environ, "TMPDIR": str(work)}
         began = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
-        )
-        try:
-            while not _ended(process.pid) and time.perf_counter() - began < limit:
-                seen.memory = max(seen.memory, sum(map(_memory, _tree(process.pid))))
-                time.sleep(SAMPLE_EVERY)
+        with group(command, work, output) as process:
+            while not ended(process.pid) and time.perf_counter() - began < limit:
+                seen.memory = max(seen.memory, memory(process.pid))
+                time.sleep(every)
             seen.whole_s = time.perf_counter() - began
-            timed_out = not _ended(process.pid)
-        finally:
-            # The first process is not waited for yet, so its number, which is its group's, is still its own.
-            os.killpg(process.pid, signal.SIGKILL)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            timed_out = not ended(process.pid)
         output.seek(0)
         seen.printed = output.read().decode(errors="replace")
-    seen.cpu_s = used.ru_utime + used.ru_stime
+    seen.cpu_s, seen.code = process.cpu_s, process.code
     if timed_out:
         seen.problem = f"stopped after {limit:.0f} s"
-    elif process.returncode:
-        seen.problem = f"ended with {process.returncode}: {seen.printed[-1500:].strip()}"
+    elif seen.code:
+        seen.problem = f"ended with {seen.code}: {seen.printed[-1500:].strip()}"
     return seen
 
 
-def _ended(pid: int) -> bool:
+@contextmanager
+def group(command: Sequence[str], work: Path, output: IO[bytes]) -> Iterator[Group]:
+    """Starts the command; at the end of the block all of its group that still runs gets SIGKILL."""
+    environment = {**os.environ, "TMPDIR": str(work)}
+    process = subprocess.Popen(
+        command, stdout=output, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+    )
+    started = Group(process.pid)
+    try:
+        yield started
+    finally:
+        # The first process is not waited for yet, so its number, which is its group's, is still its own.
+        os.killpg(process.pid, signal.SIGKILL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = started.code = os.waitstatus_to_exitcode(status)
+        started.cpu_s = used.ru_utime + used.ru_stime
+
+
+def ended(pid: int) -> bool:
+    """Whether this child of ours has ended; it stays a zombie."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-def _tree(pid: int) -> Iterator[int]:
+def memory(pid: int) -> int:
+    """In bytes, of the process and all below it."""
+    return sum(map(_memory, tree(pid)))
+
+
+def cpu(pid: int) -> float:
+    """Seconds that the process and all below it have used, with those that have ended and were waited for."""
+    return sum(map(_cpu, tree(pid)))
+
+
+@contextmanager
+def no_strays() -> Iterator[None]:
+    """Whatever was begun in the block, in whichever group, gets SIGKILL at its end if it still runs."""
+    # Processes that lose their parent become our children, so that none is out of sight.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+    before = set(tree(os.getpid()))
+    try:
+        yield
+    finally:
+        while strays := set(tree(os.getpid())) - before:
+            for stray in strays:
+                with suppress(ProcessLookupError):
+                    os.kill(stray, signal.SIGKILL)
+                with suppress(ChildProcessError):  # it is somebody else's child, until its parent has ended
+                    os.waitpid(stray, 0)
+
+
+def tree(pid: int) -> Iterator[int]:
     """The process and all below it."""
     yield pid
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -194,7 +245,7 @@ def _tree(pid: int) -> Iterator[int]:
         except OSError:
             continue  # it ended meanwhile
         for child in below:
-            yield from _tree(int(child))
+            yield from tree(int(child))
 
 
 def _memory(pid: int) -> int:
@@ -205,3 +256,12 @@ def _memory(pid: int) -> int:
         return 0
     shares = (line.split()[1] for line in told.splitlines() if line.startswith("Pss:"))
     return int(next(shares, "0")) * 1024
+
+
+def _cpu(pid: int) -> float:
+    """Of the process, and of its children that it waited for; 0 once it has gone itself."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    return sum(map(int, told.rpartition(")")[2].split()[11:15])) / os.sysconf("SC_CLK_TCK")

@@ -1,9 +1,10 @@
 /* An SMTP server that accepts mail and forgets it: one thread, epoll, loopback only. Linux.
  *
- *   sink [-p PORT] [-o FILE] [-d MS] [-f N] [-n]
+ *   sink [-p PORT] [-o FILE [-t]] [-d MS] [-f N] [-n]
  *
  *   -p PORT  where to listen on 127.0.0.1; without it the system picks a free port
  *   -o FILE  the recipient of every accepted message, one a line
+ *   -t       begin each line with the time, in seconds of CLOCK_MONOTONIC, and have it in FILE before waiting for more
  *   -d MS    answer this much later, as a server far away would
  *   -f N     refuse each Nth recipient (550)
  *   -n       offer neither PIPELINING nor CHUNKING
@@ -55,7 +56,7 @@ typedef struct reply {
 static volatile sig_atomic_t stopped;
 static unsigned long messages, connections, bytes, refused, recipients;
 static int delay_ms, refuse_each;
-static bool plain;
+static bool plain, timed;
 static FILE *log_file;
 static reply *first_reply, *last_reply;
 
@@ -129,6 +130,7 @@ static void answer(connection *c, const char *text) {
 
 static void accept_message(connection *c) {
     messages++;
+    if (log_file && timed) fprintf(log_file, "%.6f ", now_ms() / 1e3);
     if (log_file) fprintf(log_file, "%s\n", c->recipient);
     answer(c, "250 2.0.0 Ok: queued as 4XyzSINK000001\r\n");
 }
@@ -296,17 +298,19 @@ static void serve(int listener) {
             else welcome(listener, poll);
         }
         send_due();
+        if (log_file && timed) fflush(log_file);
     }
 }
 
 int main(int count, char **words) {
     int option, port = 0;
-    while ((option = getopt(count, words, "p:o:d:f:n")) != -1) {
+    while ((option = getopt(count, words, "p:o:td:f:n")) != -1) {
         switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'd': delay_ms = atoi(optarg); break;
         case 'f': refuse_each = atoi(optarg); break;
         case 'n': plain = true; break;
+        case 't': timed = true; break;
         case 'o':
             log_file = fopen(optarg, "w");
             if (!log_file) { perror(optarg); return 1; }
