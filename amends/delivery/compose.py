@@ -1,7 +1,6 @@
 """From a variant and a person to a message: all that is the same is made once, only the values differ."""
 
 import re
-from dataclasses import replace
 from functools import cache
 from urllib.parse import quote
 
@@ -56,7 +55,7 @@ class Composer:
 
     def on_paper(self, claim: Claim) -> Message:
         """The message that this letter is printed from: the email that the person cannot get. Raises as `message`."""
-        return self.message(replace(claim, channel=ChannelKind.EMAIL))
+        return self.message(claim._replace(channel=ChannelKind.EMAIL))
 
     def _find_locale(self, wanted: str, reader: str, letter: str, channel: ChannelKind) -> str:
         """The locale of the variant that this reader gets, of those that were approved for such a reader."""

@@ -10,7 +10,8 @@ from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, comp
 from amends.domain.notice import DeliveryState, Draft
 from amends.ledger import Claim, Ledger
 
-EIGHT = 8
+PAGE_BITS = 32_768
+"""A page of the map of what was sent: a bit for each message, four kilobytes."""
 
 
 class Watch:
@@ -20,8 +21,8 @@ class Watch:
         self._ledger, self._draft, self._limits = ledger, draft, limits
         self._approved = approved(draft)
         self._answers: Counter[tuple[ChannelKind, Status]] = Counter()
-        self._sent: dict[int, int] = {}
-        """A bit for each message that was sent, eight messages to a number."""
+        self._sent: dict[int, bytearray] = {}
+        """A bit for each message that was sent, in pages."""
         self._twice = 0
         self._warned = ""
 
@@ -29,10 +30,13 @@ class Watch:
         """An answer, as it is written down."""
         self._answers[claim.channel, receipt.status] += 1
         if receipt.status is Status.SENT:
-            place, bit = claim.id // EIGHT, 1 << claim.id % EIGHT
-            known = self._sent.get(place, 0)
-            self._twice += bool(known & bit)
-            self._sent[place] = known | bit
+            number, place = divmod(claim.id, PAGE_BITS)
+            page = self._sent.get(number)
+            if page is None:
+                page = self._sent[number] = bytearray(PAGE_BITS // 8)
+            bit = 1 << place % 8
+            self._twice += bool(page[place // 8] & bit)
+            page[place // 8] |= bit
 
     def alarm(self, now: datetime) -> str:
         """Why all of it was stopped just now, or empty; then the incident is paused, so that every process stops."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zlib import crc32
 
 from amends.domain.channel import ChannelKind, Receipt, Status
@@ -72,8 +73,7 @@ def next_channel(
     return next((channel for channel in cascade if channel in addresses and channel not in tried), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a receipt means: the message's new state, why, and when to try again."""
 
     state: DeliveryState

@@ -60,7 +60,7 @@ def listed(connection: Connection, numbers: Iterable[int]) -> Any:
 
 
 class Kept(NamedTuple):
-    """An answer as it is stored."""
+    """An answer as it is stored, times as they are `spelled`."""
 
     state: str
     detail: str
@@ -77,6 +77,10 @@ class Swift:
     def __init__(self, cursor: Any, *, postgresql: bool) -> None:
         self._cursor, self._postgresql = cursor, postgresql
 
+    def spelled(self, moment: datetime | None) -> Any:
+        """The time as it is stored."""
+        return moment if self._postgresql else stamp(moment)
+
     def may_leave(self, lease: int) -> bool:
         """Whether the messages of this lease may leave: it was not taken over, and nothing was paused or amended."""
         self._cursor.execute(MAY_LEAVE_POSTGRESQL if self._postgresql else MAY_LEAVE, (lease,))
@@ -92,10 +96,7 @@ class Swift:
             columns = [list(column) for column in zip(*answers, strict=True)]
             self._cursor.execute(KEEP_POSTGRESQL, columns)
         elif answers:
-            moments = [
-                answer._replace(next_try_at=stamp(answer.next_try_at), at=stamp(answer.at)) for answer in answers
-            ]
-            self._cursor.executemany(KEEP, moments)
+            self._cursor.executemany(KEEP, answers)
 
 
 def stamp(moment: datetime | None) -> str | None:

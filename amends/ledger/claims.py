@@ -10,19 +10,32 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from amends.domain.channel import ChannelKind
+from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
 from amends.domain.notice import name_parts
 from amends.domain.pace import domain_of
-from amends.domain.people import Person
 from amends.ledger.bulk import among, listed
-from amends.ledger.incidents import OPENED, opened_person
+from amends.ledger.incidents import categories, opened_contact
 from amends.ledger.notices import PUBLIC, Notices, letter_of
 from amends.ledger.sealing import Seal
 from amends.ledger.tables import PersonRow
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Contact(NamedTuple):
+    """What a message needs of one of the people. Holds personal data: never log or print it."""
+
+    number: int
+    name: str
+    email: str
+    phone: str
+    postal_address: str
+    data: tuple[DataCategory, ...]
+
+    def __repr__(self) -> str:
+        return f"Contact(number={self.number})"
+
+
+class Claim(NamedTuple):
     """One message that this worker alone may send, as long as its lease runs."""
 
     id: int
@@ -39,9 +52,9 @@ class Claim:
     reader: str
     letter: str
     """Which laws decide what it says: those of the home of the person it is about."""
-    about: Person | None
+    about: Contact | None
     """Whose data it is about; None for the public."""
-    to: Person | None
+    to: Contact | None
     """Who is written to: the same person, or the guardian."""
     domain: str = ""
     """Of the email address, when it goes there."""
@@ -89,67 +102,66 @@ class Claims(Notices):
         self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
         """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
-        about = _people(session, incident, {row.person for row in rows if row.person != PUBLIC})
-        guardians = _people(session, incident, {row.guardian for row in about.values() if row.guardian} - about.keys())
-        opener = _Opener(incident, self.seal(session, incident), {**guardians, **about})
+        known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
+        guardians = {person.guardian for person in known.values() if person.guardian}
+        known |= self._known(session, incident, guardians - known.keys())
         letters = self.letters(session, incident)
         letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
-        return tuple(self._claim(incident, row, opener, letter, released, lease) for row in rows)
+        return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
     def _claim(
-        self,
-        incident: str,
-        row: Waiting,
-        opener: "_Opener",
-        letter: Callable[[str, str], str],
-        released: Released,
-        lease: int,
-    ) -> Claim:
+        self, incident: str, row: Waiting, known: dict[int, "_Known"], letter: Callable[[str, str], str],
+        released: Released, lease: int,
+    ) -> Claim:  # fmt: skip
         locale, reader, _ = name_parts(row.variant)
         key = self.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
-        person = opener.row(row.person)
-        to = opener.person(person.guardian or row.person) if person else None
+        person, channel = known.get(row.person), CHANNELS[row.channel]
+        to = known[person.guardian or row.person].contact if person else None
         return Claim(
-            id=row.id,
-            lease=lease,
-            key=key,
-            bounce=self.keys.bounce_token(row.id, key),
-            released=released,
-            attempts=row.attempts + 1,
-            channel=ChannelKind(row.channel),
-            locale=locale,
-            reader=reader,
-            letter=letter(person.country, person.region) if person else GENERAL,
-            about=opener.person(row.person),
-            to=to,
-            domain=domain_of(to.email) if to and row.channel == "email" else "",
-            link=self.keys.link_token(incident, row.person, person.link_version) if person else "",
-            opt_out=self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
+            row.id,
+            lease,
+            key,
+            self.keys.bounce_token(row.id, key),
+            released,
+            row.attempts + 1,
+            channel,
+            locale,
+            reader,
+            letter(person.country, person.region) if person else GENERAL,
+            person.contact if person else None,
+            to,
+            domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
+            self.keys.link_token(incident, row.person, person.link_version) if person else "",
+            self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
         )
 
-
-class _Opener:
-    """Opens each person of a page once."""
-
-    def __init__(self, incident: str, seal: Seal, rows: dict[int, Any]) -> None:
-        self._incident, self._seal, self._rows = incident, seal, rows
-        self._opened: dict[int, Person] = {}
-
-    def row(self, number: int) -> Any:
-        return self._rows.get(number)
-
-    def person(self, number: int) -> Person | None:
-        if number not in self._opened and number in self._rows:
-            self._opened[number] = opened_person(self._incident, self._rows[number], self._seal)
-        return self._opened.get(number)
+    def _known(self, session: Session, incident: str, numbers: Iterable[int]) -> dict[int, "_Known"]:
+        """What is needed of these people, by number, each opened once."""
+        connection, seal = session.connection(), self.seal(session, incident)
+        wanted = text(among(connection, "person.number")).bindparams(ids=listed(connection, numbers))
+        rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, wanted)).all()
+        return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
-COLUMNS = tuple(col(getattr(PersonRow, name)) for name in (*OPENED, "guardian", "link_version"))
+class _Known(NamedTuple):
+    contact: Contact
+    country: str
+    region: str
+    guardian: int
+    link_version: int
 
 
-def _people(session: Session, incident: str, numbers: Iterable[int]) -> dict[int, Any]:
-    """What is needed of these people, by number."""
-    connection = session.connection()
-    wanted = text(among(connection, "person.number")).bindparams(ids=listed(connection, numbers))
-    query = select(*COLUMNS).where(PersonRow.incident == incident, wanted)
-    return {row.number: row for row in connection.execute(query).all()}
+CHANNELS = {kind.value: kind for kind in ChannelKind}
+COLUMNS = tuple(
+    col(getattr(PersonRow, name))
+    for name in ("number", "sealed", "data", "country", "region", "guardian", "link_version")
+)
+
+
+def _opened(
+    incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, guardian: int,
+    link_version: int,
+) -> _Known:  # fmt: skip
+    _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
+    contact = Contact(number, name, email, phone, postal, categories(data))
+    return _Known(contact, country, region, guardian, link_version)

@@ -18,7 +18,7 @@ NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 """A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
-PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-16000", "wal_autocheckpoint=1000")
+PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-4000", "wal_autocheckpoint=1000")
 """Every commit on disk; 16 MB of pages in memory; a log that is used again after 4 MB,
 because a file that grows takes twice as long to reach the disk."""
 

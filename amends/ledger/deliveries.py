@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
 
 from sqlalchemy import ColumnElement, Update, bindparam, delete, not_, or_, text, update
 from sqlmodel import Session, col, func, select
@@ -27,7 +27,6 @@ from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
 from amends.ledger.reconciling import left_among
 from amends.ledger.standing import message_states
-from amends.ledger.store import Write
 from amends.ledger.tables import (
     DUE,
     DeliveryRow,
@@ -48,12 +47,12 @@ Answer = tuple[Claim, Receipt]
 
 DUE_ROWS = """
 SELECT id, person, channel, address_index, variant, attempts, notice FROM delivery
-WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} LIMIT :limit
+WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} AND state IN {states} LIMIT :limit
 """
 GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
-# One query per state and no order: so an index leads to the next page, however many were sent before it.
+# One query per state, no order, and the words of the index: so it leads to the next page, however many were sent.
 WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= :now"
 
 
@@ -84,18 +83,29 @@ class Deliveries(Claims):
             if not rows:
                 return None
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
-            claims = self.claims_of(write.session, incident, rows, released, lease)
-            _take(write.session, rows, claims, released.version, lease, now)
-            return self._without_gone(write, claims, now)
+            _take(write.session, rows, released.version, lease, now)
+        # Others wait for that transaction, so what takes longest is done after it.
+        with self.read() as session:
+            claims = self.claims_of(session, incident, rows, released, lease)
+            gone = left_among(session, [claim.key for claim in claims])
+        self._rename(rows, claims)
+        return self._without_gone(claims, gone, now) if gone else claims
 
-    def _without_gone(self, write: Write, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
+    def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
+        """Store which text each gets, where that has become another since the message was stored."""
+        name = cache(text_name)
+        named = [(row, name(claim.locale, claim.reader, claim.letter)) for row, claim in zip(rows, claims, strict=True)]
+        if others := [(row.id, text) for row, text in named if row.variant != text]:
+            with self.write() as write:
+                for number, text in others:
+                    write.change(update(DeliveryRow).where(col(DeliveryRow.id) == number).values(variant=text))
+
+    def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
-        gone = left_among(write.session, [claim.key for claim in claims])
-        if not gone:
-            return claims
         told = [claim.id for claim in claims if claim.key in gone]
         sent = {"state": DeliveryState.SENT, "detail": "found in the relay's log", "updated_at": now}
-        write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
+        with self.write() as write:
+            write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
         return tuple(claim for claim in claims if claim.key not in gone)
 
     def _may_send(self, session: Session, incident: str, notice: str) -> tuple[Released, int]:
@@ -134,7 +144,7 @@ class Deliveries(Claims):
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
         with self.swift_write() as swift:
-            swift.keep_answers([_kept(claim, answer, now) for claim, answer in outcomes if not answer.state.gone_wrong])
+            swift.keep_answers(_kept(swift, outcomes, now))
             return _mark(swift, leaving)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
@@ -159,8 +169,8 @@ class Deliveries(Claims):
         One of which that is not true stays, until it runs out and somebody recovers what it holds.
         """
         with self.write() as write:
-            held = set(write.session.exec(_in_hand(incident, notice, LeaseRow.id).distinct()).all())
-            over = [lease for lease in leases if lease not in held]
+            mine = write.session.exec(select(LeaseRow).where(col(LeaseRow.id).in_(leases))).all()
+            over = [lease.id for lease in mine if not _in_hand(write.session, lease)]
             write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
@@ -196,8 +206,8 @@ class Deliveries(Claims):
     def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
         """Whether some worker has messages of this notice on these channels in hand."""
         with self.read() as session:
-            query = _in_hand(incident, notice).where(col(DeliveryRow.channel).in_(list(channels)))
-            return session.exec(query.limit(1)).first() is not None
+            on_these = col(DeliveryRow.channel).in_(list(channels))
+            return any(_in_hand(session, lease, on_these) for lease in _leases(session, incident, notice))
 
     def pending(self, incident: str, notice: str) -> int:
         """How many messages of the notice have not come to an end yet."""
@@ -242,18 +252,18 @@ class Deliveries(Claims):
 def _pending(session: Session, incident: str, notice: str) -> int:
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
     due = session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
-    return due + session.exec(select(func.count()).select_from(_in_hand(incident, notice).subquery())).one()
+    return due + sum(_in_hand(session, lease) for lease in _leases(session, incident, notice))
 
 
-def _in_hand(incident: str, notice: str, what: Any = DeliveryRow.id) -> Any:
-    """The messages that some worker holds, found through the leases, because no index leads to them."""
-    return (
-        select(what)
-        .select_from(DeliveryRow)
-        .join(LeaseRow, col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last))
-        .where(LeaseRow.incident == incident, LeaseRow.notice == notice)
-        .where(DeliveryRow.lease == LeaseRow.id, DeliveryRow.state == DeliveryState.CLAIMED)
-    )
+def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
+    return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
+
+
+def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
+    """How many messages this lease holds, looked for among the numbers it spans, because no index leads to them."""
+    here = col(DeliveryRow.id).between(lease.first, lease.last)
+    held = (DeliveryRow.lease == lease.id, DeliveryRow.state == DeliveryState.CLAIMED)
+    return session.exec(select(func.count()).select_from(DeliveryRow).where(here, *held, *conditions)).one()
 
 
 def _due(
@@ -263,7 +273,7 @@ def _due(
     asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
     rows: list[Waiting] = []
     for due in (WAITING, DEFERRED):
-        query = DUE_ROWS.format(due=due) + ("FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else "")
+        query = DUE_ROWS.format(due=due, states=DUE) + ("FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else "")
         moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
         found = connection.execute(
             text(query).bindparams(bindparam("channels", expanding=True)),
@@ -283,9 +293,7 @@ def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: S
     return lease.id or 0
 
 
-def _take(
-    session: Session, rows: Sequence[Waiting], claims: Sequence[Claim], version: int, lease: int, now: datetime
-) -> None:
+def _take(session: Session, rows: Sequence[Waiting], version: int, lease: int, now: datetime) -> None:
     connection = session.connection()
     connection.execute(
         text(
@@ -294,10 +302,6 @@ def _take(
         ),
         {"lease": lease, "version": version, "now": spelled(connection, now), "ids": listed(connection, _ids(rows))},
     )
-    names = {claim.id: text_name(claim.locale, claim.reader, claim.letter) for claim in claims}
-    for row in rows:
-        if row.variant != names[row.id]:
-            session.execute(update(DeliveryRow).where(col(DeliveryRow.id) == row.id).values(variant=names[row.id]))
 
 
 def _ids(rows: Iterable[Waiting]) -> list[int]:
@@ -315,8 +319,14 @@ def _mark(swift: Swift, claims: Sequence[Claim]) -> frozenset[int]:
     return frozenset(ours)
 
 
-def _kept(claim: Claim, answer: Outcome, now: datetime) -> Kept:
-    return Kept(answer.state.value, answer.detail, answer.provider_id, answer.next_try_at, now, claim.id, claim.lease)
+def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:
+    """The answers that are not handed over to the next channel."""
+    at = swift.spelled(now)
+    return [
+        Kept(state.value, detail, provider_id, swift.spelled(next_try_at), at, claim.id, claim.lease)
+        for claim, (state, detail, provider_id, next_try_at) in outcomes
+        if not state.gone_wrong
+    ]
 
 
 def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:

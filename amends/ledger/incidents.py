@@ -276,8 +276,7 @@ OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data",
 
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
     """The row, or its columns OPENED, as a value, its contact data readable."""
-    contact = seal.open(row.sealed, contact_place(incident, row.number))
-    ref, name, email, phone, postal_address, guardian_of = contact.split(SEPARATOR)
+    ref, name, email, phone, postal_address, guardian_of = opened_contact(incident, row.number, row.sealed, seal)
     return Person(
         number=row.number,
         ref=ref,
@@ -289,15 +288,21 @@ def opened_person(incident: str, row: Any, seal: Seal) -> Person:
         region=row.region,
         postal_address=postal_address,
         timezone=row.timezone,
-        data=_categories(row.data),
+        data=categories(row.data),
         segment=row.segment,
         guardian_of=guardian_of,
         flags=_flags(row.flags),
     )
 
 
+def opened_contact(incident: str, number: int, sealed: bytes, seal: Seal) -> list[str]:
+    """A person's contact data: ref, name, email, phone, postal address, and whose guardian they are."""
+    return seal.open(sealed, contact_place(incident, number)).split(SEPARATOR)
+
+
 @lru_cache(4096)
-def _categories(words: str) -> tuple[DataCategory, ...]:
+def categories(words: str) -> tuple[DataCategory, ...]:
+    """The kinds of data that a person's row names."""
     return tuple(DataCategory(word) for word in words.split("|") if word)
 
 

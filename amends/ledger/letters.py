@@ -4,7 +4,7 @@ The mark that a letter was handed over comes first; its batch can be written aga
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -158,7 +158,7 @@ class PaperLetters(Deliveries):
             draft = self._drafted_for(session, incident, notice, batch)
             claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
             return [
-                (row.person, replace(claim, letter=name_parts(row.variant)[2]))
+                (row.person, claim._replace(letter=name_parts(row.variant)[2]))
                 for row, claim in zip(rows, claims, strict=True)
             ]
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, delete, update
+from sqlalchemy import Select, and_, bindparam, case, delete, update
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
@@ -32,6 +32,7 @@ from amends.ledger.tables import (
     MemberRow,
     NoticeRow,
     PersonRow,
+    PinRow,
     ReleaseRow,
 )
 
@@ -186,11 +187,11 @@ class Notices(Store):
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > release.prepared)
-            page = write.session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
+            connection = write.session.connection()
+            page = connection.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
             if not page:
                 return False
             told = _already_told(write.session, draft, page[0][0], page[-1][0])
-            connection = write.session.connection()
             post = Post(draft, version, self.letters(write.session, draft.incident), spelled(connection, now))
             store_messages(
                 connection, [row for person in page if person[0] not in told for row in post.first_rows(*person)]
@@ -211,43 +212,54 @@ class Notices(Store):
         return self._memory.get(("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {})))
 
 
+ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
+"""In the order in which `addressees` tells the addresses."""
+EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
+
+
 class Post:
     """Writes the first messages of one notice, for whoever they are."""
 
     def __init__(self, draft: Draft, version: int, letters: Letters, at: Any) -> None:
-        self._draft, self._version, self._at = draft, version, at
+        self._draft, self._letters = draft, letters
+        self._head, self._tail = (draft.incident, draft.notice, version), ("", 0, at)
         # Few answers to questions that are asked for everybody.
-        self._letter = cache(lambda country, region: letter_of(letters, draft.template, country, region))
-        self._planned = cache(lambda hold, kinds: first_messages(hold, kinds, draft.channels, draft.cascade))
+        self._plan = cache(self._planned)
 
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """What a person gets at first, as values of DELIVERY; the arguments are the columns of `addressees`."""
-        name = self.name(guardian, country, region, locale)
-        addresses = {ChannelKind.EMAIL: email, ChannelKind.SMS: phone, ChannelKind.LETTER: postal}
-        known = tuple(kind for kind, index in addresses.items() if index)
+        known = (email is not None, phone is not None, postal is not None)
+        addresses = {EMAIL: email, SMS: phone, LETTER: postal}
         return [
-            self.row(number, planned.channel, addresses.get(planned.channel) or b"", name, planned)
-            for planned in self._planned(why_held(hold, optional=self._draft.optional, opted_out=opted_out), known)
+            (*self._head, number, channel, addresses.get(channel) or b"", *rest)
+            for channel, rest in self._plan(hold, guardian > 0, country, region, locale, known, bool(opted_out))
         ]
 
-    def name(self, guardian: int, country: str, region: str, locale: str) -> str:
-        """Names the text that a person gets; the arguments are columns of `addressees`."""
-        reader = Reader.GUARDIAN if guardian else Reader.SELF
-        return text_name(locale, reader, self._letter(country, region))
+    def name(self, guarded: bool, country: str, region: str, locale: str) -> str:
+        """Names the text that a person gets who is like this."""
+        reader = Reader.GUARDIAN if guarded else Reader.SELF
+        return text_name(locale, reader, letter_of(self._letters, self._draft.template, country, region))
 
     def row(
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
     ) -> tuple[Any, ...]:
         """One message, as values of DELIVERY."""
         state, detail = (planned.state, planned.detail) if planned else (starts_as(channel), "")
+        return (*self._head, person, channel.value, address, name, state.value, detail, *self._tail)
+
+    def _planned(
+        self, hold: str, guarded: bool, country: str, region: str, locale: str, known: tuple[bool, ...], opted_out: bool
+    ) -> list[tuple[str, tuple[Any, ...]]]:
+        """Channel by channel, what comes behind the address in the row of anybody who is like this."""
         draft = self._draft
-        return (
-            draft.incident, draft.notice, self._version, person, channel.value, address, name, state.value, detail, "",
-            0, self._at,
-        )  # fmt: skip
+        name = self.name(guarded, country, region, locale)
+        addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
+        why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+        planned = first_messages(why, addresses, draft.channels, draft.cascade)
+        return [(one.channel.value, (name, one.state.value, one.detail, *self._tail)) for one in planned]
 
 
 def addressees(incident: str, audience: str) -> Select[Any]:
@@ -335,16 +347,24 @@ def _existing(session: Session, incident: str, notice: str) -> NoticeRow:
     return row
 
 
+_NEWEST = select(func.max(PinRow.number)).where(PinRow.incident == bindparam("incident")).scalar_subquery()
+IN_FORCE = (
+    sql(col(IncidentVersionRow.digest), col(IncidentRow.audience_digest), func.coalesce(PinRow.digest, ""))
+    .select_from(IncidentRow)
+    .join(
+        IncidentVersionRow,
+        (col(IncidentVersionRow.incident) == IncidentRow.id) & (col(IncidentVersionRow.version) == IncidentRow.version),
+    )
+    .join(PinRow, (col(PinRow.incident) == IncidentRow.id) & (col(PinRow.number) == _NEWEST), isouter=True)
+    .where(col(IncidentRow.id) == bindparam("incident"))
+)
+"""The facts, the audience and the words of an incident, by their hashes."""
+
+
 def is_current(session: Session, draft: Draft) -> bool:
     """Drafted from the facts, the audience and the words as they stand now."""
-    row = session.get_one(IncidentRow, draft.incident)
-    here = (IncidentVersionRow.incident == draft.incident, IncidentVersionRow.version == row.version)
-    facts = session.exec(select(IncidentVersionRow.digest).where(*here)).one()
-    pin = pin_row(session, draft.incident)
-    audience = f"{row.audience_digest}:{draft.audience}"
-    return (draft.facts_digest, draft.audience_digest) == (facts, audience) and draft.pinned == (
-        pin.digest if pin else ""
-    )
+    facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
+    return (draft.facts_digest, draft.audience_digest, draft.pinned) == (facts, f"{audience}:{draft.audience}", words)
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:

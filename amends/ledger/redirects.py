@@ -49,7 +49,7 @@ def redirect(
     for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):
         person, messages = addressed.get(number), {row.id or 0: row for row in rows}
         taken = _course(draft, person, messages)
-        name = post.name(person.guardian, person.country, person.region, person.locale) if person else ""
+        name = post.name(person.guardian > 0, person.country, person.region, person.locale) if person else ""
         done += _apply(messages, taken, name, now)
         if anew:
             dropped += taken.dropped

@@ -1,7 +1,6 @@
 """From a variant and a person to a message: everybody reads their own values, in every place as it is safe there."""
 
 import html
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -55,7 +54,7 @@ def a_claim(person: Person, **changes: object) -> Claim:
         to=person,
         link=f"token-of-{person.number}-xxxxxxxxxxxx",
     )
-    return replace(first, **changes)
+    return first._replace(**changes)
 
 
 class Seen(HTMLParser):

@@ -236,10 +236,12 @@ def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite:
 
 
 def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
-    released(ledger, [by_post(1), by_post(2, country="US")])
+    released(ledger, [by_post(1), by_post(2)])
     letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
     ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
+    with ledger.write() as write:  # they moved after it was approved
+        write.session.execute(text("UPDATE person SET country = 'US' WHERE number = 2"))
     ledger.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 1
     assert states(ledger) == {1: "sent", 2: "to_print"}
