@@ -1,20 +1,19 @@
 """Email through an SMTP relay, one recipient for each transaction."""
 
 import asyncio
-import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.domain.channel import ChannelKind, Errands, Flaw, Form, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from amends.domain.channel import TURNS, Called, ChannelKind, Errands, Flaw, Form, LastCall, Message, Receipt, Status
+from amends.domain.errors import StaleClaim
 from channels.dkim import CannotSign, Signer
 from channels.lane import Lane
 from channels.mime import Letter, Letterhead, Skeleton, Unfit, UnfitAddress, check, compose, plain_address, skeleton
 from channels.settings import Settings, is_loopback
-from channels.smtp import Connection, Disconnected, Relay, Reply, Security
+from channels.smtp import Connection, Relay, Security
 
 REQUIRED = ("host", "sender", "bounce_domain")
 OPTIONAL = {
@@ -35,9 +34,6 @@ OPTIONAL = {
 }
 DKIM = {"key": "dkim_key_file", "domain": "dkim_domain", "selector": "dkim_selector"}
 """What a signature is made of, and the settings that say it."""
-NO_SUCH_ADDRESS = frozenset({501, 550, 551, 553, 556})
-NO_SUCH_ADDRESS_ENHANCED = ("5.1.", "5.2.1")
-QUEUE_ID = re.compile(r"(?:queued as |id=|^(?:2\.\d\.\d )?ok:? )((?=\S*\d)[A-Za-z0-9-]{5,80})\b", re.IGNORECASE)
 
 
 def connect(settings: Mapping[str, str]) -> "EmailSmtp":
@@ -87,11 +83,11 @@ class EmailSmtp:
     async def carry(self, errands: Errands) -> None:
         """See the protocol: the envelope of the next message goes out behind the final dot of the last one."""
         async with self._places:
-            lane = Lane(self._relay, self._bounce_domain, self._kept())
+            letters = _Letters(errands, self._letter)
+            lane = Lane(self._relay, self._bounce_domain, self._final_seconds, letters, self._kept())
             try:
-                letter = await self._next(errands)
-                while letter:
-                    letter = await self._turn(lane, letter, errands)
+                while letter := await letters.next():
+                    await lane.carry(letter)
             except BaseException:
                 lane.hang_up()
                 raise
@@ -115,25 +111,9 @@ class EmailSmtp:
         self._idle = [connection for connection in self._idle if connection.alive]
         return self._idle.pop() if self._idle else None
 
-    async def _next(self, errands: Errands) -> Letter | None:
-        """The next message that can become an email; the others are answered at once."""
-        while message := await errands.next():
-            if letter := self._letter(message, errands):
-                return letter
-        return None
-
-    def _next_at_once(self, errands: Errands) -> Letter | None:
-        while message := errands.next_at_once():
-            if letter := self._letter(message, errands):
-                return letter
-        return None
-
-    def _letter(self, message: Message, errands: Errands) -> Letter | None:
-        try:
-            letter = self._checked(message)
-        except Unfit as unfit:
-            errands.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
-            return None
+    def _letter(self, message: Message) -> Letter:
+        """The message as it leaves. Raises Unfit."""
+        letter = self._checked(message)
         return signed(letter, self._signer, message.form.published_at) if self._signer else letter
 
     def _checked(self, message: Message) -> Letter:
@@ -147,48 +127,32 @@ class EmailSmtp:
             self._skeletons[form] = skeleton(form, self._letterhead)
         return self._skeletons[form]
 
-    async def _turn(self, lane: Lane, letter: Letter, errands: Errands) -> Letter | None:
-        """One message, and behind its dot the envelope of the next one, which is returned."""
-        if refusal := await self._refusal(lane, letter):
-            errands.answer(refusal)
-            return await self._next(errands)
-        lane.say(letter)
-        following = self._next_at_once(errands)
-        if not await _may_end(errands, letter):
-            lane.hang_up()  # what has no dot is not delivered
-        elif not await lane.all_said():
-            lane.hang_up()
-            errands.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
-        else:
-            lane.end(following)
-            errands.answer(await self._verdict(lane, letter))
-        return following or await self._next(errands)
 
-    async def _refusal(self, lane: Lane, letter: Letter) -> Receipt | None:
-        """Announce the letter; None when the relay waits for the content."""
-        replies = await lane.offer(letter)
-        sender, *others = replies
-        refused = next((reply for reply in others if reply.refused), None)
-        if not sender.refused and refused is None:
-            return None
-        if replies[-1].code == 354:
-            lane.hang_up()  # it waits for content all the same
-        else:
-            await lane.reset()
-        if sender.refused:
-            return before_recipient(letter.key, sender, self._relay)
-        return before_content(letter.key, refused or sender, self._relay)
+class _Letters:
+    """Errands as letters; a message that cannot become one is answered at once."""
 
-    async def _verdict(self, lane: Lane, letter: Letter) -> Receipt:
-        """What the relay says to the final dot; silence leaves us in doubt."""
+    def __init__(self, errands: Errands, letter: Callable[[Message], Letter]) -> None:
+        self._errands, self._make = errands, letter
+        self.last_call, self.answer = errands.last_call, errands.answer
+
+    async def next(self) -> Letter | None:
+        while message := await self._errands.next():
+            if letter := self._letter(message):
+                return letter
+        return None
+
+    def next_at_once(self) -> Letter | None:
+        while message := self._errands.next_at_once():
+            if letter := self._letter(message):
+                return letter
+        return None
+
+    def _letter(self, message: Message) -> Letter | None:
         try:
-            reply = await lane.verdict(self._final_seconds)
-        except Disconnected as error:
-            lane.hang_up()
-            return Receipt(letter.key, Status.UNCERTAIN, str(error))
-        if reply.code == 421 or 300 <= reply.code < 400:
-            lane.hang_up()
-        return after_dot(letter.key, reply)
+            return self._make(message)
+        except Unfit as unfit:
+            self.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
+            return None
 
 
 def signed(letter: Letter, signer: Signer, at: datetime | None) -> Letter:
@@ -206,6 +170,7 @@ class OneErrand:
         self._ask = last_call
         self._receipts: list[Receipt] = []
         self._stale: StaleClaim | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     async def next(self) -> Message | None:
         return self.next_at_once()
@@ -213,12 +178,21 @@ class OneErrand:
     def next_at_once(self) -> Message | None:
         return self._left.pop() if self._left else None
 
-    async def last_call(self, key: str) -> None:
+    def last_call(self, _key: str, then: Called) -> None:
+        self._asking = asyncio.create_task(self._asked(then))
+
+    async def _asked(self, then: Called) -> None:
         try:
             await self._ask()
         except StaleClaim as error:
             self._stale = error
-            raise
+            then(error)
+        except Exception as error:  # noqa: BLE001 - raised again by the lane
+            then(error)
+        else:
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            then(None)
 
     def answer(self, receipt: Receipt) -> None:
         self._receipts.append(receipt)
@@ -228,59 +202,6 @@ class OneErrand:
         if self._stale:
             raise self._stale
         return self._receipts[0]
-
-
-async def _may_end(errands: Errands, letter: Letter) -> bool:
-    try:
-        await errands.last_call(letter.key)
-    except StaleClaim:
-        return False
-    return True
-
-
-def before_recipient(key: str, reply: Reply, relay: Relay) -> Receipt:
-    """What a refusal of our envelope sender means; it is never about the person.
-
-    Raises ChannelMisconfigured or ChannelUnavailable when it is for good.
-    """
-    if reply.code == 530:
-        raise ChannelMisconfigured(f"{relay} wants username and password, or encryption ({reply.codes})")
-    if reply.code >= 500:
-        raise ChannelUnavailable(f"{relay} refused our sender with {reply.codes}")
-    return Receipt(key, Status.DEFERRED, reply.codes)
-
-
-def before_content(key: str, reply: Reply, relay: Relay) -> Receipt:
-    """What a refusal of the recipient or of DATA means; only a bad address is the person's."""
-    if reply.code == 530:
-        raise ChannelMisconfigured(f"{relay} wants username and password, or encryption ({reply.codes})")
-    if reply.code < 500 or reply.code == 552 or reply.enhanced == "5.2.2":
-        return Receipt(key, Status.DEFERRED, reply.codes)
-    if _names_no_one(reply):
-        return Receipt(key, Status.REJECTED, reply.codes)
-    return Receipt(key, Status.DEFERRED, f"policy {reply.codes}")
-
-
-def after_dot(key: str, reply: Reply) -> Receipt:
-    """What the reply to the whole message means; what is neither yes nor no leaves us in doubt."""
-    if 200 <= reply.code < 300:
-        queue_id = QUEUE_ID.search(reply.text)
-        return Receipt(key, Status.SENT, reply.codes, provider_id=queue_id[1] if queue_id else "")
-    if reply.code < 400:
-        return Receipt(key, Status.UNCERTAIN, reply.codes)
-    if reply.code < 500 or reply.enhanced == "5.2.2":
-        return Receipt(key, Status.DEFERRED, reply.codes)
-    if reply.enhanced.startswith("5.7."):
-        return Receipt(key, Status.DEFERRED, f"policy {reply.codes}")
-    if reply.enhanced.startswith(NO_SUCH_ADDRESS_ENHANCED):
-        return Receipt(key, Status.REJECTED, reply.codes)
-    return Receipt(key, Status.REJECTED, f"content {reply.codes}")
-
-
-def _names_no_one(reply: Reply) -> bool:
-    if reply.enhanced.startswith("5.7."):
-        return False
-    return reply.code in NO_SUCH_ADDRESS or reply.enhanced.startswith(NO_SUCH_ADDRESS_ENHANCED)
 
 
 def _letterhead(chosen: Settings) -> Letterhead:

@@ -1,89 +1,187 @@
-"""One connection after another to the relay, with the next envelope said behind the final dot (RFC 2920)."""
+"""One email after another over one connection, with the next envelope said behind the final dot (RFC 2920).
 
-from amends.domain.errors import ChannelUnavailable
+A lane is driven by the relay's replies: each step ends with what is to be done with the next reply.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from amends.domain.channel import Called, Receipt, Status
+from amends.domain.errors import ChannelUnavailable, StaleClaim
 from amends.domain.marks import bounce_address
 from channels.mime import Letter
-from channels.smtp import Connection, Disconnected, Relay, Reply
+from channels.smtp import CLOSES, Connection, Disconnected, Relay, Reply
+from channels.verdicts import after_dot, refusal
 
 ENVELOPE = 3
 """MAIL, RCPT and DATA."""
+FLUSH_SECONDS = 0.005
+
+
+class Letters(Protocol):
+    """Where a lane gets its letters from, and where it says what becomes of them."""
+
+    def next_at_once(self) -> Letter | None:
+        """The next letter, if one may go without waiting."""
+
+    def last_call(self, key: str, then: Called) -> None:
+        """See `Errands.last_call`."""
+
+    def answer(self, receipt: Receipt) -> None:
+        """See `Errands.answer`."""
 
 
 class Lane:
     """Carries one letter at a time; opens a connection when it has none."""
 
-    def __init__(self, relay: Relay, bounce_domain: str, kept: Connection | None) -> None:
+    def __init__(
+        self, relay: Relay, bounce_domain: str, final_seconds: float, letters: Letters, kept: Connection | None
+    ) -> None:
         self.connection = kept
-        self._relay = relay
-        self._bounce_domain = bounce_domain
-        self._said_ahead = False
+        self._relay, self._bounce_domain, self._final_seconds = relay, bounce_domain, final_seconds
+        self._letters = letters
+        self._letter: Letter | None = None
+        self._following: Letter | None = None
+        """What is said ahead, or will be next."""
+        self._used = kept is not None
+        """A transaction came to its end over this connection."""
+        self._end: asyncio.Future[None] | None = None
 
-    async def offer(self, letter: Letter) -> list[Reply]:
-        """Announce sender and recipient, unless that was said ahead; what the relay replies to it.
+    async def carry(self, letter: Letter) -> None:
+        """Carry this letter, and behind it all that may go without waiting.
 
-        Raises ChannelUnavailable or ChannelMisconfigured.
+        Raises ChannelDown, ChannelUnavailable or ChannelMisconfigured, and whatever a last call raised.
         """
-        while True:
-            used = self.connection is not None
+        self._letter = letter
+        while self._letter:
+            if self.connection is None:
+                self.connection, self._used = await Connection.open(self._relay), False
+            self._end = asyncio.get_running_loop().create_future()
+            self._announce(self.connection, self._letter)
             try:
-                return await self._announce(letter)
+                await self._end
             except Disconnected as error:
                 self.hang_up()
                 # Relays hang up on connections that idled or carried enough; that says nothing about a fresh one.
-                if not used:
+                if not self._used:
                     raise ChannelUnavailable(f"{self._relay}: {error}") from error
-
-    def say(self, letter: Letter) -> None:
-        """The content, up to the final dot."""
-        if self.connection:
-            self.connection.say(letter.content)
-
-    async def all_said(self) -> bool:
-        """Whether all of the content is under way; false when the connection ended before, so nothing is delivered."""
-        return self.connection is not None and await self.connection.all_said()
-
-    def end(self, following: Letter | None) -> None:
-        """The final dot, and behind it the next envelope where the server allows that."""
-        if self.connection is None:
-            return
-        self._said_ahead = following is not None and self.connection.offers("PIPELINING")
-        ahead = "".join(f"{command}\r\n" for command in self._envelope(following)) if following else ""
-        self.connection.say(b".\r\n" + (ahead.encode() if self._said_ahead else b""))
-
-    async def verdict(self, seconds: float) -> Reply:
-        """What the relay says to the final dot. Raises Disconnected when it says nothing."""
-        if self.connection is None:
-            raise Disconnected("connection lost")
-        (reply,) = await self.connection.replies(1, seconds)
-        return reply
-
-    async def reset(self) -> None:
-        """Make the connection ready for another letter."""
-        try:
-            if self.connection:
-                await self.connection.command("RSET")
-        except Disconnected:
-            self.hang_up()
 
     def hang_up(self) -> None:
         """What was not ended with a dot is not delivered, and what was said ahead is void."""
         if self.connection:
             self.connection.abort()
-        self.connection, self._said_ahead = None, False
+        self.connection = None
 
-    async def _announce(self, letter: Letter) -> list[Reply]:
-        if self.connection is None:
-            self.connection = await Connection.open(self._relay)
-        ahead, self._said_ahead = self._said_ahead, False
-        connection = self.connection
-        replies = await (connection.answers(ENVELOPE) if ahead else connection.converse(*self._envelope(letter)))
-        if not any(reply.refused for reply in replies) and replies[-1].code != 354:
+    # The steps, each begun by a reply.
+
+    def _announce(self, connection: Connection, letter: Letter) -> None:
+        connection.converse(self._envelope(connection, letter), partial(self._step, self._announced))
+
+    def _announced(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+        """The relay has heard of sender and recipient."""
+        if not replies:
+            raise Disconnected(connection.lost)
+        for reply in replies:
+            if reply.code >= 400:
+                self._refused(connection, letter, replies)
+                return
+        if replies[-1].code != 354:
             raise Disconnected(f"answered DATA with {replies[-1].codes}")
-        return replies
+        connection.say(letter.content)
+        self._following = self._letters.next_at_once()
+        self._letters.last_call(letter.key, self._called)
 
-    def _envelope(self, letter: Letter) -> tuple[str, str, str]:
-        mail = f"MAIL FROM:<{bounce_address(letter.bounce, self._bounce_domain)}>"
+    def _called(self, error: Exception | None) -> None:
+        """The mark that the letter may leave is kept, or refused."""
+        if error is None:
+            self._step(self._dot, [])
+        elif isinstance(error, StaleClaim):
+            self._break_off()  # what has no dot is not delivered
+        else:
+            self._fail(error)
+
+    def _dot(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
+        """The final dot, as soon as all before it is on its way, and the next envelope where the server allows that."""
+        if connection.lost:
+            self._letters.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
+            self._break_off()
+        elif connection.unsent:
+            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._step, self._dot, [])
+        else:
+            ahead = self._following if connection.pipelining else None
+            connection.say(b"".join((b".\r\n", *(self._envelope(connection, ahead) if ahead else ()))))
+            connection.expect(1, partial(self._step, self._judged), self._final_seconds)
+
+    def _judged(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+        """What the relay says to the whole letter; silence leaves us in doubt."""
+        if not replies:
+            self._letters.answer(Receipt(letter.key, Status.UNCERTAIN, connection.lost))
+            self._break_off()
+            return
+        (reply,) = replies
+        self._letters.answer(after_dot(letter.key, reply))
+        if reply.code == CLOSES or 300 <= reply.code < 400:
+            self._break_off()
+        else:
+            self._go_on(connection, said_ahead=self._following is not None and connection.pipelining)
+
+    def _go_on(self, connection: Connection, *, said_ahead: bool = False) -> None:
+        self._used = True
+        self._letter, self._following = self._following or self._letters.next_at_once(), None
+        if self._letter is None:
+            self._stop()
+        elif said_ahead:
+            connection.expect(ENVELOPE, partial(self._step, self._announced))
+        else:
+            self._announce(connection, self._letter)
+
+    def _refused(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+        """The relay does not want this letter, or none at all."""
+        if closing := next((reply for reply in replies if reply.code == CLOSES), None):
+            raise Disconnected(f"closes with {closing.codes}")
+        self._letters.answer(refusal(letter.key, replies, self._relay))
+        self._letter = None
+        if replies[-1].code == 354:
+            self._break_off()  # it waits for content all the same
+        else:
+            connection.converse([b"RSET\r\n"], partial(self._step, self._ready_again))
+
+    def _ready_again(self, connection: Connection, _: Letter | None, replies: list[Reply]) -> None:
+        if replies and replies[0].code != CLOSES:
+            self._go_on(connection)
+        else:
+            self._break_off()
+
+    # How it ends.
+
+    def _step(self, step: Callable[..., None], replies: list[Reply]) -> None:
+        """Whatever goes wrong in a step is heard of by who waits for the end, for nobody else would."""
+        if self._end is None or self._end.done() or self.connection is None:
+            return
+        try:
+            step(self.connection, self._letter, replies)
+        except Exception as error:  # noqa: BLE001 - raised again in `carry`
+            self._fail(error)
+
+    def _break_off(self) -> None:
+        """The next letter needs another connection."""
+        self.hang_up()
+        self._letter, self._following = self._following, None
+        self._stop()
+
+    def _fail(self, error: Exception) -> None:
+        if self._end and not self._end.done():
+            self._end.set_exception(error)
+
+    def _stop(self) -> None:
+        if self._end and not self._end.done():
+            self._end.set_result(None)
+
+    def _envelope(self, connection: Connection, letter: Letter) -> tuple[bytes, bytes, bytes]:
+        sender = f"MAIL FROM:<{bounce_address(letter.bounce, self._bounce_domain)}>"
         recipient = f"RCPT TO:<{letter.to}>"
-        if not (self.connection and self.connection.offers("DSN")):
-            return mail, recipient, "DATA"
-        return f"{mail} RET=HDRS ENVID={letter.bounce}", f"{recipient} NOTIFY=FAILURE,DELAY", "DATA"
+        if connection.dsn:
+            sender, recipient = f"{sender} RET=HDRS ENVID={letter.bounce}", f"{recipient} NOTIFY=FAILURE,DELAY"
+        return f"{sender}\r\n".encode(), f"{recipient}\r\n".encode(), b"DATA\r\n"

@@ -112,9 +112,11 @@ class Skeleton:
     head: tuple[bytes, bytes, bytes, bytes]
     """Up to the address; from there to the Message-ID; from there to the links to unsubscribe; the rest."""
     body: tuple[bytes, ...]
-    """The parts in pieces."""
-    slots: tuple[tuple[Encode, str], ...]
-    """What stands between the pieces: how it is encoded there, and the name of the value."""
+    """The parts in pieces, with an empty one at each slot."""
+    values: tuple[tuple[Encode, str], ...]
+    """What stands in the slots, each once: how it is encoded there, and the name of the value."""
+    slots: tuple[int, ...]
+    """Which of the values stands in which slot."""
     subject: Pieces
     """Only when it has slots; else it stands in the head."""
 
@@ -133,6 +135,10 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
         ("Content-Type", f'multipart/alternative;\r\n boundary="{BOUNDARY.decode()}"'),
     )
     body, slots = _body(form)
+    values = tuple(dict.fromkeys(slots))
+    pieces = [b"%b\r\n%b" % (rest.encode(), body[0])]
+    for piece in body[1:]:
+        pieces += (b"", piece)
     return Skeleton(
         head=(
             f"From: {sender}\r\nTo: ".encode(),
@@ -140,8 +146,9 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
             f"\r\nDate: {_date(form.published_at)}\r\nMessage-ID: ".encode(),
             f"\r\nReply-To: {letterhead.reply_to}\r\n".encode(),
         ),
-        body=(b"%b\r\n%b" % (rest.encode(), body[0]), *body[1:]),
-        slots=slots,
+        body=tuple(pieces),
+        values=values,
+        slots=tuple(map(values.index, slots)),
         subject=form.subject if len(form.subject) > 1 else (),
     )
 
@@ -154,16 +161,13 @@ def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter
     if bones.subject:
         pieces.append(words(message.subject).encode())
     pieces += (date, message_id(message.key, letterhead.message_id_domain).encode(), reply, _unsubscribe(message))
-    ready: dict[tuple[Encode, str], bytes] = {}
+    body = list(bones.body)
     try:
-        for piece, spot in zip(bones.body, bones.slots, strict=False):
-            if spot not in ready:
-                ready[spot] = spot[0](message.values[spot[1]])
-            pieces += (piece, ready[spot])
+        ready = [encode(message.values[name]) for encode, name in bones.values]
     except ValueError:
         raise Unfit("unsafe text") from None
-    pieces.append(bones.body[-1])
-    return Letter(message.key, message.bounce, to, b"".join(pieces))
+    body[1::2] = [ready[place] for place in bones.slots]
+    return Letter(message.key, message.bounce, to, b"".join(pieces + body))
 
 
 def check(letter: Letter) -> None:

@@ -9,6 +9,7 @@ import base64
 import re
 import ssl
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -21,12 +22,11 @@ ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 LONGEST_REPLY = 100
 """Lines; a server that says more is not talking SMTP."""
 LIMIT = 16_384
+CLOSES = 421
+"""The server ends the connection, whatever it was asked (RFC 5321, 3.8)."""
 FAREWELL_SECONDS = 2.0
 WATCH_SECONDS = 0.1
 """How often a connection looks whether a reply is overdue."""
-FLUSH_SECONDS = 0.005
-TURNS = 3
-"""Turns of the event loop until an end that the system knows of has come to us: wait, read, told."""
 
 
 class Security(StrEnum):
@@ -84,20 +84,30 @@ class Reply:
         return f"{self.code} {self.enhanced}".strip()
 
 
+Then = Callable[[list[Reply]], None]
+"""Gets the replies that were waited for, or none when the connection ended before."""
+
+
 class Connection(asyncio.Protocol):
-    """A dialogue with the relay, one transaction after another."""
+    """A dialogue with the relay, one transaction after another.
+
+    Whoever waits for replies is called with them as soon as they are there: a task that is woken for each reply would
+    take as long as all the rest of a message.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._offers: dict[str, str] = {}
+        self.pipelining = self.dsn = False
+        """Whether the server offers to hear what is said ahead (RFC 2920), and to report on delivery (RFC 3461)."""
         self._rest = b""
         self._lines: list[str] = []
         self._heard: deque[Reply] = deque()
-        self._lost = ""
+        self.lost = ""
         """Why the connection is of no more use."""
-        self._waiter: asyncio.Future[None] | None = None
+        self._then: Then | None = None
         self._wanted = 0
         self._due = 0.0
         self._overdue = False
@@ -128,7 +138,7 @@ class Connection(asyncio.Protocol):
 
     async def introduce(self, relay: Relay) -> None:
         """Hear the greeting, encrypt, log in. Raises Disconnected or ChannelMisconfigured."""
-        (greeting,) = await self.replies(1, self._seconds)
+        (greeting,) = await self.replies(1)
         if greeting.code != 220:
             raise Disconnected(f"greeted us with {greeting.codes}")
         await self._greet(relay)
@@ -141,7 +151,12 @@ class Connection(asyncio.Protocol):
     @property
     def alive(self) -> bool:
         """Neither side has hung up, as far as we know, and the server says nothing that nobody asked for."""
-        return not self._lost and not self._heard
+        return not self.lost and not self._heard
+
+    @property
+    def unsent(self) -> bool:
+        """The system has not taken everything yet that was said."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def offers(self, extension: str) -> bool:
         """The server named this extension when it was greeted."""
@@ -149,57 +164,50 @@ class Connection(asyncio.Protocol):
 
     def say(self, content: bytes) -> None:
         """Say something; whether it was heard shows in the replies."""
-        if self._transport and not self._lost:
+        if self._transport and not self.lost:
             self._transport.write(content)
 
-    async def replies(self, count: int, seconds: float) -> list[Reply]:
-        """The next replies, all within this time. Raises Disconnected for silence, an end, or what is no SMTP."""
-        if len(self._heard) < count and not self._lost:
-            self._wanted, self._due = count, self._loop.time() + seconds
-            self._waiter = self._loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
-        if len(self._heard) < count:
-            raise Disconnected(self._lost)
-        return [self._heard.popleft() for _ in range(count)]
+    def expect(self, count: int, then: Then, seconds: float = 0) -> None:
+        """Have somebody called with the next replies, all within this time; none for silence, an end, or no SMTP."""
+        self._wanted, self._due, self._then = count, self._loop.time() + (seconds or self._seconds), then
+        if self.lost or len(self._heard) >= count:
+            self._wake()
 
-    async def converse(self, *commands: str) -> list[Reply]:
-        """Say these commands, all at once when the server allows it; the replies end with the first refusal.
+    def converse(self, commands: Sequence[bytes], then: Then) -> None:
+        """Say these commands, all at once when the server allows it; the replies end with the first refusal."""
+        if self.pipelining:
+            self.say(b"".join(commands))
+            self.expect(len(commands), then)
+        else:
+            self._one_by_one(commands, [], then)
 
-        Raises Disconnected.
-        """
-        if not self.offers("PIPELINING"):
-            return await self._one_by_one(commands)
-        self.say("".join(f"{command}\r\n" for command in commands).encode())
-        return await self.answers(len(commands))
+    async def replies(self, count: int) -> list[Reply]:
+        """The next replies. Raises Disconnected for silence, an end, what is no SMTP, and a server that leaves."""
+        heard: asyncio.Future[list[Reply]] = self._loop.create_future()
 
-    async def answers(self, count: int) -> list[Reply]:
-        """The replies to so many commands that were said already. Raises Disconnected, also when the server leaves."""
-        return [_still_there(reply) for reply in await self.replies(count, self._seconds)]
+        def then(replies: list[Reply]) -> None:
+            if not heard.done():
+                heard.set_result(replies)
+
+        self.expect(count, then)
+        replies = await heard
+        if not replies:
+            raise Disconnected(self.lost)
+        for reply in replies:
+            if reply.code == CLOSES:
+                raise Disconnected(f"closes with {reply.codes}")
+        return replies
 
     async def command(self, command: str) -> Reply:
         """Say one command and hear the reply. Raises Disconnected."""
         self.say(f"{command}\r\n".encode())
-        (reply,) = await self.answers(1)
+        (reply,) = await self.replies(1)
         return reply
-
-    async def all_said(self) -> bool:
-        """Wait until the system has taken everything that was said; false when the connection ended before."""
-        latest = self._loop.time() + self._seconds
-        # While the ledger was written nothing was read: whoever hung up meanwhile must be heard before the final dot.
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-        while not self._lost and self._transport and self._transport.get_write_buffer_size():
-            if self._loop.time() > latest:
-                self._end("takes nothing in time")
-            await asyncio.sleep(FLUSH_SECONDS)
-        return not self._lost
 
     def abort(self) -> None:
         """Hang up at once; what was not ended with a dot is not delivered."""
-        self._end(self._lost or "we hung up")
+        self._then = None
+        self._end("we hung up")
 
     async def quit(self) -> None:
         """Take leave; whatever goes wrong here has no meaning any more."""
@@ -240,7 +248,7 @@ class Connection(asyncio.Protocol):
             self._heard.append(said.reply)
 
     def _end(self, why: str) -> None:
-        self._lost = self._lost or why
+        self.lost = self.lost or why
         if self._tick:
             self._tick.cancel()
         if self._transport:
@@ -248,16 +256,31 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
+        then, self._then = self._then, None
+        if then is None:
+            return
+        heard = self._heard
+        then([heard.popleft() for _ in range(self._wanted)] if len(heard) >= self._wanted else [])
+
+    def _one_by_one(self, commands: Sequence[bytes], replies: list[Reply], then: Then) -> None:
+        def heard(reply: list[Reply]) -> None:
+            replies.extend(reply)
+            if not reply or not rest or reply[0].refused:
+                then(replies if reply else [])
+            else:
+                self._one_by_one(rest, replies, then)
+
+        first, *rest = commands
+        self.say(first)
+        self.expect(1, heard)
 
     def _watch(self) -> None:
         # One timer that looks again and again costs less than one for each reply.
-        overdue = self._waiter is not None and self._loop.time() > self._due
+        overdue = self._then is not None and self._loop.time() > self._due
         if overdue and self._overdue:  # seen twice, because what had arrived may not have been read the first time
             self._end("no reply in time")
         self._overdue = overdue
-        if not self._lost:
+        if not self.lost:
             self._tick = self._loop.call_later(WATCH_SECONDS, self._watch)
 
     @classmethod
@@ -275,6 +298,7 @@ class Connection(asyncio.Protocol):
             raise Disconnected(f"refused EHLO with {reply.codes}")
         named = (line.upper().partition(" ") for line in reply.lines[1:])
         self._offers = {extension: parameters for extension, _, parameters in named}
+        self.pipelining, self.dsn = self.offers("PIPELINING"), self.offers("DSN")
 
     async def _encrypt(self, relay: Relay) -> None:
         if not self.offers("STARTTLS"):
@@ -321,14 +345,6 @@ class Connection(asyncio.Protocol):
             reply = await self.command(_base64(secret))
         return reply
 
-    async def _one_by_one(self, commands: tuple[str, ...]) -> list[Reply]:
-        replies: list[Reply] = []
-        for command in commands:
-            replies.append(await self.command(command))
-            if replies[-1].refused:
-                break
-        return replies
-
 
 class _Line(NamedTuple):
     reply: Reply
@@ -345,12 +361,6 @@ def _line(line: bytes) -> _Line | None:
     code, more, said = found.groups()
     text = (said or b"").decode("ascii", "replace")
     return _Line(Reply(int(code), text, (text,)), more == b"-")
-
-
-def _still_there(reply: Reply) -> Reply:
-    if reply.code == 421:
-        raise Disconnected(f"closes with {reply.codes}")
-    return reply
 
 
 def _base64(text: str) -> str:

@@ -29,7 +29,7 @@ from amends.ledger import Ledger
 SHARE = 5_000
 """Fewer people than this are not worth a process of their own."""
 FIRST, TO_PEOPLE = ROUNDS[:1], ROUNDS[1:2]
-LOOK_SECONDS = 0.1
+LOOK_SECONDS = 0.01
 TELL_SECONDS = 0.2
 """How often a process tells how far it is."""
 
@@ -141,24 +141,36 @@ async def _in_own_process(work: Work, processes: int, heard: Told) -> Tally:
     process, ear = _begin(work, processes)
     tally = Tally()
     try:
-        alive = True
-        while alive:
-            alive = process.is_alive()  # asked before listening, so that its last word is heard
-            for tally in _listen(ear):
+        with suppress(EOFError):  # it has ended
+            while True:
+                await _told(ear)
+                tally = _listen(ear)
                 heard(tally)
-            await asyncio.sleep(LOOK_SECONDS if alive else 0)
+    except BaseException:
+        process.terminate()
+        raise
     finally:
         await asyncio.shield(_ended(process, ear))
     return tally
 
 
+async def _told(ear: Connection) -> None:
+    """Until it tells something, or ends."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(ear.fileno(), readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(ear.fileno())
+
+
 async def _ended(process: BaseProcess, ear: Connection) -> None:
-    """Ask it to stop, and wait: it waits for the answers of what is under way."""
-    if process.is_alive():
-        process.terminate()
+    """Wait for its end: it waits for the answers of what is under way."""
     while process.is_alive():
-        with suppress(AmendsError):
-            _listen(ear)  # it would wait for ever to tell what nobody hears
+        with suppress(AmendsError, EOFError):
+            while ear.poll():
+                _listen(ear)  # it would wait for ever to tell what nobody hears
         await asyncio.sleep(LOOK_SECONDS)
     process.join()
 
@@ -174,16 +186,12 @@ def _begin(work: Work, processes: int) -> tuple[BaseProcess, Connection]:
     return process, ear
 
 
-def _listen(ear: Connection) -> list[Tally]:
-    """What was told since the last time. Raises what went wrong there."""
-    tallies: list[Tally] = []
-    with suppress(EOFError):
-        while ear.poll():
-            heard = ear.recv()
-            if isinstance(heard, AmendsError):
-                raise heard
-            tallies.append(heard)
-    return tallies
+def _listen(ear: Connection) -> Tally:
+    """What is told next. Raises what went wrong there, and EOFError at its end."""
+    heard: Tally | AmendsError = ear.recv()
+    if isinstance(heard, AmendsError):
+        raise heard
+    return heard
 
 
 # In the process of its own.
@@ -209,11 +217,10 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 
 
 async def _part(work: Work, processes: int, mouth: Connection) -> None:
-    ledger = work.ledger.again()
     try:
-        mouth.send(await _alone(replace(work, ledger=ledger), TO_PEOPLE, _Told(mouth), processes))
+        mouth.send(await _alone(work, TO_PEOPLE, _Told(mouth), processes))
     finally:
-        ledger.dispose()
+        work.ledger.dispose()
 
 
 class _Told:

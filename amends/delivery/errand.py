@@ -1,10 +1,11 @@
 """What one lane has in hand: messages handed out one after another, their last call, and their answers."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from amends.domain.channel import Channel, Errands, Message, Receipt, Status
+from amends.domain.channel import Called, Channel, Errands, Message, Receipt, Status
 from amends.domain.errors import StaleClaim
 from amends.ledger import Claim
 
@@ -27,8 +28,8 @@ class Hand(Protocol):
     def may_go_now(self, message: Message) -> bool:
         """Whether this message may go at once; only then it counts as gone."""
 
-    async def mark(self, claim: Claim) -> None:
-        """See LastCall."""
+    def mark(self, claim: Claim, then: Called) -> None:
+        """See `Errands.last_call`."""
 
     def stale(self, claim: Claim) -> None:
         """It must not leave any more."""
@@ -66,14 +67,15 @@ class Errand(Errands):
                 return None
         return None
 
-    async def last_call(self, key: str) -> None:
-        claim = self._claims[key]
-        try:
-            await self._hand.mark(claim)
-        except StaleClaim:
-            self._hand.stale(self._claims.pop(key))
-            raise
-        self._marked.add(key)
+    def last_call(self, key: str, then: Called) -> None:
+        def called(error: Exception | None) -> None:
+            if error is None:
+                self._marked.add(key)
+            elif isinstance(error, StaleClaim):
+                self._hand.stale(self._claims.pop(key))
+            then(error)
+
+        self._hand.mark(self._claims[key], called)
 
     def answer(self, receipt: Receipt) -> None:
         self._marked.discard(receipt.key)
@@ -103,7 +105,23 @@ async def one_by_one(channel: Channel, errands: Errands) -> None:
     """Carry the errands over a channel that sends one message at a time."""
     while message := await errands.next():
         try:
-            receipt = await channel.deliver(message, partial(errands.last_call, message.key))
+            receipt = await channel.deliver(message, partial(_last_call, errands, message.key))
         except StaleClaim:
             continue
         errands.answer(replace(receipt, key=message.key))
+
+
+async def _last_call(errands: Errands, key: str) -> None:
+    called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    errands.last_call(key, partial(settle, called))
+    await called
+
+
+def settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    """Pass on how it went to whoever still waits for it."""
+    if future.done():
+        return
+    if error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)

@@ -7,7 +7,7 @@ it, and handing it to a thread and back costs more than the commit.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from amends.domain.channel import Receipt
+from amends.domain.channel import TURNS, Called, Receipt
 from amends.domain.errors import LedgerUnavailable, StaleClaim
 from amends.ledger import Claim
 
@@ -29,7 +29,7 @@ class Journal:
     def __init__(self, write: Write, told: Callable[[str], None]) -> None:
         """`told` hears why the ledger cannot be written, or an empty text when it can again."""
         self._write, self._told = write, told
-        self._marks: list[tuple[Claim, asyncio.Future[None]]] = []
+        self._marks: list[tuple[Claim, Called]] = []
         self._answers: list[tuple[Claim, Receipt]] = []
         self._flush: asyncio.Handle | None = None
         self._soon = False
@@ -40,14 +40,13 @@ class Journal:
         self.company = 0
         """How many lanes are at work: when as many marks wait, nobody else will come."""
 
-    async def mark(self, claim: Claim) -> None:
-        """Return when the mark that this message may leave is kept. Raises StaleClaim when it must not leave."""
+    def mark(self, claim: Claim, then: Called) -> None:
+        """Call back when the mark that this message may leave is kept, or with StaleClaim when it must not leave."""
         if self._failure:
-            raise self._failure
-        kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._marks.append((claim, kept))
+            then(self._failure)
+            return
+        self._marks.append((claim, then))
         self._wake(soon=len(self._marks) >= ENOUGH * self.company)
-        await kept
 
     def answer(self, claim: Claim, receipt: Receipt) -> None:
         """Keep this answer with the next commit."""
@@ -76,7 +75,7 @@ class Journal:
         self._flush = None
         marks, answers = self._marks, self._answers
         try:
-            may_leave = self._write([claim for claim, kept in marks if not kept.done()], answers)
+            may_leave = self._write([claim for claim, _ in marks], answers)
         except LedgerUnavailable as error:
             self._later(error)
             return
@@ -86,8 +85,16 @@ class Journal:
         self._marks, self._answers, self._unwritten_since = [], [], None
         self._quiet.set()
         self._told("")
-        for claim, kept in marks:
-            _settle(kept, None if claim.id in may_leave else StaleClaim(claim.key))
+        if marks:
+            self._let_go(marks, may_leave, TURNS)
+
+    def _let_go(self, marks: list[tuple[Claim, Called]], may_leave: frozenset[int], turns: int) -> None:
+        # While the ledger was written nothing was read: whoever hung up meanwhile must be heard before the final dot.
+        if turns:
+            asyncio.get_running_loop().call_soon(self._let_go, marks, may_leave, turns - 1)
+            return
+        for claim, then in marks:
+            then(None if claim.id in may_leave else StaleClaim(claim.key))
 
     def _later(self, error: LedgerUnavailable) -> None:
         loop = asyncio.get_running_loop()
@@ -104,14 +111,5 @@ class Journal:
         self._failure = error
         self._quiet.set()
         marks, self._marks, self._answers = self._marks, [], []
-        for _, kept in marks:
-            _settle(kept, error)
-
-
-def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    if future.done():
-        return
-    if error:
-        future.set_exception(error)
-    else:
-        future.set_result(None)
+        for _, then in marks:
+            then(error)

@@ -11,7 +11,16 @@ from functools import partial
 from amends.delivery.compose import Composer
 from amends.delivery.errand import Errand, one_by_one
 from amends.delivery.journal import PATIENCE, RETRY_SECONDS, Journal
-from amends.domain.channel import Channel, ChannelKind, CostlyChannel, Message, PipelinedChannel, Receipt, Status
+from amends.domain.channel import (
+    Called,
+    Channel,
+    ChannelKind,
+    CostlyChannel,
+    Message,
+    PipelinedChannel,
+    Receipt,
+    Status,
+)
 from amends.domain.errors import (
     AmendsError,
     ChannelDown,
@@ -83,7 +92,7 @@ class Line:
         self._queue: deque[Claim] = deque()
         self._aside: dict[str, deque[Claim]] = {}
         """Messages that wait for their turn in their domain."""
-        self._under_way: Counter[str] = Counter()
+        self._under_way: dict[str, int] = {}
         self._left_over: list[Claim] = []
         self._lanes: set[asyncio.Task[None]] = set()
         self._surplus = 0
@@ -260,8 +269,8 @@ class Line:
         if self._domains.stopped(domain):
             self._put_off(claim, "domain stopped")
             self._next_of(domain)
-        elif self._under_way[domain] < self._domains.allowed(domain) or not domain:
-            self._under_way[domain] += 1
+        elif (under_way := self._under_way.get(domain, 0)) < self._domains.allowed(domain) or not domain:
+            self._under_way[domain] = under_way + 1
             return True
         elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
             self._aside.setdefault(domain, deque()).append(claim)
@@ -299,10 +308,11 @@ class Line:
 
     # What becomes of it.
 
-    async def mark(self, claim: Claim) -> None:
+    def mark(self, claim: Claim, then: Called) -> None:
         if self._stopped:
-            raise StaleClaim(claim.key)
-        await self._source.journal.mark(claim)
+            then(StaleClaim(claim.key))
+        else:
+            self._source.journal.mark(claim, then)
 
     def stale(self, claim: Claim) -> None:
         """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
@@ -333,22 +343,17 @@ class Line:
         elif slows_channel(receipt):
             self._width.slow_down(now)
             self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # at once: a refused lane is soon back
-        self._note_domain(claim.domain, receipt, now)
-        if not NOT_ABOUT_US.match(receipt.detail) and (why := self._same.note(receipt)):
-            self.halt(why)
-
-    def _note_domain(self, domain: str, receipt: Receipt, now: float) -> None:
-        known = self._domains.stopped(domain)
-        self._domains.note(domain, receipt, now)
-        if (why := self._domains.stopped(domain)) and not known:
+        if why := self._domains.note(claim.domain, receipt, now):
             self._source.alert(why)
+        about_us = receipt.status is Status.SENT or not NOT_ABOUT_US.match(receipt.detail)
+        if about_us and (why := self._same.note(receipt)):
+            self.halt(why)
 
     def _gone(self, claim: Claim) -> None:
         """It is not under way any more, so another of its domain may be."""
         domain = claim.domain
-        self._under_way[domain] -= 1
-        if not self._under_way[domain]:
-            del self._under_way[domain]
+        if left := self._under_way.pop(domain, 1) - 1:
+            self._under_way[domain] = left
         self._next_of(domain)
 
     def _next_of(self, domain: str) -> None:

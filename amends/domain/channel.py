@@ -174,6 +174,16 @@ holds the message now; the channel lets that pass through and sends nothing.
 """
 
 
+Called = Callable[[Exception | None], None]
+"""Hears how a last call went: with nothing when the message may leave, else with what `LastCall` would raise.
+
+While the ledger was written nothing was read. So it hears of it only after TURNS of the event loop, when the channel
+knows of everybody who hung up meanwhile.
+"""
+TURNS = 3
+"""Until an end that the system knows of has come to the channel: wait, read, told."""
+
+
 class Channel(Protocol):
     """Sends one message at a time; many calls run side by side. One person's trouble is a receipt."""
 
@@ -199,8 +209,8 @@ class Errands(Protocol):
     def next_at_once(self) -> Message | None:
         """The next message, if one may go without waiting."""
 
-    async def last_call(self, key: str) -> None:
-        """See LastCall; for the message with this key."""
+    def last_call(self, key: str, then: Called) -> None:
+        """See LastCall; for the message with this key. A call and no task: a million of these must cost little."""
 
     def answer(self, receipt: Receipt) -> None:
         """What became of a message; every message that was handed out gets an answer, or was refused its last call."""

@@ -221,15 +221,15 @@ class Domains:
         self._troubled: OrderedDict[str, _Trouble] = OrderedDict()
         self._stopped: dict[str, str] = {}
 
-    def note(self, domain: str, receipt: Receipt, at: float) -> None:
-        """Take note of an answer for somebody of this domain."""
+    def note(self, domain: str, receipt: Receipt, at: float) -> str:
+        """Take note of an answer for somebody of this domain; why nothing more goes there from now on, or empty."""
         trouble = self._troubled.get(domain)
         if trouble is None:
             # What came before the first trouble changes nothing, so a domain that does well costs nothing.
             if receipt.status is SENT or not _troubles(receipt) or domain in self._stopped:
-                return
+                return ""
             trouble = self._keep_in_mind(domain)
-        self._weigh(domain, trouble, receipt, at)
+        return self._weigh(domain, trouble, receipt, at)
 
     def stopped(self, domain: str) -> str:
         """Why nothing more goes to this domain in this run, without its name; or empty."""
@@ -246,7 +246,7 @@ class Domains:
         trouble = self._troubled[domain] = _Trouble(self._most)
         return trouble
 
-    def _weigh(self, domain: str, trouble: "_Trouble", receipt: Receipt, at: float) -> None:
+    def _weigh(self, domain: str, trouble: "_Trouble", receipt: Receipt, at: float) -> str:
         trouble.note(receipt, at)
         if trouble.blocked:
             self._stopped[domain] = f"{BLOCKS} of the last {WINDOW} answers of a domain were blocks: {receipt.detail}"
@@ -255,6 +255,7 @@ class Domains:
             del self._troubled[domain]
         else:
             self._troubled.move_to_end(domain)
+        return self.stopped(domain)
 
 
 def _troubles(receipt: Receipt) -> bool:

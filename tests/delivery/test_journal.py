@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
 from amends.delivery import journal
+from amends.delivery.errand import settle
 from amends.delivery.journal import Journal
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerUnavailable, StaleClaim
@@ -22,6 +24,13 @@ def a_claim(number: int) -> Claim:
         id=number, lease=1, key=f"key-{number}", bounce="", released=Released("first-notice", NOW), attempts=1,
         channel=ChannelKind.EMAIL, locale="en", reader="self", letter="", about=None, to=None,
     )  # fmt: skip
+
+
+async def marked(journal: Journal, claim: Claim) -> None:
+    """Wait until the mark is kept. Raises what the journal says."""
+    called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    journal.mark(claim, partial(settle, called))
+    await called
 
 
 def sent(claim: Claim) -> Receipt:
@@ -79,7 +88,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_the_marks_of_many_lanes_share_one_commit(book: Book) -> None:
     opened = book.journal(company=50)
-    await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(50)))
+    await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(50)))
     assert book.commits == [(list(range(50)), [])]
 
 
@@ -87,14 +96,14 @@ async def test_when_all_lanes_wait_nobody_else_is_waited_for(book: Book, patient
     patiently(gather=60.0)
     opened = book.journal(company=3)
     async with asyncio.timeout(1):
-        await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(3)))
+        await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(3)))
     assert len(book.commits) == 1
 
 
 async def test_lanes_that_are_busy_elsewhere_do_not_hold_up_the_others(book: Book) -> None:
     opened = book.journal(company=100)
     async with asyncio.timeout(1):
-        await opened.mark(a_claim(1))
+        await marked(opened, a_claim(1))
     assert book.commits == [([1], [])]
 
 
@@ -106,7 +115,7 @@ async def test_an_answer_alone_is_written_down_soon(book: Book) -> None:
 async def test_an_answer_is_kept_with_the_next_mark_of_its_lane(book: Book) -> None:
     opened = book.journal()
     opened.answer(a_claim(1), sent(a_claim(1)))
-    await opened.mark(a_claim(2))
+    await marked(opened, a_claim(2))
     assert book.commits == [([2], [1])]
 
 
@@ -122,17 +131,8 @@ async def test_everything_is_written_down_once_it_is_settled(book: Book) -> None
 async def test_who_must_not_send_any_more_is_told_and_the_others_go_on(book: Book) -> None:
     book.refused = {2}
     opened = book.journal(company=3)
-    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(1, 4)), return_exceptions=True)
+    marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(1, 4)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [type(None), StaleClaim, type(None)]
-
-
-async def test_a_lane_that_gave_up_waiting_leaves_no_mark(book: Book) -> None:
-    opened = book.journal(company=2)
-    waits = asyncio.create_task(opened.mark(a_claim(1)))
-    await asyncio.sleep(0)
-    waits.cancel()
-    await opened.mark(a_claim(2))
-    assert book.commits == [([2], [])]
 
 
 # The ledger cannot be written.
@@ -143,7 +143,7 @@ async def test_while_the_ledger_cannot_be_written_nothing_leaves_and_everybody_h
 ) -> None:
     book.wrong = LedgerUnavailable("the disk is full")
     opened = book.journal()
-    mark = asyncio.create_task(opened.mark(a_claim(1)))
+    mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 3)
     assert not mark.done()
     assert book.told == ["the disk is full"]
@@ -158,10 +158,10 @@ async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_re
 ) -> None:
     book.wrong = LedgerUnavailable("locked")
     opened = book.journal()
-    marks = [asyncio.create_task(opened.mark(a_claim(number))) for number in range(3)]
+    marks = [asyncio.create_task(marked(opened, a_claim(number))) for number in range(3)]
     await until(lambda: book.tries > 1)
     opened.answer(a_claim(7), sent(a_claim(7)))
-    marks.append(asyncio.create_task(opened.mark(a_claim(3))))
+    marks.append(asyncio.create_task(marked(opened, a_claim(3))))
     await asyncio.sleep(0)
     book.wrong = None
     await asyncio.gather(*marks)
@@ -186,7 +186,7 @@ async def test_after_long_enough_nothing_leaves_any_more_and_the_run_fails(
     patiently(patience=0.05)
     book.wrong = LedgerUnavailable("gone")
     opened = book.journal(company=2)
-    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(2)), return_exceptions=True)
+    marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(2)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [LedgerUnavailable] * 2
     with pytest.raises(LedgerUnavailable, match="gone"):
         await opened.settled()
@@ -200,16 +200,16 @@ async def test_a_lane_that_comes_after_it_was_given_up_is_not_kept_waiting(
     book.wrong = LedgerUnavailable("gone")
     opened = book.journal()
     with pytest.raises(LedgerUnavailable):
-        await opened.mark(a_claim(1))
+        await marked(opened, a_claim(1))
     async with asyncio.timeout(1):
         with pytest.raises(LedgerUnavailable):
-            await opened.mark(a_claim(2))
+            await marked(opened, a_claim(2))
 
 
 async def test_any_other_trouble_with_the_ledger_fails_all_marks_at_once(book: Book) -> None:
     book.wrong = RuntimeError("a fault of ours")
     opened = book.journal(company=2)
-    marks = await asyncio.gather(*(opened.mark(a_claim(number)) for number in range(2)), return_exceptions=True)
+    marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(2)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [RuntimeError] * 2
     with pytest.raises(RuntimeError):
         await opened.settled()
