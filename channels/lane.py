@@ -47,6 +47,8 @@ class Lane:
         """What is said ahead, or will be next."""
         self._used = kept is not None
         """A transaction came to its end over this connection."""
+        self._latest = 0.0
+        """By when the relay must have taken what comes before the final dot."""
         self._end: asyncio.Future[None] | None = None
 
     async def carry(self, letter: Letter) -> None:
@@ -96,6 +98,7 @@ class Lane:
     def _called(self, error: Exception | None) -> None:
         """The mark that the letter may leave is kept, or refused."""
         if error is None:
+            self._latest = asyncio.get_running_loop().time() + self._relay.command_seconds
             self._step(self._dot, [])
         elif isinstance(error, StaleClaim):
             self._break_off()  # what has no dot is not delivered
@@ -104,11 +107,12 @@ class Lane:
 
     def _dot(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
         """The final dot, as soon as all before it is on its way, and the next envelope where the server allows that."""
-        if connection.lost:
+        loop = asyncio.get_running_loop()
+        if connection.lost or (connection.unsent and loop.time() > self._latest):
             self._letters.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
             self._break_off()
         elif connection.unsent:
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._step, self._dot, [])
+            loop.call_later(FLUSH_SECONDS, self._step, self._dot, [])
         else:
             ahead = self._following if connection.pipelining else None
             connection.say(b"".join((b".\r\n", *(self._envelope(connection, ahead) if ahead else ()))))

@@ -167,6 +167,22 @@ async def test_a_relay_that_says_nothing_is_given_up_in_time(scripted: Callable[
         await channel.deliver(a_message(), Bell())
 
 
+async def test_a_relay_that_takes_no_more_of_a_message_is_given_up_in_time_and_nothing_is_delivered() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for reply in ("220 hi", "250-hi\r\n250 PIPELINING", "250 ok", "250 ok", "354 go"):
+            writer.write(f"{reply}\r\n".encode())
+            if reply[:3] != "354":
+                await reader.readline()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    channel = email_smtp.connect(settings_for(server.sockets[0].getsockname()[1], command_timeout="1"))
+    async with asyncio.timeout(10):
+        receipt = await channel.deliver(a_message(text="far too much for the buffers\n" * 400_000), Bell())
+    server.close()
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "connection lost")
+
+
 async def test_the_queue_id_is_kept(scripted: Callable[..., Any]) -> None:
     relay = await scripted()
     assert (await delivered(relay.port)).provider_id == "4F1C2AB"
