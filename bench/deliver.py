@@ -17,13 +17,16 @@ import platform
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library, load_playbook
@@ -45,6 +48,10 @@ from bench.peers.portal import Portal, flooded
 STORY = library() / "examples" / "stolen-terminals"
 TEXT_CHARACTERS = 1_900
 LINKS = Links("https://bench.example")
+KEYS: dict[str, Callable[[], Ed25519PrivateKey | RSAPrivateKey]] = {
+    "ed25519": Ed25519PrivateKey.generate,
+    "rsa": lambda: generate_private_key(65_537, 2048),
+}
 APPROVERS = (Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
 
 
@@ -58,7 +65,8 @@ def main() -> None:
         ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
         channel = {"use": "email_smtp", "host": "127.0.0.1", "port": str(options.port), "security": "none"}
         identity = {"sender": "care@bench.example", "bounce_domain": "bench.example"}
-        settings = {ChannelKind.EMAIL: {**channel, **identity, "connections": str(options.connections)}}
+        signed = _dkim(home, options.sign)
+        settings = {ChannelKind.EMAIL: {**channel, **identity, **signed, "connections": str(options.connections)}}
         drafted = approved(ledger, options.people, settings)
         work = Work(ledger, settings, drafted.incident, drafted.notice, LINKS)
         portal = Portal(home, ledger, drafted.incident, key, options.people)
@@ -79,9 +87,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=40)
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="how many processes")
     parser.add_argument("--ledger", default="", help="the address of an empty database instead of SQLite")
+    parser.add_argument("--sign", choices=KEYS, help="sign every message with DKIM, instead of leaving it to the relay")
     parser.add_argument("--flood", type=int, default=0, help="so many form posts a second to the portal meanwhile")
     parser.add_argument("--told", type=Path, default=Path(os.devnull), help="the file for what the portal did then")
     return parser.parse_args()
+
+
+def _dkim(home: Path, kind: str | None) -> dict[str, str]:
+    """A key of this kind and the settings that use it; none of both without a kind."""
+    if kind is None:
+        return {}
+    file = home / "dkim.pem"
+    file.write_bytes(KEYS[kind]().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {"dkim_key_file": str(file), "dkim_domain": "bench.example", "dkim_selector": "bench"}
 
 
 def _now() -> datetime:

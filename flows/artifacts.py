@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -191,26 +191,36 @@ async def show_feedback(case: Case) -> None:
     await show(case.incident.id, "feedback", text, "Questions by theme, and the survey")
 
 
+SHOW_EVERY = 3.0
+"""Seconds from one update of the bar to the next: it takes Prefect as long as hundreds of messages take us."""
+
+
 class Progress:
     """A bar in the UI that follows the engine."""
 
     def __init__(self, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
         self._artifact, self._loop = artifact, loop
-        self._updates: set[asyncio.Task[object]] = set()
+        self._share = 0.0
+        self._next = loop.time()
+        self._update: asyncio.Task[None] | None = None
 
     def told(self, tally: Tally) -> None:
         """The engine has come this far."""
-        total = max(tally.messages, 1)
-        if self._artifact is None:
-            return
-        share = 100.0 * min(sum(tally.answers.values()) / total, 1.0)
-        update = self._loop.create_task(aupdate_progress_artifact(self._artifact, progress=share))
-        self._updates.add(update)
-        update.add_done_callback(self._updates.discard)
+        self._share = 100.0 * min(sum(tally.answers.values()) / max(tally.messages, 1), 1.0)
+        if self._loop.time() >= self._next and (self._update is None or self._update.done()):
+            self._next = self._loop.time() + SHOW_EVERY
+            self._update = self._loop.create_task(self._show())
 
     async def settled(self) -> None:
-        """All updates have arrived, or failed: a bar is not worth a failed send."""
-        await asyncio.gather(*self._updates, return_exceptions=True)
+        """The bar stands where the engine does."""
+        if self._update:
+            await self._update
+        await self._show()
+
+    async def _show(self) -> None:
+        if self._artifact is not None:
+            with suppress(Exception):  # a bar is not worth a failed send
+                await aupdate_progress_artifact(self._artifact, progress=self._share)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from amends.ledger.bulk import (
 )
 from amends.ledger.cascade import next_message
 from amends.ledger.claims import Claim, Claims, Released, Waiting
+from amends.ledger.holder import has_ended, this_process
 from amends.ledger.notices import PUBLIC, is_current, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
@@ -194,8 +195,8 @@ class Deliveries(Claims):
     def busy(self, incident: str, now: datetime) -> bool:
         """Whether some worker holds messages of this incident right now."""
         with self.read() as session:
-            query = select(LeaseRow.id).where(LeaseRow.incident == incident, not_(_over(now)))
-            return session.exec(query.limit(1)).first() is not None
+            query = select(LeaseRow.holder).where(LeaseRow.incident == incident, not_(_over(now)))
+            return not all(map(has_ended, session.exec(query)))
 
     def unanswered(self, incident: str) -> int:
         """How many messages of this incident may have left and have no answer yet."""
@@ -286,7 +287,13 @@ def _due(
 def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:
     numbers = [row.id for row in rows]
     lease = LeaseRow(
-        incident=incident, notice=notice, facts=facts, first=min(numbers), last=max(numbers), until=now + LEASE
+        incident=incident,
+        notice=notice,
+        facts=facts,
+        first=min(numbers),
+        last=max(numbers),
+        until=now + LEASE,
+        holder=this_process(),
     )
     session.add(lease)
     session.flush()
@@ -336,8 +343,12 @@ def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
 
 
 def _stale(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:
-    query = select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice, _over(now))
-    return session.exec(query.with_for_update(skip_locked=True)).all()
+    """The leases that have ended, or whose holder has; who still holds one is not disturbed."""
+    query = select(LeaseRow.id, LeaseRow.holder, _over(now)).where(
+        LeaseRow.incident == incident, LeaseRow.notice == notice
+    )
+    ended = [number for number, holder, over in session.exec(query) if over or has_ended(holder)]
+    return session.exec(select(LeaseRow).where(col(LeaseRow.id).in_(ended)).with_for_update(skip_locked=True)).all()
 
 
 def _over(now: datetime) -> ColumnElement[bool]:

@@ -269,6 +269,8 @@ class LeaseRow(SQLModel, table=True):
     last: int = Field(sa_type=BigInteger)
     """The lowest and the highest number of a message in it."""
     until: datetime = _time()
+    holder: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The process that has it, as long as that is there; see holder.py."""
 
 
 class MarkRow(SQLModel, table=True):

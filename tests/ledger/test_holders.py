@@ -1,0 +1,79 @@
+"""A lease whose holder was killed is free at once for others on the same machine, and only for them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from sqlmodel import select
+
+from amends.domain.channel import ChannelKind
+from amends.ledger import Ledger
+from amends.ledger.holder import UNKNOWN, has_ended, this_process
+from amends.ledger.tables import LeaseRow
+from tests.builders import NOW, a_person
+from tests.sending import INCIDENT, NOTICE, approved
+
+SAY_WHO = "from amends.ledger.holder import this_process; print(this_process(), flush=True); input()"
+
+
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[str]]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", SAY_WHO], text=True, **pipes) as process:  # type: ignore[call-overload]
+        yield process
+        process.kill()
+
+
+def named(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def test_a_process_that_is_there_has_not_ended(other: subprocess.Popen[str]) -> None:
+    assert not has_ended(this_process())
+    assert not has_ended(named(other))
+
+
+def test_a_process_that_stands_still_has_not_ended(other: subprocess.Popen[str]) -> None:
+    name = named(other)
+    other.send_signal(signal.SIGSTOP)
+    assert not has_ended(name)
+
+
+def test_a_process_that_was_killed_has_ended_before_anybody_waited_for_it(other: subprocess.Popen[str]) -> None:
+    name = named(other)
+    other.kill()
+    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+    assert has_ended(name)
+    other.wait()
+    assert has_ended(name)
+
+
+def test_another_process_that_got_its_number_is_not_taken_for_it() -> None:
+    machine, number, started = this_process().rsplit(" ", 2)
+    assert has_ended(f"{machine} {number} {int(started) - 1}")
+
+
+@pytest.mark.parametrize("place", ["another-boot pid:[4026531836]", "", "nonsense"])
+def test_of_a_process_elsewhere_nothing_is_known(place: str) -> None:
+    assert not has_ended(f"{place} 999999999 1")
+    assert not has_ended(UNKNOWN)
+
+
+def test_what_a_killed_process_held_is_free_at_once(ledger: Ledger, other: subprocess.Popen[str]) -> None:
+    approved(ledger, [a_person(number=number) for number in range(1, 5)])
+    ledger.release(INCIDENT, NOTICE, NOW)
+    by_email = [ChannelKind.EMAIL]
+    claims = ledger.claim(INCIDENT, NOTICE, by_email, 4, NOW)
+    ledger.write_down(claims[:1], (), INCIDENT, NOTICE, NOW)
+    with ledger.write() as write:
+        write.session.exec(select(LeaseRow)).one().holder = named(other)
+    assert (ledger.recover(INCIDENT, NOTICE, NOW), ledger.busy(INCIDENT, NOW)) == (0, True)
+    other.kill()
+    other.wait()
+    assert not ledger.busy(INCIDENT, NOW)
+    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
+    assert len(ledger.claim(INCIDENT, NOTICE, by_email, 4, NOW)) == 3
