@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -54,6 +54,25 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, send_safely)
+
+
+class Door:
+    """Turns forms away while more come than are taken, before anything of them is read: a flood must cost little."""
+
+    def __init__(
+        self, app: ASGIApp, *, forms: str, closed_for: Callable[[], int], turned_away: Callable[[str, int], Response]
+    ) -> None:
+        """`forms` is how their paths begin; the answer is made of what languages are accepted, and of the seconds."""
+        self._app = app
+        self._forms, self._closed_for, self._turned_away = forms, closed_for, turned_away
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        form = scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(self._forms)
+        if form and (seconds := self._closed_for()):
+            accepted = Headers(scope=scope).get("accept-language", "")
+            await self._turned_away(accepted, seconds)(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 class QuietErrors:

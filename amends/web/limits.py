@@ -24,15 +24,19 @@ class PostLimits:
 
     def seconds_to_wait(self, address: str, link: str) -> int:
         """Count one post; 0 when it may go on, else the seconds until the next may come."""
-        for common in (IN_ALL, AT_ONCE):
-            if not self._counts.test(common):
-                return self._until_reset(common)
+        if seconds := self.seconds_for_all():
+            return seconds
         for limit, key in ((PER_ADDRESS, address), (PER_LINK, link)):
             if not self._counts.hit(limit, key):
                 return self._until_reset(limit, key)
         for common in (IN_ALL, AT_ONCE):
             self._counts.hit(common)
         return 0
+
+    def seconds_for_all(self) -> int:
+        """Seconds until anybody's next post may come, 0 when it may at once; counts nothing."""
+        full = (common for common in (IN_ALL, AT_ONCE) if not self._counts.test(common))
+        return max(map(self._until_reset, full), default=0)
 
     def _until_reset(self, limit: RateLimitItem, *keys: str) -> int:
         reset = self._counts.get_window_stats(limit, *keys).reset_time

@@ -73,6 +73,12 @@ class Pages:
             error_id=error_id,
         )
 
+    def too_many(self, accepted: str, seconds: int) -> HTMLResponse:
+        """That too many forms come just now, for whoever accepts these languages (Accept-Language)."""
+        headers = [(b"accept-language", accepted.encode("latin-1"))]
+        request = Request({"type": "http", "headers": headers, "query_string": b""})
+        return self.tell(request, HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": str(seconds)})
+
     @property
     def languages(self) -> dict[str, str]:
         """What each language that we speak calls itself, by locale."""

@@ -62,12 +62,12 @@ class PersonalPages:
 
     def __init__(
         self, ledger: Ledger, pages: Pages, notices: NoticePages, recent: RecentCases,
-        public_url: str, trusted_proxies: int, clock: Callable[[], datetime],
+        public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits,
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
         self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
         self._tokens = FormTokens(ledger.keys.form_key)
-        self._limits = PostLimits()
+        self._limits = limits
 
     def show(self, request: Request, link: str) -> Response:
         """The page that this link leads to. Raises HTTPException 404."""

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from amends.content.playbooks import library, read_wording
 from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, read_settings
 from amends.web.forms import Fields
-from amends.web.guard import QuietErrors, SafeHeaders
+from amends.web.guard import Door, QuietErrors, SafeHeaders
 from amends.web.languages import best_locale
+from amends.web.limits import PostLimits
 from amends.web.notices import INDEX, NoticePages, plain_file
 from amends.web.opt_out import OptOutPages, add_opt_outs
 from amends.web.pages import Pages
@@ -43,8 +45,9 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     shipped = read_wording(library())
     pages = Pages(settings.public_url, shipped)
     notices = NoticePages(settings.site)
+    limits, recent = PostLimits(), RecentCases(ledger, shipped)
     personal = PersonalPages(
-        ledger, pages, notices, RecentCases(ledger, shipped), settings.public_url, settings.trusted_proxies, clock
+        ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_public_pages(app, pages, notices, ledger)
@@ -53,6 +56,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     add_receipts(app, settings, ledger, clock)
     for refusal in (HTTPException, RequestValidationError):
         app.add_exception_handler(refusal, _friendly(pages))
+    app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=lru_cache(64)(pages.too_many))
     app.add_middleware(QuietErrors, apology=_apology(pages))
     app.add_middleware(SafeHeaders, https=settings.public_url.startswith("https:"))
     return app

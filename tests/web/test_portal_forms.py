@@ -1,9 +1,11 @@
 """Asking and answering: taken once, refused kindly, never lost in silence."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from limits import RateLimitItemPerSecond
 from sqlalchemy import event
 from sqlalchemy import text as sql
 from starlette.testclient import TestClient
@@ -13,6 +15,7 @@ from amends.ledger import Keys, Ledger, database
 from amends.settings import Settings
 from amends.web import create_app
 from amends.web.forms import QUICKEST
+from amends.web.limits import AT_ONCE
 from tests.web.scene import ADA, INCIDENT, KEY, Clock, Visitor, token_in
 
 
@@ -217,7 +220,20 @@ def test_others_need_not_wait_for_one_who_sends_too_much(ada: Visitor, li: Visit
     assert li.ask("你好？").status_code == 303
 
 
-def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient, ada: Visitor) -> None:
+def test_in_a_flood_forms_are_turned_away_before_anything_of_them_is_read(client: TestClient) -> None:
+    answers = [client.post(f"/p/{number:027}/ask", data={"text": "x"}) for number in range(AT_ONCE.amount + 30)]
+    known = Counter(answer.status_code for answer in answers)
+    assert known.keys() == {404, 429}
+    away = next(answer for answer in answers if answer.status_code == 429)
+    assert away.headers["retry-after"] == "1"
+    assert away.headers["content-security-policy"]
+    assert "Please wait a moment" in away.text
+
+
+def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(
+    client: TestClient, ada: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.web.limits.AT_ONCE", RateLimitItemPerSecond(100))
     for number in range(60):
         guessed = f"{number:027}"
         assert client.post(f"/p/{guessed}/ask", data={"text": "x"}).status_code == 404
