@@ -191,7 +191,7 @@ async def show_feedback(case: Case) -> None:
     await show(case.incident.id, "feedback", text, "Questions by theme, and the survey")
 
 
-SHOW_EVERY = 3.0
+SHOW_EVERY = 5.0
 """Seconds from one update of the bar to the next: it takes Prefect as long as hundreds of messages take us."""
 
 
