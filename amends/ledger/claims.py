@@ -1,6 +1,6 @@
 """Messages in hand: what the engine gets of each, with the person's own data readable."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -135,11 +135,15 @@ class Claims(Notices):
             self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
         )
 
-    def _known(self, session: Session, incident: str, numbers: Iterable[int]) -> dict[int, "_Known"]:
+    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "_Known"]:
         """What is needed of these people, by number, each opened once."""
+        if not numbers:
+            return {}
         connection, seal = session.connection(), self.seal(session, incident)
         wanted = text(among(connection, "person.number")).bindparams(ids=listed(connection, numbers))
-        rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, wanted)).all()
+        # Without the bounds PostgreSQL holds every person of the incident against the list.
+        bounds = col(PersonRow.number).between(min(numbers), max(numbers))
+        rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, bounds, wanted)).all()
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 

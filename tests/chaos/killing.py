@@ -62,10 +62,16 @@ class Chaos:
 
     def start(self) -> BaseProcess:
         """A sender, its clock further ahead than that of any before it."""
-        self.errand = replace(self.errand, ahead=self.errand.ahead + LEASE_AND_MORE)
-        sender = PROCESSES.Process(target=run, args=[self.errand], daemon=True)
-        sender.start()
+        (sender,) = self.start_together(1)
         return sender
+
+    def start_together(self, count: int) -> list[BaseProcess]:
+        """So many senders with one clock, further ahead than that of any before them."""
+        self.errand = replace(self.errand, ahead=self.errand.ahead + LEASE_AND_MORE)
+        senders = [PROCESSES.Process(target=run, args=[self.errand], daemon=True) for _ in range(count)]
+        for sender in senders:
+            sender.start()
+        return senders
 
     def kill(self, sender: BaseProcess) -> None:
         """At a random moment after its start or after its first message, unless it ends before."""

@@ -59,7 +59,7 @@ def test_two_workers_at_once_of_whom_some_are_killed_share_one_ledger(server: st
     with fresh_database() as url, chaos(url, tmp_path, PEOPLE, faults=FAULTS[faults]) as world:
         stretch(world)
         while world.kills < KILLS // 2:
-            survivor, victim = world.start(), world.start()
+            survivor, victim = world.start_together(2)
             world.kill(victim)
             ended(survivor)
             if survivor.exitcode == 0:

@@ -68,8 +68,7 @@ def test_fifty_triggers_on_postgresql_have_one_effect(server: str, tmp_path: Pat
 
 def test_processes_that_start_the_same_send_at_once_have_one_effect(tmp_path: Path) -> None:
     with chaos(sqlite_url(tmp_path), tmp_path, PEOPLE) as world:
-        senders = [world.start() for _ in range(PROCESSES)]
-        for sender in senders:
+        for sender in world.start_together(PROCESSES):
             sender.join(60)
         world.finish()
         check(world)

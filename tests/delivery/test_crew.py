@@ -6,14 +6,12 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from amends.delivery import crew
-from amends.delivery.connect import connected
 from amends.delivery.crew import Work, send
-from amends.delivery.engine import Tally, deliver
+from amends.delivery.engine import Tally
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
 from amends.domain.notice import PersonState
@@ -47,14 +45,6 @@ async def until_sending(rig: Rig) -> None:
     async with asyncio.timeout(20):
         while len(rig.mail.arrived) < 20:
             await asyncio.sleep(0.005)
-
-
-async def _later(rig: Rig) -> Tally:
-    """A run by itself after every lease has run out."""
-    async with connected(rig.settings) as channels:
-        return await deliver(
-            rig.ledger, channels, INCIDENT, NOTICE, LINKS, lambda: datetime.now(UTC) + timedelta(hours=1)
-        )
 
 
 def test_two_processes_tell_everybody_once_and_the_public_last(big: Rig) -> None:
@@ -117,15 +107,13 @@ async def test_a_process_that_is_asked_to_stop_leaves_its_part_to_the_others(big
     assert Counter(big.mailed()) == EVERYBODY
 
 
-async def test_processes_that_are_killed_lose_nobody(big: Rig) -> None:
+async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once(big: Rig) -> None:
     big.mail.delay = 0.02
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
     for process in _processes():
         os.kill(process, signal.SIGKILL)
-    tally = await sending
-    assert not tally.finished, "what they had in hand stays untouched until their leases have run out"
-    assert (await _later(big)).finished
+    assert (await sending).finished
     arrived, unsure = Counter(big.mailed()), [n for n, state in big.states().items() if state == "uncertain"]
     assert max(arrived.values()) == 1
     assert arrived.keys() | {f"kim{number}@mail.example" for number in unsure} == EVERYBODY.keys()
