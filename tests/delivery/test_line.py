@@ -218,7 +218,7 @@ def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay)
     assert took >= (50 - burst) / per_second * 0.95
     for place, at in enumerate(relay.taken_at):
         within = sum(at <= other < at + 0.5 for other in relay.taken_at[place:])
-        assert within <= burst + 0.5 * per_second + CONNECTIONS // 4  # a few may come late, and then together
+        assert within <= burst + 0.5 * per_second + CONNECTIONS // 2  # lanes of a busy machine come late, and together
 
 
 # The channel is in trouble.
