@@ -21,7 +21,7 @@ from bench.peers.engine import add_options, engine, options_told
 from bench.peers.make_people import make
 from bench.peers.measure import Run, Sender, measured
 from bench.peers.page import fill, machine, number, table
-from bench.peers.ready import HERE, NotHere, compiled, node_modules
+from bench.peers.ready import HERE, NotHere, compiled, node_modules, require_sink
 
 PEERS = ("raw", "nodemailer", "smtplib")
 RAW_CONNECTIONS = (1, 4, 20)
@@ -88,10 +88,7 @@ def _command(options: argparse.Namespace) -> str:
 
 def _ready(names: Sequence[str], options: argparse.Namespace, made: Path) -> tuple[list[Callable[[], Run]], list[str]]:
     """What to run in every round, the engine last, and a line for every peer that is not here."""
-    try:
-        compiled("sink")
-    except NotHere as missing:
-        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+    require_sink()
     make(made, options.people)
     runs: list[Callable[[], Run]] = []
     absent = []

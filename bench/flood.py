@@ -24,7 +24,7 @@ from bench.peers.engine import add_options, engine, options_told
 from bench.peers.measure import Run
 from bench.peers.page import fill, machine, number, table
 from bench.peers.portal import TAKEN, Flooded
-from bench.peers.ready import NotHere, compiled
+from bench.peers.ready import require_sink
 
 SENDS = ("the engine", "messages a second", "seconds", "CPU µs a person", "twice", "missing")
 PORTAL = (
@@ -64,10 +64,7 @@ def main() -> None:
     """Run all, print, write, and tell by the exit code whether nobody and nothing was lost."""
     options = _options()
     described = machine()
-    try:
-        compiled("sink")
-    except NotHere as missing:
-        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+    require_sink()
     rounds = [_round(turn, options) for turn in range(1, options.rounds + 1)]
     if not all(turn.exact for turn in rounds):
         sys.exit("somebody was not reached once, or a question was lost: nothing is written")

@@ -22,7 +22,7 @@ from bench.peers.arrivals import Arrivals
 from bench.peers.home import INCIDENT, NOTICE
 from bench.peers.measure import cpu, memory, no_strays, sink, watched
 from bench.peers.page import fill, machine, number, table
-from bench.peers.ready import NotHere, compiled
+from bench.peers.ready import require_sink
 from bench.peers.scene import Scene
 
 BARE, THROUGH = "`amends deliver`", "through Prefect"
@@ -87,10 +87,7 @@ def main() -> None:
     """Run all, print, write, and tell by the exit code whether everybody was reached once."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started ends with us
     options, described = _options(), machine()
-    try:
-        compiled("sink")
-    except NotHere as missing:
-        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+    require_sink()
     rounds = [_round(turn, options) for turn in range(1, options.rounds + 1)]
     if not all(sent.exact for turn in rounds for sent in turn):
         sys.exit("somebody was not reached once: nothing is written")

@@ -4,8 +4,8 @@
 
 Every round makes a home, approves a notice as bench/deliver.py does, and lets `amends deliver` send it to a mail server
 in C. When half of the messages have arrived, the process and all that it started get SIGKILL; then `amends deliver` is
-started again on the same home, and again after it has ended with something left (the messages that the killed one
-held are free when its leases run out, after 90 seconds). Medians are printed and, with --out, written into that page.
+started again on the same home, and again after it has ended with something left. Medians are printed and, with --out,
+written into that page.
 It needs Linux and a C compiler. When somebody was told twice or missed, or more are uncertain than there were
 connections, the page stays as it is and the exit code is 1.
 """
@@ -30,7 +30,7 @@ from bench.peers.arrivals import Arrivals
 from bench.peers.home import INCIDENT, NOTICE, Home, made
 from bench.peers.measure import ended, group, sink, watched
 from bench.peers.page import fill, machine, number, table
-from bench.peers.ready import NotHere, compiled
+from bench.peers.ready import require_sink
 
 HEAD = (
     "people",
@@ -73,10 +73,7 @@ def main() -> None:
     """Run all, print, write, and tell by the exit code whether everybody was told once."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started ends with us
     options, described = _options(), machine()
-    try:
-        compiled("sink")
-    except NotHere as missing:
-        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+    require_sink()
     rounds = [_round(turn, options) for turn in range(1, options.rounds + 1)]
     if not all(turn.exact(options.connections) for turn in rounds):
         sys.exit("somebody was not told once: nothing is written")

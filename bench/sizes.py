@@ -16,7 +16,7 @@ from statistics import median
 from bench.peers.engine import add_options, engine, options_told
 from bench.peers.measure import Run
 from bench.peers.page import fill, machine, number, table
-from bench.peers.ready import NotHere, compiled
+from bench.peers.ready import require_sink
 
 HEAD = (
     "people",
@@ -35,10 +35,7 @@ HEAD = (
 def main() -> None:
     """Run all sizes in turn, print, write."""
     options, described = _options(), machine()
-    try:
-        compiled("sink")
-    except NotHere as missing:
-        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+    require_sink()
     sizes = list(_runs(options))
     text = f"{described} `{_command(options)}`\n\n{table(HEAD, (_row(size, sizes[0]) for size in sizes))}"
     print(f"\n{text}")

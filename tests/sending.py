@@ -91,17 +91,21 @@ def approved(ledger: Ledger, people: Iterable[Person], **changes: Any) -> Draft:
     return approved_again(ledger, **changes)
 
 
-def approved_again(ledger: Ledger, **changes: Any) -> Draft:
-    """The first notice drafted from the facts as they are now, and approved."""
+def bound(ledger: Ledger) -> dict[str, Any]:
+    """What binds a draft to the incident as it stands now, and texts for everybody."""
     audience = ledger.audience(INCIDENT, "everyone")
-    bound = {
+    return {
         "audience_digest": audience.digest,
         "people": audience.people,
         "facts_digest": ledger.facts_digest(INCIDENT),
         "pinned": ledger.case(INCIDENT).pinned,
         "variants": personal_variants("en", "zh-CN"),
     }
-    draft = a_draft(**(bound | changes))
+
+
+def approved_again(ledger: Ledger, **changes: Any) -> Draft:
+    """The first notice drafted from the facts as they are now, and approved."""
+    draft = a_draft(**(bound(ledger) | changes))
     ledger.draft_notice(draft, NOW)
     looked_over(ledger, draft)
     for member in APPROVERS:

@@ -71,8 +71,8 @@ class Errand(Errands):
         def called(error: Exception | None) -> None:
             if error is None:
                 self._marked.add(key)
-            elif isinstance(error, StaleClaim):
-                self._hand.stale(self._claims.pop(key))
+            elif isinstance(error, StaleClaim) and (claim := self._claims.pop(key, None)):
+                self._hand.stale(claim)
             then(error)
 
         self._hand.mark(self._claims[key], called)

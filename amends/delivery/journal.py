@@ -89,7 +89,6 @@ class Journal:
             self._let_go(marks, may_leave, TURNS)
 
     def _let_go(self, marks: list[tuple[Claim, Called]], may_leave: frozenset[int], turns: int) -> None:
-        # While the ledger was written nothing was read: whoever hung up meanwhile must be heard before the final dot.
         if turns:
             asyncio.get_running_loop().call_soon(self._let_go, marks, may_leave, turns - 1)
             return

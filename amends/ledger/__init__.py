@@ -5,7 +5,8 @@ from amends.ledger.claims import Claim
 from amends.ledger.feedback import once_for
 from amends.ledger.incidents import IncidentLine
 from amends.ledger.ledger import Ledger
-from amends.ledger.notices import EVERYONE, PUBLIC, Audience
+from amends.ledger.notices import PUBLIC, Audience
+from amends.ledger.posting import EVERYONE
 from amends.ledger.sealing import Keys
 from amends.ledger.standing import DeliveryLine
 

@@ -9,7 +9,8 @@ from amends.domain.letters import Letters
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.reach import next_channel
 from amends.ledger.bulk import spelled, store_messages
-from amends.ledger.notices import PUBLIC, Post, addresses
+from amends.ledger.notices import PUBLIC
+from amends.ledger.posting import Post, addresses
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
 

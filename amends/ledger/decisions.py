@@ -16,7 +16,8 @@ from amends.domain.team import Member
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
 from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
-from amends.ledger.notices import EVERYONE, PUBLIC, RELEASED, Post, addressees, notice_row
+from amends.ledger.notices import PUBLIC, RELEASED, notice_row
+from amends.ledger.posting import EVERYONE, Post, addressees
 from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 

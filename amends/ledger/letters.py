@@ -23,8 +23,9 @@ from amends.domain.wording import Wording
 from amends.ledger.claims import Claim, Released, Waiting
 from amends.ledger.deliveries import Deliveries
 from amends.ledger.incidents import CHUNK
-from amends.ledger.notices import PUBLIC, letter_of, notice_row
+from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.optouts import withdraw
+from amends.ledger.posting import letter_of
 from amends.ledger.standing import BEST_FIRST
 from amends.ledger.store import ENGINE, Write
 from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow

@@ -16,7 +16,7 @@ from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
 from amends.domain.reach import why_held
 from amends.ledger.bulk import among, listed, spelled, store_messages
-from amends.ledger.notices import Post, addressees
+from amends.ledger.posting import Post, addressees, addresses
 from amends.ledger.tables import DeliveryRow, PersonRow
 
 
@@ -91,14 +91,8 @@ def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> C
     ]
     if person is None:
         return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
-    indexes = {
-        ChannelKind.EMAIL: person.email_index,
-        ChannelKind.SMS: person.phone_index,
-        ChannelKind.LETTER: person.postal_index,
-    }
-    known = {kind: index for kind, index in indexes.items() if index}
     why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
-    return course(stored, person.hold, known, draft.channels, draft.cascade, why_not)
+    return course(stored, person.hold, addresses(person), draft.channels, draft.cascade, why_not)
 
 
 def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:

@@ -68,10 +68,6 @@ class Store:
         self._seals: dict[str, Seal] = {}
         self._memory = Memory()
 
-    def again(self) -> Self:
-        """The same ledger with connections of its own, for another process."""
-        return type(self)(self._url, self.keys, self._anchor)
-
     def __reduce__(self) -> tuple[type[Self], tuple[str, Keys, Path | None]]:
         return type(self), (self._url, self.keys, self._anchor)
 

@@ -30,6 +30,14 @@ def compiled(name: str) -> Path:
     return program
 
 
+def require_sink() -> None:
+    """Raises SystemExit where the mail server of the benchmarks cannot be made."""
+    try:
+        compiled("sink")
+    except NotHere as missing:
+        raise SystemExit(f"the mail server needs Linux and a C compiler: {missing}") from None
+
+
 @cache
 def node_modules() -> Path:
     """The folder with the packages that package.json names."""

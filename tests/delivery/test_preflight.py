@@ -18,7 +18,7 @@ from amends.domain.preflight import MOST_NAMED, Preflight, Trouble
 from amends.ledger import Ledger
 from amends.ledger.tables import PersonRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_variant, a_wording, an_incident
-from tests.sending import APPROVERS, INCIDENT, ChannelSettings, channel_settings, looked_over, personal_variants
+from tests.sending import APPROVERS, INCIDENT, ChannelSettings, bound, channel_settings, looked_over, personal_variants
 
 EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
 NOWHERE = "1"
@@ -38,15 +38,7 @@ def drafted(ledger: Ledger, *people: Person, **changes: Any) -> Draft:
     """The first notice for these people, by email unless another way is said; nobody has looked at it."""
     ledger.open_incident(an_incident(), people, "lena", NOW)
     ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    audience = ledger.audience(INCIDENT, "everyone")
-    bound = {
-        "audience_digest": audience.digest,
-        "people": audience.people,
-        "facts_digest": ledger.facts_digest(INCIDENT),
-        "pinned": ledger.case(INCIDENT).pinned,
-        "variants": personal_variants("en", "zh-CN"),
-    }
-    draft = a_draft(**(bound | BY_EMAIL | changes))
+    draft = a_draft(**(bound(ledger) | BY_EMAIL | changes))
     ledger.draft_notice(draft, NOW)
     return draft
 

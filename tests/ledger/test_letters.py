@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from datetime import timedelta
 
@@ -171,7 +172,7 @@ def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
 
 def test_two_who_hand_over_at_once_never_hand_over_the_same_letter(ledger: Ledger) -> None:
     released(ledger, [by_post(number) for number in range(1, 30)])
-    others = [ledger.again() for _ in range(4)]
+    others = [copy(ledger) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         counted = list(pool.map(taken, others))
     for other in others:

@@ -16,10 +16,10 @@ from amends.domain.reach import FIRST_WAIT, SPREAD
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Claim, Ledger
 from amends.ledger.bulk import store_messages
-from amends.ledger.notices import Post
+from amends.ledger.posting import Post
 from amends.ledger.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
-from tests.sending import looked_over, variants_for
+from tests.sending import bound, looked_over, variants_for
 
 INCIDENT = "november-breach"
 LATER = NOW + timedelta(minutes=10)
@@ -55,15 +55,8 @@ def with_an_incident(ledger: Ledger) -> Ledger:
 
 
 def current_draft(ledger: Ledger, **changes: object) -> Draft:
-    audience = ledger.audience(INCIDENT, "everyone")
-    bound = {
-        "audience_digest": audience.digest,
-        "people": audience.people,
-        "facts_digest": ledger.facts_digest(INCIDENT),
-        "pinned": ledger.case(INCIDENT).pinned,
-        "variants": variants_for(audience.readers),
-    }
-    return a_draft(**(bound | changes))
+    readers = ledger.audience(INCIDENT, "everyone").readers
+    return a_draft(**(bound(ledger) | {"variants": variants_for(readers)} | changes))
 
 
 def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
