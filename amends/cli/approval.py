@@ -5,18 +5,25 @@ from typing import Annotated
 
 import typer
 
+from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
-from amends.cli.desk import Desk
+from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, NoticeId
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import Draft, NoticeStage
+from amends.domain.team import Member
 
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
 Binding = Annotated[
     str,
     typer.Option(metavar="HASH", help="The hash that `amends preview` showed; refused when the notice is another now."),
+]
+
+
+InPlaceOf = Annotated[
+    str, typer.Option("--for", metavar="NAME", help="Give the word of this member, for whom you stand in.")
 ]
 
 
@@ -31,44 +38,96 @@ def approve(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
     binding: Binding = "",
+    in_place_of: InPlaceOf = "",
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Let it leave with fewer approvals, on the word of two; see --with.")
+    ] = False,
+    other: Annotated[
+        str,
+        typer.Option(
+            "--with", metavar="NAME", help="The second of the two; their token is asked for, or in AMENDS_TOKEN_2."
+        ),
+    ] = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why the approvals cannot be had in time.")] = "",
 ) -> None:
-    """Approve exactly this notice."""
+    """Approve exactly this notice.
+
+    With --emergency two named people, at least one of them a lead or an executive, let it leave with fewer approvals
+    than it needs. The audit chain, an alert and the report say so.
+    """
     desk: Desk = ctx.obj
-    draft = _looked_at(desk, incident, notice, binding)
-    member = desk.member(name)
-    if not yes or people is not None:
-        _count(draft, people)
-    _look_over(desk, draft)
-    stage = desk.ledger.decide(incident, notice, member, Decision.APPROVE, draft.binding, note, now())
-    status = desk.ledger.case(incident).notice(notice)
-    given = len(status.approvals) if status else 0
-    answer = {"notice": notice, "binding": draft.binding, "stage": stage, "approvals": given, "needed": draft.approvals}
-    desk.show(answer, f"{notice} {draft.binding[:12]}: {given} of {draft.approvals} approvals")
+    _only_together(emergency, other, why, in_place_of)
+    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
+    second = desk.member(other, SECOND_TOKEN) if emergency else None
+    if draft.binding.startswith(binding):
+        if not yes or people is not None:
+            _count(draft, people)
+        _look_over(desk, draft)
+    if second:
+        _release_in_emergency(desk, draft, _meant(draft, binding), member, second, why)
+        return
+    stage = desk.ledger.decide(
+        incident, notice, member, Decision.APPROVE, _meant(draft, binding), note, now(), in_place_of=in_place_of
+    )
+    _say_how_it_stands(desk, draft, stage)
+
+
+def _only_together(emergency: bool, other: str, why: str, in_place_of: str) -> None:
+    """Raises BadParameter for options that say nothing without each other."""
+    if emergency and in_place_of:
+        raise typer.BadParameter("in an emergency everybody speaks for themselves: leave out --for")
+    if emergency and not (other and why.strip()):
+        raise typer.BadParameter("an emergency needs a second person and a reason: --with NAME --why TEXT")
+    if (other or why) and not emergency:
+        raise typer.BadParameter("--with and --why belong to --emergency")
+
+
+def _meant(draft: Draft, binding: str) -> str:
+    """The hash that is decided on: another one than the draft's is refused, and the try is kept."""
+    return draft.binding if draft.binding.startswith(binding) else binding
+
+
+def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member, second: Member, why: str) -> None:
+    declared = desk.ledger.release_in_emergency(draft.incident, draft.notice, first, second, binding, why, now())
+    answer = {"notice": draft.notice, "binding": binding, "stage": NoticeStage.APPROVED, "emergency": declared}
+    desk.show(answer, f"EMERGENCY: {draft.notice} {binding[:12]} is {declared}")
+    desk.hint("the audit chain, the timeline and the report say so; tell those who could not be asked")
+    _let_it_go(desk, draft.incident, draft.notice)
+
+
+def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
+    incident, notice = draft.incident, draft.notice
+    status = desk.ledger.case(incident, now()).notice(notice)
+    given, needed = len(status.approvals) if status else 0, draft.approvals.needed
+    answer = {"notice": notice, "binding": draft.binding, "stage": stage, "approvals": given, "needed": needed}
+    missing = status.standing.missing_roles if status else ()
+    desk.show(answer | {"missing_roles": missing}, f"{notice} {draft.binding[:12]}: {given} of {needed} approvals")
+    if status:
+        for line in approval_lines(status):
+            desk.hint(line)
     if stage is not NoticeStage.APPROVED:
-        desk.hint(f"{draft.approvals - given} more must approve: `amends approve {incident} {notice} --as NAME`")
+        desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME`")
         raise typer.Exit(Exit.WAITING)
     _let_it_go(desk, incident, notice)
 
 
 def reject(
-    ctx: typer.Context, incident: IncidentId, notice: NoticeId, name: As, note: Note = "", binding: Binding = ""
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    name: As,
+    note: Note = "",
+    binding: Binding = "",
+    in_place_of: InPlaceOf = "",
 ) -> None:
     """Reject a notice; it must be drafted anew."""
     desk: Desk = ctx.obj
-    draft = _looked_at(desk, incident, notice, binding)
-    stage = desk.ledger.decide(incident, notice, desk.member(name), Decision.REJECT, draft.binding, note, now())
+    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
+    stage = desk.ledger.decide(
+        incident, notice, member, Decision.REJECT, _meant(draft, binding), note, now(), in_place_of=in_place_of
+    )
     desk.show({"notice": notice, "binding": draft.binding, "stage": stage}, f"{notice} is rejected")
     desk.hint("correct the facts or texts and hand them in: `amends incident amend FILE --as NAME`; it is drafted anew")
-
-
-def _looked_at(desk: Desk, incident: str, notice: str, binding: str) -> Draft:
-    """The draft as it stands. Raises NotAllowed when it is not the one with this hash."""
-    draft = desk.ledger.draft(incident, notice)
-    if not draft.binding.startswith(binding):
-        raise NotAllowed(
-            f"{notice} is another by now than the one you looked at; see `amends preview {incident} {notice}`"
-        )
-    return draft
 
 
 def _count(draft: Draft, said: int | None) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from amends.settings import Settings
 
 TOKEN = "AMENDS_TOKEN"  # noqa: S105 - the name of the variable
+SECOND_TOKEN = "AMENDS_TOKEN_2"  # noqa: S105
+"""Where two must say who they are."""
 
 
 @dataclass(frozen=True)
@@ -71,22 +73,22 @@ class Desk:
         found = tuple(findings)
         self.show({"findings": found}, "\n".join(map(str, found)))
 
-    def member(self, name: str) -> "Member":
+    def member(self, name: str, variable: str = TOKEN) -> "Member":
         """The member who proves by a token to be this one. Raises NotAllowed; auditors read only."""
         from amends.domain.team import TeamRole
 
-        member = self.ledger.authenticate(name, self._token(name))
+        member = self.ledger.authenticate(name, self._token(name, variable))
         if member.role is TeamRole.AUDITOR:
             raise NotAllowed(f"{name} is an auditor; auditors read and change nothing")
         return member
 
     @staticmethod
-    def _token(name: str) -> str:
+    def _token(name: str, variable: str) -> str:
         """From the environment or a hidden prompt, never from the command line, where others could see it."""
-        if token := os.environ.get(TOKEN):
+        if token := os.environ.get(variable):
             return token
         if not sys.stdin.isatty():
-            raise NotAllowed(f"who says that you are {name}? set {TOKEN}, or call this from a terminal")
+            raise NotAllowed(f"who says that you are {name}? set {variable}, or call this from a terminal")
         token = typer.prompt(f"Token of {name}", hide_input=True, err=True)
         return str(token)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
@@ -69,7 +70,7 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     from amends.domain.drafting import Links
     from amends.domain.lint import lint_in
 
-    draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident)
+    draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident, now())
     wording, links = desk.ledger.wording(incident), Links(desk.settings.public_url)
     status = case.notice(notice)
     if status is None:
@@ -189,8 +190,13 @@ def _heading(seen: Preview) -> str:
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
-        f"{_told_already(seen)}\n{seen.preflight or _not_looked(seen)}"
+        f"{_told_already(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
     )
+
+
+def _approvals(seen: Preview) -> str:
+    """How it stands with its approvers, a line for each thing to know."""
+    return "".join(f"\n{line}" for line in approval_lines(seen.status))
 
 
 def _told_already(seen: Preview) -> str:
@@ -223,7 +229,7 @@ def _next(desk: Desk, seen: Preview) -> None:
         desk.hint(f"nobody can approve it: {why}")
     elif status.stage is NoticeStage.DRAFTED:
         desk.hint(
-            f"{draft.approvals - len(status.approvals)} approvals are missing; if this is right, with your token in "
+            f"it waits for {status.standing.waits_for}; if this is right, with your token in "
             f"AMENDS_TOKEN: `amends approve {draft.incident} {draft.notice} --as NAME --people {draft.people} "
             f"--binding {draft.binding[:12]}`"
         )

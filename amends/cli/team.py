@@ -1,13 +1,16 @@
 """Who works on incidents here, and what each may do."""
 
+import sys
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import noun
-from amends.cli.words import table
+from amends.cli.options import As, noun
+from amends.cli.words import moment, table
+from amends.domain.approval import listed
 from amends.domain.errors import NotAllowed
 from amends.domain.team import Member, TeamRole
 
@@ -39,8 +42,11 @@ def members(ctx: typer.Context) -> None:
     """Everybody who is or was in the team."""
     desk: Desk = ctx.obj
     everybody = desk.ledger.members()
-    rows = ((member.name, member.role, member.active) for member in everybody)
-    desk.show(everybody, table(("name", "role", "active"), rows))
+    at = now()
+    rows = ((one.name, one.role, one.active, one.can_be_reached, _deputy(one, at)) for one in everybody)
+    desk.show(everybody, table(("name", "role", "active", "reminded", "who stands in"), rows))
+    if unreachable := [one.name for one in everybody if _wants_an_address(one)]:
+        desk.hint(f"{listed(unreachable)} cannot be reminded of approvals: `amends team contact NAME --as NAME`")
 
 
 @app.command()
@@ -52,6 +58,108 @@ def remove(ctx: typer.Context, name: str, lead: Lead = "") -> None:
         raise NotAllowed(f"{name} is the only lead; add another one first")
     desk.ledger.remove_member(name, by, now())
     desk.show({"removed": name}, f"{name} is not in the team any more")
+
+
+@app.command()
+def delegate(
+    ctx: typer.Context,
+    name: str,
+    by: As,
+    to: Annotated[str, typer.Option(metavar="OTHER", help="Who may give your word until then.")] = "",
+    until: Annotated[str, typer.Option(metavar="TIME", help="With its zone, such as 2026-12-01T18:00+01:00.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="Nobody stands in any more; a lead may say so too.")] = False,
+) -> None:
+    """Let another approver give your word until a time, such as while you are away.
+
+    They give it with `amends approve INCIDENT NOTICE --as OTHER --for NAME`, and then not their own on the same notice.
+    """
+    desk: Desk = ctx.obj
+    if end:
+        _refuse_other_than(desk, name, by)
+        desk.ledger.end_delegation(name, by, now())
+        desk.show({"member": name, "deputy": ""}, f"{name} speaks for themselves again")
+        return
+    if not (to and until):
+        raise typer.BadParameter("say who and until when: --to OTHER --until 2026-12-01T18:00+01:00; or --end")
+    end_at = _time(until)
+    if desk.member(by).name != name:
+        raise NotAllowed(f"only {name} can give away the word of {name}")
+    desk.ledger.delegate(name, to, end_at, now())
+    desk.show({"member": name, "deputy": to, "until": end_at}, f"{to} stands in for {name} until {moment(end_at)}")
+    desk.hint(
+        f"{to} gives the word with `amends approve INCIDENT NOTICE --as {to} --for {name}`, in the role of {name}"
+    )
+    desk.hint(f"`amends team delegate {name} --end --as {name}` takes it back")
+
+
+@app.command()
+def contact(
+    ctx: typer.Context,
+    name: str,
+    by: As,
+    url: Annotated[
+        str, typer.Option(metavar="APPRISE_URL", help="Left out, it is asked for and not shown, or read from stdin.")
+    ] = "",
+    remove_it: Annotated[bool, typer.Option("--remove", help="Remind them nowhere any more.")] = False,
+) -> None:
+    """Say where a member is reminded of approvals: Slack, Teams, WeCom, DingTalk, Feishu, mail, whatever Apprise knows.
+
+    The address may hold passwords: it is kept encrypted and never shown again. Rather leave --url out: what stands on
+    the command line is kept by the shell and seen by others on this machine.
+    """
+    desk: Desk = ctx.obj
+    _refuse_other_than(desk, name, by)
+    address = "" if remove_it else url or _asked_for(name)
+    if address:
+        _refuse_what_apprise_does_not_know(address)
+    desk.ledger.set_contact(name, address, by, now())
+    said = f"{name} is reminded there from now on" if address else f"{name} is not reminded any more"
+    desk.show({"member": name, "reminded": bool(address)}, said)
+
+
+def _refuse_other_than(desk: Desk, name: str, by: str) -> None:
+    """Raises NotAllowed for everybody but the member and the leads."""
+    member = desk.member(by)
+    if member.name != name and member.role is not TeamRole.LEAD:
+        raise NotAllowed(f"{by} is neither {name} nor a lead; only they can change this")
+
+
+def _asked_for(name: str) -> str:
+    """From a hidden prompt, or from what is piped in; never to be shown."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(f"Apprise address of {name}", hide_input=True, err=True)).strip()
+    return sys.stdin.read().strip()
+
+
+def _refuse_what_apprise_does_not_know(address: str) -> None:
+    """Raises NotAllowed, without the address, which may hold a password."""
+    from amends.delivery.alerts import is_understood
+
+    if not is_understood(address):
+        raise NotAllowed(
+            "this is no address that Apprise understands, or it is several; write one, such as slack://…, "
+            "workflows://… (Teams), wecombot://…, dingtalk://…, feishu://… or mailtos://…"
+        )
+
+
+def _time(text: str) -> datetime:
+    """A point in time. Raises BadParameter."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time such as 2026-12-01T18:00+01:00") from None
+    if at.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no zone; write it as in 2026-12-01T18:00+01:00, or with Z for UTC")
+    return at.astimezone(UTC)
+
+
+def _deputy(member: Member, at: datetime) -> str:
+    deputy = member.deputy_at(at)
+    return f"{deputy} until {moment(member.deputy_until)}" if deputy else ""
+
+
+def _wants_an_address(member: Member) -> bool:
+    return member.active and member.role.may_approve and not member.can_be_reached
 
 
 def _lead(desk: Desk, name: str) -> str:

@@ -1,8 +1,9 @@
 """The people who work on an incident, and what each may do."""
 
+from datetime import datetime
 from enum import StrEnum
 
-from amends.domain.value import Value
+from amends.domain.value import Moment, Value
 
 
 class TeamRole(StrEnum):
@@ -29,3 +30,12 @@ class Member(Value):
     name: str
     role: TeamRole
     active: bool = True
+    deputy: str = ""
+    """Who may give their word for them, or empty."""
+    deputy_until: Moment | None = None
+    can_be_reached: bool = False
+    """There is an address to remind them at."""
+
+    def deputy_at(self, now: datetime) -> str:
+        """Who may give their word at this time, or empty."""
+        return self.deputy if self.deputy_until and now < self.deputy_until else ""

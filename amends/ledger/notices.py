@@ -1,4 +1,4 @@
-"""Verbs about notices: draft, approve, release."""
+"""Verbs about notices: draft, look over, release."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,14 +9,14 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
-from amends.domain.approval import Approval, Decision, Standing, may_approve, standing
+from amends.domain.approval import Standing, listed
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
+from amends.domain.errors import ApprovalMissing, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.preflight import Preflight
 from amends.domain.reach import OPTED_OUT
-from amends.domain.team import Member, TeamRole
+from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.incidents import CHUNK
 from amends.ledger.optouts import withdraw
@@ -24,12 +24,10 @@ from amends.ledger.posting import Post, addressees, in_audience
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import (
-    ApprovalRow,
     CommitmentRow,
     DeliveryRow,
     IncidentRow,
     IncidentVersionRow,
-    MemberRow,
     NoticeRow,
     PersonRow,
     PinRow,
@@ -38,9 +36,6 @@ from amends.ledger.tables import (
 
 PUBLIC = 0
 """The person number of what is said to everybody at once."""
-
-RELEASED = (NoticeStage.SENDING, NoticeStage.SENT)
-"""Nobody can take back what stands so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,7 @@ class Audience:
 
 
 class Notices(Store):
-    """Draft notices, gather approvals, release what is approved."""
+    """Draft notices, release what is approved."""
 
     def audience(self, incident: str, name: str) -> Audience:
         """Count the people of this audience: everyone, or a segment."""
@@ -101,48 +96,24 @@ class Notices(Store):
     def draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""
         with self.read() as session:
-            return Draft.model_validate(_existing(session, incident, notice).draft)
+            return Draft.model_validate(existing_row(session, incident, notice).draft)
 
     def preflight(self, draft: Draft) -> Preflight | None:
         """What was found in everybody's message of exactly this draft; None when nobody has looked."""
         with self.read() as session:
-            row = _existing(session, draft.incident, draft.notice)
+            row = existing_row(session, draft.incident, draft.notice)
             return _preflight(row) if row.binding == draft.binding else None
 
     def keep_preflight(self, draft: Draft, found: Preflight, now: datetime) -> None:
         """Keep what was found in everybody's message of this draft; nothing when there is another by now."""
         with self.write() as write:
             write.incident(draft.incident)
-            row, kept = _existing(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
+            row, kept = existing_row(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
             if row.binding != draft.binding or row.preflight == kept:
                 return
             row.preflight = kept
             subject, wrong = f"{draft.notice} v{row.version}", found.cannot_be_made
             write.note(now, draft.incident, "looked over", subject, messages=found.messages, cannot_be_made=wrong)
-
-    def decide(
-        self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime
-    ) -> NoticeStage:
-        """A member's word on exactly the draft with this binding; how far the notice has come with it.
-
-        Raises NotAllowed when this member may not decide, when it was decided already, when the draft is another by
-        now, or when it is to be approved and not everybody's message could be put together.
-        """
-        with self.write() as write:
-            write.incident(incident)
-            row = _existing(write.session, incident, notice)
-            draft = Draft.model_validate(row.draft)
-            refusal = may_approve(member, draft.author) or _not_open(row, binding) or _stale(write.session, draft, now)
-            if decision is Decision.APPROVE:
-                refusal = refusal or _not_fit(row)
-            if refusal:
-                raise NotAllowed(refusal)
-            _keep_word(write.session, row, member, decision, note, now)
-            row.stage = stage_of(write.session, row, draft)
-            write.note(
-                now, incident, decision, f"{notice} v{row.version}", actor=member.name, binding=binding, note=note
-            )
-            return NoticeStage(row.stage)
 
     def release(self, incident: str, notice: str, now: datetime) -> Draft:
         """Let an approved notice leave: one waiting message per person and channel. Safe to repeat at any moment.
@@ -154,7 +125,7 @@ class Notices(Store):
             write.incident(incident)
             row = _releasable(write.session, incident, notice, now)
             if row.stage not in RELEASED:
-                self._let_go(write, row, now)
+                self._begin(write, row, now)
             if row.optional:
                 withdraw(write.session, incident, now)
             draft = Draft.model_validate(row.draft)
@@ -162,7 +133,7 @@ class Notices(Store):
             pass
         return draft
 
-    def _let_go(self, write: Write, row: NoticeRow, now: datetime) -> None:
+    def _begin(self, write: Write, row: NoticeRow, now: datetime) -> None:
         draft = Draft.model_validate(row.draft)
         write.session.add(
             ReleaseRow(
@@ -260,7 +231,7 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
     return session.exec(query).first()
 
 
-def _existing(session: Session, incident: str, notice: str) -> NoticeRow:
+def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
     row = notice_row(session, incident, notice)
     if row is None:
         raise NotInLedger(f"incident {incident} has no notice {notice}; `amends incident show {incident}` lists them")
@@ -293,7 +264,7 @@ def is_overtaken(session: Session, draft: Draft) -> bool:
     return promise is not None and promise.changes > draft.change
 
 
-def _stale(session: Session, draft: Draft, now: datetime) -> str | None:
+def stale(session: Session, draft: Draft, now: datetime) -> str | None:
     """Why this draft must not leave as it is, or None."""
     if not is_current(session, draft):
         return f"the facts changed after {draft.notice} was drafted; it is drafted afresh first"
@@ -304,21 +275,11 @@ def _stale(session: Session, draft: Draft, now: datetime) -> str | None:
     return None
 
 
-def _not_open(row: NoticeRow, binding: str) -> str | None:
-    if row.stage in RELEASED:
-        return f"{row.notice} has been released already"
-    if row.stage == NoticeStage.REJECTED:
-        return f"{row.notice} was rejected; it must be drafted anew"
-    if row.binding != binding:
-        return f"{row.notice} is another by now than the one you looked at; look at it again with `amends preview`"
-    return None
-
-
 def _preflight(row: NoticeRow) -> Preflight | None:
     return Preflight.model_validate(row.preflight) if row.preflight else None
 
 
-def _not_fit(row: NoticeRow) -> str | None:
+def not_fit(row: NoticeRow) -> str | None:
     """Why nobody may approve what would be printed wrongly, or None."""
     found = _preflight(row)
     if found is None:
@@ -327,98 +288,30 @@ def _not_fit(row: NoticeRow) -> str | None:
     return found.refusal(row.notice)
 
 
-def _keep_word(session: Session, row: NoticeRow, member: Member, decision: Decision, note: str, now: datetime) -> None:
-    said = session.exec(
-        select(ApprovalRow).where(
-            ApprovalRow.incident == row.incident,
-            ApprovalRow.notice == row.notice,
-            ApprovalRow.version == row.version,
-            ApprovalRow.member == member.name,
-        )
-    ).first()
-    if said and (said.decision, said.binding) != (decision, row.binding):
-        session.delete(said)  # they changed their mind; the audit chain keeps both
-        session.flush()
-    elif said:
-        return
-    session.add(
-        ApprovalRow(
-            incident=row.incident,
-            notice=row.notice,
-            version=row.version,
-            binding=row.binding,
-            member=member.name,
-            role=member.role,
-            decision=decision,
-            note=note,
-            at=now,
-        )
-    )
-    session.flush()
-
-
-def approvals_of(session: Session, row: NoticeRow) -> tuple[Approval, ...]:
-    """Every word that was given on this version."""
-    rows = session.exec(
-        select(ApprovalRow)
-        .where(
-            ApprovalRow.incident == row.incident,
-            ApprovalRow.notice == row.notice,
-            ApprovalRow.version == row.version,
-        )
-        .order_by(col(ApprovalRow.id))
-    ).all()
-    return tuple(
-        Approval(
-            member=word.member,
-            role=TeamRole(word.role),
-            decision=Decision(word.decision),
-            binding=word.binding,
-            at=word.at,
-            note=word.note,
-        )
-        for word in rows
-    )
-
-
-def team(session: Session) -> tuple[Member, ...]:
-    """The team as it is now."""
-    rows = session.exec(select(MemberRow)).all()
-    return tuple(Member(name=row.name, role=TeamRole(row.role), active=row.active) for row in rows)
-
-
-def standing_of(session: Session, row: NoticeRow, draft: Draft) -> Standing:
-    """How this version stands with those of its approvers who are in the team now."""
-    return standing(row.binding, draft.approvals, draft.author, approvals_of(session, row), team(session))
-
-
-def stage_of(session: Session, row: NoticeRow, draft: Draft) -> NoticeStage:
-    """How far the notice has come."""
-    if row.stage in RELEASED:
-        return NoticeStage(row.stage)
-    stands = standing_of(session, row, draft)
-    if stands.rejected_by:
-        return NoticeStage.REJECTED
-    return NoticeStage.APPROVED if stands.still_needed == 0 else NoticeStage.DRAFTED
-
-
 def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
     """The notice, if exactly this may leave now; once released it may go on. Raises ApprovalMissing."""
-    row = _existing(session, incident, notice)
+    row = existing_row(session, incident, notice)
     draft = Draft.model_validate(row.draft)
     if draft.binding != row.binding or not is_current(session, draft):
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
     if row.stage in RELEASED:
         return row
-    if reason := _stale(session, draft, now):
+    if reason := stale(session, draft, now):
         raise ApprovalMissing(reason)
-    stands = standing_of(session, row, draft)
-    if stands.rejected_by or stands.still_needed:
+    stands = standing_of(session, row, draft, now)
+    if stands.rejected_by:
+        raise ApprovalMissing(f"{notice} was rejected by {stands.rejected_by}; it must be drafted anew")
+    if stands.still_needed:
         raise ApprovalMissing(
-            f"{notice} waits for {stands.still_needed} more approvals; "
+            f"{notice} waits for {stands.waits_for}{_ran_out(stands)}; "
             f"see `amends preview {incident} {notice}`, then `amends approve {incident} {notice} --as NAME`"
         )
     return row
+
+
+def _ran_out(stands: Standing) -> str:
+    """Whose approval counts no more, as an addition to a sentence."""
+    return f" (too long ago, so it must be given anew: {listed(stands.expired)})" if stands.expired else ""
 
 
 def _carry_over(session: Session, row: NoticeRow) -> None:

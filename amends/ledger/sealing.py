@@ -74,6 +74,11 @@ class Keys:
         """Signs the forms of the portal."""
         return self._derive(b"form")
 
+    @cached_property
+    def team_seal(self) -> "Seal":
+        """Seals what is secret about the team itself, which belongs to no incident."""
+        return Seal(AESGCM(self._derive(b"team")))
+
     def check(self) -> bytes:
         """A value that tells this master key from any other, without giving it away."""
         return hmac.digest(self._derive(b"check"), b"amends", "sha256")

@@ -88,6 +88,11 @@ class MemberRow(SQLModel, table=True):
     token_hash: bytes = Field(sa_type=LargeBinary)
     active: bool
     added_at: datetime = _time()
+    deputy: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """Who may give their word for them, or empty."""
+    deputy_until: datetime | None = _time_or_none()
+    sealed_contact: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
+    """Where they are reminded, as Apprise writes it; it holds passwords, so it is sealed."""
 
 
 class IncidentRow(SQLModel, table=True):
@@ -101,8 +106,22 @@ class IncidentRow(SQLModel, table=True):
     wrapped_key: bytes = Field(sa_type=LargeBinary)
     people: int
     audience_digest: str
+    embargo_until: datetime | None = _time_or_none()
+    """Before this time nothing may leave."""
+    embargo_why: str = Field(default="", sa_column_kwargs={"server_default": ""})
     counts: dict[str, Any] | None = Field(default=None, sa_type=JSON, nullable=True)
     """The people in numbers, counted when the incident was opened and whenever the list is corrected."""
+
+
+class ClockRow(SQLModel, table=True):
+    """What was last seen of a machine's clocks, and why its wall clock is not believed."""
+
+    __tablename__ = "clock"
+    host: str = Field(primary_key=True)
+    boot: str
+    elapsed: float
+    at: datetime = _time()
+    doubt: str
 
 
 class IncidentVersionRow(SQLModel, table=True):
@@ -237,6 +256,41 @@ class ApprovalRow(SQLModel, table=True):
     decision: str
     note: str
     at: datetime = _time()
+    given_by: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    """The deputy who gave it in the member's place, or empty."""
+
+
+class EmergencyRow(SQLModel, table=True):
+    """Two members let a version leave with fewer approvals than were asked."""
+
+    __tablename__ = "emergency"
+    incident: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    binding: str
+    first: str = Field(foreign_key="member.name")
+    second: str = Field(foreign_key="member.name")
+    why: str
+    given: int
+    needed: int
+    at: datetime = _time()
+    __table_args__ = (
+        ForeignKeyConstraint(["incident", "notice", "version"], ["notice.incident", "notice.notice", "notice.version"]),
+    )
+
+
+class ApprovalReminderRow(SQLModel, table=True):
+    """A reminder to an approver, written down before it is sent, so that it is given once."""
+
+    __tablename__ = "approval_reminder"
+    incident: str = Field(primary_key=True, foreign_key="incident.id")
+    notice: str = Field(primary_key=True)
+    member: str = Field(primary_key=True, foreign_key="member.name")
+    occasion: str = Field(primary_key=True)
+    """Why it was due, of which draft and since when."""
+    state: str
+    at: datetime = _time()
+    settled_at: datetime | None = _time_or_none()
 
 
 class ReleaseRow(SQLModel, table=True):

@@ -4,10 +4,12 @@ import hmac
 import secrets
 from datetime import datetime
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
+from amends.domain.approval import may_be_deputy
 from amends.domain.errors import AlreadyInLedger, NotAllowed
 from amends.domain.team import Member, TeamRole
+from amends.ledger.approvals import as_member, team
 from amends.ledger.sealing import token_hash
 from amends.ledger.store import Store
 from amends.ledger.tables import MemberRow
@@ -35,11 +37,48 @@ class Team(Store):
             row.active = False
             write.note(now, "", "member removed", name, actor=by)
 
+    def delegate(self, name: str, to: str, until: datetime, now: datetime) -> None:
+        """Until then this deputy may give the member's word; a deputy before is none any more.
+
+        Raises NotAllowed when one of the two could not approve anything themselves, and when it would make a chain.
+        """
+        with self.write() as write:
+            absent, deputy = _locked(write.session, name, to)
+            speaks_for = [one.name for one in team(write.session) if one.deputy_at(now) == name]
+            if refusal := may_be_deputy(as_member(absent), as_member(deputy), speaks_for, until, now):
+                raise NotAllowed(refusal)
+            absent.deputy, absent.deputy_until = to, until
+            write.note(now, "", "word delegated", name, actor=name, to=to, until=f"{until:%Y-%m-%d %H:%M} UTC")
+
+    def end_delegation(self, name: str, by: str, now: datetime) -> None:
+        """The member speaks for themselves again. Raises NotAllowed when they did all the time."""
+        with self.write() as write:
+            (row,) = _locked(write.session, name)
+            deputy = as_member(row).deputy_at(now)
+            if not deputy:
+                raise NotAllowed(f"nobody stands in for {name}")
+            row.deputy, row.deputy_until = "", None
+            write.note(now, "", "word taken back", name, actor=by, from_=deputy)
+
+    def set_contact(self, name: str, address: str, by: str, now: datetime) -> None:
+        """Where the member is reminded, as Apprise writes it; empty for nowhere. Kept sealed: it holds passwords."""
+        with self.write() as write:
+            (row,) = _locked(write.session, name)
+            row.sealed_contact = self.keys.team_seal.close(address, _contact_of(name)) if address else None
+            write.note(now, "", "contact set" if address else "contact removed", name, actor=by)
+
+    def contact(self, name: str) -> str:
+        """Where the member is reminded; empty when nobody has said so. A secret: never log or print it."""
+        with self.read() as session:
+            row = session.get(MemberRow, name)
+            sealed = row.sealed_contact if row and row.active else None
+        return self.keys.team_seal.open(sealed, _contact_of(name)) if sealed else ""
+
     def members(self) -> tuple[Member, ...]:
         """Everybody who is or was in the team."""
         with self.read() as session:
             rows = session.exec(select(MemberRow).order_by(col(MemberRow.name)))
-            return tuple(_member(row) for row in rows)
+            return tuple(map(as_member, rows))
 
     def authenticate(self, name: str, token: str) -> Member:
         """The member whom this token proves. Raises NotAllowed, with the same words for a wrong name or token."""
@@ -48,8 +87,22 @@ class Team(Store):
         known = row.token_hash if row else b""
         if not hmac.compare_digest(known, token_hash(token)) or row is None or not row.active:
             raise NotAllowed(f"this token does not belong to {name}, or {name} is not in the team any more")
-        return _member(row)
+        return as_member(row)
 
 
-def _member(row: MemberRow) -> Member:
-    return Member(name=row.name, role=TeamRole(row.role), active=row.active)
+def _locked(session: Session, *names: str) -> list[MemberRow]:
+    """The rows of these members until the transaction ends. Raises NotAllowed for who is not in the team.
+
+    In one order for all, so that two who delegate to each other at once do not wait for each other for ever.
+    """
+    rows = {name: session.get(MemberRow, name, with_for_update=True) for name in sorted(names)}
+    found = [row for name in names if (row := rows[name]) and row.active]
+    if len(found) < len(names):
+        missing = next(name for name in names if name not in {row.name for row in found})
+        raise NotAllowed(f"{missing} is not in the team")
+    return found
+
+
+def _contact_of(name: str) -> str:
+    """The place that a contact is sealed for."""
+    return f"member:contact:{name}"

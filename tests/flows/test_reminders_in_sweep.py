@@ -1,0 +1,62 @@
+"""The sweep reminds approvers through their own channel, and goes on whatever becomes of it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from flows.assess import assess
+from flows.context import Context, using
+from flows.notify import notify
+from flows.sweep import sweep
+from tests.desks import Desks, served
+from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
+
+
+@pytest.fixture
+def desks() -> Iterator[Desks]:
+    with served() as server:
+        yield server
+
+
+@pytest.fixture
+def context(tmp_path: Path, desks: Desks) -> Iterator[Context]:
+    """An incident whose approvers can be reached."""
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    for member in APPROVERS:
+        ledger.set_contact(member.name, desks.address(member.name), member.name, START)
+    with using(a_context(ledger, tmp_path)[0]) as made:
+        yield made
+    ledger.dispose()
+
+
+async def draft() -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+
+
+async def test_a_sweep_reminds_each_approver_of_a_fresh_draft_once(context: Context, desks: Desks) -> None:
+    await draft()
+    for _ in range(3):
+        assert (await sweep.fn()).is_completed()
+    assert desks.heard() == {member.name: 1 for member in APPROVERS}
+
+
+async def test_what_is_approved_reminds_nobody(context: Context, desks: Desks) -> None:
+    await draft()
+    approve_all(context.ledger, START)
+    await sweep.fn()
+    assert desks.got == []
+
+
+async def test_a_channel_that_refuses_is_no_trouble_of_the_sweep(context: Context, desks: Desks) -> None:
+    await draft()
+    first = APPROVERS[0].name
+    context.ledger.set_contact(first, desks.address(first, "refuses"), first, START + timedelta(minutes=1))
+    assert (await sweep.fn()).is_completed()
+    assert set(desks.heard()) == {member.name for member in APPROVERS}
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if alert.startswith(f"{first} could not be reminded")]
