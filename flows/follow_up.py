@@ -7,11 +7,11 @@ from prefect import State, flow
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
 from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
-from amends.domain.plan import Turn
-from amends.domain.playbook import DEADLINES
+from amends.domain.plan import TOLD_LATE, Turn
+from amends.domain.playbook import DEADLINES, Step
 from flows import artifacts
 from flows.context import Context
-from flows.turns import carry_out, done, say
+from flows.turns import carry_out, done, mark, say, step_of
 
 
 @flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")
@@ -29,11 +29,43 @@ async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 
 async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
     if turn.step == DEADLINES:
         return await _remind(context, case, turn)
+    step = step_of(case, turn)
+    if step.task:
+        return await _ask_for(context, case, turn, step)
     chased = await asyncio.to_thread(_chase, context, case)
     if chased:
         await artifacts.show_chases(case, chased)
     said = await say(context, case, turn)
     return f"{said}; {len(chased)} reminders"
+
+
+async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
+    """Ask the owner for the task when the turn begins; when their time is over, tell whom the playbook names."""
+    begun = any((o.step, o.number) == (turn.step, turn.number) and o.state.begun for o in case.occurrences)
+    tell = _tell_late if begun else _ask_owner
+    await artifacts.show_chases(case, [await asyncio.to_thread(tell, context, case, turn, step)])
+    return f"{step.id} {turn.number}: {'told that it is late' if begun else 'waits for its owner'}"
+
+
+def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
+    by = step.within.after(turn.due_at, case.calendar) if step.within else turn.due_at
+    line = f"{step.owner}: {step.task} By {by:%Y-%m-%d %H:%M} UTC. {_when_done(case, turn)}"
+    context.ledger.alert(case.incident.id, line, context.clock())
+    mark(context, turn, case.incident.id, OccurrenceState.WAITING)
+    return line
+
+
+def _tell_late(context: Context, case: Case, turn: Turn, step: Step) -> str:
+    line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, turn)}"
+    now, incident_id = context.clock(), case.incident.id
+    context.ledger.alert(incident_id, line, now)
+    told = (TOLD_LATE + step.id, turn.number, turn.due_at, OccurrenceState.DONE)
+    context.ledger.mark_occurrence(incident_id, *told, now, f"told the {step.escalate_to}")
+    return line
+
+
+def _when_done(case: Case, turn: Turn) -> str:
+    return f"`amends step done {case.incident.id} {turn.step} {turn.number}` records that it is done"
 
 
 async def _remind(context: Context, case: Case, turn: Turn) -> str:

@@ -1,4 +1,4 @@
-"""Steps whose run somebody cancelled in Prefect: a person decides how to go on."""
+"""Turns that wait for a person: those whose run somebody cancelled in Prefect, and tasks."""
 
 from typing import Annotated
 
@@ -24,7 +24,23 @@ def go(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number, n
     turn = _held(desk, incident, step, number)
     # Its run stays cancelled in Prefect; under a new revision it gets a new one.
     desk.ledger.revise_occurrence(incident, step, number, turn.due_at, now(), f"{by} lets it go on")
-    _decide(desk, incident, turn, OccurrenceState.WAITING, by)
+    _decide(desk, incident, turn, OccurrenceState.WAITING, by, "goes on")
+
+
+@app.command()
+def done(
+    ctx: typer.Context,
+    incident: IncidentId,
+    step: StepId,
+    number: Number,
+    name: As,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What came of it, or where the evidence is.")] = "",
+) -> None:
+    """Say that a task is done."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    turn = _task(desk, incident, step, number)
+    _decide(desk, incident, turn, OccurrenceState.DONE, f"{by}: {note}" if note else by, "is done")
 
 
 @app.command()
@@ -32,24 +48,40 @@ def skip(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number,
     """Leave this turn out for good."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    _decide(desk, incident, _held(desk, incident, step, number), OccurrenceState.SKIPPED, by)
+    _decide(desk, incident, _held(desk, incident, step, number), OccurrenceState.SKIPPED, by, "is left out")
 
 
 def _held(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
     """The held turn. Raises NotAllowed when it is not held."""
-    turns = desk.ledger.case(incident).occurrences
-    turn = next((turn for turn in turns if (turn.step, turn.number) == (step, number)), None)
+    turn, stands = _found(desk, incident, step, number)
     if turn is None or turn.state is not OccurrenceState.HELD:
-        stands = turn.state if turn else "not begun"
         raise NotAllowed(f"{step} {number} is {stands}; only a held turn waits for a decision")
     return turn
 
 
-def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState, by: str) -> None:
+def _task(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
+    """The task that waits for somebody to do it. Raises NotAllowed when there is none."""
+    turn, stands = _found(desk, incident, step, number)
+    playbook = desk.ledger.case(incident).playbook
+    tasks = [one.id for one in playbook.steps if one.task] if playbook else []
+    if step not in tasks:
+        raise NotAllowed(f"{step} is no task that somebody has to do; tasks are: {', '.join(tasks) or 'none'}")
+    if turn is None or turn.state is not OccurrenceState.WAITING:
+        raise NotAllowed(f"{step} {number} is {stands}; only a task that was begun can be done")
+    return turn
+
+
+def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrence | None, str]:
+    """The turn, if it was begun, and how it stands."""
+    turns = desk.ledger.case(incident).occurrences
+    turn = next((turn for turn in turns if (turn.step, turn.number) == (step, number)), None)
+    return turn, turn.state if turn else "not begun"
+
+
+def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState, by: str, said: str) -> None:
     from amends.cli.nudge import nudge
 
     desk.ledger.mark_occurrence(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
-    goes_on = "goes on" if state is OccurrenceState.WAITING else "is left out"
-    desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {goes_on}")
+    desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {said}")
     if not nudge(desk.settings, incident):
         desk.hint("Prefect is not running; `amends up` starts it and it goes on from there")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 from amends.domain.assessment import Assessment
 from amends.domain.commitment import Commitment
@@ -12,6 +13,7 @@ from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Phase, Playbook
 from amends.domain.question import QuestionCounts, SurveyCounts
+from amends.domain.timing import Calendar
 from amends.domain.value import Moment, Value
 
 
@@ -34,6 +36,11 @@ class OccurrenceState(StrEnum):
     HELD = "held"
     """Somebody cancelled its run; a person decides."""
 
+    @property
+    def begun(self) -> bool:
+        """Something was done for it, or decided."""
+        return self is not OccurrenceState.PLANNED
+
 
 class Occurrence(Value):
     """One turn of a step, as recorded."""
@@ -45,6 +52,13 @@ class Occurrence(Value):
     revision: int = 0
     done_at: Moment | None = None
     note: str = ""
+
+
+class Embargo(Value):
+    """Nothing may leave before this time, because law enforcement asked for it."""
+
+    until: Moment
+    why: str
 
 
 class Case(Value):
@@ -60,6 +74,7 @@ class Case(Value):
     audience: AudienceCounts
     assessment: Assessment | None = None
     playbook: Playbook | None = None
+    """As it reads for the severity that was assessed."""
     pinned: str = ""
     """Content hash of the playbook and its words."""
     events: dict[str, Moment] = {}
@@ -73,6 +88,17 @@ class Case(Value):
     """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
     questions: QuestionCounts = QuestionCounts()
     survey: SurveyCounts = SurveyCounts()
+    told_wrongly: tuple[str, ...] = ()
+    """Facts that people last heard as certain and that are others now."""
+    embargo: Embargo | None = None
+    clock_doubt: str = ""
+    """Why nobody can tell what time it is; until a person says, nothing falls due."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """The organisation's clock, and its business days as the playbook has them."""
+        days_off = frozenset(self.playbook.days_off) if self.playbook else frozenset()
+        return Calendar(ZoneInfo(self.incident.organisation.timezone), days_off)
 
     def notice(self, notice_id: str) -> NoticeStatus | None:
         """The notice with this id, if it was ever drafted."""
@@ -80,9 +106,9 @@ class Case(Value):
 
     def told_news_until(self) -> datetime | None:
         """Up to when people have heard the news: when the latest notice that went out was written."""
-        return max((notice.drafted_at for notice in self._with_news() if notice.sent_at), default=None)
+        return max((notice.drafted_at for notice in self.with_news() if notice.sent_at), default=None)
 
-    def _with_news(self) -> Iterator[NoticeStatus]:
+    def with_news(self) -> Iterator[NoticeStatus]:
         """All but the invitations to a survey and the notices about one promise: those tell no news."""
         steps = self.playbook.steps if self.playbook else ()
         without = {step.id for step in steps if step.phase in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)}

@@ -18,9 +18,10 @@ from amends.domain.errors import ContentError, Finding
 from amends.domain.facts import Certainty, Facts, RecipientKind
 from amends.domain.incident import Incident
 from amends.domain.letters import GENERAL
+from amends.domain.news_clock import Clock, is_needless, to_be_sorry_for
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.plan import next_news_at
-from amends.domain.playbook import Phase, Step
+from amends.domain.playbook import HOLDING, Phase, QuietHours, Step
 from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_data, say_date, say_moment
 
@@ -36,6 +37,7 @@ UNKNOWN_TAKERS = (
     RecipientKind.UNKNOWN_THIEF,
     RecipientKind.THIEF_CIPHERTEXT_ONLY,
 )
+UPDATE = "update"
 KEPT, LATE = "promise-kept", "promise-late"
 """What tells the fate of a promise. Late or dropped, it corrects what people were told, so it is never optional."""
 SUFFIX = {ChannelKind.EMAIL: "md", ChannelKind.WEBSITE: "md", ChannelKind.SMS: "txt", ChannelKind.SOCIAL: "txt"}
@@ -92,8 +94,9 @@ def notices_wanted(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
         return _promise_notices(case, step, number)
     if step.notice is None:
         return ()
-    series = step.every is not None
-    return (Wanted(f"{step.notice}-{number}" if series else step.notice, step.notice, step.audience),)
+    name = f"{step.notice}-{number}" if step.repeats else step.notice
+    needless = step.id == HOLDING and is_needless(case, number) and case.notice(name) is None
+    return () if needless else (Wanted(name, step.notice, step.audience),)
 
 
 def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
@@ -118,8 +121,8 @@ def draft(
     Raises ContentError when a template or a language is missing, or a template asks for a value that there is not.
     """
     promises = _new_promises(case, step, wanted, now)
-    news_at = next_news_at(case, step, number, now)
-    writer = _Writer(case, wording, wanted, links, promises, news_at, now)
+    news_at, missed = next_news_at(case, step, number, now), _missed(case, step, now)
+    writer = _Writer(case, wording, wanted, links, promises, news_at, missed, now)
     return Draft(
         incident=case.incident.id,
         notice=wanted.id,
@@ -136,14 +139,49 @@ def draft(
         cascade=step.cascade,
         approvals=step.approvals,
         optional=step.optional and wanted.template != LATE,
+        waits_for=step.waits_for,
+        waves=step.waves,
+        quiet_hours=quiet_hours_of(case),
         facts_digest=facts_digest,
         pinned=case.pinned,
         variants=writer.variants(step.written_for, readers.kinds),
         promises=promises,
         planned_for=now,
         next_news_at=news_at,
+        sorry_for=missed.until if missed else None,
         dated=now,
     )
+
+
+def in_its_words(step: Step, wanted: Wanted, wording: Wording) -> tuple[Step, Wanted]:
+    """A holding statement in the words that there are: words of one's own may have none, and an update says the same.
+
+    A quick channel for which the update has no text is left out.
+    """
+    if step.id != HOLDING or wording.locales(HOLDING):
+        return step, wanted
+    written = [kind for kind in step.channels if _is_written(wording, UPDATE, kind)]
+    cascade = [kind for kind in step.cascade if kind.printed or _is_written(wording, UPDATE, kind)]
+    spoken = step.model_copy(update={"channels": tuple(written), "cascade": tuple(cascade)})
+    return spoken, Wanted(wanted.id, UPDATE, wanted.audience)
+
+
+def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
+    return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
+
+
+def _missed(case: Case, step: Step, now: datetime) -> Clock | None:
+    """The missed time for which this notice says sorry; only one with news does."""
+    with_news = step.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
+    return to_be_sorry_for(case, now) if with_news else None
+
+
+def quiet_hours_of(case: Case) -> QuietHours | None:
+    """Those of the playbook, unless the case is so grave that waiting would do more harm than waking."""
+    hours = case.playbook.quiet_hours if case.playbook else None
+    if hours is None or hours.unless_severity is None or case.assessment is None:
+        return hours
+    return None if case.assessment.band.rank >= hours.unless_severity.rank else hours
 
 
 def _new_promises(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
@@ -164,10 +202,10 @@ class _Writer:
 
     def __init__(
         self, case: Case, wording: Wording, wanted: Wanted, links: Links,
-        promises: tuple[Commitment, ...], news_at: datetime | None, now: datetime,
+        promises: tuple[Commitment, ...], news_at: datetime | None, missed: Clock | None, now: datetime,
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
-        self._promises, self._news_at, self._now = promises, news_at, now
+        self._promises, self._news_at, self._missed, self._now = promises, news_at, missed, now
         self._templates = environment(wording.templates)
         self._locales = [name for name in wording.locales(wanted.template) if name in case.incident.texts]
 
@@ -239,6 +277,7 @@ class _Writer:
             "organisation": _organisation(case.incident, locale),
             "story": case.incident.texts[locale].model_dump(),
             **self._dates(phrases),
+            "late": self._late(phrases),
             "data": [name for category, name in phrases.data.items() if category in categories],
             "data_in_words": say_data(phrases, categories),
             "advice": [phrases.advice[category] for category in advised],
@@ -276,6 +315,12 @@ class _Writer:
             "next_news": say_moment(phrases, self._news_at, zone) if self._news_at else "",
             "dated": self._date(phrases, self._now),
         }
+
+    def _late(self, phrases: Phrases) -> dict[str, str]:
+        """The time at which people expected news in vain, and whether it has come since."""
+        missed, zone = self._missed, self._case.incident.organisation.timezone
+        named = say_moment(phrases, missed.until, zone) if missed else ""
+        return {"named": named, "came": "yes" if missed and missed.came_at else ""}
 
     def _fresh_news(self) -> list[Any]:
         told = self._case.told_news_until()

@@ -6,9 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from amends.domain.approval import Approvals, Standing
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment
 from amends.domain.letters import GENERAL
+from amends.domain.playbook import Gate, QuietHours, Waves
 from amends.domain.value import Moment, Value
 
 SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
@@ -92,7 +94,7 @@ class Draft(Value):
     people: int
     channels: tuple[ChannelKind, ...]
     cascade: tuple[ChannelKind, ...]
-    approvals: int
+    approvals: Approvals
     optional: bool = False
     """Whoever opted out does not get it; else it is one that people must get."""
     facts_digest: str
@@ -100,9 +102,17 @@ class Draft(Value):
     """Content hash of the playbook and the words that it was written with, which also word each person's data."""
     variants: tuple[Variant, ...]
     promises: tuple[Commitment, ...] = ()
+    waits_for: tuple[Gate, ...] = ()
+    """What must be so before it leaves, however many have approved it."""
+    waves: Waves | None = None
+    """In which parts it leaves; else all at once."""
+    quiet_hours: QuietHours | None = None
+    """When people are not disturbed with it; nothing when waiting would do more harm."""
     planned_for: Moment
     next_news_at: Moment | None = None
     """The time that the notice names for the next one."""
+    sorry_for: Moment | None = None
+    """The time that was named for news and missed, for which the notice says sorry."""
     dated: Moment
     """The date that the notice bears."""
 
@@ -124,7 +134,13 @@ class Draft(Value):
 
 
 LATER_IN_VARIANT: dict[str, object] = {"letter": GENERAL, "items": []}
-LATER_IN_DRAFT: dict[str, object] = {"optional": False}
+LATER_IN_DRAFT: dict[str, object] = {
+    "optional": False,
+    "waits_for": [],
+    "waves": None,
+    "quiet_hours": None,
+    "sorry_for": None,
+}
 """What there was not from the first, with the value that says nothing new."""
 
 
@@ -212,6 +228,20 @@ class NoticeStage(StrEnum):
     """An approver said no; a new draft is needed."""
 
 
+class LetGo(Value):
+    """A version of a notice that was let go, and what it says of the times for news."""
+
+    at: Moment
+    next_news_at: Moment | None = None
+    """The time that it names for the next news."""
+    sorry_for: Moment | None = None
+    """The time that was missed, for which it says sorry."""
+
+
+GOT_IT = (PersonState.DELIVERED, PersonState.SENT, PersonState.UNCERTAIN, PersonState.BOUNCED)
+"""Something has left for these people."""
+
+
 class NoticeStatus(Value):
     """A notice in the case: its stage and its deliveries in numbers."""
 
@@ -221,15 +251,23 @@ class NoticeStatus(Value):
     step: str
     occurrence: int
     about: str = ""
+    author: str = ""
+    """Who handed in what it was drafted from, and so cannot approve it."""
     stage: NoticeStage
     binding: str
     approvals_needed: int
     approvals: tuple[str, ...] = ()
     """Who has approved exactly this."""
+    standing: Standing = Standing(still_needed=0)
+    """How it stands with its approvers: what is missing, what ran out, whether two let it go in an emergency."""
     drafted_at: Moment
     sent_at: Moment | None = None
     """When nothing of it was pending any more for the first time."""
     next_news_at: Moment | None = None
+    sorry_for: Moment | None = None
+    """The missed time for which this version says sorry."""
+    let_go: tuple[LetGo, ...] = ()
+    """Every version that was let go, the first one first: those who got an earlier one go by what that says."""
     people: dict[PersonState, int] = {}
     pending: int = 0
     parked: int = 0
@@ -238,6 +276,10 @@ class NoticeStatus(Value):
     """People of its audience who have no message of it, because a corrected list brought them after it was released."""
     next_try_at: Moment | None = None
     """When the earliest pending message may be tried; None when nothing is pending."""
+    more_waves: bool = False
+    """Parts of it have not begun to leave."""
+    waits_for: tuple[Gate, ...] = ()
+    """What must be so before it leaves."""
     current: bool = True
     """Drafted from the facts, the audience and the words as they stand now, and no time in it has passed."""
 
@@ -245,6 +287,13 @@ class NoticeStatus(Value):
     def stands(self) -> str:
         """How far it has come, in words: sending, 2 parked."""
         return f"{self.stage}, {self.parked} parked" if self.parked else self.stage.value
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """When it began to leave; None as long as nobody can have it."""
+        if self.sent_at is None and not any(self.people.get(state) for state in GOT_IT):
+            return None
+        return min((one.at for one in self.let_go), default=self.sent_at)
 
     @property
     def only_parked(self) -> bool:
@@ -256,7 +305,7 @@ class NoticeStatus(Value):
     def has_gone(self) -> bool:
         """People count as told when only those are left whose mailbox said `later`, or whose message is parked."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        return self.stage is NoticeStage.SENT or only_deferred or self.only_parked
+        return self.stage is NoticeStage.SENT or (only_deferred and not self.more_waves) or self.only_parked
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""

@@ -1,17 +1,25 @@
 """What is due now and what comes next: a pure function of the case and the time."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.commitment import CommitmentState
 from amends.domain.deadlines import open_duties, reminders
 from amends.domain.duty import DutyStanding
 from amends.domain.facts import DataCategory, Facts
 from amends.domain.filing import facts_known
+from amends.domain.gates import opens_at
+from amends.domain.news_clock import awaited
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.playbook import DEADLINES, Event, Phase, Step, When
+from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step, When
+from amends.domain.timing import Series
 from amends.domain.value import Moment, Value
 
 HOUR = timedelta(hours=1)
+TOLD_LATE = "late "
+"""Before the id of a step: under this a task that was not done in time is kept once somebody was told of it."""
 
 
 class Turn(Value):
@@ -40,16 +48,25 @@ def plan(case: Case, now: datetime) -> Plan:
     if case.playbook is None:
         return Plan()
     begun = (_turn_again(case, occurrence, now) for occurrence in case.occurrences)
-    fresh = (next_turn(case, step, now) for step in case.playbook.steps)
+    recorded = _by_step(case)
+    fresh = (next_turn(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
     turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
-    reminder = _next_reminder(case)
+    unpausing = [turn for turn in (_next_reminder(case), _next_holding(case, turns, now)) if turn]
     paused = case.state is IncidentState.PAUSED
+    due = (*(turn for turn in turns if not paused), *unpausing)
     return Plan(
-        due=(*(turn for turn in turns if turn.due_at <= now and not paused), *_if(reminder, now, due=True)),
-        upcoming=tuple(sorted((*(t for t in turns if t.due_at > now), *_if(reminder, now, due=False)), key=_in_time)),
+        due=() if case.clock_doubt else tuple(turn for turn in due if turn.due_at <= now),
+        upcoming=tuple(sorted((turn for turn in (*turns, *unpausing) if turn.due_at > now), key=_in_time)),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
         held=tuple(turn.step for turn in case.occurrences if turn.state is OccurrenceState.HELD),
     )
+
+
+def _by_step(case: Case) -> dict[str, list[Occurrence]]:
+    recorded: dict[str, list[Occurrence]] = {}
+    for turn in case.occurrences:
+        recorded.setdefault(turn.step, []).append(turn)
+    return recorded
 
 
 def _next_reminder(case: Case) -> Turn | None:
@@ -73,13 +90,57 @@ def _reminding(number: int, due_at: datetime, revision: int) -> Turn:
     return Turn(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
 
 
-def _if(turn: Turn | None, now: datetime, *, due: bool) -> tuple[Turn, ...]:
-    return (turn,) if turn and (turn.due_at <= now) is due else ()
+def _next_holding(case: Case, turns: list[Turn], now: datetime) -> Turn | None:
+    """The statement that there is nothing new yet, when people expect news by a time that nothing else will keep.
+
+    It is drafted in a pause too, and leaves after it. A held or skipped turn silences only the times before it.
+    """
+    mine, until = [turn for turn in case.occurrences if turn.step == HOLDING], awaited(case)
+    going = next((turn for turn in mine if turn.state is OccurrenceState.WAITING), None)
+    if going:
+        due_at = _continues_at(case, _notices_of(case, going), now) if _may_go_on(case, going) else None
+        return _holding(going.number, due_at, going.revision)
+    if until is None or case.playbook is None:
+        return None
+    due_at = until - case.playbook.approve_within
+    silent = [turn.due_at for turn in mine if turn.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
+    if any(at >= due_at for at in silent) or _others_tell(case, turns, max(due_at, now)):
+        return None
+    number = max((turn.number for turn in mine if turn.state.begun), default=0) + 1
+    return _holding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
+
+
+def _holding(number: int, due_at: datetime | None, revision: int) -> Turn | None:
+    if due_at is None:
+        return None
+    return Turn(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
+
+
+def _may_go_on(case: Case, turn: Occurrence) -> bool:
+    """In a pause it can only be drafted."""
+    drafted = [notice for notice in _notices_of(case, turn) if notice.current]
+    return case.state is not IncidentState.PAUSED or not drafted
+
+
+def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
+    """Whether something else with news is drafted, or will be by then."""
+    steps = case.playbook.steps if case.playbook else ()
+    telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
+    held = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.HELD}
+    drafts = [
+        n for n in case.notices if n.step in telling and n.begun_at is None and n.stage is not NoticeStage.REJECTED
+    ]
+    if case.state is not IncidentState.CLOSED and any((n.step, n.occurrence) not in held for n in drafts):
+        return True
+    return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
 
 
 def _outlives(case: Case, turn: Turn) -> bool:
-    """Of a closed case only the promises go on."""
-    return case.state is not IncidentState.CLOSED or turn.phase is Phase.FOLLOW_UP
+    """Of a closed case only the promises go on, and what is being sent to somebody."""
+    if case.state is not IncidentState.CLOSED or turn.phase is Phase.FOLLOW_UP:
+        return True
+    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number))
+    return any(notice.stage is NoticeStage.SENDING for notice in begun)
 
 
 def _in_time(turn: Turn) -> tuple[datetime, str, int]:
@@ -97,35 +158,80 @@ def _turn_again(case: Case, occurrence: Occurrence, now: datetime) -> Turn | Non
     step = next((step for step in case.playbook.steps if step.id == occurrence.step), None)
     if step is None:
         return None
-    due_at = _continues_at(_notices_of(case, occurrence), now)
+    notices = _notices_of(case, occurrence)
+    due_at = _told_late_at(case, step, occurrence) if step.task else _continues_at(case, notices, now)
     if due_at is None:
         return None
     return Turn(step=step.id, phase=step.phase, number=occurrence.number, due_at=due_at, revision=occurrence.revision)
 
 
-def _continues_at(notices: list[NoticeStatus], now: datetime) -> datetime | None:
+def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> datetime | None:
     """When there is something to do for these notices; None while people must decide."""
-    if all(notice.stage is NoticeStage.SENT for notice in notices) or any(n.wants_work(now) for n in notices):
+    if all(notice.stage is NoticeStage.SENT for notice in notices):
         return now
-    sending = (n.next_try_at for n in notices if n.stage is NoticeStage.SENDING)
-    return min((at for at in sending if at is not None), default=None)
+    return min((at for n in notices if (at := _wants_work_at(case, n, now))), default=None)
 
 
-def next_turn(case: Case, step: Step, now: datetime) -> Turn | None:
-    """The next turn of a step that has not begun; None when there is none, or its event has not happened."""
-    base = case.events.get(step.of)
+def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime | None:
+    """When something can be done for this notice without a person; None when nothing can."""
+    later = notice.next_try_at if notice.stage is NoticeStage.SENDING else None
+    at = now if notice.wants_work(now) else later
+    if at is None or not notice.current:
+        return at
+    opens = opens_at(case, notice.waits_for, at)
+    return max(at, opens) if opens else None
+
+
+def _told_late_at(case: Case, step: Step, occurrence: Occurrence) -> datetime | None:
+    """When somebody must hear that a task is not done; None once they have."""
+    told = any((o.step, o.number) == (TOLD_LATE + step.id, occurrence.number) for o in case.occurrences)
+    return None if told or step.within is None else step.within.after(occurrence.due_at, case.calendar)
+
+
+def next_turn(case: Case, step: Step, mine: Sequence[Occurrence], now: datetime) -> Turn | None:
+    """The next turn of a step that has not begun, after those recorded of it; None when there is none to come yet."""
+    base = _base(case, step, mine)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
         return None
-    if any(turn.step == step.id and _stops(case, step, turn) for turn in case.occurrences):
+    if not _is_chosen(case, step) or any(_stops(case, step, turn) for turn in mine):
         return None
-    last = _last_begun(case, step)
-    number, due_at = _number_and_time(case, step, base + step.after, last, now)
+    last = _last_begun(case, step, mine)
+    number, due_at = _number_and_time(case, step, series(case, step, base), last, now)
     if number <= last:
         return None
-    planned = next((t for t in case.occurrences if (t.step, t.number) == (step.id, number)), None)
+    planned = next((turn for turn in mine if turn.number == number), None)
     return Turn(
         step=step.id, phase=step.phase, number=number, due_at=due_at, revision=planned.revision if planned else 0
     )
+
+
+def series(case: Case, step: Step, base: datetime) -> Series:
+    """The times of the step's turns when its event happened then."""
+    return Series(base, step.after, step.every, step.at_most, step.at, case.calendar)
+
+
+def _base(case: Case, step: Step, mine: Sequence[Occurrence]) -> datetime | None:
+    """When what the step is timed from happened, or will happen."""
+    if step.on:
+        return step.on
+    return _next_lateness(case, step, mine) if step.of == Event.COMMITMENT_LATE else case.events.get(step.of)
+
+
+def _next_lateness(case: Case, step: Step, mine: Sequence[Occurrence]) -> datetime | None:
+    """The first day on which a promise is late of those that this step has not had a turn for."""
+    handled = [turn.due_at for turn in mine if turn.state.begun]
+    dates = sorted({c.new_due_at or c.due_at for c in case.commitments if c.state is CommitmentState.OPEN})
+    return next((at for at in dates if not handled or series(case, step, at).turn(1) > max(handled)), None)
+
+
+def _is_chosen(case: Case, step: Step) -> bool:
+    """Of those of which only one is taken it is the one that was begun, else the first whose condition holds."""
+    if step.one_of is None or case.playbook is None:
+        return True
+    choice = [other for other in case.playbook.steps if other.one_of == step.one_of]
+    taken = {turn.step for turn in case.occurrences if turn.state.begun}
+    begun = (other for other in choice if other.id in taken)
+    return step == next(chain(begun, (other for other in choice if holds(case, other.when))), None)
 
 
 def _stops(case: Case, step: Step, turn: Occurrence) -> bool:
@@ -143,25 +249,23 @@ def _notices_of(case: Case, turn: Occurrence) -> list[NoticeStatus]:
     return [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
 
 
-def _last_begun(case: Case, step: Step) -> int:
-    if step.phase is Phase.ASSESS and case.assessment:
-        return case.assessment.version
-    begun = (t.number for t in case.occurrences if t.step == step.id and t.state is not OccurrenceState.PLANNED)
-    return max(begun, default=0)
+def _last_begun(case: Case, step: Step, mine: Sequence[Occurrence]) -> int:
+    assessed = case.assessment.version if step.phase is Phase.ASSESS and case.assessment else 0
+    return max([assessed, *(turn.number for turn in mine if turn.state.begun)])
 
 
-def _number_and_time(case: Case, step: Step, first: datetime, last: int, now: datetime) -> tuple[int, datetime]:
+def _number_and_time(case: Case, step: Step, times: Series, last: int, now: datetime) -> tuple[int, datetime]:
+    """After an outage only the latest of the turns that came due is made up for."""
     if step.phase is Phase.ASSESS:
-        return facts_known(case), first  # everything new that becomes known is assessed, once
+        return facts_known(case), times.turn(1)  # everything new that becomes known is assessed, once
+    if step.of == Event.FACTS_CHANGED:
+        return case.version - 1, times.turn(1)
+    if step.of == Event.COMMITMENT_LATE:
+        return last + 1, times.turn(1)
     if step.every is None:
-        return 1, first
-    number = min(max(last + 1, _turns_until(first, step.every, now)), step.at_most)
-    return number, _not_after_what_was_said(case, step, first + (number - 1) * step.every)
-
-
-def _turns_until(first: datetime, every: timedelta, now: datetime) -> int:
-    """How many turns of a series have come due: after an outage only the latest of them is made up for."""
-    return (now - first) // every + 1 if now >= first else 0
+        return 1, times.turn(1)
+    number = min(max(last + 1, times.come_due(now, last)), step.at_most)
+    return number, _not_after_what_was_said(case, step, times.turn(number))
 
 
 def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> datetime:
@@ -171,9 +275,9 @@ def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> dateti
     """
     if step.phase is not Phase.UPDATE or case.playbook is None:
         return due_at
-    sent = [notice for notice in case.notices if notice.sent_at]
-    updated = max((n.sent_at for n in sent if n.step == step.id and n.sent_at), default=None)
-    open_words = (n.next_news_at for n in sent if updated is None or (n.sent_at and n.sent_at >= updated))
+    told = [(notice.begun_at, notice) for notice in case.notices if notice.begun_at]
+    updated = max((at for at, notice in told if at and notice.step == step.id), default=None)
+    open_words = (notice.next_news_at for at, notice in told if updated is None or (at and at >= updated))
     return min((due_at, *(named - case.playbook.approve_within for named in open_words if named)))
 
 
@@ -190,15 +294,15 @@ def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime
 def _update_after(case: Case, update: Step, drafting: Step, turn: int, now: datetime) -> datetime | None:
     """When this update comes next, apart from the turn that is being drafted."""
     about_to_happen = now if update.of in (Event.NOTIFIED, drafting.id) else None
-    base = case.events.get(update.of, about_to_happen)
+    base = update.on or case.events.get(update.of, about_to_happen)
     if base is None or update.until in case.events:
         return None
-    first = base + update.after
-    begun = max(_last_begun(case, update), turn if drafting.id == update.id else 0)
+    times = series(case, update, base)
+    begun = max(_last_begun(case, update, _by_step(case).get(update.id, ())), turn if drafting.id == update.id else 0)
     if update.every is None:
-        return first if first > now and not begun else None
-    number = max(begun, _turns_until(first, update.every, now)) + 1
-    return first + (number - 1) * update.every if number <= update.at_most else None
+        return times.turn(1) if times.turn(1) > now and not begun else None
+    number = times.come_due(now, begun) + 1
+    return times.turn(number) if number <= update.at_most else None
 
 
 def _full_hour(moment: datetime) -> datetime:
@@ -219,6 +323,7 @@ def holds(case: Case, when: When) -> bool:
         not when.data_includes or _may_be_touched(facts, when.data_includes),
         when.open_commitments is None or when.open_commitments == _promises_open(case),
         when.open_questions is None or when.open_questions == (case.questions.open > 0),
+        when.told_wrongly is None or when.told_wrongly == bool(case.told_wrongly),
     )
     return all(checks)
 
@@ -242,8 +347,13 @@ def _promises_open(case: Case) -> bool:
 
 
 def ready_to_close(case: Case) -> bool:
-    """Resolved, and every step that closing asks for is done."""
+    """Resolved, every step that closing asks for is done, and nothing that is approved is still to reach somebody."""
     if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
+        return False
+    if any(
+        notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
+        for notice in case.notices
+    ):
         return False
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
     done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
@@ -251,8 +361,9 @@ def ready_to_close(case: Case) -> bool:
 
 
 def is_over(case: Case) -> bool:
-    """Closed, every promise settled and told of, no reminder of a deadline left to give: nothing is left to set up."""
-    return case.state is IncidentState.CLOSED and not _promises_open(case) and not reminders(case)
+    """Closed, every promise settled and told of, no reminder left to give, nobody waits for news: nothing is left."""
+    ended = case.state is IncidentState.CLOSED and not _promises_open(case)
+    return ended and not reminders(case) and awaited(case) is None
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ STRIKES = 3
 """So often a fault of ours may hit a message before it is parked for a person to look at."""
 FAULT = "fault "
 """A receipt's detail begins so when the message could not be put together or its channel broke down over it."""
+NOT_YET = "not yet: "
+"""A receipt's detail begins so when we keep the message back ourselves: for the night, or until others have heard."""
 
 NO_ADDRESS = "no_address"
 OPTED_OUT = "opted_out"
@@ -95,10 +97,14 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
     before a fair number of tries: a pause or an outage is not the mailbox's fault. A message that is at fault itself is
-    parked, and the others go on.
+    parked, and the others go on. What we ourselves keep back for a while waits exactly so long.
     """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
+    if receipt.detail.startswith(NOT_YET):
+        return Outcome(
+            DeliveryState.DEFERRED, receipt.detail, next_try_at=now + timedelta(seconds=receipt.retry_after or 0)
+        )
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
         return Outcome(DeliveryState.PARKED, receipt.detail)
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from amends.domain.approval import Approvals
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import CommitmentState
@@ -379,7 +380,7 @@ def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
         {"people": 4},
         {"channels": (ChannelKind.EMAIL,)},
         {"cascade": (ChannelKind.SMS,)},
-        {"approvals": 1},
+        {"approvals": Approvals(needed=1)},
         {"facts_digest": "facts-2"},
         {"planned_for": NOW + 2 * DAY},
         {"next_news_at": NOW + 5 * DAY},

@@ -421,6 +421,18 @@ def test_a_closing_step_that_does_not_apply_keeps_no_case_open() -> None:
     assert ready_to_close(a_resolved_case(playbook=a_playbook(steps=[closing])))
 
 
+@pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING])
+def test_a_case_is_not_closed_over_people_whom_an_approved_notice_is_still_to_reach(stage: NoticeStage) -> None:
+    assert not ready_to_close(a_resolved_case(a_turn("closing"), notices=(a_notice(stage=stage),)))
+
+
+def test_a_closed_case_brings_to_its_end_what_is_being_sent() -> None:
+    going = {"occurrences": (a_turn("first-notice", state=OccurrenceState.WAITING),), "state": IncidentState.CLOSED}
+    sending = a_notified_case(**going, notices=(a_notice(stage=NoticeStage.SENDING),))
+    assert due(sending, NOW) == {("first-notice", 1)}
+    assert due(a_notified_case(**going, notices=(a_notice(stage=NoticeStage.DRAFTED),)), NOW) == set()
+
+
 def test_an_unresolved_or_closed_case_is_not_ready_to_close() -> None:
     assert not ready_to_close(a_resolved_case(a_turn("closing"), events={"opened": NOW}))
     assert not ready_to_close(a_resolved_case(a_turn("closing"), state=IncidentState.CLOSED))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from amends.domain.approval import Approvals
 from amends.domain.channel import ChannelKind
 from amends.domain.playbook import Playbook, Step
 from tests.builders import a_playbook
@@ -104,7 +105,7 @@ def test_a_playbook_without_steps_is_refused() -> None:
 
 
 def test_a_step_is_found_by_its_id() -> None:
-    assert a_playbook().step("survey").approvals == 1
+    assert a_playbook().step("survey").approvals == Approvals(needed=1)
 
 
 def test_a_step_that_does_not_exist_is_a_key_error() -> None:
@@ -115,3 +116,9 @@ def test_a_step_that_does_not_exist_is_a_key_error() -> None:
 def test_a_playbook_survives_a_journey_through_json() -> None:
     playbook = a_playbook()
     assert Playbook.model_validate_json(playbook.model_dump_json(by_alias=True)) == playbook
+
+
+@pytest.mark.parametrize("taken", ["deadlines", "holding"])
+def test_a_step_cannot_have_the_id_of_one_of_ours(taken: str) -> None:
+    with pytest.raises(ValidationError, match=f"{taken} is the step under which"):
+        a_playbook(steps=[{"id": taken, "phase": "assess", "after": 0, "of": "opened"}], commitments=[])

@@ -103,7 +103,7 @@ def test_whatever_a_step_sends_has_a_template_for_each_of_its_channels(playbook:
 @PLAYBOOK
 def test_a_notice_to_everybody_is_approved_by_two_people(playbook: Playbook) -> None:
     public = [step for step in steps_with_channels(playbook) if ChannelKind.WEBSITE in step.channels]
-    assert {step.approvals for step in public} == {2}
+    assert {step.approvals.needed for step in public} == {2}
 
 
 def test_the_default_playbook_promises_help_repair_and_something_for_everybody() -> None:
