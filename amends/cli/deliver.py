@@ -12,7 +12,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import counts, parked
+from amends.cli.words import counts, moment, parked
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import PersonState
 
@@ -81,12 +81,14 @@ def _whose(said: str) -> int | None:
 def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
     import uvloop
 
-    from amends.delivery.crew import Work, send
+    from amends.clock import rehearsal_clock
+    from amends.delivery.crew import Work, send, wall_clock
     from amends.domain.drafting import Links
 
     settings = desk.settings
     links = Links(settings.public_url)
-    work = Work(desk.ledger, settings.channels, incident, notice, links, limits=settings.limits)
+    clock = rehearsal_clock(settings) or wall_clock
+    work = Work(desk.ledger, settings.channels, incident, notice, links, clock, settings.limits)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(send(work, told))
 
@@ -115,6 +117,12 @@ def _summary(incident: str, notice: str, tally: "Tally") -> str:
     return "\n".join(lines)
 
 
+def _when(desk: Desk, incident: str, notice: str) -> str:
+    """From when on something can be done: the next wave, the end of the night, the next try."""
+    status = desk.ledger.case(incident, now()).notice(notice)
+    return f"after {moment(status.next_try_at)}" if status and status.next_try_at else "later"
+
+
 def _which(kind: str) -> str:
     return kind if kind in tuple(ChannelKind) else "all of it"
 
@@ -128,7 +136,9 @@ def _next(desk: Desk, incident: str, notice: str, tally: "Tally") -> None:
     if tally.parked:
         desk.hint(f"`amends deliver {incident} {notice} --retry PERSON --as NAME` tries again, --give-up gives it up")
     if not tally.finished and (tally.trouble or tally.people.get(PersonState.WAITING) or not tally.parked):
-        desk.hint(f"some wait: `amends deliver {incident} {notice}` again later sends what is left")
+        desk.hint(
+            f"some wait: `amends deliver {incident} {notice}` again {_when(desk, incident, notice)} sends what is left"
+        )
     elif waiting := tally.people.get(PersonState.WAITING):
         desk.hint(f"{waiting} wait for a letter: `amends letters {incident} {notice} --out DIR --as NAME`")
     nudge(desk.settings, incident)

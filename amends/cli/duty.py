@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from amends.cli.assessment_words import by_when, when
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.options import As, IncidentId, noun
+from amends.cli.times import time_from
 from amends.cli.words import moment, table
 from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption
 from amends.domain.errors import NotAllowed, NotInLedger
@@ -238,7 +239,7 @@ def filed(
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    filed_at = _time(at, desk.ledger.case(incident).incident.organisation.timezone)
+    filed_at = time_from(at, desk.ledger.case(incident).incident.organisation.timezone)
     filing = desk.ledger.file_duty(incident, duty, filed_at, by, receipt, note, now(), part=part, corrects=corrects)
     _say_how_it_stands(desk, incident, filing)
     if filing.sets:
@@ -258,17 +259,6 @@ def _say_how_it_stands(desk: Desk, incident: str, filing: Filing) -> None:
     lines = [f"{filing.duty} is filed: number {filing.number}, {filing.part}{when}"]
     lines += [f"out of order: {line}" for line in warnings]
     desk.show({"filing": filing, "early_by": early_by, "out_of_order": warnings}, "\n".join(lines))
-
-
-def _time(text: str, zone: str) -> datetime:
-    """A day with its hour; without a zone, as the organisation's clock shows it."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time such as 2026-11-24T16:20 or 2026-11-24T16:20+01:00") from None
-    if len(text) <= len("2026-11-24"):
-        raise typer.BadParameter(f"{text!r} has no hour; the law may count in hours")
-    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 @app.command()

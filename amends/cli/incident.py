@@ -1,6 +1,7 @@
 """Open, check, amend, follow and close incidents."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from amends.cli.approval_words import approval_lines
 from amends.cli.assessment_words import fitting
 from amends.cli.audience import Encoding, only_good, told
 from amends.cli.clock import now
@@ -19,6 +21,7 @@ from amends.cli.words import counts, moment, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.errors import NotAllowed
+from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.plan import Plan, plan, unmet_closing_criteria
 
@@ -157,7 +160,8 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
     desk: Desk = ctx.obj
     case = desk.ledger.case(incident, now())
     planned = plan(case, now())
-    desk.show({"case": case, "plan": planned}, "\n".join(_in_numbers(case, planned)))
+    news = clocks(case, now())
+    desk.show({"case": case, "plan": planned, "news": news}, "\n".join((*_in_numbers(case, planned), *_of_news(news))))
     for notice in planned.awaiting_approval:
         desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
     for step in planned.held:
@@ -175,6 +179,7 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield "\nnotices"
     notices = ((n.id, n.stands, f"{len(n.approvals)} of {n.approvals_needed}", _people(n)) for n in case.notices)
     yield table(("notice", "stage", "approvals", "people"), notices)
+    yield from (line for notice in case.notices for line in approval_lines(notice))
     yield "\npromises"
     promises = ((p.id, p.state, p.new_due_at or p.due_at, p.owner) for p in case.commitments)
     yield table(("promise", "state", "due", "owner"), promises)
@@ -182,6 +187,17 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
     yield "\nnext"
     yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
+
+
+def _of_news(news: tuple[Clock, ...]) -> Iterator[str]:
+    """What became of each time that people were given for the next news."""
+    yield "\nnext news"
+    rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in news)
+    yield table(("named for", "named by", "fate", "by", "at", "late"), rows)
+
+
+def _late(clock: Clock) -> str:
+    return say_span(clock.late_by(now()))
 
 
 def _people(notice: NoticeStatus) -> str:
@@ -239,13 +255,67 @@ def pause(ctx: typer.Context, incident: IncidentId, name: As) -> None:
 
 
 @app.command()
-def resume(ctx: typer.Context, incident: IncidentId, name: As) -> None:
-    """Go on; what came due meanwhile is due now."""
+def resume(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+) -> None:
+    """Go on; what came due meanwhile is due now. Asks when the world has changed since it was paused."""
     from amends.cli.nudge import nudge
 
     desk: Desk = ctx.obj
-    desk.ledger.resume_incident(incident, desk.member(name).name, now())
+    by = desk.member(name).name
+    _ask_about_changes(desk, incident, yes=yes)
+    desk.ledger.resume_incident(incident, by, now())
     desk.show({"incident": incident, "state": "open"}, f"{incident} goes on")
+    nudge(desk.settings, incident)
+
+
+def _ask_about_changes(desk: Desk, incident: str, *, yes: bool) -> None:
+    """Raises NotAllowed when nobody says that it is to go on although something has changed."""
+    from amends.domain.resuming import changed_meanwhile
+
+    changed = changed_meanwhile(desk.ledger.case(incident, now()), desk.ledger.timeline(incident), now())
+    if not changed:
+        return
+    desk.hint("since it was paused:\n" + "\n".join(f"  {line}" for line in changed))
+    if yes:
+        return
+    if not sys.stdin.isatty() or not typer.confirm("go on all the same?", err=True):
+        raise NotAllowed(f"{incident} stays paused; look at this, then resume it with --yes")
+
+
+@app.command()
+def embargo(
+    ctx: typer.Context,
+    incident: IncidentId,
+    until: Annotated[str, typer.Option(metavar="TIME", help="Such as 2026-11-30T12:00, on the organisation's clock.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Who asked for it, and what they gave: a letter's number.")],
+    name: As,
+) -> None:
+    """Let nothing leave before this time, because law enforcement asked for it; drafting and approving go on.
+
+    What is under way stops at once. A day before the end the lead is asked to look again; then what is approved leaves.
+    """
+    from amends.cli.times import time_from
+
+    desk: Desk = ctx.obj
+    by, zone = desk.member(name).name, desk.ledger.case(incident).incident.organisation.timezone
+    end = time_from(until, zone)
+    desk.ledger.embargo(incident, end, why, by, now())
+    desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {moment(end)}")
+    desk.hint(f"deadlines of the law go on: `amends timeline {incident}`; `amends incident lift {incident}` ends it")
+
+
+@app.command()
+def lift(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """End the embargo: what is approved may leave."""
+    from amends.cli.nudge import nudge
+
+    desk: Desk = ctx.obj
+    desk.ledger.lift_embargo(incident, desk.member(name).name, now())
+    desk.show({"incident": incident, "embargo": None}, f"what is approved of {incident} may leave")
     nudge(desk.settings, incident)
 
 

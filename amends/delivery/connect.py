@@ -14,14 +14,15 @@ Channels = Mapping[ChannelKind, Channel]
 ChannelSettings = Mapping[ChannelKind, Mapping[str, str]]
 OURS = frozenset({"use", "rate"})
 """Settings that every channel may have, and that the engine reads itself."""
+WITHOUT_PROVIDER = ("outbox", "simulated")
 
 
 def providers() -> tuple[str, ...]:
-    """The names that `use` may have: modules in channels/ named after a kind, and outbox."""
+    """The names that `use` may have: modules in channels/ named after a kind, outbox, and simulated for rehearsals."""
     package = import_module("channels")
     kinds = tuple(f"{kind}_" for kind in ChannelKind)
     names = (module.name for module in iter_modules(package.__path__))
-    return tuple(name for name in names if name.startswith(kinds) or name == "outbox")
+    return tuple(name for name in names if name.startswith(kinds) or name in WITHOUT_PROVIDER)
 
 
 def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:

@@ -20,7 +20,7 @@ import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver, require
-from amends.delivery.steady import SteadyClock
+from amends.delivery.steady import SteadyClock, seen
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
 from amends.domain.guard import DEFAULT, Limits
@@ -75,6 +75,8 @@ async def send(
 
     `each` carries out one numbered part; flows make a task of it.
     """
+    if work.clock is wall_clock:
+        work.ledger.observe_clock(seen())
     people = work.ledger.draft(work.incident, work.notice).people
     processes = min(cores or os.cpu_count() or 1, people // SHARE)
     if processes < 2 or work.clock is not wall_clock:

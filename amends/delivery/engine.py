@@ -11,11 +11,13 @@ from amends.delivery.compose import Composer
 from amends.delivery.connect import Channels
 from amends.delivery.journal import Journal
 from amends.delivery.line import Line, Pace, Source
+from amends.delivery.not_yet import NotYet
 from amends.delivery.steady import SteadyClock
 from amends.delivery.watch import Watch
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.drafting import Links
-from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, DiskFull, LedgerUnavailable
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, DiskFull, LedgerUnavailable, NotAllowed
+from amends.domain.gates import shut
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import DeliveryState, Draft, PersonState
 from amends.ledger import Claim, Ledger
@@ -75,7 +77,9 @@ async def deliver(
     when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
     bring the notice to its end.
     """
-    require(channels, ledger.draft(incident, notice))  # before the promises in it are given
+    drafted = ledger.draft(incident, notice)
+    require(channels, drafted)  # before the promises in it are given
+    require_open(ledger, drafted, clock())
     draft = ledger.release(incident, notice, clock())
     tally = Tally(uncertain_after_crash=ledger.recover(incident, notice, clock()))
     tally.messages = ledger.pending(incident, notice)
@@ -102,6 +106,12 @@ def require(channels: Collection[ChannelKind], draft: Draft) -> None:
         )
 
 
+def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
+    """Raises NotAllowed when something keeps the notice from leaving, however many have approved it."""
+    if why := shut(ledger.case(draft.incident), draft.waits_for, now):
+        raise NotAllowed(f"{draft.notice} waits: {'; '.join(why)}")
+
+
 class Run:
     """One run of the engine over one notice."""
 
@@ -114,7 +124,11 @@ class Run:
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
         self._clock, self._tally, self._progress = clock, tally, progress
         journal = Journal(self._write_down, self._ledger_trouble)
-        self._source = Source(self._claim, self._give_back, self._alert, composer, journal, self._told)
+        not_yet = NotYet(ledger, draft, clock)
+        self._source = Source(
+            self._claim, self._give_back, self._alert, composer, journal, self._told,
+            not_yet if not_yet.decides else None,
+        )  # fmt: skip
         self._leases: Counter[int] = Counter()
         """How many messages of each lease have no answer in the ledger yet."""
         self._answered: Counter[str] = Counter()

@@ -11,6 +11,7 @@ from functools import partial
 from amends.delivery.compose import Composer
 from amends.delivery.errand import Errand, one_by_one
 from amends.delivery.journal import PATIENCE, RETRY_SECONDS, Journal
+from amends.delivery.not_yet import Postponed
 from amends.domain.channel import (
     Called,
     Channel,
@@ -72,6 +73,8 @@ class Source:
     journal: Journal
     told: Callable[[], None]
     """Hears now and then that something may have happened."""
+    not_yet: Callable[[Claim], Postponed | None] | None = None
+    """Why a message that is due does not leave yet; None when there is nothing to ask."""
 
 
 @dataclass
@@ -265,6 +268,9 @@ class Line:
 
     def _may_start(self, claim: Claim) -> bool:
         """Whether its domain takes it now; if not, it waits or is put off."""
+        if self._source.not_yet and (postponed := self._source.not_yet(claim)):
+            self._put_off(claim, *postponed)
+            return False
         domain = claim.domain
         if self._domains.stopped(domain):
             self._put_off(claim, "domain stopped")
@@ -278,8 +284,8 @@ class Line:
             self._put_off(claim, "domain slowed down")
         return False
 
-    def _put_off(self, claim: Claim, why: str) -> None:
-        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=COME_BACK)
+    def _put_off(self, claim: Claim, why: str, seconds: float = COME_BACK) -> None:
+        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds)
         self.answers[receipt.status] += 1
         self._source.journal.answer(claim, receipt)
 

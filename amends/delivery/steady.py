@@ -1,13 +1,14 @@
 """The time within one run: nobody who sets the clock of the machine meanwhile can move it."""
 
+import socket
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
 
-MOST = timedelta(minutes=10)
-"""The wall clock may be corrected by so much while a run goes on."""
-MINUTE = timedelta(minutes=1)
-UNITS = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
+from amends.domain.clock_jump import MOST, Seen, about
+
 SINCE_START = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Where there is one, a clock that goes on while the machine sleeps."""
 
@@ -15,6 +16,18 @@ SINCE_START = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 def since_start() -> float:
     """Seconds that nobody can set, counted from any moment."""
     return time.clock_gettime(SINCE_START)
+
+
+def seen() -> Seen:
+    """This machine's clocks now."""
+    return Seen(socket.gethostname(), _boot(), since_start(), datetime.now(UTC))
+
+
+@cache
+def _boot() -> str:
+    """Names this start of the machine; empty where the system does not, and then every look counts as another start."""
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return file.read_text(encoding="ascii").strip() if file.exists() else f"{time.monotonic()}"
 
 
 class SteadyClock:
@@ -39,11 +52,3 @@ class SteadyClock:
 
     def _steady(self) -> datetime:
         return self._began + timedelta(seconds=self._elapsed() - self._at)
-
-
-def about(span: timedelta) -> str:
-    """A span of a minute or more as people say it."""
-    minutes = round(span / MINUTE)
-    length, name = next(unit for unit in UNITS if minutes >= unit[0])
-    count = round(minutes / length)
-    return f"about {count} {name}{'s' * (count > 1)}"

@@ -17,6 +17,7 @@ DELIVERY = (
 MAY_LEAVE = """
 SELECT 1 FROM lease JOIN incident ON incident.id = lease.incident
 WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.facts
+    AND (incident.embargo_until IS NULL OR incident.embargo_until <= ?)
 """
 MAY_LEAVE_POSTGRESQL = MAY_LEAVE.replace("?", "%s") + "FOR UPDATE OF lease"
 KEEP_MARK = "INSERT INTO mark (lease, messages) VALUES (?, ?)"
@@ -81,9 +82,10 @@ class Swift:
         """The time as it is stored."""
         return moment if self._postgresql else stamp(moment)
 
-    def may_leave(self, lease: int) -> bool:
-        """Whether the messages of this lease may leave: it was not taken over, and nothing was paused or amended."""
-        self._cursor.execute(MAY_LEAVE_POSTGRESQL if self._postgresql else MAY_LEAVE, (lease,))
+    def may_leave(self, lease: int, now: datetime) -> bool:
+        """Whether messages of this lease may leave: it was not taken over, nothing was paused, amended or held back."""
+        asked = (lease, self.spelled(now))
+        self._cursor.execute(MAY_LEAVE_POSTGRESQL if self._postgresql else MAY_LEAVE, asked)
         return self._cursor.fetchone() is not None
 
     def keep_mark(self, lease: int, messages: Sequence[int]) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
+from amends.domain.case import OccurrenceState
 from amends.domain.channel import ChannelKind
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, NoticeStage
@@ -11,7 +12,7 @@ from amends.domain.reach import next_channel
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.notices import PUBLIC
 from amends.ledger.posting import Post, addresses
-from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
+from amends.ledger.tables import DeliveryRow, NoticeRow, OccurrenceRow, PersonRow
 
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
@@ -39,7 +40,10 @@ def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKi
     return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)
 
 
-def reopen(row: NoticeRow) -> None:
-    """A notice that was sent is being sent again, because something of it waits once more."""
+def reopen(session: Session, row: NoticeRow) -> None:
+    """A notice that was sent is being sent again, because something of it waits once more; its turn goes on."""
     if row.stage == NoticeStage.SENT:
         row.stage = NoticeStage.SENDING
+    turn = session.get(OccurrenceRow, (row.incident, row.draft["step"], row.draft["occurrence"]))
+    if turn and turn.state == OccurrenceState.DONE:
+        turn.state, turn.done_at = OccurrenceState.WAITING, None

@@ -1,32 +1,46 @@
 """Reading the whole case of an incident, in one consistent view."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlalchemy.orm import defer
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
-from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.assessment import Severity
+from amends.domain.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState
 from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
-from amends.domain.notice import DeliveryState, Draft, NoticeStatus, PersonState
+from amends.domain.news_clock import as_news_stands
+from amends.domain.notice import DeliveryState, Draft, LetGo, NoticeStatus, PersonState
 from amends.domain.people import AudienceCounts
-from amends.domain.playbook import Phase, Playbook
+from amends.domain.playbook import Event, Phase, Playbook, at_severity
+from amends.domain.told_wrongly import told_wrongly
+from amends.ledger.approvals import RELEASED, stage_of, standing_of
+from amends.ledger.clocks import clock_doubts
 from amends.ledger.counting import count_people
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import RELEASED, Notices, is_current, is_overtaken, latecomers, stage_of, standing_of
+from amends.ledger.notices import Notices, is_current, is_overtaken, latecomers
 from amends.ledger.promises import commitments_of, untold
 from amends.ledger.standing import message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
 from amends.ledger.tables import (
+    DUE,
+    DeliveryRow,
     EventRow,
     IncidentRow,
+    IncidentVersionRow,
     NoticeRow,
     OccurrenceRow,
     PinRow,
+    ReleaseRow,
 )
+
+Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, datetime]]
+"""Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
 
 
 class Cases(Notices):
@@ -45,7 +59,7 @@ class Cases(Notices):
         with self.read() as session:
             row = _existing(session, incident)
             version = version_row(session, incident, row.version)
-            pin = pin_row(session, incident)
+            pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
             case = Case(
                 incident=self._file(session, row),
                 version=row.version,
@@ -53,12 +67,10 @@ class Cases(Notices):
                 opened_at=row.opened_at,
                 author=version.author,
                 audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
-                assessment=latest_assessment(session, incident, self._memory),
-                playbook=self._playbook(pin),
+                assessment=assessment,
+                playbook=self._playbook(pin, assessment.band if assessment else None),
                 pinned=pin.digest if pin else "",
-                events=dict(
-                    session.exec(select(EventRow.name, EventRow.at).where(EventRow.incident == incident)).all()
-                ),
+                events=_events(session, incident),
                 occurrences=_occurrences(session, incident),
                 notices=self._notices(session, incident, now),
                 commitments=commitments_of(session, incident),
@@ -66,19 +78,40 @@ class Cases(Notices):
                 untold=untold(session, incident),
                 questions=question_counts(session, incident, now),
                 survey=survey_counts(session, incident),
+                embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
+                clock_doubt="; ".join(clock_doubts(session)),
             )
-        return _without_lost_assessments(case)
+            changed = self._with_changed_facts(session, _without_lost_assessments(case), version.at)
+        return as_news_stands(changed, now) if now else changed
 
-    def _playbook(self, pin: PinRow | None) -> Playbook | None:
+    def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:
         if pin is None:
             return None
-        return self._memory.get(("playbook", pin.digest), lambda: Playbook.model_validate(pin.playbook))
+        name = ("playbook", pin.digest, severity)
+        return self._memory.get(name, lambda: at_severity(Playbook.model_validate(pin.playbook), severity))
+
+    def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
+        """The event that the facts are others than those that people heard last, and what of that was told wrongly."""
+        heard = case.told_news_until()
+        if case.version == 1 or heard is None or heard >= amended_at:
+            return case
+        incident = case.incident.id
+        version = select(func.max(IncidentVersionRow.version)).where(
+            IncidentVersionRow.incident == incident, IncidentVersionRow.at <= heard
+        )
+        told = self._version(session, incident, session.exec(version).one() or 1).facts
+        changed = {"events": case.events | {Event.FACTS_CHANGED: amended_at}}
+        return case.model_copy(update=changed | {"told_wrongly": told_wrongly(told, case.incident.facts)})
 
     def _file(self, session: Session, row: IncidentRow) -> Incident:
-        name = ("incident", row.id, row.version)
-        return self._memory.get(
-            name, lambda: Incident.model_validate(version_row(session, row.id, row.version).content)
-        )
+        return self._version(session, row.id, row.version)
+
+    def _version(self, session: Session, incident: str, version: int) -> Incident:
+        name = ("incident", incident, version)
+        return self._memory.get(name, lambda: Incident.model_validate(version_row(session, incident, version).content))
+
+    def _counted(self, session: Session, incident: str) -> Counted:
+        return message_states(session, incident), person_states(session, incident), next_tries(session, incident)
 
     def _notices(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
         """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
@@ -89,20 +122,34 @@ class Cases(Notices):
             .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
         )
         latest: dict[str, NoticeRow] = {}
-        for row in session.exec(query):
+        rows = session.exec(query).all()
+        let_go = self._let_go(session, incident, {(row.notice, row.version): row for row in rows})
+        for row in rows:
             if row.notice not in latest or latest[row.notice].version < row.version:
                 latest[row.notice] = row
-        states, people = message_states(session, incident), person_states(session, incident)
-        tries = next_tries(session, incident)
+        states, people, tries = self._counted(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
             draft = self.drafted(row)
             if row.stage not in RELEASED and is_overtaken(session, draft):
                 return None
-            messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name))
-            return _status(session, row, draft, messages, now)
+            wave = _next_wave_at(session, row, draft, now)
+            messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
+            return _status(session, row, draft, messages, tuple(let_go.get(name, ())), now)
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
+
+    def _let_go(
+        self, session: Session, incident: str, rows: dict[tuple[str, int], NoticeRow]
+    ) -> dict[str, list[LetGo]]:
+        """Of each notice, every version that was let go, the first one first."""
+        query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
+        found: dict[str, list[LetGo]] = defaultdict(list)
+        for release in session.exec(query):
+            said = self.drafted(rows[release.notice, release.version])
+            one = LetGo(at=release.at, next_news_at=said.next_news_at, sorry_for=said.sorry_for)
+            found[release.notice].append(one)
+        return found
 
 
 def _existing(session: Session, incident: str) -> IncidentRow:
@@ -110,6 +157,11 @@ def _existing(session: Session, incident: str) -> IncidentRow:
     if row is None:
         raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
     return row
+
+
+def _events(session: Session, incident: str) -> dict[str, datetime]:
+    query = select(EventRow.name, EventRow.at).where(EventRow.incident == incident)
+    return dict(session.exec(query).all())
 
 
 def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
@@ -155,6 +207,8 @@ class _Messages:
     states: dict[DeliveryState, int]
     people: dict[PersonState, int]
     next_try_at: datetime | None
+    next_wave_at: datetime | None = None
+    """When those begin to be told whose wave has not begun; None when there are none."""
 
     @property
     def pending(self) -> int:
@@ -162,13 +216,30 @@ class _Messages:
 
     @property
     def only_deferred_until(self) -> datetime | None:
-        """When a deferred message is due, if nothing else is left to do."""
-        busy = (DeliveryState.WAITING, DeliveryState.CLAIMED)
-        return None if any(state in self.states for state in busy) else self.next_try_at
+        """When the next message is due, if nothing else is left to do."""
+        busy = (DeliveryState.CLAIMED,) if self.next_wave_at else (DeliveryState.WAITING, DeliveryState.CLAIMED)
+        if any(state in self.states for state in busy):
+            return None
+        return min((at for at in (self.next_try_at, self.next_wave_at) if at), default=None)
 
 
-def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages, now: datetime | None) -> NoticeStatus:
+def _next_wave_at(session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
+    """When the next wave begins, if only people of later waves wait still."""
+    release = session.get(ReleaseRow, (row.incident, row.notice, row.version)) if draft.waves else None
+    if release is None or draft.waves is None or now is None:
+        return None
+    waiting = (DeliveryRow.state == DeliveryState.WAITING, col(DeliveryRow.person) > 0)
+    here = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)
+    person = session.exec(select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))).one()
+    begins = draft.waves.begins(person, release.at) if person else None
+    return begins if begins and begins > now else None
+
+
+def _status(
+    session: Session, row: NoticeRow, draft: Draft, messages: _Messages, let_go: tuple[LetGo, ...], now: datetime | None
+) -> NoticeStatus:
     outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
+    stands = standing_of(session, row, draft, now)
     return NoticeStatus(
         id=row.notice,
         version=row.version,
@@ -176,17 +247,23 @@ def _status(session: Session, row: NoticeRow, draft: Draft, messages: _Messages,
         step=draft.step,
         occurrence=draft.occurrence,
         about=draft.about,
-        stage=stage_of(session, row, draft),
+        author=draft.author,
+        stage=stage_of(row, stands),
         binding=row.binding,
-        approvals_needed=draft.approvals,
-        approvals=standing_of(session, row, draft).approved_by,
+        approvals_needed=draft.approvals.needed,
+        approvals=stands.approved_by,
+        standing=stands,
         drafted_at=row.drafted_at,
         sent_at=row.sent_at,
         next_news_at=draft.next_news_at,
+        sorry_for=draft.sorry_for,
+        let_go=let_go,
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),
         not_told=latecomers(session, row, draft.audience, draft.audience_digest),
         next_try_at=messages.only_deferred_until,
+        more_waves=messages.next_wave_at is not None,
+        waits_for=draft.waits_for,
         current=is_current(session, draft) and not outdated,
     )

@@ -31,6 +31,9 @@ class Contact(NamedTuple):
     phone: str
     postal_address: str
     data: tuple[DataCategory, ...]
+    country: str = ""
+    timezone: str = ""
+    """As the list says it; empty when it does not."""
 
     def __repr__(self) -> str:
         return f"Contact(number={self.number})"
@@ -76,6 +79,8 @@ class Released:
     """The hash of what was approved."""
     optional: bool = False
     """Whoever opted out does not get it."""
+    people: int | None = None
+    """Up to which person its waves have begun; None when it leaves all at once."""
 
 
 class Waiting(NamedTuple):
@@ -159,14 +164,14 @@ class _Known(NamedTuple):
 CHANNELS = {kind.value: kind for kind in ChannelKind}
 COLUMNS = tuple(
     col(getattr(PersonRow, name))
-    for name in ("number", "sealed", "data", "country", "region", "guardian", "link_version")
+    for name in ("number", "sealed", "data", "country", "region", "timezone", "guardian", "link_version")
 )
 
 
 def _opened(
-    incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, guardian: int,
-    link_version: int,
+    incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
+    guardian: int, link_version: int,
 ) -> _Known:  # fmt: skip
     _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
-    contact = Contact(number, name, email, phone, postal, categories(data))
+    contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     return _Known(contact, country, region, guardian, link_version)

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, text, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case import IncidentState, OccurrenceState
+from amends.domain.case import IncidentState
 from amends.domain.correction import Ask, Change, Difference, Kind, changed_fields, objections, stands_otherwise
 from amends.domain.errors import NotAllowed, NotInLedger
-from amends.domain.notice import Draft, NoticeStage
+from amends.domain.notice import NoticeStage
 from amends.domain.people import Hold, Person
 from amends.domain.playbook import Phase, Playbook
 from amends.ledger.bulk import among, listed
@@ -42,7 +42,6 @@ from amends.ledger.tables import (
     IncidentVersionRow,
     LeaseRow,
     NoticeRow,
-    OccurrenceRow,
     PersonRow,
     ReleaseRow,
 )
@@ -176,8 +175,7 @@ class Corrections(Incidents, Deliveries):
         late = not_told(session, draft.incident, draft.notice, draft.audience)
         afresh = goes_on and (late > 0 or waits_for_somebody(session, draft.incident, draft.notice))
         if afresh:
-            reopen(latest)
-            _turn_again(session, draft)
+            reopen(session, latest)
         return Followed(draft.notice, done.moved, done.held, done.new, late, afresh)
 
 
@@ -361,10 +359,3 @@ def _telling_steps(session: Session, incident: str) -> frozenset[str]:
     pin = pin_row(session, incident)
     steps = Playbook.model_validate(pin.playbook).steps if pin else ()
     return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)
-
-
-def _turn_again(session: Session, draft: Draft) -> None:
-    """The turn that drafted it goes on, or nobody would draft it afresh."""
-    turn = session.get(OccurrenceRow, (draft.incident, draft.step, draft.occurrence))
-    if turn and turn.state == OccurrenceState.DONE:
-        turn.state, turn.done_at = OccurrenceState.WAITING, None

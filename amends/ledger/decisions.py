@@ -13,10 +13,11 @@ from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
 from amends.domain.reach import OPTED_OUT
 from amends.domain.team import Member
+from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
 from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
-from amends.ledger.notices import PUBLIC, RELEASED, notice_row
+from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.posting import EVERYONE, Post, addressees
 from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
@@ -40,7 +41,7 @@ class Decisions(Deliveries):
             again = sum(_once_more(write.session, message, now) for message in uncertain)
             row = notice_row(write.session, incident, notice)
             if again and row:
-                reopen(row)
+                reopen(write.session, row)
             write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
             return again
 
@@ -60,7 +61,7 @@ class Decisions(Deliveries):
             if held.detail == Hold.GONE:
                 raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
             waiting = _put_in_place(write, row, person, self.letters(write.session, incident), now)
-            reopen(row)
+            reopen(write.session, row)
             write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=held.detail)
             return waiting
 
@@ -76,7 +77,7 @@ class Decisions(Deliveries):
                 message.state, message.detail, message.attempts = DeliveryState.WAITING, "", 0
                 message.updated_at = now
             if row := notice_row(write.session, incident, notice):
-                reopen(row)
+                reopen(write.session, row)
             write.note(now, incident, "tried again", _subject(notice, person), actor=by.name, messages=len(parked))
             return len(parked)
 
@@ -93,7 +94,7 @@ class Decisions(Deliveries):
                 raise NotAllowed("the page cannot be given up, because every message leads to it; it is tried again")
             taken_over = sum(self._give_up(write.session, message, now) for message in parked)
             if taken_over and (row := notice_row(write.session, incident, notice)):
-                reopen(row)
+                reopen(write.session, row)
             done = {"messages": len(parked), "handed_over": taken_over}
             write.note(now, incident, "given up", _subject(notice, person), actor=by.name, **done)
         self.finish(incident, notice, now)

@@ -48,8 +48,10 @@ Answer = tuple[Claim, Receipt]
 
 DUE_ROWS = """
 SELECT id, person, channel, address_index, variant, attempts, notice FROM delivery
-WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} AND state IN {states} LIMIT :limit
+WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} AND state IN {states}{wave}
+LIMIT :limit
 """
+IN_A_WAVE_BEGUN = " AND person <= :people"
 GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
@@ -77,10 +79,10 @@ class Deliveries(Claims):
     ) -> tuple[Claim, ...] | None:
         """The next page, or None when nothing is due."""
         with self.write() as write:
-            released, facts = self._may_send(write.session, incident, notice)
+            released, facts = self._may_send(write.session, incident, notice, now)
             if released.optional:
                 withdraw(write.session, incident, now)
-            rows = _due(write.session, incident, notice, list(channels), limit, now)
+            rows = _due(write.session, incident, notice, list(channels), limit, now, released.people)
             if not rows:
                 return None
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
@@ -109,12 +111,15 @@ class Deliveries(Claims):
             write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
         return tuple(claim for claim in claims if claim.key not in gone)
 
-    def _may_send(self, session: Session, incident: str, notice: str) -> tuple[Released, int]:
+    def _may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
         """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
         # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
         facts = session.get(IncidentRow, incident, with_for_update={"read": True, "key_share": True})
         if facts is None or facts.state == IncidentState.PAUSED:
             raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
+        if facts.embargo_until and now < facts.embargo_until:
+            until = f"{facts.embargo_until:%Y-%m-%d %H:%M} UTC"
+            raise NotAllowed(f"nothing may leave before {until}: {facts.embargo_why}; `amends incident lift` ends that")
         row = notice_row(session, incident, notice)
         release = session.get(ReleaseRow, (incident, notice, row.version)) if row else None
         if row is None or release is None:
@@ -122,7 +127,8 @@ class Deliveries(Claims):
         draft = self.drafted(row)
         if not is_current(session, draft):
             raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left waits for approval")
-        return Released(draft.template, release.at, row.version, row.binding, draft.optional), facts.version
+        begun = draft.waves.people(release.at, now) if draft.waves else None
+        return Released(draft.template, release.at, row.version, row.binding, draft.optional, begun), facts.version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Hold these leases longer, while answers are awaited."""
@@ -146,7 +152,7 @@ class Deliveries(Claims):
             self._hand_over(failed, incident, notice, now)
         with self.swift_write() as swift:
             swift.keep_answers(_kept(swift, outcomes, now))
-            return _mark(swift, leaving)
+            return _mark(swift, leaving, now)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """A channel has failed these people for good; the next of the cascade gets a message for them."""
@@ -215,6 +221,17 @@ class Deliveries(Claims):
         with self.read() as session:
             return _pending(session, incident, notice)
 
+    def share_left(self, incident: str, notice: str) -> float:
+        """The share of the messages to people of this notice with which the engine has nothing to do any more."""
+        to_people = col(DeliveryRow.person) != PUBLIC
+        counted = select(func.count()).select_from(DeliveryRow)
+        here = counted.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, to_people)
+        with self.read() as session:
+            messages = session.exec(here).one()
+            due = session.exec(here.where(text("state IN " + DUE))).one()
+            in_hand = sum(_in_hand(session, lease, to_people) for lease in _leases(session, incident, notice))
+        return 1 - (due + in_hand) / messages if messages else 1.0
+
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
         """Note that nothing of the notice is pending any more, if so; whether it is sent: nothing is parked either."""
         with self.write() as write:
@@ -268,14 +285,19 @@ def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]
 
 
 def _due(
-    session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime
-) -> list[Waiting]:
+    session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
+    people: int | None,
+) -> list[Waiting]:  # fmt: skip
     connection = session.connection()
     asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
     rows: list[Waiting] = []
     for due in (WAITING, DEFERRED):
-        query = DUE_ROWS.format(due=due, states=DUE) + ("FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else "")
+        wave = IN_A_WAVE_BEGUN if people is not None else ""
+        query = DUE_ROWS.format(due=due, states=DUE, wave=wave) + (
+            "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
+        )
         moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
+        moment |= {"people": people} if people is not None else {}
         found = connection.execute(
             text(query).bindparams(bindparam("channels", expanding=True)),
             {**asked, **moment, "limit": limit - len(rows)},
@@ -315,11 +337,11 @@ def _ids(rows: Iterable[Waiting]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _mark(swift: Swift, claims: Sequence[Claim]) -> frozenset[int]:
+def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
     """Keep that these may leave; the numbers of those of which the lease still holds."""
     ours: list[int] = []
     for lease in {claim.lease for claim in claims}:
-        if swift.may_leave(lease):
+        if swift.may_leave(lease, now):
             messages = [claim.id for claim in claims if claim.lease == lease]
             swift.keep_mark(lease, messages)
             ours += messages

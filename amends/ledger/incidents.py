@@ -22,7 +22,7 @@ from amends.domain.people import Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
 from amends.ledger.counting import count_people
 from amends.ledger.sealing import Keys, Seal
-from amends.ledger.store import Store
+from amends.ledger.store import Store, Write
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
 
 CHUNK = 2_000
@@ -114,6 +114,24 @@ class Incidents(Store):
         """Go on; what came due meanwhile is due now."""
         self._turn(incident, IncidentState.PAUSED, IncidentState.OPEN, by, now)
 
+    def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
+        """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
+        with self.write() as write:
+            row = write.incident(incident)
+            if until <= now:
+                raise NotAllowed(f"{until:%Y-%m-%d %H:%M} UTC has passed; give a time to come")
+            row.embargo_until, row.embargo_why = until, why
+            write.note(now, incident, "embargo", f"until {until:%Y-%m-%d %H:%M} UTC", actor=by, why=why)
+
+    def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
+        """What is approved may leave. Raises NotAllowed when nothing holds it back."""
+        with self.write() as write:
+            row = write.incident(incident)
+            if row.embargo_until is None or row.embargo_until <= now:
+                raise NotAllowed(f"nothing holds back the messages of incident {incident}")
+            row.embargo_until = None
+            write.note(now, incident, "embargo lifted", actor=by)
+
     def close_incident(self, incident: str, by: str, now: datetime) -> None:
         """Nothing more is begun, except for promises that are still open."""
         self._turn(incident, IncidentState.OPEN, IncidentState.CLOSED, by, now)
@@ -146,8 +164,7 @@ class Incidents(Store):
         """Note that a person must look, once for the same trouble."""
         with self.write() as write:
             write.incident(incident)
-            if happened(write.session, incident, f"alert:{what}"[:200], now):
-                write.note(now, incident, "alert", what)
+            note_alert(write, incident, what, now)
 
     def facts_digest(self, incident: str) -> str:
         """Changes when anything that the incident file says changes. Raises NotInLedger."""
@@ -343,6 +360,22 @@ def find_guardians(session: Session, incident: str) -> tuple[int, ...]:
         told = [{"incident": incident, "number": number, "guardian": instead, "hold": ""} for number, instead in pairs]
         session.execute(update(PersonRow), told)
     return tuple(number for number, _ in pairs)
+
+
+def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:
+    """That a person must look, in the transaction of what it tells of; once for the same trouble."""
+    if happened(write.session, incident, _alert(what), now):
+        write.note(now, incident, "alert", what)
+
+
+def alerted(session: Session, incident: str, what: str) -> bool:
+    """Whether a person was told already that they must look at this."""
+    return session.get(EventRow, (incident, _alert(what))) is not None
+
+
+def _alert(what: str) -> str:
+    """The event by which an alert is known."""
+    return f"alert:{what}"[:200]
 
 
 def happened(session: Session, incident: str, name: str, now: datetime) -> bool:

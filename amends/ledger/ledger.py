@@ -8,7 +8,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from amends.ledger.approving import Approving
 from amends.ledger.cases import Cases
+from amends.ledger.clocks import Clocks
 from amends.ledger.corrections import Corrections
 from amends.ledger.database import SCHEMA_LOCK, alone
 from amends.ledger.decisions import Decisions
@@ -16,10 +18,13 @@ from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
 from amends.ledger.letters import PaperLetters
+from amends.ledger.migrating import Migrating
+from amends.ledger.news import NewsTimes
 from amends.ledger.optouts import OptOuts
 from amends.ledger.previews import Previews
 from amends.ledger.promises import Promises
 from amends.ledger.reconciling import Reconciling
+from amends.ledger.reminders import Reminders
 from amends.ledger.reports import Reports
 from amends.ledger.standing import Standings
 from amends.ledger.steps import Steps
@@ -30,8 +35,8 @@ ALEMBIC_ALONE = threading.Lock()
 
 
 class Ledger(
-    Corrections, Incidents, Steps, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings, Reconciling,
-    Promises, Filings, Feedback, Cases,
+    Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
+    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 

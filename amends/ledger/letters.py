@@ -78,7 +78,7 @@ class PaperLetters(Deliveries):
         _may_hand_over(by)
         with self.write() as write:
             write.incident(incident)
-            released, _ = self._may_send(write.session, incident, notice)
+            released, _ = self._may_send(write.session, incident, notice, now)
             if released.optional:
                 withdraw(write.session, incident, now)
             batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1

@@ -257,7 +257,7 @@ class Reports(Notices):
         handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in gone)
         latest = notice_row(session, incident, notice)
         if handed_over and latest:
-            reopen(latest)
+            reopen(session, latest)
         return handed_over
 
 

@@ -35,7 +35,13 @@ def duties(due_at: datetime) -> tuple[Duty, ...]:
             ),
         ),
         a_duty(id=PEOPLE, addressee=Addressee.PEOPLE, due_at=None, recipient_name="the people"),
-        a_duty(id=MARKET, standing=DutyStanding.MAY_APPLY, places=("US", "CN", "DE", "FR"), assumed="counted from now"),
+        a_duty(
+            id=MARKET,
+            due_at=due_at + 48 * HOUR,
+            standing=DutyStanding.MAY_APPLY,
+            places=("US", "CN", "DE", "FR"),
+            assumed="counted from now",
+        ),
     )
 
 

@@ -1,0 +1,17 @@
+"""A time as people type it."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import typer
+
+
+def time_from(text: str, zone: str) -> datetime:
+    """A day with its hour; without a zone, as the clock of this zone shows it. Raises BadParameter."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time such as 2026-11-24T16:20 or 2026-11-24T16:20+01:00") from None
+    if len(text) <= len("2026-11-24"):
+        raise typer.BadParameter(f"{text!r} has no hour; the hour makes a difference here")
+    return (at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)

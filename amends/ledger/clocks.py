@@ -1,0 +1,50 @@
+"""Verbs about the clocks of the machines that work with this ledger."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from amends.domain.clock_jump import Seen, doubt
+from amends.ledger.store import Store
+from amends.ledger.tables import ClockRow
+
+EVERY_INCIDENT = ""
+"""The incident of an audit entry that is about all of them."""
+
+
+class Clocks(Store):
+    """Notice a wall clock that jumped, and let a person say that it is right."""
+
+    def observe_clock(self, seen: Seen) -> str:
+        """Compare with what was last seen of this machine; why its clock is not believed, empty when it is.
+
+        A doubt stays until a person settles it: a clock that was set wrong and right again has jumped twice.
+        """
+        with self.write() as write:
+            row = write.session.get(ClockRow, seen.host)
+            if row is None:
+                write.session.add(ClockRow(**seen._asdict(), doubt=""))
+                return ""
+            found = doubt(Seen(row.host, row.boot, row.elapsed, row.at), seen)
+            if found and not row.doubt:
+                row.doubt = found
+                write.note(seen.at, EVERY_INCIDENT, "clock doubted", seen.host, why=found)
+            row.boot, row.elapsed, row.at = seen.boot, seen.elapsed, seen.at
+            return row.doubt
+
+    def clock_doubts(self) -> tuple[str, ...]:
+        """Why nobody can tell what time it is; empty when every clock is believed."""
+        with self.read() as session:
+            return clock_doubts(session)
+
+    def trust_clocks(self, by: str, now: datetime) -> None:
+        """A person has looked: the clocks are right as they stand, and what is due by them is due."""
+        with self.write() as write:
+            for row in write.session.exec(select(ClockRow).where(col(ClockRow.doubt) != "")):
+                write.note(now, EVERY_INCIDENT, "clock trusted", row.host, actor=by, was=row.doubt)
+                row.doubt = ""
+
+
+def clock_doubts(session: Session) -> tuple[str, ...]:
+    """Why no clock is believed."""
+    return tuple(session.exec(select(ClockRow.doubt).where(col(ClockRow.doubt) != "")))
