@@ -13,16 +13,17 @@ from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.drafting import Links, Readers, draft, notices_wanted
 from amends.domain.errors import ContentError, Finding
 from amends.domain.letters import Letters
-from amends.domain.notice import Draft, Reader
+from amends.domain.news_clock import holding_step
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus, Reader
 from amends.domain.people import AudienceCounts, Person
-from amends.domain.playbook import Event, Phase, Playbook, Step
+from amends.domain.playbook import HOLDING, Event, Phase, Playbook, Step
 
 if TYPE_CHECKING:
     from amends.domain.incident import Incident
     from amends.domain.wording import Wording
 
 EVERYONE = "everyone"
-A_FORTNIGHT = timedelta(days=14)
+HOUR, DAY, A_FORTNIGHT = timedelta(hours=1), timedelta(days=1), timedelta(days=14)
 
 
 def case_from_files(incident_file: Path) -> Case:
@@ -113,7 +114,8 @@ def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: da
     if case.playbook is None:
         raise LookupError("a rehearsal needs a playbook")
     promises: tuple[Commitment, ...] = ()
-    for step in case.playbook.steps:
+    spoken = wording.locales(HOLDING) and any(step.notice for step in case.playbook.steps)
+    for step in (*case.playbook.steps, *((holding_step(case),) if spoken else ())):
         for moment in _moments(case, step, promises, now):
             for one in _written(moment, wording, step, kinds, links, now):
                 if one.draft and one.draft.promises:
@@ -126,9 +128,20 @@ def _moments(case: Case, step: Step, promises: tuple[Commitment, ...], now: date
     if step.phase is Phase.NOTIFY and not promises:
         return (case,)
     told = case.model_copy(update={"events": case.events | {Event.NOTIFIED: now}, "commitments": promises})
+    if step.id == HOLDING:
+        return (_in_vain(told, now),)
     if step.phase is not Phase.FOLLOW_UP:
         return (told,)
     return (_with_fate(told, fate) for promise in promises for fate in _fates(promise, now))
+
+
+def _in_vain(told: Case, now: datetime) -> Case:
+    """The case an hour after people expected news, so that the statement must say sorry for it."""
+    first = NoticeStatus(
+        id="first", version=1, template="", step="", occurrence=1, stage=NoticeStage.SENT, binding="",
+        approvals_needed=0, drafted_at=now - DAY, sent_at=now - DAY, next_news_at=now - HOUR,
+    )  # fmt: skip
+    return told.model_copy(update={"notices": (first,)})
 
 
 def _fates(promise: Commitment, at: datetime) -> tuple[Commitment, Commitment]:

@@ -12,10 +12,11 @@ from amends.cli.assessment_page import sections
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.options import IncidentId
-from amends.cli.words import say
+from amends.cli.words import counts, say
 from amends.domain.case import Case
 from amends.domain.deadlines import GIVEN
 from amends.domain.facts import Certainty, Count, Fact, Facts
+from amends.domain.news_clock import MISSED, Fate, clocks, longest_silence, say_span
 from amends.domain.notice import PersonState
 from amends.domain.plan import plan
 from amends.domain.value import Value
@@ -71,7 +72,7 @@ def page(
     from amends.cli.pages import render
     from amends.domain.drafting import fate
 
-    planned = plan(case, at)
+    planned, silence = plan(case, at), longest_silence(case, at)
     return render(
         "report.html",
         case=case,
@@ -83,10 +84,20 @@ def page(
         colours=COLOURS,
         totals={notice.id: sum(notice.people.values()) for notice in case.notices},
         fates={promise.id: fate(promise, at) for promise in case.commitments},
+        clocks=[(clock, say_span(clock.late_by(at))) for clock in clocks(case, at)],
+        fate_counts=_counted(case, at),
+        silence=silence,
+        silence_length=say_span(silence.length) if silence else "",
         marks=_marks(case, at),
         entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
         coming=(*planned.due, *planned.upcoming),
     )
+
+
+def _counted(case: Case, at: datetime) -> str:
+    """How many named times were kept and how many were missed."""
+    fates = [clock.fate for clock in clocks(case, at)]
+    return counts({fate: fates.count(fate) for fate in (Fate.KEPT, Fate.REPLACED, Fate.MISSED, Fate.RUNNING)})
 
 
 def _facts(facts: Facts) -> Iterator[tuple[str, str, Certainty, str]]:
@@ -118,7 +129,9 @@ def _marks(case: Case, at: datetime) -> list[Mark]:
     """The events of the case on a line from its first one until now."""
     from amends.cli.pages import share_of_time
 
-    events = sorted(((moment, name) for name, moment in case.events.items() if not name.startswith(("alert:", GIVEN))))
+    events = sorted(
+        ((moment, name) for name, moment in case.events.items() if not name.startswith(("alert:", GIVEN, MISSED)))
+    )
     start = min((moment for moment, _ in events), default=case.opened_at)
     end = max([at, *(moment for moment, _ in events)])
     return [

@@ -196,6 +196,16 @@ def _next_news(proof: Proof) -> Iterator[Finding]:
         yield proof.finding("L108", "does not say when the next news comes", f"name the day: {date}")
 
 
+def _late(proof: Proof) -> Iterator[Finding]:
+    missed = proof.draft.sorry_for
+    if missed is None or not proof.detailed:
+        return
+    date = say_date(proof.phrases, missed, proof.incident.organisation.timezone)
+    if date not in proof.variant.text:
+        advice = f"say that people should have heard by {date}, and that you are sorry"
+        yield proof.finding("L155", "does not say that news comes late", advice)
+
+
 def _left_over(proof: Proof) -> Iterator[Finding]:
     for left in dict.fromkeys(LEFT_OVER.findall(proof.whole)):
         yield proof.finding("L109", f"holds “{left.strip()}”", "a variable is empty, or a brace was left")
@@ -280,6 +290,7 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     _never_said,
     _secrets,
     _next_news,
+    _late,
     _left_over,
     _placeholders,
     _characters,

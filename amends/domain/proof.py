@@ -175,6 +175,11 @@ CODES = {
         "The draft is older than the words in force, which do not know its letter or its language any more.",
         "It is drafted afresh before anybody can approve it.",
     ),
+    "L155": Meaning(
+        Stops.NEVER,
+        "A time that people were given for news was missed, and the text does not say so.",
+        "Put `late.named` into the template, or the piece `lateness` of `_base`.",
+    ),
 }
 """All that the lint can find. A code keeps its meaning for ever; a new meaning gets a new code."""
 

@@ -313,8 +313,14 @@ def _days_known(proof: Proof) -> frozenset[date]:
     """Every day that the facts, the news, the promises and the draft itself know."""
     draft, incident, known = proof.draft, proof.incident, proof.known
     times, facts, promises = incident.times, incident.facts, known.commitments
-    moments = [draft.dated, draft.planned_for, draft.next_news_at, times.occurred.start, times.occurred.end]
-    moments += [times.contained, *times.events.values(), *(news.at for news in incident.news)]
+    moments = [draft.dated, draft.planned_for, draft.next_news_at, draft.sorry_for]
+    moments += [
+        times.occurred.start,
+        times.occurred.end,
+        times.contained,
+        *times.events.values(),
+        *(news.at for news in incident.news),
+    ]
     moments += [fact.at for _, fact in facts if isinstance(fact, Fact)]
     moments += [done.at for done in facts.mitigations.value or ()]
     moments += [at for promise in promises for at in (promise.due_at, promise.new_due_at, promise.settled_at)]

@@ -1,6 +1,7 @@
 """A good first notice with a letter of its own for Massachusetts, and bad ones such as companies have really sent."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from amends.domain.channel import ChannelKind
@@ -13,7 +14,7 @@ from amends.domain.lint import lint
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.people import AudienceCounts
 from amends.domain.wording import Wording
-from tests.builders import PAGE, a_commitment, a_draft, a_duty, a_variant, an_audience, an_incident
+from tests.builders import NOW, PAGE, a_commitment, a_draft, a_duty, a_variant, an_audience, an_incident
 from tests.playbooks.rendering import phrases
 
 CUSTOMERS = 12_000
@@ -132,6 +133,11 @@ def with_text(text: str, *, locale: str = "en", channel: ChannelKind = EMAIL, le
     return _changed(lambda variant: text, locale, channel, letter)
 
 
+def late() -> Draft:
+    """The good notice, at which people should have heard more some days ago."""
+    return good(sorry_for=NOW - timedelta(days=9))
+
+
 def saying(words: str, *, locale: str = "en", channel: ChannelKind = EMAIL, letter: str = GENERAL) -> Draft:
     """The good notice with more words in one variant."""
     return _changed(lambda variant: f"{variant.text}\n\n{words}", locale, channel, letter)
@@ -240,6 +246,7 @@ BAD = (
     Bad("asks for the code in Chinese", "L107", saying("请不要担心，回复短信验证码即可核实。", locale="zh-CN")),
     Bad("has them send it", "L107", saying("请将您的银行卡号和密码发送给客服。", locale="zh-CN")),
     Bad("says nothing of the next news", "L108", instead(" We write again on 28 November 2026.", "")),
+    Bad("keeps quiet about a time that was missed", "L155", late(), stops=False),
     Bad("promises what nobody tracks", "L147", saying("We will refund all fees within 30 days."), stops=False),
     Bad("promises in Chinese what nobody tracks", "L147", saying("我们将在30天内完成全面检查。", locale="zh-CN"),
         stops=False),

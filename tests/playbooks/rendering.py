@@ -36,6 +36,7 @@ LOCALES = ("en", "zh-CN")
 ZONE = "Asia/Shanghai"
 TOLD = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)
 NEXT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+MISSED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 PUT_OFF = datetime(2026, 12, 30, 9, 0, tzinfo=UTC)
 TONES = dict(zip(Severity, Tone, strict=True))
 PAGE = "https://notices.btepai.example/n/stolen-terminals/any-LOCAL/"
@@ -177,7 +178,8 @@ def _nothing() -> dict[str, Any]:
     empty = ("occurred_from", "occurred_to", "discovered", "contained", "data_in_words", "next_news")
     empty += ("encrypted", "nobody_knows_who")
     lists: dict[str, Any] = {"data": [], "advice": [], "advice_about": [], "promises": [], "news": []}
-    return {**dict.fromkeys(empty, ""), **lists, "questions": {"asked": 0, "open": 0}, "people": 0}
+    late = {"named": "", "came": ""}
+    return {**dict.fromkeys(empty, ""), **lists, "late": late, "questions": {"asked": 0, "open": 0}, "people": 0}
 
 
 def _everything(locale: str) -> dict[str, Any]:
@@ -193,6 +195,7 @@ def _everything(locale: str) -> dict[str, Any]:
         "promises": _promises(locale),
         "news": [{"date": say_date(words, news.at, ZONE), "text": text_for(news.text, locale)} for news in told.news],
         "next_news": say_moment(words, NEXT, ZONE),
+        "late": {"named": say_moment(words, MISSED, ZONE), "came": ""},
         "questions": {"asked": 12, "open": 3},
         "people": 240,
         "encrypted": "no",

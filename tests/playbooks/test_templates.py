@@ -33,6 +33,7 @@ from tests.playbooks.rendering import (
 CHANNELS = {
     "first-notice": {"email", "website", "sms", "social"},
     "update": {"email", "website", "sms"},
+    "holding": {"email", "website", "sms", "social"},
     "correction": {"email", "website", "sms", "social"},
     "survey-invitation": {"email"},
     "promise-kept": {"email", "sms"},
@@ -42,6 +43,7 @@ CHANNELS = {
 PARTS = {
     "first-notice": CONTENT,
     "update": ("what_is_new", "promises", "what_you_can_do", "how_to_reach_us"),
+    "holding": ("what_is_new", "what_we_do", "how_to_reach_us"),
     "correction": ("what_is_new", *CONTENT),
     "survey-invitation": ("how_to_reach_us",),
     "promise-kept": ("promises", "how_to_reach_us"),
@@ -130,7 +132,7 @@ def test_every_message_says_what_we_never_ask_for(locale: str) -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_message_with_bad_news_says_sorry(locale: str) -> None:
     bad = chosen(locale=locale, notices=("first-notice", "correction", "promise-late", "closing"))
-    bad += chosen(locale=locale, notices=("update", "survey-invitation"), detailed=True)
+    bad += chosen(locale=locale, notices=("update", "holding", "survey-invitation"), detailed=True)
     assert failing(bad, lambda notice: re.search(SORRY[locale], notice.text)) == []
 
 
@@ -154,7 +156,7 @@ def test_both_languages_state_the_same_numbers_dates_and_links() -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_a_report_says_when_the_next_one_comes(locale: str) -> None:
     moment = say_moment(phrases(locale), NEXT, ZONE)
-    reports = chosen(notices=("first-notice", "update"), detailed=True, locale=locale, sparse=False)
+    reports = chosen(notices=("first-notice", "update", "holding"), detailed=True, locale=locale, sparse=False)
     assert failing(reports, lambda notice: moment in notice.text) == []
 
 
