@@ -5,7 +5,7 @@ import asyncio
 from prefect import State, flow
 from prefect.states import Completed
 
-from amends.content.playbooks import load_playbook
+from amends.content.pinning import ready_to_start
 from flows.context import Context, opened
 from flows.mirror import tag_own_run
 from flows.turns import settle
@@ -28,5 +28,6 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft", lead:
 
 
 def _pin(context: Context, incident_id: str, name: str, lead: str) -> str:
-    playbook, wording = load_playbook(name)
-    return context.ledger.pin_playbook(incident_id, playbook, wording, lead, context.clock())
+    ledger, now = context.ledger, context.clock()
+    playbook, wording = ready_to_start(name, ledger.case(incident_id, now), ledger.members())
+    return ledger.pin_playbook(incident_id, playbook, wording, lead, now, seen="")

@@ -1,18 +1,19 @@
 """List, check and try out playbooks."""
 
-from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import noun
-from amends.cli.words import table
-from amends.domain.playbook import Event, Playbook, Step
-from amends.domain.value import text_for
+from amends.domain.playbook import Playbook, at_severity
+
+if TYPE_CHECKING:
+    from amends.content.playbooks import Opened
+    from amends.domain.case import Case
+    from amends.domain.errors import Finding
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A shipped playbook by name, or a file of your own.")]
 
@@ -34,50 +35,116 @@ def listed(ctx: typer.Context) -> None:
 @app.command()
 def show(ctx: typer.Context, name: Name) -> None:
     """The steps and promises of a playbook, to be read."""
+    from amends.cli.playbook_words import in_words
     from amends.content.playbooks import load_playbook
 
     desk: Desk = ctx.obj
     playbook, _ = load_playbook(name)
-    desk.show(playbook, "\n".join(_to_read(playbook)))
-
-
-def _to_read(playbook: Playbook) -> Iterator[str]:
-    yield f"{playbook.id}: {playbook.title}"
-    yield playbook.for_
-    for step in playbook.steps:
-        yield f"\n{step.id} ({step.phase}), {_timing(step)}"
-        if step.reads_on:
-            yield f"  {step.reads_on}"
-        if step.notice:
-            cascade = f", then {', '.join(step.cascade)}" if step.cascade else ""
-            yield f"  notice {step.notice} to {step.audience} by {', '.join(step.channels)}{cascade}"
-    for promise in playbook.commitments:
-        yield f"\npromise {promise.id}, due {promise.due} after people were told, {promise.owner}"
-        yield f"  {text_for(promise.promise, 'en') or next(iter(promise.promise.values()))}"
-    yield f"\nevery question is answered within {playbook.reply_within}, by {playbook.questions_owner}"
-
-
-def _timing(step: Step) -> str:
-    series = f", every {step.every}, {step.at_most} times at most" if step.every else ""
-    until = f", until {step.until}" if step.until else ""
-    return f"{_begins(step)}{series}{until}"
-
-
-def _begins(step: Step) -> str:
-    return f"{step.after} after {step.of}" if step.after else f"right after {step.of}"
+    desk.show(playbook, "\n".join(in_words(playbook)))
 
 
 @app.command()
-def validate(ctx: typer.Context, name: Name) -> None:
-    """Read a playbook with its words; exit code 3 with every finding that forbids to use it."""
-    from amends.content.playbooks import check_playbook, load_playbook
+def new(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", help="What it is called: small letters, digits, - and _.")],
+    like: Annotated[str, typer.Option(metavar="NAME", help="Begin with a shipped playbook instead.")] = "",
+    to: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Where to write ID.yaml; made when it is missing.")
+    ] = Path(),
+) -> None:
+    """Write a playbook to begin with; it is valid as it is, and its comments say what to change."""
+    from amends.cli.new_playbook import begun, write_new
 
     desk: Desk = ctx.obj
-    playbook, wording = load_playbook(name)
-    advice = check_playbook(playbook, wording)
-    lines = [*map(str, advice), f"{playbook.id}: {len(playbook.steps)} steps, in {', '.join(sorted(wording.phrases))}"]
-    desk.show({"playbook": playbook.id, "findings": advice}, "\n".join(lines))
-    desk.hint(f"`amends playbook plan {name} --incident INCIDENT.yaml` shows what would happen when")
+    path = to / f"{name}.yaml"
+    write_new(path, begun(name, like))
+    desk.show({"playbook": name, "file": path, "like": like}, f"{path} is written")
+    desk.hint(f"change it, then `amends playbook validate {path}` says whether it can be used")
+
+
+@app.command()
+def validate(
+    ctx: typer.Context,
+    name: Name,
+    incident: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An incident file: which of its duties would it miss?")
+    ] = None,
+) -> None:
+    """Read a playbook with its words; exit code 3 with every finding when one of them forbids to use it."""
+    from amends.content.playbooks import open_playbook
+    from amends.domain.errors import ContentError
+
+    desk: Desk = ctx.obj
+    opened = open_playbook(name)
+    found = (
+        *opened.findings(now()),
+        *_of_the_team(desk, opened),
+        *(_of_the_case(opened, incident) if incident else ()),
+    )
+    if any(finding.blocks for finding in found):
+        raise ContentError(*found)
+    playbook = opened.playbook
+    whole = f"{playbook.id}: {len(playbook.steps)} steps, in {', '.join(sorted(opened.wording.phrases))}"
+    desk.show({"playbook": playbook.id, "findings": found}, "\n".join([*map(str, found), whole]))
+    desk.hint(f"`amends playbook plan {name} --incident {incident or 'INCIDENT.yaml'}` shows what would happen when")
+
+
+def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
+    """What the team of this home could not approve; nothing where there is no home, or nobody in it yet."""
+    from amends.content.playbook_checks import check_team
+    from amends.settings import SettingsError
+
+    try:
+        desk.settings  # noqa: B018 - only whether there are any
+    except SettingsError:
+        return ()
+    team = desk.ledger.members()
+    return check_team(opened.playbook, team, "", opened.document, blocks=False) if team else ()
+
+
+def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":
+    from amends.cli.rehearsal import case_from_files
+    from amends.content.playbook_checks import check_for
+
+    case = _playing(case_from_files(incident), opened.playbook)
+    return check_for(opened.playbook, case, opened.document, now())
+
+
+def _playing(case: "Case", playbook: Playbook) -> "Case":
+    """The case as if this playbook ran for it, as it reads for its severity and with its public holidays."""
+    from amends.content.days_off import with_days_off
+
+    whole = with_days_off(playbook, case.incident, case.opened_at)
+    band = case.assessment.band if case.assessment else None
+    return case.model_copy(update={"playbook": at_severity(whole, band)})
+
+
+@app.command()
+def diff(
+    ctx: typer.Context,
+    old: Annotated[str, typer.Argument(metavar="[OLD]", help="A playbook by name or file; none with --running.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="What it is compared with, by name or file.")] = "",
+    running: Annotated[
+        str, typer.Option(metavar="INCIDENT", help="Compare with what runs for this incident instead of OLD.")
+    ] = "",
+) -> None:
+    """Say what is different about a playbook, and what of it is weaker. Nothing is stored."""
+    from amends.cli.migrate import differences, listed
+    from amends.content.pinning import load_for
+    from amends.content.playbooks import load_playbook
+    from amends.ledger.migrating import Pinned
+
+    desk: Desk = ctx.obj
+    if bool(new) == bool(running):
+        raise typer.BadParameter("name two playbooks, or one and --running INCIDENT")
+    if running:
+        found = differences(desk.ledger.pinned(running), *load_for(old, desk.ledger.case(running, now())))
+    else:
+        found = differences(Pinned("", *load_playbook(old)), *load_playbook(new))
+    weaker = sum(bool(change.weaker) for change in found)
+    desk.show(found, "\n".join([f"{len(found)} changes, {weaker} weaker", *listed(found)]))
+    if running and found:
+        desk.hint(f"`amends migrate {running} --to {old}` shows what would change for whom and when")
 
 
 @app.command()
@@ -97,8 +164,8 @@ def plan_(
     file: Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")] = None,
     days: Annotated[int, typer.Option(min=1, max=1000, help="How far to look ahead.")] = 30,
 ) -> None:
-    """Print what would happen when, if everything were approved at once. Nothing is stored."""
-    from amends.cli.forecast import forecast
+    """Print what would happen when, and to whom, if everything were approved at once. Nothing is stored."""
+    from amends.cli.playbook_calendar import calendar, in_words
     from amends.cli.rehearsal import case_from_files
     from amends.content.playbooks import load_playbook
 
@@ -107,11 +174,6 @@ def plan_(
         raise typer.BadParameter("name an incident, or give --incident FILE")
     playbook, _ = load_playbook(name)
     case = case_from_files(file) if file else desk.ledger.case(incident, now())
-    turns = forecast(case.model_copy(update={"playbook": playbook}), now(), now() + timedelta(days=days))
-    later = [
-        step for step in playbook.steps if step.of in (Event.RESOLVED, Event.CLOSED) and step.of not in case.events
-    ]
-    rows: list[tuple[Any, ...]] = [(turn.due_at, turn.step, turn.number, turn.phase) for turn in turns]
-    rows += [(_begins(step), step.id, 1, step.phase) for step in later]
-    values = {"turns": turns, "later": [{"step": step.id, "after": str(step.after), "of": step.of} for step in later]}
-    desk.show(values, table(("due", "step", "turn", "phase"), rows))
+    at = now()  # not before the case was opened
+    shown = calendar(_playing(case, playbook), at, days)
+    desk.show(shown, "\n".join(in_words(shown, at)))

@@ -19,12 +19,13 @@ def run(
 ) -> None:
     """Start a playbook for an incident."""
     from amends.cli.nudge import nudge
-    from amends.content.playbooks import load_playbook
+    from amends.content.pinning import ready_to_start
 
     desk: Desk = ctx.obj
     member = desk.member(name)
-    chosen, wording = load_playbook(playbook)
-    content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now())
+    case = desk.ledger.case(incident, now())
+    chosen, wording = ready_to_start(playbook, case, desk.ledger.members())
+    content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now(), seen="")
     planned = plan(desk.ledger.case(incident, now()), now())
     turns = [f"  {moment(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])

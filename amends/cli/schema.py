@@ -15,6 +15,7 @@ class Kind(StrEnum):
 
     INCIDENT = "incident"
     PLAYBOOK = "playbook"
+    INJECT = "inject"
 
 
 def schema(ctx: typer.Context, kind: Annotated[Kind, typer.Argument(help="Of which file.")]) -> None:
@@ -41,4 +42,14 @@ def _playbook_schema() -> dict[str, Any]:
     return playbook_schema()
 
 
-FILES: dict[str, Callable[[], dict[str, Any]]] = {"incident": _incident_schema, "playbook": _playbook_schema}
+def _inject_schema() -> dict[str, Any]:
+    from amends.content.schemas import inject_schema
+
+    return inject_schema()
+
+
+FILES: dict[str, Callable[[], dict[str, Any]]] = {
+    "incident": _incident_schema,
+    "playbook": _playbook_schema,
+    "inject": _inject_schema,
+}

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from amends.domain.incident import CLOCK_EVENTS, Incident
+from amends.domain.injects import Injects
 from amends.domain.playbook import Playbook
 
 _A_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}
@@ -12,7 +13,50 @@ _A_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}
 
 def playbook_schema() -> dict[str, Any]:
     """Of playbooks."""
-    return _schema(Playbook)
+    schema = _schema(Playbook)
+    parts = schema["$defs"]
+    parts["Approvals"] = {"anyOf": [parts["Approvals"]["properties"]["needed"], parts["Approvals"]]}
+    _allow_on_top(schema)
+    return schema
+
+
+def _allow_on_top(schema: dict[str, Any]) -> None:
+    """A file that extends another playbook has an id, and of the rest only what is different."""
+    parts, keys = schema["$defs"], schema["properties"]
+    parts["StepOnTop"] = _on_top(parts["Step"], _PLACES)
+    parts["PromiseOnTop"] = _on_top(parts["Promise"], {})
+    lists = {"steps": "Step", "commitments": "Promise"}
+    for name in lists:
+        del keys[name]["items"]
+    keys |= _EXTENDING
+    schema["if"] = {"required": ["extends"]}
+    below = {name: {"items": {"$ref": f"#/$defs/{part}OnTop"}} for name, part in lists.items()}
+    schema["then"] = {"required": ["id"], "properties": below}
+    alone = {name: {"items": {"$ref": f"#/$defs/{part}"}} for name, part in lists.items()}
+    schema["else"] = {"required": schema.pop("required"), "properties": alone | {"without": False}}
+
+
+def _on_top(part: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Found by its id; a key is replaced, or taken away where it has no value."""
+    keys = {name: {"anyOf": [form, {"type": "null"}]} for name, form in part["properties"].items() if name != "id"}
+    return {**part, "properties": {"id": part["properties"]["id"], **keys, **more}, "required": ["id"]}
+
+
+_PLACES = {
+    "before": {"type": "string", "description": "The step before which this one comes."},
+    "behind": {"type": "string", "description": "The step behind which this one comes."},
+}
+_EXTENDING = {
+    "extends": {
+        "type": "string",
+        "description": "A shipped playbook, or a file beside this one; here stands only what is different.",
+    },
+    "without": {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "Steps and promises of the playbook below that are left out.",
+    },
+}
 
 
 def incident_schema() -> dict[str, Any]:
@@ -28,6 +72,11 @@ def incident_schema() -> dict[str, Any]:
     parts["Count"] = {"anyOf": [{"type": "integer", "minimum": 0}, parts["Count"]]}
     parts["Mitigation"] = {"anyOf": [{"type": "string"}, parts["Mitigation"]]}
     return schema
+
+
+def inject_schema() -> dict[str, Any]:
+    """Of files that say what goes wrong in a rehearsal."""
+    return _schema(Injects)
 
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:

@@ -1,38 +1,45 @@
 """Verbs about the playbook in force, the turns of its steps, and assessments."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from amends.domain.assessment import Assessment
 from amends.domain.case import OccurrenceState
-from amends.domain.errors import NotInLedger
+from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.notice import digest
 from amends.domain.playbook import Playbook
 from amends.domain.wording import Wording
 from amends.ledger.incidents import happened
-from amends.ledger.store import Store
+from amends.ledger.store import Store, Write
 from amends.ledger.tables import AssessmentRow, OccurrenceRow, PinRow
 
 
 class Steps(Store):
     """Pin playbooks and keep book of what each step has done."""
 
-    def pin_playbook(self, incident: str, playbook: Playbook, wording: Wording, by: str, now: datetime) -> str:
-        """From now on the incident runs with exactly this content; its hash. Pinning the same again changes nothing."""
-        spelled = {
-            "playbook": playbook.model_dump(mode="json", by_alias=True),
-            "wording": wording.model_dump(mode="json"),
-        }
-        content = digest(spelled)
+    def pin_playbook(
+        self, incident: str, playbook: Playbook, wording: Wording, by: str, now: datetime, seen: str | None = None
+    ) -> str:
+        """From now on the incident runs with exactly this content; its hash. Pinning the same again changes nothing.
+
+        With what was seen in force (empty for nothing), it raises NotAllowed when that is another content by now.
+        """
         with self.write() as write:
             write.incident(incident)
             current = pin_row(write.session, incident)
-            if current is None or current.digest != content:
-                number = current.number + 1 if current else 1
-                write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))
-                write.note(now, incident, "playbook pinned", playbook.id, actor=by, content=content)
+            before = current.digest if current else ""
+            if before == content_hash(playbook, wording):
+                return before
+            if seen not in (None, before):
+                raise NotAllowed(
+                    f"another playbook runs for {incident}: `amends migrate {incident} --to FILE --as NAME` shows what "
+                    "a new one would change, and replaces it"
+                )
+            content = pin(write, incident, playbook, wording, now)
+            write.note(now, incident, "playbook pinned", playbook.id, actor=by, content=content)
         return content
 
     def wording(self, incident: str) -> Wording:
@@ -71,9 +78,13 @@ class Steps(Store):
             write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
 
     def revise_occurrence(
-        self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str
-    ) -> int:
-        """A turn's run must be set up again, under a new key; the turn's new revision."""
+        self, incident: str, step: str, number: int, due_at: datetime, now: datetime, why: str,
+        after: int | None = None,
+    ) -> int:  # fmt: skip
+        """A turn's run must be set up again, under a new key; the turn's new revision.
+
+        Two who look at the same time both say after which one, and get the same.
+        """
         with self.write() as write:
             write.incident(incident)
             row = write.session.get(OccurrenceRow, (incident, step, number))
@@ -88,6 +99,8 @@ class Steps(Store):
                     note="",
                 )
                 write.session.add(row)
+            if after is not None and row.revision > after:
+                return row.revision
             row.revision += 1
             write.note(now, incident, "step again", f"{step} {number}", why=why, revision=row.revision)
             return row.revision
@@ -112,6 +125,24 @@ class Steps(Store):
         )
         with self.read() as session:
             return tuple(map(Assessment.model_validate, session.exec(query)))
+
+
+def content_hash(playbook: Playbook, wording: Wording) -> str:
+    """Names exactly this content."""
+    return digest(_spelled(playbook, wording))
+
+
+def pin(write: Write, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
+    """Put this content in force; its hash."""
+    current, content = pin_row(write.session, incident), content_hash(playbook, wording)
+    number, spelled = current.number + 1 if current else 1, _spelled(playbook, wording)
+    write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))
+    write.session.flush()
+    return content
+
+
+def _spelled(playbook: Playbook, wording: Wording) -> dict[str, Any]:
+    return {"playbook": playbook.model_dump(mode="json", by_alias=True), "wording": wording.model_dump(mode="json")}
 
 
 def pin_row(session: Session, incident: str) -> PinRow | None:

@@ -60,9 +60,9 @@ def test_a_plan_looks_as_far_ahead_as_asked(nowhere: Office) -> None:
     assert len(near["turns"]) < len(far["turns"])
 
 
-def test_a_plan_names_the_steps_that_wait_for_the_lead(nowhere: Office) -> None:
+def test_a_plan_names_the_steps_that_wait_for_what_has_no_date(nowhere: Office) -> None:
     plan = nowhere.values("playbook", "plan", PLAYBOOK, "--incident", STORY / "incident.yaml")
-    assert [step["step"] for step in plan["later"]] == ["closing"]
+    assert [step["step"] for step in plan["later"]] == ["correction", "closing"]
 
 
 def test_a_plan_for_an_incident_of_the_ledger_goes_on_from_where_it_stands(office: Office) -> None:

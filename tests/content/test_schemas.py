@@ -65,7 +65,7 @@ def test_a_clock_event_stands_beside_the_other_times():
 
 def test_a_key_is_described_for_whoever_edits_the_file():
     step = playbook_schema()["$defs"]["Step"]["properties"]
-    assert step["of"]["description"] == "An event of the case, or the id of another step."
+    assert step["of"]["description"] == "An event of the case, a threshold, or the id of another step."
 
 
 def test_one_text_for_all_locales_fits():

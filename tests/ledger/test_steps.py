@@ -104,6 +104,12 @@ def test_a_run_that_is_set_up_again_has_a_new_revision(opened: Ledger) -> None:
     assert states(opened) == [(1, PLANNED, 2)]
 
 
+def test_two_who_set_up_the_same_run_again_get_the_same_revision(opened: Ledger) -> None:
+    again = [opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=0) for _ in range(2)]
+    assert again == [1, 1]
+    assert opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=1) == 2
+
+
 def test_setting_up_again_leaves_the_state_of_a_turn_that_has_begun(opened: Ledger) -> None:
     mark(opened, WAITING)
     opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed")

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
-from amends.cli.forecast import forecast
+from amends.domain.case import Occurrence, OccurrenceState
+from amends.domain.forecast import forecast
+from amends.domain.notice import NoticeStage, NoticeStatus
 from tests.builders import NOW, a_case, a_playbook
 
 
@@ -38,3 +40,15 @@ def test_a_case_without_a_playbook_has_no_forecast() -> None:
 def test_no_turn_is_foretold_twice() -> None:
     turns = forecast(a_case(playbook=a_playbook()), NOW, NOW + timedelta(days=60))
     assert len({(turn.step, turn.number) for turn in turns}) == len(turns)
+
+
+def test_what_waits_for_approval_counts_as_approved_at_once() -> None:
+    waiting = Occurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.WAITING)
+    notice = NoticeStatus(
+        id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1,
+        stage=NoticeStage.DRAFTED, binding="b", approvals_needed=2, drafted_at=NOW,
+    )  # fmt: skip
+    case = a_case(events={"opened": NOW, "assessed": NOW}, occurrences=(waiting,), notices=(notice,))
+    found = [(turn.step, turn.due_at - NOW) for turn in forecast(case, NOW, NOW + timedelta(days=4))]
+    assert ("update", timedelta(days=3)) in found
+    assert "first-notice" not in [step for step, _ in found]

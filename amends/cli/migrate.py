@@ -1,0 +1,162 @@
+"""Replaces the playbook of a running incident, after it was shown what that changes for whom and when."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import IncidentId
+from amends.cli.second import With, second_member
+from amends.cli.timeline import there
+from amends.cli.words import table
+from amends.domain.errors import NotAllowed
+from amends.domain.migration import Migration, Redone, Shift, Stranded, migration
+from amends.domain.playbook_changes import Change, changes, changes_of_words
+from amends.domain.team import Member, TeamRole
+
+if TYPE_CHECKING:
+    from amends.domain.case import Case
+    from amends.domain.playbook import Playbook
+    from amends.domain.wording import Wording
+    from amends.ledger.migrating import Pinned
+
+Lead = Annotated[
+    str,
+    typer.Option("--as", metavar="NAME", help="The lead who wants this; without it, it is shown and nothing more."),
+]
+
+
+def migrate(
+    ctx: typer.Context,
+    incident: IncidentId,
+    to: Annotated[str, typer.Option("--to", metavar="FILE", help="A shipped playbook by name, or a file of your own.")],
+    name: Lead = "",
+    second: With = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How much of the calendar to show.")] = 30,
+) -> None:
+    """Replace the playbook of a running incident; shows first what that changes."""
+    from amends.content.pinning import load_for
+
+    desk: Desk = ctx.obj
+    old, at = desk.ledger.pinned(incident), now()
+    case = desk.ledger.case(incident, at)
+    playbook, wording = load_for(to, case)
+    found = differences(old, playbook, wording)
+    planned = migration(case, playbook, at, timedelta(days=days))
+    weaker = sum(bool(change.weaker) for change in found)
+    values: dict[str, object] = {"incident": incident, "pinned": old.content, "changes": found, "migration": planned}
+    if not found:
+        desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
+        return
+    text = "\n".join(_in_words(case, planned, found, days, at))
+    if not name:
+        desk.show({**values, "applied": False}, text)
+        desk.hint(f"nothing was changed; `amends migrate {incident} --to {to} --as NAME` does it")
+        return
+    lead, other = _who(desk, name, second, weaker)
+    if not desk.json:
+        desk.show({}, text)
+    _ask(incident, yes=yes)
+    content = desk.ledger.migrate_playbook(
+        incident, planned.playbook, wording, old.content, lead, other, now(), planned.hold
+    )
+    desk.show(
+        {**values, "applied": True, "content": content}, f"\n{incident} runs with {playbook.id} {content[:12]} now"
+    )
+    _go_on(desk, incident, planned)
+
+
+def differences(old: "Pinned", playbook: "Playbook", wording: "Wording") -> tuple[Change, ...]:
+    """Between what runs and what is to run."""
+    words = changes_of_words(old.wording, wording, old.playbook, playbook)
+    return (*changes(old.playbook, playbook), *words)
+
+
+def listed(found: Iterable[Change]) -> Iterator[str]:
+    """The changes, each part once; what is weaker says so."""
+    where = ""
+    for change in found:
+        if change.where != where:
+            where = change.where
+            yield f"  {where}"
+        yield f"    {change.what}"
+        if change.weaker:
+            yield f"      WEAKER: {change.weaker}"
+
+
+def _who(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Member | None]:
+    """The lead, and the second person where the changes need one. Raises NotAllowed."""
+    lead = desk.member(name)
+    if lead.role is not TeamRole.LEAD:
+        raise NotAllowed(f"{name} is {lead.role}; only a lead may replace the playbook of a running incident")
+    if weaker and not second:
+        raise NotAllowed(
+            f"{weaker} of the changes are weaker and never apply by themselves: a second person who may approve must "
+            "want this too, with --with NAME and their own token; leave out --as to see the changes"
+        )
+    return lead, second_member(desk, lead, second) if second else None
+
+
+def _ask(incident: str, *, yes: bool) -> None:
+    """Raises Abort unless somebody says that it shall be so."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("say --yes, or call this from a terminal, where it asks")
+    if typer.prompt("Type the incident's id to replace its playbook", err=True) != incident:
+        raise NotAllowed("that is not the incident's id; nothing was changed")
+
+
+def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
+    from amends.cli.nudge import nudge
+
+    for step, number in sorted(planned.hold):
+        desk.hint(f"{step} {number} is held: `amends step go|skip {incident} {step} {number} --as NAME`")
+    if nudge(desk.settings, incident):
+        desk.hint(f"what has not left is drafted anew; `amends timeline {incident}` says what waits for approval")
+    else:
+        desk.hint("Prefect is not running; `amends up` starts it, and what has not left is drafted anew")
+
+
+def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days: int, at: datetime) -> Iterator[str]:
+    weaker = sum(bool(change.weaker) for change in found)
+    zone = case.incident.organisation.timezone
+    yield f"What is different ({len(found)} changes, {weaker} weaker)"
+    yield from listed(found)
+    yield f"\nThe calendar of the next {days} days, if what waits is decided now ({zone})"
+    shifts = [_shift_row(shift, at, zone) for shift in planned.shifts]
+    yield table(("turn", "before", "after", "whom"), shifts) if shifts else "every turn comes as before"
+    if planned.stranded:
+        yield "\nBegun, and not in the new playbook"
+        yield from (f"  {_begun(turn)}" for turn in planned.stranded)
+    yield "\nNeeds approval again"
+    yield from [f"  {_redone(notice)}" for notice in planned.redone] or ["  nothing"]
+    sent = f": {', '.join(planned.sent)}" if planned.sent else ""
+    yield f"\nWhat was sent stays as it is{sent}. Promises that were given stay owed."
+
+
+def _shift_row(shift: Shift, at: datetime, zone: str) -> tuple[str, ...]:
+    before = there(shift.before, at, zone) if shift.before else "–"
+    after = there(shift.after, at, zone) if shift.after else "not any more"
+    return f"{shift.step} {shift.number}", before, after, shift.whom
+
+
+def _begun(turn: Stranded) -> str:
+    if turn.left:
+        return f"{turn.step} {turn.number}: some people have it, so it goes on until the others have it too"
+    return f"{turn.step} {turn.number}: nothing of it has left; it is held until a lead lets it go on or leaves it out"
+
+
+def _redone(notice: Redone) -> str:
+    void = (
+        f"{notice.approvals} given {'is' if notice.approvals == 1 else 'are'} void"
+        if notice.approvals
+        else "none given"
+    )
+    rest = f"; {notice.told} people have it, {notice.waiting} wait until then" if notice.told else ""
+    return f"{notice.notice} is drafted anew in the new words; approvals: {void}{rest}"

@@ -1,0 +1,84 @@
+"""Where an incident stands: what waits for whom, what comes, and what was done."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.options import IncidentId
+from amends.cli.words import moment, table
+from amends.domain.case import IncidentState
+from amends.domain.timeline import Kind, Line, Timeline, Waiting, folded
+from amends.domain.timeline import timeline as timeline_of
+
+Rows = list[tuple[str, ...]]
+Table = Callable[[Sequence[str], Rows], str]
+
+
+def timeline(
+    ctx: typer.Context,
+    incident: IncidentId,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How far to look ahead.")] = 14,
+) -> None:
+    """Show what waits for whom, what is expected, and what was done."""
+    desk: Desk = ctx.obj
+    at = now()
+    shown = timeline_of(desk.ledger.case(incident, at), at, timedelta(days=days))
+    sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, table).items())
+    desk.show(shown, "\n\n".join((heading(shown), *sections)))
+    desk.hint(f"`amends incident timeline {incident}` says who did what")
+
+
+def heading(shown: Timeline) -> str:
+    """Which incident, how it stands, and what time it is there."""
+    runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
+    clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
+    utc = f" ({moment(shown.at)})" if shown.zone != "UTC" else ""
+    return f"{shown.incident}: {shown.title}\n{shown.state}, {runs}; it is {clock}{utc}"
+
+
+def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
+    """The sections under their titles, what is most pressing first; times as the organisation's clock shows them."""
+    when = f"when ({shown.zone})"
+    days = (shown.until - shown.at).days
+    paused = shown.state is IncidentState.PAUSED
+    coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
+    sections = {
+        "Waits for people": table((f"by ({shown.zone})", "whom", "what", "do"), _waiting_rows(shown)),
+        "Under way": table((when, "what", "note"), _rows(shown, shown.going)),
+        coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
+        "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
+    }
+    return sections if shown.going else {title: rows for title, rows in sections.items() if title != "Under way"}
+
+
+def _waiting_rows(shown: Timeline) -> Rows:
+    return [(_by(shown, one), one.whom, one.what, one.do) for one in shown.waiting]
+
+
+def _by(shown: Timeline, one: Waiting) -> str:
+    if one.by is None:
+        return "OVERDUE" if one.overdue else "now"
+    at = there(one.by, shown.at, shown.zone)
+    return f"OVERDUE since {at}" if one.overdue else at
+
+
+def _rows(shown: Timeline, lines: Iterable[Line]) -> Rows:
+    return [(there(line.at, shown.at, shown.zone), line.what, _note(shown, line)) for line in lines]
+
+
+def _note(shown: Timeline, line: Line) -> str:
+    """A legal deadline is told in UTC too, because authorities are elsewhere."""
+    utc = moment(line.at) if line.kind is Kind.DEADLINE and shown.zone != "UTC" else ""
+    return "; ".join(filter(None, (utc, line.note)))
+
+
+def there(at: datetime, today: datetime, zone: str) -> str:
+    """As people say it there: Thu 26 Nov 11:00, with the year when it is another one."""
+    local, here = at.astimezone(ZoneInfo(zone)), today.astimezone(ZoneInfo(zone))
+    year = "" if local.year == here.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

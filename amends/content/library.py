@@ -1,0 +1,37 @@
+"""The playbooks that come with Amends, and how a playbook is found by name or path."""
+
+import os
+from pathlib import Path
+
+from amends.content.binding import did_you_mean
+from amends.content.codes import Code
+from amends.content.letters import FILE as LETTERS
+from amends.domain.errors import ContentError, Finding
+from amends.domain.value import NAME
+
+
+def library() -> Path:
+    """The folder of the playbooks that come with Amends.
+
+    It stands beside the package `amends`, in a checkout and in a wheel; a `playbooks` folder where somebody happens to
+    work is not looked at.
+    """
+    return Path(__file__).resolve().parents[2] / "playbooks"
+
+
+def shipped_playbooks() -> dict[str, Path]:
+    """The playbooks that come with Amends, by name."""
+    return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != LETTERS}
+
+
+def find_playbook(name_or_path: str | Path) -> Path:
+    """The file of a shipped playbook, by name, or a file of one's own, by path. Raises ContentError."""
+    wanted, known = str(name_or_path), shipped_playbooks()
+    if wanted in known:
+        return known[wanted]
+    # os.path answers no for what can be no path at all, where pathlib raises.
+    if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
+        return Path(wanted)
+    raise ContentError(
+        Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", did_you_mean(wanted, known))
+    )

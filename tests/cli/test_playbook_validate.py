@@ -1,0 +1,192 @@
+"""Before a playbook runs, everything that speaks against it is said: by itself, for an incident, and for the team."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import AUDIENCE, INCIDENT, STORY, Office, make_home
+
+BOOK = """\
+id: ours
+title: Ours
+for: Trying things out
+reply_within: 48h
+questions_owner: Customer care
+remind_before: 3d
+steps:
+  - {id: assess, phase: assess, of: opened}
+  - {id: tell, phase: notify, of: assessed, notice: first-notice, channels: [email], approvals: 2}
+"""
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Office:
+    """An office without a home."""
+    return Office(tmp_path / "none")
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    path = tmp_path / "ours.yaml"
+    path.write_text(BOOK, encoding="utf-8")
+    return path
+
+
+def changed(path: Path, old: str, new: str = "") -> Path:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(empty: Office, tmp_path: Path) -> Office:
+    """A home with a lead and one who may approve, and an incident for which nothing runs."""
+    empty.tokens["lena"] = empty.values("team", "add", "lena", "--role", "lead")["token"]
+    empty.tokens["omar"] = empty.values("team", "add", "omar", "--role", "legal", by="lena")["token"]
+    audience = tmp_path / "audience.csv"
+    audience.write_text(AUDIENCE, encoding="utf-8")
+    empty.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    return empty
+
+
+def said(office: Office, *args: object) -> list[str]:
+    return [one["what"] for one in office.values("playbook", "validate", *args)["findings"]]
+
+
+def test_all_that_is_wrong_comes_at_once_with_the_advice(nowhere: Office, book: Path) -> None:
+    changed(book, "of: assessed", "of: closed")
+    book.write_text(
+        book.read_text(encoding="utf-8") + '  - {id: ask, phase: collect_feedback, on: "2020-01-01T00:00:00Z"}\n'
+    )
+    answer = nowhere.amends("playbook", "validate", book)
+    assert answer.exit_code == 3
+    assert [line.split(" ")[1] for line in answer.stdout.splitlines()] == ["E123", "E125"]
+
+
+def test_advice_alone_forbids_nothing(nowhere: Office, book: Path) -> None:
+    book.write_text(
+        book.read_text(encoding="utf-8") + '  - {id: ask, phase: collect_feedback, on: "2020-01-01T00:00:00Z"}\n'
+    )
+    answer = nowhere.amends("playbook", "validate", book)
+    assert answer.exit_code == 0
+    assert "E125 ask.on: 2020-01-01 00:00 UTC is over" in answer.stdout
+
+
+def test_an_incident_tells_which_of_its_duties_would_be_missed(nowhere: Office, book: Path) -> None:
+    found = nowhere.values("playbook", "validate", book, "--incident", STORY / "incident.yaml")["findings"]
+    missed = [one for one in found if one["code"] == "E126"]
+    assert missed
+    assert all(one["where"] == f"{book}:9:5" and not one["blocks"] for one in missed)
+
+
+def test_duties_to_people_want_a_step_that_tells_them(nowhere: Office, book: Path) -> None:
+    changed(book, "phase: notify", "phase: update")
+    (what,) = [one for one in said(nowhere, book, "--incident", STORY / "incident.yaml") if "tells people" in one]
+    assert what.startswith("no step tells people within a month, but laws ask for it: ")
+
+
+def test_business_days_without_a_known_seat_are_told(nowhere: Office, book: Path, tmp_path: Path) -> None:
+    changed(book, "of: assessed", "after: 2 business days, of: assessed")
+    incident = tmp_path / "incident.yaml"
+    text = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "established_in" not in line]
+    incident.write_text("\n".join(lines), encoding="utf-8")
+    assert [one for one in said(nowhere, book, "--incident", incident) if "without holidays" in one]
+    assert not [one for one in said(nowhere, book, "--incident", STORY / "incident.yaml") if "without holidays" in one]
+
+
+def test_outside_a_home_nobody_knows_the_team(nowhere: Office, book: Path) -> None:
+    assert said(nowhere, changed(book, "approvals: 2", "approvals: 9")) == []
+
+
+def test_in_a_home_without_anybody_nothing_is_said_of_the_team(tmp_path: Path, book: Path) -> None:
+    office = make_home(tmp_path / "home")
+    assert said(office, changed(book, "approvals: 2", "approvals: 9")) == []
+
+
+def test_in_a_home_it_is_only_advice_that_nobody_could_approve(opened: Office, book: Path) -> None:
+    found = said(opened, changed(book, "approvals: 2", "approvals: 3"))
+    assert found == ["tell.approvals: it needs 3 people who approve, but only 2 in the team may"]
+
+
+def test_a_playbook_that_nobody_could_approve_is_not_started(opened: Office, book: Path) -> None:
+    answer = opened.amends("run", INCIDENT, "--playbook", book, by="lena")
+    assert answer.exit_code == 3
+    assert (
+        "E127 tell.approvals: it needs 2 people who approve, but only 1 in the team may besides lena, who wrote the "
+        "incident file (`amends team add NAME --role ROLE` adds somebody)"
+    ) in answer.stdout
+    assert not opened.values("incident", "show", INCIDENT)["case"]["pinned"]
+
+
+def test_a_role_that_nobody_has_keeps_it_from_being_started(opened: Office, book: Path) -> None:
+    changed(book, "approvals: 2", "approvals: {needed: 1, roles: [security]}")
+    answer = opened.amends("run", INCIDENT, "--playbook", book, by="lena")
+    assert "security must be among those who approve, but nobody in the team is" in answer.stdout
+
+
+def pinned(office: Office) -> dict[str, Any]:
+    ledger = office.ledger()
+    try:
+        return ledger.pinned(INCIDENT).playbook.model_dump(mode="json")
+    finally:
+        ledger.dispose()
+
+
+@pytest.fixture
+def in_business_days(opened: Office, book: Path) -> Path:
+    """A playbook of business days, running."""
+    changed(book, "approvals: 2", "approvals: 1")
+    changed(book, "of: assessed", "after: 2 business days, of: assessed")
+    opened.values("run", INCIDENT, "--playbook", book, by="lena")
+    return book
+
+
+def test_a_playbook_that_counts_business_days_is_pinned_with_the_holidays(
+    opened: Office, in_business_days: Path
+) -> None:
+    year = opened.values("incident", "show", INCIDENT)["case"]["opened_at"][:4]
+    assert f"{year}-10-01" in pinned(opened)["days_off"]
+
+
+def test_what_runs_does_not_differ_from_its_own_file(opened: Office, in_business_days: Path) -> None:
+    assert opened.values("playbook", "diff", in_business_days, "--running", INCIDENT) == []
+    assert opened.values("migrate", INCIDENT, "--to", in_business_days)["changes"] == []
+
+
+def test_starting_it_again_pins_the_same(opened: Office, in_business_days: Path) -> None:
+    first = opened.values("incident", "show", INCIDENT)["case"]["pinned"]
+    assert opened.values("run", INCIDENT, "--playbook", in_business_days, by="lena")["content"] == first
+
+
+def test_a_migration_keeps_the_holidays(opened: Office, in_business_days: Path) -> None:
+    days = pinned(opened)["days_off"]
+    changed(in_business_days, "approvals: 1", "approvals: 2")
+    opened.values("migrate", INCIDENT, "--to", in_business_days, "--yes", by="lena")
+    assert pinned(opened)["days_off"] == days
+
+
+def test_a_plan_for_the_incident_counts_the_holidays(opened: Office, in_business_days: Path) -> None:
+    turns = opened.values("playbook", "plan", in_business_days, INCIDENT, "--days", 20)["turns"]
+    assert [turn["step"] for turn in turns if turn["step"] in ("assess", "tell")][:2] == ["assess", "tell"]
+
+
+def test_a_playbook_on_top_of_another_is_shown_and_pinned_whole(opened: Office, tmp_path: Path) -> None:
+    top = tmp_path / "top.yaml"
+    top.write_text(
+        "id: top\nextends: ours.yaml\nsteps:\n  - {id: tell, approvals: 1}\n"
+        "  - {id: ask, phase: collect_feedback, of: tell, before: tell}\n"
+    )
+    (tmp_path / "ours.yaml").write_text(BOOK, encoding="utf-8")
+    assert "ask (collect_feedback), right after tell" in opened.amends("playbook", "show", top).stdout
+    opened.values("run", INCIDENT, "--playbook", top, by="lena")
+    assert [step["id"] for step in pinned(opened)["steps"]] == ["assess", "ask", "tell"]
+
+
+def test_the_findings_are_there_for_programs_too(nowhere: Office, book: Path) -> None:
+    answer = nowhere.amends("--json", "playbook", "validate", changed(book, "of: assessed", "of: closed"))
+    (finding,) = json.loads(answer.stdout)["findings"]
+    assert (finding["where"], finding["code"], finding["blocks"]) == (f"{book}:9:35", "E123", True)
