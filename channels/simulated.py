@@ -1,0 +1,157 @@
+"""Every kind of channel in a rehearsal: a provider that exists only in this process, in the rehearsal's own time.
+
+It cannot be used by a real installation: there it finds no world, and says so before anything is sent.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from amends.domain.channel import ChannelKind, Errands, LastCall, Message, Receipt, Status
+from amends.domain.errors import ChannelDown, ChannelMisconfigured, StaleClaim
+from amends.domain.injects import Script
+from channels.settings import Settings
+
+
+@dataclass
+class Post:
+    """What arrived of one notice on one channel."""
+
+    arrived: int = 0
+    refused: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+@dataclass
+class World:
+    """Where the messages of one rehearsal arrive. Holds personal data only while a message passes through."""
+
+    script: Script
+    """Which providers are down when, and which addresses take nothing."""
+    clock: Callable[[], datetime]
+    heard: Callable[[Message, datetime], None] = lambda _message, _now: None
+    """Is told of each message that arrived."""
+    posts: dict[tuple[str, ChannelKind], Post] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
+    """How often a message with this key arrived."""
+
+    @property
+    def twice(self) -> int:
+        """How many messages arrived more than once."""
+        return sum(count > 1 for count in self.seen.values())
+
+    def refuse(self, message: Message) -> Receipt | None:
+        """The provider's no to an address, or None."""
+        if message.to and self.script.refuses(message.kind, message.to):
+            self._post(message).refused += 1
+            return Receipt(message.key, Status.REJECTED, "550 5.1.1 no such user")
+        return None
+
+    def take(self, message: Message) -> Receipt:
+        """The message has arrived."""
+        post, now = self._post(message), self.clock()
+        post.arrived += 1
+        post.first_at, post.last_at = post.first_at or now, now
+        self.seen[message.key] += 1
+        self.heard(message, now)
+        return Receipt(message.key, Status.SENT, provider_id=message.key)
+
+    def _post(self, message: Message) -> Post:
+        return self.posts.setdefault((message.notice, message.kind), Post())
+
+
+_worlds: dict[str, World] = {}
+
+
+@contextmanager
+def existing(name: str, world: World) -> Iterator[World]:
+    """While this lasts, channels of this process can be in that world."""
+    _worlds[name] = world
+    try:
+        yield world
+    finally:
+        del _worlds[name]
+
+
+def connect(settings: Mapping[str, str]) -> "Simulated":
+    """Settings: kind (email, sms, social or website), world: one that exists in this process."""
+    chosen = Settings("simulated", settings, required=("kind", "world"), optional={})
+    kind, world = chosen.choice("kind", ChannelKind), _worlds.get(settings["world"])
+    if world is None:
+        raise ChannelMisconfigured("channel simulated: it is for rehearsals only; name a real provider, or outbox")
+    return Simulated(kind, world)
+
+
+class Simulated:
+    """Takes messages in memory, unless the weather is against it."""
+
+    at_once = 1
+    """On one connection as many messages are under way as there are."""
+
+    def __init__(self, kind: ChannelKind, world: World) -> None:
+        self.kind = kind
+        self._world = world
+
+    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
+        self._require()
+        if refused := self._world.refuse(message):
+            return refused
+        await last_call()
+        return self._world.take(message)
+
+    async def carry(self, errands: Errands) -> None:
+        """Take whatever there is; the marks of all of it are kept together, which is what makes it quick."""
+        while message := await errands.next():
+            self._require()
+            handful = _Handful(self._world, errands)
+            handful.add(message)
+            while following := errands.next_at_once():
+                handful.add(following)
+            await handful.ended()
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _require(self) -> None:
+        if self._world.script.down_until(self.kind, self._world.clock()):
+            raise ChannelDown(f"the simulated provider of {self.kind} is down")
+
+
+class _Handful:
+    """Messages whose last calls are under way together."""
+
+    def __init__(self, world: World, errands: Errands) -> None:
+        self._world, self._errands = world, errands
+        self._open = 0
+        self._failure: Exception | None = None
+        self._ended = asyncio.Event()
+
+    def add(self, message: Message) -> None:
+        """Refuse it, or ask whether it may arrive."""
+        if refused := self._world.refuse(message):
+            self._errands.answer(refused)
+            return
+        self._open += 1
+        self._errands.last_call(message.key, partial(self._called, message))
+
+    async def ended(self) -> None:
+        """Wait for the answers. Raises what a last call raised that concerns all of them."""
+        while self._open:
+            self._ended.clear()
+            await self._ended.wait()
+        if self._failure:
+            raise self._failure
+
+    def _called(self, message: Message, error: Exception | None) -> None:
+        self._open -= 1
+        if error is None:
+            self._errands.answer(self._world.take(message))
+        elif not isinstance(error, StaleClaim):
+            self._failure = error
+        if not self._open:
+            self._ended.set()

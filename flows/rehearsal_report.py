@@ -1,0 +1,163 @@
+"""What a rehearsal found, gathered from its ledger and its world."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from amends.domain.case import Case
+from amends.domain.channel import ChannelKind
+from amends.domain.filing import length
+from amends.domain.notice import DeliveryState, NoticeStatus
+from amends.domain.plan import Turn
+from amends.domain.question import QuestionKind
+from amends.domain.rehearsed import (
+    Happening,
+    Noticed,
+    OnChannel,
+    Order,
+    Rehearsed,
+    asked,
+    deadlines,
+    named_times,
+    promised,
+    silences,
+    tells_news,
+)
+from amends.domain.value import text_for
+from amends.ledger import Entry, Ledger
+from channels.simulated import World
+from flows.simulated_team import Scene
+
+VERSION = re.compile(r"(.+) v(\d+)")
+LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+
+
+def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: datetime) -> Rehearsed:
+    """Everything that people want to know after a rehearsal."""
+    ledger, incident = scene.ledger, scene.incident
+    case = ledger.case(incident, now)
+    first_at = _first_arrivals(world)
+    heard = list(_heard_of(scene, case, first_at))
+    questions = ledger.questions(incident)
+    approved = _approvals(ledger.timeline(incident))
+    organisation = case.incident.organisation
+    return Rehearsed(
+        incident=incident,
+        title=case.incident.title,
+        organisation=text_for(organisation.name, "en") or next(iter(organisation.name.values())),
+        timezone=organisation.timezone,
+        playbook=case.playbook.id if case.playbook else "",
+        injects=scene.script.injects.title,
+        people=case.audience.people,
+        days=order.days,
+        start=scene.script.start,
+        end=now,
+        state=case.state,
+        events={name: at for name, at in case.events.items() if ":" not in name and " " not in name},
+        notices=tuple(_noticed(notice, world, approved, first_at) for notice in case.notices),
+        deadlines=deadlines(case, now),
+        named_times=named_times(case, now, first_at),
+        silences=silences(case, scene.script.start, now, first_at)[:5],
+        questions=asked(questions, sum(one.kind is QuestionKind.COMPLAINT for one in questions), now),
+        promises=promised(case, now),
+        injected=tuple(sorted((*scene.injected, *heard), key=lambda one: one.at)),
+        team=tuple(scene.team),
+        troubles=tuple(scene.troubles),
+        turns=len(turns),
+        messages=sum(post.arrived for post in world.posts.values()),
+        twice=world.twice,
+        ledger_faults=(*ledger.verify_audit(), *_disagreements(ledger, case, world)),
+    )
+
+
+def _first_arrivals(world: World) -> dict[str, datetime]:
+    first: dict[str, datetime] = {}
+    for (notice, _), post in world.posts.items():
+        if post.first_at:
+            first[notice] = min(post.first_at, first.get(notice, post.first_at))
+    return first
+
+
+def _heard_of(scene: Scene, case: Case, first_at: dict[str, datetime]) -> Iterator[Happening]:
+    """With which news people heard that a fact was wrong; when they never did, that is a trouble."""
+    for found_at in scene.amended_at:
+        news = [n for n in case.notices if n.drafted_at >= found_at and n.id in first_at and tells_news(case, n)]
+        if not news:
+            scene.trouble(found_at, "people were not told of the wrong fact before the rehearsal ended")
+            continue
+        first = min(news, key=lambda notice: first_at[notice.id])
+        after = length(first_at[first.id] - found_at)
+        yield Happening(
+            at=first_at[first.id], what=f"people hear of the wrong fact, {after} after it was found, in {first.id}"
+        )
+
+
+class Approvals:
+    """When each version of a notice was drafted, and who approved it when."""
+
+    def __init__(self) -> None:
+        self.drafted: dict[str, datetime] = {}
+        self.words: defaultdict[str, defaultdict[int, dict[str, datetime]]] = defaultdict(lambda: defaultdict(dict))
+        """By notice, version and member: the first time, for one whose word has expired may say it again."""
+
+    def approved_at(self, notice: NoticeStatus) -> datetime | None:
+        """When the first version that got enough words got them."""
+        listed = (sorted(words.values()) for words in self.words[notice.id].values())
+        enough = (words for words in listed if len(words) >= notice.approvals_needed)
+        return min((words[notice.approvals_needed - 1] for words in enough), default=None)
+
+
+def _approvals(entries: tuple[Entry, ...]) -> Approvals:
+    found = Approvals()
+    for entry in entries:
+        if entry.act in ("drafted", "approve") and (named := VERSION.fullmatch(entry.subject)):
+            if entry.act == "drafted":
+                found.drafted.setdefault(named[1], entry.at)
+            else:
+                found.words[named[1]][int(named[2])].setdefault(entry.actor, entry.at)
+    return found
+
+
+def _noticed(notice: NoticeStatus, world: World, approvals: Approvals, first_at: dict[str, datetime]) -> Noticed:
+    return Noticed(
+        id=notice.id,
+        template=notice.template,
+        step=notice.step,
+        stands=notice.stands,
+        drafted_at=approvals.drafted.get(notice.id, notice.drafted_at),
+        approved_at=approvals.approved_at(notice),
+        first_at=first_at.get(notice.id),
+        sent_at=notice.sent_at,
+        approved_by=notice.approvals,
+        next_news_at=notice.next_news_at,
+        people=notice.people,
+        not_told=notice.not_told,
+        channels=tuple(_channels(notice.id, world)),
+    )
+
+
+def _channels(notice: str, world: World) -> Iterator[OnChannel]:
+    for kind in ChannelKind:
+        if post := world.posts.get((notice, kind)):
+            yield OnChannel(
+                channel=kind,
+                arrived=post.arrived,
+                refused=post.refused,
+                first_at=post.first_at,
+                last_at=post.last_at,
+            )
+
+
+def _disagreements(ledger: Ledger, case: Case, world: World) -> Iterator[str]:
+    """Where people do not add up, or the ledger and the world do not say the same."""
+    for notice in case.notices:
+        states, people = sum(notice.people.values()) + notice.not_told, case.audience.people + case.audience.gone
+        if notice.people and ledger.draft(case.incident.id, notice.id).audience == "everyone" and states != people:
+            yield f"{notice.id}: {states} states for {people} people"
+        numbers = ledger.numbers(case.incident.id, notice.id)
+        for kind in (kind for kind in ChannelKind if not kind.printed):
+            said = sum(numbers.by_channel[kind.value][state] for state in LEFT)
+            post = world.posts.get((notice.id, kind))
+            if said != (arrived := post.arrived if post else 0):
+                yield f"{notice.id} on {kind}: the ledger says {said} sent, {arrived} arrived"

@@ -1,0 +1,295 @@
+"""A rehearsal: the real playbook, flows, approvals and sending engine, in a world that exists only in this process.
+
+Run as `python -m flows.rehearse FOLDER`, by `amends rehearse`: FOLDER holds order.json, and gets rehearsed.json.
+It reads no home and no settings, has no channels but the simulated ones, and cuts itself off before it reads anything.
+"""
+
+import asyncio
+import gc
+import heapq
+import os
+import sys
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from amends.content.audience import AudienceFile
+from amends.content.days_off import with_days_off
+from amends.content.incidents import read_incident
+from amends.content.injects import read_injects
+from amends.content.playbooks import load_playbook
+from amends.domain.bounces import Report, ReportKind
+from amends.domain.case import Case, OccurrenceState
+from amends.domain.channel import ChannelKind, Message
+from amends.domain.drafting import Links
+from amends.domain.errors import AmendsError
+from amends.domain.incident import Incident
+from amends.domain.injects import HOUR, Script, full_hour, together
+from amends.domain.people import Person
+from amends.domain.plan import Turn, plan
+from amends.domain.rehearsed import FOUND, ORDER, Order, Rehearsed
+from amends.ledger import Keys, Ledger
+from amends.ledger.alone import LedgerAlone
+from channels.simulated import World, existing
+from flows.context import Context, using
+from flows.cut_off import cut_off
+from flows.fast_forward import PHASES, PassedClock
+from flows.rehearsal_report import report
+from flows.simulated_team import APPROVERS, LEAD, Fate, Public, Scene, Team
+from flows.virtual_loop import VirtualLoop
+
+SWEEP = timedelta(minutes=5)
+"""How often what was cut off is tried again, as prefect.yaml has it."""
+MOST_TURNS = 20_000
+MOST_IN_A_MOMENT = 1_000
+LONGEST_PAUSE = timedelta(hours=6)
+
+Told = Callable[[datetime, str], None]
+"""Hears how far it is."""
+
+
+async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: None) -> Rehearsed:
+    """Play it through, and say what came of it. Raises ContentError for a file that cannot be used."""
+    incident = read_incident(order.incident)
+    playbook, wording = load_playbook(order.playbook)
+    start = order.start or beginning(incident)
+    script = Script(together(map(read_injects, order.injects)), start, order.seed)
+    ledger = LedgerAlone(folder / "ledger.sqlite3", Keys(os.urandom(32)))
+    scene = Scene(ledger.migrate(), incident.id, script, order.team)
+    clock = PassedClock(start)
+    try:
+        people = Audience(order, script)
+        _open(ledger, incident, people, start)
+        ledger.pin_playbook(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
+        played = Play(scene, clock, people, start + timedelta(days=order.days), told)
+        with existing("rehearsal", World(script, clock, played.returns.heard)) as world:
+            context = Context(ledger, _links(incident), simulated_channels(), clock, mirrored=False)
+            with using(context):
+                await played.through()
+        return report(scene, world, order, played.turns, clock.now)
+    finally:
+        ledger.dispose()
+
+
+def beginning(incident: Incident) -> datetime:
+    """An hour after the last thing that the file says happened: then somebody opens the incident."""
+    times = incident.times
+    said = (*times.events.values(), times.occurred.start, times.occurred.end, times.contained)
+    return full_hour(max((at for at in said if at), default=datetime.fromisoformat("2026-01-05T08:00+00:00"))) + HOUR
+
+
+def simulated_channels() -> dict[ChannelKind, dict[str, str]]:
+    """Every channel there can be, and none of them real."""
+    kinds = (kind for kind in ChannelKind if not kind.printed)
+    return {kind: {"use": "simulated", "kind": kind.value, "world": "rehearsal"} for kind in kinds}
+
+
+def _links(incident: Incident) -> Links:
+    return Links(f"https://{incident.organisation.own_domains[0]}")
+
+
+def _open(ledger: Ledger, incident: Incident, people: "Audience", start: datetime) -> None:
+    ledger.open_incident(incident, people.at_first(), LEAD.name, start)
+    for member in (LEAD, *APPROVERS):
+        ledger.add_member(member.name, member.role, LEAD.name, start)
+
+
+class Audience:
+    """The people of the audience file; those of a late cohort are not in the list at first."""
+
+    def __init__(self, order: Order, script: Script) -> None:
+        self._order, self._script = order, script
+        self.locales: dict[int, str] = {}
+        """Of those in the list at first, by their number."""
+
+    def at_first(self) -> Iterator[Person]:
+        """Who is in the list when the incident is opened."""
+        for person in self.everybody():
+            if not self._script.found_late(person.ref):
+                self.locales[person.number] = person.locale
+                yield person
+
+    def everybody(self) -> Iterator[Person]:
+        """All rows of the file. Raises ContentError at the end when some cannot be used, unless these are left out."""
+        from amends.cli.audience import only_good
+
+        file = AudienceFile(self._order.audience, encoding=self._order.encoding)
+        if self._order.allow_bad_rows:
+            return file.rows()
+        return only_good(self._order.audience, file, "correct them, or leave them out: --allow-bad-rows")
+
+
+class Returns:
+    """Mails that come back, and reports of spam, each in its time."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._coming: list[tuple[datetime, ReportKind, str]] = []
+
+    def heard(self, message: Message, now: datetime) -> None:
+        """An email has arrived; perhaps it comes back, or is reported."""
+        if message.kind is not ChannelKind.EMAIL:
+            return
+        script = self._scene.script
+        if after := script.comes_back_after(message.to):
+            heapq.heappush(self._coming, (full_hour(now + after), ReportKind.FAILED, message.bounce))
+        elif script.reports_as_spam(message.key):
+            heapq.heappush(self._coming, (full_hour(now + HOUR), ReportKind.COMPLAINED, message.bounce))
+
+    def next_at(self) -> datetime | None:
+        """When the next report comes."""
+        return self._coming[0][0] if self._coming else None
+
+    def strike(self, now: datetime) -> None:
+        """Take in what has come by now."""
+        reports: list[Report] = []
+        while self._coming and self._coming[0][0] <= now:
+            _, kind, token = heapq.heappop(self._coming)
+            reports.append(Report(kind, token=token, detail="550 5.1.1" if kind is ReportKind.FAILED else "abuse"))
+        if reports:
+            self._scene.ledger.reported(reports, now)
+            back = sum(report.kind is ReportKind.FAILED for report in reports)
+            said = {"emails came back": back, "emails were reported as spam": len(reports) - back}
+            self._scene.struck(now, ", ".join(f"{count} {what}" for what, count in said.items() if count))
+
+
+class Play:
+    """The loop: what is due is done at its time, and the people do what they do in between."""
+
+    def __init__(self, scene: Scene, clock: PassedClock, people: Audience, end: datetime, told: Told) -> None:
+        self._scene, self._clock, self._end, self._told = scene, clock, end, told
+        self._team = Team(scene, _resolves_at(scene.script.start, end))
+        self._public = Public(scene, people.locales)
+        self._fate = Fate(scene, people.everybody)
+        self.returns = Returns(scene)
+        self.turns: list[Turn] = []
+        self._not_before: dict[tuple[str, int], datetime] = {}
+        self._pauses: dict[tuple[str, int], timedelta] = {}
+        self._shown = 0
+
+    async def through(self) -> None:
+        """From the opening to the end. Raises RuntimeError when it does not get anywhere."""
+        since, moment = 0, self._clock.now
+        while len(self.turns) < MOST_TURNS:
+            since, moment = (since + 1, moment) if self._clock.now == moment else (0, self._clock.now)
+            if since > MOST_IN_A_MOMENT:
+                raise RuntimeError(f"the rehearsal stands still at {moment}")
+            if not await self._step():
+                self._clock.now = self._end
+                return
+
+    async def _step(self) -> bool:
+        """One turn, or on to the next time at which something happens; whether there is one before the end."""
+        now = self._clock.now
+        case = self._scene.ledger.case(self._scene.incident, now)
+        planned = plan(case, now)
+        self._public.hear(case)
+        if turn := next((turn for turn in planned.due if self._may_begin(turn, now)), None):
+            await self._carry_out(turn)
+            return True
+        return self._pass_time(case, [turn.due_at for turn in planned.upcoming])
+
+    def _may_begin(self, turn: Turn, now: datetime) -> bool:
+        return self._not_before.get((turn.step, turn.number), now) <= now
+
+    def _pass_time(self, case: Case, planned: list[datetime]) -> bool:
+        now = self._clock.now
+        waiting = [at for at in self._not_before.values() if at > now]
+        people = (self._team.next_at(case, now), self._fate.next_at(), self.returns.next_at())
+        at = min((*planned, *waiting, *filter(None, people)), default=self._end + SWEEP)
+        while (spoken := self._public.next_at()) and spoken <= min(at, self._end):
+            self._clock.now = max(now, spoken)
+            self._public.act(case, self._clock.now)
+            if _watches_questions(case):
+                return True
+        if at > self._end:
+            return False
+        self._clock.now = now = max(self._clock.now, at)
+        self._fate.strike(now)
+        self.returns.strike(now)
+        self._team.act(self._scene.ledger.case(self._scene.incident, now), now)
+        self._show()
+        return True
+
+    async def _carry_out(self, turn: Turn) -> None:
+        """What does not get anywhere is tried again later, as the sweep would; what cannot be done is held."""
+        key, now = (turn.step, turn.number), self._clock.now
+        before = self._begun(key)
+        try:
+            state = await PHASES[turn.phase].fn(self._scene.incident, turn.step, turn.number)
+        except AmendsError as error:
+            self._hold(turn, f"{turn.step} {turn.number} could not be done: {error}", now)
+            return
+        self.turns.append(turn)
+        still_due = plan(self._scene.ledger.case(self._scene.incident, now), now).due
+        if any((other.step, other.number) == key for other in still_due):
+            self._try_later(key, now, f"{turn.step} {turn.number}: {state.message}")
+        elif self._begun(key) != before:
+            self._pauses.pop(key, None)
+        if not str(state.message).startswith("nothing to tell"):
+            self._told(now, f"{turn.step} {turn.number}: {state.message}")
+
+    def _begun(self, key: tuple[str, int]) -> OccurrenceState | None:
+        occurrences = self._scene.ledger.case(self._scene.incident, self._clock.now).occurrences
+        return next((one.state for one in occurrences if (one.step, one.number) == key), None)
+
+    def _try_later(self, key: tuple[str, int], now: datetime, why: str) -> None:
+        """Until an outage ends, trying changes nothing; else the pauses grow."""
+        ends = self._scene.script.outage_ends(now)
+        pause = min(2 * self._pauses.get(key, SWEEP / 2), LONGEST_PAUSE)
+        self._pauses[key] = pause
+        self._not_before[key] = _next_sweep(ends, self._scene.script.start) if ends else now + pause
+        self._scene.trouble(now, why)
+
+    def _hold(self, turn: Turn, why: str, now: datetime) -> None:
+        """After three failures the mirror does the same."""
+        scene = self._scene
+        scene.ledger.mark_occurrence(
+            scene.incident, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, "it failed in the rehearsal"
+        )
+        scene.trouble(now, why)
+
+    def _show(self) -> None:
+        for one in self._scene.injected[self._shown :]:
+            self._told(one.at, one.what)
+        self._shown = len(self._scene.injected)
+
+
+def _resolves_at(start: datetime, end: datetime) -> datetime:
+    """When two thirds have passed nothing new is left to tell, so that the end of the case is rehearsed too."""
+    return full_hour(start + (end - start) * 2 / 3)
+
+
+def _next_sweep(ends: datetime, start: datetime) -> datetime:
+    return start + -(-(ends - start) // SWEEP) * SWEEP
+
+
+def _watches_questions(case: Case) -> bool:
+    """Whether the number of questions may make a step due."""
+    return bool(getattr(case.playbook, "thresholds", None))
+
+
+def say(now: datetime, what: str) -> None:
+    """One line of progress; nobody can mistake it for the real thing."""
+    print(f"  rehearsal {now:%d %b %H:%M}  {what}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def main(folder: Path) -> int:
+    """Rehearse what the folder's order says."""
+    cut_off()
+    # Few cycles are made, and looking for them among pages of messages takes a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+    order = Order.model_validate_json((folder / ORDER).read_text(encoding="utf-8"))
+    try:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            found = runner.run(rehearse(order, folder, say))
+    except AmendsError as error:
+        print(f"amends: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    (folder / FOUND).write_text(found.model_dump_json(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
