@@ -59,8 +59,7 @@ class Settings(BaseSettings):
     @classmethod
     def _complete(cls, url: str) -> str:
         parts = urlsplit(url)
-        local = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or parts.scheme not in (("http", "https") if local else ("https",)):
+        if not parts.hostname or parts.scheme not in (("http", "https") if is_local(url) else ("https",)):
             raise ValueError("it must begin with https:// and a host name of the organisation")
         return url.rstrip("/")
 
@@ -86,6 +85,11 @@ class Settings(BaseSettings):
     def site(self) -> Path:
         """The folder of the public notice pages."""
         return self.home / "site"
+
+
+def is_local(url: str) -> bool:
+    """Whether only this machine can reach that address."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def read_settings(home: Path | None = None) -> Settings:

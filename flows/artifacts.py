@@ -10,15 +10,15 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 from prefect.context import FlowRunContext
 
 from amends.cli.assessment_words import decisions, law, particulars, plain, to_do
+from amends.cli.timeline import heading, in_tables
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
-from amends.domain.deadlines import GIVEN
 from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
-from amends.domain.plan import Plan
 from amends.domain.preflight import Preflight
+from amends.domain.timeline import timeline
 
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
@@ -33,10 +33,10 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%a %d %b %Y %H:%M} UTC" if moment else "–"
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "none\n"
-    lines: list[tuple[object, ...]] = [head, ("---",) * len(head), *rows]
+    lines: list[Sequence[object]] = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
@@ -112,7 +112,7 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight 
     """What is to be approved, as a page; advice, and how everybody's message came out, stand before the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
     return (
-        f"# {draft.notice}: waits for {draft.approvals} approvals\n\n"
+        f"# {draft.notice}: waits for {draft.approvals}\n\n"
         f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
@@ -142,29 +142,24 @@ def notice_line(notice: NoticeStatus) -> str:
     return f"{notice.id} {notice.stands}: {people}"
 
 
-async def show_timeline(case: Case, planned: Plan) -> None:
+async def show_timeline(case: Case, now: datetime) -> None:
     """Past, present and future of the incident."""
-    past: list[tuple[object, ...]] = [
-        (_when(turn.due_at), f"{turn.step} {turn.number}", turn.state, turn.note)
-        for turn in case.occurrences
-        if not turn.step.startswith(GIVEN)
-    ]
-    coming: list[tuple[object, ...]] = [
-        (_when(turn.due_at), f"{turn.step} {turn.number}", "planned", "") for turn in planned.upcoming
-    ]
+    if FlowRunContext.get() is not None:
+        page = timeline_page(case, now)
+        await show(case.incident.id, "timeline", page, "What waits for whom, what comes, what was done")
+
+
+def timeline_page(case: Case, now: datetime) -> str:
+    """What `amends timeline` shows, with the numbers of notices and questions below it."""
+    shown, asked = timeline(case, now), case.questions
+    sections = (f"## {title}\n{rows}\n" for title, rows in in_tables(shown, _table).items())
     notices = [(n.id, n.stands, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
-    promises = [(c.id, c.owner, _when(c.new_due_at or c.due_at), c.state, c.evidence) for c in case.commitments]
-    asked = case.questions
-    text = (
-        f"# {case.incident.title}\n\nState: **{case.state}**. "
-        f"Waiting for approval: {', '.join(planned.awaiting_approval) or 'nothing'}.\n\n"
-        f"## Steps\n{_table(('due', 'step', 'state', 'note'), past + coming)}\n"
+    return (
+        f"# {case.incident.title}\n\n{heading(shown)}\n\n{''.join(sections)}"
         f"## Notices\n{_table(('notice', 'stage', *_SHOWN, 'sent'), notices)}\n"
-        f"## Promises\n{_table(('promise', 'owner', 'due', 'state', 'evidence'), promises)}\n"
         f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
         f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n"
     )
-    await show(case.incident.id, "timeline", text, "What was done, what waits, what comes")
 
 
 _SHOWN = tuple(PersonState)

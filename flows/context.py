@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from amends.clock import RehearsalClock, rehearsal_clock
 from amends.delivery.crew import wall_clock
+from amends.delivery.steady import seen
 from amends.domain.channel import ChannelKind
 from amends.domain.drafting import Links
 from amends.domain.guard import DEFAULT, Limits
@@ -25,6 +27,11 @@ class Context:
     limits: Limits = DEFAULT
     mirrored: bool = True
     """Whether upcoming turns are shown as scheduled runs in Prefect."""
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far our time is ahead of Prefect's, which is the machine's; only a rehearsal's ever is."""
+        return self.clock.ahead() if isinstance(self.clock, RehearsalClock) else timedelta()
 
 
 _passed: ContextVar[Context | None] = ContextVar("context", default=None)
@@ -49,6 +56,9 @@ def opened() -> Iterator[Context]:
     settings = read_settings()
     ledger = open_ledger(settings)
     try:
-        yield Context(ledger, Links(settings.public_url), settings.channels, limits=settings.limits)
+        clock = rehearsal_clock(settings) or wall_clock
+        if clock is wall_clock:
+            ledger.observe_clock(seen())
+        yield Context(ledger, Links(settings.public_url), settings.channels, clock, settings.limits)
     finally:
         ledger.dispose()

@@ -1,144 +1,261 @@
 """Shows the plan in Prefect: the next turn of every step stands there as one scheduled run.
 
-The ledger decides; this only makes Prefect's runs agree with it. Safe to repeat, and after Prefect's database is lost
-it sets up everything anew.
+The ledger decides; this only makes Prefect's runs agree with it. Safe to repeat, also by two at the same time, and
+after Prefect's database is lost it sets up everything anew.
 """
 
 import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterIdempotencyKey,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.plan import Plan, Turn, plan
 from amends.ledger import Ledger
+from amends.ledger.holder import has_ended, this_process
 
-MOST_CRASHES = 3
+PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
+"""How long a turn rests after its first, second and third failure: what broke it may need a while to pass."""
+MOST_CRASHES = len(PAUSES)
 """So often a turn is set up again after its run failed; then a person must look."""
 SLACK = timedelta(seconds=60)
 SILENT = timedelta(minutes=2)
 """A run that began longer ago, while no worker holds any message, has died without telling Prefect."""
+PROCESS = "amends.process"
+"""The label of a run that names the process that carries it out."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
 STOPPED = (StateType.CANCELLED, StateType.CANCELLING)
 PAGE = 200
+INCIDENT_TAG = "incident:"
 
 
 def key_of(incident_id: str, turn: Turn) -> str:
     """Names a turn's run, so that Prefect never has two of them."""
-    return f"{incident_id}:{turn.step}:{turn.number}:r{turn.revision}"
+    return f"{_keys_of(incident_id, turn)}{turn.revision}"
+
+
+def _keys_of(incident_id: str, turn: Turn) -> str:
+    """What the names of all the runs of one turn begin with."""
+    return f"{incident_id}:{turn.step}:{turn.number}:r"
 
 
 def tag_of(incident_id: str) -> str:
     """The tag that all runs of an incident bear."""
-    return f"incident:{incident_id}"
+    return f"{INCIDENT_TAG}{incident_id}"
 
 
 async def tag_own_run(incident_id: str) -> None:
-    """The run that we are in bears its incident's tag, however it was started."""
+    """The run that we are in bears its incident's tag, however it was started, and names this process."""
     context = FlowRunContext.get()
-    if context is None or context.flow_run is None or tag_of(incident_id) in context.flow_run.tags:
+    if context is None or context.flow_run is None:
         return
+    run = context.flow_run
     async with get_client() as client:
-        await client.update_flow_run(context.flow_run.id, tags=[*context.flow_run.tags, tag_of(incident_id)])
+        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
+        if tag_of(incident_id) not in run.tags:
+            await client.update_flow_run(run.id, tags=[*run.tags, tag_of(incident_id)])
 
 
-async def mirror(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Make Prefect's scheduled runs agree with the plan."""
+Runs = Mapping[str, FlowRun]
+"""Runs of one incident by their key."""
+
+
+async def mirror(
+    ledger: Ledger, case: Case, now: datetime, ahead: timedelta = timedelta(), runs: Runs | None = None
+) -> bool:
+    """Make Prefect's scheduled runs agree with the plan; whether any of them had to be touched.
+
+    Our time may be ahead of Prefect's, in a rehearsal. Who looks at many incidents has asked for their runs already.
+    """
     planned = plan(case, now)
     async with get_client() as client:
-        runs = await _runs_of(client, case.incident.id)
-        for turn in (*planned.due, *planned.upcoming):
-            await _agree(client, ledger, case, turn, runs, now)
-        await _drop_obsolete(client, case, planned, runs)
+        if runs is None:
+            runs = (await standing([case], now))[case.incident.id]
+        look = _Look(client, ledger, case.incident.id, runs, now, ahead)
+        touched = [await _agree(look, turn) for turn in _turns(planned)]
+        return any([*touched, await _drop_obsolete(look, planned)])
 
 
-async def _runs_of(client: PrefectClient, incident_id: str) -> dict[str, FlowRun]:
-    chosen = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(incident_id)]))
-    found: dict[str, FlowRun] = {}
+async def standing(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
+    """The runs of these incidents that have not come to a good end, and those of the turns that are planned."""
+    wanted = {key_of(case.incident.id, turn) for case in cases for turn in _turns(plan(case, now))}
+    tags = FlowRunFilterTags(any_=[tag_of(case.incident.id) for case in cases])
+    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.COMPLETED]))
+    async with get_client() as client:
+        found = await _read(client, FlowRunFilter(tags=tags, state=unfinished))
+        known = {run.idempotency_key for run in found}
+        for keys in _pages(sorted(wanted - known)):
+            found += await _read(client, FlowRunFilter(idempotency_key=FlowRunFilterIdempotencyKey(any_=keys)))
+    runs: dict[str, dict[str, FlowRun]] = {case.incident.id: {} for case in cases}
+    for run in found:
+        for incident_id in runs.keys() & {tag.removeprefix(INCIDENT_TAG) for tag in run.tags}:
+            runs[incident_id][run.idempotency_key or str(run.id)] = run
+    return dict(runs)
+
+
+def _pages(keys: Sequence[str]) -> Iterator[list[str]]:
+    return (list(keys[start : start + PAGE]) for start in range(0, len(keys), PAGE))
+
+
+def _turns(planned: Plan) -> tuple[Turn, ...]:
+    return (*planned.due, *planned.upcoming)
+
+
+async def _read(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
+    found: list[FlowRun] = []
     while page := await client.read_flow_runs(flow_run_filter=chosen, limit=PAGE, offset=len(found)):
-        found |= {run.idempotency_key or str(run.id): run for run in page}
+        found += page
         if len(page) < PAGE:
             break
     return found
 
 
-async def _agree(
-    client: PrefectClient, ledger: Ledger, case: Case, turn: Turn, runs: dict[str, FlowRun], now: datetime
-) -> None:
-    incident_id = case.incident.id
-    run = runs.get(key_of(incident_id, turn))
-    state = run.state_type if run else None
+@dataclass(frozen=True)
+class _Look:
+    """One look at an incident's runs, and what time it is."""
+
+    client: PrefectClient
+    ledger: Ledger
+    incident: str
+    runs: Mapping[str, FlowRun] = field(repr=False)
+    now: datetime
+    ahead: timedelta
+
+    def by_prefect(self, moment: datetime) -> datetime:
+        """The same moment by Prefect's time."""
+        return moment - self.ahead
+
+    def failures(self, turn: Turn) -> int:
+        """How often a run of this turn has failed; one that ended well and went on later does not count."""
+        mine = _keys_of(self.incident, turn)
+        return sum(key.startswith(mine) and run.state_type in BROKEN for key, run in self.runs.items())
+
+    def rest(self, turn: Turn) -> timedelta:
+        """How long this turn rests before its next run, for what has failed so far."""
+        return PAUSES[min(self.failures(turn), MOST_CRASHES) - 1] if self.failures(turn) else timedelta()
+
+
+async def _agree(look: _Look, turn: Turn) -> bool:
+    """Have a run stand for this turn as it must; whether anything had to be done for that."""
+    run = look.runs.get(key_of(look.incident, turn))
     if run is None:
-        await _set_up(incident_id, turn, now)
-    elif state in STOPPED:
-        await asyncio.to_thread(_hold, ledger, incident_id, turn, "its run was cancelled in Prefect", now)
-    elif state in BROKEN and turn.revision >= MOST_CRASHES:
-        await asyncio.to_thread(_hold, ledger, incident_id, turn, "its run failed again and again", now)
-    elif state in WAITING and _moved(run, turn, now):
-        await client.delete_flow_run(run.id)
-        await _set_up(incident_id, turn, now)
-    elif state in UNDER_WAY and not (_ends_now(run, turn, now) or await _died(client, ledger, incident_id, run, now)):
-        return
-    elif state not in WAITING:
-        again = await asyncio.to_thread(_revised, ledger, incident_id, turn, now, str(state))
-        await _set_up(incident_id, again, now)
-
-
-def _ends_now(run: FlowRun, turn: Turn, now: datetime) -> bool:
-    """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
-    context = FlowRunContext.get()
-    ours = context is not None and context.flow_run is not None and context.flow_run.id == run.id
-    return ours and turn.due_at > now
-
-
-async def _died(client: PrefectClient, ledger: Ledger, incident_id: str, run: FlowRun, now: datetime) -> bool:
-    """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
-    since = run.start_time or run.expected_start_time
-    if since is None or now - since < SILENT or await asyncio.to_thread(ledger.busy, incident_id, now):
+        await _set_up(look, turn)
+    elif run.state_type in STOPPED:
+        await asyncio.to_thread(_hold, look, turn, "its run was cancelled in Prefect")
+    elif run.state_type in BROKEN and look.failures(turn) > MOST_CRASHES:
+        await asyncio.to_thread(_hold, look, turn, "its run failed again and again")
+    elif run.state_type in WAITING:
+        return await _put_right(look, run, turn)
+    elif run.state_type in UNDER_WAY and not (_ends_now(look, run, turn) or await _died(look, run)):
         return False
-    await client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
+    else:
+        await _set_up(look, await asyncio.to_thread(_revised, look, turn, str(run.state_type)))
     return True
 
 
-def _moved(run: FlowRun, turn: Turn, now: datetime) -> bool:
-    expected = run.expected_start_time or run.next_scheduled_start_time
-    return expected is not None and abs(expected - max(turn.due_at, min(expected, now))) > SLACK
+async def _put_right(look: _Look, run: FlowRun, turn: Turn) -> bool:
+    """A run that stands scheduled; whether it had to be put right."""
+    if not (_moved(look, run, turn) or _edited(look, run, turn)):
+        return False
+    await _delete(look, run)
+    await _set_up(look, turn)
+    return True
 
 
-def _revised(ledger: Ledger, incident_id: str, turn: Turn, now: datetime, why: str) -> Turn:
-    revision = ledger.revise_occurrence(incident_id, turn.step, turn.number, turn.due_at, now, why)
-    return turn.model_copy(update={"revision": revision})
+def _ends_now(look: _Look, run: FlowRun, turn: Turn) -> bool:
+    """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
+    context = FlowRunContext.get()
+    ours = context is not None and context.flow_run is not None and context.flow_run.id == run.id
+    return ours and turn.due_at > look.now
 
 
-def _hold(ledger: Ledger, incident_id: str, turn: Turn, why: str, now: datetime) -> None:
+async def _died(look: _Look, run: FlowRun) -> bool:
+    """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
+    if not (has_ended(str(run.labels.get(PROCESS, ""))) or await _silent(look, run)):
+        return False
+    await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
+    return True
+
+
+async def _silent(look: _Look, run: FlowRun) -> bool:
+    """Whether it began a while ago and no worker holds messages; of a process elsewhere no more is known."""
+    since = run.start_time or run.expected_start_time
+    if since is None or look.by_prefect(look.now) - since < SILENT:
+        return False
+    return not await asyncio.to_thread(look.ledger.busy, look.incident, look.now)
+
+
+def _moved(look: _Look, run: FlowRun, turn: Turn) -> bool:
+    """Whether it does not stand at its time; of what is due and overdue alike, both stand at now."""
+    stands = run.next_scheduled_start_time or run.expected_start_time
+    now, due_at = look.by_prefect(look.now), look.by_prefect(turn.due_at)
+    late_by = max(stands, now) - max(due_at, now) if stands else timedelta()
+    return not -SLACK <= late_by <= SLACK + look.rest(turn)
+
+
+def _edited(look: _Look, run: FlowRun, turn: Turn) -> bool:
+    """Whether it would do something else than its turn; what a deployment adds by itself is its own affair."""
+    return not _parameters(look, turn).items() <= run.parameters.items()
+
+
+def _revised(look: _Look, turn: Turn, why: str) -> Turn:
+    revise, rest = look.ledger.revise_occurrence, look.rest(turn)
+    revision = revise(look.incident, turn.step, turn.number, turn.due_at, look.now, why, after=turn.revision)
+    return turn.model_copy(update={"revision": revision, "due_at": max(turn.due_at, look.now + rest)})
+
+
+def _hold(look: _Look, turn: Turn, why: str) -> None:
     """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
-    ledger.mark_occurrence(incident_id, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, why)
-    ledger.alert(incident_id, f"{turn.step} {turn.number} is held: {why}", now)
+    held = OccurrenceState.HELD
+    look.ledger.mark_occurrence(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
+    look.ledger.alert(look.incident, f"{turn.step} {turn.number} is held: {why}", look.now)
 
 
-async def _set_up(incident_id: str, turn: Turn, now: datetime) -> None:
+async def _set_up(look: _Look, turn: Turn) -> None:
     await arun_deployment(
         f"{turn.phase}/{turn.phase}",
-        parameters={"incident_id": incident_id, "step": turn.step, "occurrence": turn.number},
-        scheduled_time=max(turn.due_at, now),
-        flow_run_name=f"{incident_id} {turn.step} {turn.number}",
-        tags=[tag_of(incident_id)],
-        idempotency_key=key_of(incident_id, turn),
+        parameters=_parameters(look, turn),
+        scheduled_time=look.by_prefect(max(turn.due_at, look.now)),
+        flow_run_name=f"{look.incident} {turn.step} {turn.number}",
+        tags=[tag_of(look.incident)],
+        idempotency_key=key_of(look.incident, turn),
         timeout=0,
         as_subflow=False,
     )
 
 
-async def _drop_obsolete(client: PrefectClient, case: Case, planned: Plan, runs: dict[str, FlowRun]) -> None:
-    """Scheduled runs of ours that the plan does not know any more."""
-    wanted = {key_of(case.incident.id, turn) for turn in (*planned.due, *planned.upcoming)}
-    for key, run in runs.items():
-        if key.startswith(f"{case.incident.id}:") and key not in wanted and run.state_type in WAITING:
-            await client.delete_flow_run(run.id)
+def _parameters(look: _Look, turn: Turn) -> dict[str, Any]:
+    return {"incident_id": look.incident, "step": turn.step, "occurrence": turn.number}
+
+
+async def _delete(look: _Look, run: FlowRun) -> None:
+    with suppress(ObjectNotFound):  # somebody else looks at the same time
+        await look.client.delete_flow_run(run.id)
+
+
+async def _drop_obsolete(look: _Look, planned: Plan) -> bool:
+    """Scheduled runs of ours that the plan does not know any more; whether there were any."""
+    wanted = {key_of(look.incident, turn) for turn in _turns(planned)}
+    ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:")}
+    obsolete = [run for key, run in ours.items() if key not in wanted and run.state_type in WAITING]
+    for run in obsolete:
+        await _delete(look, run)
+    return bool(obsolete)

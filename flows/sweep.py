@@ -1,14 +1,22 @@
 """Sweep: make Prefect agree with the ledger again, whatever was lost, crashed, cancelled or late."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
+from amends.delivery.alerts import remind_approvers
+from amends.domain.case import Case
 from amends.domain.plan import is_over
+from flows.artifacts import show_timeline
 from flows.context import Context, opened
-from flows.mirror import tag_own_run
-from flows.turns import settle
+from flows.mirror import mirror, standing, tag_own_run
+from flows.turns import noted
+
+PAGE = 50
+"""So many incidents are looked up in Prefect at once."""
 
 
 @flow(name="sweep", flow_run_name="sweep {incident_id}")
@@ -18,21 +26,43 @@ async def sweep(incident_id: str = "") -> State[None]:
     Args:
         incident_id: Only this incident; empty for all that are not over.
     """
-    if incident_id:
-        await tag_own_run(incident_id)
     with opened() as context:
-        chosen = [incident_id] if incident_id else [line.id for line in context.ledger.incidents()]
-        troubles = [trouble for one in chosen if (trouble := await _look_after(context, one))]
+        if incident_id:
+            await tag_own_run(incident_id)
+            troubles = await _look_after(context, [incident_id], always_shown=True)
+        else:
+            chosen = [line.id for line in context.ledger.incidents()]
+            pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
+            troubles = [trouble for page in pages for trouble in await _look_after(context, page)]
     if troubles:
         return Failed(message="; ".join(troubles))
-    return Completed(message=f"{len(chosen)} incidents looked after")
+    return Completed(message=f"{1 if incident_id else len(chosen)} incidents looked after")
 
 
-async def _look_after(context: Context, incident_id: str) -> str | None:
-    """Its trouble, if it has any: that of one incident must not keep the others from their turn."""
+async def _look_after(context: Context, incidents: Sequence[str], *, always_shown: bool = False) -> list[str]:
+    """What went wrong with each of these: the trouble of one must not keep the others from their turn."""
+    troubles: list[str] = []
+    cases: list[Case] = []
+    for incident_id in incidents:
+        with _told_in(troubles, incident_id):
+            case = await noted(context, incident_id)
+            if not is_over(case):
+                cases.append(case)
+                await asyncio.to_thread(remind_approvers, context.ledger, case, context.clock())
+    now = context.clock()
+    runs = await standing(cases, now) if context.mirrored and cases else {}
+    for case in cases:
+        with _told_in(troubles, case.incident.id):
+            known = runs.get(case.incident.id)
+            touched = context.mirrored and await mirror(context.ledger, case, now, context.ahead, known)
+            if touched or always_shown:
+                await show_timeline(case, now)
+    return troubles
+
+
+@contextmanager
+def _told_in(troubles: list[str], incident_id: str) -> Iterator[None]:
     try:
-        if not is_over(await asyncio.to_thread(context.ledger.case, incident_id)):
-            await settle(context, incident_id)
+        yield
     except Exception as error:  # noqa: BLE001
-        return f"{incident_id}: {type(error).__name__}"
-    return None
+        troubles.append(f"{incident_id}: {type(error).__name__}")

@@ -11,16 +11,20 @@ from amends.delivery.crew import Part, Work, send
 from amends.delivery.engine import Tally
 from amends.delivery.preflight import look_over
 from amends.domain.case import Case, OccurrenceState
-from amends.domain.drafting import Readers, Wanted, draft, notices_wanted
+from amends.domain.drafting import Readers, Wanted, draft, in_its_words, notices_wanted
 from amends.domain.errors import ChannelMisconfigured, ContentError, Finding
+from amends.domain.gates import shut, to_look_at_again
 from amends.domain.lint import lint_in
+from amends.domain.news_clock import holding_step
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.plan import Turn, plan, ready_to_close
-from amends.domain.playbook import Event, Phase, Step
+from amends.domain.playbook import HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
+from amends.domain.thresholds import newly_reached
 from flows import artifacts
 from flows.context import Context, opened
 from flows.mirror import mirror, tag_own_run
+from flows.news import watch_news
 
 Act = Callable[[Context, Case, Turn], Awaitable[str]]
 """Does a turn's work and says in a sentence what came of it; numbers and ids only."""
@@ -45,15 +49,29 @@ def _due(case: Case, step: str, occurrence: int, context: Context) -> Turn | Non
 
 
 async def settle(context: Context, incident_id: str) -> None:
-    """After a turn: close what is ready, and set up the runs that come next."""
+    """After a turn: note what has come about, close what is ready, and set up the runs that come next."""
+    case = await noted(context, incident_id)
     now = context.clock()
-    case = await asyncio.to_thread(context.ledger.case, incident_id, now)
-    if ready_to_close(case):
-        await asyncio.to_thread(context.ledger.close_incident, incident_id, "amends", now)
-        case = await asyncio.to_thread(context.ledger.case, incident_id, now)
-    await artifacts.show_timeline(case, plan(case, now))
+    await artifacts.show_timeline(case, now)
     if context.mirrored:
-        await mirror(context.ledger, case, now)
+        await mirror(context.ledger, case, now, context.ahead)
+
+
+async def noted(context: Context, incident_id: str) -> Case:
+    """Note what time has brought about: thresholds, an embargo that ends, the end of the case, news that are late."""
+    ledger, now = context.ledger, context.clock()
+    case = await asyncio.to_thread(ledger.case, incident_id, now)
+    if reached := newly_reached(case):
+        for name in reached:
+            await asyncio.to_thread(ledger.event, incident_id, name, now)
+        case = await asyncio.to_thread(ledger.case, incident_id, now)
+    if ending := to_look_at_again(case, now):
+        await asyncio.to_thread(ledger.alert, incident_id, ending, now)
+    if ready_to_close(case):
+        await asyncio.to_thread(ledger.close_incident, incident_id, "amends", now)
+        case = await asyncio.to_thread(ledger.case, incident_id, now)
+    await asyncio.to_thread(watch_news, ledger, case, now)
+    return case
 
 
 def done(context: Context, turn: Turn, incident_id: str, note: str = "") -> None:
@@ -68,7 +86,7 @@ def mark(context: Context, turn: Turn, incident_id: str, state: OccurrenceState,
 
 async def say(context: Context, case: Case, turn: Turn) -> str:
     """Draft what the turn has to say, send what is approved, and finish when all of it has gone."""
-    incident_id, step = case.incident.id, _step(case, turn)
+    incident_id, step = case.incident.id, step_of(case, turn)
     await asyncio.to_thread(mark, context, turn, incident_id, OccurrenceState.WAITING)
     for wanted in notices_wanted(case, step, turn.number):
         await _draft(context, case, step, turn, wanted)
@@ -77,13 +95,19 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
     for notice in case.notices:
         mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
         if mine and notice.current and notice.wants_work(context.clock()):
+            if why := shut(case, notice.waits_for, context.clock()):
+                troubles += [f"{notice.id} waits: {reason}" for reason in why]
+                continue
             tally = await _send(context, case, notice.id)
             troubles += [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
     return await asyncio.to_thread(_conclude, context, case, turn, troubles)
 
 
-def _step(case: Case, turn: Turn) -> Step:
+def step_of(case: Case, turn: Turn) -> Step:
+    """The step whose turn it is. Raises LookupError."""
+    if turn.step == HOLDING:
+        return holding_step(case)
     if case.playbook is None:
         raise LookupError("a turn comes from a playbook")
     return case.playbook.step(turn.step)
@@ -104,6 +128,7 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
     audience = ledger.audience(incident_id, wanted.audience)
     readers = Readers(audience.digest, audience.people, audience.readers)
     wording = ledger.wording(incident_id)
+    step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.facts_digest(incident_id)
     drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
     findings = lint_in(case, drafted, wording, context.links.pages(incident_id))

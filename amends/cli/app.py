@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from amends.cli.clock import live_in
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.domain.errors import AmendsError, ApprovalMissing, ContentError
@@ -33,7 +34,10 @@ COMMANDS = {
     "incident": Entry("incident:app", "Open, check, amend, follow and close incidents."),
     "audience": Entry("audience:app", "Check an audience file, correct a list of people, count them."),
     "playbook": Entry("playbook:app", "List, check and try out playbooks."),
+    "timeline": Entry("timeline:timeline", "Show what waits for whom, what is expected, and what was done."),
+    "rehearse": Entry("rehearse:rehearse", "Play a playbook through with a simulated team, in virtual time."),
     "run": Entry("run:run", "Start a playbook for an incident."),
+    "migrate": Entry("migrate:migrate", "Replace the playbook of a running incident; shows first what that changes."),
     "lint": Entry("lint:lint", "Read notices as a strict editor would, before anybody approves them."),
     "preview": Entry("preview:preview", "Look at a notice exactly as people will get it."),
     "approve": Entry("approval:approve", "Approve exactly this notice."),
@@ -51,7 +55,8 @@ COMMANDS = {
     "commitments": Entry("commitments:app", "Follow the promises that were made."),
     "report": Entry("report:report", "Write a report about an incident, without personal data."),
     "calendar": Entry("calendars:calendar", "Write the deadlines as a calendar file, without personal data."),
-    "step": Entry("step:app", "Decide about a step whose run was cancelled."),
+    "step": Entry("step:app", "Decide about a step that is held; say that a task is done."),
+    "clock": Entry("clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
     "team": Entry("team:app", "Say who works on incidents."),
     "link": Entry("link:app", "Revoke a personal link."),
     "audit": Entry("audit:app", "Check the audit chain."),
@@ -165,4 +170,5 @@ def root(
     5 partly delivered.
     """
     ctx.obj = Desk(home, json, debug)
+    live_in(home)
     ctx.call_on_close(ctx.obj.close)

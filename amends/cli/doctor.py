@@ -116,6 +116,16 @@ def _settings(desk: Desk) -> Iterator[Line]:
     yield Line(Verdict.OK, f"settings of {desk.settings.home} can be read")
 
 
+def _time(desk: Desk) -> Iterator[Line]:
+    from amends.clock import rehearsal_clock
+
+    if clock := rehearsal_clock(desk.settings):
+        what = f"THIS IS A REHEARSAL HOME: its time can be moved, and is {clock.ahead()} ahead; tell nobody from here"
+        yield Line(Verdict.FAIL, what)
+    else:
+        yield Line(Verdict.OK, "the time here is that of this machine")
+
+
 def _modes(desk: Desk) -> Iterator[Line]:
     from amends.settings import FILE, KEY_FILE
 
@@ -194,6 +204,7 @@ CHECKS: tuple[Check, ...] = (
     _packages,
     _flows,
     _settings,
+    _time,
     _modes,
     _ledger,
     _audit,

@@ -13,6 +13,7 @@ from typing import Self
 
 import typer
 
+from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
 from amends.settings import Settings, prefect_environment
 
@@ -100,6 +101,8 @@ def _say_where(settings: Settings) -> None:
         "\nCtrl-C stops all of it.\n",
         flush=True,
     )
+    if clock := rehearsal_clock(settings):
+        print(f"THIS IS A REHEARSAL: it is {clock():%Y-%m-%d %H:%M} UTC here.\n", flush=True)  # noqa: T201
 
 
 class Stopped(Exception):

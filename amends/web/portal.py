@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from amends.clock import rehearsal_clock
 from amends.content.playbooks import library, read_wording
 from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, read_settings
@@ -144,7 +145,7 @@ def main() -> None:
     try:
         # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
         uvicorn.run(
-            create_app(settings, ledger),
+            create_app(settings, ledger, rehearsal_clock(settings) or utc_now),
             host="127.0.0.1",
             port=settings.portal_port,
             access_log=False,

@@ -1,18 +1,9 @@
 """`amends up` as people use it: triggered over Prefect's API, approved on the command line, killed in the middle."""
 
-import json
-import os
-import re
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from email import message_from_bytes
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,147 +11,13 @@ import pytest
 
 from amends.cli.up import answers
 from amends.content.audience import AudienceFile
-from amends.settings import open_ledger, prefect_environment, read_settings
 from amends.world import MailServer, WebServices
+from tests.e2e.installation import Installation, canaries, until
 from tests.story import INCIDENT, STORY
 
-AMENDS = str(Path(sys.executable).with_name("amends"))
 PEOPLE = 240
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(280)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(true: Callable[[], object], seconds: float, what: str) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := true():
-            return answer
-        time.sleep(0.25)
-    raise AssertionError(f"after {seconds} s still not: {what}")
-
-
-class Installation:
-    """A home of its own with `amends up` running on it, and the world outside."""
-
-    def __init__(self, folder: Path, mail: MailServer, web: WebServices) -> None:
-        self.home, self.mail = folder / "home", mail
-        self.log = folder / "up.log"
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AMENDS_"))
-        }
-        self.amends("init", str(self.home), "--public-url", "http://127.0.0.1:8400")
-        self._set_up(web)
-        self.settings = read_settings(self.home)
-        self.ledger = open_ledger(self.settings)
-        self.process: subprocess.Popen[bytes]
-
-    def _set_up(self, web: WebServices) -> None:
-        (self.home / "amends.toml").write_text(f"""
-public_url = "http://127.0.0.1:8400"
-prefect_port = {free_port()}
-portal_port = {free_port()}
-[channels.email]
-use = "email_smtp"
-host = "127.0.0.1"
-port = "{self.mail.port}"
-security = "none"
-sender = "care@btepai.example"
-bounce_domain = "bounces.btepai.example"
-[channels.sms]
-use = "sms_http"
-shape = "json"
-url = "{web.url}/sms"
-to_field = "to"
-text_field = "text"
-token = "t"
-[channels.social]
-use = "social_mastodon"
-url = "{web.url}"
-token = "t"
-[channels.website]
-use = "website_static"
-folder = "{self.home / "site"}"
-base_url = "http://127.0.0.1:8400/n"
-""")
-
-    def amends(self, *arguments: str, token: str = "", code: int = 0) -> str:
-        environment = self.environment | {"AMENDS_HOME": str(self.home)} | ({"AMENDS_TOKEN": token} if token else {})
-        done = subprocess.run(
-            [AMENDS, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
-
-    def member(self, name: str, role: str, token: str = "") -> str:
-        by = ["--as", "mei"] if token else []
-        return str(json.loads(self.amends("--json", "team", "add", name, "--role", role, *by, token=token))["token"])
-
-    def up(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [AMENDS, "--home", str(self.home), "up"],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        until(
-            lambda: b"Ctrl-C stops" in self.log.read_bytes(), 90, "amends up answers: " + self.log.read_text()[-2000:]
-        )
-
-    def children(self, *words: str) -> list[int]:
-        """Processes below `amends up` whose command line has these words."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    group = os.getpgid(int(entry.name))
-                except (OSError, ProcessLookupError):
-                    continue
-                if all(word in line for word in words) and os.getsid(int(entry.name)) == self.process.pid and group:
-                    found.append(int(entry.name))
-        return found
-
-    def kill(self, *words: str) -> None:
-        pids = self.children(*words)
-        assert pids, words
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-
-    @contextmanager
-    def api(self) -> Iterator[httpx2.Client]:
-        secret = prefect_environment(self.settings)["PREFECT_API_AUTH_STRING"]
-        name, password = secret.split(":", 1)
-        address = f"http://127.0.0.1:{self.settings.prefect_port}/api"
-        with httpx2.Client(base_url=address, auth=(name, password), trust_env=False) as client:
-            token = client.get("/csrf-token", params={"client": "test"}).raise_for_status().json()
-            client.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "test"})
-            yield client
-
-    def run_deployment(self, name: str, parameters: dict[str, str]) -> None:
-        with self.api() as api:
-            deployment = api.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
-            create = f"/deployments/{deployment['id']}/create_flow_run"
-            # Prefect on SQLite answers 503 while its database is locked; its own client tries again too.
-            until(lambda: api.post(create, json={"parameters": parameters}).is_success, 20, "Prefect takes the run")
-
-    def runs(self) -> list[dict[str, Any]]:
-        with self.api() as api:
-            chosen = {"flow_runs": {"tags": {"all_": [f"incident:{INCIDENT}"]}}, "limit": 200}
-            answer: list[dict[str, Any]] = api.post("/flow_runs/filter", json=chosen).raise_for_status().json()
-            return answer
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(40)
-        self.ledger.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -230,17 +87,10 @@ def test_what_comes_next_stands_in_prefect_as_scheduled_runs(installation: Insta
 
 def test_prefect_knows_nobody(installation: Installation) -> None:
     """The canaries are the audience itself: no name, address or number of it in Prefect's database or in any log."""
-    everything = b"".join(
-        path.read_bytes()
-        for path in [*installation.home.joinpath("prefect").rglob("*"), installation.log]
-        if path.is_file()
-    )
+    everything = installation.everything_prefect_wrote()
     assert b"first-notice" in everything, "the scan reads what it should"
-    people = list(AudienceFile(STORY / "audience.csv").rows())
-    canaries = {word for person in people for word in (person.email, person.phone, person.postal_address) if word}
-    canaries |= {person.name for person in people if len(person.name) > 3 or re.search(r"[一-鿿]{2}", person.name)}
-    found = [word for word in canaries if word.encode() in everything or json.dumps(word)[1:-1].encode() in everything]
-    assert not found, f"{len(found)} of {len(canaries)} canaries were found"
+    found = [word for word in canaries() if word in everything]
+    assert not found, f"{len(found)} of {len(canaries())} canaries were found"
 
 
 def test_prefect_is_private(installation: Installation) -> None:

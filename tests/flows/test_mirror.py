@@ -1,8 +1,11 @@
 """Prefect's runs agree with the ledger, on a real Prefect server, whatever people or accidents do to them."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,15 +14,17 @@ import pytest
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import Cancelled, Completed, Crashed, Late, Running, Scheduled
 from prefect.testing.utilities import prefect_test_harness
 
+from amends.cli.up import deploy
 from amends.domain.case import OccurrenceState
 from amends.domain.playbook import Phase
 from amends.ledger import Ledger
+from amends.ledger.holder import this_process
 from flows.fast_forward import PHASES, PassedClock
-from flows.mirror import MOST_CRASHES, mirror, tag_of
+from flows.mirror import MOST_CRASHES, PAUSES, PROCESS, SILENT, mirror, tag_of
 from tests.builders import a_duty, an_assessment
 from tests.story import INCIDENT, START, a_ledger, everybody, opened
 
@@ -46,13 +51,25 @@ class Lead:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger, self.clock = ledger, PassedClock(START)
+        self.ahead = timedelta()
 
     async def mirror(self) -> None:
-        await mirror(self.ledger, self.ledger.case(INCIDENT, self.clock.now), self.clock.now)
+        await mirror(self.ledger, self.ledger.case(INCIDENT, self.clock.now), self.clock.now, self.ahead)
 
     async def runs(self, client: PrefectClient) -> list[FlowRun]:
         chosen = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(INCIDENT)]))
         return await client.read_flow_runs(flow_run_filter=chosen)
+
+    async def waiting(self, client: PrefectClient) -> list[FlowRun]:
+        """What stands there and has not begun."""
+        return [run for run in await self.runs(client) if run.state_type is StateType.SCHEDULED]
+
+    async def crash(self, client: PrefectClient) -> None:
+        for run in await self.waiting(client):
+            await client.set_flow_run_state(run.id, Crashed(), force=True)
+
+    def states(self) -> list[OccurrenceState]:
+        return [turn.state for turn in self.ledger.case(INCIDENT).occurrences]
 
 
 @pytest.fixture
@@ -187,3 +204,170 @@ def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_mov
         return seen
 
     assert in_prefect(act) == [START + timedelta(days=19), START + timedelta(days=9)]
+
+
+def test_a_run_whose_parameters_somebody_edited_is_replaced_by_the_right_one(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.update_flow_run(run.id, parameters={**run.parameters, "step": "closing"})
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.parameters["step"] for run in in_prefect(act)] == ["assess"]
+
+
+def test_what_a_deployment_adds_to_the_parameters_is_left_alone(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (before,) = await lead.runs(client)
+        await client.update_flow_run(before.id, parameters={**before.parameters, "more": 1})
+        await lead.mirror()
+        return [before, *await lead.runs(client)]
+
+    before, after = in_prefect(act)
+    assert after.id == before.id
+
+
+def test_a_run_that_somebody_moved_stands_at_its_time_again(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Scheduled(scheduled_time=START + timedelta(days=9)), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.next_scheduled_start_time for run in in_prefect(act)] == [START]
+
+
+@pytest.mark.parametrize("before", ["nothing", "a crash", "a move", "the end of a turn"])
+def test_two_sweeps_at_the_same_time_set_up_one_run(lead: Lead, before: str) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        if before != "nothing":
+            await lead.mirror()
+        if before == "a crash":
+            await lead.crash(client)
+        if before == "a move":
+            (run,) = await lead.runs(client)
+            await client.set_flow_run_state(run.id, Scheduled(scheduled_time=START + timedelta(days=9)), force=True)
+        if before == "the end of a turn":
+            lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
+            lead.ledger.event(INCIDENT, "assessed", START)
+        await asyncio.gather(*(lead.mirror() for _ in range(4)))
+        return await lead.waiting(client)
+
+    assert len(in_prefect(act)) == 1
+    assert not any(turn.revision > 1 for turn in lead.ledger.case(INCIDENT).occurrences)
+
+
+def test_a_run_that_is_late_because_nobody_was_there_to_begin_it_is_left_standing(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.WAITING, START)  # goes on at once
+        await lead.mirror()
+        (before,) = await lead.runs(client)
+        await client.set_flow_run_state(before.id, Late(scheduled_time=START), force=True)
+        lead.clock.now += timedelta(hours=3)
+        await lead.mirror()
+        return [before, *await lead.runs(client)]
+
+    before, after = in_prefect(act)
+    assert (after.id, after.state_name) == (before.id, "Late")
+
+
+def test_a_turn_that_went_on_often_is_not_held_for_one_crash(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        for _ in range(MOST_CRASHES + 2):
+            await lead.mirror()
+            for run in await lead.waiting(client):
+                await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        await lead.crash(client)
+        await lead.mirror()
+        return await lead.waiting(client)
+
+    assert len(in_prefect(act)) == 1
+    assert OccurrenceState.HELD not in lead.states()
+
+
+def test_after_each_crash_a_turn_rests_longer(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        seen = []
+        for _ in PAUSES:
+            await lead.mirror()
+            await lead.crash(client)
+            await lead.mirror()
+            lead.clock.now += timedelta(seconds=10)
+            await lead.mirror()  # it is left to rest
+            (run,) = await lead.waiting(client)
+            seen.append(run.next_scheduled_start_time)
+            lead.clock.now = START
+        return seen
+
+    assert in_prefect(act) == [START + pause for pause in PAUSES]
+
+
+def ended_process() -> str:
+    """A process that is no more, as the label of its run names it."""
+    say = "from amends.ledger.holder import this_process; print(this_process())"
+    return subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("process", "since", "states"),
+    [
+        (ended_process, timedelta(seconds=1), [StateType.CRASHED, StateType.SCHEDULED]),
+        (this_process, timedelta(seconds=1), [StateType.RUNNING]),
+        (str, timedelta(seconds=1), [StateType.RUNNING]),
+        (str, SILENT + timedelta(seconds=5), [StateType.CRASHED, StateType.SCHEDULED]),
+    ],
+    ids=["its process has ended", "its process lives", "nothing is known", "nothing is known, for long"],
+)
+def test_a_run_without_a_process_is_followed_by_another(
+    lead: Lead, process: Callable[[], str], since: timedelta, states: list[StateType]
+) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await client.update_flow_run_labels(run.id, {PROCESS: process()})
+        lead.clock.now = datetime.now(UTC) + since
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == states
+
+
+def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put_forward(lead: Lead) -> None:
+    """Prefect's time is the machine's, whatever the rehearsal's clock says."""
+
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        lead.ledger.event(INCIDENT, "notified", START)
+        seen = []
+        for ahead in (timedelta(days=100), timedelta(days=102), timedelta(days=104)):
+            lead.ahead, lead.clock.now = ahead, START + ahead - timedelta(days=100)
+            await lead.mirror()
+            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} update 1")
+            seen.append(run.next_scheduled_start_time)
+        return seen
+
+    prefects_now = START - timedelta(days=100)
+    assert in_prefect(act) == [prefects_now + timedelta(days=3), prefects_now + timedelta(days=1), prefects_now]
+
+
+def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deployed(lead: Lead) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}
+    deploy(environment)
+    deploy(environment)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        await lead.crash(client)
+        for _ in range(60):
+            await asyncio.sleep(0.5)
+            runs = await client.read_flow_runs()
+            if found := [run for run in runs if run.created_by and run.created_by.type == "AUTOMATION"]:
+                await asyncio.sleep(1)
+                return found
+        return []
+
+    assert [run.parameters for run in in_prefect(act)] == [{"incident_id": INCIDENT}]

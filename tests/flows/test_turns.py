@@ -9,12 +9,13 @@ from typing import cast
 
 import pytest
 from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel import col, select
 
 from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
+from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import OccurrenceState
-from amends.domain.facts import Fact
+from amends.domain.facts import Cause, Certainty, Fact
 from amends.domain.plan import plan
 from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow
@@ -24,6 +25,7 @@ from flows.fast_forward import PassedClock
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
+from flows.update import update as update_flow
 from tests.builders import an_incident
 from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
 
@@ -171,3 +173,71 @@ async def test_each_reminder_of_a_deadline_is_given_once(context: Context) -> No
     again = await follow_up.fn(INCIDENT, turn.step, turn.number)
     assert again.name == "NothingDue"
     assert len([e for e in context.ledger.timeline(INCIDENT) if e.act == "alert"]) == len(alerts)
+
+
+def bounced(ledger: Ledger, notice: str) -> int:
+    """The mail server of somebody who also has a phone sends their email back; who that is."""
+    with ledger.read() as session:
+        by_email = (DeliveryRow.notice == notice, DeliveryRow.channel == "email", DeliveryRow.state == "sent")
+        rows = session.exec(select(DeliveryRow).where(*by_email)).all()
+        row = next(row for row in rows if ledger.person(INCIDENT, row.person).phone)
+        key = ledger.keys.message_key(INCIDENT, notice, row.person, "email", row.address_index)
+        token = ledger.keys.bounce_token(row.id or 0, key)
+    ledger.reported([Report(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
+    return row.person
+
+
+async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_next_sweep(tmp_path: Path) -> None:
+    """Also when the update was sent to its end: its turn goes on for this one person."""
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 20))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await draft_and_approve(context)
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now = START + timedelta(days=3)
+        await update_flow.fn(INCIDENT, "update", 1)
+        approve_all(ledger, clock.now)
+        await update_flow.fn(INCIDENT, "update", 1)
+        assert turn_state(ledger, "update") == OccurrenceState.DONE
+        person = bounced(ledger, "update-1")
+        due = plan(ledger.case(INCIDENT, clock.now), clock.now).due
+        assert ("update", 1) in {(turn.step, turn.number) for turn in due}
+        await update_flow.fn(INCIDENT, "update", 1)
+    channels = [line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person]
+    assert sorted(channels) == ["email", "sms"]
+    assert turn_state(ledger, "update") == OccurrenceState.DONE
+    ledger.dispose()
+
+
+async def test_what_was_told_wrongly_is_corrected_at_once_and_only_once(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await draft_and_approve(context)
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now = START + timedelta(days=1)
+        file = ledger.incident_file(INCIDENT)
+        cause = Fact[Cause](value=Cause.INSIDER, certainty=Certainty.CONFIRMED)
+        facts = file.facts.model_copy(update={"cause": cause})
+        ledger.amend_incident(file.model_copy(update={"facts": facts}), "mei", clock.now)
+        assert ledger.case(INCIDENT, clock.now).told_wrongly == ("cause",)
+        await notify.fn(INCIDENT, "correction", 1)
+        approve_all(ledger, clock.now)
+        await notify.fn(INCIDENT, "correction", 1)
+        clock.now += timedelta(hours=1)
+        await sweep.fn(INCIDENT)
+    case = ledger.case(INCIDENT, clock.now)
+    (correction,) = [notice for notice in case.notices if notice.template == "correction"]
+    assert (correction.id, correction.stage, case.told_wrongly) == ("correction-1", "sent", ())
+    assert "correction" not in {turn.step for turn in plan(case, clock.now).due}
+    ledger.dispose()
+
+
+async def test_the_first_approval_is_an_event_of_the_case(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "approved" not in context.ledger.case(INCIDENT, START).events
+    approve_all(context.ledger, START)
+    assert context.ledger.case(INCIDENT, START).events["approved"] == START

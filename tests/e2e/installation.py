@@ -1,0 +1,208 @@
+"""A home with `amends up` running on it, in a world of its own, for tests that kill parts of it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from amends.clock import AHEAD, MARK
+from amends.content.audience import AudienceFile
+from amends.settings import open_ledger, prefect_environment, read_settings
+from amends.world import MailServer, WebServices
+from tests.story import INCIDENT, STORY
+
+RUN = b"PREFECT__FLOW_RUN_ID="
+AMENDS = str(Path(sys.executable).with_name("amends"))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(true: Callable[[], object], seconds: float, what: str, look_every: float = 0.25) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := true():
+            return answer
+        time.sleep(look_every)
+    raise AssertionError(f"after {seconds} s still not: {what}")
+
+
+class Installation:
+    """A home of its own with `amends up` running on it, and the world outside."""
+
+    def __init__(self, folder: Path, mail: MailServer, web: WebServices) -> None:
+        self.home, self.mail, self.web = folder / "home", mail, web
+        self.log = folder / "up.log"
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "AMENDS_"))
+        }
+        self.amends("init", str(self.home), "--public-url", "http://127.0.0.1:8400")
+        self._set_up(web)
+        self.settings = read_settings(self.home)
+        self.ledger = open_ledger(self.settings)
+        self.process: subprocess.Popen[bytes]
+
+    def _set_up(self, web: WebServices) -> None:
+        (self.home / "amends.toml").write_text(f"""
+public_url = "http://127.0.0.1:8400"
+prefect_port = {free_port()}
+portal_port = {free_port()}
+[channels.email]
+use = "email_smtp"
+host = "127.0.0.1"
+port = "{self.mail.port}"
+security = "none"
+sender = "care@btepai.example"
+bounce_domain = "bounces.btepai.example"
+[channels.sms]
+use = "sms_http"
+shape = "json"
+url = "{web.url}/sms"
+to_field = "to"
+text_field = "text"
+token = "t"
+[channels.social]
+use = "social_mastodon"
+url = "{web.url}"
+token = "t"
+[channels.website]
+use = "website_static"
+folder = "{self.home / "site"}"
+base_url = "http://127.0.0.1:8400/n"
+""")
+
+    def make_rehearsal(self, moment: datetime) -> None:
+        """From now on it is this moment here, and the clock can be moved."""
+        (self.home / MARK).touch()
+        self.put_clock(moment)
+
+    def put_clock(self, moment: datetime) -> None:
+        """It is this moment here, for every process at once."""
+        written = self.home / f"{AHEAD}.new"
+        written.write_text(str(round((moment - datetime.now(UTC)).total_seconds())))
+        written.replace(self.home / AHEAD)
+
+    def amends(self, *arguments: str, token: str = "", code: int = 0) -> str:
+        environment = self.environment | {"AMENDS_HOME": str(self.home)} | ({"AMENDS_TOKEN": token} if token else {})
+        done = subprocess.run(
+            [AMENDS, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
+    def member(self, name: str, role: str, token: str = "") -> str:
+        by = ["--as", "mei"] if token else []
+        return str(json.loads(self.amends("--json", "team", "add", name, "--role", role, *by, token=token))["token"])
+
+    def up(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [AMENDS, "--home", str(self.home), "up"],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        until(
+            lambda: b"Ctrl-C stops" in self.log.read_bytes(), 90, "amends up answers: " + self.log.read_text()[-2000:]
+        )
+
+    def up_again(self) -> None:
+        """After all of it was killed."""
+        self.log.write_bytes(b"")
+        self.up()
+
+    def children(self, *words: str) -> list[int]:
+        """Processes below `amends up` whose command line has these words."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    group = os.getpgid(int(entry.name))
+                except (OSError, ProcessLookupError):
+                    continue
+                if all(word in line for word in words) and os.getsid(int(entry.name)) == self.process.pid and group:
+                    found.append(int(entry.name))
+        return found
+
+    def flow_processes(self) -> dict[int, str]:
+        """The processes that carry out runs, also those whose runner is gone, each with the id of its run."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with suppress(OSError):
+                    words = (entry / "environ").read_bytes().split(b"\0")
+                    if f"AMENDS_HOME={self.home}".encode() in words:
+                        run = [word[len(RUN) :] for word in words if word.startswith(RUN)]
+                        found |= {int(entry.name): one.decode() for one in run}
+        return found
+
+    def kill_all(self) -> None:
+        """SIGKILL: `amends up`, all that belongs to it, and every process that carries out a run."""
+        for pid in [self.process.pid, *self.children(), *self.flow_processes()]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+    def kill(self, *words: str) -> None:
+        pids = self.children(*words)
+        assert pids, words
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    @contextmanager
+    def api(self) -> Iterator[httpx2.Client]:
+        secret = prefect_environment(self.settings)["PREFECT_API_AUTH_STRING"]
+        name, password = secret.split(":", 1)
+        address = f"http://127.0.0.1:{self.settings.prefect_port}/api"
+        with httpx2.Client(base_url=address, auth=(name, password), trust_env=False) as client:
+            token = client.get("/csrf-token", params={"client": "test"}).raise_for_status().json()
+            client.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "test"})
+            yield client
+
+    def run_deployment(self, name: str, parameters: dict[str, str]) -> None:
+        with self.api() as api:
+            deployment = api.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
+            create = f"/deployments/{deployment['id']}/create_flow_run"
+            # Prefect on SQLite answers 503 while its database is locked; its own client tries again too.
+            until(lambda: api.post(create, json={"parameters": parameters}).is_success, 20, "Prefect takes the run")
+
+    def runs(self) -> list[dict[str, Any]]:
+        with self.api() as api:
+            chosen = {"flow_runs": {"tags": {"all_": [f"incident:{INCIDENT}"]}}, "limit": 200}
+            answer: list[dict[str, Any]] = api.post("/flow_runs/filter", json=chosen).raise_for_status().json()
+            return answer
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(40)
+        self.ledger.dispose()
+
+    def everything_prefect_wrote(self) -> bytes:
+        """Its databases with their journals, and what it and we said on the terminal."""
+        folder = self.home / "prefect"
+        return b"".join(path.read_bytes() for path in [*folder.rglob("*"), self.log] if path.is_file())
+
+
+def canaries() -> set[bytes]:
+    """Every address, number and name of the story's audience, as it would stand in a file or in JSON."""
+    people = list(AudienceFile(STORY / "audience.csv").rows())
+    words = {word for person in people for word in (person.email, person.phone, person.postal_address) if word}
+    words |= {person.name for person in people if len(person.name) > 3 or re.search(r"[一-鿿]{2}", person.name)}
+    return {spelled.encode() for word in words for spelled in (word, json.dumps(word)[1:-1])}
