@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 PROCESSES := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 export AMENDS_HOME ?= $(CURDIR)/demo-home
 
-.PHONY: help demo test chaos check up lock clean
+.PHONY: help demo test chaos soak check up lock clean
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour:
 		$(BIN)/python -m pytest --timeout 0 tests/chaos $(ARGS)
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-10000} \
 		$(BIN)/python -m pytest --timeout 0 tests/delivery/test_canaries.py $(ARGS)
+
+soak: $(INSTALLED) ## months of made-up weeks, at full size: no step twice, none forgotten
+	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/test_plan_machine.py $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .
