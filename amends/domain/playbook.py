@@ -305,8 +305,8 @@ class Playbook(Value):
     @model_validator(mode="after")
     def _steps_fit_together(self) -> "Playbook":
         ids = [step.id for step in self.steps]
-        for taken in OURS.keys() & set(ids):
-            raise ValueError(f"{taken} is the step under which {OURS[taken]} stand; choose another id")
+        for own in OURS.keys() & set(ids):
+            raise ValueError(f"{own} is the step under which {OURS[own]} stand; choose another id")
         if len(set(ids)) != len(ids):
             raise ValueError(f"two steps have the id {next(i for i in ids if ids.count(i) > 1)}")
         known = {*ids, *Event, *self.thresholds}
