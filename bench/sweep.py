@@ -25,7 +25,7 @@ from amends.content.incidents import read_incident
 from amends.content.playbooks import library, load_playbook
 from amends.domain.case import OccurrenceState
 from amends.domain.people import Person
-from amends.domain.playbook import Event
+from amends.domain.playbook import Event, Phase, Step
 from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, prefect_environment
 from bench.peers.page import machine
@@ -34,6 +34,8 @@ PAGE = 200
 PLAYBOOK = "customer-data-theft"
 STORY = library() / "examples" / "stolen-terminals"
 DONE = ("assess", "first-notice")
+DATES = (20, 40, 60)
+"""Days from now for which each incident has a step more."""
 SWEEPING = """
 import asyncio, json, sys, time
 from flows.sweep import sweep
@@ -79,7 +81,8 @@ def at_work(home: Path) -> Iterator[tuple[Settings, dict[str, str]]]:
 
 def opened(ledger: Ledger, incidents: int) -> None:
     """So many incidents, a day after people were told."""
-    playbook, wording = load_playbook(PLAYBOOK)
+    shipped, wording = load_playbook(PLAYBOOK)
+    playbook = shipped.model_copy(update={"steps": (*shipped.steps, *_dated())})
     file, now = read_incident(STORY / "incident.yaml"), datetime.now(UTC)
     told = now - timedelta(hours=23)
     for number in range(incidents):
@@ -91,6 +94,12 @@ def opened(ledger: Ledger, incidents: int) -> None:
             ledger.mark_occurrence(incident.id, step, 1, told, OccurrenceState.DONE, told)
         for event in (Event.ASSESSED, Event.NOTIFIED):
             ledger.event(incident.id, event, told)
+
+
+def _dated() -> Iterator[Step]:
+    for days in DATES:
+        on = datetime.now(UTC) + timedelta(days=days)
+        yield Step(id=f"look-again-{days}", phase=Phase.COLLECT_FEEDBACK, on=on)
 
 
 def sweeps(environment: dict[str, str], count: int) -> list[list[object]]:

@@ -169,11 +169,11 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     due = _due(duty, done, now, zone)
     stands = _stands(duty, done, now, zone)
     return Row(
-        name=_short(name, NAME),
-        law=_short(law, LAW),
+        name=short(name, NAME),
+        law=short(law, LAW),
         due=due,
-        stands=_short(stands, WORDS),
-        why=_shown(f"{name}: {law}; due {due}; {stands}{_doubts(group)}"),
+        stands=short(stands, WORDS),
+        why=shown(f"{name}: {law}; due {due}; {stands}{_doubts(group)}"),
         start_x=axis.x(start),
         end_x=axis.x(end),
         done_x=axis.x(done) if done else None,
@@ -286,9 +286,9 @@ def _when(at: datetime, now: datetime, zone: str) -> str:
     return f"{day} {there:%H:%M}"
 
 
-def _short(text: str, columns: int) -> str:
+def short(text: str, columns: int) -> str:
     """So much of it as fits; Chinese characters take twice the room."""
-    text = _shown(text)
+    text = shown(text)
     if width(text) <= columns:
         return text
     while width(text) >= columns:
@@ -296,6 +296,6 @@ def _short(text: str, columns: int) -> str:
     return f"{text.rstrip(' ,;:')}…"
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """On one line, and without what XML cannot hold."""
     return " ".join(printable(text).replace("\ufffe", "").replace("\uffff", "").split())

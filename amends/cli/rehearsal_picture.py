@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from amends.cli.words import printable, width
+from amends.cli.duty_picture import short, shown
 from amends.domain.filing import length
 from amends.domain.rehearsed import Deadline, Happening, NamedTime, Noticed, Outcome, Promised, Rehearsed
 
@@ -171,14 +171,4 @@ def _group(title: str, rows: Iterable[Row]) -> Group:
 
 
 def _row(name: str, words: str, why: str, **marks: object) -> Row:
-    return Row(short(name, NAME), short(words, WORDS), " ".join(printable(why).split()), **marks)  # type: ignore[arg-type]
-
-
-def short(text: str, columns: int) -> str:
-    """So much of it as fits; Chinese characters take twice the room."""
-    text = " ".join(printable(text).split())
-    if width(text) <= columns:
-        return text
-    while width(text) >= columns:
-        text = text[:-1]
-    return f"{text.rstrip(' ,;:')}…"
+    return Row(short(name, NAME), short(words, WORDS), shown(why), **marks)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.approval import Standing
-from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case import Case, IncidentState, OccurrenceState
 from amends.domain.commitment import CommitmentState
 from amends.domain.duty import Addressee, Duty
 from amends.domain.filing import Filing
@@ -15,28 +15,10 @@ from amends.domain.question import QuestionCounts
 from amends.domain.team import TeamRole
 from amends.domain.timeline import Kind, Line, Wait, Waiting, folded, timeline
 from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment
+from tests.domain.test_plan import a_notice, a_turn
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LATER = NOW + timedelta(days=2)
-
-
-def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE, **changes: Any) -> Occurrence:
-    return Occurrence(**({"step": step, "number": number, "due_at": NOW, "state": state} | changes))
-
-
-def a_notice(**changes: Any) -> NoticeStatus:
-    given: dict[str, Any] = {
-        "id": "first-notice",
-        "version": 1,
-        "template": "first-notice",
-        "step": "first-notice",
-        "occurrence": 1,
-        "stage": NoticeStage.DRAFTED,
-        "binding": "b" * 64,
-        "approvals_needed": 2,
-        "drafted_at": NOW,
-    }
-    return NoticeStatus(**(given | changes))
 
 
 def an_assessed_case(*duties: Duty, **changes: Any) -> Case:
