@@ -11,10 +11,10 @@ from amends.domain.deadlines import GIVEN, open_duties
 from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import standing_filings
 from amends.domain.forecast import forecast
-from amends.domain.news_clock import MISSED, Clock, Fate, awaited, clocks, say_span, standing
+from amends.domain.news_clock import Clock, Fate, awaited, clocks, say_span, standing
 from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import TOLD_LATE, Turn
-from amends.domain.playbook import DEADLINES, HOLDING, Phase, Step
+from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.value import Moment, Value
 
 FORTNIGHT = timedelta(days=14)
@@ -325,9 +325,9 @@ def _expected(case: Case, turn: Turn) -> Line:
 
 
 def _past(case: Case, now: datetime) -> Iterator[Line]:
-    steps = {turn.step for turn in case.occurrences}
+    named = {*Event, *(case.playbook.thresholds if case.playbook else ())}
     for name, at in case.events.items():
-        if name not in steps and not name.startswith(MISSED):
+        if name in named:
             yield Line(at=at, kind=Kind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
     for turn in case.occurrences:

@@ -246,3 +246,14 @@ def test_many_turns_that_tell_nothing_are_one_line() -> None:
     notice = Line(at=NOW + 2 * DAY, kind=Kind.NOTICE, what="update 1")
     found = folded((turns[0], notice, *turns[1:]))
     assert [(line.what, line.note) for line in found] == [("chase 1", "and 3 more up to chase 4"), ("update 1", "")]
+
+
+def test_of_what_a_ledger_notes_as_events_only_those_of_the_case_are_told() -> None:
+    events = {
+        "opened": NOW,
+        "assess": NOW,
+        "alert:**Overdue**: somebody should have been told": NOW,
+        "news missed 1": NOW,
+    }
+    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
+    assert told == ["opened"]
