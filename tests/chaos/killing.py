@@ -105,8 +105,8 @@ class Chaos:
             time.sleep(0.005)
 
     def go_on(self, sender: BaseProcess) -> None:
-        """Let a halted sender go on as if nothing had been."""
-        if sender.pid:
+        """Let a halted sender go on as if nothing had been, unless it came to its end before it could be halted."""
+        if sender.pid and sender.is_alive():
             os.kill(sender.pid, SIGCONT)
 
     def wait_for_message(self, sender: BaseProcess) -> None:
