@@ -54,7 +54,7 @@ def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: dat
         start=scene.script.start,
         end=now,
         state=case.state,
-        events={name: at for name, at in case.events.items() if ":" not in name and " " not in name},
+        events=case.named_events,
         notices=tuple(_noticed(notice, world, approved, first_at) for notice in case.notices),
         deadlines=deadlines(case, now),
         named_times=named_times(case, now, first_at),

@@ -266,7 +266,7 @@ def _next_sweep(ends: datetime, start: datetime) -> datetime:
 
 def _watches_questions(case: Case) -> bool:
     """Whether the number of questions may make a step due."""
-    return bool(getattr(case.playbook, "thresholds", None))
+    return case.playbook is not None and bool(case.playbook.thresholds)
 
 
 def say(now: datetime, what: str) -> None:

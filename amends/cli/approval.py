@@ -10,6 +10,7 @@ from amends.cli.clock import now
 from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, NoticeId
+from amends.cli.second import With
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import Draft, NoticeStage
@@ -42,12 +43,7 @@ def approve(
     emergency: Annotated[
         bool, typer.Option("--emergency", help="Let it leave with fewer approvals, on the word of two; see --with.")
     ] = False,
-    other: Annotated[
-        str,
-        typer.Option(
-            "--with", metavar="NAME", help="The second of the two; their token is asked for, or in AMENDS_TOKEN_2."
-        ),
-    ] = "",
+    other: With = "",
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why the approvals cannot be had in time.")] = "",
 ) -> None:
     """Approve exactly this notice.

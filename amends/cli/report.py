@@ -14,9 +14,8 @@ from amends.cli.desk import Desk, save
 from amends.cli.options import IncidentId
 from amends.cli.words import counts, say
 from amends.domain.case import Case
-from amends.domain.deadlines import GIVEN
 from amends.domain.facts import Certainty, Count, Fact, Facts
-from amends.domain.news_clock import MISSED, Fate, clocks, longest_silence, say_span
+from amends.domain.news_clock import Fate, clocks, longest_silence, say_span
 from amends.domain.notice import PersonState
 from amends.domain.plan import plan
 from amends.domain.value import Value
@@ -129,9 +128,7 @@ def _marks(case: Case, at: datetime) -> list[Mark]:
     """The events of the case on a line from its first one until now."""
     from amends.cli.pages import share_of_time
 
-    events = sorted(
-        ((moment, name) for name, moment in case.events.items() if not name.startswith(("alert:", GIVEN, MISSED)))
-    )
+    events = sorted((moment, name) for name, moment in case.named_events.items())
     start = min((moment for moment, _ in events), default=case.opened_at)
     end = max([at, *(moment for moment, _ in events)])
     return [

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from amends.domain.clock_jump import MOST, Seen, about
+from amends.domain.clock_jump import MOST, Seen, jumped
 
 SINCE_START = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 """Where there is one, a clock that goes on while the machine sleeps."""
@@ -25,7 +25,7 @@ def seen() -> Seen:
 
 @cache
 def _boot() -> str:
-    """Names this start of the machine; empty where the system does not, and then every look counts as another start."""
+    """Names this start of the machine; where the system does not name it, each process counts as another start."""
     file = Path("/proc/sys/kernel/random/boot_id")
     return file.read_text(encoding="ascii").strip() if file.exists() else f"{time.monotonic()}"
 
@@ -44,11 +44,8 @@ class SteadyClock:
 
     def trouble(self) -> str:
         """That the wall clock jumped since the run began, and by how much; empty when it did not."""
-        jump = self._wall() - self._steady()
-        if abs(jump) <= MOST:
-            return ""
-        way = "ahead" if jump > timedelta() else "back"
-        return f"the clock of this machine jumped {way} by {about(abs(jump))}; set it right and run it again"
+        by = jumped(self._wall() - self._steady())
+        return f"the clock of this machine {by}; set it right and run it again" if by else ""
 
     def _steady(self) -> datetime:
         return self._began + timedelta(seconds=self._elapsed() - self._at)

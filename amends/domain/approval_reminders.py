@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
 from amends.domain.approval import may_approve
 from amends.domain.case import Case, IncidentState
 from amends.domain.deadlines import open_duties
 from amends.domain.duty import Addressee, Duty
+from amends.domain.news_clock import in_both
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import Event, Phase
 from amends.domain.team import Member, TeamRole
@@ -199,17 +199,17 @@ def title(reminder: ApprovalReminder) -> str:
 
 def text(reminder: ApprovalReminder, zone: str, now: datetime) -> str:
     """What to know and what to do, on the organisation's clock too."""
-    return "\n".join(_lines(reminder, ZoneInfo(zone), now))
+    return "\n".join(_lines(reminder, zone, now))
 
 
-def _lines(reminder: ApprovalReminder, zone: ZoneInfo, now: datetime) -> Iterator[str]:
+def _lines(reminder: ApprovalReminder, zone: str, now: datetime) -> Iterator[str]:
     call = f"{reminder.incident} {reminder.notice}"
     yield f"Incident {reminder.incident}: {reminder.notice} waits for {reminder.missing}."
     if reminder.law:
         must = "must be" if now < reminder.since else "should have been"
-        yield f"By law people {must} told by {_both(reminder.since, zone)} ({reminder.law})."
+        yield f"By law people {must} told by {in_both(reminder.since, zone)} ({reminder.law})."
     should = "should be" if now < reminder.until else "should have been"
-    yield f"It {should} approved by {_both(reminder.until, zone)}."
+    yield f"It {should} approved by {in_both(reminder.until, zone)}."
     yield f"Look at it: amends preview {call}"
     yield from _what_to_do(reminder, call)
 
@@ -228,11 +228,6 @@ def _what_to_do(reminder: ApprovalReminder, call: str) -> Iterator[str]:
     if reminder.can_declare:
         two = f"--as {reminder.to} --with NAME --why REASON"
         yield f"If the approvals cannot be had in time, two of you can: {approve} --emergency {two}"
-
-
-def _both(at: datetime, zone: ZoneInfo) -> str:
-    there = "" if zone.key == "UTC" else f", {at.astimezone(zone):%H:%M on %d %b} in {zone.key}"
-    return f"{_utc(at)}{there}"
 
 
 def _utc(at: datetime) -> str:

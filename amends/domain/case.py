@@ -11,7 +11,7 @@ from amends.domain.filing import Filing
 from amends.domain.incident import Incident
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
-from amends.domain.playbook import Phase, Playbook
+from amends.domain.playbook import Event, Phase, Playbook
 from amends.domain.question import QuestionCounts, SurveyCounts
 from amends.domain.timing import Calendar
 from amends.domain.value import Moment, Value
@@ -60,6 +60,11 @@ class Embargo(Value):
     until: Moment
     why: str
 
+    def says(self, incident: str) -> str:
+        """Why nothing leaves, and what ends that."""
+        until = f"{self.until:%Y-%m-%d %H:%M} UTC"
+        return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
+
 
 class Case(Value):
     """One incident at one moment."""
@@ -93,6 +98,13 @@ class Case(Value):
     embargo: Embargo | None = None
     clock_doubt: str = ""
     """Why nobody can tell what time it is; until a person says, nothing falls due."""
+
+    @property
+    def named_events(self) -> dict[str, datetime]:
+        """The events that a playbook can name, steps among them; not what a ledger notes so that it is said once."""
+        steps = self.playbook.steps if self.playbook else ()
+        known = {*Event, *(step.id for step in steps), *(self.playbook.thresholds if self.playbook else ())}
+        return {name: at for name, at in self.events.items() if name in known}
 
     @property
     def calendar(self) -> Calendar:

@@ -33,11 +33,13 @@ def jump(before: Seen, after: Seen) -> timedelta:
 
 def doubt(before: Seen, after: Seen) -> str:
     """Why the clock is not believed; empty when it is."""
-    by = jump(before, after)
-    if abs(by) <= MOST:
-        return ""
-    way = "ahead" if by > timedelta() else "back"
-    return f"the clock of {after.host} jumped {way} by {about(abs(by))}, to {after.at:%Y-%m-%d %H:%M} UTC"
+    by = jumped(jump(before, after))
+    return f"the clock of {after.host} {by}, to {after.at:%Y-%m-%d %H:%M} UTC" if by else ""
+
+
+def jumped(by: timedelta) -> str:
+    """Which way and how far; empty for what may be a correction."""
+    return f"jumped {'ahead' if by > timedelta() else 'back'} by {about(abs(by))}" if abs(by) > MOST else ""
 
 
 def about(span: timedelta) -> str:

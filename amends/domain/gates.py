@@ -43,8 +43,7 @@ def _doubt(case: Case) -> Iterator[str]:
 
 def _embargo(case: Case, now: datetime) -> Iterator[str]:
     if case.embargo and now < case.embargo.until:
-        until, ends = f"{case.embargo.until:%Y-%m-%d %H:%M} UTC", f"`amends incident lift {case.incident.id}` ends that"
-        yield f"nothing may leave before {until}: {case.embargo.why}; {ends}"
+        yield case.embargo.says(case.incident.id)
 
 
 def _unheard(case: Case) -> Iterator[str]:

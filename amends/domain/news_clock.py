@@ -303,7 +303,7 @@ def _is_approved(notice: NoticeStatus) -> bool:
 
 
 def _stands(notice: NoticeStatus) -> str:
-    missing = max(notice.standing.still_needed, notice.approvals_needed - len(notice.approvals))
+    missing = notice.approvals_missing
     if notice.stage is NoticeStage.DRAFTED and notice.current:
         return f"{notice.id} waits for {missing} {'approval' if missing == 1 else 'approvals'}"
     if notice.stage is NoticeStage.DRAFTED:

@@ -284,6 +284,11 @@ class NoticeStatus(Value):
     """Drafted from the facts, the audience and the words as they stand now, and no time in it has passed."""
 
     @property
+    def approvals_missing(self) -> int:
+        """How many must still be given; where roles are asked for it can be more than the bare number."""
+        return max(self.standing.still_needed, self.approvals_needed - len(self.approvals))
+
+    @property
     def stands(self) -> str:
         """How far it has come, in words: sending, 2 parked."""
         return f"{self.stage}, {self.parked} parked" if self.parked else self.stage.value

@@ -14,7 +14,7 @@ from amends.domain.forecast import forecast
 from amends.domain.news_clock import Clock, Fate, awaited, clocks, say_span, standing
 from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import TOLD_LATE, Turn
-from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
+from amends.domain.playbook import DEADLINES, HOLDING, Phase, Step
 from amends.domain.value import Moment, Value
 
 FORTNIGHT = timedelta(days=14)
@@ -148,7 +148,7 @@ def _waiting(case: Case, now: datetime) -> Iterator[Waiting]:
         )
     if case.clock_doubt:
         what = f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
-        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends doctor")
+        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends clock trust --as NAME")
     if case.playbook is None and case.state is IncidentState.OPEN:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
         yield Waiting(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
@@ -177,7 +177,7 @@ def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Wai
 
 def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> Waiting:
     """Approvers are known by their number and role; who they are is for the ledger to say."""
-    missing = max(notice.standing.still_needed, notice.approvals_needed - len(notice.approvals))
+    missing = notice.approvals_missing
     roles = notice.standing.missing_roles
     what = f"{notice.id}: {missing} of {notice.approvals_needed} approvals are missing"
     if notice.standing.expired:
@@ -325,9 +325,8 @@ def _expected(case: Case, turn: Turn) -> Line:
 
 
 def _past(case: Case, now: datetime) -> Iterator[Line]:
-    named = {*Event, *(case.playbook.thresholds if case.playbook else ())}
-    for name, at in case.events.items():
-        if name in named:
+    for name, at in case.named_events.items():
+        if _step(case, name) is None:
             yield Line(at=at, kind=Kind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
     for turn in case.occurrences:

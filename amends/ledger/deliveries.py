@@ -7,7 +7,7 @@ from functools import cache
 from sqlalchemy import ColumnElement, Update, bindparam, delete, not_, or_, text, update
 from sqlmodel import Session, col, func, select
 
-from amends.domain.case import IncidentState
+from amends.domain.case import Embargo, IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, text_name
@@ -118,8 +118,7 @@ class Deliveries(Claims):
         if facts is None or facts.state == IncidentState.PAUSED:
             raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
         if facts.embargo_until and now < facts.embargo_until:
-            until = f"{facts.embargo_until:%Y-%m-%d %H:%M} UTC"
-            raise NotAllowed(f"nothing may leave before {until}: {facts.embargo_why}; `amends incident lift` ends that")
+            raise NotAllowed(Embargo(until=facts.embargo_until, why=facts.embargo_why).says(incident))
         row = notice_row(session, incident, notice)
         release = session.get(ReleaseRow, (incident, notice, row.version)) if row else None
         if row is None or release is None:

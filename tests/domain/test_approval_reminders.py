@@ -196,7 +196,7 @@ def test_a_reminder_names_what_is_missing_until_when_and_the_command() -> None:
     assert said("omar") == (
         "first-notice of november-breach waits for your approval\n"
         "Incident november-breach: first-notice waits for 2 more approvals.\n"
-        "It should be approved by 2026-11-25 09:00 UTC, 10:00 on 25 Nov in Europe/Berlin.\n"
+        "It should be approved by 2026-11-25 09:00 UTC (10:00 on Wed 25 Nov in Europe/Berlin).\n"
         "Look at it: amends preview november-breach first-notice\n"
         "Approve it: amends approve november-breach first-notice --as omar"
     )
