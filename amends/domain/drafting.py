@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from traceback import walk_tb
 from typing import Any
 
@@ -399,9 +400,17 @@ def _known(facts: Facts) -> dict[str, str]:
 
 
 def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Templates may include each other and nothing else; a value that is null or not there is an error, never a gap."""
+    """Templates may include each other and nothing else; a value that is null or not there is an error, never a gap.
+
+    The same templates give the same environment, so that each is compiled once in weeks of drafts.
+    """
+    return _environment(tuple(templates.items()))
+
+
+@lru_cache(maxsize=8)
+def _environment(templates: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
     return ImmutableSandboxedEnvironment(
-        loader=DictLoader(templates),
+        loader=DictLoader(dict(templates)),
         undefined=StrictUndefined,
         finalize=_never_null,
         trim_blocks=True,

@@ -1,7 +1,7 @@
 """A ledger that one process has for itself and throws away: for rehearsals, where weeks pass in seconds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from amends.domain.case import Case
 from amends.domain.notice import NoticeStatus
 from amends.ledger.approvals import RELEASED
 from amends.ledger.cases import Counted
+from amends.ledger.claims import Known
 from amends.ledger.ledger import Ledger
 from amends.ledger.sealing import Keys
 
@@ -21,6 +22,7 @@ WRITES = re.compile(
     r"\s*(?:(?:INSERT|UPDATE|DELETE|REPLACE)\s+(?:OR\s+\w+\s+)?(?:INTO\s+|FROM\s+)?\"?(\w+)|WITH\b)", re.IGNORECASE
 )
 """A statement that writes, and to which table; of one that begins with WITH nobody says."""
+PERSON = "person"
 OF_NO_NOTICE = frozenset(
     ("occurrence", "event", "audit", "question", "survey_answer", "filing", "assessment", "commitment", "lease")
 )
@@ -38,6 +40,7 @@ class LedgerAlone(Ledger):
         self._case: tuple[tuple[str, datetime | None, int], Case] | None = None
         self._statuses: tuple[tuple[object, ...], tuple[NoticeStatus, ...]] | None = None
         self._messages: tuple[tuple[str, int], Counted] | None = None
+        self._opened: dict[tuple[str, int], Known] = {}
         event.listen(self.engine, "connect", _without_waiting_for_the_disk)
         event.listen(self.engine, "before_cursor_execute", self._look_at)
 
@@ -78,8 +81,18 @@ class LedgerAlone(Ledger):
             self._messages = (asked, super()._counted(session, incident))
         return self._messages[1]
 
+    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, Known]:
+        """Each notice goes to the same people; opening them every time anew takes a tenth of a rehearsal."""
+        new = [number for number in numbers if (incident, number) not in self._opened]
+        found = super()._known(session, incident, new)
+        self._opened |= {(incident, number): person for number, person in found.items()}
+        kept = ((number, self._opened.get((incident, number))) for number in numbers)
+        return {number: person for number, person in kept if person}
+
     def _look_at(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if writes := WRITES.match(statement):
+            if writes[1] in (PERSON, None):
+                self._opened.clear()
             self._notice_writes += writes[1] not in OF_NO_NOTICE
             self._message_writes += writes[1] not in OF_NO_MESSAGE
 

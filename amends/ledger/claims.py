@@ -116,7 +116,7 @@ class Claims(Notices):
         return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
     def _claim(
-        self, incident: str, row: Waiting, known: dict[int, "_Known"], letter: Callable[[str, str], str],
+        self, incident: str, row: Waiting, known: dict[int, "Known"], letter: Callable[[str, str], str],
         released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         locale, reader, _ = name_parts(row.variant)
@@ -141,7 +141,7 @@ class Claims(Notices):
             self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
         )
 
-    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "_Known"]:
+    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "Known"]:
         """What is needed of these people, by number, each opened once."""
         if not numbers:
             return {}
@@ -153,7 +153,9 @@ class Claims(Notices):
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
+    """One of the people as stored, opened. Holds personal data: never log or print it."""
+
     contact: Contact
     country: str
     region: str
@@ -171,7 +173,7 @@ COLUMNS = tuple(
 def _opened(
     incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
     guardian: int, link_version: int,
-) -> _Known:  # fmt: skip
+) -> Known:  # fmt: skip
     _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
     contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
-    return _Known(contact, country, region, guardian, link_version)
+    return Known(contact, country, region, guardian, link_version)

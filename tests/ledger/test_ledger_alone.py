@@ -1,12 +1,14 @@
 """A ledger that one process has for itself says the same as any other, and reads less."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from amends.domain.case import Case, OccurrenceState
+from amends.domain.correction import Ask
 from amends.ledger import Keys, Ledger
 from amends.ledger.alone import LedgerAlone
 from tests.builders import a_person
@@ -73,3 +75,13 @@ def write(ledger: LedgerAlone, what: str) -> None:
 def test_it_is_read_by_nobody_without_its_key(ledger: LedgerAlone) -> None:
     content = b"".join(path.read_bytes() for path in Path(ledger.engine.url.database or "").parent.iterdir())
     assert a_person(number=1).email.encode() not in content
+
+
+def test_whoever_has_another_address_by_now_is_written_to_there(ledger: LedgerAlone) -> None:
+    draft = ledger.draft(INCIDENT, NOTICE)
+    before = {claim.to.email for claim in ledger.first_claims(draft) if claim.to}
+    moved = [replace(a_person(number=1), email="moved@new.example"), a_person(number=2), a_person(number=3)]
+    correction = ledger.compare_audience(INCIDENT, moved)
+    ledger.correct_audience(correction, {ask: correction.difference.counts[ask] for ask in Ask}, "f" * 64, "mei", NOW)
+    after = {claim.to.email for claim in ledger.first_claims(draft) if claim.to}
+    assert (before - after, after - before) == ({a_person(number=1).email}, {"moved@new.example"})
