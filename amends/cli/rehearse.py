@@ -123,7 +123,7 @@ def carry_out(order: "Order", *, quiet: bool = False) -> "Rehearsed":
     with tempfile.TemporaryDirectory(prefix="amends-rehearsal-") as name:
         folder = Path(name)
         save(folder / ORDER, order.model_dump_json())
-        call = [sys.executable, "-P", "-m", "flows.rehearse", name]
+        call = [sys.executable, "-P", "-m", "flows.rehearsal", name]
         words = subprocess.PIPE if quiet else None
         done = subprocess.run(
             call, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words,

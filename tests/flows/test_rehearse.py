@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-import flows.rehearse
+import flows.rehearsal.play
 from amends.cli.rehearse import carry_out
 from amends.content.injects import shipped_injects
 from amends.content.playbooks import library, load_playbook, shipped_playbooks
@@ -29,8 +29,8 @@ from amends.domain.rehearsed import FOUND, ORDER, Noticed, OnChannel, Order, Out
 from amends.domain.value import Span
 from amends.settings import FILE, read_settings
 from amends.world import MailServer, WebServices
-from flows.rehearse import rehearse
-from flows.virtual_loop import VirtualLoop
+from flows.rehearsal.play import rehearse
+from flows.rehearsal.virtual_loop import VirtualLoop
 from tests.sending import channel_settings
 
 STORY = library() / "examples" / "stolen-terminals"
@@ -58,7 +58,7 @@ Rehearse = Callable[..., Rehearsed]
 def read_once() -> Iterator[None]:
     """Reading a playbook with all its words takes a quarter of a short rehearsal."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flows.rehearse, "load_playbook", cache(load_playbook))
+        patch.setattr(flows.rehearsal.play, "load_playbook", cache(load_playbook))
         yield
 
 
@@ -280,7 +280,7 @@ def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: Rehearsed) ->
 
 CANARIES = ("canary-one@canary.example", "canary-two@canary.example")
 PROBE = """
-from flows.cut_off import CutOff, cut_off
+from flows.rehearsal.cut_off import CutOff, cut_off
 cut_off()
 import json, os, socket, subprocess, sys
 def refused(act):
@@ -377,7 +377,7 @@ def test_nor_when_its_process_is_told_of_the_home(
     environment = {**os.environ, "AMENDS_HOME": str(home), "PREFECT_HOME": str(tmp_path / "prefect")}
     before = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
     done = subprocess.run(
-        [sys.executable, "-m", "flows.rehearse", str(folder)], env=environment, capture_output=True, text=True,
+        [sys.executable, "-m", "flows.rehearsal", str(folder)], env=environment, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -400,7 +400,7 @@ def test_nobody_of_the_audience_is_in_what_a_rehearsal_leaves_or_says(canaries: 
     (folder / ORDER).write_text(order_for(canaries).model_dump_json())
     environment = {**os.environ, "PREFECT_HOME": str(tmp_path / "prefect")}
     done = subprocess.run(
-        [sys.executable, "-m", "flows.rehearse", str(folder)], env=environment, capture_output=True, check=True
+        [sys.executable, "-m", "flows.rehearsal", str(folder)], env=environment, capture_output=True, check=True
     )
     left = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + done.stdout + done.stderr
     assert [canary for canary in (*CANARIES, "Canary 1") if canary.encode() in left] == []

@@ -27,7 +27,7 @@ from amends.domain.rehearsed import (
 from amends.domain.value import text_for
 from amends.ledger import Entry, Ledger
 from channels.simulated import World
-from flows.simulated_team import Scene
+from flows.rehearsal.scene import Scene
 
 VERSION = re.compile(r"(.+) v(\d+)")
 LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)

@@ -1,6 +1,6 @@
 """A rehearsal: the real playbook, flows, approvals and sending engine, in a world that exists only in this process.
 
-Run as `python -m flows.rehearse FOLDER`, by `amends rehearse`: FOLDER holds order.json, and gets rehearsed.json.
+Run as `python -m flows.rehearsal FOLDER`, by `amends rehearse`: FOLDER holds order.json, and gets rehearsed.json.
 It reads no home and no settings, has no channels but the simulated ones, and cuts itself off before it reads anything.
 """
 
@@ -32,11 +32,14 @@ from amends.ledger import Keys, Ledger
 from amends.ledger.alone import LedgerAlone
 from channels.simulated import World, existing
 from flows.context import Context, using
-from flows.cut_off import cut_off
 from flows.fast_forward import PHASES, PassedClock
-from flows.rehearsal_report import report
-from flows.simulated_team import APPROVERS, LEAD, Fate, Public, Scene, Team
-from flows.virtual_loop import VirtualLoop
+from flows.rehearsal.cut_off import cut_off
+from flows.rehearsal.fate import Fate
+from flows.rehearsal.public import Public
+from flows.rehearsal.report import report
+from flows.rehearsal.scene import APPROVERS, LEAD, Scene
+from flows.rehearsal.team import Team
+from flows.rehearsal.virtual_loop import VirtualLoop
 
 SWEEP = timedelta(minutes=5)
 """How often what was cut off is tried again, as prefect.yaml has it."""
@@ -289,7 +292,3 @@ def main(folder: Path) -> int:
         return 1
     (folder / FOUND).write_text(found.model_dump_json(), encoding="utf-8")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

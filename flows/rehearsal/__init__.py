@@ -1,0 +1,1 @@
+"""A rehearsal: the real flows with a simulated team, public and world, in virtual time."""
