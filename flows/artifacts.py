@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifa
 from prefect.context import FlowRunContext
 
 from amends.cli.assessment_words import decisions, law, particulars, plain, to_do
-from amends.cli.timeline import heading, in_tables
+from amends.cli.timeline import WAITS, in_tables, standing, waiting_rows
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
@@ -18,7 +18,7 @@ from amends.domain.duty import Duty
 from amends.domain.errors import Finding
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 from amends.domain.preflight import Preflight
-from amends.domain.timeline import timeline
+from amends.domain.timeline import Timeline, timeline
 
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
@@ -33,11 +33,15 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%a %d %b %Y %H:%M} UTC" if moment else "–"
 
 
+BAR = r"\|"
+"""A bar that is not the end of a cell."""
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "none\n"
     lines: list[Sequence[object]] = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(str(cell).replace('|', BAR) for cell in line)} |\n" for line in lines)
 
 
 async def show_assessment(case: Case, assessment: Assessment) -> None:
@@ -54,7 +58,7 @@ def assessment_page(case: Case, assessment: Assessment) -> str:
         "What changed": _listed(assessment.changes),
         "Do now": _to_do(case, assessment),
         "Who must be told, by when": _table(
-            ("whom", "by", "law", "why", "note"), [_duty(duty) for duty in assessment.duties]
+            ("by", "whom", "law", "why", "note"), [_duty(duty) for duty in assessment.duties]
         ),
         "Open questions": _listed(assessment.open_questions),
         "Why this risk": _table(("rule", "points to", "because", "source"), rules),
@@ -95,7 +99,7 @@ def _duty(duty: Duty) -> tuple[object, ...]:
     whom = f"{'**' if duty.first else ''}{duty.recipient_name}{'**' if duty.first else ''} `{duty.id}`"
     known = particulars((duty,))
     notes = "; ".join(f"{title}: {known[title]}" for title in NOTED if title in known)
-    return whom, by, law(duty), f"{plain(duty.standing)}: {duty.why}", notes
+    return by, whom, law(duty), f"{plain(duty.standing)}: {duty.why}", notes
 
 
 def _listed(lines: Iterable[str]) -> str:
@@ -152,10 +156,11 @@ async def show_timeline(case: Case, now: datetime) -> None:
 def timeline_page(case: Case, now: datetime) -> str:
     """What `amends timeline` shows, with the numbers of notices and questions below it."""
     shown, asked = timeline(case, now), case.questions
-    sections = (f"## {title}\n{rows}\n" for title, rows in in_tables(shown, _table).items())
+    told = in_tables(shown, _table) | {WAITS: _to_be_done(shown)}
+    sections = (f"## {title}\n{text}\n" for title, text in told.items())
     notices = [(n.id, n.stands, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
     return (
-        f"# {case.incident.title}\n\n{heading(shown)}\n\n{''.join(sections)}"
+        f"# {case.incident.title}\n\n`{shown.incident}`: {standing(shown)}\n\n{''.join(sections)}"
         f"## Notices\n{_table(('notice', 'stage', *_SHOWN, 'sent'), notices)}\n"
         f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
         f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n"
@@ -163,6 +168,11 @@ def timeline_page(case: Case, now: datetime) -> str:
 
 
 _SHOWN = tuple(PersonState)
+
+
+def _to_be_done(shown: Timeline) -> str:
+    """A list, because the page cuts off the last column of a wide table, and that is the command."""
+    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, what, do in waiting_rows(shown)) or "nothing\n"
 
 
 async def show_chases(case: Case, lines: list[str]) -> None:

@@ -1,6 +1,6 @@
 """The demo's story, carried out: real flows on a real Prefect server, real SMTP and HTTP to a world on this machine.
 
-Three service terminals were stolen from a van, with records of 240 customers on them. Four weeks pass in a minute.
+Three service terminals were stolen from a van, with records of 240 customers on them. Seventeen days pass in a minute.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -22,7 +23,7 @@ from amends.content.audience import AudienceFile
 from amends.content.document import read_document
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library
-from amends.domain.approval import Decision
+from amends.domain.approval import Decision, listed
 from amends.domain.channel import ChannelKind
 from amends.domain.deadlines import open_duties
 from amends.domain.drafting import Links
@@ -51,6 +52,9 @@ PORTAL_QUESTIONS = {
     9: "Please send your staff with a code word. That would help me trust them.",
 }
 SURVEY_SCORES = (5, 4, 4, 5, 3)
+PHOTOS = ("photo-before-visit", "Visit log V-2026-11", "names and photos are sent before each visit")
+ACCOUNTS = ("account-recheck", "Check report CHK-2026-11, signed by internal audit", "the accounts are checked")
+"""A promise, what shows that it is kept, and what was done."""
 
 
 class Story:
@@ -69,7 +73,8 @@ class Story:
             ("portal", timedelta(hours=30), self._ask),
             ("answers", timedelta(hours=40), self._answer),
             ("survey", timedelta(days=5, hours=1), self._survey),
-            ("kept", timedelta(days=8), self._keep),
+            ("photos", timedelta(days=6), partial(self._keep, *PHOTOS)),
+            ("accounts", timedelta(days=8), partial(self._keep, *ACCOUNTS)),
             ("late", timedelta(days=10), self._put_off),
             ("resolved", RESOLVED_AFTER, self._resolve),
         ):
@@ -80,8 +85,10 @@ class Story:
     def _approve(self) -> None:
         for notice in self._ledger.case(INCIDENT).notices:
             if notice.stage is NoticeStage.DRAFTED and notice.current:
-                say(self._clock.now, f"{notice.id} is drafted; omar and wei look at it and approve")
-                for member in TEAM[1 : notice.approvals_needed + 1]:
+                approvers = TEAM[1 : notice.approvals_needed + 1]
+                names = listed(one.name for one in approvers)
+                say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
+                for member in approvers:
                     self._ledger.decide(
                         INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
                     )
@@ -121,11 +128,9 @@ class Story:
             self._visitor.send(person, "survey", scores | {"comment": ""})
         say(self._clock.now, "12 people answer the survey")
 
-    def _keep(self) -> None:
-        self._ledger.keep_commitment(
-            INCIDENT, "account-recheck", "Check report CHK-2026-11, signed by internal audit", "mei", self._clock.now
-        )
-        say(self._clock.now, "the accounts are checked: this promise is kept, with evidence")
+    def _keep(self, promise: str, evidence: str, done: str) -> None:
+        self._ledger.keep_commitment(INCIDENT, promise, evidence, "mei", self._clock.now)
+        say(self._clock.now, f"{done}: this promise is kept, with evidence")
 
     def _put_off(self) -> None:
         reason = {
@@ -240,13 +245,13 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
     found = []
     case = ledger.case(INCIDENT)
     said: Counter[str] = Counter()
-    print(f"\n  {'notice':<34}{'sent':>6}{'held':>6}{'unreachable':>13}{'people':>8}")  # noqa: T201
+    print(f"\n  {'notice':<34}{'sent':>6}{'to print':>10}{'held':>6}{'unreachable':>13}{'people':>8}")  # noqa: T201
     for notice in case.notices:
         total = sum(notice.people.values())
-        sent, held, unreachable = (
-            notice.people.get(PersonState(state), 0) for state in ("sent", "held", "unreachable")
+        sent, waiting, held, unreachable = (
+            notice.people.get(PersonState(state), 0) for state in ("sent", "waiting", "held", "unreachable")
         )
-        print(f"  {notice.id:<34}{sent:>6}{held:>6}{unreachable:>13}{total:>8}")  # noqa: T201
+        print(f"  {notice.id:<34}{sent:>6}{waiting:>10}{held:>6}{unreachable:>13}{total:>8}")  # noqa: T201
         said.update(line.channel for line in ledger.deliveries(INCIDENT, notice.id) if line.state == "sent")
         if total != case.audience.people:
             found.append(f"{notice.id}: {total} states for {case.audience.people} people")

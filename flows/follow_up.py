@@ -4,6 +4,7 @@ import asyncio
 
 from prefect import State, flow
 
+from amends.cli.words import counted
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
 from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
@@ -36,7 +37,7 @@ async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
     if chased:
         await artifacts.show_chases(case, chased)
     said = await say(context, case, turn)
-    return f"{said}; {len(chased)} reminders"
+    return f"{said}; {counted(len(chased), 'reminder')}"
 
 
 async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
@@ -77,7 +78,7 @@ async def _remind(context: Context, case: Case, turn: Turn) -> str:
     await asyncio.to_thread(_note_reminders, context, case.incident.id, due, lines)
     await asyncio.to_thread(done, context, turn, case.incident.id)
     await artifacts.show_chases(case, lines)
-    return f"{len(lines)} reminders of legal deadlines"
+    return f"{counted(len(lines), 'reminder')} of legal deadlines"
 
 
 def _note_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
+from amends.cli.words import counted
 from amends.delivery.alerts import remind_approvers
 from amends.domain.case import Case
 from amends.domain.plan import is_over
@@ -36,7 +37,7 @@ async def sweep(incident_id: str = "") -> State[None]:
             troubles = [trouble for page in pages for trouble in await _look_after(context, page)]
     if troubles:
         return Failed(message="; ".join(troubles))
-    return Completed(message=f"{1 if incident_id else len(chosen)} incidents looked after")
+    return Completed(message=f"{counted(1 if incident_id else len(chosen), 'incident')} looked after")
 
 
 async def _look_after(context: Context, incidents: Sequence[str], *, always_shown: bool = False) -> list[str]:

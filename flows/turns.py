@@ -133,6 +133,8 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
     drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
     findings = lint_in(case, drafted, wording, context.links.pages(incident_id))
     if blocking := [finding for finding in findings if finding.blocks]:
+        more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
+        ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
     return drafted, findings

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
 from typer.main import get_command, get_group
 
 from amends.cli.clock import live_in
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
+from amends.cli.options import Group
 from amends.domain.errors import AmendsError, ApprovalMissing, ContentError
 
 
@@ -64,7 +65,7 @@ COMMANDS = {
 }
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """Names and summaries at once, for help and completion; the command itself when it is called."""
 
     def __init__(self, **attributes: Any) -> None:

@@ -122,7 +122,8 @@ def _provisional(severity: Score) -> str:
     """How much of the score rests on what nobody knows, and is read as the worse case."""
     if not severity.assumed:
         return ""
-    return f"; provisional: {severity.assumed} of {len(severity.components)} parts assume the worse case"
+    assume = "assumes" if severity.assumed == 1 else "assume"
+    return f"; provisional: {severity.assumed} of {len(severity.components)} parts {assume} the worse case"
 
 
 def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:

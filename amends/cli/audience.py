@@ -11,7 +11,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, noun
-from amends.cli.words import counts, table
+from amends.cli.words import counted, counts, table
 from amends.domain.correction import Ask, Change, Difference, Kind, objections
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
@@ -62,7 +62,9 @@ def told(file: str, report: "AudienceReport") -> list[str]:
     """The report in lines, one for each row that is not as it should be."""
     lines = [f"{file}:{row.row}:{row.column or 1} {row.code} {row.reason}" for row in report.rejected]
     lines += [f"{file}:{row['row']} {row['code']} {row['reason']} (warning)" for row in report.as_json()["warnings"]]
-    lines.append(f"{report.rows} rows: {report.accepted} accepted, {len(report.rejected)} rejected")
+    if report.rows or not report.refused:
+        rows = counted(report.rows, "row")
+        lines.append(f"{rows}: {report.accepted} accepted, {len(report.rejected)} rejected")
     return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
 
 
@@ -72,7 +74,7 @@ def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Per
     if bad := audience.report.rejected:
         raise ContentError(
             *(Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason) for row in bad),
-            Finding(str(file), "E203", f"{len(bad)} rows are bad", advice),
+            Finding(str(file), "E203", counted(len(bad), "row is bad", "rows are bad"), advice),
         )
 
 

@@ -49,7 +49,7 @@ class Entry:
 
 def calendar(
     ctx: typer.Context,
-    incident: Annotated[str, typer.Argument(metavar="[INCIDENT]", help="The incident's id.")] = "",
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")] = "",
     file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An incident file instead; no ledger is needed.")
     ] = None,

@@ -49,7 +49,7 @@ STAGES = ("reached", "waiting", "uncertain", "not reached")
 def deliveries(
     ctx: typer.Context,
     incident: IncidentId,
-    notice: Annotated[str, typer.Argument(metavar="[NOTICE]", help="Only this notice.")] = "",
+    notice: Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")] = "",
     state: Annotated[DeliveryState | None, typer.Option(help="List the messages in this state.")] = None,
     channel: Annotated[ChannelKind | None, typer.Option(help="List the messages on this channel.")] = None,
     country: Annotated[

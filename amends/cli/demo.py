@@ -34,7 +34,7 @@ def tell(home: Path) -> None:
         parts.start("Prefect server", prefect("server", "start", "--host", "127.0.0.1", "--port", port), quiet=True)
         parts.wait_for("Prefect server", port)
         deploy(environment)
-        _say("Four weeks pass:")
+        _say("Seventeen days pass:")
         story = subprocess.run([sys.executable, "-m", "flows.demo", str(settings.home)], env=environment, check=False)
         if story.returncode:
             raise AmendsError("the story did not end well; its words stand above")
@@ -68,7 +68,7 @@ Done in {seconds:.0f} s. Every person stands in exactly one state for each notic
   settings     {home / FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
 
 Next:
-  make up                                          Prefect UI with every run of it, and the portal
+  .venv/bin/amends --home {home} up    (Prefect UI with every run of it, and the portal)
   .venv/bin/amends --home {home} incident show stolen-terminals
   .venv/bin/amends --home {home} deliveries stolen-terminals first-notice
   .venv/bin/amends playbook show customer-data-theft

@@ -9,14 +9,14 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
-from urllib.parse import urlsplit
 
 import typer
 
 import amends
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.words import coloured
+from amends.cli.own_domains import portal_elsewhere
+from amends.cli.words import coloured, counted
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import AmendsError
@@ -140,7 +140,7 @@ def _modes(desk: Desk) -> Iterator[Line]:
 
 def _ledger(desk: Desk) -> Iterator[Line]:
     count = len(desk.ledger.incidents())
-    yield Line(Verdict.OK, f"the master key opens the ledger ({count} incidents)")
+    yield Line(Verdict.OK, f"the master key opens the ledger ({counted(count, 'incident')})")
 
 
 def _audit(desk: Desk) -> Iterator[Line]:
@@ -154,7 +154,9 @@ def _team(desk: Desk) -> Iterator[Line]:
     approvers = [member for member in desk.ledger.members() if member.active and member.role.may_approve]
     enough = len(approvers) >= 3
     advice = "" if enough else "; a notice needs two approvers beside its author: `amends team add`"
-    yield Line(Verdict.OK if enough else Verdict.WARN, f"{len(approvers)} people may approve{advice}")
+    yield Line(
+        Verdict.OK if enough else Verdict.WARN, f"{counted(len(approvers), 'person', 'people')} may approve{advice}"
+    )
 
 
 def _channels(desk: Desk) -> Iterator[Line]:
@@ -178,13 +180,11 @@ async def _connect_and_close(kind: ChannelKind, settings: dict[str, str]) -> Non
 
 
 def _public_url(desk: Desk) -> Iterator[Line]:
-    host = urlsplit(desk.settings.public_url).hostname or ""
     for line in desk.ledger.incidents():
         if line.state is IncidentState.CLOSED:
             continue
-        own = desk.ledger.case(line.id).incident.organisation.own_domains
-        if not any(host == domain or host.endswith(f".{domain}") for domain in map(str.lower, own)):
-            yield Line(Verdict.FAIL, f"public_url is on {host}, which is none of the own_domains of {line.id}")
+        if why := portal_elsewhere(desk.settings.public_url, desk.ledger.case(line.id).incident):
+            yield Line(Verdict.FAIL, why)
             return
     yield Line(Verdict.OK, f"people reach us at {desk.settings.public_url}")
 

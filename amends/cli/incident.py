@@ -17,6 +17,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun
+from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import counts, moment, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
@@ -61,6 +62,8 @@ def open_(
     count = desk.ledger.open_incident(incident, rows, author, now())
     report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
+    if why := portal_elsewhere(desk.settings.public_url, incident):
+        desk.hint(why)
     desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
 
 

@@ -47,7 +47,7 @@ def _checked(home: Path, public_url: str) -> "Settings":
     try:
         return Settings(home=home, public_url=public_url)
     except ValidationError as error:
-        raise typer.BadParameter(f"--public-url: {error.errors()[0]['msg']}") from None
+        raise typer.BadParameter(f"--public-url: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
 
 
 def make_home(home: Path, settings: "Settings") -> None:

@@ -29,8 +29,8 @@ class Checked:
 
 def lint(
     ctx: typer.Context,
-    incident: Annotated[str, typer.Argument(metavar="[INCIDENT]", help="An incident of this ledger.")] = "",
-    notice: Annotated[str, typer.Argument(metavar="[NOTICE]", help="Only this notice.")] = "",
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")] = "",
+    notice: Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")] = "",
     file: Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")] = None,
     audience: Annotated[Path | None, typer.Option(metavar="FILE", help="Its audience file.")] = None,
     playbook: Annotated[

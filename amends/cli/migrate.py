@@ -1,7 +1,7 @@
 """Replaces the playbook of a running incident, after it was shown what that changes for whom and when."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +13,7 @@ from amends.cli.options import IncidentId
 from amends.cli.second import With, second_member
 from amends.cli.timeline import there
 from amends.cli.words import table
-from amends.domain.errors import NotAllowed
+from amends.domain.errors import ContentError, Finding, NotAllowed
 from amends.domain.migration import Migration, Redone, Shift, Stranded, migration
 from amends.domain.playbook_changes import Change, changes, changes_of_words
 from amends.domain.team import Member, TeamRole
@@ -40,7 +40,7 @@ def migrate(
     days: Annotated[int, typer.Option(min=1, max=366, help="How much of the calendar to show.")] = 30,
 ) -> None:
     """Replace the playbook of a running incident; shows first what that changes."""
-    from amends.content.pinning import load_for
+    from amends.content.pinning import beyond_the_team, load_for
 
     desk: Desk = ctx.obj
     old, at = desk.ledger.pinned(incident), now()
@@ -53,10 +53,14 @@ def migrate(
     if not found:
         desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
         return
+    beyond = beyond_the_team(to, case, desk.ledger.members(), blocks=bool(name))
+    if name and beyond:
+        raise ContentError(*beyond)
     text = "\n".join(_in_words(case, planned, found, days, at))
     if not name:
-        desk.show({**values, "applied": False}, text)
-        desk.hint(f"nothing was changed; `amends migrate {incident} --to {to} --as NAME` does it")
+        desk.show({**values, "applied": False, "findings": beyond}, "\n".join([text, *_not_approvable(beyond)]))
+        once = " once the team can approve it" if beyond else ""
+        desk.hint(f"nothing was changed; `amends migrate {incident} --to {to} --as NAME` does it{once}")
         return
     lead, other = _who(desk, name, second, weaker)
     if not desk.json:
@@ -138,6 +142,12 @@ def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days:
     yield from [f"  {_redone(notice)}" for notice in planned.redone] or ["  nothing"]
     sent = f": {', '.join(planned.sent)}" if planned.sent else ""
     yield f"\nWhat was sent stays as it is{sent}. Promises that were given stay owed."
+
+
+def _not_approvable(beyond: Sequence[Finding]) -> Iterator[str]:
+    if beyond:
+        yield "\nIt would be refused: nobody could approve what it asks for"
+        yield from (f"  {finding}" for finding in beyond)
 
 
 def _shift_row(shift: Shift, at: datetime, zone: str) -> tuple[str, ...]:

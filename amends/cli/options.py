@@ -1,8 +1,9 @@
 """Arguments and options that several commands share."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
 NoticeId = Annotated[str, typer.Argument(metavar="NOTICE", help="The notice's id, such as first-notice.")]
@@ -14,8 +15,23 @@ As = Annotated[
 ]
 
 
+LONGEST = 200
+"""No summary of a command has so many letters."""
+
+
+class Group(TyperGroup):
+    """Commands under their noun; help tells each summary to its end."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """One under the other, over as many lines as it takes."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(LONGEST)) for name, command in found if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def noun() -> typer.Typer:
     """A group that has no commands yet."""
-    group = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    group = typer.Typer(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     group.callback()(lambda: None)
     return group

@@ -122,7 +122,7 @@ def _playing(case: "Case", playbook: Playbook) -> "Case":
 @app.command()
 def diff(
     ctx: typer.Context,
-    old: Annotated[str, typer.Argument(metavar="[OLD]", help="A playbook by name or file; none with --running.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A playbook by name or file; left out with --running.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="What it is compared with, by name or file.")] = "",
     running: Annotated[
         str, typer.Option(metavar="INCIDENT", help="Compare with what runs for this incident instead of OLD.")
@@ -160,7 +160,7 @@ def schema(ctx: typer.Context) -> None:
 def plan_(
     ctx: typer.Context,
     name: Name,
-    incident: Annotated[str, typer.Argument(metavar="[INCIDENT]", help="An incident of this ledger.")] = "",
+    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")] = "",
     file: Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")] = None,
     days: Annotated[int, typer.Option(min=1, max=1000, help="How far to look ahead.")] = 30,
 ) -> None:

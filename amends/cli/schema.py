@@ -18,7 +18,7 @@ class Kind(StrEnum):
     INJECT = "inject"
 
 
-def schema(ctx: typer.Context, kind: Annotated[Kind, typer.Argument(help="Of which file.")]) -> None:
+def schema(ctx: typer.Context, kind: Annotated[Kind, typer.Argument(metavar="KIND", help="Of which file.")]) -> None:
     """Print the JSON schema of a file."""
     desk: Desk = ctx.obj
     desk.show(FILES[kind](), printed(kind))

@@ -18,6 +18,7 @@ FIRST = "amends"
 """Who adds the first lead, while there is none to ask."""
 
 Lead = Annotated[str, typer.Option("--as", metavar="NAME", help="The lead who decides this; needed once there is one.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Somebody in the team.")]
 
 app = noun()
 
@@ -25,7 +26,7 @@ app = noun()
 @app.command()
 def add(
     ctx: typer.Context,
-    name: str,
+    name: Name,
     role: Annotated[TeamRole, typer.Option(help="What they are there for.")],
     lead: Lead = "",
 ) -> None:
@@ -50,7 +51,7 @@ def members(ctx: typer.Context) -> None:
 
 
 @app.command()
-def remove(ctx: typer.Context, name: str, lead: Lead = "") -> None:
+def remove(ctx: typer.Context, name: Name, lead: Lead = "") -> None:
     """From now on their word counts no more, not even where it was given already."""
     desk: Desk = ctx.obj
     by = _lead(desk, lead)
@@ -63,7 +64,7 @@ def remove(ctx: typer.Context, name: str, lead: Lead = "") -> None:
 @app.command()
 def delegate(
     ctx: typer.Context,
-    name: str,
+    name: Name,
     by: As,
     to: Annotated[str, typer.Option(metavar="OTHER", help="Who may give your word until then.")] = "",
     until: Annotated[str, typer.Option(metavar="TIME", help="With its zone, such as 2026-12-01T18:00+01:00.")] = "",
@@ -95,7 +96,7 @@ def delegate(
 @app.command()
 def contact(
     ctx: typer.Context,
-    name: str,
+    name: Name,
     by: As,
     url: Annotated[
         str, typer.Option(metavar="APPRISE_URL", help="Left out, it is asked for and not shown, or read from stdin.")

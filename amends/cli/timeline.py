@@ -17,6 +17,7 @@ from amends.domain.timeline import timeline as timeline_of
 
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]
+WAITS = "Waits for people"
 
 
 def timeline(
@@ -29,16 +30,17 @@ def timeline(
     at = now()
     shown = timeline_of(desk.ledger.case(incident, at), at, timedelta(days=days))
     sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, table).items())
-    desk.show(shown, "\n\n".join((heading(shown), *sections)))
+    heading = f"{shown.incident}: {shown.title}\n{standing(shown)}"
+    desk.show(shown, "\n\n".join((heading, *sections)))
     desk.hint(f"`amends incident timeline {incident}` says who did what")
 
 
-def heading(shown: Timeline) -> str:
-    """Which incident, how it stands, and what time it is there."""
+def standing(shown: Timeline) -> str:
+    """How the incident stands, and what time it is there."""
     runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
     clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
     utc = f" ({moment(shown.at)})" if shown.zone != "UTC" else ""
-    return f"{shown.incident}: {shown.title}\n{shown.state}, {runs}; it is {clock}{utc}"
+    return f"{shown.state}, {runs}; it is {clock}{utc}"
 
 
 def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
@@ -48,7 +50,7 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     paused = shown.state is IncidentState.PAUSED
     coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
     sections = {
-        "Waits for people": table((f"by ({shown.zone})", "whom", "what", "do"), _waiting_rows(shown)),
+        WAITS: table((f"by ({shown.zone})", "whom", "what", "do"), waiting_rows(shown)),
         "Under way": table((when, "what", "note"), _rows(shown, shown.going)),
         coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
         "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
@@ -56,7 +58,8 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     return sections if shown.going else {title: rows for title, rows in sections.items() if title != "Under way"}
 
 
-def _waiting_rows(shown: Timeline) -> Rows:
+def waiting_rows(shown: Timeline) -> Rows:
+    """What waits: by when, for whom, what it is, and the command that goes on with it."""
     return [(_by(shown, one), one.whom, one.what, one.do) for one in shown.waiting]
 
 

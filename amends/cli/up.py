@@ -96,7 +96,7 @@ def _say_where(settings: Settings) -> None:
     auth = settings.home / "keys" / "prefect-auth"
     print(  # noqa: T201 - this is what the command is for
         f"\nPrefect UI  http://127.0.0.1:{settings.prefect_port}  (it asks for the text in {auth})"
-        f"\nPortal      http://127.0.0.1:{settings.portal_port}"
+        f"\nPortal      http://127.0.0.1:{settings.portal_port}/n/INCIDENT  (once a notice is up)"
         f"\nNext        amends --home {settings.home} incident list"
         "\nCtrl-C stops all of it.\n",
         flush=True,

@@ -31,10 +31,15 @@ def counts(numbers: Mapping[Word, int]) -> str:
     return ", ".join(f"{count} {say(name)}" for name, count in numbers.items() if count) or "none"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """1 incident, 2 incidents."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
 def parked(incident: str, notice: str, messages: int) -> str:
     """That so many messages of a notice wait for somebody's decision, and how to see which."""
-    are, look = "message is" if messages == 1 else "messages are", f"amends deliveries {incident} {notice}"
-    return f"{notice}: {messages} {are} parked until somebody decides; `{look} --state parked` says whose"
+    are, look = counted(messages, "message is", "messages are"), f"amends deliveries {incident} {notice}"
+    return f"{notice}: {are} parked until somebody decides; `{look} --state parked` says whose"
 
 
 def say(value: object) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from amends.content.binding import bind
+from amends.content.binding import bind, did_you_mean
 from amends.content.codes import Code
 from amends.content.document import read_document
 from amends.content.incidents import odd_characters
@@ -24,8 +24,13 @@ def shipped_injects() -> dict[str, Path]:
 
 
 def find_injects(name_or_path: str | Path) -> Path:
-    """The file of shipped injects, by name, or a file of one's own, by path."""
-    return shipped_injects().get(str(name_or_path), Path(name_or_path))
+    """The file of shipped injects, by name, or a file of one's own, by path. Raises ContentError."""
+    wanted, known = str(name_or_path), shipped_injects()
+    if wanted in known:
+        return known[wanted]
+    if not Path(wanted).is_file():
+        raise ContentError(Finding(wanted, Code.UNKNOWN_WORD, "there is no such inject", did_you_mean(wanted, known)))
+    return Path(wanted)
 
 
 def read_injects(path: Path) -> Injects:

@@ -7,7 +7,7 @@ from amends.content.days_off import with_days_off
 from amends.content.playbook_checks import check_team
 from amends.content.playbooks import load_playbook, open_playbook
 from amends.domain.case import Case
-from amends.domain.errors import ContentError
+from amends.domain.errors import ContentError, Finding
 from amends.domain.playbook import Playbook
 from amends.domain.team import Member
 from amends.domain.wording import Wording
@@ -29,3 +29,11 @@ def ready_to_start(name_or_path: str | Path, case: Case, team: Iterable[Member])
     if blocking := [finding for finding in found if finding.blocks]:
         raise ContentError(*blocking)
     return with_days_off(opened.playbook, case.incident, case.opened_at), opened.wording
+
+
+def beyond_the_team(
+    name_or_path: str | Path, case: Case, team: Iterable[Member], *, blocks: bool
+) -> tuple[Finding, ...]:
+    """The approvals this playbook asks for in this case that nobody in the team could give. Raises ContentError."""
+    opened = open_playbook(name_or_path)
+    return check_team(opened.playbook, team, case.author, opened.document, blocks=blocks)

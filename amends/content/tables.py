@@ -114,7 +114,7 @@ class CsvFile(Table):
             place = f"byte {offset - kept + error.start} (counted from 0)"
             self.refuse(
                 f"{place} is not {self._encoding.removesuffix('-sig').upper()}",
-                "save the file as UTF-8, or name its encoding (such as gb18030 or cp1252)",
+                "save the file as UTF-8, or name its encoding: --encoding gb18030, cp1252 or another",
             )
         except UnicodeError:
             self.refuse("the file is not text in the encoding named", "save the file as UTF-8")

@@ -37,7 +37,8 @@ def _missing(asked: Approvals, able: Sequence[Member], barred: str) -> Iterator[
     besides = f" besides {barred}, who wrote the incident file" if barred else ""
     if len(able) < asked.needed:
         have = f"only {len(able)}" if able else "nobody"
-        yield f"it needs {asked.needed} people who approve, but {have} in the team may{besides}", ADD
+        wanted = "1 person who approves" if asked.needed == 1 else f"{asked.needed} people who approve"
+        yield f"it needs {wanted}, but {have} in the team may{besides}", ADD
     roles = {member.role for member in able}
     if missing := [role for role in asked.roles if role not in roles]:
         yield f"{listed(missing)} must be among those who approve, but nobody in the team is{besides}", ADD

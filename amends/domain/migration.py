@@ -126,12 +126,12 @@ def _redone(notice: NoticeStatus) -> Redone:
 
 
 def _shifts(case: Case, playbook: Playbook, now: datetime, ahead: timedelta) -> tuple[Shift, ...]:
-    """Looks twice as far, so that a turn that moves out of sight does not seem to vanish."""
+    """Looks twice as far, so that a turn that moves out of sight, or into it, is told with both times."""
     band = case.assessment.band if case.assessment else None
     renewed = case.model_copy(update={"playbook": at_severity(playbook, band)})
     before, after = (_calendar(one, now, now + 2 * ahead) for one in (case, renewed))
     shifts = (_shift(case, renewed, before.get(turn), after.get(turn)) for turn in dict.fromkeys((*before, *after)))
-    near = (one for one in shifts if one and (one.before or one.after or now) <= now + ahead)
+    near = (one for one in shifts if one and min(filter(None, (one.before, one.after)), default=now) <= now + ahead)
     return tuple(sorted(near, key=lambda one: (one.after or one.before or now, one.step, one.number)))
 
 

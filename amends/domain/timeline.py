@@ -14,7 +14,7 @@ from amends.domain.forecast import forecast
 from amends.domain.news_clock import Clock, Fate, awaited, clocks, say_span, standing
 from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import TOLD_LATE, Turn
-from amends.domain.playbook import DEADLINES, HOLDING, Phase, Step
+from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.value import Moment, Value
 
 FORTNIGHT = timedelta(days=14)
@@ -133,8 +133,12 @@ def _most_pressing(waiting: Waiting) -> tuple[bool, float, str]:
     return not waiting.overdue, waiting.by.timestamp() if waiting.by else 0, waiting.what
 
 
-def _in_time(line: Line) -> tuple[datetime, str]:
-    return line.at, line.what
+def _in_time(line: Line) -> tuple[datetime, int, str]:
+    """What came about at the same moment stands in the order in which it does in every case."""
+    return line.at, _ORDER.get(line.what, len(_ORDER)), line.what
+
+
+_ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
 
 
 # What waits for people

@@ -234,7 +234,8 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
     row = notice_row(session, incident, notice)
     if row is None:
-        raise NotInLedger(f"incident {incident} has no notice {notice}; `amends incident show {incident}` lists them")
+        found = f"`amends incident show {incident}` lists those it has, `amends timeline {incident}` what comes"
+        raise NotInLedger(f"incident {incident} has no notice {notice}; {found}")
     return row
 
 

@@ -47,6 +47,11 @@ def test_another_encoding_can_be_named(tmp_path: Path) -> None:
     assert (code, report["accepted"]) == (0, 3)
 
 
+def test_of_a_file_that_cannot_be_read_no_rows_are_counted(tmp_path: Path) -> None:
+    answer = Office(tmp_path).amends("audience", "check", tmp_path / "none.csv")
+    assert (answer.exit_code, answer.stdout.count("\n"), "cannot be read" in answer.stdout) == (3, 1, True)
+
+
 def test_the_text_says_how_the_rows_add_up(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(AUDIENCE, encoding="utf-8")

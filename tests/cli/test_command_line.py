@@ -54,6 +54,13 @@ def test_a_command_without_a_home_says_how_to_get_one() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("noun", ["", "incident", "audience"])
+def test_help_tells_every_summary_to_its_end(noun: str) -> None:
+    done = run_apart(*noun.split(), "--help")
+    assert done.returncode == 0, done.stderr
+    assert "..." not in done.stdout.replace("[ARGS]...", "")
+
+
 def test_an_unknown_command_is_a_usage_error_with_the_nearest_name() -> None:
     done = run_apart("incidnt")
     assert done.returncode == 2

@@ -27,6 +27,13 @@ def test_opening_says_how_many_people_there_are(empty: Office, audience: Path) -
     assert empty.values("incident", "open", FILE, "--audience", audience)["people"] == 3
 
 
+def test_opening_says_when_no_notice_could_lead_to_the_portal(empty: Office, audience: Path) -> None:
+    settings = empty.home / "amends.toml"
+    settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
+    answer = empty.amends("incident", "open", STORY / "incident.yaml", "--audience", audience)
+    assert "elsewhere.example, which is none of the own_domains" in answer.stderr
+
+
 def test_the_same_incident_is_opened_once(office: Office, audience: Path) -> None:
     again = office.amends("incident", "open", FILE, "--audience", audience, by="lena")
     assert again.exit_code == 1

@@ -56,6 +56,15 @@ def test_a_public_url_that_people_cannot_trust_is_refused(tmp_path: Path, url: s
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_wrong_with_a_public_url_is_said_in_our_words(tmp_path: Path) -> None:
+    answer = Office(tmp_path).amends("init", tmp_path / "home", "--public-url", "btepai.example")
+    assert "--public-url: it must begin with https://" in answer.stderr
+
+
+def test_the_doctor_counts_one_as_one(office: Office) -> None:
+    assert "the master key opens the ledger (1 incident)" in checks(office)
+
+
 def test_the_doctor_finds_nothing_wrong_with_a_new_home(empty: Office) -> None:
     answer = empty.amends("doctor")
     assert answer.exit_code == 0, answer.output

@@ -31,7 +31,20 @@ def weaker(folder: Path) -> Path:
 
 @pytest.fixture
 def stronger(folder: Path) -> Path:
+    return playbook(folder, "approvals: 2", "approvals: {needed: 2, roles: [legal]}")
+
+
+@pytest.fixture
+def beyond_the_team(folder: Path) -> Path:
+    """Besides the lead, who wrote the incident file, two may approve."""
     return playbook(folder, "approvals: 2", "approvals: 3")
+
+
+NOBODY_COULD = (
+    "E127 first-notice.approvals: it needs 3 people who approve, but only 2 in the team may besides lena, who wrote "
+    "the incident file (`amends team add NAME --role ROLE` adds somebody)"
+)
+"""As `amends run` says it."""
 
 
 def runs(office: Office) -> str:
@@ -67,7 +80,7 @@ def test_after_it_the_notice_needs_all_its_approvals_anew(office: Office, strong
     write_draft(ledger)
     ledger.dispose()
     waiting = office.values("timeline", INCIDENT)["waiting"]
-    assert next(one["missing"] for one in waiting if one["wait"] == "approval") == 3
+    assert next(one["missing"] for one in waiting if one["wait"] == "approval") == 2
 
 
 def test_what_is_weaker_never_applies_by_itself(office: Office, weaker: Path) -> None:
@@ -95,6 +108,18 @@ def test_the_leads_own_token_does_not_stand_for_two(
         answer = office.amends("migrate", INCIDENT, "--to", weaker, "--with", other, "--yes", by="lena")
         assert answer.exit_code == 1
     assert runs(office) == before
+
+
+def test_what_nobody_could_approve_does_not_replace_what_runs(office: Office, beyond_the_team: Path) -> None:
+    before = runs(office)
+    answer = office.amends("migrate", INCIDENT, "--to", beyond_the_team, "--yes", by="lena")
+    assert (answer.exit_code, NOBODY_COULD in answer.stdout) == (3, True)
+    assert runs(office) == before
+
+
+def test_it_shows_what_nobody_could_approve_before_somebody_wants_it(office: Office, beyond_the_team: Path) -> None:
+    answer = office.amends("migrate", INCIDENT, "--to", beyond_the_team)
+    assert (answer.exit_code, NOBODY_COULD in answer.stdout) == (0, True)
 
 
 @pytest.mark.parametrize("name", ["omar", "rosa", "aude"])

@@ -6,6 +6,7 @@ import pytest
 
 from amends.cli.timeline import in_tables, there
 from amends.cli.words import table
+from amends.domain.case import Occurrence, OccurrenceState
 from amends.domain.timeline import timeline
 from flows.artifacts import timeline_page
 from tests.builders import NOW, a_case, a_duty, an_assessment, an_incident
@@ -51,7 +52,18 @@ def test_the_page_in_prefect_shows_the_same_tables(office: Office) -> None:
     shown, page = timeline(case, now), timeline_page(case, now)
     cells = [cell for one in shown.waiting for cell in (one.whom, one.what)] + [line.what for line in shown.past]
     assert cells
-    assert [cell for cell in cells if cell.replace("|", "/") not in page] == []
+    assert [cell for cell in cells if cell not in page] == []
+
+
+def test_the_page_in_prefect_names_each_command_in_full() -> None:
+    case = a_case(occurrences=(Occurrence(step="update", number=2, due_at=NOW, state=OccurrenceState.HELD),))
+    command = f"`amends step go|skip {case.incident.id} update 2 --as NAME`"
+    assert [line for line in timeline_page(case, NOW).splitlines() if line.startswith("- ") and line.endswith(command)]
+
+
+def test_the_page_in_prefect_says_the_title_once() -> None:
+    case = a_case()
+    assert timeline_page(case, NOW).count(case.incident.title) == 1
 
 
 def test_times_are_those_of_the_organisations_clock() -> None:

@@ -62,8 +62,15 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 
 
 def test_shipped_injects_are_found_by_name_and_others_by_path(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
     assert find_injects("press-leak") == SHIPPED["press-leak"]
-    assert find_injects(tmp_path / "mine.yaml") == tmp_path / "mine.yaml"
+    assert find_injects(mine) == mine
+
+
+def test_an_inject_that_is_not_there_is_refused_with_what_was_probably_meant():
+    with pytest.raises(ContentError, match=r"press-leek E102 there is no such inject \(Did you mean 'press-leak'"):
+        find_injects("press-leek")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

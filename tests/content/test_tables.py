@@ -46,7 +46,7 @@ def test_unicode_is_read_with_and_without_a_mark(write, encoding):
 
 def test_another_encoding_is_refused_with_the_byte_and_the_way_out(write):
     text = "id,name\n1,李娜\n"
-    assert "byte 10 (counted from 0) is not UTF-8 (save the file as UTF-8, or name" in refusal(
+    assert "byte 10 (counted from 0) is not UTF-8 (save the file as UTF-8, or name its encoding: --encoding" in refusal(
         write("a.csv", text.encode("gb18030"))
     )
 

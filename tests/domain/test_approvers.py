@@ -42,6 +42,10 @@ def test_an_author_who_could_not_approve_anyhow_is_not_blamed() -> None:
     assert whys(asking(2), OMAR, ROSA, author="rosa") == ["it needs 2 people who approve, but only 1 in the team may"]
 
 
+def test_one_who_is_missing_is_a_person() -> None:
+    assert whys(asking(1), ROSA) == ["it needs 1 person who approves, but nobody in the team may"]
+
+
 def test_a_role_that_nobody_has_is_named() -> None:
     found = whys(asking({"needed": 2, "roles": ["legal", "privacy"]}), OMAR, WEI)
     assert found == ["privacy must be among those who approve, but nobody in the team is"]

@@ -84,6 +84,10 @@ def test_a_turn_that_moves_out_of_sight_does_not_seem_to_vanish() -> None:
     assert moves(changed("survey", after="12d")) == {("survey", 1): (5 * DAY, 12 * DAY)}
 
 
+def test_a_turn_that_moves_into_sight_is_shown_with_both_times() -> None:
+    assert moves(changed("survey", after="4d"), ahead=2 * DAY + DAY / 2) == {("survey", 1): (5 * DAY, 4 * DAY)}
+
+
 def test_a_shift_says_who_is_told() -> None:
     shift = migration(a_told_case(), without("survey"), LATER).shifts[0]
     assert shift.whom == "everyone by email"

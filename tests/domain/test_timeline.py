@@ -257,3 +257,9 @@ def test_of_what_a_ledger_notes_as_events_only_those_of_the_case_are_told() -> N
     }
     told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
     assert told == ["opened"]
+
+
+def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
+    events = {"approved": NOW, "assessed": NOW, "notified": NOW, "opened": NOW}
+    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
+    assert told == ["opened", "assessed", "approved", "notified"]

@@ -15,6 +15,8 @@ from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import OccurrenceState
+from amends.domain.drafting import Links
+from amends.domain.errors import ContentError
 from amends.domain.facts import Cause, Certainty, Fact
 from amends.domain.plan import plan
 from amends.ledger import Ledger
@@ -78,6 +80,14 @@ async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp
     alerts = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if f"a word for nothing, such as null (person {first.number})" in alert]
     ledger.dispose()
+
+
+async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
+        await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
 async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_drafted(context: Context) -> None:
