@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +131,8 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
         "AMENDS_HOME": str(settings.home),
+        # The runner calls `python3`, and it must be this one.
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_API_AUTH_STRING": secret,

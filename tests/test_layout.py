@@ -50,18 +50,18 @@ def test_each_phase_is_a_flow_of_its_name() -> None:
 
 
 def test_every_deployment_is_a_flow_and_every_flow_is_deployed() -> None:
-    deployments = _deployments()
-    assert {entry["entrypoint"] for entry in deployments} == {
+    listed = deployments()
+    assert {entry["entrypoint"] for entry in listed} == {
         f"flows.{name}.{name}"
         for name in ("assess", "notify", "update", "collect_feedback", "follow_up", "respond", "sweep")
     }
-    for entry in deployments:
+    for entry in listed:
         module, _, name = entry["entrypoint"].rpartition(".")
         assert getattr(import_module(module), name)
         assert entry["work_pool"]["job_variables"]["stream_output"] is False
 
 
-def _deployments() -> list[dict[str, dict[str, dict[str, object]]]]:
+def deployments() -> list[dict[str, dict[str, dict[str, object]]]]:
     from ruamel.yaml import YAML
 
     found: list[dict[str, dict[str, dict[str, object]]]] = YAML(typ="safe").load(TOP / "prefect.yaml")["deployments"]

@@ -19,7 +19,7 @@ NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-4000", "wal_autocheckpoint=1000")
-"""Every commit on disk; 16 MB of pages in memory; a log that is used again after 4 MB,
+"""Every commit on disk; 4 MB of pages in memory; a log that is used again after 4 MB,
 because a file that grows takes twice as long to reach the disk."""
 
 CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374

@@ -3,10 +3,7 @@
 import threading
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from amends.ledger.approving import Approving
 from amends.ledger.cases import Cases
@@ -45,19 +42,30 @@ class Ledger(
 
         Several processes may do so at once; a ledger that is up to date is only read.
         """
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        if self._revision() != ScriptDirectory.from_config(config).get_current_head():
-            # Alembic keeps what it works on in a global variable.
-            with ALEMBIC_ALONE, self.engine.execution_options(writes=True).connect() as connection:
-                alone(connection, SCHEMA_LOCK)
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+        if self._revision() != _newest():
+            self._upgrade()
         self.check_key()
         return self
 
+    def _upgrade(self) -> None:
+        # Needed once in months, and a quarter of a second to import.
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        # Alembic keeps what it works on in a global variable.
+        with ALEMBIC_ALONE, self.engine.execution_options(writes=True).connect() as connection:
+            alone(connection, SCHEMA_LOCK)
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
     def _revision(self) -> str | None:
         with self.engine.connect() as connection:
-            return MigrationContext.configure(
-                connection, opts={"version_table": "amends_schema"}
-            ).get_current_revision()
+            known = inspect(connection).has_table("amends_schema")
+            return str(connection.scalar(text("SELECT version_num FROM amends_schema"))) if known else None
+
+
+def _newest() -> str:
+    """The last of the migrations, which are named in their order."""
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]

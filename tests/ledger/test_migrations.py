@@ -1,6 +1,8 @@
 """The migrations make exactly the tables that the code expects, in a file that only its owner reads."""
 
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -113,3 +115,10 @@ def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path:
         assert connection.exec_driver_sql("SELECT counts FROM incident").all() == [(None,)]
     assert ledger.assessments("old") == ()
     ledger.dispose()
+
+
+def test_a_ledger_that_is_up_to_date_is_opened_without_alembic(ledger_on_sqlite: Ledger) -> None:
+    opened = f"Ledger({str(ledger_on_sqlite.engine.url)!r}, Keys(b'm' * 32)).migrate()"
+    code = f"import sys\nfrom amends.ledger import Keys, Ledger\n{opened}\nprint('alembic' in sys.modules)"
+    asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "False"
