@@ -46,7 +46,7 @@ from amends.settings import ANCHOR_FILE
 from bench.peers.portal import Portal, flooded
 
 STORY = library() / "examples" / "stolen-terminals"
-TEXT_CHARACTERS = 1_900
+TEXT_CHARACTERS = 1_850
 LINKS = Links("https://bench.example")
 KEYS: dict[str, Callable[[], Ed25519PrivateKey | RSAPrivateKey]] = {
     "ed25519": Ed25519PrivateKey.generate,
@@ -147,9 +147,9 @@ def approved(ledger: Ledger, count: int, settings: ChannelSettings) -> Draft:
 
 def _short(variant: Variant) -> Variant:
     """So much of the text that the email is as long as those of its peers."""
-    paragraphs = variant.text.split("\n\n")
-    kept = [text for place, text in enumerate(paragraphs) if sum(map(len, paragraphs[:place])) < TEXT_CHARACTERS]
-    return variant.model_copy(update={"text": "\n\n".join(kept)})
+    lines = variant.text.split("\n")
+    kept = [line for place, line in enumerate(lines) if sum(map(len, lines[:place])) < TEXT_CHARACTERS]
+    return variant.model_copy(update={"text": "\n".join(kept)})
 
 
 def _cpu() -> float:
