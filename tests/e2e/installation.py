@@ -118,7 +118,7 @@ base_url = "http://127.0.0.1:8400/n"
                 start_new_session=True,
             )
         until(
-            lambda: b"Ctrl-C stops" in self.log.read_bytes(), 90, "amends up answers: " + self.log.read_text()[-2000:]
+            lambda: b"Ctrl-C stops" in self.log.read_bytes(), 300, "amends up answers: " + self.log.read_text()[-2000:]
         )
 
     def up_again(self) -> None:
@@ -166,6 +166,14 @@ base_url = "http://127.0.0.1:8400/n"
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
+    def halt(self) -> None:
+        """`amends up` stands still: what dies now is not started again."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After it stood still."""
+        self.process.send_signal(signal.SIGCONT)
+
     @contextmanager
     def api(self) -> Iterator[httpx2.Client]:
         secret = prefect_environment(self.settings)["PREFECT_API_AUTH_STRING"]
@@ -183,11 +191,23 @@ base_url = "http://127.0.0.1:8400/n"
             # Prefect on SQLite answers 503 while its database is locked; its own client tries again too.
             until(lambda: api.post(create, json={"parameters": parameters}).is_success, 20, "Prefect takes the run")
 
+    def let_its_time_come(self, run: str) -> None:
+        """By Prefect's clock, which is the machine's and goes on by itself only: so the run is moved to now."""
+        now = {"type": "SCHEDULED", "state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
+        with self.api() as api:
+            move = f"/flow_runs/{run}/set_state"
+            until(lambda: api.post(move, json={"state": now}).is_success, 20, "Prefect moves the run")
+
     def runs(self) -> list[dict[str, Any]]:
         with self.api() as api:
             chosen = {"flow_runs": {"tags": {"all_": [f"incident:{INCIDENT}"]}}, "limit": 200}
             answer: list[dict[str, Any]] = api.post("/flow_runs/filter", json=chosen).raise_for_status().json()
             return answer
+
+    def page_in_prefect(self, key: str) -> str:
+        """The text of an artifact, as it was last written."""
+        with self.api() as api:
+            return str(api.get(f"/artifacts/{key}/latest").raise_for_status().json()["data"])
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
+from email.policy import default
 from itertools import pairwise
 from typing import Any
 
@@ -26,8 +27,10 @@ from amends.domain.channel import ChannelKind
 from amends.domain.commitment import CommitmentState
 from amends.domain.deadlines import open_duties, reminders
 from amends.domain.duty import Addressee
-from amends.domain.notice import NoticeStage
+from amends.domain.news_clock import awaited
+from amends.domain.notice import DeliveryState, NoticeStage
 from amends.domain.plan import Turn, plan
+from amends.ledger.standing import Only
 from amends.world import MailServer, WebServices
 from flows.mirror import key_of
 from tests.e2e.installation import Installation, canaries, until
@@ -40,6 +43,10 @@ FORGOTTEN = "sg-pdpa.pdpc"
 """The authority that nobody files with."""
 LEAD_TIME = timedelta(seconds=15)
 """So long before a time the clock arrives there: its run stands in Prefect already, and begins by itself."""
+UPDATE = re.compile("our update of|的最新情况")
+"""In the subject of every update, and of no other notice."""
+TOO_LATE = timedelta(hours=1)
+"""After the time that was named for news."""
 SOON = timedelta(seconds=2)
 PATIENCE = 180
 
@@ -59,6 +66,9 @@ class Weeks:
         self.scheduled: dict[str, Counter[str]] = {}
         """What stood in Prefect for each pending turn, after each repair."""
         self.missing: dict[str, set[str]] = {}
+        self.late_run: dict[str, Any] = {}
+        """The one that nobody could start, as Prefect showed it then."""
+        self.runner_back_at: datetime
         self.prefect_wrote: list[bytes] = []
 
     # What is there.
@@ -89,6 +99,33 @@ class Weeks:
         meanwhile()
         until(lambda: self.clock() >= moment, 30, "it is time")
         self.calm()
+
+    def live_without_a_runner(self, step: str) -> None:
+        """The runner dies and stays away until this step's turn should be carried out, and people should have heard.
+
+        Then one is there again.
+        """
+        run = until(lambda: self._standing(step), PATIENCE, f"a run stands for {step}")
+        until(lambda: self.up.children("worker", "start"), PATIENCE, "a runner is there")
+        self.up.halt()
+        self.kill("the runner, and nothing starts it again", "worker", "start")
+        named = awaited(self.case)
+        assert named
+        self.up.put_clock(named + TOO_LATE)
+        self.up.let_its_time_come(run["id"])
+        self.late_run = until(lambda: self._called_late(run["id"]), PATIENCE, f"Prefect calls the run of {step} Late")
+        self.say(f"{step}: people should have heard, and its run is Late; `amends up` starts a runner again")
+        self.runner_back_at = datetime.now(UTC)
+        self.up.go_on()
+        self.calm()
+
+    def _standing(self, step: str) -> dict[str, Any] | None:
+        turn = f"{INCIDENT}:{step}:"
+        waiting = (run for run in self.look() if run["state_type"] == "SCHEDULED")
+        return next((run for run in waiting if str(run["idempotency_key"]).startswith(turn)), None)
+
+    def _called_late(self, run: str) -> dict[str, Any] | None:
+        return next((one for one in self.look() if one["id"] == run and one["state_name"] == "Late"), None)
 
     def due(self, step: str) -> datetime:
         """When the planner will have this step's next turn."""
@@ -246,7 +283,7 @@ def _live(weeks: Weeks) -> None:
     ledger.keep_commitment(INCIDENT, "account-recheck", "Report CHK-17", "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.put_off_commitment(INCIDENT, "monitoring", START + timedelta(days=24), late, LEAD.name, weeks.clock())
-    weeks.live_until(weeks.due("update"))
+    weeks.live_without_a_runner("update")
     weeks.approve()
     up.mail.delay = 0.3
     weeks.sweep()
@@ -330,15 +367,47 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
     assert uncertain.total() <= weeks.flows_killed * WINDOW
 
 
-def test_news_come_by_the_time_that_was_named(weeks: Weeks) -> None:
+def test_news_come_by_the_time_that_was_named_unless_nobody_could_send_them(weeks: Weeks) -> None:
     told = sorted(
         (n for n in weeks.case.notices if n.template in ("first-notice", "update", "closing")),
         key=lambda n: n.drafted_at,
     )
+    late = []
     for before, after in pairwise(told):
         assert before.next_news_at and after.sent_at
-        assert after.sent_at <= before.next_news_at, f"{after.id} after {before.id}"
+        late += [after.id] if after.sent_at > before.next_news_at else []
+    assert late == ["update-2"]
     assert told[-1].next_news_at is None
+
+
+def test_a_late_run_still_runs_after_the_runner_returns(weeks: Weeks) -> None:
+    assert weeks.late_run["state_name"] == "Late"
+    assert weeks.late_run["start_time"] is None
+    run = weeks.runs[weeks.late_run["id"]]
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1)
+    assert _moment(run["start_time"]) > weeks.runner_back_at
+
+
+def test_the_notice_of_a_late_run_leaves_once(weeks: Weeks) -> None:
+    before = weeks.case.notice("update-1")
+    assert before and before.sent_at
+    mails = [message_from_bytes(mail.content, policy=default) for mail in weeks.up.mail.arrived]
+    updates = [mail for mail in mails if UPDATE.search(mail["Subject"]) and mail["Date"].datetime > before.sent_at]
+    assert set(Counter(mail["Message-ID"] for mail in updates).values()) == {1}
+    states = weeks.ledger.delivery_states(INCIDENT, "update-2", Only(channel=ChannelKind.EMAIL))
+    sent, uncertain = states[DeliveryState.SENT], states.get(DeliveryState.UNCERTAIN, 0)
+    assert sent <= len(updates) <= sent + uncertain
+
+
+def test_people_are_told_that_the_notice_of_a_late_run_comes_late(weeks: Weeks) -> None:
+    expected, came = weeks.case.notice("update-1"), weeks.case.notice("update-2")
+    assert expected and came
+    assert came.sorry_for == expected.next_news_at
+
+
+def test_the_team_sees_how_late_the_notice_of_a_late_run_came(weeks: Weeks) -> None:
+    for shown in (weeks.up.amends("timeline", INCIDENT), weeks.up.page_in_prefect(f"{INCIDENT}-timeline")):
+        assert re.search(r"update-2 came 1 h( \d+ min)? late", shown)
 
 
 def test_every_legal_deadline_is_recorded_or_reminded_of_in_time(weeks: Weeks) -> None:
@@ -401,8 +470,11 @@ def test_the_audit_chain_holds(weeks: Weeks) -> None:
 
 
 def test_runs_begin_soon_after_their_time(weeks: Weeks) -> None:
-    """How late they begin depends on the machine: a process has to start. It is printed; minutes would be a fault."""
-    begun = [run for run in weeks.runs.values() if run["start_time"]]
+    """How late they begin depends on the machine: a process has to start. It is printed; minutes would be a fault.
+
+    Apart from the one that no runner was there to start.
+    """
+    begun = [run for run in weeks.runs.values() if run["start_time"] and run["id"] != weeks.late_run["id"]]
     late = sorted(map(_late, begun))
     waited = sorted(_late(run) for run in begun if _moment(run["created"]) + SOON < _moment(run["expected_start_time"]))
     tell(f"{len(late)} runs began {statistics.median(late):.1f} s after their time (median), {late[-1]:.1f} s at most")

@@ -50,14 +50,14 @@ def test_a_lead_tells_everybody_although_everything_is_killed_in_the_middle(inst
     files = [str(STORY / "incident.yaml"), "--audience", str(STORY / "audience.csv")]
     installation.amends("incident", "open", *files, "--as", "mei", token=mei)
     installation.run_deployment("respond", {"incident_id": INCIDENT, "playbook": "customer-data-theft"})
-    until(lambda: _notice(installation), 90, "the first notice is drafted")
+    until(lambda: _notice(installation), 300, "the first notice is drafted")
 
     installation.mail.delay = 0.15
     people = ["--people", str(PEOPLE), "--yes"]
     installation.amends("approve", INCIDENT, "first-notice", "--as", "omar", *people, token=secrets["omar"], code=4)
     installation.amends("approve", INCIDENT, "first-notice", "--as", "wei", *people, token=secrets["wei"])
 
-    until(lambda: len(installation.mail.arrived) > 20, 90, "the first messages arrive")
+    until(lambda: len(installation.mail.arrived) > 20, 300, "the first messages arrive")
     installation.kill("prefect", "server", "start")
     installation.kill("worker", "start")
     installation.mail.delay = 0.0
@@ -81,8 +81,8 @@ def test_what_comes_next_stands_in_prefect_as_scheduled_runs(installation: Insta
         wanted = {f"{INCIDENT} {turn} 1" for turn in ("feedback", "update", "survey", "promises")}
         return wanted <= waiting
 
-    until(lambda: answers(installation.settings.prefect_port), 60, "Prefect is there again")
-    until(scheduled, 90, "feedback, update, survey and promises stand as scheduled runs")
+    until(lambda: answers(installation.settings.prefect_port), 300, "Prefect is there again")
+    until(scheduled, 300, "feedback, update, survey and promises stand as scheduled runs")
 
 
 def test_prefect_knows_nobody(installation: Installation) -> None:
