@@ -18,10 +18,11 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -43,7 +44,6 @@ from amends.domain.people import Person
 from amends.domain.team import Member, TeamRole
 from amends.ledger import EVERYONE, Keys, Ledger
 from amends.settings import ANCHOR_FILE
-from bench.peers.portal import Portal, flooded
 
 STORY = library() / "examples" / "stolen-terminals"
 TEXT_CHARACTERS = 1_850
@@ -69,8 +69,7 @@ def main() -> None:
         settings = {ChannelKind.EMAIL: {**channel, **identity, **signed, "connections": str(options.connections)}}
         drafted = approved(ledger, options.people, settings)
         work = Work(ledger, settings, drafted.incident, drafted.notice, LINKS)
-        portal = Portal(home, ledger, drafted.incident, key, options.people)
-        with flooded(portal, options.flood) if options.flood else nullcontext() as flood:
+        with _flood(home, ledger, key, options) as flood:
             started, cpu = time.perf_counter(), _cpu()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 tally = loop.run(send(work, cores=options.cores))
@@ -78,6 +77,15 @@ def main() -> None:
         if flood:
             options.told.write_text(json.dumps(asdict(flood[0])), encoding="utf-8")
         ledger.dispose()
+
+
+def _flood(home: Path, ledger: Ledger, key: bytes, options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """What the portal does meanwhile, if there is to be a flood; else nothing of the portal is loaded."""
+    if not options.flood:
+        return nullcontext()
+    from bench.peers.portal import Portal, flooded
+
+    return flooded(Portal(home, ledger, read_incident(STORY / "incident.yaml").id, key, options.people), options.flood)
 
 
 def _options() -> argparse.Namespace:

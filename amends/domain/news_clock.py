@@ -13,7 +13,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from amends.domain.approval import listed
-from amends.domain.case import Case, IncidentState
+from amends.domain.case import Case, IncidentState, OccurrenceState
 from amends.domain.notice import LetGo, NoticeStage, NoticeStatus
 from amends.domain.playbook import HOLDING, Event, Phase, Step
 from amends.domain.value import Moment, Value
@@ -135,7 +135,8 @@ def warnings(case: Case, now: datetime) -> tuple[str, ...]:
     paused = case.state is IncidentState.PAUSED
     if until is None or case.playbook is None or now > until:
         return ()
-    if not paused and any(map(_is_approved, case.with_news())):
+    aside = set_aside(case)
+    if not paused and any(_is_approved(n) and (n.step, n.occurrence) not in aside for n in case.with_news()):
         return ()
     within = case.playbook.approve_within
     left = "a quarter" if now >= until - within / 4 else "half" if now >= until - within / 2 else ""
@@ -145,6 +146,12 @@ def warnings(case: Case, now: datetime) -> tuple[str, ...]:
     what = f"{left} of the time for approvals is left: people expect news by {in_both(until, zone)}"
     why = "the incident is paused" if paused else "nothing is approved"
     return (f"{what}, and {why}; `amends timeline {case.incident.id}` shows what waits",)
+
+
+def set_aside(case: Case) -> frozenset[tuple[str, int]]:
+    """The turns that a person holds or left out: nothing that was written in them leaves."""
+    states = (OccurrenceState.HELD, OccurrenceState.SKIPPED)
+    return frozenset((turn.step, turn.number) for turn in case.occurrences if turn.state in states)
 
 
 def missed_line(clock: Clock, zone: str) -> str:
@@ -202,7 +209,7 @@ def holding_step(case: Case) -> Step:
         raise LookupError(f"no step of {case.playbook.id} tells people anything")
     last = [one.notice.step for one in _told(case) if one.notice.step in telling]
     how = telling[last[-1]] if last else next(iter(telling.values()))
-    kept = {"audience", "channels", "cascade", "approvals", "waves"}
+    kept = {"audience", "channels", "cascade", "approvals", "waits_for", "waves"}
     words = "Say that there is nothing new yet, because people were told that they would hear from us by now."
     return Step.model_validate(
         how.model_dump(by_alias=True, include=kept)

@@ -318,5 +318,7 @@ class NoticeStatus(Value):
             return False
         if not self.current:
             return True
+        if self.stage is NoticeStage.APPROVED:
+            return True  # whoever put off an earlier version is tried in time, and this one is for others too
         due = self.next_try_at is None or self.next_try_at <= now
-        return due and self.stage in (NoticeStage.APPROVED, NoticeStage.SENDING)
+        return due and self.stage is NoticeStage.SENDING

@@ -11,7 +11,7 @@ from amends.domain.duty import DutyStanding
 from amends.domain.facts import DataCategory, Facts
 from amends.domain.filing import facts_known
 from amends.domain.gates import opens_at
-from amends.domain.news_clock import awaited
+from amends.domain.news_clock import awaited, set_aside
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step, When
 from amends.domain.timing import Series
@@ -126,21 +126,26 @@ def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
     """Whether something else with news is drafted, or will be by then."""
     steps = case.playbook.steps if case.playbook else ()
     telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
-    held = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.HELD}
+    aside = set_aside(case)
     drafts = [
         n for n in case.notices if n.step in telling and n.begun_at is None and n.stage is not NoticeStage.REJECTED
     ]
-    if case.state is not IncidentState.CLOSED and any((n.step, n.occurrence) not in held for n in drafts):
+    if case.state is not IncidentState.CLOSED and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
     return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
 
 
 def _outlives(case: Case, turn: Turn) -> bool:
-    """Of a closed case only the promises go on, and what is being sent to somebody."""
+    """Of a closed case only the promises go on, and what has reached some people and not all."""
     if case.state is not IncidentState.CLOSED or turn.phase is Phase.FOLLOW_UP:
         return True
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number))
-    return any(notice.stage is NoticeStage.SENDING for notice in begun)
+    return any(map(_is_on_its_way, begun))
+
+
+def _is_on_its_way(notice: NoticeStatus) -> bool:
+    """A version was let go and somebody waits for it still, or for the one that was drafted since."""
+    return notice.stage is NoticeStage.SENDING or (bool(notice.let_go) and notice.stage is not NoticeStage.SENT)
 
 
 def _in_time(turn: Turn) -> tuple[datetime, str, int]:
@@ -174,7 +179,8 @@ def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> dat
 
 def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime | None:
     """When something can be done for this notice without a person; None when nothing can."""
-    later = notice.next_try_at if notice.stage is NoticeStage.SENDING else None
+    leaving = notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING)
+    later = notice.next_try_at if leaving else None
     at = now if notice.wants_work(now) else later
     if at is None or not notice.current:
         return at
@@ -350,10 +356,13 @@ def ready_to_close(case: Case) -> bool:
     """Resolved, every step that closing asks for is done, and nothing that is approved is still to reach somebody."""
     if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
         return False
-    if any(
-        notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
+    left_out = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.SKIPPED}
+    leaving = [
+        notice
         for notice in case.notices
-    ):
+        if notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
+    ]
+    if any((notice.step, notice.occurrence) not in left_out for notice in leaving):
         return False
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
     done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
@@ -361,9 +370,16 @@ def ready_to_close(case: Case) -> bool:
 
 
 def is_over(case: Case) -> bool:
-    """Closed, every promise settled and told of, no reminder left to give, nobody waits for news: nothing is left."""
-    ended = case.state is IncidentState.CLOSED and not _promises_open(case)
+    """Closed, every promise settled and told of, no reminder left to give, nobody waits for anything."""
+    ended = case.state is IncidentState.CLOSED and not _promises_open(case) and not _somebody_waits(case)
     return ended and not reminders(case) and awaited(case) is None
+
+
+def _somebody_waits(case: Case) -> bool:
+    """For a notice that has reached others, and not only for a person's decision about it."""
+    going = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.WAITING}
+    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in going)
+    return any(_is_on_its_way(notice) and not notice.only_parked for notice in begun)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:

@@ -90,13 +90,16 @@ class Waves(Value):
             raise ValueError("waves need a pause between them")
         return self
 
-    def people(self, released_at: datetime, now: datetime) -> int:
-        """Up to which person, in the order of the list, the parts have begun that may leave by now."""
-        return self.size * (1 + max((now - released_at) // self.pause, 0))
+    def people(self, since: datetime, now: datetime, after: int = 0) -> int:
+        """Up to which person, in the order of the list, the parts have begun that may leave by now.
 
-    def begins(self, person: int, released_at: datetime) -> datetime:
+        The first of them begins at `since`, with the person behind `after`.
+        """
+        return after + self.size * max(1 + (now - since) // self.pause, 0)
+
+    def begins(self, person: int, since: datetime, after: int = 0) -> datetime:
         """When the part begins in which this person is told."""
-        return released_at + (person - 1) // self.size * self.pause
+        return since + (person - after - 1) // self.size * self.pause
 
 
 class QuietHours(Value):

@@ -133,11 +133,24 @@ class Cases(Notices):
             draft = self.drafted(row)
             if row.stage not in RELEASED and is_overtaken(session, draft):
                 return None
-            wave = _next_wave_at(session, row, draft, now)
+            wave = self._next_wave_at(session, row, draft, now)
             messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
             return _status(session, row, draft, messages, tuple(let_go.get(name, ())), now)
 
         return tuple(found for name, row in latest.items() if (found := status(name, row)))
+
+    def _next_wave_at(self, session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
+        """When the next wave begins, if only people of later waves wait still."""
+        release = session.get(ReleaseRow, (row.incident, row.notice, row.version)) if draft.waves else None
+        if release is None or draft.waves is None or now is None:
+            return None
+        waiting = (DeliveryRow.state == DeliveryState.WAITING, col(DeliveryRow.person) > 0)
+        here = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)
+        person = session.exec(select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))).one()
+        if person is None:
+            return None
+        begins = draft.waves.begins(person, *self.waves_go_on(session, row))
+        return begins if begins > now else None
 
     def _let_go(
         self, session: Session, incident: str, rows: dict[tuple[str, int], NoticeRow]
@@ -221,18 +234,6 @@ class _Messages:
         if any(state in self.states for state in busy):
             return None
         return min((at for at in (self.next_try_at, self.next_wave_at) if at), default=None)
-
-
-def _next_wave_at(session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
-    """When the next wave begins, if only people of later waves wait still."""
-    release = session.get(ReleaseRow, (row.incident, row.notice, row.version)) if draft.waves else None
-    if release is None or draft.waves is None or now is None:
-        return None
-    waiting = (DeliveryRow.state == DeliveryState.WAITING, col(DeliveryRow.person) > 0)
-    here = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)
-    person = session.exec(select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))).one()
-    begins = draft.waves.begins(person, release.at) if person else None
-    return begins if begins and begins > now else None
 
 
 def _status(

@@ -126,7 +126,10 @@ class Deliveries(Claims):
         draft = self.drafted(row)
         if not is_current(session, draft):
             raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left waits for approval")
-        begun = draft.waves.people(release.at, now) if draft.waves else None
+        begun = None
+        if draft.waves:
+            since, after = self.waves_go_on(session, row)
+            begun = draft.waves.people(since, now, after)
         return Released(draft.template, release.at, row.version, row.binding, draft.optional, begun), facts.version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:

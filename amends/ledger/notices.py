@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, update
@@ -167,6 +168,23 @@ class Notices(Store):
             )
             release.prepared = page[-1][0]
             return True
+
+    def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
+        """When the waves of a released version begin, and behind which person: where those of the one before end.
+
+        Who is found late is the first of those that come now, and the pause after those before them is kept.
+        """
+        mine = (ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice, ReleaseRow.version <= row.version)
+        releases = session.exec(select(ReleaseRow).where(*mine).order_by(col(ReleaseRow.version))).all()
+        since, after = releases[0].at, 0
+        for earlier, later in pairwise(releases):
+            waves = self.drafted(session.get_one(NoticeRow, (row.incident, row.notice, earlier.version))).waves
+            if waves:
+                begun = min(waves.people(since, later.at, after), earlier.prepared)
+                since, after = max(later.at, waves.begins(begun + 1, since, after)), begun
+            else:
+                since, after = later.at, earlier.prepared
+        return since, after
 
     def drafted(self, row: NoticeRow) -> Draft:
         """The row as a value; read once for each version, because a version never changes."""

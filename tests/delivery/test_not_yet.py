@@ -10,13 +10,14 @@ from amends.delivery.not_yet import PEOPLE_FIRST, QUIET, zones
 from amends.domain.assessment import Severity
 from amends.domain.channel import ChannelKind
 from amends.domain.clock_jump import Seen
+from amends.domain.correction import Ask
 from amends.domain.drafting import quiet_hours_of
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import Person
 from amends.domain.playbook import Gate, QuietHours, Waves
 from tests.builders import NOW, a_case, a_draft, a_duty, a_person, a_playbook, an_assessment
-from tests.sending import INCIDENT, NOTICE, Rig, approved
+from tests.sending import INCIDENT, NOTICE, Rig, approved, approved_again
 
 NIGHT = QuietHours.model_validate({"from": "21:00", "until": "08:00"})
 BY_SMS = (ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SMS)
@@ -134,6 +135,40 @@ def test_after_an_outage_the_waves_that_were_missed_leave_together(in_waves: Rig
     in_waves.clock.forward(3 * HOUR)
     in_waves.run()
     assert len(in_waves.mailed()) == 8
+
+
+def found_late(in_waves: Rig, count: int) -> None:
+    """A corrected list brings more people; the notice is drafted and approved again."""
+    correction = in_waves.ledger.compare_audience(INCIDENT, people(count))
+    in_waves.ledger.correct_audience(correction, dict.fromkeys(Ask), "", "lena", in_waves.clock.now)
+    waves = Waves.model_validate({"size": 4, "pause": "2h"})
+    approved_again(in_waves.ledger, channels=BY_EMAIL, cascade=(), waves=waves)
+
+
+def test_who_is_found_late_does_not_wait_while_those_pass_by_who_know(in_waves: Rig) -> None:
+    for _ in range(3):
+        in_waves.run()
+        in_waves.clock.forward(2 * HOUR)
+    found_late(in_waves, 16)
+    in_waves.run()
+    assert len(in_waves.mailed()) == 14
+    assert status(in_waves).next_try_at == in_waves.clock.now + 2 * HOUR
+    in_waves.clock.forward(2 * HOUR)
+    assert in_waves.run().finished
+    assert len(in_waves.mailed()) == 16
+
+
+def test_a_new_version_goes_on_with_the_wave_that_comes_next_and_keeps_the_pause(in_waves: Rig) -> None:
+    in_waves.run()
+    in_waves.clock.forward(HOUR / 2)
+    found_late(in_waves, 11)
+    counted = []
+    for _ in range(5):
+        in_waves.run()
+        counted.append(len(in_waves.mailed()))
+        in_waves.clock.forward(HOUR)
+    assert counted == [4, 4, 8, 8, 11]
+    assert set(Counter(in_waves.mailed()).values()) == {1}
 
 
 # The public after the people.

@@ -25,7 +25,7 @@ from amends.domain.news_clock import (
 )
 from amends.domain.notice import LetGo, NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import is_over, plan
-from amends.domain.playbook import Phase, Playbook
+from amends.domain.playbook import Gate, Phase, Playbook
 from tests.builders import NOW, a_case, a_playbook, an_assessment
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -294,6 +294,12 @@ def test_a_draft_or_an_approved_survey_does_not_silence_the_warning() -> None:
     assert warnings(told(a_notice("update-1"), survey), FRIDAY - HOUR) != ()
 
 
+@pytest.mark.parametrize("state", [HELD, SKIPPED])
+def test_what_is_approved_and_does_not_leave_warns_all_the_same(state: OccurrenceState) -> None:
+    approved = a_notice("update-1", stage=NoticeStage.APPROVED)
+    assert warnings(told(approved, occurrences=(*TOLD, a_turn("update", 1, state))), FRIDAY - HOUR) != ()
+
+
 # The holding statement
 
 
@@ -386,6 +392,13 @@ def test_an_update_that_is_held_or_rejected_does_not_keep_the_time(state: Occurr
     )
 
 
+def test_an_update_that_was_left_out_for_good_does_not_keep_the_time() -> None:
+    """The last of its series, so that no other comes in its place."""
+    approved = a_notice("update-20", occurrence=20, stage=NoticeStage.APPROVED)
+    case = told(approved, occurrences=(*TOLD, a_turn("update", 20, SKIPPED)))
+    assert holding_at(case) == BY
+
+
 def test_a_correction_that_is_due_needs_no_holding_statement() -> None:
     case = told(playbook=with_correction(), state=IncidentState.OPEN)
     held = case.model_copy(update={"occurrences": (*case.occurrences, a_turn("update", 1, HELD)), "version": 2})
@@ -466,6 +479,15 @@ def test_a_closed_case_that_owes_people_a_word_is_not_over() -> None:
     assert is_over(heard)
 
 
+def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> None:
+    let_go = {"let_go": (LetGo(at=NOW),), "sent_at": NOW}
+    afresh = a_notice("first-notice", "first-notice", **let_go)
+    changes = {"state": IncidentState.CLOSED, "assessment": None}
+    going = a_turn("first-notice", 1, WAITING)
+    assert not is_over(told(notices=(afresh,), occurrences=(going,), **changes))
+    assert is_over(told(notices=(afresh,), occurrences=(a_turn("first-notice", 1, SKIPPED),), **changes))
+
+
 def test_when_nobody_can_tell_what_time_it_is_none_falls_due() -> None:
     assert due(told(playbook=without_updates(), clock_doubt="it jumped"), FRIDAY) == set()
 
@@ -475,6 +497,11 @@ def test_it_goes_the_way_by_which_people_were_told_last() -> None:
     assert set(first.channels) == {"email", "website", "sms", "social"}
     assert set(later.channels) == {"email", "website"}
     assert (first.phase, first.notice, first.repeats, first.approvals.needed) == (Phase.UPDATE, HOLDING, True, 2)
+
+
+def test_the_public_hears_after_the_people_in_a_holding_statement_too() -> None:
+    steps = [step.model_dump(by_alias=True) | {"waits_for": ["direct_notices"]} for step in a_playbook().steps]
+    assert holding_step(told(playbook=a_playbook(steps=steps))).waits_for == (Gate.DIRECT_NOTICES,)
 
 
 def test_a_forecast_has_each_update_at_its_time_and_no_holding_statement() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.commitment import CommitmentState
-from amends.domain.notice import NoticeStage, NoticeStatus
+from amends.domain.notice import LetGo, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, holds, next_news_at, plan, ready_to_close, unmet_closing_criteria
 from amends.domain.playbook import Playbook, Step, When
 from amends.domain.question import QuestionCounts
@@ -431,6 +431,29 @@ def test_a_closed_case_brings_to_its_end_what_is_being_sent() -> None:
     sending = a_notified_case(**going, notices=(a_notice(stage=NoticeStage.SENDING),))
     assert due(sending, NOW) == {("first-notice", 1)}
     assert due(a_notified_case(**going, notices=(a_notice(stage=NoticeStage.DRAFTED),)), NOW) == set()
+
+
+@pytest.mark.parametrize("stage", [NoticeStage.APPROVED, NoticeStage.SENDING])
+def test_a_notice_that_was_left_out_for_good_keeps_no_case_open(stage: NoticeStage) -> None:
+    skipped = a_turn("first-notice", state=OccurrenceState.SKIPPED)
+    assert ready_to_close(a_resolved_case(a_turn("closing"), skipped, notices=(a_notice(stage=stage),)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"), [({"current": False}, 1), ({}, 0), ({"stage": NoticeStage.APPROVED}, 1)]
+)
+def test_who_was_found_late_or_let_go_is_told_though_the_case_is_closed(changes: dict[str, Any], expected: int) -> None:
+    """What others have is drafted afresh for them, approved, and leaves."""
+    afresh = a_notice(let_go=(LetGo(at=NOW),), sent_at=NOW, **changes)
+    waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
+    closed = a_notified_case(occurrences=waiting, state=IncidentState.CLOSED, notices=(afresh,))
+    assert len(due(closed, NOW)) == expected
+
+
+def test_a_version_that_is_approved_does_not_wait_for_mailboxes_that_put_off_the_one_before() -> None:
+    put_off = a_notice(stage=NoticeStage.APPROVED, let_go=(LetGo(at=NOW),), next_try_at=NOW + HOUR)
+    waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
+    assert ("first-notice", 1) in due(a_notified_case(occurrences=waiting, notices=(put_off,)), NOW)
 
 
 def test_an_unresolved_or_closed_case_is_not_ready_to_close() -> None:
