@@ -146,7 +146,8 @@ class Cases(Notices):
             return None
         waiting = (DeliveryRow.state == DeliveryState.WAITING, col(DeliveryRow.person) > 0)
         here = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)
-        person = session.exec(select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))).one()
+        first = select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))
+        person = session.exec(first).one()
         if person is None:
             return None
         begins = draft.waves.begins(person, *self.waves_go_on(session, row))

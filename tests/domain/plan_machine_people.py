@@ -20,7 +20,7 @@ from amends.domain.people import Hold
 from amends.domain.plan import Turn
 from amends.domain.playbook import Event, Gate, Phase, Playbook
 from tests.builders import a_duty, a_playbook, an_assessment
-from tests.domain.plan_machine_sending import DUE, PUBLIC, RELEASED, Message, Sending, Written
+from tests.domain.plan_machine_sending import PUBLIC, RELEASED, Message, Sending, Written
 from tests.domain.plan_machine_world import DAY, HOUR
 
 BATCH, PAUSE = 8, 3 * HOUR
