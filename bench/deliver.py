@@ -18,9 +18,11 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +64,15 @@ def main() -> None:
         home, key = Path(folder), os.urandom(32)
         (home / ANCHOR_FILE).parent.mkdir()
         url = options.ledger or f"sqlite:///{home}/ledger.sqlite3"
-        ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
         channel = {"use": "email_smtp", "host": "127.0.0.1", "port": str(options.port), "security": "none"}
         identity = {"sender": "care@bench.example", "bounce_domain": "bench.example"}
         signed = _dkim(home, options.sign)
         settings = {ChannelKind.EMAIL: {**channel, **identity, **signed, "connections": str(options.connections)}}
-        drafted = approved(ledger, options.people, settings)
-        work = Work(ledger, settings, drafted.incident, drafted.notice, LINKS)
+        with ProcessPoolExecutor(1, get_context("fork")) as aside:  # what it leaves in memory is not the engine's
+            names = aside.submit(_prepared, url, key, home / ANCHOR_FILE, options.people, settings).result()
+        ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
+        ledger.case(names[0])  # so that what is set up once in a process is there, as it is with the peers
+        work = Work(ledger, settings, *names, LINKS)
         with _flood(home, ledger, key, options) as flood:
             started, cpu = time.perf_counter(), _cpu()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
@@ -130,6 +134,16 @@ def invented(count: int) -> Iterator[Person]:
 
 def address(number: int) -> str:
     return f"robin{number}@mail{number % 500}.example"
+
+
+def _prepared(url: str, key: bytes, anchor: Path, count: int, settings: ChannelSettings) -> tuple[str, str]:
+    """A new ledger with an approved notice; the names of incident and notice."""
+    ledger = Ledger(url, Keys(key), anchor).migrate()
+    try:
+        drafted = approved(ledger, count, settings)
+        return drafted.incident, drafted.notice
+    finally:
+        ledger.dispose()
 
 
 def approved(ledger: Ledger, count: int, settings: ChannelSettings) -> Draft:
