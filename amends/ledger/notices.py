@@ -19,9 +19,8 @@ from amends.domain.preflight import Preflight
 from amends.domain.reach import OPTED_OUT
 from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
-from amends.ledger.incidents import CHUNK
 from amends.ledger.optouts import withdraw
-from amends.ledger.posting import Post, addressees, in_audience
+from amends.ledger.posting import Post, in_audience
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import (
@@ -156,18 +155,11 @@ class Notices(Store):
         """Store the messages for the next page of people; whether there was one."""
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
-            query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > release.prepared)
             connection = write.session.connection()
-            page = connection.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
-            if not page:
-                return False
-            told = _already_told(write.session, draft, page[0][0], page[-1][0])
             post = Post(draft, version, self.letters(write.session, draft.incident), spelled(connection, now))
-            store_messages(
-                connection, [row for person in page if person[0] not in told for row in post.first_rows(*person)]
-            )
-            release.prepared = page[-1][0]
-            return True
+            if last := post.store_page(connection, release.prepared):
+                release.prepared = last
+            return bool(last)
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
         """When the waves of a released version begin, and behind which person: where those of the one before end.
@@ -377,14 +369,3 @@ def _give_promises(session: Session, draft: Draft) -> None:
         if session.get(CommitmentRow, (draft.incident, promise.id)):
             continue
         session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))
-
-
-def _already_told(session: Session, draft: Draft, first: int, last: int) -> set[int]:
-    """Those of this page for whom an earlier version of the notice has messages already."""
-    query = select(DeliveryRow.person).where(
-        DeliveryRow.incident == draft.incident,
-        DeliveryRow.notice == draft.notice,
-        DeliveryRow.person >= max(first, 1),
-        DeliveryRow.person <= last,
-    )
-    return set(session.exec(query))

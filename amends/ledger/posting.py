@@ -1,23 +1,33 @@
 """What people get at first when a notice is released, and who is written to about whom."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case
+from sqlalchemy import Boolean, Connection, Select, String, and_, case, column, exists, func, insert, literal, values
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import LedgerUnavailable
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, Reader, text_name
 from amends.domain.reach import Planned, first_messages, starts_as, why_held
-from amends.ledger.tables import PersonRow
+from amends.ledger.bulk import DELIVERY
+from amends.ledger.tables import DeliveryRow, PersonRow
 
+PAGE = 10_000
+"""So many people get their messages in one transaction."""
 EVERYONE = "everyone"
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
 """In the order in which `addressees` tells the addresses."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)
+NAMED = ("hold", "country", "region", "locale")
+TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
+KIND = (*NAMED, *TRUE_OR_NOT)
+"""What decides which messages a person gets. Of a million people few differ in it."""
+PLANNED = ("channel", "variant", "state", "detail")
 
 
 class Post:
@@ -29,16 +39,37 @@ class Post:
         # Few answers to questions that are asked for everybody.
         self._plan = cache(self._planned)
 
+    def store_page(self, connection: Connection, after: int) -> int:
+        """Store what the next people of the list get at first; the number of the last of them, or 0 at the end.
+
+        The database makes the rows, from what each kind of people gets. Who has messages of an earlier version is left
+        alone. Raises LedgerUnavailable when people were changed meanwhile, with nothing stored.
+        """
+        everybody = in_audience(self._draft.incident, self._draft.audience)
+        ahead = sql(col(PersonRow.number)).where(*everybody, col(PersonRow.number) > after)
+        page = ahead.order_by(col(PersonRow.number)).limit(PAGE).subquery()
+        last = connection.execute(sql(func.max(page.c.number))).scalar_one()
+        if last is None:
+            return 0
+        people = self._without_messages(after, last)
+        kind = [people.c[name] for name in KIND]
+        if kinds := connection.execute(sql(*kind).distinct()).all():
+            connection.execute(self._first_messages(people, kinds))
+        if connection.execute(sql(func.count()).select_from(people)).scalar_one():
+            raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
+        return int(last)
+
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
         email: bytes | None, phone: bytes | None, postal: bytes | None = None, opted_out: bool = False,
     ) -> list[tuple[Any, ...]]:  # fmt: skip
         """What a person gets at first, as values of DELIVERY; the arguments are the columns of `addressees`."""
-        known = (email is not None, phone is not None, postal is not None)
         addresses = {EMAIL: email, SMS: phone, LETTER: postal}
+        known = (email is not None, phone is not None, postal is not None)
+        planned = self._plan(hold, country, region, locale, guardian > 0, *known, bool(opted_out))
         return [
-            (*self._head, number, channel, addresses.get(channel) or b"", *rest)
-            for channel, rest in self._plan(hold, guardian > 0, country, region, locale, known, bool(opted_out))
+            (*self._head, number, channel, addresses.get(channel) or b"", *rest, *self._tail)
+            for channel, *rest in planned
         ]
 
     def name(self, guarded: bool, country: str, region: str, locale: str) -> str:
@@ -54,15 +85,38 @@ class Post:
         return (*self._head, person, channel.value, address, name, state.value, detail, *self._tail)
 
     def _planned(
-        self, hold: str, guarded: bool, country: str, region: str, locale: str, known: tuple[bool, ...], opted_out: bool
-    ) -> list[tuple[str, tuple[Any, ...]]]:
-        """Channel by channel, what comes behind the address in the row of anybody who is like this."""
+        self, hold: str, country: str, region: str, locale: str, guarded: bool,
+        email: bool, phone: bool, postal: bool, opted_out: bool,
+    ) -> list[tuple[str, str, str, str]]:  # fmt: skip
+        """The PLANNED messages of anybody who is of this KIND."""
         draft = self._draft
         name = self.name(guarded, country, region, locale)
-        addresses = [kind for kind, has_one in zip(ADDRESSED, known, strict=True) if has_one]
+        addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
         why = why_held(hold, optional=draft.optional, opted_out=opted_out)
         planned = first_messages(why, addresses, draft.channels, draft.cascade)
-        return [(one.channel.value, (name, one.state.value, one.detail, *self._tail)) for one in planned]
+        return [(one.channel.value, name, one.state.value, one.detail) for one in planned]
+
+    def _without_messages(self, after: int, last: int) -> Any:
+        """Those of this part of the list who have no message of the notice: their KIND and their addresses."""
+        draft = self._draft
+        theirs = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
+        have_one = exists().where(*theirs, col(DeliveryRow.person) == col(PersonRow.number))
+        query = addressees(draft.incident, draft.audience)
+        part = query.where(col(PersonRow.number).between(after + 1, last), ~have_one).subquery()
+        has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
+        known = [found.label(f"has_{name}") for name, found in has.items()]
+        return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
+
+    def _first_messages(self, people: Any, kinds: Sequence[Any]) -> Any:
+        columns = [column(name, Boolean if name in TRUE_OR_NOT else String) for name in (*KIND, *PLANNED)]
+        rows = [(*kind, *one) for kind in kinds for one in self._plan(*kind)]
+        planned = values(*columns, name="planned").data(rows).cte()
+        theirs = {EMAIL: people.c.email_index, SMS: people.c.phone_index, LETTER: people.c.postal_index}
+        address = func.coalesce(case(*((planned.c.channel == kind, index) for kind, index in theirs.items())), b"")
+        head, tail = map(literal, self._head), map(literal, self._tail)
+        chosen = sql(*head, people.c.number, planned.c.channel, address, *(planned.c[n] for n in PLANNED[1:]), *tail)
+        same = and_(*(planned.c[name] == people.c[name] for name in KIND))
+        return insert(DeliveryRow).from_select(DELIVERY, chosen.join(planned, same).order_by(people.c.number))
 
 
 def addressees(incident: str, audience: str) -> Select[Any]:

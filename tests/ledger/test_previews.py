@@ -35,20 +35,33 @@ def drafted(ledger: Ledger) -> Draft:
     return draft
 
 
-def test_everybody_is_counted_once(ledger: Ledger) -> None:
-    assert sum(ledger.expected(drafted(ledger)).values()) == len(people())
-
-
-def test_what_is_expected_is_what_a_release_stores(ledger: Ledger) -> None:
+def released(ledger: Ledger) -> Draft:
     draft = drafted(ledger)
     looked_over(ledger, draft)
     for name in ("omar", "wei"):
         ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
         ledger.decide(INCIDENT, draft.notice, a_member(name=name), Decision.APPROVE, draft.binding, "", NOW)
     ledger.release(INCIDENT, draft.notice, NOW)
+    return draft
+
+
+def test_everybody_is_counted_once(ledger: Ledger) -> None:
+    assert sum(ledger.expected(drafted(ledger)).values()) == len(people())
+
+
+def test_what_is_expected_is_what_a_release_stores(ledger: Ledger) -> None:
+    draft = released(ledger)
     status = ledger.case(INCIDENT).notice(draft.notice)
     assert status
     assert ledger.expected(draft) == status.people
+
+
+def test_everybodys_message_is_stored_as_it_was_put_together_before(ledger: Ledger) -> None:
+    """The one is made by the database for whole kinds of people, the other for each person."""
+    draft = released(ledger)
+    foreseen = {(claim.key, claim.locale, claim.reader, claim.to) for claim in ledger.first_claims(draft)}
+    claims = ledger.claim(INCIDENT, draft.notice, [ChannelKind.EMAIL, ChannelKind.SMS], 100, NOW)
+    assert {(claim.key, claim.locale, claim.reader, claim.to) for claim in claims} == foreseen
 
 
 def test_a_child_is_expected_to_be_told_through_the_guardian(ledger: Ledger) -> None:
