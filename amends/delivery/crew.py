@@ -81,6 +81,7 @@ async def send(
     processes = min(cores or os.cpu_count() or 1, people // SHARE)
     if processes < 2 or work.clock is not wall_clock:
         return await _alone(work, ROUNDS, told)
+    gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
     parts = [await _alone(work, FIRST, told)]
     if not parts[0].trouble:
         board = _Board(parts[0], told)
