@@ -42,6 +42,7 @@ class Lane:
         self.connection = kept
         self._relay, self._bounce_domain, self._final_seconds = relay, bounce_domain, final_seconds
         self._letters = letters
+        self._loop = asyncio.get_running_loop()
         self._letter: Letter | None = None
         self._following: Letter | None = None
         """What is said ahead, or will be next."""
@@ -60,7 +61,7 @@ class Lane:
         while self._letter:
             if self.connection is None:
                 self.connection, self._used = await Connection.open(self._relay), False
-            self._end = asyncio.get_running_loop().create_future()
+            self._end = self._loop.create_future()
             self._announce(self.connection, self._letter)
             try:
                 await self._end
@@ -98,7 +99,7 @@ class Lane:
     def _called(self, error: Exception | None) -> None:
         """The mark that the letter may leave is kept, or refused."""
         if error is None:
-            self._latest = asyncio.get_running_loop().time() + self._relay.command_seconds
+            self._latest = self._loop.time() + self._relay.command_seconds
             self._step(self._dot, [])
         elif isinstance(error, StaleClaim):
             self._break_off()  # what has no dot is not delivered
@@ -107,12 +108,11 @@ class Lane:
 
     def _dot(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
         """The final dot, as soon as all before it is on its way, and the next envelope where the server allows that."""
-        loop = asyncio.get_running_loop()
-        if connection.lost or (connection.unsent and loop.time() > self._latest):
+        if connection.lost or (connection.unsent and self._loop.time() > self._latest):
             self._letters.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
             self._break_off()
         elif connection.unsent:
-            loop.call_later(FLUSH_SECONDS, self._step, self._dot, [])
+            self._loop.call_later(FLUSH_SECONDS, self._step, self._dot, [])
         else:
             ahead = self._following if connection.pipelining else None
             connection.say(b"".join((b".\r\n", *(self._envelope(connection, ahead) if ahead else ()))))

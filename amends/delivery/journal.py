@@ -29,6 +29,7 @@ class Journal:
     def __init__(self, write: Write, told: Callable[[str], None]) -> None:
         """`told` hears why the ledger cannot be written, or an empty text when it can again."""
         self._write, self._told = write, told
+        self._loop = asyncio.get_running_loop()
         self._marks: list[tuple[Claim, Called]] = []
         self._answers: list[tuple[Claim, Receipt]] = []
         self._flush: asyncio.Handle | None = None
@@ -63,12 +64,12 @@ class Journal:
         if self._unwritten_since is not None:
             return  # the next try is set up already
         self._quiet.clear()
-        loop = asyncio.get_running_loop()
         if self._flush and soon and not self._soon:
             self._flush.cancel()
             self._flush = None
         if self._flush is None:
-            self._flush = loop.call_soon(self._commit) if soon else loop.call_later(GATHER_SECONDS, self._commit)
+            now, later = self._loop.call_soon, self._loop.call_later
+            self._flush = now(self._commit) if soon else later(GATHER_SECONDS, self._commit)
             self._soon = soon
 
     def _commit(self) -> None:
@@ -90,20 +91,19 @@ class Journal:
 
     def _let_go(self, marks: list[tuple[Claim, Called]], may_leave: frozenset[int], turns: int) -> None:
         if turns:
-            asyncio.get_running_loop().call_soon(self._let_go, marks, may_leave, turns - 1)
+            self._loop.call_soon(self._let_go, marks, may_leave, turns - 1)
             return
         for claim, then in marks:
             then(None if claim.id in may_leave else StaleClaim(claim.key))
 
     def _later(self, error: LedgerUnavailable) -> None:
-        loop = asyncio.get_running_loop()
         if self._unwritten_since is None:
-            self._unwritten_since = loop.time()
+            self._unwritten_since = self._loop.time()
             self._told(str(error))
-        if loop.time() - self._unwritten_since > PATIENCE:
+        if self._loop.time() - self._unwritten_since > PATIENCE:
             self._give_up(error)
         else:
-            self._flush = loop.call_later(RETRY_SECONDS, self._commit)
+            self._flush = self._loop.call_later(RETRY_SECONDS, self._commit)
 
     def _give_up(self, error: Exception) -> None:
         """Nothing leaves any more; what was sent and is not written down, a later run finds marked."""
