@@ -1,5 +1,6 @@
 """`amends up` as people use it: triggered over Prefect's API, approved on the command line, killed in the middle."""
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from tests.story import INCIDENT, STORY
 
 PEOPLE = 240
 
-pytestmark = [pytest.mark.prefect, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,18 @@ def test_what_comes_next_stands_in_prefect_as_scheduled_runs(installation: Insta
 
     until(lambda: answers(installation.settings.prefect_port), 300, "Prefect is there again")
     until(scheduled, 300, "feedback, update, survey and promises stand as scheduled runs")
+
+
+def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not(installation: Installation) -> None:
+    """Also after it was started again; a flow run is as nice as the runner that started it."""
+    ours = os.getpriority(os.PRIO_PROCESS, installation.process.pid)
+    servers, runners = (
+        installation.children("prefect", *words) for words in (("server", "start"), ("worker", "start"))
+    )
+    assert servers
+    assert runners
+    assert all(os.getpriority(os.PRIO_PROCESS, pid) > ours for pid in servers)
+    assert all(os.getpriority(os.PRIO_PROCESS, pid) == ours for pid in runners)
 
 
 def test_prefect_knows_nobody(installation: Installation) -> None:
