@@ -4,7 +4,21 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Select, String, and_, case, column, exists, func, insert, literal, values
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    literal,
+    values,
+)
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -19,6 +33,8 @@ from amends.ledger.tables import DeliveryRow, PersonRow
 
 PAGE = 10_000
 """So many people get their messages in one transaction."""
+MOST_KINDS = 500
+"""So many kinds of people in one statement: databases take only so many values in one."""
 EVERYONE = "everyone"
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
 """In the order in which `addressees` tells the addresses."""
@@ -53,8 +69,9 @@ class Post:
             return 0
         people = self._without_messages(after, last)
         kind = [people.c[name] for name in KIND]
-        if kinds := connection.execute(sql(*kind).distinct()).all():
-            connection.execute(self._first_messages(people, kinds))
+        kinds = connection.execute(sql(*kind).distinct()).all()
+        for start in range(0, len(kinds), MOST_KINDS):
+            connection.execute(self._first_messages(people, kinds[start : start + MOST_KINDS]))
         if connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
         return int(last)
@@ -110,7 +127,10 @@ class Post:
     def _first_messages(self, people: Any, kinds: Sequence[Any]) -> Any:
         columns = [column(name, Boolean if name in TRUE_OR_NOT else String) for name in (*KIND, *PLANNED)]
         rows = [(*kind, *one) for kind in kinds for one in self._plan(*kind)]
-        planned = values(*columns, name="planned").data(rows).cte()
+        listed = values(*columns, name="listed").data(rows).cte()
+        # SQLite looks a kind up by an index of its own only among stored rows, and only by columns of the same type.
+        typed = (cast(listed.c[one.name], one.type).label(one.name) for one in columns)
+        planned = sql(*typed).cte("planned").prefix_with("MATERIALIZED")
         theirs = {EMAIL: people.c.email_index, SMS: people.c.phone_index, LETTER: people.c.postal_index}
         address = func.coalesce(case(*((planned.c.channel == kind, index) for kind, index in theirs.items())), b"")
         head, tail = map(literal, self._head), map(literal, self._tail)

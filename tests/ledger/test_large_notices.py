@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import event
 
 from amends.domain.channel import ChannelKind
+from amends.domain.notice import PersonState
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, NOTICE, approved
@@ -70,3 +71,11 @@ def test_no_verb_of_a_worker_looks_at_every_message(released: Ledger, act: Calla
         act(released)
     assert found
     assert [way for way in found if way.startswith("SCAN") or WHOLE_NOTICE in way] == []
+
+
+def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_on_sqlite: Ledger) -> None:
+    """More than SQLite takes values in one statement, as it is built by default."""
+    people = [a_person(number=number, country="US", region=f"US-{number}") for number in range(1, 2_601)]
+    approved(ledger_on_sqlite, people)
+    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    assert ledger_on_sqlite.standing(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
