@@ -276,6 +276,8 @@ class NoticeStatus(Value):
     """People of its audience who have no message of it, because a corrected list brought them after it was released."""
     next_try_at: Moment | None = None
     """When the earliest pending message may be tried; None when nothing is pending."""
+    kept_back: int = 0
+    """Messages that wait for the morning where the person lives: nobody has tried them."""
     more_waves: bool = False
     """Parts of it have not begun to leave."""
     waits_for: tuple[Gate, ...] = ()
@@ -310,7 +312,8 @@ class NoticeStatus(Value):
     def has_gone(self) -> bool:
         """People count as told when only those are left whose mailbox said `later`, or whose message is parked."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        return self.stage is NoticeStage.SENT or (only_deferred and not self.more_waves) or self.only_parked
+        all_were_tried = not (self.more_waves or self.kept_back)
+        return self.stage is NoticeStage.SENT or (only_deferred and all_were_tried) or self.only_parked
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""

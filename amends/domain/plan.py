@@ -51,7 +51,8 @@ def plan(case: Case, now: datetime) -> Plan:
     recorded = _by_step(case)
     fresh = (next_turn(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
     turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
-    unpausing = [turn for turn in (_next_reminder(case), _next_holding(case, turns, now)) if turn]
+    reminder = _next_reminder(case)
+    unpausing = [*([reminder] if reminder else []), *_holdings(case, turns, now)]
     paused = case.state is IncidentState.PAUSED
     due = (*(turn for turn in turns if not paused), *unpausing)
     return Plan(
@@ -90,16 +91,21 @@ def _reminding(number: int, due_at: datetime, revision: int) -> Turn:
     return Turn(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
 
 
+def _holdings(case: Case, turns: list[Turn], now: datetime) -> list[Turn]:
+    """The statements that there is nothing new yet: those that have begun and go on, and the next one."""
+    going = [turn for turn in case.occurrences if turn.step == HOLDING and turn.state is OccurrenceState.WAITING]
+    at = [(one, _continues_at(case, _notices_of(case, one), now) if _may_go_on(case, one) else None) for one in going]
+    found = [_holding(one.number, due_at, one.revision) for one, due_at in at]
+    undecided = any(not any(notice.let_go for notice in _notices_of(case, one)) for one in going)
+    return [turn for turn in (*found, None if undecided else _next_holding(case, turns, now)) if turn]
+
+
 def _next_holding(case: Case, turns: list[Turn], now: datetime) -> Turn | None:
     """The statement that there is nothing new yet, when people expect news by a time that nothing else will keep.
 
     It is drafted in a pause too, and leaves after it. A held or skipped turn silences only the times before it.
     """
     mine, until = [turn for turn in case.occurrences if turn.step == HOLDING], awaited(case)
-    going = next((turn for turn in mine if turn.state is OccurrenceState.WAITING), None)
-    if going:
-        due_at = _continues_at(case, _notices_of(case, going), now) if _may_go_on(case, going) else None
-        return _holding(going.number, due_at, going.revision)
     if until is None or case.playbook is None:
         return None
     due_at = until - case.playbook.approve_within

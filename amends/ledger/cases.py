@@ -25,7 +25,7 @@ from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
 from amends.ledger.notices import Notices, is_current, is_overtaken, latecomers
 from amends.ledger.promises import commitments_of, untold
-from amends.ledger.standing import message_states, next_tries, person_states
+from amends.ledger.standing import Later, message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
 from amends.ledger.tables import (
     DUE,
@@ -39,7 +39,7 @@ from amends.ledger.tables import (
     ReleaseRow,
 )
 
-Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, datetime]]
+Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, Later]]
 """Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
 
 
@@ -220,7 +220,7 @@ class _Messages:
 
     states: dict[DeliveryState, int]
     people: dict[PersonState, int]
-    next_try_at: datetime | None
+    later: Later | None
     next_wave_at: datetime | None = None
     """When those begin to be told whose wave has not begun; None when there are none."""
 
@@ -234,7 +234,8 @@ class _Messages:
         busy = (DeliveryState.CLAIMED,) if self.next_wave_at else (DeliveryState.WAITING, DeliveryState.CLAIMED)
         if any(state in self.states for state in busy):
             return None
-        return min((at for at in (self.next_try_at, self.next_wave_at) if at), default=None)
+        next_try_at = self.later.at if self.later else None
+        return min((at for at in (next_try_at, self.next_wave_at) if at), default=None)
 
 
 def _status(
@@ -265,6 +266,7 @@ def _status(
         parked=messages.states.get(DeliveryState.PARKED, 0),
         not_told=latecomers(session, row, draft.audience, draft.audience_digest),
         next_try_at=messages.only_deferred_until,
+        kept_back=messages.later.kept_back if messages.later else 0,
         more_waves=messages.next_wave_at is not None,
         waits_for=draft.waits_for,
         current=is_current(session, draft) and not outdated,

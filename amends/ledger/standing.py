@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, case, text
 from sqlalchemy import select as sql
@@ -15,6 +15,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
+from amends.domain.reach import NOT_YET
 from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store import Store
@@ -175,15 +176,25 @@ def person_states(session: Session, incident: str, notice: str = "") -> dict[str
     return counted
 
 
-def next_tries(session: Session, incident: str) -> dict[str, datetime]:
-    """When the earliest deferred message of each notice may be tried again."""
+class Later(NamedTuple):
+    """The deferred messages of one notice."""
+
+    at: datetime
+    """When the earliest of them may be tried again."""
+    kept_back: int
+    """Those to people that we keep back ourselves, so that nobody has tried them."""
+
+
+def next_tries(session: Session, incident: str) -> dict[str, Later]:
+    """Of each notice that has deferred messages, when they are tried and how many we keep back."""
+    ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.detail).startswith(NOT_YET))
     query = (
-        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at))
+        select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), func.sum(case((ours, 1), else_=0)))
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
         .where(text("state IN " + DUE))  # in these words, the index on what is due leads to them
         .group_by(col(DeliveryRow.notice))
     )
-    return {notice: at for notice, at in session.exec(query) if at is not None}
+    return {notice: Later(at, int(kept_back)) for notice, at, kept_back in session.exec(query) if at is not None}
 
 
 def reason_of(detail: str) -> str:

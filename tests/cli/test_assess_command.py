@@ -1,7 +1,7 @@
 """An incident file is assessed without a ledger: what to do first comes first, and what nobody knows is asked."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,19 @@ def test_a_file_that_says_nothing_gives_questions_and_the_worse_case(nowhere: Of
     assert nowhere.amends("assess", bare).exit_code == 0
 
 
-def test_decisions_and_the_next_hours_stand_within_the_first_forty_lines(nowhere: Office) -> None:
-    lines = nowhere.amends("assess", STORY / "incident.yaml", "--audience", STORY / "audience.csv").stdout.splitlines()
+def a_week_ago(folder: Path) -> Path:
+    """The story as if it had happened a week ago, by the clock of the machine."""
+    later = datetime.now(UTC).date() - date(2026, 11, 26)
+    text = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    moved = re.sub(r"2026-\d\d-\d\d", lambda found: str(date.fromisoformat(found[0]) + later), text)
+    path = folder / "incident.yaml"
+    path.write_text(moved, encoding="utf-8")
+    return path
+
+
+def test_decisions_and_the_next_hours_stand_within_the_first_forty_lines(nowhere: Office, tmp_path: Path) -> None:
+    asked = nowhere.amends("assess", a_week_ago(tmp_path), "--audience", STORY / "audience.csv")
+    lines = asked.stdout.splitlines()
     top = "\n".join(lines[:40])
     for word in (
         "tell an authority: YES",

@@ -57,6 +57,16 @@ def test_at_night_emails_leave_and_sms_wait_for_the_morning_where_each_person_is
     assert len(rig.mailed()) == 2
 
 
+def test_who_sleeps_does_not_count_as_told_before_somebody_has_tried(rig: Rig) -> None:
+    approved(rig.ledger, people(2, email=""), channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
+    at_night(rig)
+    rig.run()
+    assert (status(rig).kept_back, status(rig).has_gone) == (2, False)
+    rig.clock.forward(5 * HOUR)
+    rig.run()
+    assert (status(rig).kept_back, status(rig).has_gone) == (0, True)
+
+
 def test_the_list_says_why_a_message_waits_for_the_morning(rig: Rig) -> None:
     approved(rig.ledger, people(1), channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
     at_night(rig)

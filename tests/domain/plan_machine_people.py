@@ -1,4 +1,4 @@
-"""Who is told when: waves, an authority that hears first, silence for the police, who is found late, who was held.
+"""Who is told when: at night nobody, waves, an authority that hears first, silence for the police, who is found late, who was held.
 
 The world draws what happens; whether a message may leave, and whether it comes in the end, is worked out here by
 counting on fingers, and not by the functions that decide it.
@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
@@ -20,7 +21,7 @@ from amends.domain.people import Hold
 from amends.domain.plan import Turn
 from amends.domain.playbook import Event, Gate, Phase, Playbook
 from tests.builders import a_duty, a_playbook, an_assessment
-from tests.domain.plan_machine_sending import PUBLIC, RELEASED, Message, Sending, Written
+from tests.domain.plan_machine_sending import PUBLIC, RELEASED, Message, Sending, Written, home_of
 from tests.domain.plan_machine_world import DAY, HOUR
 
 BATCH, PAUSE = 8, 3 * HOUR
@@ -41,7 +42,8 @@ def the_playbook() -> Playbook:
          "at_most": 9, "notice": "update", "waves": {"size": BATCH, "pause": "3h"}, **by_email},
         {"id": "closing", "phase": "notify", "after": 0, "of": "resolved", "notice": "closing", **by_email},
     ]  # fmt: skip
-    return a_playbook(steps=steps, commitments=[])
+    night = {"from": "21:00", "until": "08:00", "channels": ["email"]}
+    return a_playbook(steps=steps, commitments=[], quiet_hours=night)
 
 
 class People(Sending):
@@ -118,6 +120,7 @@ class People(Sending):
             assert waiting * FIVE_IN_A_HUNDRED <= len(notice.to_people), "the public hears before the people"
         else:
             self._no_part_begins_before_the_pause_is_over(notice, message.person)
+            assert 8 <= self.now.astimezone(ZoneInfo(home_of(message.person))).hour < 21, "somebody is asleep"
             assert not self.people[message.person], "somebody who is held"
         if message.state is DeliveryState.SENT:
             self.got[notice.id, message.person, message.channel] += 1
@@ -198,7 +201,7 @@ class People(Sending):
             assert not self._held_of()
 
     def _everything_comes(self) -> None:
-        for _ in range(40):
+        for _ in range(600):
             self.the_team_approves()
             self.everything_due_is_carried_out()
             if Event.NOTIFIED in self.case.events:

@@ -25,6 +25,7 @@ from amends.domain.notice import PERSON_STATE, DeliveryState, LetGo, NoticeStage
 from amends.domain.plan import Turn, next_news_at, ready_to_close
 from amends.domain.playbook import HOLDING, Event, Phase, Playbook, Step
 from amends.domain.reach import first_messages, outcome, why_held
+from amends.ledger.claims import Contact
 from tests.builders import a_draft, an_assessment
 from tests.domain.plan_machine_world import ENDED, HOUR, OPENED, World
 
@@ -36,6 +37,11 @@ DIES_AFTER = 3
 """So many messages leave before a run that dies in the middle does."""
 
 
+def home_of(person: int) -> str:
+    """The time zone of one of the people."""
+    return "Asia/Shanghai" if person % 3 == 0 else "Europe/Berlin"
+
+
 @dataclass
 class Message:
     person: int
@@ -43,6 +49,13 @@ class Message:
     state: DeliveryState
     next_try_at: datetime | None = None
     tries: int = 0
+    kept_back: bool = False
+    """For the night; nobody has tried it."""
+
+    @property
+    def to(self) -> Contact:
+        """Who gets it, by the number alone, and where they are at home."""
+        return Contact(self.person, "", "", "", "", (), timezone=home_of(self.person))
 
     def is_due(self, now: datetime) -> bool:
         return self.state is DeliveryState.WAITING or (
@@ -90,6 +103,7 @@ class Written:
             sent_at=self.sent_at, next_news_at=self.next_news_at, sorry_for=self.sorry_for, let_go=tuple(self.let_go),
             people=self._people(), pending=sum(message.state in DUE for message in self.messages),
             not_told=len(people.keys() - {message.person for message in self.messages}) if self.let_go else 0,
+            kept_back=sum(message.kept_back for message in self.to_people),
             next_try_at=self._only_deferred_until(wave), more_waves=wave is not None, waits_for=self.step.waits_for,
             current=self.facts == facts and not outdated,
         )  # fmt: skip
@@ -259,7 +273,7 @@ class Sending(World):
         notice.let_go.append(LetGo(at=self.now, next_news_at=notice.next_news_at, sorry_for=notice.sorry_for))
         for message in notice.messages:
             if message.state in DUE:
-                message.state, message.next_try_at = DeliveryState.WAITING, None
+                message.state, message.next_try_at, message.kept_back = DeliveryState.WAITING, None, False
         have_one = {message.person for message in notice.messages}
         if ChannelKind.SOCIAL in notice.step.channels and PUBLIC not in have_one:
             notice.messages.append(Message(PUBLIC, ChannelKind.SOCIAL, DeliveryState.WAITING))
@@ -289,8 +303,10 @@ class Sending(World):
         yield from (one for one in notice.messages if one.person == PUBLIC and one.is_due(self.now))
 
     def _attempt(self, notice: Written, message: Message) -> None:
-        draft = a_draft(notice=notice.id, waits_for=notice.step.waits_for)
-        if postponed := NotYet(Counted(self.case.incident, notice), draft, lambda: self.now)(message):
+        draft = a_draft(notice=notice.id, waits_for=notice.step.waits_for, quiet_hours=self.book.quiet_hours)
+        postponed = NotYet(Counted(self.case.incident, notice), draft, lambda: self.now)(message)
+        message.kept_back = bool(postponed)
+        if postponed:
             why, seconds = postponed
             self._answered(notice, message, Receipt("", Status.DEFERRED, why, retry_after=seconds))
             return

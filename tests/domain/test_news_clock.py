@@ -523,3 +523,18 @@ def test_a_notice_of_which_one_mailbox_says_later_names_its_time_all_the_same() 
         people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(LetGo(at=NOW, next_news_at=NOW + 2 * DAY),),
     )  # fmt: skip
     assert ("update", 1) in due(told(notices=(first,)), NOW + DAY)
+
+
+def test_one_that_goes_on_for_who_was_found_late_keeps_no_other_from_going_on() -> None:
+    """Each may wait for something else: the one for approval, the other for nothing."""
+    reopened = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=NOW),))
+    next_one = a_notice("holding-2", HOLDING, occurrence=2)
+    turns = (*TOLD, a_turn(HOLDING, 2, WAITING), a_turn(HOLDING, 1, WAITING))
+    assert (HOLDING, 1) in due(told(reopened, next_one, occurrences=turns), BY)
+
+
+def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted() -> None:
+    left = {"let_go": (LetGo(at=NOW, next_news_at=FRIDAY),), "next_news_at": FRIDAY, "next_try_at": FRIDAY + DAY}
+    said = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, people={PersonState.SENT: 9}, **left)
+    case = told(said, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
+    assert (HOLDING, 2) in due(case, BY)
