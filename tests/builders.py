@@ -24,8 +24,6 @@ AWARE = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 PAGE = "https://betapai.example/notices/november-breach/"
 """The notice page of the incident."""
 NEXT_NEWS = NOW + timedelta(days=4)
-FAR_AHEAD = NOW + timedelta(days=100 * 365)
-"""Also by the clock of the machine, which the tests of whole processes run by."""
 """When the first notice says that the next one comes."""
 
 
@@ -403,7 +401,7 @@ def a_draft(**changes: Any) -> Draft:
             if not channel.printed
         ),
         "planned_for": NOW + timedelta(hours=24),
-        "next_news_at": FAR_AHEAD,
+        "next_news_at": NEXT_NEWS,
         "dated": NOW,
     }
     return Draft(**(given | changes))

@@ -26,6 +26,8 @@ from amends.world import MailServer, WebServices
 from tests.builders import NOW, a_draft, a_playbook, a_variant, a_wording, an_incident
 
 INCIDENT, NOTICE = "november-breach", "first-notice"
+FAR_AHEAD = NOW + timedelta(days=100 * 365)
+"""Also by the clock of the machine, which the tests of whole processes run by."""
 LINKS = Links("https://betapai.example")
 APPROVERS = (Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
 ChannelSettings = dict[ChannelKind, dict[str, str]]
@@ -102,6 +104,7 @@ def bound(ledger: Ledger) -> dict[str, Any]:
         "facts_digest": ledger.facts_digest(INCIDENT),
         "pinned": ledger.case(INCIDENT).pinned,
         "variants": personal_variants("en", "zh-CN"),
+        "next_news_at": FAR_AHEAD,
     }
 
 
