@@ -29,5 +29,5 @@ async def respond(incident_id: str, playbook: str = "customer-data-theft", lead:
 
 def _pin(context: Context, incident_id: str, name: str, lead: str) -> str:
     ledger, now = context.ledger, context.clock()
-    playbook, wording = ready_to_start(name, ledger.case(incident_id, now), ledger.members())
+    playbook, wording, _ = ready_to_start(name, ledger.case(incident_id, now), ledger.members())
     return ledger.pin_playbook(incident_id, playbook, wording, lead, now, seen="")

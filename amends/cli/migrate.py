@@ -40,20 +40,20 @@ def migrate(
     days: Annotated[int, typer.Option(min=1, max=366, help="How much of the calendar to show.")] = 30,
 ) -> None:
     """Replace the playbook of a running incident; shows first what that changes."""
-    from amends.content.pinning import beyond_the_team, load_for
+    from amends.content.pinning import beyond_the_team, open_for
 
     desk: Desk = ctx.obj
     old, at = desk.ledger.pinned(incident), now()
     case = desk.ledger.case(incident, at)
-    playbook, wording = load_for(to, case)
-    found = differences(old, playbook, wording)
-    planned = migration(case, playbook, at, timedelta(days=days))
+    new = open_for(to, case)
+    found = differences(old, new.playbook, new.wording)
+    planned = migration(case, new.playbook, at, timedelta(days=days))
     weaker = sum(bool(change.weaker) for change in found)
     values: dict[str, object] = {"incident": incident, "pinned": old.content, "changes": found, "migration": planned}
     if not found:
         desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
         return
-    beyond = beyond_the_team(to, case, desk.ledger.members(), blocks=bool(name))
+    beyond = beyond_the_team(new, case, desk.ledger.members())
     if name and beyond:
         raise ContentError(*beyond)
     text = "\n".join(_in_words(case, planned, found, days, at))
@@ -67,10 +67,10 @@ def migrate(
         desk.show({}, text)
     _ask(incident, yes=yes)
     content = desk.ledger.migrate_playbook(
-        incident, planned.playbook, wording, old.content, lead, other, now(), planned.hold
+        incident, planned.playbook, new.wording, old.content, lead, other, now(), planned.hold
     )
     desk.show(
-        {**values, "applied": True, "content": content}, f"\n{incident} runs with {playbook.id} {content[:12]} now"
+        {**values, "applied": True, "content": content}, f"\n{incident} runs with {new.playbook.id} {content[:12]} now"
     )
     _go_on(desk, incident, planned)
 

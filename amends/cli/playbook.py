@@ -130,7 +130,7 @@ def diff(
 ) -> None:
     """Say what is different about a playbook, and what of it is weaker. Nothing is stored."""
     from amends.cli.migrate import differences, listed
-    from amends.content.pinning import load_for
+    from amends.content.pinning import open_for
     from amends.content.playbooks import load_playbook
     from amends.ledger.migrating import Pinned
 
@@ -138,7 +138,8 @@ def diff(
     if bool(new) == bool(running):
         raise typer.BadParameter("name two playbooks, or one and --running INCIDENT")
     if running:
-        found = differences(desk.ledger.pinned(running), *load_for(old, desk.ledger.case(running, now())))
+        new_one = open_for(old, desk.ledger.case(running, now()))
+        found = differences(desk.ledger.pinned(running), new_one.playbook, new_one.wording)
     else:
         found = differences(Pinned("", *load_playbook(old)), *load_playbook(new))
     weaker = sum(bool(change.weaker) for change in found)

@@ -24,7 +24,7 @@ def run(
     desk: Desk = ctx.obj
     member = desk.member(name)
     case = desk.ledger.case(incident, now())
-    chosen, wording = ready_to_start(playbook, case, desk.ledger.members())
+    chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.members())
     content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now(), seen="")
     planned = plan(desk.ledger.case(incident, now()), now())
     turns = [f"  {moment(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]

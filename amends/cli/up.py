@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -132,7 +133,8 @@ class Parts:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._calls: dict[str, tuple[Sequence[str], bool, int]] = {}
+        self._again: dict[str, Callable[[], None]] = {}
+        """How each part is started again."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -143,7 +145,7 @@ class Parts:
 
     def start(self, name: str, call: Sequence[str], *, quiet: bool = False, nicer: int = 0) -> None:
         """Start a part, which yields processor time to others by so much; from now on it is watched."""
-        self._calls[name] = call, quiet, nicer
+        self._again[name] = partial(self.start, name, call, quiet=quiet, nicer=nicer)
         words = subprocess.DEVNULL if quiet else None
         self._running[name] = subprocess.Popen(
             call, env=self._environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words
@@ -169,8 +171,7 @@ class Parts:
             dead = [name for name, process in self._running.items() if process.poll() is not None]
             for name in dead:
                 print(f"{name} ended; starting it again", flush=True)  # noqa: T201
-                call, quiet, nicer = self._calls[name]
-                self.start(name, call, quiet=quiet, nicer=nicer)
+                self._again[name]()
             if dead:
                 restarted()
 

@@ -1,5 +1,6 @@
 """Reads playbooks with their words, and checks that the two fit together."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -46,10 +47,14 @@ class Opened(NamedTuple):
 def load_playbook(name_or_path: str | Path) -> tuple[Playbook, Wording]:
     """A playbook with its words, checked together. Raises ContentError when they do not fit."""
     opened = open_playbook(name_or_path)
-    blocking = [finding for finding in opened.findings() if finding.blocks]
-    if blocking:
-        raise ContentError(*blocking)
+    refuse(opened.findings())
     return opened.playbook, opened.wording
+
+
+def refuse(findings: Iterable[Finding]) -> None:
+    """Raises ContentError with those that block, if there are any."""
+    if blocking := [finding for finding in findings if finding.blocks]:
+        raise ContentError(*blocking)
 
 
 def open_playbook(name_or_path: str | Path) -> Opened:

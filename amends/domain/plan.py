@@ -92,12 +92,20 @@ def _reminding(number: int, due_at: datetime, revision: int) -> Turn:
 
 
 def _holdings(case: Case, turns: list[Turn], now: datetime) -> list[Turn]:
-    """The statements that there is nothing new yet: those that have begun and go on, and the next one."""
+    """The statements that there is nothing new yet: those that go on, and the next one once nobody waits for those."""
     going = [turn for turn in case.occurrences if turn.step == HOLDING and turn.state is OccurrenceState.WAITING]
-    at = [(one, _continues_at(case, _notices_of(case, one), now) if _may_go_on(case, one) else None) for one in going]
-    found = [_holding(one.number, due_at, one.revision) for one, due_at in at]
-    undecided = any(not any(notice.let_go for notice in _notices_of(case, one)) for one in going)
-    return [turn for turn in (*found, None if undecided else _next_holding(case, turns, now)) if turn]
+    found = [_holding_goes_on(case, turn, now) for turn in going]
+    if all(any(notice.begun_at for notice in _notices_of(case, turn)) for turn in going):
+        found.append(_next_holding(case, turns, now))
+    return [turn for turn in found if turn]
+
+
+def _holding_goes_on(case: Case, turn: Occurrence, now: datetime) -> Turn | None:
+    """In a pause it can only be drafted."""
+    notices = _notices_of(case, turn)
+    if case.state is IncidentState.PAUSED and any(notice.current for notice in notices):
+        return None
+    return _holding(turn.number, _continues_at(case, notices, now), turn.revision)
 
 
 def _next_holding(case: Case, turns: list[Turn], now: datetime) -> Turn | None:
@@ -120,12 +128,6 @@ def _holding(number: int, due_at: datetime | None, revision: int) -> Turn | None
     if due_at is None:
         return None
     return Turn(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
-
-
-def _may_go_on(case: Case, turn: Occurrence) -> bool:
-    """In a pause it can only be drafted."""
-    drafted = [notice for notice in _notices_of(case, turn) if notice.current]
-    return case.state is not IncidentState.PAUSED or not drafted
 
 
 def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
@@ -185,8 +187,7 @@ def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> dat
 
 def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime | None:
     """When something can be done for this notice without a person; None when nothing can."""
-    leaving = notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING)
-    later = notice.next_try_at if leaving else None
+    later = notice.next_try_at if notice.stage is NoticeStage.SENDING else None
     at = now if notice.wants_work(now) else later
     if at is None or not notice.current:
         return at

@@ -19,10 +19,10 @@ from amends.ledger.ledger import Ledger
 from amends.ledger.sealing import Keys
 
 WRITES = re.compile(
-    r"\s*(?:(?:INSERT|UPDATE|DELETE|REPLACE)\s+(?:OR\s+\w+\s+)?(?:INTO\s+|FROM\s+)?\"?(\w+)|WITH\b)", re.IGNORECASE
+    r"\s*(?:WITH\b.*?)?\b(?:INSERT|UPDATE|DELETE|REPLACE)\s+(?:OR\s+\w+\s+)?(?:INTO\s+|FROM\s+)?\"?(\w+)",
+    re.IGNORECASE | re.DOTALL,
 )
-"""A statement that writes, and to which table; of one that begins with WITH nobody says."""
-PERSON = "person"
+"""A statement that writes, and to which table."""
 OF_NO_NOTICE = frozenset(
     ("occurrence", "event", "audit", "question", "survey_answer", "filing", "assessment", "commitment", "lease")
 )
@@ -91,7 +91,7 @@ class LedgerAlone(Ledger):
 
     def _look_at(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if writes := WRITES.match(statement):
-            if writes[1] in (PERSON, None):
+            if writes[1] == "person":
                 self._opened.clear()
             self._notice_writes += writes[1] not in OF_NO_NOTICE
             self._message_writes += writes[1] not in OF_NO_MESSAGE

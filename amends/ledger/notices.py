@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import and_, bindparam, case, delete, update
@@ -17,6 +16,7 @@ from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.preflight import Preflight
 from amends.domain.reach import OPTED_OUT
+from amends.domain.waves import ReleasedVersion, go_on
 from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
@@ -34,6 +34,7 @@ from amends.ledger.tables import (
     ReleaseRow,
 )
 
+KEY = ("incident", "notice", "version")
 PUBLIC = 0
 """The person number of what is said to everybody at once."""
 
@@ -162,21 +163,17 @@ class Notices(Store):
             return bool(last)
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
-        """When the waves of a released version begin, and behind which person: where those of the one before end.
-
-        Who is found late is the first of those that come now, and the pause after those before them is kept.
-        """
+        """When the waves of a released version begin, and behind which person."""
         mine = (ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice, ReleaseRow.version <= row.version)
-        releases = session.exec(select(ReleaseRow).where(*mine).order_by(col(ReleaseRow.version))).all()
-        since, after = releases[0].at, 0
-        for earlier, later in pairwise(releases):
-            waves = self.drafted(session.get_one(NoticeRow, (row.incident, row.notice, earlier.version))).waves
-            if waves:
-                begun = min(waves.people(since, later.at, after), earlier.prepared)
-                since, after = max(later.at, waves.begins(begun + 1, since, after)), begun
-            else:
-                since, after = later.at, earlier.prepared
-        return since, after
+        query = (
+            select(NoticeRow, ReleaseRow.at, ReleaseRow.prepared)
+            .join(ReleaseRow, and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY)))
+            .where(*mine)
+            .order_by(col(ReleaseRow.version))
+            .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+        )
+        released = session.exec(query).all()
+        return go_on([ReleasedVersion(at, people, self.drafted(one).waves) for one, at, people in released])
 
     def drafted(self, row: NoticeRow) -> Draft:
         """The row as a value; read once for each version, because a version never changes."""

@@ -538,3 +538,14 @@ def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted
     said = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, people={PersonState.SENT: 9}, **left)
     case = told(said, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
     assert (HOLDING, 2) in due(case, BY)
+
+
+def test_one_that_waits_for_the_morning_is_not_followed_by_another_in_the_same_night() -> None:
+    """Nobody has it yet, so the time that people were told is still owed, and it is this one that keeps it."""
+    at_night = a_notice(
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=BY, next_news_at=FRIDAY + 7 * DAY),),
+        people={PersonState.WAITING: 9}, kept_back=9, next_try_at=BY + 9 * HOUR,
+    )  # fmt: skip
+    case = told(at_night, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
+    planned = plan(case, BY + HOUR)
+    assert {turn.number for turn in (*planned.due, *planned.upcoming) if turn.step == HOLDING} == {1}

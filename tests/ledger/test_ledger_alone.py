@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.correction import Ask
@@ -85,3 +87,16 @@ def test_whoever_has_another_address_by_now_is_written_to_there(ledger: LedgerAl
     ledger.correct_audience(correction, {ask: correction.difference.counts[ask] for ask in Ask}, "f" * 64, "mei", NOW)
     after = {claim.to.email for claim in ledger.first_claims(draft) if claim.to}
     assert (before - after, after - before) == ({a_person(number=1).email}, {"moved@new.example"})
+
+
+def test_a_release_does_not_have_everybody_opened_again(ledger: LedgerAlone) -> None:
+    list(ledger.first_claims(ledger.draft(INCIDENT, NOTICE)))
+    opened: list[str] = []
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        opened.extend([statement] if "person.sealed" in statement else [])
+
+    event.listen(ledger.engine, "before_cursor_execute", look)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert ledger.claim(INCIDENT, NOTICE, ledger.draft(INCIDENT, NOTICE).channels, 10, NOW)
+    assert opened == []
