@@ -1,6 +1,6 @@
 """How much a flood of forms at the portal slows down a send.
 
-    python bench/flood.py --people 100000 --rounds 3 --posts 200 [--out docs/performance.md]
+    python bench/flood.py --people 100000 --rounds 3 --posts 167 --delay 20 [--out docs/performance.md]
 
 Every round runs the engine alone, then the engine beside the portal of the same ledger, a process of its own as
 `amends up` starts it, which gets so many form posts a second meanwhile: questions, survey answers, forged forms and
@@ -78,7 +78,7 @@ def _options() -> Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--posts", type=int, default=200, help="a second")
+    parser.add_argument("--posts", type=int, default=167, help="a second; 167 are 10,000 a minute")
     parser.add_argument("--out", type=Path, help="the page whose table is replaced")
     add_options(parser)
     return parser.parse_args()
