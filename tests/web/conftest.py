@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
+from limits import RateLimitItemPerSecond
 from starlette.testclient import TestClient
 
 from amends.ledger import Keys, Ledger
@@ -101,3 +102,8 @@ def li(visitor: Callable[[int], Visitor]) -> Visitor:
 def restarted(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[], Visitor]:
     """Ada before a portal that has just started, so that no limit is near."""
     return lambda: Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, ADA), clock)
+
+
+@pytest.fixture
+def as_many_at_once_as_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amends.web.limits.AT_ONCE", RateLimitItemPerSecond(100))

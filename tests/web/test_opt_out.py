@@ -224,6 +224,7 @@ def test_a_language_that_there_is_not_is_passed_over(client: TestClient, ledger:
     assert "<script>" not in answer.text
 
 
+@pytest.mark.usefixtures("as_many_at_once_as_come")
 def test_undoing_again_and_again_is_slowed_down_for_every_token_alike(client: TestClient, ledger: Ledger) -> None:
     for path in (address(ledger), f"/u/{WRONG}"):
         answers = [client.post(f"{path}/again").status_code for _ in range(11)]

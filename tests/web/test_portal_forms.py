@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from limits import RateLimitItemPerSecond
 from sqlalchemy import event
 from sqlalchemy import text as sql
 from starlette.testclient import TestClient
@@ -204,6 +203,7 @@ def test_a_form_on_our_own_page_is_taken(ada: Visitor, headers: dict[str, str]) 
     assert ada.send("ask", fields, **headers).status_code == 303
 
 
+@pytest.mark.usefixtures("as_many_at_once_as_come")
 def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visitor) -> None:
     for number in range(10):
         assert ada.ask(f"Question {number}").status_code == 303
@@ -214,6 +214,7 @@ def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visi
     assert "One more" not in texts(ledger)
 
 
+@pytest.mark.usefixtures("as_many_at_once_as_come")
 def test_others_need_not_wait_for_one_who_sends_too_much(ada: Visitor, li: Visitor) -> None:
     for number in range(11):
         ada.ask(f"Question {number}")
@@ -230,10 +231,8 @@ def test_in_a_flood_forms_are_turned_away_before_anything_of_them_is_read(client
     assert "Please wait a moment" in away.text
 
 
-def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(
-    client: TestClient, ada: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("amends.web.limits.AT_ONCE", RateLimitItemPerSecond(100))
+@pytest.mark.usefixtures("as_many_at_once_as_come")
+def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient, ada: Visitor) -> None:
     for number in range(60):
         guessed = f"{number:027}"
         assert client.post(f"/p/{guessed}/ask", data={"text": "x"}).status_code == 404
