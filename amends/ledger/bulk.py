@@ -60,6 +60,16 @@ def listed(connection: Connection, numbers: Iterable[int]) -> Any:
     return list(numbers) if on_postgresql(connection) else json.dumps(list(numbers))
 
 
+def take_stock(connection: Connection, table: str) -> None:
+    """Let PostgreSQL look at a table that has just got very many rows.
+
+    It does so by itself within a minute. Until then it plans as if the rows of an incident were a handful, and a query
+    that joins a list of people with itself holds each of them against all.
+    """
+    if on_postgresql(connection):
+        connection.exec_driver_sql(f"ANALYZE {table}")
+
+
 class Kept(NamedTuple):
     """An answer as it is stored, times as they are `spelled`."""
 

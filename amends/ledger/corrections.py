@@ -16,7 +16,7 @@ from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.notice import NoticeStage
 from amends.domain.people import Hold, Person
 from amends.domain.playbook import Phase, Playbook
-from amends.ledger.bulk import among, listed
+from amends.ledger.bulk import among, listed, take_stock
 from amends.ledger.cascade import reopen
 from amends.ledger.counting import count_people
 from amends.ledger.deliveries import Deliveries
@@ -308,6 +308,7 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
         _set(connection, _named(correction, page), DECIDED_ANEW)
     for page in _pages(numbers[Kind.NEW]):
         connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
+    take_stock(connection, "person")
     gone = {"hold": Hold.GONE.value, "gone_at": now}
     session.execute(update(PersonRow).where(*_these(connection, incident, "number", numbers[Kind.GONE])).values(**gone))
     touched = [*known, *numbers[Kind.GONE]]

@@ -20,6 +20,7 @@ from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
+from amends.ledger.bulk import take_stock
 from amends.ledger.counting import count_people
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.store import Store, Write
@@ -89,6 +90,7 @@ class Incidents(Store):
             rows = [person_values(self.keys, incident, seal, person) for person in chunk]
             connection.exec_driver_sql(statement, rows)
             count += len(chunk)
+        take_stock(connection, "person")
         return count, running.hexdigest()
 
     def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from sqlalchemy import text
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import OccurrenceState
@@ -18,6 +19,7 @@ from amends.ledger import Claim, Ledger
 from amends.ledger.corrections import Followed
 from amends.ledger.tables import IncidentRow
 from tests.builders import NOW, a_member, a_person, a_playbook, a_wording, an_incident
+from tests.databases import NEEDS_POSTGRES
 from tests.sending import APPROVERS, INCIDENT, NOTICE, approved, approved_again
 
 EMAIL, SMS, WEBSITE, SOCIAL = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.WEBSITE, ChannelKind.SOCIAL
@@ -492,3 +494,18 @@ def test_a_bounce_that_comes_late_writes_to_nobody_who_is_gone(ledger_on_sqlite:
     reports = [Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown") for claim in claims]
     assert ledger.reported(reports, LATER).handed_over == 1
     assert states(ledger) == {1: ["bounced", "waiting"], 2: ["bounced"]}
+
+
+@pytest.mark.parametrize("ledger", [pytest.param("postgresql", marks=NEEDS_POSTGRES)], indirect=True)
+def test_postgresql_knows_how_long_a_list_is_as_soon_as_it_is_stored_or_corrected(ledger: Ledger) -> None:
+    opened(ledger, *people(40))
+    assert _planned_with(ledger) == 40
+    correct(ledger, people(60))
+    assert _planned_with(ledger) == 60
+
+
+def _planned_with(ledger: Ledger) -> int:
+    """How many people it believes to hold; without a look at them, it takes those of an incident for very few."""
+    with ledger.read() as session:
+        asked = text("SELECT reltuples FROM pg_class WHERE oid = 'person'::regclass")
+        return int(session.execute(asked).scalar_one())
