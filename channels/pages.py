@@ -5,9 +5,9 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from html import escape
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from feedgenerator import Atom1Feed
 
@@ -29,6 +29,8 @@ class Entry(Value):
     html: str
     sender: str
     published_at: Moment
+    zone: str = "UTC"
+    """In which its time is told."""
 
 
 class Notices(Value):
@@ -115,7 +117,7 @@ def _page(view: _View, below: str) -> str:
 <main id="notice">
 <article>
 <h1>{escape(entry.subject)}</h1>
-<p class="dated">{escape(words["published"])} {_time(entry.published_at)}</p>
+<p class="dated">{escape(words["published"])} {_time(entry)}</p>
 {entry.html}
 </article>
 {below}
@@ -168,8 +170,7 @@ def _language(locale: str, url: str) -> str:
 
 def _earlier(heading: str, entries: Iterable[Entry]) -> str:
     items = "\n".join(
-        f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {_time(entry.published_at)}</li>'
-        for entry in entries
+        f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {_time(entry)}</li>' for entry in entries
     )
     if not items:
         return ""
@@ -179,8 +180,11 @@ def _earlier(heading: str, entries: Iterable[Entry]) -> str:
     )
 
 
-def _time(moment: datetime) -> str:
-    return f'<time datetime="{moment.isoformat()}">{moment:%Y-%m-%d %H:%M} UTC</time>'
+def _time(entry: Entry) -> str:
+    there = entry.published_at.astimezone(ZoneInfo(entry.zone))
+    hours = there.isoformat(timespec="seconds")[-6:]
+    ahead = "" if hours == "+00:00" else hours
+    return f'<time datetime="{there.isoformat()}">{there:%Y-%m-%d %H:%M} (UTC{ahead})</time>'
 
 
 def _linked_data(view: _View) -> str:

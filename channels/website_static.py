@@ -100,6 +100,7 @@ def _entry(message: Message) -> Entry:
             "html": message.html,
             "sender": message.sender,
             "published_at": message.published_at,
+            "zone": message.form.zone,
         }
     )
 

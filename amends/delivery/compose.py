@@ -80,6 +80,7 @@ class Composer:
             sender=text_for(self._incident.organisation.name, variant.locale),
             signature=self._signature(variant.locale, variant.channel),
             published_at=self._draft.dated,
+            zone=self._incident.organisation.timezone,
         )
 
     def _signature(self, locale: str, kind: ChannelKind) -> str:

@@ -60,6 +60,8 @@ class Form:
     """The registered SMS signature, where one is needed."""
     published_at: datetime | None = None
     """When the notice is dated, in UTC."""
+    zone: str = "UTC"
+    """Where the organisation is: a page tells that time."""
 
     @property
     def slots(self) -> frozenset[str]:

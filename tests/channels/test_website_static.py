@@ -7,7 +7,7 @@ import json
 import os
 import re
 import stat
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,17 @@ async def test_a_published_notice_is_delivered(folder: Path) -> None:
 async def test_the_page_shows_the_notice_as_it_was_approved(folder: Path) -> None:
     await publish(folder, a_page())
     assert a_page().html in read(folder, "first-notice.html")
+
+
+@pytest.mark.parametrize(
+    ("zone", "told"), [("Asia/Shanghai", "2026-11-19 02:00 (UTC+08:00)"), ("UTC", "2026-11-18 18:00 (UTC)")]
+)
+async def test_a_page_tells_when_it_was_published_by_the_clock_of_the_organisation(
+    folder: Path, zone: str, told: str
+) -> None:
+    await publish(folder, a_page(zone=zone, published_at=datetime(2026, 11, 18, 18, tzinfo=UTC)))
+    assert f">{told}</time>" in read(folder, "first-notice.html")
+    assert f">{told}</time>" in read(folder, "index.html")
 
 
 async def test_the_index_shows_the_latest_notice_whole_and_links_the_earlier_ones(folder: Path) -> None:

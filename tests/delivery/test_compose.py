@@ -192,6 +192,15 @@ def test_what_is_said_to_the_public_is_addressed_to_nobody() -> None:
     assert page.text == "On 20 November 2026 somebody copied part of our customer database."
 
 
+def test_a_page_knows_the_clock_of_the_organisation() -> None:
+    incident = an_incident()
+    there = incident.organisation.model_copy(update={"timezone": "Asia/Shanghai"})
+    draft = a_draft(variants=personal_variants("en"))
+    composer = Composer(incident.model_copy(update={"organisation": there}), draft, a_wording(), LINKS)
+    page = composer.message(a_claim(a_person(), channel=ChannelKind.WEBSITE, about=None, to=None, link=""))
+    assert page.form.zone == "Asia/Shanghai"
+
+
 def test_markup_is_made_once_for_each_variant_however_many_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered: list[str] = []
 
