@@ -12,7 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 PER_LINK = RateLimitItemPerHour(10)
 PER_ADDRESS = RateLimitItemPerHour(60)
 IN_ALL = RateLimitItemPerMinute(600)
-AT_ONCE = RateLimitItemPerSecond(10)
+AT_ONCE = RateLimitItemPerSecond(20)
 """A flood may not use up its minute within seconds: each form that is taken keeps a send from writing for a moment."""
 
 
