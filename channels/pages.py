@@ -182,9 +182,9 @@ def _earlier(heading: str, entries: Iterable[Entry]) -> str:
 
 def _time(entry: Entry) -> str:
     there = entry.published_at.astimezone(ZoneInfo(entry.zone))
-    hours = there.isoformat(timespec="seconds")[-6:]
-    ahead = "" if hours == "+00:00" else hours
-    return f'<time datetime="{there.isoformat()}">{there:%Y-%m-%d %H:%M} (UTC{ahead})</time>'
+    machines = there.isoformat(timespec="minutes")
+    day, time, ahead = machines[:10], machines[11:16], machines[16:]
+    return f'<time datetime="{machines}">{day} {time} (UTC{ahead})</time>'
 
 
 def _linked_data(view: _View) -> str:

@@ -138,8 +138,8 @@ def diff(
     if bool(new) == bool(running):
         raise typer.BadParameter("name two playbooks, or one and --running INCIDENT")
     if running:
-        new_one = open_for(old, desk.ledger.case(running, now()))
-        found = differences(desk.ledger.pinned(running), new_one.playbook, new_one.wording)
+        opened = open_for(old, desk.ledger.case(running, now()))
+        found = differences(desk.ledger.pinned(running), opened.playbook, opened.wording)
     else:
         found = differences(Pinned("", *load_playbook(old)), *load_playbook(new))
     weaker = sum(bool(change.weaker) for change in found)

@@ -308,7 +308,8 @@ def _store_people(session: Session, correction: Correction, now: datetime) -> Se
         _set(connection, _named(correction, page), DECIDED_ANEW)
     for page in _pages(numbers[Kind.NEW]):
         connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
-    take_stock(connection, "person")
+    if numbers[Kind.NEW]:
+        take_stock(connection, "person")
     gone = {"hold": Hold.GONE.value, "gone_at": now}
     session.execute(update(PersonRow).where(*_these(connection, incident, "number", numbers[Kind.GONE])).values(**gone))
     touched = [*known, *numbers[Kind.GONE]]
