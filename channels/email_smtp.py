@@ -27,6 +27,7 @@ OPTIONAL = {
     "connections": "8",
     "command_timeout": "60",
     "final_timeout": "600",
+    "chunking": "true",
     "ca_file": "",
     "dkim_key_file": "",
     "dkim_domain": "",
@@ -40,7 +41,8 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
     """Settings: host, sender, bounce_domain; see OPTIONAL for the others and what they are when left out.
 
     sender is an addr-spec; bounces go to b+TOKEN@bounce_domain; security none is for this machine only;
-    final_timeout is how long the reply to the final dot may take, in seconds: a short one makes doubt, not speed.
+    final_timeout is how long the reply to a whole message may take, in seconds: a short one makes doubt, not speed.
+    chunking false is for a relay that offers it (RFC 3030) and cannot do it.
     With the dkim_ settings we sign every message ourselves; without them the relay does.
     """
     chosen = Settings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
@@ -75,13 +77,13 @@ class EmailSmtp:
         self._skeletons: dict[Form, Skeleton] = {}
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """See the protocol: the mark is made between the content and the final dot."""
+        """See the protocol: the mark is made between the content and its end."""
         errand = OneErrand(message, last_call)
         await self.carry(errand)
         return errand.receipt()
 
     async def carry(self, errands: Errands) -> None:
-        """See the protocol: the envelope of the next message goes out behind the final dot of the last one."""
+        """See the protocol: the envelope of the next message goes out behind the end of the last one."""
         async with self._places:
             letters = _Letters(errands, self._letter)
             lane = Lane(self._relay, self._bounce_domain, self._final_seconds, letters, self._kept())
@@ -231,6 +233,7 @@ def _relay(chosen: Settings, hello: str) -> Relay:
         username=chosen.text("username"),
         password=chosen.text("password"),
         command_seconds=chosen.number("command_timeout", most=600),
+        chunking=chosen.flag("chunking"),
     )
 
 

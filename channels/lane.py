@@ -1,6 +1,8 @@
-"""One email after another over one connection, with the next envelope said behind the final dot (RFC 2920).
+"""One email after another over one connection, with the next envelope said behind the end of the last (RFC 2920).
 
-A lane is driven by the relay's replies: each step ends with what is to be done with the next reply.
+A lane is driven by the relay's replies: each step ends with what is to be done with the next reply. Where the relay
+takes content in chunks (RFC 3030), the envelope carries the content too, without its end: a message then costs one
+exchange and one write. What is not ended, by a last chunk or by a dot, is not delivered.
 """
 
 import asyncio
@@ -9,14 +11,16 @@ from functools import partial
 from typing import Protocol
 
 from amends.domain.channel import Called, Receipt, Status
-from amends.domain.errors import ChannelUnavailable, StaleClaim
+from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 from amends.domain.marks import bounce_address
 from channels.mime import Letter
 from channels.smtp import CLOSES, Connection, Disconnected, Relay, Reply
 from channels.verdicts import after_dot, refusal
 
 ENVELOPE = 3
-"""MAIL, RCPT and DATA."""
+"""MAIL, RCPT, and DATA or BDAT."""
+NOT_KNOWN = (500, 502)
+"""A command that the relay does not know."""
 FLUSH_SECONDS = 0.005
 
 
@@ -49,7 +53,7 @@ class Lane:
         self._used = kept is not None
         """A transaction came to its end over this connection."""
         self._latest = 0.0
-        """By when the relay must have taken what comes before the final dot."""
+        """By when the relay must have taken what comes before the end."""
         self._end: asyncio.Future[None] | None = None
 
     async def carry(self, letter: Letter) -> None:
@@ -72,7 +76,7 @@ class Lane:
                     raise ChannelUnavailable(f"{self._relay}: {error}") from error
 
     def hang_up(self) -> None:
-        """What was not ended with a dot is not delivered, and what was said ahead is void."""
+        """What was not ended is not delivered, and what was said ahead is void."""
         if self.connection:
             self.connection.abort()
         self.connection = None
@@ -90,9 +94,10 @@ class Lane:
             if reply.code >= 400:
                 self._refused(connection, letter, replies)
                 return
-        if replies[-1].code != 354:
-            raise Disconnected(f"answered DATA with {replies[-1].codes}")
-        connection.say(letter.content)
+        if replies[-1].code != (250 if connection.chunking else 354):
+            raise Disconnected(f"answered {'BDAT' if connection.chunking else 'DATA'} with {replies[-1].codes}")
+        if not connection.chunking:
+            connection.say(letter.content)
         self._following = self._letters.next_at_once()
         self._letters.last_call(letter.key, self._called)
 
@@ -100,22 +105,23 @@ class Lane:
         """The mark that the letter may leave is kept, or refused."""
         if error is None:
             self._latest = self._loop.time() + self._relay.command_seconds
-            self._step(self._dot, [])
+            self._step(self._finish, [])
         elif isinstance(error, StaleClaim):
-            self._break_off()  # what has no dot is not delivered
+            self._break_off()  # what has no end is not delivered
         else:
             self._fail(error)
 
-    def _dot(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
-        """The final dot, as soon as all before it is on its way, and the next envelope where the server allows that."""
+    def _finish(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
+        """The letter's end, as soon as all before it is on its way, and the next envelope where the server allows."""
         if connection.lost or (connection.unsent and self._loop.time() > self._latest):
             self._letters.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
             self._break_off()
         elif connection.unsent:
-            self._loop.call_later(FLUSH_SECONDS, self._step, self._dot, [])
+            self._loop.call_later(FLUSH_SECONDS, self._step, self._finish, [])
         else:
+            end = b"BDAT 0 LAST\r\n" if connection.chunking else b".\r\n"
             ahead = self._following if connection.pipelining else None
-            connection.say(b"".join((b".\r\n", *(self._envelope(connection, ahead) if ahead else ()))))
+            connection.say(b"".join((end, *(self._envelope(connection, ahead) if ahead else ()))))
             connection.expect(1, partial(self._step, self._judged), self._final_seconds)
 
     def _judged(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
@@ -145,6 +151,8 @@ class Lane:
         """The relay does not want this letter, or none at all."""
         if closing := next((reply for reply in replies if reply.code == CLOSES), None):
             raise Disconnected(f"closes with {closing.codes}")
+        if connection.chunking and replies[-1].code in NOT_KNOWN:
+            raise ChannelMisconfigured(f"{self._relay} offers CHUNKING and does not know BDAT: set chunking to false")
         self._letters.answer(refusal(letter.key, replies, self._relay))
         self._letter = None
         if replies[-1].code == 354:
@@ -188,4 +196,5 @@ class Lane:
         recipient = f"RCPT TO:<{letter.to}>"
         if connection.dsn:
             sender, recipient = f"{sender} RET=HDRS ENVID={letter.bounce}", f"{recipient} NOTIFY=FAILURE,DELAY"
-        return f"{sender}\r\n".encode(), f"{recipient}\r\n".encode(), b"DATA\r\n"
+        content = b"BDAT %d\r\n%b" % (len(letter.content), letter.content) if connection.chunking else b"DATA\r\n"
+        return f"{sender}\r\n".encode(), f"{recipient}\r\n".encode(), content

@@ -1,7 +1,7 @@
 """One SMTP connection: encrypted and verified or not at all, and every reply within its time.
 
-It knows the dialogue and nothing of messages. smtplib and its kin hide the moment between the content and the
-final dot, which is where the ledger makes its mark.
+It knows the dialogue and nothing of messages. smtplib and its kin hide the moment between the content and its end,
+which is where the ledger makes its mark.
 """
 
 import asyncio
@@ -50,6 +50,8 @@ class Relay:
     username: str = ""
     password: str = field(default="", repr=False)
     command_seconds: float = 60
+    chunking: bool = True
+    """Whether it may get content in chunks, if it offers that."""
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -100,8 +102,9 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._offers: dict[str, str] = {}
-        self.pipelining = self.dsn = False
-        """Whether the server offers to hear what is said ahead (RFC 2920), and to report on delivery (RFC 3461)."""
+        self.pipelining = self.chunking = self.dsn = False
+        """Whether the server offers to hear what is said ahead (RFC 2920), to get content in chunks behind that
+        (RFC 3030), and to report on delivery (RFC 3461)."""
         self._rest = b""
         self._lines: list[str] = []
         self._heard: deque[Reply] = deque()
@@ -205,7 +208,7 @@ class Connection(asyncio.Protocol):
         return reply
 
     def abort(self) -> None:
-        """Hang up at once; what was not ended with a dot is not delivered."""
+        """Hang up at once; content that was not ended is not delivered."""
         self._then = None
         self._end("we hung up")
 
@@ -299,6 +302,7 @@ class Connection(asyncio.Protocol):
         named = (line.upper().partition(" ") for line in reply.lines[1:])
         self._offers = {extension: parameters for extension, _, parameters in named}
         self.pipelining, self.dsn = self.offers("PIPELINING"), self.offers("DSN")
+        self.chunking = relay.chunking and self.pipelining and self.offers("CHUNKING")
 
     async def _encrypt(self, relay: Relay) -> None:
         if not self.offers("STARTTLS"):

@@ -49,7 +49,7 @@ class Stage(StrEnum):
     RECIPIENT = "recipient"
     DATA = "data"
     BODY = "body"
-    """Hangs up while the content arrives."""
+    """Hangs up when some of the content is there, and not its end."""
     DOT = "dot"
     """Refuses the whole message."""
     ENDING = "ending"
@@ -110,6 +110,7 @@ class MailServer:
         tls: ssl.SSLContext | None = None,
         passwords: bool = False,
         pipelining: bool = True,
+        chunking: bool = True,
         faults: Faults = FAULTS["clean"],
         seed: int = 0,
     ) -> None:
@@ -123,7 +124,7 @@ class MailServer:
         self.arrived: list[Arrived] = []
         self.connections = 0
         self._folder = folder
-        self._pipelining = pipelining
+        self._offers = [f"250-{name}" for name, has in {"PIPELINING": pipelining, "CHUNKING": chunking}.items() if has]
         self._chance = random.Random(seed)  # noqa: S311 - no secret is made of it
         self._greylisted: Counter[str] = Counter()
         self._open: set[SMTP] = set()
@@ -156,7 +157,7 @@ class MailServer:
         session.host_name = hostname
         self._open.add(server)
         self.connections += 1
-        return [*offers[:-1], *(["250-PIPELINING"] if self._pipelining else []), *offers[-1:]]
+        return [*offers[:-1], *self._offers, *offers[-1:]]
 
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
@@ -216,20 +217,51 @@ class MailServer:
 
 
 class _Smtp(SMTP):
-    """A dialogue that can also go wrong between DATA and the dot."""
+    """A dialogue that can also go wrong within the content, and takes it in chunks too (RFC 3030)."""
+
+    async def smtp_BDAT(self, arg: str) -> None:  # noqa: N802
+        """A chunk has to be read whatever is thought of it, for it is no command."""
+        world: MailServer = self.event_handler
+        size, _, last = arg.upper().partition(" ")
+        envelope = self._wanted
+        goes_wrong = envelope and int(size) and world.happens(Stage.BODY)
+        chunk = await self._reader.readexactly(int(size))
+        if goes_wrong:
+            await self.push("250 2.0.0 Ok")
+            await self._hang_up()
+        elif envelope is None:
+            await self.push("503 5.5.1 Nobody to take it")
+        elif int(size) and (refusal := await world.refusal(Stage.DATA)):
+            await self.push(refusal)
+        else:
+            await self._take(envelope, chunk, is_last=last == "LAST")
+
+    async def _take(self, envelope: Envelope, chunk: bytes, *, is_last: bool) -> None:
+        envelope.original_content = (envelope.original_content or b"") + chunk
+        await self.push(await self._call_handler_hook("DATA") if is_last else "250 2.0.0 Ok")
+        if is_last:
+            self.envelope = self._create_envelope()
+
+    @property
+    def _wanted(self) -> Envelope | None:
+        """What is being sent, if there is anybody to take it."""
+        return self.envelope if self.envelope and self.envelope.rcpt_tos else None
+
+    async def _hang_up(self) -> None:
+        _hang_up(self)
+        while await self._reader.read(65_536):
+            pass  # what is still there of the content is no command
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
         world: MailServer = self.event_handler
-        if self.envelope is None or not self.envelope.rcpt_tos:
+        if self._wanted is None:
             await super().smtp_DATA(arg)
         elif refusal := await world.refusal(Stage.DATA):
             await self.push(refusal)
         elif world.happens(Stage.BODY):
             await self.push("354 Go on")
             await self._reader.readline()
-            _hang_up(self)
-            while await self._reader.read(65_536):
-                pass  # what is still there of the content is no command
+            await self._hang_up()
         else:
             await super().smtp_DATA(arg)
 

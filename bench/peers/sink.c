@@ -158,6 +158,18 @@ static void greet(connection *c) {
     answer(c, "250 8BITMIME\r\n");
 }
 
+/* What comes of a chunk, and how much that is; an empty one is over at once. */
+static size_t take_chunk(connection *c, size_t length) {
+    size_t taken = length < c->chunk ? length : c->chunk;
+    bytes += taken;
+    c->chunk -= taken;
+    if (c->chunk) return taken;
+    c->state = COMMAND;
+    if (c->last_chunk) accept_message(c);
+    else answer(c, "250 2.0.0 Ok\r\n");
+    return taken;
+}
+
 /* The first letter tells the commands apart, but for RCPT and RSET. */
 static void obey(connection *c, const char *line, size_t length) {
     switch (line[0] & 0xdf) {
@@ -177,6 +189,7 @@ static void obey(connection *c, const char *line, size_t length) {
         c->state = BDAT;
         c->chunk = length > 5 ? strtoul(line + 5, NULL, 10) : 0;
         c->last_chunk = memmem(line, length, "LAST", 4) != NULL;
+        if (!c->chunk) take_chunk(c, 0);
         break;
     case 'Q':
         answer(c, "221 2.0.0 Bye\r\n");
@@ -200,17 +213,6 @@ static size_t take_text(connection *c, const char *from, size_t length, bool *st
     c->state = COMMAND;
     accept_message(c);
     return end - from + 5;
-}
-
-static size_t take_chunk(connection *c, size_t length) {
-    size_t taken = length < c->chunk ? length : c->chunk;
-    bytes += taken;
-    c->chunk -= taken;
-    if (c->chunk) return taken;
-    c->state = COMMAND;
-    if (c->last_chunk) accept_message(c);
-    else answer(c, "250 2.0.0 Ok\r\n");
-    return taken;
 }
 
 static size_t take_line(connection *c, const char *from, size_t length, bool *starved) {

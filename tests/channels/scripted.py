@@ -9,6 +9,7 @@ USUAL = {
     "MAIL": "250 2.1.0 Ok",
     "RCPT": "250 2.1.5 Ok",
     "DATA": "354 Go on",
+    "BDAT": "250 2.0.0 Ok",
     "DOT": "250 2.0.0 Ok: queued as 4F1C2AB",
     "RSET": "250 2.0.0 Ok",
     "QUIT": "221 2.0.0 Bye",
@@ -23,10 +24,11 @@ class ScriptedSmtp:
     replies: dict[str, str]
     heard: list[str] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
-    """What came between DATA and the dot."""
+    """What came between DATA and the dot, or in chunks of which the last one came."""
     connections: int = 0
     cut_short: int = 0
-    """Contents that ended without a dot, because the client hung up."""
+    """Contents that did not come to their end, because the client hung up or started anew."""
+    _chunk: bytes = b""
     _server: asyncio.Server | None = None
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
@@ -56,6 +58,7 @@ class ScriptedSmtp:
         except (OSError, EOFError):
             pass
         finally:
+            self._start_anew()
             writer.close()
 
     async def _dialogue(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,9 +67,23 @@ class ScriptedSmtp:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             self.heard.append(line)
             verb = line.split(" ")[0].upper()
-            answered = self._answer(writer, verb)
+            if verb == "RSET":
+                self._start_anew()
+            answered = await self._chunk_taken(reader, writer, line) if verb == "BDAT" else self._answer(writer, verb)
             if verb == "DATA" and self.replies["DATA"].startswith("354"):
                 answered = await self._content(reader) and self._answer(writer, "DOT")
+
+    def _start_anew(self) -> None:
+        self.cut_short += bool(self._chunk)
+        self._chunk = b""
+
+    async def _chunk_taken(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, line: str) -> bool:
+        _, size, *last = line.split(" ")
+        self._chunk += await reader.readexactly(int(size))
+        if last:
+            self.contents.append(self._chunk)
+            self._chunk = b""
+        return self._answer(writer, "DOT" if last else "BDAT")
 
     async def _content(self, reader: asyncio.StreamReader) -> bool:
         try:

@@ -39,6 +39,12 @@ def settings_for(port: int, **changes: str) -> dict[str, str]:
     return {**SETTINGS, "port": str(port), **changes}
 
 
+ENDED_BY = {"a dot": {}, "a last chunk": {"EHLO": "250-scripted\r\n250-PIPELINING\r\n250 CHUNKING"}}
+"""What a relay offers, by what ends a message then."""
+CHUNKING = ENDED_BY["a last chunk"]
+ends = pytest.mark.parametrize("end", ENDED_BY)
+
+
 def closed_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -86,6 +92,13 @@ class TestContractWithoutPipelining(TestContract):
             yield server
 
 
+class TestContractWithoutChunks(TestContract):
+    @pytest.fixture
+    def mail(self, tmp_path: Path) -> Any:
+        with MailServer(tmp_path / "mail", chunking=False) as server:
+            yield server
+
+
 async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Receipt:
     channel = email_smtp.connect(settings_for(port))
     try:
@@ -94,6 +107,7 @@ async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Rece
         await channel.close()
 
 
+@ends
 @pytest.mark.parametrize(
     ("verb", "reply", "status", "detail"),
     [
@@ -123,8 +137,10 @@ async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Rece
         ("DOT", "", Status.UNCERTAIN, "connection lost"),
     ],
 )
-async def test_a_reply_means(scripted: Callable[..., Any], verb: str, reply: str, status: Status, detail: str) -> None:
-    relay = await scripted({verb: reply})
+async def test_a_reply_means(
+    scripted: Callable[..., Any], end: str, verb: str, reply: str, status: Status, detail: str
+) -> None:
+    relay = await scripted({**ENDED_BY[end], "BDAT" if (end, verb) == ("a last chunk", "DATA") else verb: reply})
     receipt = await delivered(relay.port)
     assert (receipt.status, receipt.detail) == (status, detail)
 
@@ -142,6 +158,8 @@ async def test_a_reply_means(scripted: Callable[..., Any], verb: str, reply: str
         {"RCPT": "421 4.3.2 closing"},
         {"RCPT": ""},
         {"DATA": "250 2.0.0 what"},
+        {**CHUNKING, "BDAT": "354 what"},
+        {**CHUNKING, "BDAT": ""},
     ],
     ids=str,
 )
@@ -203,30 +221,36 @@ async def test_a_queue_id_is_read_where_there_is_one(scripted: Callable[..., Any
     assert (await delivered(relay.port)).provider_id == queue_id
 
 
-async def test_the_content_is_there_and_the_dot_is_not_when_the_last_call_comes(scripted: Callable[..., Any]) -> None:
-    relay = await scripted()
+@ends
+async def test_the_content_is_there_and_its_end_is_not_when_the_last_call_comes(
+    scripted: Callable[..., Any], end: str
+) -> None:
+    relay = await scripted(ENDED_BY[end])
     seen: list[tuple[str, int]] = []
 
     async def last_call() -> None:
         await asyncio.sleep(0.05)
-        seen.append((relay.heard[-1], len(relay.contents)))
+        seen.append((relay.heard[-1].split(" ")[0], len(relay.contents)))
 
     channel = email_smtp.connect(settings_for(relay.port))
     await channel.deliver(a_message(), last_call)
     await channel.close()
-    assert seen == [("DATA", 0)]
+    assert seen == [("BDAT" if end == "a last chunk" else "DATA", 0)]
+    assert len(relay.contents) == 1
 
 
-async def test_a_stale_claim_ends_the_connection_without_a_dot(scripted: Callable[..., Any]) -> None:
-    relay = await scripted()
+@ends
+async def test_a_stale_claim_ends_the_connection_without_an_end(scripted: Callable[..., Any], end: str) -> None:
+    relay = await scripted(ENDED_BY[end])
     with pytest.raises(StaleClaim):
         await delivered(relay.port, Bell(stale=True))
     await asyncio.sleep(0.05)
     assert (relay.cut_short, relay.contents) == (1, [])
 
 
-async def test_a_message_cancelled_before_the_dot_never_gets_one(scripted: Callable[..., Any]) -> None:
-    relay = await scripted()
+@ends
+async def test_a_message_cancelled_before_its_end_never_gets_one(scripted: Callable[..., Any], end: str) -> None:
+    relay = await scripted(ENDED_BY[end])
     waiting = asyncio.Event()
 
     async def never() -> None:
@@ -262,6 +286,53 @@ async def test_a_pipelining_relay_that_wants_content_for_nobody_gets_none(script
     receipt = await delivered(relay.port)
     await asyncio.sleep(0.05)
     assert (receipt.status, relay.contents) == (Status.REJECTED, [])
+
+
+async def test_content_in_chunks_arrives_to_the_byte(scripted: Callable[..., Any]) -> None:
+    by_dot, by_chunk = await scripted(), await scripted(CHUNKING)
+    text = "a\n.\n..b\n" + ". " * 100
+    for relay in (by_dot, by_chunk):
+        await delivered(relay.port, text=text, html=f"<p>{text}</p>")
+    assert by_dot.contents == by_chunk.contents
+    assert f"BDAT {len(by_chunk.contents[0])}" in by_chunk.heard
+
+
+async def test_a_chunk_for_nobody_is_void_and_the_connection_goes_on(scripted: Callable[..., Any]) -> None:
+    relay = await scripted(CHUNKING)
+    channel = email_smtp.connect(settings_for(relay.port))
+    relay.replies["RCPT"] = "550 5.1.1 unknown"
+    refused = await channel.deliver(a_message(key="first", text="Only for the first."), Bell())
+    relay.replies["RCPT"] = "250 2.1.5 Ok"
+    await channel.deliver(a_message(key="second", text="Only for the second."), Bell())
+    await channel.close()
+    (content,) = relay.contents
+    assert (refused.status, relay.connections, b"second" in content, b"first" in content) == (
+        (Status.REJECTED, 1, True, False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("offers", "chunking"),
+    [("250-scripted\r\n250 CHUNKING", "true"), (CHUNKING["EHLO"], "false")],
+    ids=["not ahead", "not wanted"],
+)
+async def test_chunks_go_only_to_whom_one_may_speak_ahead(
+    scripted: Callable[..., Any], offers: str, chunking: str
+) -> None:
+    relay = await scripted({"EHLO": offers})
+    channel = email_smtp.connect(settings_for(relay.port, chunking=chunking))
+    receipt = await channel.deliver(a_message(), Bell())
+    await channel.close()
+    assert (receipt.status, "DATA" in relay.heard) == (Status.SENT, True)
+
+
+async def test_a_relay_that_offers_chunks_and_does_not_know_them_is_an_engineers_matter(
+    scripted: Callable[..., Any],
+) -> None:
+    relay, bell = await scripted({**CHUNKING, "BDAT": "502 5.5.2 What?"}), Bell()
+    with pytest.raises(ChannelMisconfigured, match="chunking to false"):
+        await delivered(relay.port, bell)
+    assert (bell.rung, relay.contents) == (0, [])
 
 
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:

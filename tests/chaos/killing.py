@@ -33,7 +33,7 @@ PROCESSES.set_forkserver_preload(["tests.chaos.sender"])
 REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED)
 NOT_REACHED = (DeliveryState.UNCERTAIN, DeliveryState.HELD, DeliveryState.UNREACHABLE, DeliveryState.FAILED)
 LEAVES_OPEN = (Stage.ENDING, Stage.BODY)
-"""After these the engine may not know: a line that breaks just before the dot looks as if it broke after it."""
+"""After these the engine may not know: a line that breaks just before the end looks as if it broke after it."""
 
 
 def somebody(number: int) -> Person:
@@ -155,13 +155,15 @@ def chaos(
     faults: Faults = FAULTS["clean"],
     connections: int = CONNECTIONS,
     person: Callable[[int], Person] = somebody,
+    chunking: bool = True,
 ) -> Iterator[Chaos]:
     """An approved notice to so many people, and a relay with these faults."""
     ledger = a_ledger(ledger_url, folder).migrate()
     audience = {number: person(number) for number in range(1, people + 1)}
     approved(ledger, audience.values(), channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SOCIAL))
     print(f"AMENDS_CHAOS_SEED={SEED}")  # noqa: T201 - pytest shows it when the test fails
-    with MailServer(folder / "mail", faults=faults, seed=SEED) as mail, WebServices(folder / "web") as web:
+    relay = MailServer(folder / "mail", faults=faults, seed=SEED, chunking=chunking)
+    with relay as mail, WebServices(folder / "web") as web:
         settings = channel_settings(mail.port, web.url, folder, connections=str(connections))
         yield Chaos(ledger, Errand(ledger_url, folder, settings, timedelta()), mail, web, audience)
     ledger.dispose()

@@ -32,9 +32,12 @@ def stretch(world: Chaos) -> None:
     world.mail.delay = 2 * MESSAGES_BETWEEN_KILLS * KILLS / PEOPLE
 
 
+@pytest.mark.parametrize("chunking", [True, False], ids=["chunks", "dots"])
 @pytest.mark.parametrize("faults", FAULTS)
-def test_senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody(tmp_path: Path, faults: str) -> None:
-    with chaos(sqlite_url(tmp_path), tmp_path, PEOPLE, faults=FAULTS[faults]) as world:
+def test_senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody(
+    tmp_path: Path, faults: str, chunking: bool
+) -> None:
+    with chaos(sqlite_url(tmp_path), tmp_path, PEOPLE, faults=FAULTS[faults], chunking=chunking) as world:
         stretch(world)
         world.kill_some(KILLS)
         world.finish()

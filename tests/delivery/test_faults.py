@@ -843,7 +843,7 @@ def test_a_line_that_breaks_within_the_content_loses_nobody_and_tells_nobody_twi
 
 
 async def mark_while_the_line_breaks(port: int, wait: Callable[[], Awaitable[None]]) -> Receipt:
-    """The relay hangs up after DATA; the mark of the message takes this long."""
+    """The relay hangs up within the content; the mark of the message takes this long."""
     settings = {"host": "127.0.0.1", "port": str(port), "security": "none", "command_timeout": "5"}
     channel = email_smtp.connect(settings | {"sender": "care@bank.test", "bounce_domain": "bounces.bank.test"})
     try:
@@ -852,18 +852,23 @@ async def mark_while_the_line_breaks(port: int, wait: Callable[[], Awaitable[Non
         await channel.close()
 
 
-async def test_a_line_that_broke_before_the_mark_was_kept_is_no_doubt(rig: Rig) -> None:
-    rig.mail.faults = Faults({Stage.BODY: 1.0})
-    receipt = await mark_while_the_line_breaks(rig.mail.port, lambda: asyncio.sleep(0.1))
+@pytest.fixture(params=[True, False], ids=["chunks", "dots"])
+def breaking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MailServer]:
+    """A relay that always hangs up within the content."""
+    with MailServer(tmp_path / "breaking", chunking=request.param, faults=Faults({Stage.BODY: 1.0})) as server:
+        yield server
+
+
+async def test_a_line_that_broke_before_the_mark_was_kept_is_no_doubt(breaking: MailServer) -> None:
+    receipt = await mark_while_the_line_breaks(breaking.port, lambda: asyncio.sleep(0.1))
     assert (receipt.status, receipt.retry_after) == (Status.DEFERRED, 0)
 
 
-async def test_a_line_that_broke_while_the_commit_was_made_is_no_doubt(rig: Rig) -> None:
+async def test_a_line_that_broke_while_the_commit_was_made_is_no_doubt(breaking: MailServer) -> None:
     async def commit() -> None:
         time.sleep(0.1)  # as the journal does: it commits in the thread of the event loop
 
-    rig.mail.faults = Faults({Stage.BODY: 1.0})
-    assert (await mark_while_the_line_breaks(rig.mail.port, commit)).status is Status.DEFERRED
+    assert (await mark_while_the_line_breaks(breaking.port, commit)).status is Status.DEFERRED
 
 
 @pytest.mark.parametrize("farewell", ["", "421 4.3.2 closing", "what?"])
