@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library, load_playbook
-from amends.delivery.connect import ChannelSettings
+from amends.delivery.connect import ChannelSettings, connect
 from amends.delivery.crew import Work, send
 from amends.delivery.engine import Tally
 from amends.delivery.preflight import look_over
@@ -72,6 +72,7 @@ def main() -> None:
             names = aside.submit(_prepared, url, key, home / ANCHOR_FILE, options.people, settings).result()
         ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
         ledger.case(names[0])  # so that what is set up once in a process is there, as it is with the peers
+        connect(ChannelKind.EMAIL, settings[ChannelKind.EMAIL])
         work = Work(ledger, settings, *names, LINKS)
         with _flood(home, ledger, key, options) as flood:
             started, cpu = time.perf_counter(), _cpu()

@@ -228,7 +228,7 @@ def _relay(chosen: Settings, hello: str) -> Relay:
         host=chosen.text("host"),
         port=chosen.number("port", most=65535),
         security=security,
-        tls=_tls(chosen),
+        tls=_tls(chosen, used=security is not Security.NONE),
         hello=hello,
         username=chosen.text("username"),
         password=chosen.text("password"),
@@ -253,9 +253,12 @@ def _signer(chosen: Settings, letterhead: Letterhead) -> Signer | None:
         raise chosen.wrong(DKIM[error.part], error.why) from None
 
 
-def _tls(chosen: Settings) -> ssl.SSLContext:
+def _tls(chosen: Settings, *, used: bool) -> ssl.SSLContext:
+    file = chosen.text("ca_file")
+    if not used and not file:
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; to read whom the system trusts takes a while
     try:
-        return ssl.create_default_context(cafile=chosen.text("ca_file") or None)
+        return ssl.create_default_context(cafile=file or None)
     except OSError as error:
         raise chosen.wrong("ca_file", "is not a file with certificates") from error
 

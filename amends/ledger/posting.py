@@ -28,7 +28,7 @@ from amends.domain.errors import LedgerUnavailable
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, Reader, text_name
 from amends.domain.reach import Planned, first_messages, starts_as, why_held
-from amends.ledger.bulk import DELIVERY
+from amends.ledger.bulk import DELIVERY, on_postgresql
 from amends.ledger.tables import DeliveryRow, PersonRow
 
 PAGE = 10_000
@@ -67,12 +67,13 @@ class Post:
         last = connection.execute(sql(func.max(page.c.number))).scalar_one()
         if last is None:
             return 0
-        people = self._without_messages(after, last)
-        kind = [people.c[name] for name in KIND]
-        kinds = connection.execute(sql(*kind).distinct()).all()
+        part = self._part(after, last)
+        kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
+        people = self._without_messages(part)
         for start in range(0, len(kinds), MOST_KINDS):
             connection.execute(self._first_messages(people, kinds[start : start + MOST_KINDS]))
-        if connection.execute(sql(func.count()).select_from(people)).scalar_one():
+        # On SQLite nobody else can have changed anything meanwhile.
+        if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
         return int(last)
 
@@ -113,16 +114,20 @@ class Post:
         planned = first_messages(why, addresses, draft.channels, draft.cascade)
         return [(one.channel.value, name, one.state.value, one.detail) for one in planned]
 
-    def _without_messages(self, after: int, last: int) -> Any:
-        """Those of this part of the list who have no message of the notice: their KIND and their addresses."""
-        draft = self._draft
-        theirs = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
-        have_one = exists().where(*theirs, col(DeliveryRow.person) == col(PersonRow.number))
-        query = addressees(draft.incident, draft.audience)
-        part = query.where(col(PersonRow.number).between(after + 1, last), ~have_one).subquery()
+    def _part(self, after: int, last: int) -> Any:
+        """Those of the list with these numbers: their KIND and their addresses."""
+        query = addressees(self._draft.incident, self._draft.audience)
+        part = query.where(col(PersonRow.number).between(after + 1, last)).subquery()
         has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
         known = [found.label(f"has_{name}") for name, found in has.items()]
         return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
+
+    def _without_messages(self, part: Any) -> Any:
+        """Those of them who have no message of the notice."""
+        draft = self._draft
+        theirs = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
+        have_one = exists().where(*theirs, col(DeliveryRow.person) == part.c.number)
+        return sql(part).where(~have_one).subquery()
 
     def _first_messages(self, people: Any, kinds: Sequence[Any]) -> Any:
         columns = [column(name, Boolean if name in TRUE_OR_NOT else String) for name in (*KIND, *PLANNED)]
