@@ -9,8 +9,10 @@ from pathlib import Path
 
 from amends.domain.channel import TURNS, Called, ChannelKind, Errands, Flaw, Form, LastCall, Message, Receipt, Status
 from amends.domain.errors import StaleClaim
+from channels import mail_events
 from channels.dkim import CannotSign, Signer
 from channels.lane import Lane
+from channels.mail_events import MailEvents
 from channels.mime import Letter, Letterhead, Skeleton, Unfit, UnfitAddress, check, compose, plain_address, skeleton
 from channels.settings import Settings, is_loopback
 from channels.smtp import Connection, Relay, Security
@@ -32,6 +34,7 @@ OPTIONAL = {
     "dkim_key_file": "",
     "dkim_domain": "",
     "dkim_selector": "",
+    **mail_events.OPTIONAL,
 }
 DKIM = {"key": "dkim_key_file", "domain": "dkim_domain", "selector": "dkim_selector"}
 """What a signature is made of, and the settings that say it."""
@@ -43,10 +46,12 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
     sender is an addr-spec; bounces go to b+TOKEN@bounce_domain; security none is for this machine only;
     final_timeout is how long the reply to a whole message may take, in seconds: a short one makes doubt, not speed.
     chunking false is for a relay that offers it (RFC 3030) and cannot do it.
-    With the dkim_ settings we sign every message ourselves; without them the relay does.
+    With the dkim_ settings we sign every message ourselves; without them the relay does. events and events_key are for
+    a provider that tells what became of our mail by webhook (channels/mail_events.py).
     """
     chosen = Settings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
-    letterhead = _letterhead(chosen)
+    reports = mail_events.mail_events(chosen)
+    letterhead = _letterhead(chosen, reports)
     return EmailSmtp(
         relay=_relay(chosen, letterhead.message_id_domain),
         letterhead=letterhead,
@@ -54,6 +59,7 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
         connections=chosen.number("connections", most=1000),
         final_seconds=chosen.number("final_timeout", most=3600),
         signer=_signer(chosen, letterhead),
+        reports=reports,
     )
 
 
@@ -64,8 +70,10 @@ class EmailSmtp:
 
     def __init__(
         self, relay: Relay, letterhead: Letterhead, bounce_domain: str, connections: int, final_seconds: float,
-        signer: Signer | None = None,
+        signer: Signer | None = None, reports: MailEvents | None = None,
     ) -> None:  # fmt: skip
+        self.reports = reports
+        """How the provider's reports are read; None when it gives none that could be believed."""
         self._signer = signer
         self.at_once = connections
         self._places = asyncio.Semaphore(connections)
@@ -206,7 +214,7 @@ class OneErrand:
         return self._receipts[0]
 
 
-def _letterhead(chosen: Settings) -> Letterhead:
+def _letterhead(chosen: Settings, reports: MailEvents | None) -> Letterhead:
     sender = _address(chosen, "sender")
     return Letterhead(
         sender=sender,
@@ -215,6 +223,7 @@ def _letterhead(chosen: Settings) -> Letterhead:
         message_id_domain=(
             _domain(chosen, "message_id_domain") if chosen.text("message_id_domain") else sender.rpartition("@")[2]
         ),
+        echoed=mail_events.ECHOED.get(reports.teller) if reports else None,
     )
 
 

@@ -21,6 +21,9 @@ from channels.quoted import SOFT_BREAK, quoted, quoted_markup, quoted_value
 
 UNSUBSCRIBE = ("List-Unsubscribe", "List-Unsubscribe-Post")
 """The two of RFC 8058, which only optional mail has."""
+ECHOED = ("X-Mailgun-Variables", "X-SMTPAPI")
+"""What a provider gives back with all that it tells of a message; only mail to that provider has it."""
+SOMETIMES = (*UNSUBSCRIBE, *ECHOED)
 HEADERS = (
     "From",
     "To",
@@ -28,19 +31,19 @@ HEADERS = (
     "Date",
     "Message-ID",
     "Reply-To",
-    *UNSUBSCRIBE,
+    *SOMETIMES,
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
     "Content-Language",
     "MIME-Version",
     "Content-Type",
 )
-"""Every header that an email of ours has, once each and in this order."""
+"""Every header that an email of ours can have, once each and in this order."""
 
 FOLDED = rb"[!-~][ -~]*(?:\r\n [ -~]+)*"
 HEAD = re.compile(
     b"".join(
-        {"To": rb"%b: (%b)\r\n", "Subject": rb"%b: (?:%b)?\r\n", **dict.fromkeys(UNSUBSCRIBE, rb"(?:%b: %b\r\n)?")}.get(
+        {"To": rb"%b: (%b)\r\n", "Subject": rb"%b: (?:%b)?\r\n", **dict.fromkeys(SOMETIMES, rb"(?:%b: %b\r\n)?")}.get(
             name, rb"%b: %b\r\n"
         )
         % (name.encode(), FOLDED)
@@ -93,6 +96,8 @@ class Letterhead:
     sender_name: str
     reply_to: str
     message_id_domain: str
+    echoed: tuple[str, str] | None = None
+    """One of ECHOED, and its value with %s in place of the message's mark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ class Skeleton:
     """What is the same in all emails of a form, as bytes."""
 
     head: tuple[bytes, bytes, bytes, bytes]
-    """Up to the address; from there to the Message-ID; from there to the links to unsubscribe; the rest."""
+    """Up to the address; from there to the Message-ID; from there to what only some mail has; the rest."""
     body: tuple[bytes, ...]
     """The parts in pieces, with an empty one at each slot."""
     values: tuple[tuple[Encode, str], ...]
@@ -160,7 +165,12 @@ def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter
     pieces = [before, mailbox(message.to_name, to).encode(), subject]
     if bones.subject:
         pieces.append(words(message.subject).encode())
-    pieces += (date, message_id(message.key, letterhead.message_id_domain).encode(), reply, _unsubscribe(message))
+    pieces += (
+        date,
+        message_id(message.key, letterhead.message_id_domain).encode(),
+        reply,
+        _sometimes(message, letterhead),
+    )
     body = list(bones.body)
     try:
         ready = [encode(message.values[name]) for encode, name in bones.values]
@@ -183,12 +193,14 @@ def _lines(*headers: tuple[str, str]) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in headers)
 
 
-def _unsubscribe(message: Message) -> bytes:
-    if not message.unsubscribe:
-        return b""
-    return _lines(
-        ("List-Unsubscribe", f"<{message.unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-    ).encode()
+def _sometimes(message: Message, letterhead: Letterhead) -> bytes:
+    headers: list[tuple[str, str]] = []
+    if message.unsubscribe:
+        headers += zip(UNSUBSCRIBE, (f"<{message.unsubscribe}>", "List-Unsubscribe=One-Click"), strict=True)
+    if letterhead.echoed:
+        name, value = letterhead.echoed
+        headers.append((name, value % message.bounce))
+    return _lines(*headers).encode()
 
 
 def _body(form: Form) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:

@@ -126,6 +126,13 @@ class ReportRules:
     secret: str = field(repr=False)
     url: str = ""
     """Where it sends them, without a query, as the provider was told; Twilio signs it."""
+    largest: int = LARGEST_REPORT
+    """Bytes of one body."""
+
+    def read(self, report: "Report", now: datetime) -> tuple[ProviderReceipt, ...]:
+        """What a report says; nothing when it is no last word. Raises as `read_report` does."""
+        found = read_report(self, report, now)
+        return (found,) if found else ()
 
 
 @dataclass(frozen=True, slots=True)

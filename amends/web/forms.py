@@ -105,17 +105,17 @@ OneClick = Annotated[bool, Depends(_asks_in_one_click)]
 """Whether a POST says List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
 
 
-async def small_body(request: Request) -> bytes:
+async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
     """The body, given up as soon as it is known to be too large or too slow. Raises HTTPException 408, 413."""
     declared = request.headers.get("content-length", "0")
-    if len(declared) > 9 or not declared.isdecimal() or int(declared) > LARGEST_BODY:
+    if len(declared) > 9 or not declared.isdecimal() or int(declared) > largest:
         raise HTTPException(413)
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > LARGEST_BODY:
+                if len(body) > largest:
                     raise HTTPException(413)
     except TimeoutError:
         raise HTTPException(408) from None

@@ -1,13 +1,14 @@
-"""Takes in what the SMS gateway reports of its own accord: signed, so that it needs no form and no cookie."""
+"""Takes in what providers report of their own accord: signed, so that it needs no form and no cookie."""
 
 import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from typing import Protocol, runtime_checkable
 
 from fastapi import FastAPI, Request
 from limits import RateLimitItemPerMinute
@@ -20,8 +21,9 @@ from starlette.responses import Response
 from amends.delivery.connect import connect
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ChannelMisconfigured, LedgerUnavailable, NotAllowed
-from amends.domain.provider_receipts import ProviderReceipt, Report, ReportRules, read_report
+from amends.domain.provider_receipts import Report
 from amends.ledger import Ledger
+from amends.ledger.reports import Told
 from amends.settings import Settings
 from amends.web.forms import small_body
 from amends.web.limits import sender_address
@@ -29,38 +31,50 @@ from amends.web.pages import RETRY_SECONDS
 
 log = logging.getLogger("amends.web")
 
-PATH = "/receipts/sms"
+PATHS = {ChannelKind.SMS: "/receipts/sms", ChannelKind.EMAIL: "/receipts/email"}
 REFUSED_PER_ADDRESS = RateLimitItemPerMinute(30)
 REFUSED_IN_ALL = RateLimitItemPerMinute(600)
 
 
-def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
-    """Take reports at PATH, if the SMS channel of this installation has any that can be believed."""
-    rules = report_rules(settings)
-    if rules is None:
-        return
-    gate, inbox = Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock)
+@runtime_checkable
+class Rules(Protocol):
+    """How one provider's reports are read and checked."""
 
-    @app.post(PATH)
+    @property
+    def largest(self) -> int:
+        """Bytes of one body."""
+
+    def read(self, report: Report, now: datetime) -> Sequence[Told]:
+        """What the report says that settles something. Raises NotAllowed when it is not the provider's."""
+
+
+def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
+    """Take reports at the path of each channel of this installation that has any that can be believed."""
+    for kind, path in PATHS.items():
+        if rules := report_rules(settings, kind):
+            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock))
+
+
+def _take(app: FastAPI, path: str, gate: "Gate", inbox: "Inbox") -> None:
+    @app.post(path)
     async def receive(request: Request) -> Response:
         try:
-            receipt = await gate.let_in(request)
-            if receipt:
-                await inbox.take(receipt)
+            if told := await gate.let_in(request):
+                await inbox.take(told)
         except Refused as refused:
             return Response(status_code=refused.status, headers=refused.headers)
-        return Response(status_code=HTTPStatus.NO_CONTENT)
+        return Response()  # 200: some providers take any other answer for a no
 
 
-def report_rules(settings: Settings) -> ReportRules | None:
-    """How the gateway's reports are read and checked; None without a gateway that signs any."""
-    own = settings.channels.get(ChannelKind.SMS)
+def report_rules(settings: Settings, kind: ChannelKind) -> Rules | None:
+    """How the reports on this channel are read and checked; None without a provider that signs any."""
+    own = settings.channels.get(kind)
     try:
-        rules = getattr(connect(ChannelKind.SMS, own), "reports", None) if own else None
+        rules = getattr(connect(kind, own), "reports", None) if own else None
     except ChannelMisconfigured as error:
-        log.error("no receipts of SMS are taken: %s", error)  # noqa: TRY400 - the message says what to correct
+        log.error("no reports on %s are taken: %s", kind, error)  # noqa: TRY400 - the message says what to correct
         return None
-    return rules if isinstance(rules, ReportRules) else None
+    return rules if isinstance(rules, Rules) else None
 
 
 class Refused(Exception):
@@ -73,19 +87,19 @@ class Refused(Exception):
 
 
 class Gate:
-    """Lets in what the gateway signed. Whoever sends other things too often is not even read for a while."""
+    """Lets in what the provider signed. Whoever sends other things too often is not even read for a while."""
 
-    def __init__(self, rules: ReportRules, trusted_proxies: int, clock: Callable[[], datetime]) -> None:
+    def __init__(self, rules: Rules, trusted_proxies: int, clock: Callable[[], datetime]) -> None:
         self._rules, self._trusted_proxies, self._clock = rules, trusted_proxies, clock
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
 
-    async def let_in(self, request: Request) -> ProviderReceipt | None:
-        """What the report says; None when it is no last word. Raises Refused."""
+    async def let_in(self, request: Request) -> Sequence[Told]:
+        """What the report says; nothing when it is no last word. Raises Refused."""
         sender = sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
         if seconds := self._seconds_to_wait(sender):
             raise Refused(HTTPStatus.TOO_MANY_REQUESTS, seconds)
         try:
-            return read_report(self._rules, await _report(request), self._clock())
+            return self._rules.read(await _report(request, self._rules.largest), self._clock())
         except NotAllowed:
             self._count(sender)
             raise Refused(HTTPStatus.FORBIDDEN) from None
@@ -105,31 +119,31 @@ class Gate:
             self._refusals.hit(REFUSED_PER_ADDRESS, sender)
 
 
-async def _report(request: Request) -> Report:
-    body = await small_body(request)
+async def _report(request: Request, largest: int) -> Report:
+    body = await small_body(request, largest)
     return Report(body, dict(request.headers), request.scope["query_string"].decode("latin-1"))
 
 
 @dataclass(eq=False)
 class Batch:
-    """Receipts that are kept in one transaction."""
+    """Reports that are kept in one transaction."""
 
-    receipts: list[ProviderReceipt] = field(default_factory=list)
+    reports: list[Told] = field(default_factory=list)
     kept: bool = False
 
 
 class Inbox:
-    """Keeps receipts before they are answered. Those that come while some are being written make the next batch."""
+    """Keeps reports before they are answered. Those that come while some are being written make the next batch."""
 
     def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
         self._ledger, self._clock = ledger, clock
         self._turn = asyncio.Lock()
         self._next = Batch()
 
-    async def take(self, receipt: ProviderReceipt) -> None:
+    async def take(self, reports: Sequence[Told]) -> None:
         """Return when the ledger has it. Raises Refused when the ledger cannot be written."""
         batch = self._next
-        batch.receipts.append(receipt)
+        batch.reports += reports
         async with self._turn:
             if batch is self._next:
                 self._next = Batch()
@@ -139,7 +153,7 @@ class Inbox:
 
     async def _keep(self, batch: Batch) -> None:
         try:
-            await run_in_threadpool(self._ledger.reported, batch.receipts, self._clock())
+            await run_in_threadpool(self._ledger.reported, batch.reports, self._clock())
         except LedgerUnavailable:
             return
         batch.kept = True

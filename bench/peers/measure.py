@@ -20,8 +20,8 @@ from typing import IO
 from bench.peers.ready import compiled
 
 SAMPLE_EVERY = 0.2
-"""Seconds between two looks at the memory of the process tree. Each holds up every process of it for a moment, so that a
-sender with several processes lost a twentieth of its rate to twenty looks a second."""
+"""Seconds between two looks at the memory of the process tree. Each holds up every process of it for a moment, so a
+sender with several processes loses a twentieth of its rate to twenty looks a second."""
 SINK_ANSWERS = 10
 """Seconds in which the sink must listen, and in which it must end."""
 STARTING = 120
