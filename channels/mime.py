@@ -194,6 +194,8 @@ def _lines(*headers: tuple[str, str]) -> str:
 
 
 def _sometimes(message: Message, letterhead: Letterhead) -> bytes:
+    if not (message.unsubscribe or letterhead.echoed):
+        return b""
     headers: list[tuple[str, str]] = []
     if message.unsubscribe:
         headers += zip(UNSUBSCRIBE, (f"<{message.unsubscribe}>", "List-Unsubscribe=One-Click"), strict=True)
