@@ -13,10 +13,10 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    exists,
     func,
     insert,
     literal,
+    union_all,
     values,
 )
 from sqlalchemy import select as sql
@@ -44,6 +44,8 @@ TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
 """What decides which messages a person gets. Of a million people few differ in it."""
 PLANNED = ("channel", "variant", "state", "detail")
+GUARDED = col(PersonRow.guardian) > 0
+"""Somebody else is written to for this person."""
 
 
 class Post:
@@ -69,7 +71,7 @@ class Post:
             return 0
         part = self._part(after, last)
         kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
-        people = self._without_messages(part)
+        people = self._without_messages(part, after, last)
         for start in range(0, len(kinds), MOST_KINDS):
             connection.execute(self._first_messages(people, kinds[start : start + MOST_KINDS]))
         # On SQLite nobody else can have changed anything meanwhile.
@@ -115,19 +117,27 @@ class Post:
         return [(one.channel.value, name, one.state.value, one.detail) for one in planned]
 
     def _part(self, after: int, last: int) -> Any:
-        """Those of the list with these numbers: their KIND and their addresses."""
-        query = addressees(self._draft.incident, self._draft.audience)
-        part = query.where(col(PersonRow.number).between(after + 1, last)).subquery()
+        """Those of the list with these numbers: their KIND and their addresses.
+
+        Whoever reads for themselves is not joined with anybody: databases would hold the page against the whole list.
+        """
+        who, here = (self._draft.incident, self._draft.audience), col(PersonRow.number).between(after + 1, last)
+        themselves = _told_by(PersonRow).where(*in_audience(*who), ~GUARDED, here)
+        part = union_all(themselves, addressees(*who).where(GUARDED, here)).subquery()
         has = {name: part.c[f"{name}_index"].is_not(None) for name in ("email", "phone", "postal")}
         known = [found.label(f"has_{name}") for name, found in has.items()]
         return sql(part, (part.c.guardian > 0).label("guarded"), *known).subquery()
 
-    def _without_messages(self, part: Any) -> Any:
-        """Those of them who have no message of the notice."""
-        draft = self._draft
+    def _without_messages(self, part: Any, after: int, last: int) -> Any:
+        """Those of them who have no message of the notice.
+
+        By a list of those who have one: without an up-to-date idea of how many they are, PostgreSQL would hold each of
+        the others against all of them.
+        """
+        draft, person = self._draft, col(DeliveryRow.person)
         theirs = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
-        have_one = exists().where(*theirs, col(DeliveryRow.person) == part.c.number)
-        return sql(part).where(~have_one).subquery()
+        have_one = sql(person).where(*theirs, person.between(after + 1, last))
+        return sql(part).where(part.c.number.not_in(have_one)).subquery()
 
     def _first_messages(self, people: Any, kinds: Sequence[Any]) -> Any:
         columns = [column(name, Boolean if name in TRUE_OR_NOT else String) for name in (*KIND, *PLANNED)]
@@ -146,16 +156,18 @@ class Post:
 
 def addressees(incident: str, audience: str) -> Select[Any]:
     """Of each person of this audience: what decides which messages they get, and who is written to for them."""
-    reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
-    told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    reader = aliased(PersonRow)
+    told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    joined = and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told)
+    return _told_by(reader).join(reader, joined).where(*in_audience(incident, audience))
+
+
+def _told_by(reader: Any) -> Select[Any]:
+    """The columns of `addressees`, where this is who reads what is written."""
     decisive = ("number", "hold", "guardian", "country", "region")
     address = ("locale", "email_index", "phone_index", "postal_index")
     columns = [col(getattr(PersonRow, name)) for name in decisive] + [col(getattr(reader, name)) for name in address]
-    return (
-        sql(*columns, col(reader.opted_out_at).is_not(None).label("opted_out"))
-        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
-        .where(*in_audience(incident, audience))
-    )
+    return sql(*columns, col(reader.opted_out_at).is_not(None).label("opted_out"))
 
 
 def in_audience(incident: str, name: str) -> list[Any]:

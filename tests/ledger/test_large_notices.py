@@ -3,18 +3,22 @@
 Without one, each page would cost as much as all that were sent before it, which no test with a few people can feel.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import PersonState
-from amends.ledger import Ledger
+from amends.ledger import Ledger, posting
 from tests.builders import NOW, a_person
-from tests.sending import INCIDENT, NOTICE, approved
+from tests.databases import NEEDS_POSTGRES, fresh_database
+from tests.sending import INCIDENT, NOTICE, a_ledger, approved
 
 BY_EMAIL = (ChannelKind.EMAIL,)
 WHOLE_NOTICE = "delivery_1 (incident=? AND notice=?)"
@@ -79,3 +83,36 @@ def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_
     approved(ledger_on_sqlite, people)
     ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
     assert ledger_on_sqlite.standing(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
+
+
+@pytest.mark.parametrize("server", [pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+def test_no_page_of_a_release_on_a_server_reads_the_whole_list(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "PAGE", 100)
+    with fresh_database() as url:
+        ledger = a_ledger(url, tmp_path).migrate()
+        approved(ledger, [a_person(number=number) for number in range(1, 3_001)])
+        before = rows_read(url, ledger)
+        ledger.release(INCIDENT, NOTICE, NOW)
+        read = {table: rows - before[table] for table, rows in rows_read(url, ledger).items()}
+    # Thirty pages: a list that is read whole for each is read thirty times.
+    assert read["person"] < 12 * 3_000
+    assert read["delivery"] < 4 * 3_000
+
+
+def rows_read(url: str, ledger: Ledger) -> dict[str, int]:
+    """How many rows of these tables the server has looked at, in order or by an index."""
+    ledger.dispose()  # a session tells what it read at its end, at the latest
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        query = (
+            "SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables "
+            "WHERE relname IN ('person', 'delivery')"
+        )
+        for _ in range(100):
+            if server.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            ).fetchone() == (1,):
+                break
+            time.sleep(0.02)
+        return dict(server.execute(query).fetchall())
