@@ -14,14 +14,13 @@ DELIVERY = (
     "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "detail", "provider_id",
     "attempts", "updated_at",
 )  # fmt: skip
-MAY_LEAVE = """
-SELECT 1 FROM lease JOIN incident ON incident.id = lease.incident
+KEEP_MARK = """
+INSERT INTO mark (lease, messages)
+SELECT lease.id, ? FROM lease JOIN incident ON incident.id = lease.incident
 WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.facts
     AND (incident.embargo_until IS NULL OR incident.embargo_until <= ?)
 """
-MAY_LEAVE_POSTGRESQL = MAY_LEAVE.replace("?", "%s") + "FOR UPDATE OF lease"
-KEEP_MARK = "INSERT INTO mark (lease, messages) VALUES (?, ?)"
-KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s")
+KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s::json", 1).replace("?", "%s") + "FOR UPDATE OF lease"
 KEEP = """
 UPDATE delivery SET state = ?, detail = ?, provider_id = ?, next_try_at = ?, updated_at = ?
 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
@@ -92,15 +91,15 @@ class Swift:
         """The time as it is stored."""
         return moment if self._postgresql else stamp(moment)
 
-    def may_leave(self, lease: int, now: datetime) -> bool:
-        """Whether messages of this lease may leave: it was not taken over, nothing was paused, amended or held back."""
-        asked = (lease, self.spelled(now))
-        self._cursor.execute(MAY_LEAVE_POSTGRESQL if self._postgresql else MAY_LEAVE, asked)
-        return self._cursor.fetchone() is not None
+    def keep_mark(self, lease: int, messages: Sequence[int], now: datetime) -> bool:
+        """Keep that these messages of a lease may have left; whether they may.
 
-    def keep_mark(self, lease: int, messages: Sequence[int]) -> None:
-        """Keep that these messages may have left."""
-        self._cursor.execute(KEEP_MARK_POSTGRESQL if self._postgresql else KEEP_MARK, (lease, json.dumps(messages)))
+        They may when the lease was not taken over, and nothing was paused, amended or held back.
+        """
+        asked = (json.dumps(messages), lease, self.spelled(now))
+        self._cursor.execute(KEEP_MARK_POSTGRESQL if self._postgresql else KEEP_MARK, asked)
+        kept: int = self._cursor.rowcount
+        return kept == 1
 
     def keep_answers(self, answers: Sequence[Kept]) -> None:
         """A message that another lease holds by now, or of which more is known already, stays as it is."""

@@ -5,10 +5,13 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from amends.domain.errors import LedgerUnavailable
@@ -16,6 +19,8 @@ from amends.domain.errors import LedgerUnavailable
 BUSY_SECONDS = 15
 NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 """A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
+FRESH_SECONDS = 1.0
+"""A connection that was in use so lately is still one."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-4000", "wal_autocheckpoint=1000")
@@ -33,13 +38,30 @@ def connect(url: str) -> Engine:
     """
     file = file_of(url)
     if file is None:
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args={"options": NO_IDLING})
+        server = create_engine(url, hide_parameters=True, connect_args={"options": NO_IDLING})
+        event.listen(server, "checkin", _note_use)
+        event.listen(server, "checkout", partial(_ask_when_idle, server.dialect))
+        return server
     _private_file(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _ask_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Replace a connection that the server has ended. To ask before each of many commits would cost as much as one."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) < FRESH_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def file_of(url: str) -> Path | None:

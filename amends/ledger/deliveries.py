@@ -343,9 +343,8 @@ def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> frozenset[int
     """Keep that these may leave; the numbers of those of which the lease still holds."""
     ours: list[int] = []
     for lease in {claim.lease for claim in claims}:
-        if swift.may_leave(lease, now):
-            messages = [claim.id for claim in claims if claim.lease == lease]
-            swift.keep_mark(lease, messages)
+        messages = [claim.id for claim in claims if claim.lease == lease]
+        if swift.keep_mark(lease, messages, now):
             ours += messages
     return frozenset(ours)
 

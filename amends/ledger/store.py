@@ -110,6 +110,11 @@ class Store:
                 begin(raw.driver_connection)
                 yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
                 raw.commit()
+        except LedgerUnavailable:
+            if self._path is None:  # the server may have ended it, and all others
+                raw.invalidate()
+                self.engine.dispose()
+            raise
         finally:
             raw.close()  # which takes back what was not committed
 
