@@ -13,6 +13,7 @@ from amends.domain.incident import Incident
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.people import AudienceCounts, Person
 from amends.domain.playbook import Playbook
+from amends.domain.question import Asked, QuestionKind, Source
 from amends.domain.team import Member, TeamRole
 from amends.domain.value import Span
 from amends.domain.wording import Phrases, Wording
@@ -405,3 +406,18 @@ def a_draft(**changes: Any) -> Draft:
         "dated": NOW,
     }
     return Draft(**(given | changes))
+
+
+def an_asked(text: str = "Is my address among it?", **changes: Any) -> Asked:
+    """What somebody asks on the portal."""
+    given: dict[str, Any] = {
+        "person": 1,
+        "kind": QuestionKind.QUESTION,
+        "source": Source.PORTAL,
+        "locale": "en",
+        "once": text,
+        "reply_within": timedelta(hours=48),
+        "owner": "support",
+        "at": NOW,
+    }
+    return Asked(text, **(given | changes))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from amends.domain.errors import ContentError, Finding
 from amends.domain.playbook import Playbook
-from amends.domain.question import QuestionKind, Source
+from amends.domain.question import Asked, QuestionKind, Source
 from amends.domain.value import LOCALE
 
 if TYPE_CHECKING:
@@ -152,9 +152,8 @@ def _keep(ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call]
         person = ledger.person_with(incident, call.person_id) if call.person_id else None
         if call.person_id and person is None:
             yield call.row
-        ledger.ask(
-            incident,
-            call.text,
+        asked = Asked(
+            text=call.text,
             person=person,
             kind=call.kind,
             source=Source.HOTLINE,
@@ -162,6 +161,6 @@ def _keep(ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call]
             once=once_for(Source.HOTLINE, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text),
             reply_within=playbook.reply_within,
             owner=playbook.questions_owner,
-            now=now,
-            asked_at=call.asked_at,
+            at=call.asked_at,
         )
+        ledger.ask(incident, asked, now)

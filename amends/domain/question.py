@@ -1,7 +1,8 @@
 """What people ask, suggest and complain about, and who must answer by when."""
 
 import re
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import Field
@@ -24,6 +25,24 @@ class Source(StrEnum):
     HOTLINE = "hotline"
     MAILBOX = "mailbox"
     SURVEY = "survey"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks, before it is kept. Holds personal data: never log or print it."""
+
+    text: str = field(repr=False)
+    person: int | None
+    """The person's number, or None when a caller could not be matched."""
+    kind: QuestionKind
+    source: Source
+    locale: str
+    once: str
+    """The same again is the same question, however often a form is sent."""
+    reply_within: timedelta
+    owner: str
+    at: datetime
+    """When it was asked; the reply is due from then on."""
 
 
 class Question(Value):

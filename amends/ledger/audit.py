@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
 from amends.ledger.database import CHAIN_LOCK, alone
@@ -65,9 +66,12 @@ class Chain:
     ) -> Head:
         """One more entry, in the transaction of what it tells of."""
         alone(session.connection(), CHAIN_LOCK)
-        last = session.exec(select(AuditRow).order_by(col(AuditRow.seq).desc()).limit(1)).first()
+        session.flush()
+        connection = session.connection()
+        newest = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
+        seq, mac = connection.execute(newest).first() or (0, START)
         row = AuditRow(
-            seq=last.seq + 1 if last else 1,
+            seq=seq + 1,
             at=now,
             incident=incident,
             actor=actor,
@@ -76,9 +80,8 @@ class Chain:
             detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
             mac=b"",
         )
-        row.mac = self._mac(last.mac if last else START, row)
-        session.add(row)
-        session.flush()
+        row.mac = self._mac(mac, row)
+        connection.execute(insert(AuditRow), row.model_dump())
         return Head(row.seq, row.mac.hex())
 
     def _mac(self, previous: bytes, row: AuditRow) -> bytes:

@@ -3,12 +3,22 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
 from amends.domain.errors import NotAllowed, NotInLedger
-from amends.domain.question import SURVEY, Question, QuestionCounts, QuestionKind, Source, SurveyCounts, theme_of
+from amends.domain.question import (
+    SURVEY,
+    Asked,
+    Question,
+    QuestionCounts,
+    QuestionKind,
+    Source,
+    SurveyCounts,
+    theme_of,
+)
 from amends.ledger.sealing import Seal
 from amends.ledger.store import Store
 from amends.ledger.tables import QuestionRow, SurveyRow
@@ -20,53 +30,23 @@ LONGEST_QUESTION = 4_000
 class Feedback(Store):
     """Take in what people ask, and keep what they were answered."""
 
-    def ask(
-        self,
-        incident: str,
-        text: str,
-        *,
-        person: int | None,
-        kind: QuestionKind,
-        source: Source,
-        locale: str,
-        once: str,
-        reply_within: timedelta,
-        owner: str,
-        now: datetime,
-        asked_at: datetime | None = None,
-    ) -> int:
-        """Keep a question; its id. The same `once` again is the same question, however often a form is sent.
-
-        It was asked now, or earlier: then the reply is due that much earlier too.
-        Raises NotAllowed for an empty or overlong text.
-        """
-        wording = text.strip()
+    def ask(self, incident: str, asked: Asked, now: datetime) -> int:
+        """Keep a question; its id, also when it was kept before. Raises NotAllowed for an empty or overlong text."""
+        wording = asked.text.strip()
         if not wording or len(wording) > LONGEST_QUESTION:
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
+        theme = theme_of(wording)  # before the transaction, which others wait for
         with self.write() as write:
             write.incident(incident)
-            if (known := _known(write.session, incident, once)) is not None:
+            if (known := _known(write.session, incident, asked.once)) is not None:
                 return known
             number = _next_number(write.session, incident)
-            seal = self.seal(write.session, incident)
-            write.session.add(
-                QuestionRow(
-                    incident=incident,
-                    id=number,
-                    once=once,
-                    person=person,
-                    kind=kind,
-                    source=source,
-                    locale=locale,
-                    sealed_text=seal.close(wording, _place(incident, number, "text")),
-                    theme=theme_of(wording),
-                    asked_at=asked_at or now,
-                    reply_due_at=(asked_at or now) + reply_within,
-                    owner=owner,
-                    answered_by="",
-                )
+            sealed = self.seal(write.session, incident).close(wording, _place(incident, number, "text"))
+            _store(write.session, incident, number, asked, sealed, theme)
+            who = asked.person
+            write.note(
+                now, incident, "asked", f"question {number}", source=asked.source, kind=asked.kind, by_person=who
             )
-            write.note(now, incident, "asked", f"question {number}", source=source, kind=kind, by_person=person)
             return number
 
     def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
@@ -127,6 +107,25 @@ class Feedback(Store):
         """Whether this person has answered."""
         with self.read() as session:
             return session.get(SurveyRow, (incident, person)) is not None
+
+
+def _store(session: Session, incident: str, number: int, asked: Asked, sealed: bytes, theme: str) -> None:
+    values = {
+        "incident": incident,
+        "id": number,
+        "once": asked.once,
+        "person": asked.person,
+        "kind": asked.kind.value,
+        "source": asked.source.value,
+        "locale": asked.locale,
+        "sealed_text": sealed,
+        "theme": theme,
+        "asked_at": asked.at,
+        "reply_due_at": asked.at + asked.reply_within,
+        "owner": asked.owner,
+        "answered_by": "",
+    }
+    session.connection().execute(insert(QuestionRow), values)
 
 
 def _known(session: Session, incident: str, once: str) -> int | None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from amends.domain.errors import KeyMissing, NotInLedger
-from amends.domain.question import SURVEY, Question, QuestionKind, Source
+from amends.domain.question import SURVEY, Asked, Question, QuestionKind, Source
 from amends.ledger import Ledger, once_for
 from amends.ledger.feedback import LONGEST_QUESTION
 from amends.web.forms import Fields, FormTokens, Verdict, clean, from_our_page
@@ -141,9 +141,8 @@ class PersonalPages:
         if not text or len(text) > LONGEST_QUESTION:
             return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
         playbook = visit.known.case.playbook
-        self._ledger.ask(
-            visit.incident,
-            text,
+        asked = Asked(
+            text=text,
             person=visit.person.number,
             kind=kind,
             source=Source.PORTAL,
@@ -152,8 +151,9 @@ class PersonalPages:
             once=once_for(fields["form"], kind, text),
             reply_within=playbook.reply_within if playbook else REPLY_WITHIN,
             owner=playbook.questions_owner if playbook else OWNER,
-            now=visit.now,
+            at=visit.now,
         )
+        self._ledger.ask(visit.incident, asked, visit.now)
         return None
 
     def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from amends.domain.case import Case
 from amends.domain.injects import Asking, full_hour
 from amends.domain.playbook import Event
-from amends.domain.question import QuestionKind
+from amends.domain.question import Asked, QuestionKind
 from amends.domain.value import nearest_locale
 from flows.rehearsal.scene import LEAD, Scene
 
@@ -88,9 +88,8 @@ class Public:
         self.complaints += angry
         words = COMPLAINING if angry else ASKING
         locale = nearest_locale(self._locales[asking.person], list(words), "en")
-        question = self._scene.ledger.ask(
-            self._scene.incident,
-            words[locale][asking.saying % len(words[locale])],
+        asked = Asked(
+            text=words[locale][asking.saying % len(words[locale])],
             person=asking.person,
             kind=asking.kind,
             source=asking.source,
@@ -98,8 +97,9 @@ class Public:
             once=f"rehearsal {self._asked}",
             reply_within=case.playbook.reply_within,
             owner=case.playbook.questions_owner,
-            now=now,
+            at=now,
         )
+        question = self._scene.ledger.ask(self._scene.incident, asked, now)
         self._unanswered.append((question, locale, self._answer_ready(now)))
 
     def _answer_ready(self, now: datetime) -> datetime:

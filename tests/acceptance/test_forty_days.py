@@ -14,10 +14,10 @@ from amends.domain.commitment import CommitmentState
 from amends.domain.deadlines import open_duties
 from amends.domain.notice import NoticeStage, PersonState
 from amends.domain.plan import Turn, plan
-from amends.domain.question import QuestionKind, Source
 from amends.ledger import Ledger
 from flows.context import Context, using
 from flows.fast_forward import PHASES, PassedClock, fast_forward
+from tests.builders import an_asked
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 END = START + timedelta(days=40)
@@ -64,18 +64,7 @@ class Weeks:
                 self.ledger.file_duty(INCIDENT, duty.id, now, LEAD.name, "R-1", "", now)
 
     def _ask(self, now: datetime) -> None:
-        asked = self.ledger.ask(
-            INCIDENT,
-            "Is my address among it?",
-            person=2,
-            kind=QuestionKind.QUESTION,
-            source=Source.PORTAL,
-            locale="en",
-            once="1",
-            reply_within=timedelta(hours=48),
-            owner="Customer care",
-            now=now,
-        )
+        asked = self.ledger.ask(INCIDENT, an_asked(person=2, owner="Customer care", at=now), now)
         self.ledger.answer(INCIDENT, asked, "Yes, your page names it.", APPROVERS[0].name, now)
 
     @staticmethod

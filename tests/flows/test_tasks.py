@@ -12,12 +12,13 @@ from amends.content.playbooks import load_playbook
 from amends.domain.case import OccurrenceState
 from amends.domain.plan import plan
 from amends.domain.playbook import Playbook
-from amends.domain.question import QuestionKind, Source
+from amends.domain.question import Source
 from amends.ledger import Ledger
 from flows.context import using
 from flows.fast_forward import PassedClock
 from flows.follow_up import follow_up
 from flows.sweep import sweep
+from tests.builders import an_asked
 from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, everybody, opened
 
 HOUR = timedelta(hours=1)
@@ -98,10 +99,8 @@ async def test_a_task_that_is_done_is_an_event_for_others(ledger: Ledger, clock:
 
 
 def ask(ledger: Ledger, once: str) -> None:
-    ledger.ask(
-        INCIDENT, "Am I in it?", person=2, kind=QuestionKind.QUESTION, source=Source.HOTLINE, locale="en", once=once,
-        reply_within=HOUR, owner="care", now=START,
-    )  # fmt: skip
+    asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, once=once, reply_within=HOUR, at=START)
+    ledger.ask(INCIDENT, asked, START)
 
 
 async def test_a_threshold_that_is_reached_stays_an_event(ledger: Ledger, clock: PassedClock) -> None:

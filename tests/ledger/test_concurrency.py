@@ -11,9 +11,8 @@ from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
 from amends.domain.notice import DeliveryState, NoticeStage
-from amends.domain.question import QuestionKind, Source
 from amends.ledger import Claim, Ledger
-from tests.builders import NOW, a_person, an_incident
+from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.sending import APPROVERS, INCIDENT, NOTICE, approved
 
 PERSONAL = (ChannelKind.EMAIL, ChannelKind.SMS)
@@ -156,11 +155,8 @@ def test_a_form_sent_ten_times_at_once_is_one_question(ledger: Ledger) -> None:
     ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
     numbers = at_once(
         10,
-        lambda _: ledger.ask(
-            INCIDENT, "Why?", person=1, kind=QuestionKind.QUESTION, source=Source.PORTAL, locale="en", once="form",
-            reply_within=timedelta(hours=48), owner="support", now=NOW,
-        ),
-    )  # fmt: skip
+        lambda _: ledger.ask(INCIDENT, an_asked("Why?", once="form"), NOW),
+    )
     assert numbers == [1] * 10
 
 

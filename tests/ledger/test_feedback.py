@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
-from amends.domain.question import Question, QuestionKind, Source
+from amends.domain.question import Question
 from amends.ledger import Ledger, once_for
-from tests.builders import NOW, a_person, an_incident
+from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.sending import INCIDENT
 
 TWO_DAYS = timedelta(hours=48)
@@ -22,17 +22,7 @@ def opened(ledger_on_sqlite: Ledger) -> Ledger:
 
 
 def ask(ledger: Ledger, wording: str = "Is my address among it?", **changes: Any) -> int:
-    given: dict[str, Any] = {
-        "person": 1,
-        "kind": QuestionKind.QUESTION,
-        "source": Source.PORTAL,
-        "locale": "en",
-        "once": wording,
-        "reply_within": TWO_DAYS,
-        "owner": "support",
-        "now": NOW,
-    }
-    return ledger.ask(INCIDENT, wording, **(given | changes))
+    return ledger.ask(INCIDENT, an_asked(wording, **changes), NOW)
 
 
 def the_question(ledger: Ledger) -> Question:
@@ -57,7 +47,7 @@ def test_each_question_of_an_incident_has_its_own_number(opened: Ledger) -> None
 
 
 def test_a_question_that_reached_us_earlier_is_due_earlier(opened: Ledger) -> None:
-    ask(opened, asked_at=NOW - TWO_DAYS)
+    ask(opened, at=NOW - TWO_DAYS)
     assert the_question(opened).reply_due_at == NOW
 
 

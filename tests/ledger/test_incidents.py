@@ -16,9 +16,8 @@ from amends.domain.errors import AlreadyInLedger, KeyMissing, LedgerUnavailable,
 from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader
 from amends.domain.people import Flag, Person
-from amends.domain.question import QuestionKind, Source
 from amends.ledger import Ledger
-from tests.builders import NOW, a_person, a_promise, an_incident
+from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
 from tests.sending import INCIDENT, approved
 
 LATER = NOW + timedelta(hours=1)
@@ -245,10 +244,7 @@ SECRETS = ("CANARYREF", "Canaryname", "canary@secret", "4917699999999", "Canarys
 
 
 def ask_and_answer(ledger: Ledger) -> None:
-    number = ledger.ask(
-        INCIDENT, "Canaryquestion?", person=1, kind=QuestionKind.QUESTION, source=Source.PORTAL, locale="en",
-        once="1", reply_within=timedelta(hours=48), owner="support", now=NOW,
-    )  # fmt: skip
+    number = ledger.ask(INCIDENT, an_asked("Canaryquestion?", once="1"), NOW)
     ledger.answer(INCIDENT, number, "Canaryanswer.", "lena", NOW)
     ledger.answer_survey(INCIDENT, 1, {"understood": 4}, "Canarycomment", NOW)
 

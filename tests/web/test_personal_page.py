@@ -6,27 +6,16 @@ from datetime import timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from amends.domain.question import QuestionKind, Source
+from amends.domain.question import Source
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web import create_app
-from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
 from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, release
 
 
 def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
-    return ledger.ask(
-        INCIDENT,
-        text,
-        person=person,
-        kind=QuestionKind.QUESTION,
-        source=Source.HOTLINE,
-        locale="en",
-        once=text,
-        reply_within=timedelta(hours=48),
-        owner="support",
-        now=NOW,
-    )
+    return ledger.ask(INCIDENT, an_asked(text, person=person, source=Source.HOTLINE), NOW)
 
 
 def test_a_person_is_greeted_by_name(ada: Visitor) -> None:

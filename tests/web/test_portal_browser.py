@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from amends.domain.question import QuestionKind, Source
 from amends.ledger import Ledger
 from amends.settings import Settings
 from amends.web import create_app
+from tests.builders import an_asked
 from tests.web.scene import ADA, INCIDENT, LI, Clock
 
 CHROMIUM = next((path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()), None)
@@ -135,18 +134,8 @@ def told_more(ledger: Ledger, clock: Clock) -> None:
     }
     for locale, (asked, answer, open_one) in said.items():
         for text in (asked, open_one):
-            number = ledger.ask(
-                INCIDENT,
-                text,
-                person=READERS[locale],
-                kind=QuestionKind.QUESTION,
-                source=Source.PORTAL,
-                locale=locale,
-                once=text,
-                reply_within=timedelta(hours=48),
-                owner="support",
-                now=clock(),
-            )
+            question = an_asked(text, person=READERS[locale], locale=locale, at=clock())
+            number = ledger.ask(INCIDENT, question, clock())
             if text == asked:
                 ledger.answer(INCIDENT, number, answer, "wei", clock())
 
