@@ -151,11 +151,12 @@ class Lane:
         """The relay does not want this letter, or none at all."""
         if closing := next((reply for reply in replies if reply.code == CLOSES), None):
             raise Disconnected(f"closes with {closing.codes}")
-        if connection.chunking and replies[-1].code in NOT_KNOWN:
+        *before, last = replies
+        if connection.chunking and last.code in NOT_KNOWN and not any(reply.refused for reply in before):
             raise ChannelMisconfigured(f"{self._relay} offers CHUNKING and does not know BDAT: set chunking to false")
         self._letters.answer(refusal(letter.key, replies, self._relay))
         self._letter = None
-        if replies[-1].code == 354:
+        if last.code == 354:
             self._break_off()  # it waits for content all the same
         else:
             connection.converse([b"RSET\r\n"], partial(self._step, self._ready_again))

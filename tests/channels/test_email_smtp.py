@@ -335,6 +335,11 @@ async def test_a_relay_that_offers_chunks_and_does_not_know_them_is_an_engineers
     assert (bell.rung, relay.contents) == (0, [])
 
 
+async def test_a_relay_that_wants_no_chunk_for_nobody_says_nothing_against_chunks(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({**CHUNKING, "RCPT": "550 5.1.1 unknown", "BDAT": "502 5.5.1 not now"})
+    assert (await delivered(relay.port)).status is Status.REJECTED
+
+
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
     for number in range(5):
