@@ -46,11 +46,11 @@ def run(settings: Settings) -> None:
         parts.start("portal", [sys.executable, "-m", "amends.web"])
         parts.wait_for("portal", settings.portal_port)
         _say_where(settings)
-        look_at_ledger(environment)
+        look_at_ledger(parts)
 
         def restarted() -> None:
             parts.wait_for("Prefect server", settings.prefect_port)
-            look_at_ledger(environment)
+            look_at_ledger(parts)
 
         parts.watch(restarted)
 
@@ -71,10 +71,9 @@ def deploy(environment: Mapping[str, str]) -> None:
             raise AmendsError(f"Prefect refused `{' '.join(call[3:])}`:\n{done.stdout}{done.stderr}")
 
 
-def look_at_ledger(environment: Mapping[str, str]) -> None:
+def look_at_ledger(parts: "Parts") -> None:
     """Have a sweep run at once, instead of within minutes: whatever was cut off goes on. Does not wait for it."""
-    call = prefect("deployment", "run", "sweep/sweep")
-    subprocess.Popen(call, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    parts.start_aside(prefect("deployment", "run", "sweep/sweep"))
 
 
 def deployments_file() -> Path:
@@ -136,6 +135,7 @@ class Parts:
         self._again: dict[str, Callable[[], None]] = {}
         """How each part is started again."""
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._aside: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -152,6 +152,13 @@ class Parts:
         )
         if nicer:
             os.setpriority(os.PRIO_PROCESS, self._running[name].pid, nicer)
+
+    def start_aside(self, call: Sequence[str]) -> None:
+        """Start what ends by itself, and with the parts at the latest: without them it could wait for ever."""
+        self._aside = [process for process in self._aside if process.poll() is None]
+        self._aside.append(
+            subprocess.Popen(call, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        )
 
     def wait_for(self, name: str, port: int) -> None:
         """Wait until it answers. Raises AmendsError when it ends or takes too long."""
@@ -177,11 +184,12 @@ class Parts:
 
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""
-        for process in reversed(self._running.values()):
+        processes = [*self._aside, *reversed(self._running.values())]
+        for process in processes:
             if process.poll() is None:
                 process.terminate()
         until = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
+        for process in processes:
             try:
                 process.wait(max(until - time.monotonic(), 0.1))
             except subprocess.TimeoutExpired:
