@@ -223,7 +223,7 @@ def _letterhead(chosen: Settings, reports: MailEvents | None) -> Letterhead:
         message_id_domain=(
             _domain(chosen, "message_id_domain") if chosen.text("message_id_domain") else sender.rpartition("@")[2]
         ),
-        echoed=mail_events.ECHOED.get(reports.teller) if reports else None,
+        echoed=mail_events.ECHOED.get(reports.provider) if reports else None,
     )
 
 

@@ -1,18 +1,17 @@
 """What a mail provider tells by webhook of our messages, once it is known to be the provider who tells.
 
-Providers that hand mail on under an address of their own get the bounces themselves, so none come to ours. They give a
-mark of ours back with each event: the same that stands in the address for bounces.
+Providers that hand mail on under an address of their own get the bounces themselves, so none come to ours. They give
+the token of the message back with each event: the same that stands in the address for bounces.
 """
 
 import base64
 import hmac
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -20,18 +19,18 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from amends.domain.bounces import Report as MailReport
 from amends.domain.bounces import ReportKind
 from amends.domain.errors import NotAllowed
-from amends.domain.provider_receipts import Report, body_signed, plain_value
+from amends.domain.provider_receipts import Report, json_of, plain_value, signed_as_agreed
 from amends.domain.reports_words import Codes, codes_in, spares_the_address, words_of
 from channels.settings import Settings
 
 OPTIONAL = {"events": "", "events_key": ""}
-MARK = "amends"
-"""Under this name the provider gets our mark of a message, and gives it back."""
+NAME = "amends"
+"""Under this name the provider gets the token of a message, and gives it back."""
 
 Fields = Mapping[str, object]
 
 
-class Teller(StrEnum):
+class Provider(StrEnum):
     """Who tells what became of our mail."""
 
     MAILGUN = "mailgun"
@@ -41,17 +40,17 @@ class Teller(StrEnum):
 
 
 ECHOED = {
-    Teller.MAILGUN: ("X-Mailgun-Variables", f'{{"{MARK}": "%s"}}'),
-    Teller.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{MARK}": "%s"}}}}'),
+    Provider.MAILGUN: ("X-Mailgun-Variables", f'{{"{NAME}": "%s"}}'),
+    Provider.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{NAME}": "%s"}}}}'),
 }
-"""The header that takes our mark of a message to the provider, and how it is written there."""
+"""The header that takes the token of a message to the provider, and how it is written there."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailEvents:
     """How the events of one provider are read and checked."""
 
-    teller: Teller
+    provider: Provider
     key: str = field(repr=False)
     largest: int = 1 << 20
     """Bytes of one body; SendGrid gathers up to 768 kB."""
@@ -61,11 +60,11 @@ class MailEvents:
 
         Raises NotAllowed when they are not signed, or wrongly.
         """
-        told = _json(report.body)
-        if not SIGNED[self.teller](self.key, report, told, now):
+        told = json_of(report.body)
+        if not SIGNED[self.provider](self.key, report, told, now):
             raise NotAllowed("the report is not signed by the provider")
         events = told if isinstance(told, list) else [told]
-        read = (READERS[self.teller](event) for event in events if isinstance(event, dict))
+        read = (READERS[self.provider](event) for event in events if isinstance(event, dict))
         return tuple(found for found in read if found)
 
 
@@ -73,14 +72,17 @@ def mail_events(chosen: Settings) -> MailEvents | None:
     """The provider of these settings; None without any. Raises ChannelMisconfigured."""
     if not chosen.text("events"):
         if chosen.text("events_key"):
-            raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(Teller)}")
+            raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(Provider)}")
         return None
-    teller, key = chosen.choice("events", Teller), chosen.secret("events_key")
+    provider, key = chosen.choice("events", Provider), chosen.secret("events_key")
     if not key:
         raise chosen.wrong("events_key", "is missing: without it anybody could tell us anything")
-    if teller is Teller.SENDGRID and _public_key(key) is None:
-        raise chosen.wrong("events_key", "must be the verification key that SendGrid shows")
-    return MailEvents(teller, key)
+    if provider is Provider.SENDGRID:
+        try:
+            _public_key(key)
+        except ValueError:
+            raise chosen.wrong("events_key", "must be the verification key that SendGrid shows") from None
+    return MailEvents(provider, key)
 
 
 # Who may tell
@@ -101,27 +103,23 @@ def _signed_by_mailgun(key: str, _: Report, told: object, __: datetime) -> bool:
 
 def _signed_by_sendgrid(key: str, report: Report, _: object, __: datetime) -> bool:
     """ECDSA with SHA-256 over time and body, to be checked with the public key; however old, as with Mailgun."""
-    public = _public_key(key)
     timestamp = report.headers.get("x-twilio-email-event-webhook-timestamp", "")
     try:
         signature = base64.b64decode(report.headers.get("x-twilio-email-event-webhook-signature", ""), validate=True)
-        said = timestamp.encode("ascii") + report.body
-        if public:
-            public.verify(signature, said, ECDSA(SHA256()))
+        _public_key(key).verify(signature, timestamp.encode("ascii") + report.body, ECDSA(SHA256()))
     except (InvalidSignature, ValueError):
         return False
-    return public is not None
+    return True
 
 
 def _signed_as_ours(key: str, report: Report, _: object, now: datetime) -> bool:
-    signature, timestamp = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
-    return body_signed(key, report.body, signature, timestamp, now)
+    return signed_as_agreed(key, report, now)
 
 
-SIGNED: dict[Teller, Callable[[str, Report, object, datetime], bool]] = {
-    Teller.MAILGUN: _signed_by_mailgun,
-    Teller.SENDGRID: _signed_by_sendgrid,
-    Teller.PLAIN: _signed_as_ours,
+SIGNED: dict[Provider, Callable[[str, Report, object, datetime], bool]] = {
+    Provider.MAILGUN: _signed_by_mailgun,
+    Provider.SENDGRID: _signed_by_sendgrid,
+    Provider.PLAIN: _signed_as_ours,
 }
 
 
@@ -143,7 +141,7 @@ def _mailgun(event: Fields) -> MailReport | None:
         else _failed(codes, _words(data.get("delivery-status"), ("message", "description"))),
     }
     message_id = plain_value(data, "message.headers.message-id")
-    return _told(kinds, plain_value(data, "event"), data, f"user-variables.{MARK}", message_id, codes)
+    return _told(kinds, plain_value(data, "event"), data, f"user-variables.{NAME}", message_id, codes)
 
 
 def _sendgrid(event: Fields) -> MailReport | None:
@@ -156,31 +154,31 @@ def _sendgrid(event: Fields) -> MailReport | None:
         "dropped": ReportKind.GAVE_UP,
         "bounce": ReportKind.GAVE_UP if plain_value(event, "type") == "blocked" else _failed(codes, reason),
     }
-    return _told(kinds, plain_value(event, "event"), event, MARK, plain_value(event, "smtp-id"), codes)
+    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "smtp-id"), codes)
 
 
 def _plain(event: Fields) -> MailReport | None:
     codes = codes_in(plain_value(event, "status"))
     kinds = {kind.value: kind for kind in ReportKind}
-    return _told(kinds, plain_value(event, "event"), event, MARK, plain_value(event, "message_id"), codes)
+    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "message_id"), codes)
 
 
-READERS: dict[Teller, Callable[[Fields], MailReport | None]] = {
-    Teller.MAILGUN: _mailgun,
-    Teller.SENDGRID: _sendgrid,
-    Teller.PLAIN: _plain,
+READERS: dict[Provider, Callable[[Fields], MailReport | None]] = {
+    Provider.MAILGUN: _mailgun,
+    Provider.SENDGRID: _sendgrid,
+    Provider.PLAIN: _plain,
 }
 
 
 def _told(
-    kinds: Mapping[str, ReportKind], word: str, event: Fields, mark: str, message_id: str, codes: Codes
+    kinds: Mapping[str, ReportKind], word: str, event: Fields, token: str, message_id: str, codes: Codes
 ) -> MailReport | None:
     kind = kinds.get(word)
     if kind is None:
         return None
     detail = "complaint" if kind is ReportKind.COMPLAINED else f"{word} {codes}".strip()
     named = f"<{message_id.strip('<>')}>" if message_id else ""
-    return MailReport(kind, plain_value(event, mark).lower(), named, codes.status, detail)
+    return MailReport(kind, plain_value(event, token).lower(), named, codes.status, detail)
 
 
 def _failed(codes: Codes, words: str) -> ReportKind:
@@ -193,16 +191,12 @@ def _words(event: object, names: Iterable[str]) -> str:
     return words_of(" ".join(text for text in found if isinstance(text, str)))
 
 
-def _json(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _public_key(key: str) -> EllipticCurvePublicKey | None:
+def _public_key(key: str) -> EllipticCurvePublicKey:
+    """Raises ValueError when it is none."""
     try:
         found = load_der_public_key(base64.b64decode(key, validate=True))
-    except ValueError:
-        return None
-    return found if isinstance(found, EllipticCurvePublicKey) else None
+    except UnsupportedAlgorithm as error:
+        raise ValueError from error
+    if not isinstance(found, EllipticCurvePublicKey):
+        raise ValueError  # noqa: TRY004 - it comes from a setting
+    return found

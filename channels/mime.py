@@ -17,13 +17,13 @@ from html import escape
 from amends.domain.channel import Form, Message, Pieces
 from amends.domain.marks import message_id
 from amends.domain.value import LOCALE
+from channels.mail_events import ECHOED
 from channels.quoted import SOFT_BREAK, quoted, quoted_markup, quoted_value
 
 UNSUBSCRIBE = ("List-Unsubscribe", "List-Unsubscribe-Post")
 """The two of RFC 8058, which only optional mail has."""
-ECHOED = ("X-Mailgun-Variables", "X-SMTPAPI")
-"""What a provider gives back with all that it tells of a message; only mail to that provider has it."""
-SOMETIMES = (*UNSUBSCRIBE, *ECHOED)
+SOMETIMES = (*UNSUBSCRIBE, *(name for name, _ in ECHOED.values()))
+"""Headers that not all mail has: these two, and what a provider gives back with all that it tells of a message."""
 HEADERS = (
     "From",
     "To",
@@ -97,7 +97,7 @@ class Letterhead:
     reply_to: str
     message_id_domain: str
     echoed: tuple[str, str] | None = None
-    """One of ECHOED, and its value with %s in place of the message's mark."""
+    """One of ECHOED: a header, and its value with %s in place of the message's token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,10 +155,10 @@ def read_report(rules: ReportRules, report: Report, now: datetime) -> ProviderRe
         raise NotAllowed("the report is too long")
     if rules.scheme is Scheme.TWILIO:
         return _read_twilio(rules, report)
-    sent = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
-    if not body_signed(rules.secret, report.body, *sent, now):
+    if not signed_as_agreed(rules.secret, report, now):
         raise NotAllowed("the report is not signed by the provider")
-    return sms_receipt(rules.shape, _json_object(report.body))
+    told = json_of(report.body)
+    return sms_receipt(rules.shape, told if isinstance(told, dict) else {})
 
 
 def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
@@ -169,6 +169,12 @@ def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signa
     joined = "".join(name + value for name, value in sorted(set(fields)))
     expected = [_sha1(token, each + joined) for each in (url, _with_port(url), _without_port(url))]
     return bool(token) and any(_same(each, signature) for each in expected)
+
+
+def signed_as_agreed(secret: str, report: Report, now: datetime) -> bool:
+    """Whether the body was signed with the secret that we and the sender agreed on, now: see `body_signed`."""
+    signature, timestamp = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
+    return body_signed(secret, report.body, signature, timestamp, now)
 
 
 def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: datetime) -> bool:
@@ -195,12 +201,12 @@ def _read_twilio(rules: ReportRules, report: Report) -> ProviderReceipt | None:
     return sms_receipt(rules.shape, dict(asked) | dict(fields))
 
 
-def _json_object(body: bytes) -> dict[str, object]:
+def json_of(body: bytes) -> object:
+    """What the body says, or None when it is no JSON."""
     try:
-        found = json.loads(body)
+        return json.loads(body)
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
 def _sha1(token: str, text: str) -> str:

@@ -66,7 +66,7 @@ class Chain:
     ) -> Head:
         """One more entry, in the transaction of what it tells of."""
         alone(session.connection(), CHAIN_LOCK)
-        session.flush()
+        session.flush()  # what it tells of comes first
         connection = session.connection()
         newest = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
         seq, mac = connection.execute(newest).first() or (0, START)

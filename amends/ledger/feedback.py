@@ -43,10 +43,10 @@ class Feedback(Store):
             number = _next_number(write.session, incident)
             sealed = self.seal(write.session, incident).close(wording, _place(incident, number, "text"))
             _store(write.session, incident, number, asked, sealed, theme)
-            who = asked.person
             write.note(
-                now, incident, "asked", f"question {number}", source=asked.source, kind=asked.kind, by_person=who
-            )
+                now, incident, "asked", f"question {number}",
+                source=asked.source, kind=asked.kind, by_person=asked.person,
+            )  # fmt: skip
             return number
 
     def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:

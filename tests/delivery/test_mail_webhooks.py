@@ -31,7 +31,7 @@ class Provider(Protocol):
 
     settings: dict[str, str]
 
-    def event(self, word: str, mark: str, message_id: str, status: str) -> dict[str, Any]:
+    def event(self, word: str, token: str, message_id: str, status: str) -> dict[str, Any]:
         """What it tells of one message."""
 
     def post(self, events: Sequence[dict[str, Any]], at: int) -> tuple[str, Headers]:
@@ -44,14 +44,14 @@ class Mailgun:
 
     words = {"failed": "failed", "blocked": "failed", "delayed": "failed", "complained": "complained"}
 
-    def event(self, word: str, mark: str, message_id: str, status: str) -> dict[str, Any]:
+    def event(self, word: str, token: str, message_id: str, status: str) -> dict[str, Any]:
         severity = "temporary" if word == "delayed" else "permanent"
         return {
             "event": self.words.get(word, word),
             "severity": severity,
             "delivery-status": {"code": int(status[0] + "50"), "enhanced-code": status, "message": "kim@mail.example?"},
             "message": {"headers": {"message-id": message_id.strip("<>")}},
-            "user-variables": {"amends": mark},
+            "user-variables": {"amends": token},
             "recipient": "kim@mail.example",
         }
 
@@ -71,7 +71,7 @@ class SendGrid:
 
     words = {"failed": "bounce", "blocked": "bounce", "delayed": "deferred", "complained": "spamreport"}
 
-    def event(self, word: str, mark: str, message_id: str, status: str) -> dict[str, Any]:
+    def event(self, word: str, token: str, message_id: str, status: str) -> dict[str, Any]:
         return {
             "event": self.words.get(word, word),
             "type": "blocked" if word == "blocked" else "bounce",
@@ -79,7 +79,7 @@ class SendGrid:
             "reason": f"{status[0]}50 {status} kim@mail.example is not here",
             "email": "kim@mail.example",
             "smtp-id": message_id,
-            "amends": mark,
+            "amends": token,
         }
 
     def post(self, events: Sequence[dict[str, Any]], at: int) -> tuple[str, Headers]:
@@ -97,8 +97,8 @@ class Script:
 
     words = {"blocked": "gave_up"}
 
-    def event(self, word: str, mark: str, message_id: str, status: str) -> dict[str, Any]:
-        return {"event": self.words.get(word, word), "amends": mark, "message_id": message_id, "status": status}
+    def event(self, word: str, token: str, message_id: str, status: str) -> dict[str, Any]:
+        return {"event": self.words.get(word, word), "amends": token, "message_id": message_id, "status": status}
 
     def post(self, events: Sequence[dict[str, Any]], at: int) -> tuple[str, Headers]:
         body = json.dumps(list(events))
@@ -125,9 +125,9 @@ class Told:
     def event(self, person: int, word: str, status: str = "5.1.1", about: int = 0) -> dict[str, Any]:
         """The provider's word on this person's message, with the Message-ID of somebody else's if so wanted."""
         name = letters(self.rig.mail)[a_person(number=about or person).email]["Message-ID"]
-        return self.provider.event(word, self.mark(person), name, status)
+        return self.provider.event(word, self.token(person), name, status)
 
-    def mark(self, person: int) -> str:
+    def token(self, person: int) -> str:
         """As the provider got it: in the header that it gives back, or in the envelope."""
         (arrived,) = (one for one in self.rig.mail.arrived if a_person(number=person).email in one.recipients)
         letter = letters(self.rig.mail)[arrived.recipients[0]]
@@ -182,12 +182,12 @@ def test_the_same_again_changes_nothing(told: Told) -> None:
     assert len(told.rig.texted()) == 1
 
 
-def test_a_mark_and_a_message_id_of_two_messages_are_no_news_of_either(told: Told) -> None:
+def test_a_token_and_a_message_id_of_two_messages_are_no_news_of_either(told: Told) -> None:
     told.hears(told.event(1, "failed", about=2))
     assert set(told.rig.states().values()) == {"sent"}
 
 
-def test_a_mark_that_we_never_gave_is_no_news(told: Told) -> None:
+def test_a_token_that_we_never_gave_is_no_news(told: Told) -> None:
     forged = told.provider.event("failed", "0" * 32, "", "5.1.1")
     assert told.hears(forged).status_code == 200
     assert set(told.rig.states().values()) == {"sent"}
@@ -231,7 +231,7 @@ def test_a_call_that_is_too_large_is_not_read(rig: Rig, tmp_path: Path) -> None:
     assert told.portal.post(PATH, content=b"a" * ((1 << 20) + 1)).status_code == 413
 
 
-def test_without_a_provider_that_tells_nothing_is_there_and_mail_has_no_mark_for_one(rig: Rig, tmp_path: Path) -> None:
+def test_without_a_provider_that_tells_nothing_is_there_and_mail_has_no_token_for_one(rig: Rig, tmp_path: Path) -> None:
     silent = Script()
     silent.settings = {}
     told = Told(rig, silent, tmp_path)
