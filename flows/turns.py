@@ -156,7 +156,6 @@ async def _send(context: Context, case: Case, notice: str) -> Tally:
     """Send what is approved of a notice and has not gone yet."""
     incident_id = case.incident.id
     work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock, context.limits)
-    await asyncio.to_thread(work.release)
     async with artifacts.progress(incident_id, notice) as progress:
         return await send(work, progress.told, each=as_task)
 

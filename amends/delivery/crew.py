@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from multiprocessing import Pipe, get_context
@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
-from amends.delivery.engine import ROUNDS, Clock, Rounds, Tally, deliver, require
+from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, deliver
 from amends.delivery.steady import SteadyClock, seen
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
@@ -54,11 +54,8 @@ class Work:
     links: Links
     clock: Clock = wall_clock
     limits: Limits = DEFAULT
-
-    def release(self) -> None:
-        """Store what is to leave, which takes a while for very many people. Raises as `deliver` does."""
-        require(self.channels, self.ledger.draft(self.incident, self.notice))
-        self.ledger.release(self.incident, self.notice, self.clock())
+    begun: Begun | None = field(default=None, repr=False)
+    """What was found when it began, once it has."""
 
 
 async def _as_it_is(_number: int, part: Part) -> Tally:
@@ -80,17 +77,24 @@ async def send(
     people = work.ledger.draft(work.incident, work.notice).people
     processes = min(cores or os.cpu_count() or 1, people // SHARE)
     if processes < 2 or work.clock is not wall_clock:
-        return await _alone(work, ROUNDS, told)
+        return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
     gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
-    parts = [await _alone(work, FIRST, told)]
-    if not parts[0].trouble:
-        board = _Board(parts[0], told)
-        work.ledger.dispose()  # a connection must not be in two processes
-        begun = [each(number, board.part(work, number, processes)) for number in range(1, processes + 1)]
-        parts += _tallies(await asyncio.gather(*begun, return_exceptions=True))
+    work.ledger.dispose()  # a connection must not be in two processes
+    async with _crew(work, processes) as hands:
+        begun = await _begun(work)
+        parts = [await _alone(replace(work, begun=begun), FIRST, told)]
+        if not parts[0].trouble:
+            board, share = _Board(parts[0], told), replace(begun, uncertain=0)
+            shares = [each(number, board.part(hand, share)) for number, hand in enumerate(hands, 1)]
+            parts += _tallies(await asyncio.gather(*shares, return_exceptions=True))
     if any(part.trouble for part in parts):
         return replace(_sum(parts), people=work.ledger.standing(work.incident, work.notice))
     return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
+
+
+async def _begun(work: Work) -> Begun:
+    """Begin it, in a thread: to store what is to leave takes a while for very many people."""
+    return await asyncio.to_thread(begin, work.ledger, work.channels, work.incident, work.notice, work.clock())
 
 
 async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> Tally:
@@ -99,7 +103,7 @@ async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> 
     async with connected(work.channels) as channels:
         return await deliver(
             work.ledger, channels, work.incident, work.notice, work.links, clock, told,
-            paces(work.channels, processes), rounds, work.limits,
+            paces(work.channels, processes), rounds, work.limits, work.begun,
         )  # fmt: skip
 
 
@@ -126,72 +130,83 @@ def _sum(parts: Sequence[Tally]) -> Tally:
 class _Board:
     """What each part last told, added up."""
 
-    def __init__(self, begun: Tally, told: Told) -> None:
-        self._parts, self._told = {0: begun}, told
+    def __init__(self, first: Tally, told: Told) -> None:
+        self._parts, self._told = [first], told
 
-    def part(self, work: Work, number: int, processes: int) -> Part:
-        """This part of the work, to be begun; it tells the board how far it is."""
+    def part(self, hand: "_Hand", begun: Begun) -> Part:
+        """This one's part of the work, to be begun; it tells the board how far it is."""
+        number = len(self._parts)
+        self._parts.append(Tally())
 
         def heard(tally: Tally) -> None:
             self._parts[number] = tally
-            self._told(_sum(list(self._parts.values())))
+            self._told(_sum(self._parts))
 
-        return lambda: _in_own_process(work, processes, heard)
+        return lambda: hand.carry_out(begun, heard)
 
 
-async def _in_own_process(work: Work, processes: int, heard: Told) -> Tally:
-    """Messages to people; with its share of the connections and of the rate. Cancelled, it ends as `deliver` does."""
-    process, ear = _begin(work, processes)
-    tally = Tally()
-    try:
-        with suppress(EOFError):  # it has ended
+class _Hand:
+    """A process of its own, which makes itself ready and waits for the work to begin."""
+
+    def __init__(self, work: Work, processes: int) -> None:
+        # A fork shares what is loaded already, but only a process without other threads may be forked.
+        alone = threading.active_count() == 1
+        fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
+        self._line, other_end = Pipe()
+        self._process = fresh(target=_work, args=(work, processes, other_end), daemon=True)
+        self._process.start()
+        other_end.close()
+        self._has_ended = False
+
+    async def carry_out(self, begun: Begun, heard: Told) -> Tally:
+        """Messages to people; with its share of connections and rate. Cancelled, it ends as `deliver` does."""
+        tally = Tally()
+        with suppress(EOFError, BrokenPipeError):  # it has ended
+            self._line.send(begun)
             while True:
-                await _told(ear)
-                tally = _listen(ear)
+                await _told(self._line)
+                tally = _listen(self._line)
                 heard(tally)
-    except BaseException:
-        process.terminate()
-        raise
+        self._has_ended = True
+        return tally
+
+    async def dismissed(self) -> None:
+        """It is gone; one still at work waits for the answers to what is under way."""
+        if not self._has_ended:
+            self._process.terminate()
+        while self._process.is_alive():
+            with suppress(AmendsError, EOFError, ConnectionError):
+                while self._line.poll():
+                    _listen(self._line)  # it would wait for ever to tell what nobody hears
+            await asyncio.sleep(LOOK_SECONDS)
+        self._process.join()
+        self._line.close()
+
+
+@asynccontextmanager
+async def _crew(work: Work, processes: int) -> AsyncIterator[list[_Hand]]:
+    """So many processes; at the end none is left."""
+    hands = [_Hand(work, processes) for _ in range(processes)]
+    try:
+        yield hands
     finally:
-        await asyncio.shield(_ended(process, ear))
-    return tally
+        await asyncio.shield(asyncio.gather(*(hand.dismissed() for hand in hands)))
 
 
-async def _told(ear: Connection) -> None:
-    """Until it tells something, or ends."""
+async def _told(line: Connection) -> None:
+    """Until something is said over it, or it ends."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
-    loop.add_reader(ear.fileno(), readable.set)
+    loop.add_reader(line.fileno(), readable.set)
     try:
         await readable.wait()
     finally:
-        loop.remove_reader(ear.fileno())
+        loop.remove_reader(line.fileno())
 
 
-async def _ended(process: BaseProcess, ear: Connection) -> None:
-    """Wait for its end: it waits for the answers of what is under way."""
-    while process.is_alive():
-        with suppress(AmendsError, EOFError):
-            while ear.poll():
-                _listen(ear)  # it would wait for ever to tell what nobody hears
-        await asyncio.sleep(LOOK_SECONDS)
-    process.join()
-
-
-def _begin(work: Work, processes: int) -> tuple[BaseProcess, Connection]:
-    # A fork shares what is loaded already, but only a process without other threads may be forked.
-    alone = threading.active_count() == 1
-    fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
-    ear, mouth = Pipe(duplex=False)
-    process = fresh(target=_work, args=(work, processes, mouth), daemon=True)
-    process.start()
-    mouth.close()
-    return process, ear
-
-
-def _listen(ear: Connection) -> Tally:
+def _listen(line: Connection) -> Tally:
     """What is told next. Raises what went wrong there, and EOFError at its end."""
-    heard: Tally | AmendsError = ear.recv()
+    heard: Tally | AmendsError = line.recv()
     if isinstance(heard, AmendsError):
         raise heard
     return heard
@@ -200,15 +215,15 @@ def _listen(ear: Connection) -> Tally:
 # In the process of its own.
 
 
-def _work(work: Work, processes: int, mouth: Connection) -> None:
+def _work(work: Work, processes: int, line: Connection) -> None:
     # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_stoppable(_part(work, processes, mouth)))
+            runner.run(_stoppable(_part(work, processes, line)))
         except AmendsError as error:
-            mouth.send(error)
+            line.send(error)
 
 
 async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
@@ -219,9 +234,13 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-async def _part(work: Work, processes: int, mouth: Connection) -> None:
+async def _part(work: Work, processes: int, line: Connection) -> None:
     try:
-        mouth.send(await _alone(work, TO_PEOPLE, _Told(mouth), processes))
+        work.ledger.draft(work.incident, work.notice)  # its connection to the ledger is open before it is needed
+        await _told(line)
+        line.send(await _alone(replace(work, begun=line.recv()), TO_PEOPLE, _Told(line), processes))
+    except EOFError:
+        pass  # there is nothing to do
     finally:
         work.ledger.dispose()
 
@@ -229,10 +248,10 @@ async def _part(work: Work, processes: int, mouth: Connection) -> None:
 class _Told:
     """Passes on how far it is, not more often than anybody looks."""
 
-    def __init__(self, mouth: Connection) -> None:
-        self._mouth, self._next = mouth, 0.0
+    def __init__(self, line: Connection) -> None:
+        self._line, self._next = line, 0.0
 
     def __call__(self, tally: Tally) -> None:
         if (now := time.monotonic()) >= self._next:
             self._next = now + TELL_SECONDS
-            self._mouth.send(tally)
+            self._line.send(tally)

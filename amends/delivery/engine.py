@@ -24,8 +24,6 @@ from amends.domain.playbook import Gate
 from amends.ledger import Claim, Ledger
 from amends.ledger.reserve import no_room
 
-PAGE = 1_000
-"""How many messages are claimed at once."""
 RENEW_SECONDS = 20
 LOOK_SECONDS = 0.5
 PAGE_SECONDS = 15.0
@@ -59,6 +57,27 @@ class Tally:
     people: dict[PersonState, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was found when a send began."""
+
+    draft: Draft
+    messages: int
+    """How many are pending."""
+    uncertain: int = 0
+    """How many a crash left open."""
+
+
+def begin(ledger: Ledger, channels: Collection[ChannelKind], incident: str, notice: str, now: datetime) -> Begun:
+    """Release the notice, and free what a crash left behind. Raises as `deliver` does."""
+    drafted = ledger.draft(incident, notice)
+    require(channels, drafted)  # before the promises in it are given
+    require_open(ledger, drafted, now)
+    draft = ledger.release(incident, notice, now)
+    uncertain = ledger.recover(incident, notice, now)
+    return Begun(draft, ledger.pending(incident, notice), uncertain)
+
+
 async def deliver(
     ledger: Ledger,
     channels: Channels,
@@ -70,20 +89,17 @@ async def deliver(
     paces: Mapping[ChannelKind, Pace] | None = None,
     rounds: Rounds = ROUNDS,
     limits: Limits = DEFAULT,
+    begun: Begun | None = None,
 ) -> Tally:
     """Send an approved notice to everybody it has not reached yet. Any number of runs may be at it at once.
 
     Who cancels it waits until the messages that are under way have their answers. A SteadyClock that jumps stops it.
     Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
     when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
-    bring the notice to its end.
+    bring the notice to its end. Whoever takes part in a send that has `begun` does not begin it anew.
     """
-    drafted = ledger.draft(incident, notice)
-    require(channels, drafted)  # before the promises in it are given
-    require_open(ledger, drafted, clock())
-    draft = ledger.release(incident, notice, clock())
-    tally = Tally(uncertain_after_crash=ledger.recover(incident, notice, clock()))
-    tally.messages = ledger.pending(incident, notice)
+    begun = begun or begin(ledger, channels, incident, notice, clock())
+    draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
     composer = Composer(ledger.incident_file(incident), draft, ledger.wording(incident), links)
     run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
     if ledger.reserve.keep():
@@ -159,9 +175,12 @@ class Run:
             self._end_leases()
 
     async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
-        """Everything that is due on these channels; whether there was anything, and no trouble with it."""
+        """Everything that is due on these channels; whether one of them may have left something to another."""
         before = self._tally.answers.total()
-        self._lines = [Line(kind, self._channels[kind], self._source, self._paces.get(kind, Pace())) for kind in kinds]
+        self._lines = [
+            Line(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
+            for kind in kinds
+        ]
         under_way = asyncio.gather(*(line.send_all() for line in self._lines), return_exceptions=True)
         try:
             ends = await asyncio.shield(under_way)
@@ -177,7 +196,7 @@ class Run:
             if isinstance(end, BaseException):
                 raise end
         self._tally.trouble |= {line.kind: line.trouble for line in self._lines if line.trouble}
-        return self._tally.answers.total() > before and not self._tally.trouble
+        return len(kinds) > 1 and self._tally.answers.total() > before and not self._tally.trouble
 
     async def _page_is_up(self) -> bool:
         """Wait for it, while another worker is putting it up."""
@@ -208,12 +227,11 @@ class Run:
             if reserve.gone:
                 self._halt("disk", no_room())
 
-    def _claim(self, kind: ChannelKind) -> tuple[Claim, ...]:
+    def _claim(self, kind: ChannelKind, limit: int) -> tuple[Claim, ...]:
         with self._stopping_when_full():
-            claims = self._ledger.claim(self._incident, self._notice, [kind], PAGE, self._clock())
-        for claim in claims:
-            self._leases[claim.lease] += 1
-        if any(claim.released.binding != self._binding for claim in claims):
+            claims = self._ledger.claim(self._incident, self._notice, [kind], limit, self._clock())
+        self._leases.update([claim.lease for claim in claims])
+        if claims and claims[0].released.binding != self._binding:  # a page was released as one
             self._give_back(list(claims))
             raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
         return claims

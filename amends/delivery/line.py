@@ -31,7 +31,7 @@ from amends.domain.errors import (
     StaleClaim,
 )
 from amends.domain.guard import canary_size, canary_verdict
-from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, SameAnswer, slows_channel
+from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, Pages, SameAnswer, slows_channel
 from amends.ledger import Claim
 
 AT_ONCE = 64
@@ -64,8 +64,8 @@ class Pace:
 class Source:
     """Where a line gets its claims from, and where it says what becomes of them."""
 
-    claim: Callable[[ChannelKind], tuple[Claim, ...]]
-    """The next page; empty when nothing is due."""
+    claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
+    """The next page, of so many at the most; empty when nothing is due."""
     give_back: Callable[[list[Claim]], None]
     alert: Callable[[str], None]
     """Has a person look at something while the rest goes on."""
@@ -88,7 +88,8 @@ class Canary:
 class Line:
     """One channel, one notice, one run."""
 
-    def __init__(self, kind: ChannelKind, channel: Channel, source: Source, pace: Pace) -> None:
+    def __init__(self, kind: ChannelKind, channel: Channel, source: Source, pace: Pace, messages: int) -> None:
+        """`messages` is how many of the notice are pending, on all channels and for all processes."""
         self.kind, self.answers, self.trouble = kind, Counter[Status](), ""
         self._channel, self._source, self._pace = channel, source, pace
         self._loop = asyncio.get_running_loop()
@@ -113,6 +114,8 @@ class Line:
             Domains(),
             SameAnswer(),
         )
+        self._first = max(canary_size(messages) // pace.processes, 1)
+        self._pages = Pages(messages, pace.processes, self._first)
         self._canary: Canary | None = None
         self._stopped = False
         self._failure: AmendsError | None = None
@@ -122,7 +125,8 @@ class Line:
     async def send_all(self) -> None:
         """Everything that is due. Raises ApprovalMissing or NotAllowed when it may not leave any more."""
         self._fill()
-        self._canary = Canary(canary_size(len(self._queue)))
+        here = len(self._queue)
+        self._canary = Canary(here if here == self._first else canary_size(here))
         try:
             while self._lanes or self._more():
                 self._set_lanes()
@@ -232,14 +236,16 @@ class Line:
         """Claim the next page when none is left; whether there is anything to do."""
         if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
             try:
-                self._queue.extend(self._source.claim(self.kind))
+                claims = self._source.claim(self.kind, self._pages.size)
             except LedgerUnavailable as error:
                 self._wait_for_ledger(error)
             except AmendsError as error:
                 self._failure = error
                 self.halt()
             else:
-                self._exhausted, self._no_ledger = not self._queue, None
+                self._queue.extend(claims)
+                self._pages.claimed(len(claims))
+                self._exhausted, self._no_ledger = not claims, None
         return bool(self._queue or self._no_ledger or any(self._aside.values()))
 
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:

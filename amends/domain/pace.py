@@ -39,6 +39,9 @@ STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
 STOP_AFTER_CONTENT = 3
 """So many texts refused in a row are about our template."""
 
+PAGE, LAST_PAGE = 2_000, 250
+"""How many messages a process claims at once, and toward the end of a notice that several send."""
+
 SENT, DEFERRED, REJECTED = Status.SENT, Status.DEFERRED, Status.REJECTED
 
 
@@ -68,6 +71,27 @@ def slows_channel(receipt: Receipt) -> bool:
 def slows_domain(receipt: Receipt) -> bool:
     """Fewer messages to this domain should be under way."""
     return slows_channel(receipt) or (receipt.status is DEFERRED and TEMPORARY_POLICY.match(receipt.detail) is not None)
+
+
+class Pages:
+    """How many messages a process claims at once: first those that go alone, toward the end fewer and fewer.
+
+    So the first one leaves without waiting for a page, and processes that share a notice come to its end together. The
+    others are taken to be as fast as this one.
+    """
+
+    __slots__ = ("_left", "_processes", "size")
+
+    def __init__(self, messages: int, processes: int, first: int) -> None:
+        self._left, self._processes = messages, processes
+        self.size = first
+        """Of the next page."""
+
+    def claimed(self, count: int) -> None:
+        """So many were there."""
+        self._left -= count * self._processes
+        shared = min(max(self._left // (2 * self._processes), LAST_PAGE), PAGE)
+        self.size = PAGE if self._processes == 1 else shared
 
 
 class Bucket:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cache
 
-from sqlalchemy import ColumnElement, Update, bindparam, delete, not_, or_, text, update
+from sqlalchemy import ColumnElement, Update, bindparam, delete, insert, not_, or_, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import Embargo, IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
-from amends.domain.notice import DeliveryState, Draft, NoticeStage, text_name
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, letter_in, text_name
 from amends.domain.reach import Outcome, outcome
 from amends.ledger.bulk import (
     Kept,
@@ -96,12 +95,12 @@ class Deliveries(Claims):
 
     def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
-        name = cache(text_name)
-        named = [(row, name(claim.locale, claim.reader, claim.letter)) for row, claim in zip(rows, claims, strict=True)]
-        if others := [(row.id, text) for row, text in named if row.variant != text]:
+        letters = map(letter_in, [row.variant for row in rows])
+        if others := [claim for claim, letter in zip(claims, letters, strict=True) if claim.letter != letter]:
             with self.write() as write:
-                for number, text in others:
-                    write.change(update(DeliveryRow).where(col(DeliveryRow.id) == number).values(variant=text))
+                for claim in others:
+                    name = text_name(claim.locale, claim.reader, claim.letter)
+                    write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
 
     def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
@@ -178,8 +177,7 @@ class Deliveries(Claims):
         One of which that is not true stays, until it runs out and somebody recovers what it holds.
         """
         with self.write() as write:
-            mine = write.session.exec(select(LeaseRow).where(col(LeaseRow.id).in_(leases))).all()
-            over = [lease.id for lease in mine if not _in_hand(write.session, lease)]
+            over = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases), ~HELD.exists())).all()
             write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
@@ -275,12 +273,20 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     return due + sum(_in_hand(session, lease) for lease in _leases(session, incident, notice))
 
 
+HELD = select(DeliveryRow.id).where(
+    col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last),
+    DeliveryRow.lease == LeaseRow.id,
+    DeliveryRow.state == DeliveryState.CLAIMED,
+)
+"""The messages that a lease holds, looked for among the numbers it spans, because no index leads to them."""
+
+
 def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
     return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
 
 
 def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
-    """How many messages this lease holds, looked for among the numbers it spans, because no index leads to them."""
+    """How many messages this lease holds, found as HELD finds them."""
     here = col(DeliveryRow.id).between(lease.first, lease.last)
     held = (DeliveryRow.lease == lease.id, DeliveryRow.state == DeliveryState.CLAIMED)
     return session.exec(select(func.count()).select_from(DeliveryRow).where(here, *held, *conditions)).one()
@@ -294,6 +300,8 @@ def _due(
     asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
     rows: list[Waiting] = []
     for due in (WAITING, DEFERRED):
+        if len(rows) == limit:
+            break
         wave = IN_A_WAVE_BEGUN if people is not None else ""
         query = DUE_ROWS.format(due=due, states=DUE, wave=wave) + (
             "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
@@ -309,8 +317,8 @@ def _due(
 
 
 def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:
-    numbers = [row.id for row in rows]
-    lease = LeaseRow(
+    numbers = _ids(rows)
+    lease = insert(LeaseRow).values(
         incident=incident,
         notice=notice,
         facts=facts,
@@ -319,20 +327,20 @@ def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: S
         until=now + LEASE,
         holder=this_process(),
     )
-    session.add(lease)
-    session.flush()
-    return lease.id or 0
+    return session.connection().execute(lease.returning(col(LeaseRow.id))).scalar_one() or 0
+
+
+TAKE = """
+UPDATE delivery SET state = 'claimed', lease = :lease, attempts = attempts + 1, updated_at = :now WHERE """
+# Whatever version is written is looked up among those released, so it is written only where it is another one.
+TAKE_OVER = "UPDATE delivery SET version = :version WHERE version <> :version AND "
 
 
 def _take(session: Session, rows: Sequence[Waiting], version: int, lease: int, now: datetime) -> None:
     connection = session.connection()
-    connection.execute(
-        text(
-            "UPDATE delivery SET state = 'claimed', lease = :lease, version = :version, attempts = attempts + 1, "
-            "updated_at = :now WHERE " + among(connection, "id")
-        ),
-        {"lease": lease, "version": version, "now": spelled(connection, now), "ids": listed(connection, _ids(rows))},
-    )
+    these, mine = among(connection, "id"), listed(connection, _ids(rows))
+    connection.execute(text(TAKE + these), {"lease": lease, "now": spelled(connection, now), "ids": mine})
+    connection.execute(text(TAKE_OVER + these), {"version": version, "ids": mine})
 
 
 def _ids(rows: Iterable[Waiting]) -> list[int]:

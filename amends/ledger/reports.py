@@ -109,10 +109,9 @@ SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id 
 """
 """Spelled as its index is, or the index is not used."""
 SMS_UNCERTAIN = f"""
-SELECT {", ".join(f"d.{name}" for name in MESSAGE)}
-FROM (SELECT DISTINCT incident, notice FROM release) AS r CROSS JOIN delivery AS d
-WHERE d.incident = r.incident AND d.notice = r.notice AND d.state = 'uncertain' AND d.state IN {TROUBLED}
-AND d.channel = 'sms'
+SELECT {", ".join(MESSAGE)}
+FROM (SELECT DISTINCT incident AS of_incident, notice AS of_notice FROM release) AS released CROSS JOIN delivery
+WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND {TROUBLED} AND channel = 'sms'
 """
 """CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
@@ -183,7 +182,7 @@ class Reports(Notices):
         with self.read() as session:
             query = (
                 select(DeliveryRow.state, func.count())
-                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + TROUBLED))
+                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text(TROUBLED))
                 .group_by(col(DeliveryRow.state))
             )
             return {DeliveryState(state): count for state, count in session.exec(query)}

@@ -15,6 +15,7 @@ from amends.delivery.engine import Tally
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
 from amends.domain.notice import PersonState
+from amends.ledger.deliveries import LEASE
 from tests.builders import a_person
 from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved
 
@@ -127,11 +128,21 @@ def test_what_stops_one_process_is_raised(big: Rig) -> None:
     assert big.mailed() == []
 
 
-def test_without_approval_no_process_starts(big: Rig) -> None:
+def test_without_approval_nothing_leaves_and_no_process_is_left(big: Rig) -> None:
     big.ledger.remove_member(APPROVERS[0].name, "lena", big.clock())
     with pytest.raises(ApprovalMissing):
         run(big, lambda _: pytest.fail("nothing may happen"))
     assert big.mailed() == []
+    assert multiprocessing.active_children() == []
+
+
+def test_a_crash_before_it_counts_once_however_many_processes_there_are(big: Rig) -> None:
+    before = crew.wall_clock() - 2 * LEASE
+    big.ledger.release(INCIDENT, NOTICE, before)
+    claims = big.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 3, before)
+    big.ledger.write_down(claims, [], INCIDENT, NOTICE, before)
+    tally = run(big)
+    assert (tally.uncertain_after_crash, tally.answers[Status.SENT]) == (3, PEOPLE - 3 + 2)
 
 
 def test_the_work_shows_no_secret_when_it_is_printed(big: Rig) -> None:

@@ -39,6 +39,7 @@ from amends.cli.exits import Exit
 from amends.delivery import engine, journal
 from amends.delivery.engine import Tally
 from amends.delivery.line import FIRST_LANES
+from amends.domain import pace
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerUnavailable
 from amends.domain.guard import MOST_FIRST
@@ -409,7 +410,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *at(ENGINE, "without_approval_nothing_leaves"),
             *at(NOTICES, "a_member_who_left_the_team_no_longer_counts"),
-            *at(CREW, "without_approval_no_process_starts"),
+            *at(CREW, "without_approval_nothing_leaves_and_no_process_is_left"),
         ),
     ),
     "F31": (
@@ -1066,7 +1067,7 @@ def send_with_short_waits(errand: Errand, page: int) -> None:
     """In a process of its own: one run of the engine."""
     database.BUSY_SECONDS = SHORT_WAIT
     journal.RETRY_SECONDS = 0.1
-    engine.PAGE, engine.RENEW_SECONDS = page, 0.2
+    pace.PAGE, engine.RENEW_SECONDS = page, 0.2
     reserve.SIZE = SMALL_RESERVE
     run(errand)
 

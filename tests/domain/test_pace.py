@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from amends.domain.channel import Receipt, Status
 from amends.domain.pace import (
     BLOCKS,
+    LAST_PAGE,
+    PAGE,
     PATIENCE,
     SETTLING,
     WINDOW,
@@ -17,6 +19,7 @@ from amends.domain.pace import (
     Bucket,
     Domains,
     Lanes,
+    Pages,
     SameAnswer,
     domain_of,
     rate_of,
@@ -37,6 +40,40 @@ def deferred(detail: str) -> Receipt:
 
 SENT, BLOCKED, SLOWER = a_receipt(), deferred("policy 554 5.7.1"), deferred("421 4.7.0")
 GREYLISTED, UNKNOWN = deferred("450 4.2.0"), a_receipt(Status.REJECTED, "550 5.1.1")
+
+
+# Pages.
+
+
+def claimed_by(processes: int, messages: int, first: int) -> list[list[int]]:
+    """The pages of processes that are equally fast, each by its own account."""
+    left, shares = messages, [Pages(messages, processes, first) for _ in range(processes)]
+    taken: list[list[int]] = [[] for _ in shares]
+    while left:
+        for share, mine in zip(shares, taken, strict=True):
+            mine.append(min(share.size, left))
+            left -= mine[-1]
+            share.claimed(mine[-1])
+    return taken
+
+
+def test_those_that_go_first_are_claimed_alone() -> None:
+    assert claimed_by(1, 10_000, first=20) == [[20, PAGE, PAGE, PAGE, PAGE, 1980]]
+
+
+@given(st.integers(2, 16), st.integers(1, 200_000))
+def test_processes_that_share_a_notice_come_to_its_end_together(processes: int, messages: int) -> None:
+    *_, last = taken = claimed_by(processes, messages, first=10)
+    assert sum(map(sum, taken)) == messages
+    assert max(map(sum, taken)) - sum(last) <= LAST_PAGE
+    assert all(size <= PAGE for mine in taken for size in mine)
+
+
+def test_a_process_that_is_faster_than_it_thinks_goes_on_with_small_pages() -> None:
+    pages = Pages(1_000, 2, 10)
+    for _ in range(50):
+        pages.claimed(pages.size)
+    assert pages.size == LAST_PAGE
 
 
 # Rates.

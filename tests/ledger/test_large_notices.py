@@ -16,6 +16,8 @@ from sqlalchemy import event
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import PersonState
 from amends.ledger import Ledger, posting
+from amends.ledger.bulk import KEEP
+from amends.ledger.deliveries import TAKE
 from tests.builders import NOW, a_person
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved
@@ -75,6 +77,15 @@ def test_no_verb_of_a_worker_looks_at_every_message(released: Ledger, act: Calla
         act(released)
     assert found
     assert [way for way in found if way.startswith("SCAN") or WHOLE_NOTICE in way] == []
+
+
+@pytest.mark.parametrize("statement", [KEEP, TAKE.replace(":lease", "?").replace(":now", "?") + "id = ?"])
+def test_sqlite_builds_no_table_to_change_a_message(released: Ledger, statement: str) -> None:
+    """As it does for each list of more than two words, in the condition of an index too."""
+    with released.engine.connect() as connection:
+        asked = (None,) * statement.count("?")
+        steps = connection.exec_driver_sql(f"EXPLAIN {statement}", asked).all()
+    assert "OpenEphemeral" not in {step[1] for step in steps}
 
 
 def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_on_sqlite: Ledger) -> None:
