@@ -19,7 +19,7 @@ from typing import Any
 import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
-from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, deliver
+from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
 from amends.delivery.steady import SteadyClock, seen
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
@@ -57,6 +57,11 @@ class Work:
     begun: Begun | None = field(default=None, repr=False)
     """What was found when it began, once it has."""
 
+    @property
+    def named(self) -> tuple[str, str]:
+        """The incident and the notice."""
+        return self.incident, self.notice
+
 
 async def _as_it_is(_number: int, part: Part) -> Tally:
     return await part()
@@ -72,11 +77,12 @@ async def send(
 
     `each` carries out one numbered part; flows make a task of it.
     """
-    if work.clock is wall_clock:
-        work.ledger.observe_clock(seen())
-    people = work.ledger.draft(work.incident, work.notice).people
+    if work.clock is not wall_clock:
+        return await _alone(work, ROUNDS, told)
+    work.ledger.observe_clock(seen())
+    people = work.ledger.draft(*work.named).people
     processes = min(cores or os.cpu_count() or 1, people // SHARE)
-    if processes < 2 or work.clock is not wall_clock:
+    if processes < 2:
         return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
     gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
     work.ledger.dispose()  # a connection must not be in two processes
@@ -88,13 +94,16 @@ async def send(
             shares = [each(number, board.part(hand, share)) for number, hand in enumerate(hands, 1)]
             parts += _tallies(await asyncio.gather(*shares, return_exceptions=True))
     if any(part.trouble for part in parts):
-        return replace(_sum(parts), people=work.ledger.standing(work.incident, work.notice))
-    return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
+        standing, aside = work.ledger.standing(*work.named), parked(work.ledger, *work.named)
+        return replace(_sum(parts), people=standing, parked=aside)
+    if work.ledger.pending(*work.named):
+        return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
+    return _sum([*parts, conclude(work.ledger, *work.named, work.clock(), Tally())])
 
 
 async def _begun(work: Work) -> Begun:
     """Begin it, in a thread: to store what is to leave takes a while for very many people."""
-    return await asyncio.to_thread(begin, work.ledger, work.channels, work.incident, work.notice, work.clock())
+    return await asyncio.to_thread(begin, work.ledger, work.channels, *work.named, work.clock())
 
 
 async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> Tally:
@@ -236,7 +245,7 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 
 async def _part(work: Work, processes: int, line: Connection) -> None:
     try:
-        work.ledger.draft(work.incident, work.notice)  # its connection to the ledger is open before it is needed
+        work.ledger.draft(*work.named)  # its connection to the ledger is open before it is needed
         await _told(line)
         line.send(await _alone(replace(work, begun=line.recv()), TO_PEOPLE, _Told(line), processes))
     except EOFError:

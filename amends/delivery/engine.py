@@ -106,11 +106,20 @@ async def deliver(
         await run.rounds(rounds)
     else:
         tally.trouble["disk"] = no_room()
-    tally.parked = ledger.troubles(incident, notice).get(DeliveryState.PARKED, 0)
-    if rounds is ROUNDS:
-        tally.finished = ledger.finish(incident, notice, clock())
-        tally.people = ledger.standing(incident, notice)
+    return conclude(ledger, incident, notice, clock(), tally) if rounds is ROUNDS else tally
+
+
+def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: Tally) -> Tally:
+    """How it ended, when nothing more is to be tried."""
+    tally.parked = parked(ledger, incident, notice)
+    tally.finished = ledger.finish(incident, notice, now)
+    tally.people = ledger.standing(incident, notice)
     return tally
+
+
+def parked(ledger: Ledger, incident: str, notice: str) -> int:
+    """On how many messages a person must decide."""
+    return ledger.troubles(incident, notice).get(DeliveryState.PARKED, 0)
 
 
 def require(channels: Collection[ChannelKind], draft: Draft) -> None:

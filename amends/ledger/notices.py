@@ -129,13 +129,13 @@ class Notices(Store):
                 self._begin(write, row, now)
             if row.optional:
                 withdraw(write.session, incident, now)
-            draft = Draft.model_validate(row.draft)
+            draft = self.drafted(row)
         while self._prepare_page(draft, row.version, now):
             pass
         return draft
 
     def _begin(self, write: Write, row: NoticeRow, now: datetime) -> None:
-        draft = Draft.model_validate(row.draft)
+        draft = self.drafted(row)
         write.session.add(
             ReleaseRow(
                 incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now
