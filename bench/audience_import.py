@@ -3,7 +3,7 @@
     python bench/audience_import.py [--rows 100000] [--store]
 
 It makes a CSV file of invented people in a temporary folder and reads it; with --store the people are sealed and
-stored as well, in SQLite. Only that is timed. Checking the phone numbers takes two thirds of the reading.
+stored as well, in SQLite. Only that is timed. Checking the phone numbers takes half of the reading.
 """
 
 import argparse

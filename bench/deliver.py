@@ -33,22 +33,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library, load_playbook
+from amends.delivery import journal
 from amends.delivery.connect import ChannelSettings, connect
 from amends.delivery.crew import Work, send
 from amends.delivery.engine import Tally
+from amends.delivery.journal import Journal
 from amends.delivery.preflight import look_over
 from amends.domain.approval import Decision
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import Called, ChannelKind
 from amends.domain.drafting import Links, Readers, Wanted, draft
 from amends.domain.facts import DataCategory
 from amends.domain.notice import Draft, Variant
 from amends.domain.people import Person
 from amends.domain.team import Member, TeamRole
-from amends.ledger import EVERYONE, Keys, Ledger
+from amends.ledger import EVERYONE, Claim, Keys, Ledger
 from amends.settings import ANCHOR_FILE
 
 STORY = library() / "examples" / "stolen-terminals"
 TEXT_CHARACTERS = 1_850
+UNMARKED_SECONDS = 0.05
 LINKS = Links("https://bench.example")
 KEYS: dict[str, Callable[[], Ed25519PrivateKey | RSAPrivateKey]] = {
     "ed25519": Ed25519PrivateKey.generate,
@@ -74,6 +77,8 @@ def main() -> None:
         ledger.case(names[0])  # so that what is set up once in a process is there, as it is with the peers
         connect(ChannelKind.EMAIL, settings[ChannelKind.EMAIL])
         work = Work(ledger, settings, *names, LINKS)
+        if options.unmarked:
+            _leave_unmarked()
         with _flood(home, ledger, key, options) as flood:
             started, cpu = time.perf_counter(), _cpu()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
@@ -82,6 +87,16 @@ def main() -> None:
         if flood:
             options.told.write_text(json.dumps(asdict(flood[0])), encoding="utf-8")
         ledger.dispose()
+
+
+def _leave_unmarked() -> None:
+    """Let each message leave at once, here and in what is forked from here, and write answers down in large groups."""
+
+    def at_once(_journal: Journal, _claim: Claim, then: Called) -> None:
+        asyncio.get_running_loop().call_soon(then, None)
+
+    Journal.mark = at_once  # type: ignore[method-assign]
+    journal.GATHER_SECONDS = UNMARKED_SECONDS
 
 
 def _flood(home: Path, ledger: Ledger, key: bytes, options: argparse.Namespace) -> AbstractContextManager[Any]:
@@ -101,6 +116,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="how many processes")
     parser.add_argument("--ledger", default="", help="the address of an empty database instead of SQLite")
     parser.add_argument("--sign", choices=KEYS, help="sign every message with DKIM, instead of leaving it to the relay")
+    parser.add_argument("--unmarked", action="store_true", help="send without marks: to measure what they cost")
     parser.add_argument("--flood", type=int, default=0, help="so many form posts a second to the portal meanwhile")
     parser.add_argument("--told", type=Path, default=Path(os.devnull), help="the file for what the portal did then")
     return parser.parse_args()

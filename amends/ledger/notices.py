@@ -153,14 +153,14 @@ class Notices(Store):
         )
 
     def _prepare_page(self, draft: Draft, version: int, now: datetime) -> bool:
-        """Store the messages for the next page of people; whether there was one."""
+        """Store the messages for the next page of people; whether there may be another."""
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
             post = Post(draft, version, self.letters(write.session, draft.incident), spelled(connection, now))
-            if last := post.store_page(connection, release.prepared):
-                release.prepared = last
-            return bool(last)
+            last, more = post.store_page(connection, release.prepared)
+            release.prepared = max(last, release.prepared)
+            return more
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
         """When the waves of a released version begin, and behind which person."""

@@ -57,8 +57,10 @@ class Post:
         # Few answers to questions that are asked for everybody.
         self._plan = cache(self._planned)
 
-    def store_page(self, connection: Connection, after: int) -> int:
-        """Store what the next people of the list get at first; the number of the last of them, or 0 at the end.
+    def store_page(self, connection: Connection, after: int) -> tuple[int, bool]:
+        """Store what the next people of the list get at first.
+
+        Returns the number of the last of them, or 0 when there was nobody, and whether there may be more.
 
         The database makes the rows, from what each kind of people gets. Who has messages of an earlier version is left
         alone. Raises LedgerUnavailable when people were changed meanwhile, with nothing stored.
@@ -66,9 +68,9 @@ class Post:
         everybody = in_audience(self._draft.incident, self._draft.audience)
         ahead = sql(col(PersonRow.number)).where(*everybody, col(PersonRow.number) > after)
         page = ahead.order_by(col(PersonRow.number)).limit(PAGE).subquery()
-        last = connection.execute(sql(func.max(page.c.number))).scalar_one()
-        if last is None:
-            return 0
+        count, last = connection.execute(sql(func.count(), func.max(page.c.number))).one()
+        if not count:
+            return 0, False
         part = self._part(after, last)
         kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
         people = self._without_messages(part, after, last)
@@ -77,7 +79,7 @@ class Post:
         # On SQLite nobody else can have changed anything meanwhile.
         if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
-        return int(last)
+        return last, count == PAGE
 
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
