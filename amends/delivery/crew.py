@@ -155,14 +155,16 @@ class _Board:
 
 
 class _Hand:
-    """A process of its own, which makes itself ready and waits for the work to begin."""
+    """A process of its own, which makes itself ready and waits for the work to begin. It ends when we are killed."""
 
-    def __init__(self, work: Work, processes: int) -> None:
+    def __init__(self, work: Work, processes: int, ends: list[Connection]) -> None:
+        """`ends` are our ends of the lines to all of them, which a fork inherits."""
         # A fork shares what is loaded already, but only a process without other threads may be forked.
         alone = threading.active_count() == 1
         fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
         self._line, other_end = Pipe()
-        self._process = fresh(target=_work, args=(work, processes, other_end), daemon=True)
+        ends.append(self._line)
+        self._process = fresh(target=_work, args=(work, processes, other_end, ends), daemon=True)
         self._process.start()
         other_end.close()
         self._has_ended = False
@@ -195,7 +197,8 @@ class _Hand:
 @asynccontextmanager
 async def _crew(work: Work, processes: int) -> AsyncIterator[list[_Hand]]:
     """So many processes; at the end none is left."""
-    hands = [_Hand(work, processes) for _ in range(processes)]
+    ends: list[Connection] = []
+    hands = [_Hand(work, processes, ends) for _ in range(processes)]
     try:
         yield hands
     finally:
@@ -224,7 +227,9 @@ def _listen(line: Connection) -> Tally:
 # In the process of its own.
 
 
-def _work(work: Work, processes: int, line: Connection) -> None:
+def _work(work: Work, processes: int, line: Connection, ends: Sequence[Connection]) -> None:
+    for end in ends:
+        end.close()  # as long as it is open here, a line does not end when the other side is killed
     # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
@@ -246,12 +251,27 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 async def _part(work: Work, processes: int, line: Connection) -> None:
     try:
         work.ledger.draft(*work.named)  # its connection to the ledger is open before it is needed
-        await _told(line)
-        line.send(await _alone(replace(work, begun=line.recv()), TO_PEOPLE, _Told(line), processes))
-    except EOFError:
-        pass  # there is nothing to do
+        if begun := await _begins(line):
+            _stop_when_alone(line)
+            line.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(line), processes))
     finally:
         work.ledger.dispose()
+
+
+async def _begins(line: Connection) -> Begun | None:
+    """What was found when the send began; None when it does not begin."""
+    await _told(line)
+    with suppress(EOFError):
+        begun: Begun = line.recv()
+        return begun
+    return None
+
+
+def _stop_when_alone(line: Connection) -> None:
+    """Have this task end as if it was asked to, when nobody is there any more who could stop it."""
+    task = asyncio.current_task()
+    gone = asyncio.create_task(_told(line))
+    gone.add_done_callback(lambda _: task and task.cancel())
 
 
 class _Told:
@@ -263,4 +283,5 @@ class _Told:
     def __call__(self, tally: Tally) -> None:
         if (now := time.monotonic()) >= self._next:
             self._next = now + TELL_SECONDS
-            self._line.send(tally)
+            with suppress(ConnectionError):  # nobody hears it any more; it is about to be stopped
+                self._line.send(tally)

@@ -21,6 +21,7 @@ from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved
 
 PROCESSES, PEOPLE = 2, 240
 CONNECTIONS = 4
+STOP_SECONDS = 1.0
 EMAIL_ONLY = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
 EVERYBODY = {f"kim{number}@mail.example": 1 for number in range(1, PEOPLE + 1)}
 
@@ -119,6 +120,28 @@ async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_
     assert max(arrived.values()) == 1
     assert arrived.keys() | {f"kim{number}@mail.example" for number in unsure} == EVERYBODY.keys()
     assert len(unsure) <= CONNECTIONS
+
+
+async def test_when_the_one_that_was_started_is_killed_the_others_stop_in_a_moment(big: Rig) -> None:
+    big.mail.delay = 0.1
+    first = multiprocessing.get_context("spawn").Process(target=_send, args=(work(big),))
+    first.start()
+    await until_sending(big)
+    first.kill()
+    first.join()
+    await asyncio.sleep(STOP_SECONDS)
+    arrived = len(big.mail.arrived)
+    await asyncio.sleep(STOP_SECONDS)
+    assert len(big.mail.arrived) == arrived < PEOPLE
+    big.mail.delay = 0
+    assert (await send(work(big), cores=PROCESSES)).finished
+    assert max(Counter(big.mailed()).values()) == 1
+    assert Counter(big.states().values())["uncertain"] <= CONNECTIONS
+
+
+def _send(work: Work) -> None:
+    crew.SHARE = PEOPLE // PROCESSES
+    asyncio.run(send(work, cores=PROCESSES))
 
 
 def test_what_stops_one_process_is_raised(big: Rig) -> None:

@@ -308,7 +308,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         "after kill -9 nobody is told twice and nobody is lost; what may have left is uncertain",
         (
             *at(KILLS, "senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody"),
-            *at(CREW, "processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once"),
+            *at(
+                CREW,
+                "processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once",
+                "when_the_one_that_was_started_is_killed_the_others_stop_in_a_moment",
+            ),
             *at(NOTICES, "after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_uncertain"),
             *at("ledger/test_migrations.py", "every_commit_is_on_disk_before_it_returns"),
         ),
