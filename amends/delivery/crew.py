@@ -172,7 +172,7 @@ class _Hand:
     async def carry_out(self, begun: Begun, heard: Told) -> Tally:
         """Messages to people; with its share of connections and rate. Cancelled, it ends as `deliver` does."""
         tally = Tally()
-        with suppress(EOFError, BrokenPipeError):  # it has ended
+        with suppress(EOFError, ConnectionError):  # it has ended
             self._line.send(begun)
             while True:
                 await _told(self._line)
@@ -261,7 +261,7 @@ async def _part(work: Work, processes: int, line: Connection) -> None:
 async def _begins(line: Connection) -> Begun | None:
     """What was found when the send began; None when it does not begin."""
     await _told(line)
-    with suppress(EOFError):
+    with suppress(EOFError, ConnectionError):
         begun: Begun = line.recv()
         return begun
     return None

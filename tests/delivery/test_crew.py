@@ -6,12 +6,13 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from amends.delivery import crew
 from amends.delivery.crew import Work, send
-from amends.delivery.engine import Tally
+from amends.delivery.engine import Begun, Tally
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
 from amends.domain.notice import PersonState
@@ -120,6 +121,26 @@ async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_
     assert max(arrived.values()) == 1
     assert arrived.keys() | {f"kim{number}@mail.example" for number in unsure} == EVERYBODY.keys()
     assert len(unsure) <= CONNECTIONS
+
+
+async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
+    big: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is halted first, so that it never hears that the send has begun."""
+    begin = crew.begin
+
+    def halt_one(*asked: Any) -> Begun:
+        halted.append(_processes().pop())
+        os.kill(halted[0], signal.SIGSTOP)
+        return begin(*asked)
+
+    halted: list[int] = []
+    monkeypatch.setattr(crew, "begin", halt_one)
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    os.kill(halted[0], signal.SIGKILL)
+    assert (await sending).finished
+    assert Counter(big.mailed()) == EVERYBODY
 
 
 async def test_when_the_one_that_was_started_is_killed_the_others_stop_in_a_moment(big: Rig) -> None:
