@@ -86,12 +86,12 @@ async def send(
         return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
     gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
     work.ledger.dispose()  # a connection must not be in two processes
-    async with _crew(work, processes) as hands:
+    async with _crew(work, processes) as workers:
         begun = await _begun(work)
         parts = [await _alone(replace(work, begun=begun), FIRST, told)]
         if not parts[0].trouble:
             board, share = _Board(parts[0], told), replace(begun, uncertain=0)
-            shares = [each(number, board.part(hand, share)) for number, hand in enumerate(hands, 1)]
+            shares = [each(number, board.part(worker, share)) for number, worker in enumerate(workers, 1)]
             parts += _tallies(await asyncio.gather(*shares, return_exceptions=True))
     if any(part.trouble for part in parts):
         standing, aside = work.ledger.standing(*work.named), parked(work.ledger, *work.named)
@@ -111,7 +111,7 @@ async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> 
     clock = SteadyClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
-            work.ledger, channels, work.incident, work.notice, work.links, clock, told,
+            work.ledger, channels, *work.named, work.links, clock, told,
             paces(work.channels, processes), rounds, work.limits, work.begun,
         )  # fmt: skip
 
@@ -142,7 +142,7 @@ class _Board:
     def __init__(self, first: Tally, told: Told) -> None:
         self._parts, self._told = [first], told
 
-    def part(self, hand: "_Hand", begun: Begun) -> Part:
+    def part(self, worker: "_Worker", begun: Begun) -> Part:
         """This one's part of the work, to be begun; it tells the board how far it is."""
         number = len(self._parts)
         self._parts.append(Tally())
@@ -151,35 +151,40 @@ class _Board:
             self._parts[number] = tally
             self._told(_sum(self._parts))
 
-        return lambda: hand.carry_out(begun, heard)
+        return lambda: worker.carry_out(begun, heard)
 
 
-class _Hand:
+class _Worker:
     """A process of its own, which makes itself ready and waits for the work to begin. It ends when we are killed."""
 
     def __init__(self, work: Work, processes: int, ends: list[Connection]) -> None:
-        """`ends` are our ends of the lines to all of them, which a fork inherits."""
+        """`ends` are our ends of the pipes to all of them, which a fork inherits."""
         # A fork shares what is loaded already, but only a process without other threads may be forked.
         alone = threading.active_count() == 1
         fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
-        self._line, other_end = Pipe()
-        ends.append(self._line)
-        self._process = fresh(target=_work, args=(work, processes, other_end, ends), daemon=True)
+        self._pipe, theirs = Pipe()
+        ends.append(self._pipe)
+        self._process = fresh(target=_work, args=(work, processes, theirs, ends), daemon=True)
         self._process.start()
-        other_end.close()
+        theirs.close()
         self._has_ended = False
 
     async def carry_out(self, begun: Begun, heard: Told) -> Tally:
         """Messages to people; with its share of connections and rate. Cancelled, it ends as `deliver` does."""
         tally = Tally()
-        with suppress(EOFError, ConnectionError):  # it has ended
-            self._line.send(begun)
-            while True:
-                await _told(self._line)
-                tally = _listen(self._line)
-                heard(tally)
+        with suppress(ConnectionError):  # it has ended
+            self._pipe.send(begun)
+        while news := await self._news():
+            heard(tally := news)
         self._has_ended = True
         return tally
+
+    async def _news(self) -> Tally | None:
+        """What it tells next; None when it has ended. Raises what went wrong there."""
+        await _readable(self._pipe)
+        with suppress(EOFError, ConnectionError):
+            return _listen(self._pipe)
+        return None
 
     async def dismissed(self) -> None:
         """It is gone; one still at work waits for the answers to what is under way."""
@@ -187,38 +192,38 @@ class _Hand:
             self._process.terminate()
         while self._process.is_alive():
             with suppress(AmendsError, EOFError, ConnectionError):
-                while self._line.poll():
-                    _listen(self._line)  # it would wait for ever to tell what nobody hears
+                while self._pipe.poll():
+                    _listen(self._pipe)  # it would wait for ever to tell what nobody hears
             await asyncio.sleep(LOOK_SECONDS)
         self._process.join()
-        self._line.close()
+        self._pipe.close()
 
 
 @asynccontextmanager
-async def _crew(work: Work, processes: int) -> AsyncIterator[list[_Hand]]:
+async def _crew(work: Work, processes: int) -> AsyncIterator[list[_Worker]]:
     """So many processes; at the end none is left."""
     ends: list[Connection] = []
-    hands = [_Hand(work, processes, ends) for _ in range(processes)]
+    workers = [_Worker(work, processes, ends) for _ in range(processes)]
     try:
-        yield hands
+        yield workers
     finally:
-        await asyncio.shield(asyncio.gather(*(hand.dismissed() for hand in hands)))
+        await asyncio.shield(asyncio.gather(*(worker.dismissed() for worker in workers)))
 
 
-async def _told(line: Connection) -> None:
+async def _readable(pipe: Connection) -> None:
     """Until something is said over it, or it ends."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
-    loop.add_reader(line.fileno(), readable.set)
+    loop.add_reader(pipe.fileno(), readable.set)
     try:
         await readable.wait()
     finally:
-        loop.remove_reader(line.fileno())
+        loop.remove_reader(pipe.fileno())
 
 
-def _listen(line: Connection) -> Tally:
+def _listen(pipe: Connection) -> Tally:
     """What is told next. Raises what went wrong there, and EOFError at its end."""
-    heard: Tally | AmendsError = line.recv()
+    heard: Tally | AmendsError = pipe.recv()
     if isinstance(heard, AmendsError):
         raise heard
     return heard
@@ -227,17 +232,17 @@ def _listen(line: Connection) -> Tally:
 # In the process of its own.
 
 
-def _work(work: Work, processes: int, line: Connection, ends: Sequence[Connection]) -> None:
+def _work(work: Work, processes: int, pipe: Connection, ends: Sequence[Connection]) -> None:
     for end in ends:
-        end.close()  # as long as it is open here, a line does not end when the other side is killed
+        end.close()  # as long as it is open here, a pipe does not end when the other side is killed
     # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_stoppable(_part(work, processes, line)))
+            runner.run(_stoppable(_part(work, processes, pipe)))
         except AmendsError as error:
-            line.send(error)
+            pipe.send(error)
 
 
 async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
@@ -248,40 +253,40 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-async def _part(work: Work, processes: int, line: Connection) -> None:
+async def _part(work: Work, processes: int, pipe: Connection) -> None:
     try:
         work.ledger.draft(*work.named)  # its connection to the ledger is open before it is needed
-        if begun := await _begins(line):
-            _stop_when_alone(line)
-            line.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(line), processes))
+        if begun := await _begins(pipe):
+            _stop_when_alone(pipe)
+            pipe.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(pipe), processes))
     finally:
         work.ledger.dispose()
 
 
-async def _begins(line: Connection) -> Begun | None:
+async def _begins(pipe: Connection) -> Begun | None:
     """What was found when the send began; None when it does not begin."""
-    await _told(line)
+    await _readable(pipe)
     with suppress(EOFError, ConnectionError):
-        begun: Begun = line.recv()
+        begun: Begun = pipe.recv()
         return begun
     return None
 
 
-def _stop_when_alone(line: Connection) -> None:
+def _stop_when_alone(pipe: Connection) -> None:
     """Have this task end as if it was asked to, when nobody is there any more who could stop it."""
     task = asyncio.current_task()
-    gone = asyncio.create_task(_told(line))
+    gone = asyncio.create_task(_readable(pipe))
     gone.add_done_callback(lambda _: task and task.cancel())
 
 
 class _Told:
     """Passes on how far it is, not more often than anybody looks."""
 
-    def __init__(self, line: Connection) -> None:
-        self._line, self._next = line, 0.0
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe, self._next = pipe, 0.0
 
     def __call__(self, tally: Tally) -> None:
         if (now := time.monotonic()) >= self._next:
             self._next = now + TELL_SECONDS
             with suppress(ConnectionError):  # nobody hears it any more; it is about to be stopped
-                self._line.send(tally)
+                self._pipe.send(tally)

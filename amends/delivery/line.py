@@ -125,7 +125,7 @@ class Line:
     async def send_all(self) -> None:
         """Everything that is due. Raises ApprovalMissing or NotAllowed when it may not leave any more."""
         self._fill()
-        here = len(self._queue)
+        here = len(self._queue)  # fewer than were asked for: there are no more on this channel
         self._canary = Canary(here if here == self._first else canary_size(here))
         try:
             while self._lanes or self._more():

@@ -52,12 +52,6 @@ def name_parts(name: str) -> tuple[str, str, str]:
     return locale, reader, letter[0] if letter else GENERAL
 
 
-@lru_cache(1024)
-def letter_in(name: str) -> str:
-    """The letter of a text by its name."""
-    return name_parts(name)[2]
-
-
 class Variant(Value):
     """A notice's text for one locale, kind of reader, letter and channel, with slots for the person's own values."""
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Update, bindparam, delete, insert, not_, or_, text, update
+from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, insert, not_, or_, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import Embargo, IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
-from amends.domain.notice import DeliveryState, Draft, NoticeStage, letter_in, text_name
+from amends.domain.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
 from amends.domain.reach import Outcome, outcome
 from amends.ledger.bulk import (
     Kept,
@@ -95,8 +95,8 @@ class Deliveries(Claims):
 
     def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
-        letters = map(letter_in, [row.variant for row in rows])
-        if others := [claim for claim, letter in zip(claims, letters, strict=True) if claim.letter != letter]:
+        both = zip(rows, claims, strict=True)
+        if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
             with self.write() as write:
                 for claim in others:
                     name = text_name(claim.locale, claim.reader, claim.letter)
@@ -177,7 +177,8 @@ class Deliveries(Claims):
         One of which that is not true stays, until it runs out and somebody recovers what it holds.
         """
         with self.write() as write:
-            over = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases), ~HELD.exists())).all()
+            held = select(DeliveryRow.id).where(HELD).exists()
+            over = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases), ~held)).all()
             write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
@@ -273,12 +274,12 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     return due + sum(_in_hand(session, lease) for lease in _leases(session, incident, notice))
 
 
-HELD = select(DeliveryRow.id).where(
+HELD = and_(
     col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last),
-    DeliveryRow.lease == LeaseRow.id,
-    DeliveryRow.state == DeliveryState.CLAIMED,
+    col(DeliveryRow.lease) == LeaseRow.id,
+    col(DeliveryRow.state) == DeliveryState.CLAIMED,
 )
-"""The messages that a lease holds, looked for among the numbers it spans, because no index leads to them."""
+"""That a lease holds a message: looked for among the numbers it spans, because no index leads to it."""
 
 
 def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
@@ -286,10 +287,9 @@ def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
 
 
 def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
-    """How many messages this lease holds, found as HELD finds them."""
-    here = col(DeliveryRow.id).between(lease.first, lease.last)
-    held = (DeliveryRow.lease == lease.id, DeliveryRow.state == DeliveryState.CLAIMED)
-    return session.exec(select(func.count()).select_from(DeliveryRow).where(here, *held, *conditions)).one()
+    """How many messages this lease holds."""
+    held = select(func.count()).select_from(LeaseRow).join(DeliveryRow, HELD)
+    return session.exec(held.where(LeaseRow.id == lease.id, *conditions)).one()
 
 
 def _due(
