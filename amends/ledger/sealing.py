@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from amends.domain.errors import KeyMissing
@@ -53,12 +54,12 @@ class Keys:
         return AESGCM(self._derive(b"wrap"))
 
     @cached_property
-    def _index(self) -> bytes:
-        return self._derive(b"index")
+    def _index(self) -> HMAC:
+        return HMAC(self._derive(b"index"), SHA256())
 
     @cached_property
-    def _link(self) -> bytes:
-        return self._derive(b"link")
+    def _link(self) -> HMAC:
+        return HMAC(self._derive(b"link"), SHA256())
 
     @cached_property
     def _message(self) -> bytes:
@@ -96,7 +97,7 @@ class Keys:
 
     def index(self, incident: str, kind: str, value: str) -> bytes:
         """The blind index of a value: equal for equal values, telling nothing without the key."""
-        return hmac.digest(self._index, f"{incident}\0{kind}\0{value}".encode(), "sha256")[:INDEX_BYTES]
+        return _mac(self._index, f"{incident}\0{kind}\0{value}")[:INDEX_BYTES]
 
     def message_key(self, incident: str, notice: str, person: int, channel: str, address: bytes) -> str:
         """The opaque name of a message, the same at every try."""
@@ -129,8 +130,7 @@ class Keys:
 
     def link_token(self, incident: str, person: int, version: int) -> str:
         """The secret part of a personal link, 160 bits; raising the version revokes it."""
-        mac = hmac.digest(self._link, f"{incident}\0{person}\0{version}".encode(), "sha256")
-        return base64.urlsafe_b64encode(mac)[:27].decode()
+        return base64.urlsafe_b64encode(_mac(self._link, f"{incident}\0{person}\0{version}"))[:27].decode()
 
     @cached_property
     def _opt_out(self) -> AESSIV:
@@ -171,6 +171,13 @@ class Seal:
             return _open(self._cipher, sealed, place.encode()).decode()
         except InvalidTag as error:
             raise KeyMissing(f"{place} was altered, moved, or sealed with another key") from error
+
+
+def _mac(keyed: HMAC, text: str) -> bytes:
+    """The text's HMAC; from a copy of one that has its key already, which takes half as long."""
+    mac = keyed.copy()
+    mac.update(text.encode())
+    return mac.finalize()
 
 
 def _seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:

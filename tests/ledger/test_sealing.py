@@ -146,3 +146,14 @@ def test_a_ledger_opens_again_with_its_own_key(ledger_on_sqlite: Ledger, tmp_pat
     again = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     assert again.incidents() == ()
     again.dispose()
+
+
+def test_names_that_were_given_out_are_never_made_otherwise() -> None:
+    """Links that people have, Message-IDs in a relay's log, bounce addresses, and indexes that are stored."""
+    keys, incident = Keys(bytes(range(32))), "november-breach"
+    assert keys.index(incident, "email", "ada@mail.example").hex() == "ea5ec643c3b7dd4647e8cab6962f1442"
+    assert keys.link_token(incident, 7, 1) == "_YVGu7PMP9iT67PzIwVGcHj9o9j"
+    key = keys.message_key(incident, "first-notice", 7, "email", bytes([1]) * 16)
+    assert key == "29e4532dcfab4cfe9f41c59a2e94712d"
+    assert keys.bounce_token(7, "00" * 16) == "1498c32e55cb0afc801a8e031b480a31"
+    assert keys.opt_out_token(incident, 7) == "hEdi5Fx8yeVn_VdVdlEES-4F6lxoNXptklUyABkjGlss"
