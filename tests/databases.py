@@ -1,13 +1,16 @@
 """PostgreSQL for tests, where a server is there: AMENDS_TEST_POSTGRES, or 127.0.0.1:5432."""
 
 import os
+import socket
+import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 POSTGRES = os.environ.get("AMENDS_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -38,3 +41,50 @@ def fresh_database() -> Iterator[str]:
             yield POSTGRES.replace("postgresql://", "postgresql+psycopg://").rsplit("/", 1)[0] + f"/{name}"
         finally:
             server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Wire:
+    """The way to the server, which can be cut and mended."""
+
+    def __init__(self, url: str) -> None:
+        there = make_url(url)
+        self._server = (there.host or "127.0.0.1", there.port or 5432)
+        self._ends: list[socket.socket] = []
+        self._listener = self._listen(0)
+        self.url = there.set(host="127.0.0.1", port=self._listener.getsockname()[1]).render_as_string(
+            hide_password=False
+        )
+
+    def cut(self) -> None:
+        """Who is connected is not any more, and nobody can connect."""
+        for end in (self._listener, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self._ends.clear()
+
+    def mend(self) -> None:
+        """One can connect again."""
+        self._listener = self._listen(make_url(self.url).port or 0)
+
+    def _listen(self, port: int) -> socket.socket:
+        listener = socket.create_server(("127.0.0.1", port))
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = listener.accept()
+                there = socket.create_connection(self._server)
+                self._ends += [here, there]
+                for one, other in ((here, there), (there, here)):
+                    threading.Thread(target=_pass_on, args=(one, other), daemon=True).start()
+
+
+def _pass_on(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while said := one.recv(65_536):
+            other.sendall(said)
+    with suppress(OSError):
+        other.shutdown(socket.SHUT_RDWR)

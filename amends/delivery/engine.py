@@ -169,6 +169,8 @@ class Run:
     async def rounds(self, rounds: Rounds) -> None:
         """One after the other, as long as there is no trouble: whoever comes later waits for those who come first."""
         tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
+        for task in tasks:
+            task.add_done_callback(self._no_longer_looked_after)
         try:
             for kinds in rounds:
                 while await self._round([kind for kind in kinds if kind in self._channels]):
@@ -280,6 +282,11 @@ class Run:
                 if why := self._watch.alarm(self._clock()):
                     self._halt("guard", why)
                     return
+
+    def _no_longer_looked_after(self, task: "asyncio.Task[None]") -> None:
+        """Nothing leaves unwatched, or under leases that run out."""
+        if not task.cancelled() and (error := task.exception()):
+            self._halt("guard", f"what looks after the send broke off: {type(error).__name__}")
 
     def _halt(self, who: str, why: str) -> None:
         self._tally.trouble[who] = why

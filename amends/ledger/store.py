@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
 
-from sqlalchemy import CursorResult
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy import CursorResult, PoolProxiedConnection
+from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session
 
@@ -88,14 +89,14 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """One consistent view of the ledger."""
-        with reading(self.engine) as session:
+        """One consistent view of the ledger. Raises LedgerUnavailable."""
+        with self._told_apart("read"), reading(self.engine) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Write]:
         """One transaction. Raises AlreadyInLedger when it would store a key twice, LedgerUnavailable."""
-        with self._told_apart(), writing(self.engine) as session:
+        with self._told_apart("written"), writing(self.engine) as session:
             write = Write(session, self._chain)
             yield write
         if write.head:
@@ -104,33 +105,44 @@ class Store:
     @contextmanager
     def swift_write(self) -> Iterator[Swift]:
         """One transaction on the driver itself. Raises as `write` does."""
+        with self._told_apart("written"), self._raw() as raw:
+            begin(raw.driver_connection)
+            yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
+            raw.commit()
+
+    @contextmanager
+    def _raw(self) -> Iterator[PoolProxiedConnection]:
+        """The driver's connection. What was not committed on it is taken back."""
         raw = self.engine.raw_connection()
         try:
-            with self._told_apart():
-                begin(raw.driver_connection)
-                yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
-                raw.commit()
-        except LedgerUnavailable:
+            yield raw
+        except self._unavailable:
             if self._path is None:  # the server may have ended it, and all others
                 raw.invalidate()
                 self.engine.dispose()
             raise
         finally:
-            raw.close()  # which takes back what was not committed
+            raw.close()
+
+    @cached_property
+    def _unavailable(self) -> tuple[type[Exception], ...]:
+        """How a database says that it cannot do it now; an InternalError is a server that idled or only reads."""
+        driver = self.engine.dialect.loaded_dbapi
+        ours = (OperationalError, InterfaceError, InternalError)
+        return (*ours, driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
     @contextmanager
-    def _told_apart(self) -> Iterator[None]:
+    def _told_apart(self, tried: str) -> Iterator[None]:
         """The database's errors in our words; the values of a statement are personal data, so they are not in them."""
-        driver = self.engine.dialect.loaded_dbapi
         try:
             yield
-        except (IntegrityError, driver.IntegrityError) as error:
+        except (IntegrityError, self.engine.dialect.loaded_dbapi.IntegrityError) as error:
             raise AlreadyInLedger(f"the ledger refuses this: {_cause(error)}") from None
-        except (OperationalError, InterfaceError, driver.OperationalError, driver.InterfaceError) as error:
+        except self._unavailable as error:
             cause = getattr(error, "orig", error)
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
-            raise LedgerUnavailable(f"the ledger cannot be written: {cause}") from None
+            raise LedgerUnavailable(f"the ledger cannot be {tried}: {cause}") from None
 
     def check_writable(self) -> None:
         """Look, without writing, whether it could be written. Raises LedgerUnavailable."""

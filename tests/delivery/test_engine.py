@@ -20,8 +20,9 @@ from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, NotAllowed
-from amends.domain.notice import PersonState, Reader
+from amends.domain.notice import DeliveryState, PersonState, Reader
 from amends.domain.people import Flag, Person
+from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow
 from amends.world import MailServer
 from amends.world.mail import AfterDot
@@ -546,3 +547,25 @@ async def _send_through(rig: Rig, email: Gated | HangsUpAt) -> Tally:
     async with connected(rig.settings) as channels:
         own: Channels = {**channels, ChannelKind.EMAIL: email}
         return await deliver(rig.ledger, own, INCIDENT, NOTICE, LINKS, rig.clock)
+
+
+class FailsToLook(Ledger):
+    """A ledger with a fault where the guard looks for the first time."""
+
+    looked = False
+
+    def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
+        if self.looked:
+            return super().troubles(incident, notice)
+        self.looked = True
+        raise ZeroDivisionError
+
+
+def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, rig: Rig) -> None:
+    approved(rig.ledger, people(300), channels=(ChannelKind.EMAIL,))
+    rig.mail.delay = 0.2
+    ledger = FailsToLook(sqlite_url(tmp_path), rig.ledger.keys, tmp_path / "audit-head")
+    tally = replace(rig, ledger=ledger).run()
+    ledger.dispose()
+    assert tally.trouble["guard"] == "what looks after the send broke off: ZeroDivisionError"
+    assert 0 < len(rig.mailed()) < 300

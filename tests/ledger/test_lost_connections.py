@@ -1,16 +1,20 @@
 """What a ledger on a server does when the server has ended its connections."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.ledger import Ledger, database
-from tests.builders import NOW, an_incident
-from tests.databases import NEEDS_POSTGRES, fresh_database
-from tests.sending import a_ledger
+from amends.world import MailServer, WebServices
+from tests.builders import NOW, a_person, an_incident
+from tests.databases import NEEDS_POSTGRES, Wire, fresh_database
+from tests.sending import Rig, a_ledger, approved, channel_settings
 
 ON_A_SERVER = pytest.mark.parametrize("server", [pytest.param("postgresql", marks=NEEDS_POSTGRES)])
 
@@ -56,3 +60,60 @@ def test_one_that_was_in_use_a_moment_ago_is_replaced_at_the_next_try(
     assert caplog.text == ""
     with ledger.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
+
+
+@ON_A_SERVER
+def test_a_send_outlives_a_server_that_is_away_for_a_while(url: str, tmp_path: Path) -> None:
+    wire = Wire(url)
+    ledger = a_ledger(wire.url, tmp_path).migrate()
+    approved(ledger, [a_person(number=number) for number in range(1, 201)], channels=(ChannelKind.EMAIL,))
+    with MailServer(tmp_path / "mail") as mail, WebServices(tmp_path / "web") as web:
+        mail.delay = 0.05
+
+        def outage() -> None:
+            while len(mail.arrived) < 40:
+                time.sleep(0.01)
+            wire.cut()
+            time.sleep(2)
+            wire.mend()
+
+        away = threading.Thread(target=outage)
+        away.start()
+        rig = Rig(ledger, mail, web, channel_settings(mail.port, web.url, tmp_path))
+        tally = rig.run()
+        away.join()
+        assert (tally.finished, tally.trouble) == (True, {})
+        assert set(rig.states().values()) == {"sent"}
+        assert len(set(rig.mailed())) == len(rig.mailed()) == 200
+    ledger.dispose()
+
+
+@ON_A_SERVER
+def test_a_server_that_cannot_be_reached_is_said_in_our_words(url: str, tmp_path: Path) -> None:
+    wire = Wire(url)
+    ledger = a_ledger(wire.url, tmp_path).migrate()
+    wire.cut()
+    with pytest.raises(LedgerUnavailable, match="cannot be read"):
+        ledger.incidents()
+    with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.swift_write():
+        pass
+    ledger.dispose()
+
+
+def mark_and_halt(ledger: Ledger, seconds: float) -> None:
+    with ledger.swift_write() as swift:
+        swift.keep_mark(1, [1], NOW)
+        time.sleep(seconds)
+
+
+@ON_A_SERVER
+def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "NO_IDLING", "-c idle_in_transaction_session_timeout=200")
+    ledger = a_ledger(url, tmp_path).migrate()
+    with pytest.raises(LedgerUnavailable):
+        mark_and_halt(ledger, seconds=0.5)
+    with ledger.swift_write() as swift:
+        assert not swift.keep_mark(1, [1], NOW)
+    ledger.dispose()
