@@ -16,8 +16,12 @@ from amends.ledger.tables import DeliveryRow, NoticeRow, OccurrenceRow, PersonRo
 
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
-    """Store the message about this person on the next channel, with the same text's name; whether there is one."""
-    if person == PUBLIC or session.get_one(PersonRow, (draft.incident, person)).hold:
+    """Store the message about this person on the next channel, with the same text's name; whether there is one.
+
+    The person is locked, so that of two channels that fail them at once the second sees what became of the first. Who
+    calls this for several people goes by their numbers.
+    """
+    if person == PUBLIC or _locked(session, draft.incident, person).hold:
         return False  # somebody who was told, and whom a corrected list has no more, or lets nobody write to
     known = reachable_at(session, draft.incident, person)
     tried = session.exec(
@@ -32,6 +36,10 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     post = Post(draft, version, Letters(), spelled(connection, now))
     store_messages(connection, [post.row(person, channel, known[channel], name)])
     return True
+
+
+def _locked(session: Session, incident: str, person: int) -> PersonRow:
+    return session.get_one(PersonRow, (incident, person), with_for_update={"key_share": True})
 
 
 def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKind, bytes]:

@@ -158,7 +158,7 @@ class Deliveries(Claims):
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """A channel has failed these people for good; the next of the cascade gets a message for them."""
         with self.write() as write:
-            for claim, answer in failed:
+            for claim, answer in sorted(failed, key=_whose):
                 if write.change(_failing(claim, answer, now)):  # else it was handed over already
                     _next_message(write.session, incident, notice, claim, now)
 
@@ -268,12 +268,6 @@ class Deliveries(Claims):
             return session.exec(missing.limit(1)).first() is None
 
 
-def _pending(session: Session, incident: str, notice: str) -> int:
-    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
-    due = session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
-    return due + sum(_in_hand(session, lease) for lease in _leases(session, incident, notice))
-
-
 HELD = and_(
     col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last),
     col(DeliveryRow.lease) == LeaseRow.id,
@@ -284,6 +278,16 @@ HELD = and_(
 
 def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
     return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
+
+
+def _pending(session: Session, incident: str, notice: str) -> int:
+    """Due or in hand, in one look: between two, somebody could give back what is in hand."""
+    messages = select(func.count()).select_from(DeliveryRow)
+    due = messages.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
+    held = select(func.count()).select_from(LeaseRow).join(DeliveryRow, HELD)
+    in_hand = held.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
+    pending: int = session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one()
+    return pending
 
 
 def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
@@ -365,6 +369,11 @@ def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime
         for claim, (state, detail, provider_id, next_try_at) in outcomes
         if not state.gone_wrong
     ]
+
+
+def _whose(failed: tuple[Claim, Outcome]) -> int:
+    about = failed[0].about
+    return about.number if about else PUBLIC
 
 
 def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:

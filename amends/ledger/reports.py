@@ -239,7 +239,7 @@ class Reports(Notices):
             changed = tuple(one for one in found if _settled(write.session, rows[one.message.id], one, now))
             complained = sorted({one.message.person for one in found if one.state is DeliveryState.COMPLAINED})
             ended = sum(opted_out(write.session, incident, person, now) for person in complained)
-            gone = [rows[one.message.id] for one in changed if one.state.gone_wrong]
+            gone = sorted((rows[one.message.id] for one in changed if one.state.gone_wrong), key=lambda row: row.person)
             handed_over = self._pass_on(write.session, incident, notice, gone, now) if gone else 0
             _call(write, case, notice, changed, handed_over, now)
             if changed or ended:

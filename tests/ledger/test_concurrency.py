@@ -110,6 +110,43 @@ def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Led
     assert states == {failed: PEOPLE, waiting: PEOPLE}
 
 
+def test_two_channels_that_fail_somebody_at_once_hand_over_once_and_keep_the_other_answers(ledger: Ledger) -> None:
+    people = [a_person(number=n, phone=f"+49176123450{n:02}", postal_address="Road 1, Berlin") for n in range(1, 21)]
+    approved(ledger, people, channels=PERSONAL, cascade=(*PERSONAL, ChannelKind.LETTER))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claimed = [ledger.claim(INCIDENT, NOTICE, [channel], 30, NOW) for channel in PERSONAL]
+    for claims in claimed:
+        ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+
+    def answered(channel: int) -> None:
+        for claim in claimed[channel]:
+            refused = claim.about is not None and claim.about.number % 2
+            receipt = Receipt(claim.key, Status.REJECTED if refused else Status.SENT, "550 5.1.1" if refused else "250")
+            ledger.write_down((), [(claim, receipt)], INCIDENT, NOTICE, NOW)
+
+    assert at_once(2, answered) == [None, None]
+    lines = [line for line in ledger.deliveries(INCIDENT, NOTICE) if line.person]
+    found = Counter((line.channel, line.state) for line in lines)
+    assert found == Counter(
+        {(channel, state): 10 for channel in PERSONAL for state in (DeliveryState.FAILED, DeliveryState.SENT)}
+        | {(ChannelKind.LETTER, DeliveryState.TO_PRINT): 10}
+    )
+
+
+def test_a_notice_is_not_at_its_end_while_somebody_gives_back_messages(approved_ledger: Ledger) -> None:
+    approved_ledger.release(INCIDENT, NOTICE, NOW)
+    page = approved_ledger.pending(INCIDENT, NOTICE)
+
+    def act(number: int) -> set[bool]:
+        if number:
+            return {approved_ledger.finish(INCIDENT, NOTICE, NOW) for _ in range(200)}
+        for _ in range(60):
+            approved_ledger.give_back(approved_ledger.claim(INCIDENT, NOTICE, ChannelKind, page, NOW), NOW)
+        return {False}
+
+    assert at_once(3, act) == [{False}] * 3
+
+
 def test_workers_that_claim_mark_and_record_side_by_side_lose_nothing(approved_ledger: Ledger) -> None:
     approved_ledger.release(INCIDENT, NOTICE, NOW)
 
