@@ -39,7 +39,13 @@ class Notices(Value):
     entries: tuple[Entry, ...] = ()
 
     def with_entry(self, entry: Entry) -> "Notices":
-        """The same with this notice added, or put in the place of its earlier wording."""
+        """The same with this notice added, or put in the place of another version of it, unless that is dated later.
+
+        With one date for both nothing tells which version is the newer one, and the one that comes last stands.
+        """
+        standing = [other for other in self.entries if other.notice == entry.notice]
+        if entry in standing or any(other.published_at > entry.published_at for other in standing):
+            return self
         others = [other for other in self.entries if other.notice != entry.notice]
         return Notices(entries=tuple(sorted([entry, *others], key=lambda each: each.published_at, reverse=True)))
 

@@ -25,6 +25,7 @@ from channels.https import Answer, Provider, Reach, accepted, open_provider, wri
 from channels.settings import Settings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+LARGEST_CODE = 999_999
 TWILIO_BAD_NUMBER = frozenset({21211, 21610, 21614})
 """Not a number, unsubscribed, not a mobile number."""
 TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659})
@@ -190,8 +191,8 @@ class SmsHttp:
 
     def _refusal(self, key: str, answer: Answer) -> Receipt:
         """What a refusal of one message means."""
-        code = answer.object().get("code")
-        detail = f"{answer.code} {code}" if isinstance(code, int) else str(answer.code)
+        code = _error_code(answer)
+        detail = str(answer.code) if code is None else f"{answer.code} {code}"
         if self._provider.repeatable and b"idempoten" in answer.body.lower():
             return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")  # with other words, which may have left
         if code in self._gateway.bad_sender_codes:
@@ -199,6 +200,12 @@ class SmsHttp:
         if self._gateway.bad_number_codes is None or code in self._gateway.bad_number_codes:
             return Receipt(key, Status.REJECTED, detail)
         return Receipt(key, Status.DEFERRED, f"refused {detail}")
+
+
+def _error_code(answer: Answer) -> int | None:
+    """The provider's number for what went wrong, if it gives one; a longer number could be somebody's."""
+    code = answer.object().get("code")
+    return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) <= LARGEST_CODE else None
 
 
 def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) -> ProviderReceipt | None:

@@ -154,8 +154,8 @@ def _unfit(message: Message) -> str:
 
 
 def _visible(text: str) -> bool:
-    """Fit for a header: visible ASCII only."""
-    return bool(re.fullmatch(r"[!-~]+", text))
+    """Fit for a header and an address: visible ASCII only, and no longer than servers take."""
+    return bool(re.fullmatch(r"[!-~]{1,4096}", text))
 
 
 def _verdict(key: str, answer: Answer) -> Receipt:

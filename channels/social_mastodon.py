@@ -92,8 +92,8 @@ class SocialMastodon:
         posts, now = answer.json(), server_time(answer)
         if not isinstance(posts, list) or now is None:
             return ""
-        since = now - timedelta(seconds=self._provider.seconds) - CLOCK_SLACK
-        return next((found for post in posts if (found := _same_post(post, text, since))), "")
+        just_now = timedelta(seconds=self._provider.seconds) + CLOCK_SLACK
+        return next((found for post in posts if (found := _same_post(post, text, now, just_now))), "")
 
     async def _get(self, path: str) -> Answer:
         """Raises ChannelUnavailable when no answer comes."""
@@ -109,15 +109,19 @@ def _verdict(key: str, answer: Answer) -> Receipt:
     return Receipt(key, Status.REJECTED, f"refused {answer.code}")
 
 
-def _same_post(post: object, text: str, since: datetime) -> str:
-    """The address of this post when it has these words and is no older, else empty."""
-    if not isinstance(post, dict) or _bare(TAG.sub("", str(post.get("content", "")))) != _bare(text):
+def _same_post(post: object, text: str, now: datetime, oldest: timedelta) -> str:
+    """The address of this post when it has these words and is no older than that, else empty."""
+    if not isinstance(post, dict):
+        return ""
+    content, created_at = post.get("content"), post.get("created_at")
+    if not (isinstance(content, str) and isinstance(created_at, str)):
         return ""
     try:
-        fresh = datetime.fromisoformat(str(post.get("created_at"))) >= since
-    except (ValueError, TypeError):
+        # The span between two dates always exists; the date before one may not.
+        ours = _bare(TAG.sub("", content)) == _bare(text) and now - datetime.fromisoformat(created_at) <= oldest
+    except (ValueError, TypeError):  # no date, one without a zone, or an entity with thousands of digits
         return ""
-    return (plain_value(post, "url") or plain_value(post, "id")) if fresh else ""
+    return (plain_value(post, "url") or plain_value(post, "id")) if ours else ""
 
 
 def _bare(text: str) -> str:

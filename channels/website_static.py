@@ -21,6 +21,9 @@ STATE = "notices.json"
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """Characters that would make the feed unreadable."""
 READABLE, BROWSABLE = 0o644, 0o755
+PATIENCE = 20.0
+"""So many seconds somebody else may have an incident's folder to themselves before a message is put off."""
+ASK_AGAIN = 0.05
 
 
 def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
@@ -41,6 +44,8 @@ class WebsiteStatic:
         self._folder = folder
         self._base_url = base_url
         self._stylesheet = stylesheet
+        self._last_alone = 0.0
+        """When a message of ours last had its folder to itself."""
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """The same message again changes nothing. Raises ChannelUnavailable when the folder is not there."""
@@ -49,35 +54,60 @@ class WebsiteStatic:
         if not self._folder.is_dir():
             raise ChannelUnavailable("channel website_static: folder does not exist")
         await last_call()
-        return await asyncio.to_thread(self._publish, message)
+        return await self._in_turn(message)
 
     async def close(self) -> None:
         """Nothing is held open."""
 
-    def _publish(self, message: Message) -> Receipt:
+    async def _in_turn(self, message: Message) -> Receipt:
+        """Publish it when nobody else is at the folder; later, when whoever is does not come to an end.
+
+        No thread waits for the lock: one that is halted may hold it, and a thread that waits cannot be cancelled.
+        """
+        now = asyncio.get_running_loop().time
+        begun = now()
+        while (receipt := await asyncio.to_thread(self._publish, message)) is None:
+            # As long as messages of our own get in, it is only a long queue.
+            if now() - max(begun, self._last_alone) > PATIENCE:
+                return Receipt(message.key, Status.DEFERRED, "not written: somebody else holds the folder")
+            await asyncio.sleep(ASK_AGAIN)
+        self._last_alone = now()
+        return receipt
+
+    def _publish(self, message: Message) -> Receipt | None:
+        """What came of it; None when somebody else is at the folder, and nothing was touched."""
         # Every file is replaced as a whole and the state comes last, so what was cut short is simply done again.
         try:
             with _alone_in(self._folder / message.incident) as incident_folder:
-                self._update(incident_folder, message)
+                stands = self._update(incident_folder, message)
+        except BlockingIOError:
+            return None
         except OSError as error:
             return Receipt(message.key, Status.DEFERRED, f"not written: {error.strerror}")
         except ValidationError:
             return Receipt(message.key, Status.DEFERRED, f"not written: {STATE} is damaged")
+        if not stands:
+            return Receipt(message.key, Status.DEFERRED, "not written: a version with a later date stands")
         url = f"{self._base_url}/{message.incident}/{message.locale}/{message.notice}.html"
         return Receipt(message.key, Status.DELIVERED, provider_id=url)
 
-    def _update(self, folder: Path, message: Message) -> None:
+    def _update(self, folder: Path, message: Message) -> bool:
+        """Bring all pages up to date with this message; whether it is what stands there now."""
         entry = _entry(message)
         standing = {path.parent.name: _read(path) for path in sorted(folder.glob(f"*/{STATE}"))}
         own = standing.get(message.locale, Notices())
-        if any(known.mark == entry.mark for known in own.entries):
-            return
         notices = own.with_entry(entry)
-        site = Site(self._base_url, self._stylesheet, message.incident, {**standing, message.locale: notices})
+        if notices != own:
+            self._write(folder, message, {**standing, message.locale: notices})
+        return entry in notices.entries
+
+    def _write(self, folder: Path, message: Message, notices: Mapping[str, Notices]) -> None:
+        site = Site(self._base_url, self._stylesheet, message.incident, notices)
         _make_folder(folder / message.locale)
         for name, content in site.files().items():
             replace_file(folder / name, content.encode(), READABLE)
-        replace_file(folder / message.locale / STATE, notices.model_dump_json(indent=2).encode(), READABLE)
+        state = notices[message.locale].model_dump_json(indent=2)
+        replace_file(folder / message.locale / STATE, state.encode(), READABLE)
 
 
 def _unfit(message: Message) -> str:
@@ -107,10 +137,10 @@ def _entry(message: Message) -> Entry:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[Path]:
-    """Keep other processes and threads out of the incident's folder meanwhile."""
+    """Keep other processes and threads out of the incident's folder; BlockingIOError when one of them is at it."""
     _make_folder(folder)
     with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield folder
 
 

@@ -127,6 +127,36 @@ async def test_twilio_refusing_us_is_not_the_persons_fault(web: WebServices) -> 
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, "refused 400")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"code": ["x"]}',
+        b'{"code": {"to": "invalid"}}',
+        b'{"code": true}',
+        b'{"code": null}',
+        b'{"code": "21211"}',
+        b'{"code": 21211.5}',
+        b'{"code": NaN}',
+        b'{"code": 1e999}',
+        b'{"code": 4915112345678}',
+        b'{"code": ' + b"9" * 5000 + b"}",
+        b'["code"]',
+        b"\xff",
+    ],
+    ids=lambda body: body[:30].decode(errors="replace"),
+)
+@pytest.mark.parametrize(
+    ("shape", "post", "status", "detail"),
+    [("json", "POST /sms", Status.REJECTED, "400"), ("twilio", TWILIO_POST, Status.DEFERRED, "refused 400")],
+)
+async def test_a_refusal_whose_code_is_none_is_a_refusal_without_a_code(
+    shape: str, post: str, status: Status, detail: str, body: bytes
+) -> None:
+    async with scripted_http({post: reply(400, body)}) as server:
+        receipt = await delivered(settings_for(shape, server.url))
+    assert (receipt.status, receipt.detail) == (status, detail)
+
+
 async def test_twilio_knowing_no_such_number_is_told_with_its_code(web: WebServices) -> None:
     receipt = await delivered(settings_for("twilio", web.url), to="+4915112340404")
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "400 21211")

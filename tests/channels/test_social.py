@@ -205,10 +205,26 @@ async def test_a_toot_that_shows_up_late_is_found(at_once: None) -> None:
         reply(200, {"error": "?"}),
         reply(200, [OURS], Date="never"),
         reply(200, [{**OURS, "content": "<" * 500_000}]),
+        reply(200, [{**OURS, "content": f"&#{'9' * 5000};"}]),
+        reply(200, [{**OURS, "content": [a_post().text]}, {**OURS, "created_at": 1795510798}]),
+        reply(200, [OTHERS], Date="0001-01-01T00:00:00Z"),
         reply(403),
         HANG_UP,
     ],
-    ids=["none", "others", "of last week", "undated", "no list", "no clock", "brackets", "no scope", "hung up"],
+    ids=[
+        "none",
+        "others",
+        "of last week",
+        "undated",
+        "no list",
+        "no clock",
+        "brackets",
+        "entity",
+        "no text",
+        "clock at zero",
+        "no scope",
+        "hung up",
+    ],
 )
 async def test_a_toot_that_cannot_be_seen_is_for_a_person_to_decide(posts: bytes, at_once: None) -> None:
     receipt, server = await lost_toot(HANG_UP, posts)
@@ -305,7 +321,13 @@ async def test_a_refusal_by_bluesky_means(put: bytes, status: Status, detail: st
 
 @pytest.mark.parametrize(
     "session",
-    [{}, {"did": "did:plc:bank"}, {"did": "did:plc:bank", "accessJwt": "a\r\nX: b"}, {"did": 1, "accessJwt": "t"}],
+    [
+        {},
+        {"did": "did:plc:bank"},
+        {"did": "did:plc:bank", "accessJwt": "a\r\nX: b"},
+        {"did": 1, "accessJwt": "t"},
+        {"did": "d" * 70_000, "accessJwt": "t"},
+    ],
 )
 async def test_a_session_that_is_none_is_the_channels_trouble(session: dict[str, Any]) -> None:
     with pytest.raises(ChannelUnavailable, match="refused a session"):

@@ -2,11 +2,14 @@
 
 import asyncio
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -135,6 +138,29 @@ async def test_a_new_wording_of_a_notice_takes_the_place_of_the_old(folder: Path
     await publish(folder, a_page(), a_page(key="second-version", html="<p>Corrected.</p>"))
     assert "<p>Corrected.</p>" in read(folder, "first-notice.html")
     assert len(arrivals(folder)) == 1
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(microseconds=1), timedelta(hours=5)], ids=str)
+async def test_the_same_message_with_other_words_takes_their_place(folder: Path, later: timedelta) -> None:
+    newer = a_page(html="<p>Corrected.</p>", published_at=PUBLISHED + later)
+    *_, receipt = await publish(folder, a_page(), newer)
+    assert receipt.status is Status.DELIVERED
+    assert all("<p>Corrected.</p>" in read(folder, name) for name in ("first-notice.html", "index.html"))
+    assert len(arrivals(folder)) == 1
+
+
+async def test_a_version_of_a_later_date_stays_when_an_earlier_one_comes_late(folder: Path) -> None:
+    newer = a_page(html="<p>Corrected.</p>", published_at=PUBLISHED + timedelta(microseconds=1))
+    *_, receipt = await publish(folder, newer, a_page())
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: a version with a later date stands")
+    assert all("<p>Corrected.</p>" in read(folder, name) for name in ("first-notice.html", "index.html"))
+
+
+async def test_a_page_stays_in_its_place_when_it_comes_again_after_one_of_the_same_date(folder: Path) -> None:
+    await publish(folder, a_page(), a_page(key="another", notice="correction"))
+    before = read(folder, "index.html")
+    await publish(folder, a_page())
+    assert read(folder, "index.html") == before
 
 
 async def test_every_locale_names_the_others(folder: Path) -> None:
@@ -283,6 +309,52 @@ async def test_two_channels_writing_at_once_lose_nothing(folder: Path) -> None:
     pages = [numbered(a_page(), number) for number in range(8)]
     await asyncio.gather(*(channels[n % 2].deliver(page, Bell()) for n, page in enumerate(pages)))
     assert len(json.loads(read(folder, "feed.json"))["items"]) == 8
+
+
+@contextmanager
+def somebody_else_at(folder: Path) -> Iterator[None]:
+    """Another worker that was halted while it held the incident's folder."""
+    (folder / "november-breach").mkdir()
+    with (folder / "november-breach" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+async def test_a_message_is_put_off_when_somebody_else_keeps_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(website_static, "PATIENCE", 0.2)
+    with somebody_else_at(folder):
+        (receipt,) = await asyncio.wait_for(publish(folder, a_page()), 10)
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: somebody else holds the folder")
+    assert arrivals(folder) == []
+
+
+async def test_a_message_waits_for_somebody_else_to_leave_the_folder(folder: Path) -> None:
+    with somebody_else_at(folder):
+        waiting = asyncio.create_task(publish(folder, a_page()))
+        await asyncio.sleep(0.2)
+        assert arrivals(folder) == []
+    assert (await waiting)[0].status is Status.DELIVERED
+
+
+async def test_whoever_is_cancelled_while_waiting_for_the_folder_never_writes(folder: Path) -> None:
+    with somebody_else_at(folder):
+        waiting = asyncio.create_task(publish(folder, a_page()))
+        await asyncio.sleep(0.2)
+        waiting.cancel()
+        await asyncio.wait([waiting], timeout=10)
+    await asyncio.get_running_loop().shutdown_default_executor()  # until no thread has anything to do
+    assert (waiting.cancelled(), arrivals(folder)) == (True, [])
+
+
+async def test_a_long_queue_of_our_own_is_not_taken_for_somebody_who_keeps_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(website_static, "PATIENCE", 0.5)  # less than all of them take, much more than one
+    channel = website_static.connect({"folder": str(folder), "base_url": BASE})
+    receipts = await asyncio.gather(*(channel.deliver(numbered(a_page(), n), Bell()) for n in range(30)))
+    assert {receipt.status for receipt in receipts} == {Status.DELIVERED}
 
 
 async def test_a_folder_that_is_not_there_is_the_channels_trouble(tmp_path: Path) -> None:
