@@ -28,7 +28,8 @@ def reconcile(
 ) -> None:
     """Take what the relay's log knows of as sent, after a backup was restored.
 
-    What is not in the log becomes uncertain, for you to decide one by one; with --complete it waits to be sent.
+    What is not in the log becomes uncertain, for you to decide one by one; with --complete an email waits to be sent.
+    Letters, posts and SMS are in no such log. With several machines at one ledger, do it on each before any sends.
     """
     desk: Desk = ctx.obj
     found = desk.ledger.reconcile(_keys(log), desk.member(name), now(), complete=complete)

@@ -33,7 +33,7 @@ COLOURS = {
     PersonState.BOUNCED: "#e0783c",
     PersonState.UNREACHABLE: "#c93c37",
 }
-ONLY_NUMBERS = {"answered", "asked", "event", "survey answered"}
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey answered"}
 """Acts that the numbers above the timeline tell already."""
 ROWS = 4
 """Names in the drawing stand in so many rows, so that they do not cover each other."""

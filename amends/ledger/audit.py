@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import insert
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
+from amends.domain.errors import LedgerUnavailable
 from amends.ledger.database import CHAIN_LOCK, alone
 from amends.ledger.reserve import FULL
 from amends.ledger.tables import AuditRow
@@ -64,14 +65,18 @@ class Chain:
         subject: str,
         detail: dict[str, object],
     ) -> Head:
-        """One more entry, in the transaction of what it tells of."""
+        """One more entry, in the transaction of what it tells of.
+
+        Raises LedgerUnavailable when it could not be noted beside the ledger afterwards.
+        """
+        if self._anchor and not os.access(self._anchor.parent, os.W_OK):
+            raise LedgerUnavailable(f"{self._anchor.parent} cannot be written; it belongs to somebody else, or is gone")
         alone(session.connection(), CHAIN_LOCK)
         session.flush()  # what it tells of comes first
         connection = session.connection()
-        newest = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
-        seq, mac = connection.execute(newest).first() or (0, START)
+        last = self.newest(session) or Head(0, START.hex())
         row = AuditRow(
-            seq=seq + 1,
+            seq=last.seq + 1,
             at=now,
             incident=incident,
             actor=actor,
@@ -80,7 +85,7 @@ class Chain:
             detail=json.dumps(detail, sort_keys=True, ensure_ascii=False),
             mac=b"",
         )
-        row.mac = self._mac(mac, row)
+        row.mac = self._mac(bytes.fromhex(last.mac), row)
         connection.execute(insert(AuditRow), row.model_dump())
         return Head(row.seq, row.mac.hex())
 
@@ -90,13 +95,24 @@ class Chain:
         return hmac.digest(self._key, previous + spelled.encode(), "sha256")
 
     def is_behind(self, session: Session) -> bool:
-        """The ledger ends before what was noted beside it: it is an older copy."""
+        """What was noted beside the ledger is not in it: it is an older copy, whatever was added to it since."""
         kept = self._kept(self._anchor) if self._anchor else None  # read first: what is added meanwhile is not missing
-        last = session.exec(select(func.max(AuditRow.seq))).one() or 0
-        return kept is not None and kept.seq > last
+        if kept is None:
+            return False
+        mac = session.exec(select(AuditRow.mac).where(AuditRow.seq == kept.seq)).first()
+        return mac is None or mac.hex() != kept.mac
+
+    def newest(self, session: Session) -> Head | None:
+        """The end of the chain as it stands; None before its first entry."""
+        query = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
+        found = session.exec(query).first()
+        return Head(found[0], found[1].hex()) if found else None
 
     def keep(self, head: Head, *, anew: bool = False) -> None:
-        """Write the head beside the database, after the commit that made it; anew, even if a later one was noted."""
+        """Write the head beside the database, after the commit that made it; anew, even if a later one was noted.
+
+        Raises LedgerUnavailable when that cannot be done.
+        """
         if self._anchor is None:
             return
         with self._alone:
@@ -108,9 +124,10 @@ class Chain:
                     file.write(f"{head.seq} {head.mac}\n")
                 fresh.replace(self._anchor)
             except OSError as error:
-                fresh.unlink(missing_ok=True)
+                with suppress(OSError):
+                    fresh.unlink(missing_ok=True)
                 if error.errno not in FULL:  # on a full disk the next entry is noted again when there is room
-                    raise
+                    raise LedgerUnavailable(f"{self._anchor} cannot be written: {error.strerror}") from error
 
     def problems(self, session: Session) -> tuple[str, ...]:
         """What was altered, removed or put elsewhere; empty when the chain holds."""

@@ -11,7 +11,7 @@ from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
-from amends.domain.reach import OPTED_OUT
+from amends.domain.reach import OPTED_OUT, starts_as
 from amends.domain.team import Member
 from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
@@ -31,13 +31,16 @@ class Decisions(Deliveries):
     def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
         """An uncertain message shall go out once more, to the address that the list says now; how many do.
 
-        Raises NotAllowed, also when a corrected list lets nobody write to this person any more.
+        Raises NotAllowed, also when a corrected list lets nobody write to this person any more, and NotInLedger when
+        nothing of this notice is uncertain for the person.
         """
         _may_decide(by)
         with self.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
             uncertain = write.session.exec(query.with_for_update()).all()
+            if not uncertain:
+                raise NotInLedger(f"nothing of {notice} is uncertain for person {person}")
             again = sum(_once_more(write.session, message, now) for message in uncertain)
             row = notice_row(write.session, incident, notice)
             if again and row:
@@ -117,8 +120,8 @@ def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:
     address = message.address_index if message.person == PUBLIC else _address_now(session, message)
     if address is None:
         return False
-    message.state, message.lease, message.detail, message.updated_at = DeliveryState.WAITING, None, "", now
-    message.address_index = address
+    message.state, message.lease, message.detail = starts_as(ChannelKind(message.channel)), None, ""
+    message.address_index, message.updated_at = address, now
     return True
 
 

@@ -73,10 +73,11 @@ class PaperLetters(Deliveries):
         """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
 
         Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
-        paused or when this member may not do it.
+        paused or when this member may not do it, and LedgerRestored.
         """
         _may_hand_over(by)
         with self.write() as write:
+            self.refuse_if_restored(write.session)
             write.incident(incident)
             released, _ = self._may_send(write.session, incident, notice, now)
             if released.optional:

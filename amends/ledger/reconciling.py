@@ -10,15 +10,20 @@ from datetime import datetime
 
 from sqlmodel import Session, col, func, select, update
 
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import DeliveryState
 from amends.domain.team import Member
-from amends.ledger.notices import PUBLIC
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import DeliveryRow, LeftRow
 
 PAGE = 2_000
-OPEN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN)
+OPEN = (
+    DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
+    DeliveryState.TO_PRINT,
+)  # fmt: skip
+LOGGED = ChannelKind.EMAIL
+"""What a relay's log can tell of. Whether an SMS, a post or a letter has left stands in none."""
 NOT_KNOWN = "a backup was restored, and whether it has left is not known"
 
 
@@ -37,8 +42,9 @@ class Reconciling(Store):
     def reconcile(self, left: Iterable[str], by: Member, now: datetime, *, complete: bool) -> Reconciled:
         """Take these keys as sent, also of messages that this ledger does not hold yet; then sending may go on.
 
-        What is not among them still waits when the keys are `complete`, else it becomes uncertain, for a person to
-        decide. Raises NotAllowed when this member may not do that.
+        An email that is not among them still waits when the keys are `complete`; all else becomes uncertain, for a
+        person to decide. A page is no message: put up again, it is the same page.
+        Raises NotAllowed when this member may not do that.
         """
         if not by.role.may_approve:
             raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
@@ -56,11 +62,10 @@ class Reconciling(Store):
             gone = [row for row in page if self._spelled_key(row) in known]
             rest = [row for row in page if self._spelled_key(row) not in known]
             open_still = [row for row in rest if row.state != DeliveryState.UNCERTAIN]
+            in_doubt = [row for row in open_still if not (complete and row.channel == LOGGED)]
             sent += _turn(write, gone, DeliveryState.SENT, "found in the relay's log", now)
-            if complete:
-                waiting += len(open_still)
-            else:
-                uncertain += _turn(write, open_still, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
+            uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
+            waiting += len(open_still) - len(in_doubt)
         return sent, uncertain, waiting
 
     def _spelled_key(self, row: DeliveryRow) -> str:
@@ -83,9 +88,9 @@ def _remember(session: Session, left: Iterable[str]) -> set[str]:
 
 
 def _pages(session: Session) -> Iterable[Sequence[DeliveryRow]]:
-    """Messages to people that have not come to an end."""
+    """Messages that have not come to an end."""
     last = 0
-    here = (col(DeliveryRow.state).in_(OPEN), DeliveryRow.person != PUBLIC)
+    here = (col(DeliveryRow.state).in_(OPEN), DeliveryRow.channel != ChannelKind.WEBSITE)
     while True:
         query = select(DeliveryRow).where(*here, col(DeliveryRow.id) > last).order_by(col(DeliveryRow.id)).limit(PAGE)
         page = session.exec(query).all()

@@ -1,6 +1,7 @@
 """What all verbs of the ledger stand on: one transaction, its audit entries, and the seal of an incident."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self, cast
 
 from sqlalchemy import CursorResult, PoolProxiedConnection
-from sqlalchemy.exc import IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session
 
@@ -53,7 +54,7 @@ class Write:
 
     def incident(self, incident: str) -> IncidentRow:
         """The incident's row, locked until the transaction ends. Raises NotInLedger."""
-        return _found(self.session.get(IncidentRow, incident, with_for_update={"key_share": True}), incident)
+        return found_row(self.session.get(IncidentRow, incident, with_for_update={"key_share": True}), incident)
 
 
 class Store:
@@ -99,8 +100,9 @@ class Store:
         with self._told_apart("written"), writing(self.engine) as session:
             write = Write(session, self._chain)
             yield write
-        if write.head:
-            self._chain.keep(write.head)
+            to_keep = None if write.head is None or self._chain.is_behind(session) else write.head
+        if to_keep:
+            self._chain.keep(to_keep)
 
     @contextmanager
     def swift_write(self) -> Iterator[Swift]:
@@ -138,8 +140,10 @@ class Store:
             yield
         except (IntegrityError, self.engine.dialect.loaded_dbapi.IntegrityError) as error:
             raise AlreadyInLedger(f"the ledger refuses this: {_cause(error)}") from None
-        except self._unavailable as error:
+        except (DatabaseError, InterfaceError, self.engine.dialect.loaded_dbapi.Error) as error:
             cause = getattr(error, "orig", error)
+            if not isinstance(error, self._unavailable) and type(cause) is not sqlite3.DatabaseError:
+                raise  # a fault of ours; that very type is a file that is damaged
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
             raise LedgerUnavailable(f"the ledger cannot be {tried}: {cause}") from None
@@ -154,17 +158,22 @@ class Store:
     def seal(self, session: Session, incident: str) -> Seal:
         """The seal that this incident's personal data is written with. Raises NotInLedger, KeyMissing."""
         if incident not in self._seals:
-            row = _found(session.get(IncidentRow, incident), incident)
+            row = found_row(session.get(IncidentRow, incident), incident)
             self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
         return self._seals[incident]
 
     def refuse_if_restored(self, session: Session) -> None:
-        """Raises LedgerRestored when this is an older copy of the ledger: it does not know what has left since."""
+        """Raises LedgerRestored when this is an older copy of the ledger: it does not know what has left since.
+
+        To be asked before anything is written. What is found is noted, so that this machine misses it in an older copy.
+        """
         if self._chain.is_behind(session):
             raise LedgerRestored(
                 "this ledger is older than what was noted beside it, as after a backup was restored: nothing is sent "
                 "before `amends reconcile --log FILE --as NAME` has compared it with the relay's log"
             )
+        if newest := self._chain.newest(session):
+            self._chain.keep(newest)
 
     def verify_audit(self) -> tuple[str, ...]:
         """What was done to the audit chain behind the ledger's back; empty when it holds."""
@@ -180,7 +189,8 @@ def _cause(error: Exception) -> str:
     return type(getattr(error, "orig", error)).__name__
 
 
-def _found(row: IncidentRow | None, incident: str) -> IncidentRow:
+def found_row(row: IncidentRow | None, incident: str) -> IncidentRow:
+    """The row, if there is one. Raises NotInLedger."""
     if row is None:
         raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
     return row

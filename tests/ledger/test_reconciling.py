@@ -11,11 +11,13 @@ from amends.domain.errors import LedgerRestored, NotAllowed
 from amends.domain.notice import PersonState
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
-from tests.builders import NOW, a_person
+from tests.builders import NOW, a_person, an_asked
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 
 OMAR = Member(name="omar", role=TeamRole.LEGAL)
 EMAIL = (ChannelKind.EMAIL,)
+POSTS = 2
+"""To the public, one for each language; whether they have left stands in no log."""
 
 
 def send(ledger: Ledger, how_many: int) -> list[str]:
@@ -28,21 +30,33 @@ def send(ledger: Ledger, how_many: int) -> list[str]:
     return [claim.key for claim in claims]
 
 
+def opened(folder: Path) -> Ledger:
+    return a_ledger(sqlite_url(folder), folder).migrate()
+
+
+def back_up(ledger: Ledger, folder: Path) -> None:
+    ledger.dispose()
+    shutil.copy(folder / "ledger.sqlite3", folder / "backup")
+
+
+def restore(ledger: Ledger, folder: Path) -> Ledger:
+    ledger.dispose()
+    for file in ("ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+        (folder / file).unlink(missing_ok=True)
+    shutil.copy(folder / "backup", folder / "ledger.sqlite3")
+    return opened(folder)
+
+
 @pytest.fixture
 def restored(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
     """Ten people; the backup was made when two had been told, five more were told after that."""
-    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    ledger = opened(tmp_path)
     approved(ledger, [a_person(number=number) for number in range(1, 11)], channels=EMAIL)
     ledger.release(INCIDENT, NOTICE, NOW)
     send(ledger, 2)
-    ledger.dispose()
-    shutil.copy(tmp_path / "ledger.sqlite3", tmp_path / "backup")
+    back_up(ledger, tmp_path)
     left = send(ledger, 5)
-    ledger.dispose()
-    for file in ("ledger.sqlite3-wal", "ledger.sqlite3-shm"):
-        (tmp_path / file).unlink(missing_ok=True)
-    shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
-    old = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    old = restore(ledger, tmp_path)
     yield old, left
     old.dispose()
 
@@ -52,11 +66,71 @@ def test_a_restored_ledger_sends_nothing(restored: tuple[Ledger, list[str]]) -> 
         restored[0].release(INCIDENT, NOTICE, NOW)
 
 
+def test_nor_after_others_have_written_to_it_as_much_as_it_lacks(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, _ = restored
+    for number in range(6):
+        ledger.ask(INCIDENT, an_asked(f"is it me? {number}"), NOW)
+        with pytest.raises(LedgerRestored):
+            ledger.release(INCIDENT, NOTICE, NOW)
+    assert any("not the one that was noted" in what for what in ledger.verify_audit())
+
+
+def test_nor_when_the_backup_was_made_a_moment_before_a_page_was_sent(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    back_up(ledger, tmp_path)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    ledger.write_down(claims, [], INCIDENT, NOTICE, NOW)
+    old = restore(ledger, tmp_path)
+    with pytest.raises(LedgerRestored):
+        old.release(INCIDENT, NOTICE, NOW)
+    old.dispose()
+
+
+def test_nor_on_a_machine_that_had_looked_at_it_before(tmp_path: Path) -> None:
+    here, there = a_ledger(sqlite_url(tmp_path), tmp_path), tmp_path / "elsewhere"
+    approved(here.migrate(), [a_person(number=1)], channels=EMAIL)
+    back_up(here, tmp_path)
+    here.release(INCIDENT, NOTICE, NOW)
+    there.mkdir()
+    other = a_ledger(sqlite_url(tmp_path), there)
+    other.release(INCIDENT, NOTICE, NOW)
+    other.dispose()
+    restore(here, tmp_path).dispose()
+    with pytest.raises(LedgerRestored):
+        other.release(INCIDENT, NOTICE, NOW)
+    other.dispose()
+
+
+def test_letters_and_posts_of_a_restored_ledger_wait_for_a_person(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    people = [a_person(number=n, email="", phone="", postal_address=f"Road {n}, Berlin") for n in (1, 2, 3)]
+    by = (*EMAIL, ChannelKind.SOCIAL)
+    approved(ledger, people, channels=by, cascade=(ChannelKind.EMAIL, ChannelKind.LETTER))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    back_up(ledger, tmp_path)
+    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    old = restore(ledger, tmp_path)
+    with pytest.raises(LedgerRestored):
+        old.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    found = old.reconcile([], OMAR, NOW, complete=True)
+    assert (found.uncertain, found.waiting) == (3 + POSTS, 0)
+    assert old.take_letters(INCIDENT, NOTICE, OMAR, NOW) is None
+    old.release(INCIDENT, NOTICE, NOW)
+    assert old.claim(INCIDENT, NOTICE, [ChannelKind.SOCIAL], 9, NOW) == ()
+    assert old.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
+    batch = old.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    assert batch is not None
+    assert batch.letters == 1
+    old.dispose()
+
+
 def test_with_a_complete_log_only_those_who_were_not_told_are_told(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
     found = ledger.reconcile(left, OMAR, NOW, complete=True)
     ledger.release(INCIDENT, NOTICE, NOW)
-    assert (found.sent, found.uncertain, found.waiting) == (5, 0, 3)
+    assert (found.sent, found.uncertain, found.waiting) == (5, POSTS, 3)
     assert set(send(ledger, 10)).isdisjoint(left)
     assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 10}
 
