@@ -28,7 +28,7 @@ from prefect.states import Crashed
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.plan import Plan, Turn, plan
 from amends.ledger import Ledger
-from amends.ledger.holder import has_ended, this_process
+from amends.ledger.holder import Life, life_of, this_process
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
 """How long a turn rests after its first, second and third failure: what broke it may need a while to pass."""
@@ -36,7 +36,8 @@ MOST_CRASHES = len(PAUSES)
 """So often a turn is set up again after its run failed; then a person must look."""
 SLACK = timedelta(seconds=60)
 SILENT = timedelta(minutes=2)
-"""A run that began longer ago, while no worker holds any message, has died without telling Prefect."""
+"""A run that began longer ago has died without telling Prefect, if nothing is known of its process and no worker
+holds any message. One that lives may hold none for long: it looks over a large list, or stores what is to leave."""
 PROCESS = "amends.process"
 """The label of a run that names the process that carries it out."""
 WAITING = (StateType.SCHEDULED,)
@@ -189,7 +190,8 @@ def _ends_now(look: _Look, run: FlowRun, turn: Turn) -> bool:
 
 async def _died(look: _Look, run: FlowRun) -> bool:
     """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
-    if not (has_ended(str(run.labels.get(PROCESS, ""))) or await _silent(look, run)):
+    life = life_of(str(run.labels.get(PROCESS, "")))
+    if life is Life.ALIVE or (life is Life.UNKNOWN and not await _silent(look, run)):
         return False
     await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
     return True

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,10 +20,13 @@ import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
+from amends.delivery.line import AT_ONCE, Pace
 from amends.delivery.steady import SteadyClock, seen
+from amends.domain.channel import ChannelKind, PipelinedChannel
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError
 from amends.domain.guard import DEFAULT, Limits
+from amends.domain.notice import Draft
 from amends.ledger import Ledger
 
 SHARE = 5_000
@@ -32,7 +35,15 @@ FIRST, TO_PEOPLE = ROUNDS[:1], ROUNDS[1:2]
 LOOK_SECONDS = 0.01
 TELL_SECONDS = 0.2
 """How often a process tells how far it is."""
+ANSWERS_SECONDS = 4_800.0
+"""A process that is to stop may take so long: a relay has an hour for its answer at most (final_timeout), and a ledger
+that cannot be written is tried again for ten minutes. Who is killed before that leaves messages in doubt."""
+HALTED_SECONDS = 10.0
+"""One that somebody has halted hears no answer, so there is nothing to wait for."""
 
+Shares = Mapping[ChannelKind, int]
+"""How many processes use each channel."""
+UNSHARED: Shares = {}
 Told = Callable[[Tally], None]
 Part = Callable[[], Awaitable[Tally]]
 """One process's part of the work, to be begun."""
@@ -80,19 +91,19 @@ async def send(
     if work.clock is not wall_clock:
         return await _alone(work, ROUNDS, told)
     work.ledger.observe_clock(seen())
-    people = work.ledger.draft(*work.named).people
-    processes = min(cores or os.cpu_count() or 1, people // SHARE)
-    if processes < 2:
+    draft = work.ledger.draft(*work.named)
+    shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
+    if max(shares.values(), default=1) < 2:
         return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
     gc.freeze()  # what is loaded stays; looking it over takes a while, and in a fork every look copies it
     work.ledger.dispose()  # a connection must not be in two processes
-    async with _crew(work, processes) as workers:
+    async with _crew(work, shares) as workers:
         begun = await _begun(work)
         parts = [await _alone(replace(work, begun=begun), FIRST, told)]
         if not parts[0].trouble:
-            board, share = _Board(parts[0], told), replace(begun, uncertain=0)
-            shares = [each(number, board.part(worker, share)) for number, worker in enumerate(workers, 1)]
-            parts += _tallies(await asyncio.gather(*shares, return_exceptions=True))
+            board, theirs = _Board(parts[0], told), replace(begun, uncertain=0)
+            under_way = [each(number, board.part(worker, theirs)) for number, worker in enumerate(workers, 1)]
+            parts += _tallies(await asyncio.gather(*under_way, return_exceptions=True))
     if any(part.trouble for part in parts):
         standing, aside = work.ledger.standing(*work.named), parked(work.ledger, *work.named)
         return replace(_sum(parts), people=standing, parked=aside)
@@ -106,13 +117,33 @@ async def _begun(work: Work) -> Begun:
     return await asyncio.to_thread(begin, work.ledger, work.channels, *work.named, work.clock())
 
 
-async def _alone(work: Work, rounds: Rounds, told: Told, processes: int = 1) -> Tally:
-    """One run of the engine, here; one of so many that share connections and rate."""
+async def _shares(settings: ChannelSettings, draft: Draft, processes: int) -> Shares:
+    """How many of so many processes use each channel on which people are written to: none without a connection.
+
+    Those that only follow where another channel has failed are not worth a process.
+    """
+    needed = {*draft.channels, *draft.cascade}.intersection(*TO_PEOPLE)
+    async with connected({kind: own for kind, own in settings.items() if kind in needed}) as channels:
+        at_once = {
+            kind: channel.at_once if isinstance(channel, PipelinedChannel) else AT_ONCE
+            for kind, channel in channels.items()
+        }
+    first = [most for kind, most in at_once.items() if kind in draft.channels] or at_once.values()
+    processes = min(processes, max(first, default=1))
+    return {kind: max(min(processes, most), 1) for kind, most in at_once.items()}
+
+
+def _paces(settings: ChannelSettings, shares: Shares) -> dict[ChannelKind, Pace]:
+    return {kind: paces({kind: own}, shares.get(kind, 1))[kind] for kind, own in settings.items()}
+
+
+async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHARED) -> Tally:
+    """One run of the engine, here; one of those that share connections and rate."""
     clock = SteadyClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
             work.ledger, channels, *work.named, work.links, clock, told,
-            paces(work.channels, processes), rounds, work.limits, work.begun,
+            _paces(work.channels, shares), rounds, work.limits, work.begun,
         )  # fmt: skip
 
 
@@ -157,14 +188,14 @@ class _Board:
 class _Worker:
     """A process of its own, which makes itself ready and waits for the work to begin. It ends when we are killed."""
 
-    def __init__(self, work: Work, processes: int, ends: list[Connection]) -> None:
+    def __init__(self, work: Work, shares: Shares, ends: list[Connection]) -> None:
         """`ends` are our ends of the pipes to all of them, which a fork inherits."""
         # A fork shares what is loaded already, but only a process without other threads may be forked.
         alone = threading.active_count() == 1
         fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
         self._pipe, theirs = Pipe()
         ends.append(self._pipe)
-        self._process = fresh(target=_work, args=(work, processes, theirs, ends), daemon=True)
+        self._process = fresh(target=_work, args=(work, shares, theirs, ends), daemon=True)
         self._process.start()
         theirs.close()
         self._has_ended = False
@@ -187,10 +218,15 @@ class _Worker:
         return None
 
     async def dismissed(self) -> None:
-        """It is gone; one still at work waits for the answers to what is under way."""
+        """It is gone; one still at work waits for the answers to what is under way, if it can hear them."""
         if not self._has_ended:
             self._process.terminate()
+        began = runs_at = time.monotonic()
         while self._process.is_alive():
+            now = time.monotonic()
+            runs_at = runs_at if self._is_halted() else now
+            if now - began > ANSWERS_SECONDS or now - runs_at > HALTED_SECONDS:
+                self._process.kill()
             with suppress(AmendsError, EOFError, ConnectionError):
                 while self._pipe.poll():
                     _listen(self._pipe)  # it would wait for ever to tell what nobody hears
@@ -198,16 +234,35 @@ class _Worker:
         self._process.join()
         self._pipe.close()
 
+    def _is_halted(self) -> bool:
+        """Whether it stands still (SIGSTOP), where the system tells; macOS does from Python 3.13 on."""
+        if not hasattr(os, "waitid"):
+            return False
+        look = os.WSTOPPED | os.WNOHANG | os.WNOWAIT  # without taking the news away
+        with suppress(ChildProcessError):  # it has just ended
+            return os.waitid(os.P_PID, self._process.pid or 0, look) is not None
+        return False
+
 
 @asynccontextmanager
-async def _crew(work: Work, processes: int) -> AsyncIterator[list[_Worker]]:
-    """So many processes; at the end none is left."""
+async def _crew(work: Work, shares: Shares) -> AsyncIterator[list[_Worker]]:
+    """As many processes as the channel takes that takes most; at the end none is left.
+
+    A channel that takes fewer is used by the first of them only, so that nowhere more connections open than are set.
+    """
     ends: list[Connection] = []
-    workers = [_Worker(work, processes, ends) for _ in range(processes)]
+    workers = [
+        _Worker(replace(work, channels=_channels_of(work, shares, number)), shares, ends)
+        for number in range(max(shares.values()))
+    ]
     try:
         yield workers
     finally:
         await asyncio.shield(asyncio.gather(*(worker.dismissed() for worker in workers)))
+
+
+def _channels_of(work: Work, shares: Shares, number: int) -> ChannelSettings:
+    return {kind: own for kind, own in work.channels.items() if number < shares.get(kind, 0)}
 
 
 async def _readable(pipe: Connection) -> None:
@@ -232,7 +287,7 @@ def _listen(pipe: Connection) -> Tally:
 # In the process of its own.
 
 
-def _work(work: Work, processes: int, pipe: Connection, ends: Sequence[Connection]) -> None:
+def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connection]) -> None:
     for end in ends:
         end.close()  # as long as it is open here, a pipe does not end when the other side is killed
     # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
@@ -240,7 +295,7 @@ def _work(work: Work, processes: int, pipe: Connection, ends: Sequence[Connectio
     gc.set_threshold(100_000, 50, 50)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_stoppable(_part(work, processes, pipe)))
+            runner.run(_stoppable(_part(work, shares, pipe)))
         except AmendsError as error:
             pipe.send(error)
 
@@ -253,12 +308,12 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
         await task
 
 
-async def _part(work: Work, processes: int, pipe: Connection) -> None:
+async def _part(work: Work, shares: Shares, pipe: Connection) -> None:
     try:
         work.ledger.draft(*work.named)  # its connection to the ledger is open before it is needed
         if begun := await _begins(pipe):
             _stop_when_alone(pipe)
-            pipe.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(pipe), processes))
+            pipe.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(pipe), shares))
     finally:
         work.ledger.dispose()
 

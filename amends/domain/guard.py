@@ -104,6 +104,11 @@ def alarm(counts: Counts, limits: Limits = DEFAULT) -> str:
     return next(_alarms(counts, limits), "")
 
 
+def rates(counts: Counts, limits: Limits = DEFAULT) -> str:
+    """Why the shares alone are an alarm, or empty; also of counts that span more than one version of a notice."""
+    return next(_rates(counts, limits), "")
+
+
 def complaints(counts: Counts, limits: Limits = DEFAULT) -> str:
     """Why mail that people may do without must stop, or empty; what the law wants told goes on (GDPR Art. 34)."""
     return _complained(counts, limits.complained, limits.complained_among)
@@ -134,8 +139,7 @@ def canary_verdict(answers: Collection[Status]) -> str:
 def _alarms(counts: Counts, limits: Limits) -> Iterator[str]:
     yield from _sent_twice(counts)
     yield from _sent_too_many(counts)
-    for kind, on in counts.on.items():
-        yield from _bad_rates(kind, on, limits)
+    yield from _rates(counts, limits)
 
 
 def _sent_twice(counts: Counts) -> Iterator[str]:
@@ -168,11 +172,12 @@ def _may_reach_people(counts: Counts) -> int:
     return counts.approved.people * counts.approved.at_first + bounced
 
 
-def _bad_rates(kind: ChannelKind, on: OnChannel, limits: Limits) -> Iterator[str]:
-    if _reaches(on.useless, on.answered, limits.useless, limits.useless_among):
-        yield f"{on.useless} of {on.answered} on {kind} were refused or came back, so the list looks old or wrong"
-    if _reaches(on.uncertain, on.answered, limits.uncertain, limits.uncertain_among):
-        yield f"{on.uncertain} of {on.answered} answers on {kind} left open whether the message arrived"
+def _rates(counts: Counts, limits: Limits) -> Iterator[str]:
+    for kind, on in counts.on.items():
+        if _reaches(on.useless, on.answered, limits.useless, limits.useless_among):
+            yield f"{on.useless} of {on.answered} on {kind} were refused or came back, so the list looks old or wrong"
+        if _reaches(on.uncertain, on.answered, limits.uncertain, limits.uncertain_among):
+            yield f"{on.uncertain} of {on.answered} answers on {kind} left open whether the message arrived"
 
 
 def _complained(counts: Counts, limit: float, among: int) -> str:

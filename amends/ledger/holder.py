@@ -1,11 +1,22 @@
 """Which process holds a lease: on the same machine its end is known at once, and not only when the lease runs out."""
 
 import os
+from enum import StrEnum
 from pathlib import Path
 
 PROC = Path("/proc")
 UNKNOWN = ""
 """Where nothing tells processes apart for sure; then only time does."""
+
+
+class Life(StrEnum):
+    """What is known of a process."""
+
+    ALIVE = "alive"
+    """It is there, at work or halted."""
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+    """It has no name, or is on another machine or in another container, where the same number is another process."""
 
 
 def this_process() -> str:
@@ -16,19 +27,24 @@ def this_process() -> str:
         return UNKNOWN
 
 
-def has_ended(holder: str) -> bool:
-    """Whether that process surely is no more. Of one on another machine or in another container nothing is known."""
+def life_of(holder: str) -> Life:
+    """Whether that process still is; two that have had the same number differ by when they were started."""
     named, _, started = holder.rpartition(" ")
     place, _, number = named.rpartition(" ")
     try:
         if not holder or place != _machine():
-            return False
+            return Life.UNKNOWN
     except OSError:
-        return False
+        return Life.UNKNOWN
     try:
-        return _started(int(number)) != started
+        return Life.ALIVE if _started(int(number)) == started else Life.ENDED
     except (FileNotFoundError, ProcessLookupError):
-        return True
+        return Life.ENDED
+
+
+def has_ended(holder: str) -> bool:
+    """Whether that process surely is no more."""
+    return life_of(holder) is Life.ENDED
 
 
 def _machine() -> str:

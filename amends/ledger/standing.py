@@ -7,19 +7,30 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, text
+from sqlalchemy import ColumnElement, Select, and_, case, text, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
+from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
+from amends.domain.guard import OnChannel
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
 from amends.domain.reach import NOT_YET
 from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store import Store
-from amends.ledger.tables import DUE, DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.tables import (
+    DUE,
+    TROUBLED,
+    AuditRow,
+    DeliveryRow,
+    IncidentRow,
+    NoticeRow,
+    PersonRow,
+    ReleaseRow,
+)
 
 BEST_FIRST = tuple(DeliveryState)
 EXPLAINED = (
@@ -27,6 +38,9 @@ EXPLAINED = (
     DeliveryState.FAILED, DeliveryState.UNREACHABLE,
 )  # fmt: skip
 """States of which people ask why."""
+CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
+"""States of what a channel has taken over."""
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
 REASON_HOLDS = 80
@@ -54,6 +68,14 @@ class DeliveryLine:
     detail: str
     attempts: int
     updated_at: datetime
+
+
+class CameBack(NamedTuple):
+    """A message that was sent and came back, or drew a complaint."""
+
+    id: int
+    channel: ChannelKind
+    state: DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +155,32 @@ class Standings(Store):
         with self.read() as session:
             counted = session.execute(query.group_by(col(DeliveryRow.state))).all()
         return {DeliveryState(state): count for state, count in counted}
+
+    def came_back(self, incident: str, notice: str) -> tuple[CameBack, ...]:
+        """Each message of the notice that bounced or drew a complaint; an index leads to them."""
+        query = sql(col(DeliveryRow.id), col(DeliveryRow.channel), col(DeliveryRow.state)).where(
+            *_of(incident, notice),  # type: ignore[arg-type]
+            text(TROUBLED),
+            col(DeliveryRow.state).in_(CAME_BACK),
+        )
+        with self.read() as session:
+            return tuple(
+                CameBack(number, ChannelKind(channel), DeliveryState(state))
+                for number, channel, state in session.execute(query)
+            )
+
+    def taken_over(self, incident: str, notice: str) -> dict[ChannelKind, OnChannel]:
+        """What each channel ever took over of a notice, and how much of that came back.
+
+        What had come back when somebody resumed the incident has been looked at, and counts as sent only. Every message
+        is read for it: a second for a million.
+        """
+        counted: defaultdict[str, States] = defaultdict(Counter)
+        with self.read() as session:
+            for channel, state, messages, news in session.execute(_taken_over(session, incident, notice)):
+                counted[channel][DeliveryState.SENT] += messages
+                counted[channel][DeliveryState(state)] += news if state in CAME_BACK else 0
+        return {ChannelKind(channel): _as_sent(states) for channel, states in counted.items()}
 
     def deliveries(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
         """These messages of a notice, by person, all in memory; see delivery_lines for many."""
@@ -263,6 +311,24 @@ def _add_message(numbers: Numbers, place: str, message: str, people: int) -> Del
     if state in EXPLAINED:
         numbers.reasons[state, reason_of(why)] += people
     return state
+
+
+def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[Any, ...]]:
+    """How many messages each channel took over, by state, and how many of them changed since the last resuming."""
+    acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
+    resumed_at = session.exec(acts).one()
+    news = true() if resumed_at is None else col(DeliveryRow.updated_at) > resumed_at
+    by = (col(DeliveryRow.channel), col(DeliveryRow.state))
+    return (
+        sql(*by, func.count(), func.count().filter(news))
+        .where(*_of(incident, notice), col(DeliveryRow.state).in_(TAKEN_OVER))  # type: ignore[arg-type]
+        .group_by(*by)
+    )
+
+
+def _as_sent(states: States) -> OnChannel:
+    sent, bounced, complained = (states[one] for one in (DeliveryState.SENT, *CAME_BACK))
+    return OnChannel(attempted=sent, sent=sent, bounced=bounced, complained=complained)
 
 
 def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: Only) -> Select[*tuple[Any, ...]]:

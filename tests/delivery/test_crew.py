@@ -79,6 +79,30 @@ def test_the_processes_share_the_connections(big: Rig) -> None:
     assert Counter(big.mailed()) == EVERYBODY
 
 
+@pytest.mark.parametrize(("connections", "processes"), [(1, 0), (3, 3)])
+def test_there_are_no_more_processes_than_connections(
+    big: Rig, monkeypatch: pytest.MonkeyPatch, connections: int, processes: int
+) -> None:
+    """With one connection, all of it is sent by the process that was started."""
+    monkeypatch.setattr(crew, "SHARE", PEOPLE // 6)
+    big.settings[ChannelKind.EMAIL]["connections"] = str(connections)
+    seen: set[int] = set()
+    assert asyncio.run(send(work(big), lambda _: seen.update(_processes()), 6)).finished
+    assert len(seen) == processes
+    assert big.mail.connections <= connections
+    assert Counter(big.mailed()) == EVERYBODY
+
+
+def test_a_channel_with_few_connections_is_left_to_some_of_the_processes(rig: Rig) -> None:
+    approved(rig.ledger, [a_person(number=1)], channels=(*EMAIL_ONLY, ChannelKind.SMS))
+    rig.settings[ChannelKind.EMAIL]["connections"] = "1"
+    draft = rig.ledger.draft(INCIDENT, NOTICE)
+    shares = asyncio.run(crew._shares(rig.settings, draft, PROCESSES))
+    assert shares == {ChannelKind.EMAIL: 1, ChannelKind.SMS: PROCESSES}
+    used = [set(crew._channels_of(work(rig), shares, number)) for number in range(PROCESSES)]
+    assert used == [{ChannelKind.EMAIL, ChannelKind.SMS}, {ChannelKind.SMS}]
+
+
 def test_few_people_are_not_worth_a_second_process(rig: Rig) -> None:
     approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
     seen: set[int] = set()
@@ -99,6 +123,36 @@ async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(
     big.mail.delay = 0
     assert (await send(work(big), cores=PROCESSES)).finished
     assert Counter(big.mailed()) == EVERYBODY
+
+
+async def test_a_process_that_is_halted_does_not_hold_up_who_cancels_it(
+    big: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "HALTED_SECONDS", 0.2)
+    big.mail.delay = 0.05
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    os.kill(_processes().pop(), signal.SIGSTOP)
+    sending.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert multiprocessing.active_children() == []
+    big.mail.delay = 0
+    assert (await send(work(big), cores=PROCESSES)).finished
+    assert max(Counter(big.mailed()).values()) == 1
+    assert Counter(big.states().values())["uncertain"] <= CONNECTIONS
+
+
+async def test_a_process_that_runs_has_time_for_its_answers(big: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "HALTED_SECONDS", 0.05)
+    big.mail.delay = 0.5
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert set(big.states().values()) == {"sent", "waiting"}
 
 
 async def test_a_process_that_is_asked_to_stop_leaves_its_part_to_the_others(big: Rig) -> None:

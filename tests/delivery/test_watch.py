@@ -1,8 +1,15 @@
 """What must hold while a notice leaves is looked at again and again; a breach pauses the incident, with its reason."""
 
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
+from amends.delivery import watch as watching
 from amends.delivery.watch import Watch
+from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import NotAllowed
@@ -10,9 +17,13 @@ from amends.domain.guard import DEFAULT, Limits
 from amends.domain.people import Person
 from amends.ledger import Claim, Ledger
 from tests.builders import NOW, a_person
-from tests.sending import INCIDENT, NOTICE, Rig, approved
+from tests.ledger.test_large_notices import WHOLE_NOTICE, ways
+from tests.sending import INCIDENT, NOTICE, Rig, a_ledger, approved, sqlite_url
 
 EMAIL = (ChannelKind.EMAIL,)
+AMONG = Limits(useless_among=100, complained=0.03, complained_among=100)
+"""Five in a hundred as ever, among fewer messages; and three complaints."""
+LATER = NOW + timedelta(hours=1)
 
 
 def people(count: int, address: str = "kim{}@mail.example") -> list[Person]:
@@ -73,3 +84,137 @@ def test_spam_reports_stop_what_people_may_do_without_and_only_warn_otherwise(le
             watch.note(claim, Receipt(claim.key, Status.SENT))
         assert bool(watch.alarm(NOW)) is stops
     assert any("reported as spam" in alert for alert in alerts(ledger))
+
+
+# Each share is of one set.
+
+
+def sent(ledger: Ledger, count: int, watch: Watch | None = None) -> tuple[Claim, ...]:
+    """So many more messages leave, and the watch of the run that sends them hears of it."""
+    claims = claimed(ledger, count)
+    answers = [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims]
+    ledger.write_down([], answers, INCIDENT, NOTICE, NOW)
+    for answer in answers if watch else ():
+        watch.note(*answer)
+    return claims
+
+
+def come_back(ledger: Ledger, claims: Sequence[Claim], kind: ReportKind = ReportKind.FAILED) -> None:
+    reports = [Report(kind, claim.bounce, status="5.1.1", detail="550 5.1.1") for claim in claims]
+    assert sum(ledger.reported(reports, NOW).counts.values()) == len(claims)
+
+
+def a_watch(ledger: Ledger, limits: Limits = AMONG) -> Watch:
+    return Watch(ledger, ledger.draft(INCIDENT, NOTICE), limits)
+
+
+@pytest.fixture
+def many(ledger: Ledger) -> Ledger:
+    """An approved notice to six hundred people."""
+    approved(ledger, people(600), channels=EMAIL, optional=True)
+    return ledger
+
+
+@pytest.mark.parametrize("kind", [ReportKind.FAILED, ReportKind.COMPLAINED])
+def test_what_came_back_of_an_earlier_run_is_no_share_of_what_this_one_sends(many: Ledger, kind: ReportKind) -> None:
+    come_back(many, sent(many, 400)[:8], kind)  # two in a hundred
+    watch = a_watch(many)
+    sent(many, 120, watch)
+    assert watch.alarm(NOW) == ""
+
+
+def test_what_comes_back_of_one_process_is_no_share_of_what_another_sends(many: Ledger) -> None:
+    watches = [a_watch(many) for _ in range(4)]
+    parts = [sent(many, 120, watch) for watch in watches]
+    for part in parts:
+        come_back(many, part[:4])
+    assert [watch.alarm(NOW) for watch in watches] == ["", "", "", ""]
+
+
+def test_five_in_a_hundred_of_what_several_processes_sent_stop_one_of_them(many: Ledger) -> None:
+    watches = [a_watch(many) for _ in range(4)]
+    parts = [sent(many, 120, watch) for watch in watches]
+    come_back(many, [*parts[0][:4], *parts[1][:4], *parts[2][:9], *parts[3][:7]])
+    assert "9 of 120 on email" in watches[2].alarm(NOW)
+
+
+def test_five_in_a_hundred_of_what_a_run_sent_stop_it_however_many_had_arrived_before(many: Ledger) -> None:
+    sent(many, 400)
+    watch = a_watch(many)
+    claims = sent(many, 120, watch)
+    come_back(many, claims[:5])
+    assert watch.alarm(NOW) == ""
+    come_back(many, claims[5:6])
+    assert "6 of 120 on email were refused or came back" in watch.alarm(NOW)
+    assert many.case(INCIDENT).state is IncidentState.PAUSED
+
+
+@pytest.mark.parametrize(
+    ("kind", "count", "why"),
+    [(ReportKind.FAILED, 20, "20 of 400 on email"), (ReportKind.COMPLAINED, 12, "12 of 400 emails were reported")],
+)
+def test_what_came_back_of_an_earlier_wave_stops_the_next_one(
+    many: Ledger, kind: ReportKind, count: int, why: str
+) -> None:
+    claims = sent(many, 400)
+    come_back(many, claims[1:count], kind)
+    watch = a_watch(many)
+    assert watch.alarm(NOW) == ""
+    come_back(many, claims[:1], kind)
+    assert why in watch.alarm(NOW + timedelta(seconds=1))
+
+
+def test_what_had_come_back_when_somebody_resumed_the_incident_stops_nothing_more(many: Ledger) -> None:
+    claims = sent(many, 400)
+    come_back(many, claims[:30])
+    assert a_watch(many).alarm(NOW)
+    many.resume_incident(INCIDENT, "lena", LATER)
+    watch = a_watch(many)
+    sent(many, 120, watch)
+    assert watch.alarm(LATER) == ""
+
+
+def test_while_no_more_comes_back_no_look_reads_every_message(tmp_path: Path) -> None:
+    quick = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    approved(quick, people(200), channels=EMAIL)
+    watch = a_watch(quick)
+    claims = sent(quick, 150, watch)
+    with ways(quick) as found:
+        watch.alarm(NOW)
+    assert found
+    assert not any(WHOLE_NOTICE in way or way.startswith("SCAN") for way in found)
+    come_back(quick, claims[:3])
+    watch.alarm(NOW)
+    with ways(quick) as found:
+        watch.alarm(LATER)
+        quick.came_back(INCIDENT, NOTICE)
+    assert not any(WHOLE_NOTICE in way or way.startswith("SCAN") for way in found)
+
+
+def test_the_more_people_there_are_the_longer_it_takes_until_all_is_counted_again(
+    many: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "COUNT_PER_SECOND", 10)
+    claims = sent(many, 400)
+    come_back(many, claims[:1])
+    watch = a_watch(many)
+    watch.alarm(NOW)
+    come_back(many, claims[1:20])
+    assert watch.alarm(NOW + timedelta(seconds=59)) == ""
+    assert "20 of 400" in watch.alarm(NOW + timedelta(seconds=60))
+
+
+async def test_when_too_much_comes_back_of_what_is_leaving_it_stops_within_a_second(rig: Rig) -> None:
+    approved(rig.ledger, people(900), channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    rig.mail.delay = 0.05
+    sending = asyncio.create_task(rig.send())
+    async with asyncio.timeout(30):
+        while len(rig.mail.arrived) < 250:
+            await asyncio.sleep(0.01)
+    with rig.ledger.write() as write:
+        bounce = "UPDATE delivery SET state = 'bounced' WHERE person <= 25 AND channel = 'email' AND state = 'sent'"
+        assert write.session.connection().exec_driver_sql(bounce).rowcount == 25
+    async with asyncio.timeout(1):
+        tally = await sending
+    assert "25 of" in tally.trouble["guard"]
+    assert len(rig.mail.arrived) < 900

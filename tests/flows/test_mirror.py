@@ -312,15 +312,29 @@ def ended_process() -> str:
     return subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def elsewhere() -> str:
+    """A process of another machine, with the number of one here."""
+    return f"another-boot {this_process().partition(' ')[2]}"
+
+
 @pytest.mark.parametrize(
     ("process", "since", "states"),
     [
         (ended_process, timedelta(seconds=1), [StateType.CRASHED, StateType.SCHEDULED]),
         (this_process, timedelta(seconds=1), [StateType.RUNNING]),
+        (this_process, SILENT + timedelta(seconds=5), [StateType.RUNNING]),
         (str, timedelta(seconds=1), [StateType.RUNNING]),
         (str, SILENT + timedelta(seconds=5), [StateType.CRASHED, StateType.SCHEDULED]),
+        (elsewhere, SILENT + timedelta(seconds=5), [StateType.CRASHED, StateType.SCHEDULED]),
     ],
-    ids=["its process has ended", "its process lives", "nothing is known", "nothing is known, for long"],
+    ids=[
+        "its process has ended",
+        "its process lives",
+        "its process lives and holds no message for long",
+        "nothing is known",
+        "nothing is known, for long",
+        "its process is on another machine, silent for long",
+    ],
 )
 def test_a_run_without_a_process_is_followed_by_another(
     lead: Lead, process: Callable[[], str], since: timedelta, states: list[StateType]

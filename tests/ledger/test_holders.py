@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from amends.domain.channel import ChannelKind
 from amends.ledger import Ledger
-from amends.ledger.holder import UNKNOWN, has_ended, this_process
+from amends.ledger.holder import UNKNOWN, Life, has_ended, life_of, this_process
 from amends.ledger.tables import LeaseRow
 from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, NOTICE, approved
@@ -32,35 +32,54 @@ def named(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_a_process_that_is_there_has_not_ended(other: subprocess.Popen[str]) -> None:
-    assert not has_ended(this_process())
-    assert not has_ended(named(other))
+def test_a_process_that_is_there_is_alive(other: subprocess.Popen[str]) -> None:
+    assert life_of(this_process()) is life_of(named(other)) is Life.ALIVE
 
 
-def test_a_process_that_stands_still_has_not_ended(other: subprocess.Popen[str]) -> None:
+def test_a_process_that_stands_still_is_alive(other: subprocess.Popen[str]) -> None:
     name = named(other)
     other.send_signal(signal.SIGSTOP)
-    assert not has_ended(name)
+    os.waitid(os.P_PID, other.pid, os.WSTOPPED)
+    assert life_of(name) is Life.ALIVE
 
 
 def test_a_process_that_was_killed_has_ended_before_anybody_waited_for_it(other: subprocess.Popen[str]) -> None:
     name = named(other)
     other.kill()
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    assert has_ended(name)
+    assert life_of(name) is Life.ENDED
     other.wait()
-    assert has_ended(name)
+    assert life_of(name) is Life.ENDED
 
 
 def test_another_process_that_got_its_number_is_not_taken_for_it() -> None:
     machine, number, started = this_process().rsplit(" ", 2)
-    assert has_ended(f"{machine} {number} {int(started) - 1}")
+    assert life_of(f"{machine} {number} {int(started) - 1}") is Life.ENDED
 
 
+@pytest.mark.parametrize("number", [os.getpid(), 999999999])
 @pytest.mark.parametrize("place", ["another-boot pid:[4026531836]", "", "nonsense"])
-def test_of_a_process_elsewhere_nothing_is_known(place: str) -> None:
-    assert not has_ended(f"{place} 999999999 1")
+def test_of_a_process_elsewhere_nothing_is_known_whatever_process_has_its_number_here(place: str, number: int) -> None:
+    started = this_process().rpartition(" ")[2]
+    assert life_of(f"{place} {number} {started}") is Life.UNKNOWN
+
+
+def test_of_a_process_in_another_container_of_this_machine_nothing_is_known() -> None:
+    boot, _, number, started = this_process().split(" ")
+    assert life_of(f"{boot} pid:[1] {number} {started}") is Life.UNKNOWN
+
+
+def test_of_a_process_without_a_name_nothing_is_known() -> None:
+    assert life_of(UNKNOWN) is Life.UNKNOWN
+
+
+def test_only_of_a_process_that_surely_is_no_more_it_is_said_that_it_has_ended(other: subprocess.Popen[str]) -> None:
+    name = named(other)
+    assert not has_ended(name)
     assert not has_ended(UNKNOWN)
+    other.kill()
+    other.wait()
+    assert has_ended(name)
 
 
 def test_what_a_killed_process_held_is_free_at_once(ledger: Ledger, other: subprocess.Popen[str]) -> None:
