@@ -32,6 +32,7 @@ from amends.domain.errors import (
 )
 from amends.domain.guard import canary_size, canary_verdict
 from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, Pages, SameAnswer, slows_channel
+from amends.domain.reach import CHANNEL_FAILED, DOMAIN_SLOWED, DOMAIN_STOPPED, NOT_SENT
 from amends.ledger import Claim
 
 AT_ONCE = 64
@@ -196,13 +197,13 @@ class Line:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):
                 errand.leave()
-            errand.end("the channel failed", now=True)
+            errand.end(CHANNEL_FAILED, now=True)
         except AmendsError as error:
             self._failure = error
             self.halt()
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
             errand.end(f"fault {type(error).__name__}", now=False)
-        errand.end("not sent", now=True)
+        errand.end(NOT_SENT, now=True)
 
     def _failed(self, error: ChannelError) -> None:
         now = self._loop.time()
@@ -279,7 +280,7 @@ class Line:
             return False
         domain = claim.domain
         if self._domains.stopped(domain):
-            self._put_off(claim, "domain stopped")
+            self._put_off(claim, DOMAIN_STOPPED)
             self._next_of(domain)
         elif (under_way := self._under_way.get(domain, 0)) < self._domains.allowed(domain) or not domain:
             self._under_way[domain] = under_way + 1
@@ -287,7 +288,7 @@ class Line:
         elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
             self._aside.setdefault(domain, deque()).append(claim)
         else:
-            self._put_off(claim, "domain slowed down")
+            self._put_off(claim, DOMAIN_SLOWED)
         return False
 
     def _put_off(self, claim: Claim, why: str, seconds: float = COME_BACK) -> None:
@@ -342,7 +343,7 @@ class Line:
         self._source.journal.answer(claim, receipt)
         if self._canary:
             self._canary.answers.append(receipt.status)
-        if receipt.detail not in ("the channel failed", "not sent"):
+        if receipt.detail not in (CHANNEL_FAILED, NOT_SENT):
             self._weigh(claim, receipt)
 
     def _weigh(self, claim: Claim, receipt: Receipt) -> None:

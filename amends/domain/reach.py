@@ -25,6 +25,11 @@ FAULT = "fault "
 """A receipt's detail begins so when the message could not be put together or its channel broke down over it."""
 NOT_YET = "not yet: "
 """A receipt's detail begins so when we keep the message back ourselves: for the night, or until others have heard."""
+CHANNEL_FAILED = "the channel failed"
+"""It broke off while it had this message, and it may do so each time."""
+NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED = "not sent", "domain stopped", "domain slowed down"
+UNASKED = frozenset({NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED})
+"""Details of receipts for messages that were put off without anybody being asked."""
 
 NO_ADDRESS = "no_address"
 OPTED_OUT = "opted_out"
@@ -97,7 +102,8 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
     before a fair number of tries: a pause or an outage is not the mailbox's fault. A message that is at fault itself is
-    parked, and the others go on. What we ourselves keep back for a while waits exactly so long.
+    parked, and the others go on. What we ourselves keep back for a while waits exactly so long, and nobody is given up
+    over what was `untried`.
     """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
@@ -107,10 +113,15 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
         )
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
         return Outcome(DeliveryState.PARKED, receipt.detail)
-    if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST:
+    if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.detail not in UNASKED:
         return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _as_told(receipt.retry_after)
     return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
+
+
+def untried(receipt: Receipt) -> bool:
+    """Whether nobody was asked to take this message: it was put off by ourselves, and that counts as no try."""
+    return receipt.status is Status.DEFERRED and (receipt.detail in UNASKED or receipt.detail.startswith(NOT_YET))
 
 
 def _doubled(attempts: int, key: str) -> timedelta:

@@ -34,6 +34,8 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamp
 WHERE d.id = a.id AND d.lease = a.lease AND d.state IN ('claimed', 'uncertain')
 """
 
+NOT_TRIED = "UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND attempts > 0"
+
 
 def on_postgresql(connection: Connection) -> bool:
     """Whether this is PostgreSQL; else it is SQLite."""
@@ -108,6 +110,11 @@ class Swift:
             self._cursor.execute(KEEP_POSTGRESQL, columns)
         elif answers:
             self._cursor.executemany(KEEP, answers)
+
+    def not_tried(self, messages: Sequence[tuple[int, int]]) -> None:
+        """That these were claimed, each under its lease, counts as no try."""
+        if messages:
+            self._cursor.executemany(NOT_TRIED.replace("?", "%s") if self._postgresql else NOT_TRIED, messages)
 
 
 def stamp(moment: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import KeyMissing
 from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
 from amends.domain.notice import name_parts
@@ -107,13 +108,29 @@ class Claims(Notices):
     def claims_of(
         self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
-        """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
+        """The letter is chosen anew: since the message was stored, the letters in force may have become others.
+
+        Raises KeyMissing when the data of one of the people cannot be opened.
+        """
+        claims = self.readable_claims(session, incident, rows, released, lease)
+        if len(claims) < len(rows):
+            there = {claim.id for claim in claims}
+            people = sorted({row.person for row in rows if row.id not in there})
+            raise KeyMissing(f"the data of person {people[0]} was altered, moved, or sealed with another key")
+        return claims
+
+    def readable_claims(
+        self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
+    ) -> tuple[Claim, ...]:
+        """The same, without those whose data cannot be opened."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
         letters = self.letters(session, incident)
         letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
-        return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
+        known = {number: person for number, person in known.items() if not person.guardian or person.guardian in known}
+        readable = [row for row in rows if row.person in known or row.person == PUBLIC]
+        return tuple([self._claim(incident, row, known, letter, released, lease) for row in readable])
 
     def _claim(
         self, incident: str, row: Waiting, known: dict[int, "Known"], letter: Callable[[str, str], str],
@@ -142,7 +159,7 @@ class Claims(Notices):
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "Known"]:
-        """What is needed of these people, by number, each opened once."""
+        """What is needed of these people, by number, each opened once; those that cannot be opened are missing."""
         if not numbers:
             return {}
         connection, seal = session.connection(), self.seal(session, incident)
@@ -150,7 +167,8 @@ class Claims(Notices):
         # Without the bounds PostgreSQL holds every person of the incident against the list.
         bounds = col(PersonRow.number).between(min(numbers), max(numbers))
         rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, bounds, wanted)).all()
-        return {row[0]: _opened(incident, seal, *row) for row in rows}
+        opened = ((row[0], _opened(incident, seal, *row)) for row in rows)
+        return {number: person for number, person in opened if person}
 
 
 class Known(NamedTuple):
@@ -173,7 +191,10 @@ COLUMNS = tuple(
 def _opened(
     incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
     guardian: int, link_version: int,
-) -> Known:  # fmt: skip
-    _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
+) -> Known | None:  # fmt: skip
+    try:
+        _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
+    except KeyMissing:
+        return None
     contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     return Known(contact, country, region, guardian, link_version)

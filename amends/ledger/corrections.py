@@ -30,6 +30,7 @@ from amends.ledger.incidents import (
     opened_person,
     person_values,
     spelled_person,
+    state_before_pause,
     version_row,
 )
 from amends.ledger.notices import not_told, notice_row
@@ -285,7 +286,7 @@ def _alone(session: Session, correction: Correction) -> IncidentRow:
     incident = correction.incident
     row = session.get_one(IncidentRow, incident, with_for_update=True)
     session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).with_for_update()).all()
-    if row.state == IncidentState.CLOSED:
+    if IncidentState.CLOSED in (row.state, state_before_pause(session, incident)):
         raise NotAllowed(f"incident {incident} is closed; whoever is found now needs an incident of their own")
     if row.audience_digest != correction.base:
         raise NotAllowed("somebody else has corrected the list meanwhile; compare yours with theirs first (--check)")

@@ -10,7 +10,7 @@ from amends.domain.case import Embargo, IncidentState
 from amends.domain.channel import ChannelKind, Receipt
 from amends.domain.errors import ApprovalMissing, NotAllowed
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
-from amends.domain.reach import Outcome, outcome
+from amends.domain.reach import FAULT, Outcome, outcome, untried
 from amends.ledger.bulk import (
     Kept,
     Swift,
@@ -86,21 +86,34 @@ class Deliveries(Claims):
                 return None
             lease = _new_lease(write.session, incident, notice, facts, rows, now)
             _take(write.session, rows, released.version, lease, now)
+            # Noted beside the ledger too, so that an older copy of it is known as one.
+            write.note(now, incident, "claimed", notice, messages=len(rows))
         # Others wait for that transaction, so what takes longest is done after it.
         with self.read() as session:
-            claims = self.claims_of(session, incident, rows, released, lease)
+            claims = self.readable_claims(session, incident, rows, released, lease)
             gone = left_among(session, [claim.key for claim in claims])
+        self._park_unreadable(rows, claims, lease, now)
         self._rename(rows, claims)
         return self._without_gone(claims, gone, now) if gone else claims
 
     def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
-        both = zip(rows, claims, strict=True)
-        if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
+        variants = {row.id: row.variant for row in rows}
+        if others := [claim for claim in claims if claim.letter != name_parts(variants[claim.id])[2]]:
             with self.write() as write:
                 for claim in others:
                     name = text_name(claim.locale, claim.reader, claim.letter)
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
+
+    def _park_unreadable(self, rows: Sequence[Waiting], claims: Sequence[Claim], lease: int, now: datetime) -> None:
+        """Whose data cannot be opened waits for a person; the others do not wait for them."""
+        if len(claims) == len(rows):
+            return
+        shut = {row.id for row in rows} - {claim.id for claim in claims}
+        parked = {"state": DeliveryState.PARKED, "detail": f"{FAULT}KeyMissing", "updated_at": now}
+        with self.write() as write:
+            held = (col(DeliveryRow.id).in_(shut), col(DeliveryRow.lease) == lease)
+            write.change(update(DeliveryRow).where(*held).values(**parked))
 
     def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
@@ -152,6 +165,7 @@ class Deliveries(Claims):
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
         with self.swift_write() as swift:
+            swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
             return _mark(swift, leaving, now)
 
@@ -284,8 +298,9 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     """Due or in hand, in one look: between two, somebody could give back what is in hand."""
     messages = select(func.count()).select_from(DeliveryRow)
     due = messages.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text("state IN " + DUE))
-    held = select(func.count()).select_from(LeaseRow).join(DeliveryRow, HELD)
-    in_hand = held.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
+    held = messages.where(HELD).correlate(LeaseRow).scalar_subquery()  # lease by lease, and not every message
+    leases = select(func.coalesce(func.sum(held), 0)).select_from(LeaseRow)
+    in_hand = leases.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
     pending: int = session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one()
     return pending
 

@@ -1,7 +1,7 @@
 """Verbs about incidents and their people."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -109,17 +109,21 @@ class Incidents(Store):
             return row.version
 
     def pause_incident(self, incident: str, by: str, now: datetime) -> None:
-        """Nothing is sent and no step begins until it is resumed."""
-        self._turn(incident, IncidentState.OPEN, IncidentState.PAUSED, by, now)
+        """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of."""
+        self._turn(incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
 
     def resume_incident(self, incident: str, by: str, now: datetime) -> None:
-        """Go on; what came due meanwhile is due now."""
-        self._turn(incident, IncidentState.PAUSED, IncidentState.OPEN, by, now)
+        """Go on as before; what came due meanwhile is due now."""
+        with self.read() as session:
+            before = state_before_pause(session, incident)
+        self._turn(incident, (IncidentState.PAUSED,), before, by, now)
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
         """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
         with self.write() as write:
             row = write.incident(incident)
+            if not why.strip():
+                raise NotAllowed("an embargo needs its reason: who asked for it, and what they gave")
             if until <= now:
                 raise NotAllowed(f"{until:%Y-%m-%d %H:%M} UTC has passed; give a time to come")
             row.embargo_until, row.embargo_why = until, why
@@ -136,17 +140,18 @@ class Incidents(Store):
 
     def close_incident(self, incident: str, by: str, now: datetime) -> None:
         """Nothing more is begun, except for promises that are still open."""
-        self._turn(incident, IncidentState.OPEN, IncidentState.CLOSED, by, now)
+        self._turn(incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
 
-    def _turn(self, incident: str, old: IncidentState, new: IncidentState, by: str, now: datetime) -> None:
+    def _turn(self, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime) -> None:
         with self.write() as write:
             row = write.incident(incident)
-            if row.state != old:
-                raise NotAllowed(f"incident {incident} is {row.state}, not {old}")
+            if row.state not in old:
+                raise NotAllowed(f"incident {incident} is {row.state}, not {' or '.join(old)}")
+            resumed = row.state == IncidentState.PAUSED
             row.state = new
             if new is IncidentState.CLOSED:
                 happened(write.session, incident, "closed", now)
-            write.note(now, incident, new.value, actor=by)
+            write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
 
     def resolve_incident(self, incident: str, by: str, now: datetime, note: str = "") -> None:
         """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
@@ -378,6 +383,11 @@ def alerted(session: Session, incident: str, what: str) -> bool:
 def _alert(what: str) -> str:
     """The event by which an alert is known."""
     return f"alert:{what}"[:200]
+
+
+def state_before_pause(session: Session, incident: str) -> IncidentState:
+    """What an incident is, apart from being paused: whoever is closed once is not opened again."""
+    return IncidentState.CLOSED if session.get(EventRow, (incident, "closed")) else IncidentState.OPEN
 
 
 def happened(session: Session, incident: str, name: str, now: datetime) -> bool:

@@ -22,7 +22,7 @@ from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
 from amends.ledger.posting import Post, in_audience
 from amends.ledger.steps import pin_row
-from amends.ledger.store import Store, Write
+from amends.ledger.store import Store, Write, found_row
 from amends.ledger.tables import (
     CommitmentRow,
     DeliveryRow,
@@ -241,6 +241,7 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
     row = notice_row(session, incident, notice)
     if row is None:
+        found_row(session.get(IncidentRow, incident), incident)
         found = f"`amends incident show {incident}` lists those it has, `amends timeline {incident}` what comes"
         raise NotInLedger(f"incident {incident} has no notice {notice}; {found}")
     return row

@@ -1,6 +1,6 @@
 """Verbs about people who want no optional messages. What people must get, they get all the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from amends.domain.errors import NotInLedger
 from amends.domain.reach import OPTED_OUT
 from amends.ledger.bulk import among, listed, spelled
+from amends.ledger.leases import recall
 from amends.ledger.store import Store
 from amends.ledger.tables import IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
@@ -17,6 +18,12 @@ from amends.ledger.tables import IncidentRow, NoticeRow, PersonRow, ReleaseRow
 WITHDRAW = """
 UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now
 WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
+AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
+"""
+
+
+IN_HAND = """
+SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {people} AND state || '' = 'claimed'
 AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
 """
 
@@ -67,13 +74,24 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
     new = reader.opted_out_at is None
     reader.opted_out_at = reader.opted_out_at or now
     session.flush()
-    _withdraw(session, incident, _read_for(session, incident, reader.number), now)
+    theirs = _read_for(session, incident, reader.number)
+    if new:
+        _recall(session, incident, theirs)
+    _withdraw(session, incident, theirs, now)
     return new
 
 
 def withdraw(session: Session, incident: str, now: datetime) -> int:
     """Hold what came to wait for people who opted out: given back, put off, or next in a cascade; how many."""
     return _withdraw(session, incident, _read_for(session, incident), now)
+
+
+def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
+    """What is in hand of the optional messages to them is claimed anew, and that leaves out who opted out."""
+    connection = session.connection()
+    query = text(IN_HAND.format(people=among(connection, "person")))
+    asked = {"incident": incident, "ids": listed(connection, people)}
+    recall(session, incident, [lease for (lease,) in connection.execute(query, asked).all()])
 
 
 def _withdraw(session: Session, incident: str, people: Iterable[int], now: datetime) -> int:

@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+import sqlite3
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -569,3 +570,14 @@ def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, 
     ledger.dispose()
     assert tally.trouble["guard"] == "what looks after the send broke off: ZeroDivisionError"
     assert 0 < len(rig.mailed()) < 300
+
+
+def test_one_whose_data_was_damaged_is_parked_and_the_others_are_told(tmp_path: Path, rig: Rig) -> None:
+    approved(rig.ledger, people(20), channels=(ChannelKind.EMAIL,))
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as file, file:
+        (sealed,) = file.execute("SELECT sealed FROM person WHERE number = 7").fetchone()
+        file.execute("UPDATE person SET sealed = ? WHERE number = 7", (sealed[:-1] + bytes([sealed[-1] ^ 1]),))
+    tally = rig.run()
+    assert (tally.trouble, tally.finished, tally.parked) == ({}, False, 1)
+    assert Counter(rig.states().values()) == {"sent": 19, "parked": 1}
+    assert rig.states()[7] == "parked"

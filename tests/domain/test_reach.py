@@ -7,7 +7,7 @@ import pytest
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
-from amends.domain.reach import GIVE_UP_AFTER, Outcome, Planned, first_messages, next_channel, outcome
+from amends.domain.reach import GIVE_UP_AFTER, Outcome, Planned, first_messages, next_channel, outcome, untried
 from tests.builders import NOW
 
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
@@ -123,6 +123,19 @@ def test_after_three_days_of_deferral_the_next_channel_gets_its_turn() -> None:
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER) == Outcome(
         DeliveryState.FAILED, "gave up: 450"
     )
+
+
+@pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent"])
+def test_nobody_is_given_up_whom_nobody_was_asked_to_take_a_message_for(why: str) -> None:
+    receipt = Receipt("key", Status.DEFERRED, why, retry_after=300)
+    assert untried(receipt)
+    assert outcome(receipt, 99, NOW, NOW + 9 * GIVE_UP_AFTER).state is DeliveryState.DEFERRED
+
+
+def test_an_answer_of_a_mailbox_is_a_try() -> None:
+    assert not untried(Receipt("key", Status.DEFERRED, "451 4.7.1"))
+    assert not untried(Receipt("key", Status.SENT, "not sent"))
+    assert not untried(Receipt("key", Status.DEFERRED, "the channel failed", retry_after=0))
 
 
 def test_a_message_that_was_hardly_tried_is_not_given_up_because_of_a_long_pause() -> None:

@@ -42,6 +42,11 @@ def test_what_was_claimed_before_an_embargo_does_not_leave_in_it(released: Ledge
     assert released.write_down(claims, [], INCIDENT, NOTICE, NOW) == {claim.id for claim in claims}
 
 
+def test_an_embargo_says_who_asked_for_it(released: Ledger) -> None:
+    with pytest.raises(NotAllowed, match="who asked"):
+        released.embargo(INCIDENT, NOW + timedelta(days=1), " ", "lena", NOW)
+
+
 def test_an_embargo_has_its_end_ahead_and_is_lifted_once(released: Ledger) -> None:
     with pytest.raises(NotAllowed, match="has passed"):
         hold(released, hours=0)

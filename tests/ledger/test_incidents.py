@@ -18,7 +18,7 @@ from amends.domain.notice import Reader
 from amends.domain.people import Flag, Person
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
-from tests.sending import INCIDENT, approved
+from tests.sending import INCIDENT, a_ledger, approved, sqlite_url
 
 LATER = NOW + timedelta(hours=1)
 MINOR = frozenset({Flag.MINOR})
@@ -185,9 +185,38 @@ def test_a_closed_incident_stays_closed(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
     ledger.close_incident(INCIDENT, "lena", LATER)
     assert ledger.case(INCIDENT).events["closed"] == LATER
-    for verb in (ledger.pause_incident, ledger.resume_incident, ledger.close_incident):
+    for verb in (ledger.resume_incident, ledger.close_incident):
         with pytest.raises(NotAllowed, match="is closed"):
             verb(INCIDENT, "lena", LATER)
+
+
+def test_a_closed_incident_can_be_stopped_and_is_closed_afterwards(ledger_on_sqlite: Ledger) -> None:
+    ledger = opened(ledger_on_sqlite)
+    ledger.close_incident(INCIDENT, "lena", NOW)
+    ledger.pause_incident(INCIDENT, "lena", LATER)
+    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
+    ledger.resume_incident(INCIDENT, "lena", LATER)
+    assert ledger.case(INCIDENT).state is IncidentState.CLOSED
+
+
+def test_nothing_is_stored_when_it_could_not_be_noted_beside_the_ledger(tmp_path: Path) -> None:
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    opened(ledger)
+    ledger.dispose()
+    without = a_ledger(sqlite_url(tmp_path), tmp_path / "gone")
+    with pytest.raises(LedgerUnavailable, match="gone cannot be written"):
+        without.pause_incident(INCIDENT, "lena", NOW)
+    assert without.case(INCIDENT).state is IncidentState.OPEN
+    without.dispose()
+
+
+def test_a_damaged_ledger_is_said_in_our_words(tmp_path: Path) -> None:
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    ledger.dispose()
+    (tmp_path / "ledger.sqlite3").write_bytes(b"no database " * 1000)
+    with pytest.raises(LedgerUnavailable, match="file is not a database"):
+        ledger.incidents()
+    ledger.dispose()
 
 
 def events(ledger: Ledger) -> dict[str, datetime]:

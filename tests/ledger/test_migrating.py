@@ -7,6 +7,7 @@ import pytest
 
 from amends.domain.approval import Decision
 from amends.domain.case import OccurrenceState
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.migration import migration
 from amends.domain.notice import NoticeStage
@@ -161,6 +162,14 @@ def test_what_was_released_before_stops_until_it_is_approved_anew(running: Ledge
     approve(running, draft(running))
     running.release(INCIDENT, "first-notice", LATER)
     assert sum(running.standing(INCIDENT, "first-notice").values()) == running.audience(INCIDENT, "everyone").people
+
+
+def test_a_page_in_hand_does_not_leave_in_the_words_that_were_replaced(running: Ledger) -> None:
+    approve(running, draft(running))
+    running.release(INCIDENT, "first-notice", NOW)
+    in_hand = running.claim(INCIDENT, "first-notice", list(ChannelKind), 100, NOW)
+    replace(running, STRONGER)
+    assert running.write_down(in_hand, (), INCIDENT, "first-notice", NOW) == frozenset()
 
 
 # What has begun

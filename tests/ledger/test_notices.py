@@ -8,7 +8,7 @@ from sqlmodel import select
 
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
+from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.letters import GENERAL, Item, Letter, Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
 from amends.domain.people import Flag, Person
@@ -266,6 +266,29 @@ def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     answer_all(opened, Status.DEFERRED, only=ChannelKind.EMAIL)
     assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER) == ()
     assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + (1 + SPREAD) * FIRST_WAIT)
+
+
+@pytest.mark.parametrize(("why", "tries"), [("domain stopped", 1), ("not yet: quiet hours", 1), ("451 4.7.1", 4)])
+def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: str, tries: int) -> None:
+    release(opened)
+    for turn in range(4):
+        moment = NOW + turn * timedelta(minutes=1)
+        held, *others = sorted(opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, moment))
+        receipt = Receipt(held.key, Status.DEFERRED, why, retry_after=30)
+        opened.write_down((), [(held, receipt)], INCIDENT, "first-notice", moment)
+        opened.give_back(others, moment)
+    assert held.attempts == tries
+
+
+def test_nothing_is_sent_again_that_is_not_uncertain(opened: Ledger) -> None:
+    release(opened)
+    with pytest.raises(NotInLedger, match="uncertain for person 7"):
+        opened.send_again(INCIDENT, "first-notice", 7, a_member(), LATER)
+
+
+def test_a_notice_of_an_unknown_incident_is_an_unknown_incident(opened: Ledger) -> None:
+    with pytest.raises(NotInLedger, match="no incident nope"):
+        opened.draft("nope", "first-notice")
 
 
 def test_a_paused_incident_sends_nothing(opened: Ledger) -> None:

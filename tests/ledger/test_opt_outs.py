@@ -149,9 +149,24 @@ def test_what_has_left_stays_as_it_is(opened: Ledger) -> None:
 def test_what_is_in_hand_is_recorded_as_what_became_of_it(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
+    assert len(opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER)) == len(in_hand)
     opened.opt_out(INCIDENT, 1, "test", LATER)
     answer(opened, in_hand, Status.SENT)
     assert stands(opened)[1] == ("sent", "x")
+
+
+def test_what_is_in_hand_and_not_marked_yet_does_not_leave_any_more(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER) == frozenset()
+
+
+def test_what_everybody_must_get_stays_in_hand(opened: Ledger) -> None:
+    release(opened, "first-notice", optional=False)
+    in_hand = claim(opened, "first-notice")
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert len(opened.write_down(in_hand, (), INCIDENT, "first-notice", LATER)) == len(in_hand) > 0
 
 
 def test_what_was_in_hand_and_comes_back_is_held_by_the_next_run(opened: Ledger) -> None:
