@@ -17,9 +17,24 @@ from amends.domain.notice import Draft, NoticeStage
 from amends.domain.team import Member
 
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
+
+
+def _some_hash(binding: str | None) -> str | None:
+    """Raises BadParameter for an empty one, as an unset variable leaves it: every notice would agree with it."""
+    if binding is not None and not binding.strip():
+        raise typer.BadParameter(
+            "it is empty, so nothing would be compared; give the hash that `amends preview` showed"
+        )
+    return binding
+
+
 Binding = Annotated[
-    str,
-    typer.Option(metavar="HASH", help="The hash that `amends preview` showed; refused when the notice is another now."),
+    str | None,
+    typer.Option(
+        metavar="HASH",
+        callback=_some_hash,
+        help="The hash that `amends preview` showed; refused when the notice is another now.",
+    ),
 ]
 
 
@@ -38,7 +53,7 @@ def approve(
         int | None, typer.Option(metavar="COUNT", help="How many people it goes to, instead of typing it.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
-    binding: Binding = "",
+    binding: Binding = None,
     in_place_of: InPlaceOf = "",
     emergency: Annotated[
         bool, typer.Option("--emergency", help="Let it leave with fewer approvals, on the word of two; see --with.")
@@ -55,7 +70,7 @@ def approve(
     _only_together(emergency, other, why, in_place_of)
     draft, member = desk.ledger.draft(incident, notice), desk.member(name)
     second = desk.member(other, SECOND_TOKEN) if emergency else None
-    if draft.binding.startswith(binding):
+    if draft.binding.startswith(binding or ""):
         if not yes or people is not None:
             _count(draft, people)
         _look_over(desk, draft)
@@ -78,9 +93,9 @@ def _only_together(emergency: bool, other: str, why: str, in_place_of: str) -> N
         raise typer.BadParameter("--with and --why belong to --emergency")
 
 
-def _meant(draft: Draft, binding: str) -> str:
+def _meant(draft: Draft, binding: str | None) -> str:
     """The hash that is decided on: another one than the draft's is refused, and the try is kept."""
-    return draft.binding if draft.binding.startswith(binding) else binding
+    return draft.binding if binding is None or draft.binding.startswith(binding) else binding
 
 
 def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member, second: Member, why: str) -> None:
@@ -113,7 +128,7 @@ def reject(
     notice: NoticeId,
     name: As,
     note: Note = "",
-    binding: Binding = "",
+    binding: Binding = None,
     in_place_of: InPlaceOf = "",
 ) -> None:
     """Reject a notice; it must be drafted anew."""

@@ -1,6 +1,6 @@
 """The promises of an incident: which are open, which were kept, which will be late."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId, noun
+from amends.cli.times import in_utc
 from amends.cli.words import moment, table
 from amends.domain.incident import Incident
 from amends.domain.value import LOCALE, Texts, text_for
@@ -100,7 +101,10 @@ def _reasons(spelled: list[str], incident: Incident) -> Texts:
 
 
 def _end_of_day(text: str, zone: str) -> datetime:
-    """The last minute of this day where the organisation is; a full time with its zone is taken as it stands."""
+    """The last minute of this day where the organisation is; a full time with its zone is taken as it stands.
+
+    Raises BadParameter.
+    """
     try:
         if len(text) == len("2027-03-31"):
             local = datetime.combine(date.fromisoformat(text), time(23, 59), ZoneInfo(zone))
@@ -110,4 +114,4 @@ def _end_of_day(text: str, zone: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is no date such as 2027-03-31") from None
     if local.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no time zone; add one, or leave out the time")
-    return local.astimezone(UTC)
+    return in_utc(local)

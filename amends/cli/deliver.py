@@ -15,6 +15,7 @@ from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counts, moment, parked
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import PersonState
+from amends.domain.value import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from amends.delivery.engine import Tally
@@ -25,10 +26,17 @@ def deliver(
     incident: IncidentId,
     notice: NoticeId,
     again: Annotated[
-        int | None, typer.Option(metavar="PERSON", help="Send once more to this person, whose message is uncertain.")
+        int | None,
+        typer.Option(
+            metavar="PERSON",
+            min=0,
+            max=LARGEST_NUMBER,
+            help="Send once more to this person, whose message is uncertain.",
+        ),
     ] = None,
     held: Annotated[
-        int | None, typer.Option(metavar="PERSON", help="Write to this person after all, who was held.")
+        int | None,
+        typer.Option(metavar="PERSON", min=1, max=LARGEST_NUMBER, help="Write to this person after all, who was held."),
     ] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Try again what is parked for this person, or for `all`.")
@@ -60,22 +68,25 @@ def _decide(
 ) -> None:  # fmt: skip
     if not name:
         raise typer.BadParameter("say with --as NAME who decides this")
+    tried, given_up = _whose(retry), _whose(give_up)  # a typo in one of them leaves the others undone
     ledger, by = desk.ledger, desk.member(name)
     if again is not None:
         ledger.send_again(incident, notice, again, by, now())
     if held is not None:
         ledger.let_go(incident, notice, held, by, now())
     if retry is not None:
-        ledger.try_parked(incident, notice, _whose(retry), by, now())
+        ledger.try_parked(incident, notice, tried, by, now())
     if give_up is not None:
-        ledger.give_up_parked(incident, notice, _whose(give_up), by, now())
+        ledger.give_up_parked(incident, notice, given_up, by, now())
 
 
-def _whose(said: str) -> int | None:
-    """A person's number, or None for everybody."""
-    if said != "all" and not said.isdecimal():
+def _whose(said: str | None) -> int | None:
+    """A person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
+    if said is None or said == "all":
+        return None
+    if not said.isdecimal() or len(said) > len(str(LARGEST_NUMBER)) or int(said) > LARGEST_NUMBER:
         raise typer.BadParameter(f"{said!r} is neither a person's number nor `all`")
-    return None if said == "all" else int(said)
+    return int(said)
 
 
 def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":

@@ -4,14 +4,14 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from amends.domain.errors import ContentError, Finding
 from amends.domain.playbook import Playbook
 from amends.domain.question import Asked, QuestionKind, Source
-from amends.domain.value import LOCALE
+from amends.domain.value import LOCALE, to_utc
 
 if TYPE_CHECKING:
     from amends.ledger import Ledger
@@ -114,9 +114,13 @@ def _asked_at(text: str, now: datetime) -> datetime:
         raise ValueError("asked_at is not a time such as 2026-11-19T08:35:00+08:00") from None
     if moment.tzinfo is None:
         raise ValueError("asked_at has no time zone")
-    if moment > now:
+    try:
+        asked_at = to_utc(moment)
+    except ValueError as error:
+        raise ValueError(f"asked_at is out of range: {error}") from None
+    if asked_at > now:
         raise ValueError("asked_at is in the future")
-    return moment.astimezone(UTC)
+    return asked_at
 
 
 def _words(text: str) -> str:

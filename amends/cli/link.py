@@ -7,6 +7,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId, noun
+from amends.domain.value import LARGEST_NUMBER
 
 app = noun()
 
@@ -15,7 +16,7 @@ app = noun()
 def revoke(
     ctx: typer.Context,
     incident: IncidentId,
-    person: Annotated[int, typer.Argument(metavar="PERSON", help="The person's number.")],
+    person: Annotated[int, typer.Argument(metavar="PERSON", min=1, max=LARGEST_NUMBER, help="The person's number.")],
     name: As,
 ) -> None:
     """Stop a person's link, for example because it was passed on; their next message carries a new one."""

@@ -11,11 +11,13 @@ from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun
 from amends.cli.words import moment, table
-from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.errors import ContentError, Finding, NotAllowed, NotInLedger
 from amends.domain.question import Question
-from amends.domain.value import NAME
+from amends.domain.value import LARGEST_NUMBER, NAME
 
-QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", help="The question's number.")]
+QuestionId = Annotated[
+    int, typer.Argument(metavar="QUESTION", min=1, max=LARGEST_NUMBER, help="The question's number.")
+]
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
 WORDS = {"text", "answer"}
 """Fields that may name people; a list leaves them out."""
@@ -72,8 +74,7 @@ def answer(
     by = desk.member(name).name
     if file is None and sys.stdin.isatty():
         desk.hint("write the answer; end it with Ctrl-D on a line of its own")
-    text = file.read_text(encoding="utf-8-sig") if file else sys.stdin.read()
-    desk.ledger.answer(incident, question, text, by, now())
+    desk.ledger.answer(incident, question, _words(file), by, now())
     desk.show({"answered": question}, f"question {question} is answered")
 
 
@@ -118,6 +119,18 @@ def import_(
     if report.rejected:
         raise typer.Exit(Exit.FINDINGS)
     desk.hint(f"`amends questions list {incident} --open` shows what waits for an answer")
+
+
+def _words(file: Path | None) -> str:
+    """What stands in the file, or is typed or piped in. Raises ContentError when it is not UTF-8."""
+    from amends.content.codes import Code
+    from amends.content.document import read_text
+
+    try:
+        text = read_text(file) if file else sys.stdin.buffer.read().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ContentError(Finding("stdin", Code.UNREADABLE, "the answer is not UTF-8", "save it as UTF-8")) from None
+    return text.replace("\r\n", "\n")
 
 
 def _question(desk: Desk, incident: str, number: int) -> Question:

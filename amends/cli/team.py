@@ -1,7 +1,7 @@
 """Who works on incidents here, and what each may do."""
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, noun
+from amends.cli.times import in_utc
 from amends.cli.words import moment, table
 from amends.domain.approval import listed
 from amends.domain.errors import NotAllowed
@@ -109,6 +110,8 @@ def contact(
     the command line is kept by the shell and seen by others on this machine.
     """
     desk: Desk = ctx.obj
+    if url and remove_it:
+        raise typer.BadParameter("--url and --remove say two things; leave one out")
     _refuse_other_than(desk, name, by)
     address = "" if remove_it else url or _asked_for(name)
     if address:
@@ -126,10 +129,17 @@ def _refuse_other_than(desk: Desk, name: str, by: str) -> None:
 
 
 def _asked_for(name: str) -> str:
-    """From a hidden prompt, or from what is piped in; never to be shown."""
+    """From a hidden prompt, or from what is piped in; never to be shown.
+
+    Raises BadParameter when nothing is given, as by a command before the pipe that failed.
+    """
     if sys.stdin.isatty():
-        return str(typer.prompt(f"Apprise address of {name}", hide_input=True, err=True)).strip()
-    return sys.stdin.read().strip()
+        given = str(typer.prompt(f"Apprise address of {name}", hide_input=True, err=True))
+    else:
+        given = sys.stdin.read()
+    if not given.strip():
+        raise typer.BadParameter("no address was given, so nothing is changed; --remove takes the address away")
+    return given.strip()
 
 
 def _refuse_what_apprise_does_not_know(address: str) -> None:
@@ -151,7 +161,7 @@ def _time(text: str) -> datetime:
         raise typer.BadParameter(f"{text!r} is no time such as 2026-12-01T18:00+01:00") from None
     if at.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no zone; write it as in 2026-12-01T18:00+01:00, or with Z for UTC")
-    return at.astimezone(UTC)
+    return in_utc(at)
 
 
 def _deputy(member: Member, at: datetime) -> str:

@@ -6,13 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import typer
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
-    """A file for its owner alone, which takes its name when all of it is on disk; until then the old one stays."""
+    """A file for its owner alone, which takes its name when all of it is on disk; until then the old one stays.
+
+    Raises BadParameter for a folder, which an empty path is too, and OSError with this path when it cannot be written.
+    """
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder; name a file")
     part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = _begun(part, path)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -21,6 +27,14 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _begun(part: Path, path: Path) -> int:
+    try:
+        part.unlink(missing_ok=True)
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:  # who gave the path knows nothing of the part
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 class Utf8:

@@ -106,7 +106,7 @@ def plain_value(payload: Mapping[str, object], name: str) -> str:
     found: object = payload
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    text = str(found) if isinstance(found, str | int) else ""
+    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
     return text if PLAIN.fullmatch(text) else ""
 
 

@@ -44,14 +44,19 @@ def _written_out(moment: object) -> object:
     return moment
 
 
-def _to_utc(moment: datetime) -> datetime:
-    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+def to_utc(moment: datetime) -> datetime:
+    """The same point in time in UTC. Raises ValueError outside of the years in which anything here can happen."""
+    try:
+        there = moment.astimezone(UTC)
+    except OverflowError:
+        there = moment
+    if not FIRST_YEAR <= there.year <= LAST_YEAR:
         raise ValueError(f"a time between the years {FIRST_YEAR} and {LAST_YEAR} is meant")
-    return moment.astimezone(UTC)
+    return there
 
 
 FIRST_YEAR, LAST_YEAR = 1970, 2300
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_to_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
 """A point in time; read with any zone, held in UTC. Without a zone it is refused."""
 
 
@@ -98,6 +103,9 @@ def text_for(texts: dict[str, str], locale: str) -> str:
             return texts[key]
     return ""
 
+
+LARGEST_NUMBER = 2**63 - 1
+"""A ledger holds no larger one, whatever it numbers: persons, questions."""
 
 SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
 ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")

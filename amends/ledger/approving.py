@@ -151,7 +151,7 @@ def _at(moment: datetime) -> str:
 def _keep(
     session: Session, row: NoticeRow, speaker: Member, decision: Decision, note: str, now: datetime, in_place_of: str
 ) -> None:
-    whose = next((one for one in team(session) if one.name == in_place_of), speaker)
+    whose = next(one for one in team(session) if one.name == in_place_of) if in_place_of else speaker
     word = Approval(
         member=whose.name,
         role=whose.role,

@@ -3,6 +3,7 @@
 import hmac
 import secrets
 from datetime import datetime
+from unicodedata import category
 
 from sqlmodel import Session, col, select
 
@@ -11,19 +12,28 @@ from amends.domain.errors import AlreadyInLedger, NotAllowed
 from amends.domain.team import Member, TeamRole
 from amends.ledger.approvals import as_member, team
 from amends.ledger.sealing import token_hash
-from amends.ledger.store import Store
+from amends.ledger.store import ENGINE, Store
 from amends.ledger.tables import MemberRow
+
+LONGEST_NAME = 100
+UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Kinds of characters that show nothing, break lines or turn the text around."""
+JOINERS = "\u200c\u200d"
+"""Of that kind, yet part of how Persian and several Indian scripts write a name."""
 
 
 class Team(Store):
     """Who works here, and who somebody is."""
 
     def add_member(self, name: str, role: TeamRole, by: str, now: datetime) -> str:
-        """Add a person to the team; their token, shown this once. Raises AlreadyInLedger for a name in use."""
+        """Add a person to the team; their token, shown this once.
+
+        Raises NotAllowed for what is no name, AlreadyInLedger for one in use, be it in other capitals.
+        """
+        _refuse_what_is_no_name(name)
         token = secrets.token_urlsafe(24)
         with self.write() as write:
-            if write.session.get(MemberRow, name):
-                raise AlreadyInLedger(f"{name} is in the team already")
+            _refuse_name_in_use(write.session, name)
             write.session.add(MemberRow(name=name, role=role, token_hash=token_hash(token), active=True, added_at=now))
             write.note(now, "", "member added", name, actor=by, role=role)
         return token
@@ -88,6 +98,29 @@ class Team(Store):
         if not hmac.compare_digest(known, token_hash(token)) or row is None or not row.active:
             raise NotAllowed(f"this token does not belong to {name}, or {name} is not in the team any more")
         return as_member(row)
+
+
+def _refuse_what_is_no_name(name: str) -> None:
+    """Raises NotAllowed: a name stands in approvals for ever, so it must be seen there whole and mean one person."""
+    if not name.strip():
+        raise NotAllowed("the name is empty; write who it is, and look whether a variable of your shell is not set")
+    if name != name.strip():
+        raise NotAllowed(f"the name {name!r} begins or ends with a blank; leave it out")
+    if any(category(character) in UNSEEN and character not in JOINERS for character in name):
+        raise NotAllowed(f"the name {name!a} holds a line break or another character that nobody sees; leave it out")
+    if len(name) > LONGEST_NAME:
+        raise NotAllowed(f"the name has {len(name)} characters; {LONGEST_NAME} are the most")
+    if name.casefold() == ENGINE:
+        raise NotAllowed(f"{ENGINE} is how the audit chain names the program itself; take the person's own name")
+
+
+def _refuse_name_in_use(session: Session, name: str) -> None:
+    """Raises AlreadyInLedger."""
+    alike = [known for known in session.exec(select(MemberRow.name)) if known.casefold() == name.casefold()]
+    if name in alike:
+        raise AlreadyInLedger(f"{name} is in the team already")
+    if alike:
+        raise AlreadyInLedger(f"{alike[0]} is in the team already, and {name} differs only in capitals; add a surname")
 
 
 def _locked(session: Session, *names: str) -> list[MemberRow]:

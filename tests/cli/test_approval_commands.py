@@ -202,6 +202,15 @@ def test_another_hash_than_the_one_looked_at_approves_nothing(office: Office) ->
     assert "another by now" in answer.stderr
 
 
+@pytest.mark.parametrize("empty", ["", " "])
+@pytest.mark.parametrize("words", [("approve", "--people", 3), ("reject",)])
+def test_an_empty_hash_decides_nothing(office: Office, words: tuple[object, ...], empty: str) -> None:
+    verb, *rest = words
+    before = office.values("audit", "head")["entries"]
+    answer = office.amends(verb, INCIDENT, NOTICE, *rest, "--binding", empty, by="omar")
+    assert (answer.exit_code, office.values("audit", "head")["entries"]) == (2, before)
+
+
 def test_without_a_token_nobody_approves(office: Office) -> None:
     office.tokens = {}
     answer = office.amends("approve", INCIDENT, NOTICE, "--people", 3, by="omar")
@@ -295,6 +304,23 @@ def test_a_channel_that_is_not_set_up_is_an_error(office: Office) -> None:
 
 def test_sending_again_needs_somebody_who_decides(office: Office) -> None:
     assert office.amends("deliver", INCIDENT, NOTICE, "--again", 2).exit_code == 2
+
+
+@pytest.mark.parametrize("number", ["9" * 22, "9" * 5000, 2**63])
+@pytest.mark.parametrize("option", ["--again", "--held", "--retry", "--give-up"])
+def test_a_number_that_no_person_has_is_a_usage_error(office: Office, option: str, number: object) -> None:
+    assert office.amends("deliver", INCIDENT, NOTICE, option, number, by="omar").exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--again", "--retry"])
+def test_what_is_for_the_public_is_decided_under_the_number_0(office: Office, option: str) -> None:
+    assert office.amends("deliver", INCIDENT, NOTICE, option, 0, by="omar").exit_code != 2
+
+
+def test_a_typo_in_one_decision_leaves_the_others_undone(office: Office) -> None:
+    before = office.values("audit", "head")["entries"]
+    words = ("deliver", INCIDENT, NOTICE, "--again", 2, "--retry", "everybody")
+    assert (office.amends(*words, by="omar").exit_code, office.values("audit", "head")["entries"]) == (2, before)
 
 
 @pytest.fixture

@@ -64,6 +64,14 @@ def test_what_is_no_date_is_a_usage_error(promised: Office, date: str) -> None:
     assert promised.amends(*words, by="lena").exit_code == 2
 
 
+@pytest.mark.parametrize("date", ["2926-12-11", "2926-12-11T10:00Z", "9999-12-31", "9999-12-31T23:59-05:00"])
+def test_a_mistyped_year_is_a_usage_error_and_the_promises_stay_readable(promised: Office, date: str) -> None:
+    words = ("commitments", "late", INCIDENT, "audit", "--until", date, EN, ZH)
+    answer = promised.amends(*words, by="lena")
+    assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
+    assert fate(promised, "audit")["state"] == "open"
+
+
 def test_a_date_in_the_past_is_refused(promised: Office) -> None:
     words = ("commitments", "late", INCIDENT, "audit", "--until", "2020-01-01", EN, ZH)
     assert promised.amends(*words, by="lena").exit_code == 1

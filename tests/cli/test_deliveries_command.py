@@ -278,6 +278,24 @@ def test_a_file_in_a_folder_that_is_not_there_is_an_error(office: Office, ledger
     assert office.amends("deliveries", INCIDENT, "--csv", tmp_path / "none" / "d.csv").exit_code == 1
 
 
+@pytest.mark.parametrize("option", ["--csv", "--xlsx"])
+def test_a_folder_or_nothing_in_place_of_a_file_is_a_usage_error(
+    office: Office, ledger: Ledger, tmp_path: Path, option: str
+) -> None:
+    for path, named in ((tmp_path, tmp_path.name), ("", ".")):
+        answer = office.amends("deliveries", INCIDENT, option, path)
+        said = "".join(answer.stderr.split())
+        assert (answer.exit_code, f"{named}isafolder" in said) == (2, True), answer.stderr
+    assert not [*tmp_path.parent.glob(".*.part")]
+
+
+def test_what_cannot_be_written_is_named_as_it_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "none" / "d.csv"
+    with pytest.raises(FileNotFoundError) as error, whole(file):
+        pass
+    assert error.value.filename == str(file)
+
+
 def test_both_files_in_one_place_are_a_usage_error(office: Office, ledger: Ledger, tmp_path: Path) -> None:
     files = ("--csv", tmp_path / "d", "--xlsx", tmp_path / "d")
     assert office.amends("deliveries", INCIDENT, *files).exit_code == 2

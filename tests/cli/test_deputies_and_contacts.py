@@ -53,6 +53,13 @@ def test_a_time_that_is_none_or_has_no_zone_is_a_usage_error(office: Office, unt
     assert give(office, "--to", "wei", "--until", until) == 2
 
 
+@pytest.mark.parametrize("until", ["2926-12-11T10:00Z", "9999-12-31T23:59-05:00", "0001-01-01T00:00+08:00"])
+def test_a_mistyped_year_is_a_usage_error_and_the_team_stays_readable(office: Office, until: str) -> None:
+    answer = office.amends("team", "delegate", "omar", "--to", "wei", "--until", until, by="omar")
+    assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
+    assert office.amends("team", "list").exit_code == 0
+
+
 @pytest.mark.parametrize("words", [("--to", "wei"), ("--until", SOON)])
 def test_half_a_delegation_is_a_usage_error(office: Office, words: tuple[str, ...]) -> None:
     assert give(office, *words) == 2
@@ -105,6 +112,23 @@ def test_a_lead_sets_the_contact_of_others_and_others_do_not(office: Office) -> 
 def test_a_contact_can_be_removed(office: Office) -> None:
     office.amends("team", "contact", "omar", "--url", SECRET, by="omar")
     assert office.values("team", "contact", "omar", "--remove", by="omar") == {"member": "omar", "reminded": False}
+
+
+@pytest.mark.parametrize("piped", ["", "\n", "  \n"])
+def test_a_pipe_that_brings_nothing_takes_no_contact_away(office: Office, piped: str) -> None:
+    office.amends("team", "contact", "omar", "--url", SECRET, by="omar")
+    answer = office.amends("team", "contact", "omar", by="omar", stdin=piped)
+    ledger = office.ledger()
+    assert (answer.exit_code, "--remove" in answer.stderr, ledger.contact("omar")) == (2, True, SECRET)
+    ledger.dispose()
+
+
+def test_a_contact_is_not_set_and_removed_in_one(office: Office) -> None:
+    office.amends("team", "contact", "omar", "--url", SECRET, by="omar")
+    answer = office.amends("team", "contact", "omar", "--url", SECRET, "--remove", by="omar")
+    ledger = office.ledger()
+    assert (answer.exit_code, ledger.contact("omar")) == (2, SECRET)
+    ledger.dispose()
 
 
 def test_the_list_hints_at_approvers_who_cannot_be_reminded(office: Office) -> None:

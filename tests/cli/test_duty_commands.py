@@ -191,6 +191,12 @@ def test_what_is_no_time_is_a_usage_error(owing: Office, time: str) -> None:
     assert owing.amends(*words, by="lena").exit_code == 2
 
 
+@pytest.mark.parametrize("time", ["2926-11-19T08:00", "9999-12-31T23:59", "9999-12-31T23:59-05:00", "0001-01-01T00:00"])
+def test_a_mistyped_year_is_a_usage_error_that_names_the_years(owing: Office, time: str) -> None:
+    answer = owing.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", time, "--receipt", "DPA-17", by="lena")
+    assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(("at", "says"), [("2099-01-01T00:00Z", "has not come yet"), ("2020-01-01T00:00Z", "before")])
 def test_a_time_that_cannot_be_is_refused(owing: Office, at: str, says: str) -> None:
     answer = owing.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")

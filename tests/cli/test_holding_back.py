@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from amends.domain.clock_jump import Seen
 from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office
 from tests.cli.test_approval_commands import approve
@@ -28,6 +30,15 @@ def test_an_embargo_needs_a_time_to_come(office: Office) -> None:
     answer = office.amends("incident", "embargo", INCIDENT, "--until", until(-1), "--why", "police", by="lena")
     assert answer.exit_code == 1
     assert "give a time to come" in answer.stderr
+
+
+@pytest.mark.parametrize("end", ["2926-11-30T12:00", "9999-12-31T23:59", "0001-01-01T00:00"])
+def test_an_embargo_until_a_mistyped_year_is_a_usage_error_and_the_case_stays_readable(
+    office: Office, end: str
+) -> None:
+    answer = office.amends("incident", "embargo", INCIDENT, "--until", end, "--why", "police", by="lena")
+    assert (answer.exit_code, "between the years 1970 and 2300" in answer.stderr) == (2, True)
+    assert office.amends("incident", "show", INCIDENT).exit_code == 0
 
 
 def test_an_auditor_holds_nothing_back(office: Office) -> None:

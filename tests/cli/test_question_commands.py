@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from amends.cli.app import app
 from tests.cli.conftest import INCIDENT, Office
 
 HEAD = "person_id,kind,locale,asked_at,text\n"
@@ -55,7 +57,10 @@ def test_a_caller_without_an_id_is_nobody_unknown(office: Office, tmp_path: Path
         ("en,", "english,", "locale is not written like en or zh-CN"),
         ("+08:00", "", "asked_at has no time zone"),
         ("2026-11-19T08:35:00+08:00", "yesterday", "asked_at is not a time such as 2026-11-19T08:35:00+08:00"),
-        ("2026", "2926", "asked_at is in the future"),
+        ("2026", "2126", "asked_at is in the future"),
+        ("2026", "1066", "asked_at is out of range: a time between the years 1970 and 2300 is meant"),
+        ("2026", "2926", "asked_at is out of range: a time between the years 1970 and 2300 is meant"),
+        ("2026-11-19T08", "0001-01-01T00", "asked_at is out of range: a time between the years 1970 and 2300 is meant"),
         ('"Is this call a scam?"', "", "text must have 1 to 4000 characters"),
         ('"Is this call a scam?"', "a,b", "it has more or fewer cells than the header"),
     ],
@@ -65,6 +70,7 @@ def test_a_row_that_cannot_be_kept_is_rejected_by_its_number(
 ) -> None:
     code, report = import_(office, tmp_path, HEAD + GOOD.replace(old, new, 1) + GOOD)
     assert (code, report["accepted"], report["rejected"]) == (3, 1, [{"row": 2, "reason": reason}])
+    assert len(asked(office)) == 1
 
 
 @pytest.mark.parametrize(
@@ -96,6 +102,21 @@ def test_an_answer_is_read_from_a_file(office: Office, tmp_path: Path) -> None:
     assert "是的。" in office.amends("questions", "show", INCIDENT, 1).stdout
 
 
+def test_an_answer_file_that_is_not_utf8_is_named(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    (tmp_path / "answer.txt").write_bytes("Für Sie".encode("latin-1"))
+    answer = office.amends("questions", "answer", INCIDENT, 1, "--file", tmp_path / "answer.txt", by="rosa")
+    assert (answer.exit_code, "answer.txt" in answer.stdout, "UTF-8" in answer.stdout) == (3, True, True)
+
+
+def test_a_piped_answer_that_is_not_utf8_is_refused_in_words(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    words = ["questions", "answer", INCIDENT, "1", "--as", "rosa"]
+    environment = {"AMENDS_HOME": str(office.home), "AMENDS_TOKEN": office.tokens["rosa"]}
+    answer = CliRunner().invoke(app, words, input="Für Sie".encode("latin-1"), env=environment)
+    assert (answer.exit_code, "not UTF-8" in answer.stdout) == (3, True)
+
+
 def test_an_empty_answer_is_refused(office: Office, tmp_path: Path) -> None:
     import_(office, tmp_path, HEAD + GOOD)
     assert office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin=" \n").exit_code == 1
@@ -115,6 +136,14 @@ def test_a_question_can_be_moved_to_another_theme(office: Office, tmp_path: Path
 
 def test_a_question_that_is_not_there_is_an_error(office: Office) -> None:
     assert office.amends("questions", "show", INCIDENT, 9).exit_code == 1
+
+
+@pytest.mark.parametrize("number", ["9" * 22, 2**63, 0])
+@pytest.mark.parametrize("words", [("answer",), ("theme", "door-locks"), ("show",)])
+def test_a_number_that_no_question_has_is_a_usage_error(office: Office, words: tuple[str, ...], number: object) -> None:
+    verb, *rest = words
+    by = {} if verb == "show" else {"by": "rosa"}
+    assert office.amends("questions", verb, INCIDENT, number, *rest, **by).exit_code == 2
 
 
 def test_what_a_caller_said_cannot_take_over_the_terminal(office: Office, tmp_path: Path) -> None:

@@ -21,6 +21,11 @@ def test_a_lead_adds_people(office: Office) -> None:
     assert office.amends("team", "add", "mia", "--role", "legal", by="lena").exit_code == 0
 
 
+def test_a_variable_that_is_not_set_is_nobodys_name(office: Office) -> None:
+    answer = office.amends("team", "add", "", "--role", "legal", by="lena")
+    assert (answer.exit_code, "variable" in answer.stderr) == (1, True)
+
+
 def test_the_token_stands_alone_on_stdout(office: Office) -> None:
     added = office.amends("team", "add", "mia", "--role", "legal", by="lena")
     office.tokens["mia"] = added.stdout.strip()
@@ -57,6 +62,11 @@ def test_a_revoked_link_leads_nowhere(office: Office) -> None:
 
 def test_a_link_of_nobody_is_an_error(office: Office) -> None:
     assert office.amends("link", "revoke", INCIDENT, 99, by="rosa").exit_code == 1
+
+
+@pytest.mark.parametrize("number", ["9" * 22, 0])
+def test_a_number_that_no_person_has_is_a_usage_error(office: Office, number: object) -> None:
+    assert office.amends("link", "revoke", INCIDENT, number, by="rosa").exit_code == 2
 
 
 def test_an_untouched_audit_chain_holds(office: Office) -> None:

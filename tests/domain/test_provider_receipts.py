@@ -95,6 +95,8 @@ def test_twilio_words_it_otherwise_when_it_is_asked() -> None:
         ({"message": {"id": "a b"}, "state": "ok"}, None),
         ({"message": {"id": ["7"]}, "state": "ok"}, None),
         ({"message.id": "7", "state": "ok"}, None),
+        ({"message": {"id": True}, "state": "ok"}, None),
+        ({"message": {"id": False}, "state": "ok"}, None),
     ],
     ids=str,
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from amends.domain.value import Moment, Slug, Span, Texts, Value, fallbacks, nearest_locale, text_for
+from amends.domain.value import Moment, Slug, Span, Texts, Value, fallbacks, nearest_locale, text_for, to_utc
 
 LOCALES = ("en", "zh-CN", "de")
 
@@ -121,3 +121,21 @@ def test_a_moment_without_a_zone_is_refused() -> None:
 def test_a_name_that_is_unsafe_in_a_path_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="small letters"):
         TypeAdapter(Slug).validate_python(name)
+
+
+@pytest.mark.parametrize("year", ["2926-12-11T10:00Z", "1066-10-14T09:00Z"])
+def test_a_moment_of_a_mistyped_year_is_refused(year: str) -> None:
+    with pytest.raises(ValidationError, match="between the years 1970 and 2300"):
+        TypeAdapter(Moment).validate_python(year)
+
+
+@pytest.mark.parametrize("edge", ["1970-01-01T00:00+08:00", "2300-12-31T23:59-05:00"])
+def test_a_moment_that_is_of_a_mistyped_year_only_in_utc_could_never_be_read_back(edge: str) -> None:
+    with pytest.raises(ValidationError, match="between the years 1970 and 2300"):
+        TypeAdapter(Moment).validate_python(edge)
+
+
+@pytest.mark.parametrize("edge", ["9999-12-31T23:59-05:00", "0001-01-01T00:00+08:00"])
+def test_a_moment_that_no_calendar_has_in_utc_is_refused_in_the_same_words(edge: str) -> None:
+    with pytest.raises(ValueError, match="between the years 1970 and 2300"):
+        to_utc(datetime.fromisoformat(edge))

@@ -12,6 +12,7 @@ from amends.domain.errors import ApprovalMissing, KeyMissing, NotAllowed
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.tables import MemberRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.sending import INCIDENT, NOTICE, bound, looked_over
 
@@ -236,6 +237,14 @@ def test_a_deputy_gives_the_word_of_whom_they_stand_in_for_in_that_role(ledger: 
     assert (status(ledger).stage, stands.approved_by, stands.deputies) == (
         NoticeStage.APPROVED, ("omar", "wei"), {"omar": "priya"},
     )  # fmt: skip
+
+
+def test_a_member_without_a_name_takes_nobodys_word_away(ledger_on_sqlite: Ledger) -> None:
+    draft = drafted(ledger_on_sqlite)
+    with ledger_on_sqlite.write() as write:  # as an older Amends let it in
+        write.session.add(MemberRow(name="", role="legal", token_hash=b"", active=True, added_at=NOW))
+    approve(ledger_on_sqlite, draft, OMAR)
+    assert status(ledger_on_sqlite).approvals == ("omar",)
 
 
 def test_the_audit_chain_says_who_really_spoke(ledger: Ledger) -> None:

@@ -53,6 +53,41 @@ def test_a_name_is_given_once_even_after_its_bearer_left(ledger_on_sqlite: Ledge
         ledger_on_sqlite.add_member("omar", TeamRole.LEAD, "lena", NOW)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "empty"),
+        ("  ", "empty"),
+        (" omar", "begins or ends with a blank"),
+        ("omar\n", "begins or ends with a blank"),
+        ("om\nar", "line break"),
+        ("om\u2028ar", "line break"),
+        ("om\x1bar", "nobody sees"),
+        ("om\u202ear", "nobody sees"),
+        ("om\udcffar", "nobody sees"),
+        ("o" * 101, "100 are the most"),
+        ("amends", "the program itself"),
+        ("Amends", "the program itself"),
+    ],
+)
+def test_what_is_no_name_is_not_taken_into_the_team(ledger_on_sqlite: Ledger, name: str, says: str) -> None:
+    with pytest.raises(NotAllowed, match=says):
+        ledger_on_sqlite.add_member(name, TeamRole.LEGAL, "lena", NOW)
+    assert ledger_on_sqlite.members() == ()
+
+
+@pytest.mark.parametrize("name", ["o" * 100, "Omar Ó Súilleabháin", "李雷", "علی\u200cرضا", "omar@example.org"])
+def test_a_name_is_written_as_its_bearer_writes_it(ledger_on_sqlite: Ledger, name: str) -> None:
+    ledger_on_sqlite.add_member(name, TeamRole.LEGAL, "lena", NOW)
+    assert [member.name for member in ledger_on_sqlite.members()] == [name]
+
+
+def test_a_name_that_differs_only_in_capitals_is_in_use(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.add_member("Omar", TeamRole.LEGAL, "lena", NOW)
+    with pytest.raises(AlreadyInLedger, match="Omar is in the team already, and oMAR differs only in capitals"):
+        ledger_on_sqlite.add_member("oMAR", TeamRole.LEAD, "lena", NOW)
+
+
 def test_only_who_is_in_the_team_can_be_removed(ledger_on_sqlite: Ledger) -> None:
     with pytest.raises(NotAllowed, match="not in the team"):
         ledger_on_sqlite.remove_member("omar", "lena", NOW)
