@@ -13,6 +13,7 @@ from amends.cli.words import moment
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import Slot
 from amends.domain.substitute import SubstituteDue
+from amends.domain.value import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from amends.cli.letter_files import PaperLetter
@@ -29,7 +30,13 @@ def letters(
         Path | None, typer.Option(metavar="DIR", help="Hand over all letters that wait: write them into this folder.")
     ] = None,
     again: Annotated[
-        int | None, typer.Option(metavar="N", help="With --out: write batch N once more and hand over nothing new.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=LARGEST_NUMBER,
+            help="With --out: write batch N once more and hand over nothing new.",
+        ),
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="With --out: also write the letters as pages to print.")] = False,
     returned: Annotated[

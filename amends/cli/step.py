@@ -9,9 +9,13 @@ from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId, noun
 from amends.domain.case import Occurrence, OccurrenceState
 from amends.domain.errors import NotAllowed
+from amends.domain.value import LARGEST_NUMBER
 
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id.")]
-Number = Annotated[int, typer.Argument(metavar="NUMBER", help="Which turn of the step; 1 when it has only one.")]
+Number = Annotated[
+    int,
+    typer.Argument(metavar="NUMBER", min=0, max=LARGEST_NUMBER, help="Which turn of the step; 1 when it has only one."),
+]
 
 app = noun()
 

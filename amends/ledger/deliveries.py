@@ -315,24 +315,24 @@ def _due(
     session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
     people: int | None,
 ) -> list[Waiting]:  # fmt: skip
+    """Up to half of them are those that were put off: a send of many hours must not let them wait for its end."""
     connection = session.connection()
-    asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
-    rows: list[Waiting] = []
-    for due in (WAITING, DEFERRED):
-        if len(rows) == limit:
-            break
-        wave = IN_A_WAVE_BEGUN if people is not None else ""
-        query = DUE_ROWS.format(due=due, states=DUE, wave=wave) + (
-            "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
-        )
+    wave = IN_A_WAVE_BEGUN if people is not None else ""
+    locked = "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
+
+    def found(due: str, most: int) -> list[Waiting]:
+        query = text(DUE_ROWS.format(due=due, states=DUE, wave=wave) + locked)
+        asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
         moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
-        moment |= {"people": people} if people is not None else {}
-        found = connection.execute(
-            text(query).bindparams(bindparam("channels", expanding=True)),
-            {**asked, **moment, "limit": limit - len(rows)},
+        wave_begun = {"people": people} if people is not None else {}
+        rows = connection.execute(
+            query.bindparams(bindparam("channels", expanding=True)), {**asked, **moment, **wave_begun, "limit": most}
         )
-        rows += map(Waiting._make, found.all())
-    return rows
+        return list(map(Waiting._make, rows.all()))
+
+    waiting = found(WAITING, limit)
+    put_off = found(DEFERRED, limit // 2 if len(waiting) == limit else limit - len(waiting))
+    return [*put_off, *waiting[: limit - len(put_off)]]
 
 
 def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:

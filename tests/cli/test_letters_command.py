@@ -254,6 +254,11 @@ def test_the_pages_hold_one_letter_each_and_are_the_same_again(office: Office, t
 # What it says.
 
 
+def test_a_batch_that_cannot_be_is_a_usage_error(office: Office, tmp_path: Path) -> None:
+    asked = ("letters", INCIDENT, NOTICE, "--out", tmp_path, "--again", 2**63)
+    assert office.amends(*asked, by="omar").exit_code == 2
+
+
 def test_a_letter_is_the_email_without_its_marks() -> None:
     markdown = "# A notice\n\nIt was **your** data.\nRead on.\n\n1. Change it\n2. Watch out\n   - here\n\nSee [your page](https://a.example/p)."
     assert plain_text(blocks_of(to_html(markdown))) == (

@@ -110,6 +110,11 @@ def test_a_held_step_can_be_left_out(office: Office) -> None:
     assert turn(office)["state"] == "skipped"
 
 
+@pytest.mark.parametrize("verb", ["go", "skip"])
+def test_a_turn_that_no_step_can_have_is_a_usage_error(office: Office, verb: str) -> None:
+    assert office.amends("step", verb, INCIDENT, "survey", 2**63, by="lena").exit_code == 2
+
+
 @pytest.mark.parametrize("act", ["go", "skip"])
 def test_a_step_that_is_not_held_is_left_alone(office: Office, act: str) -> None:
     assert office.amends("step", act, INCIDENT, "survey", 1, by="lena").exit_code == 1

@@ -280,6 +280,17 @@ def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: str, tr
     assert held.attempts == tries
 
 
+def test_who_was_put_off_does_not_wait_for_the_end_of_a_long_send(opened: Ledger) -> None:
+    release(opened)
+    put_off, other = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    opened.give_back([other], NOW)
+    receipt = Receipt(put_off.key, Status.DEFERRED, "450 4.2.0", retry_after=30)
+    opened.write_down((), [(put_off, receipt)], INCIDENT, "first-notice", NOW)
+    page = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)
+    assert put_off.id in {claim.id for claim in page}
+    assert len(page) == 2
+
+
 def test_nothing_is_sent_again_that_is_not_uncertain(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotInLedger, match="uncertain for person 7"):
