@@ -35,7 +35,7 @@ def letters(
             metavar="N",
             min=1,
             max=LARGEST_NUMBER,
-            help="With --out: write batch N once more and hand over nothing new.",
+            help="With --out: write batch N once more, nothing new.",
         ),
     ] = None,
     pdf: Annotated[bool, typer.Option("--pdf", help="With --out: also write the letters as pages to print.")] = False,
