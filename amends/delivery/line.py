@@ -99,6 +99,8 @@ class Line:
         """Messages that wait for their turn in their domain."""
         self._under_way: dict[str, int] = {}
         self._left_over: list[Claim] = []
+        self._recalled: list[Claim] = []
+        """Pages that may not leave as they are: given back before the next one is claimed."""
         self._lanes: set[asyncio.Task[None]] = set()
         self._surplus = 0
         self._exhausted = False
@@ -150,7 +152,7 @@ class Line:
             await self._wait()
         if self._down:
             self.halt(self._down[1])
-        self._left_over += self._queue
+        self._left_over += [*self._recalled, *self._queue]
         for aside in self._aside.values():
             self._left_over += aside
         while self._left_over and not await self._gave_back():
@@ -237,6 +239,7 @@ class Line:
         """Claim the next page when none is left; whether there is anything to do."""
         if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
             try:
+                self._give_back_recalled()
                 claims = self._source.claim(self.kind, self._pages.size)
             except LedgerUnavailable as error:
                 self._wait_for_ledger(error)
@@ -248,6 +251,11 @@ class Line:
                 self._pages.claimed(len(claims))
                 self._exhausted, self._no_ledger = not claims, None
         return bool(self._queue or self._no_ledger or any(self._aside.values()))
+
+    def _give_back_recalled(self) -> None:
+        if self._recalled:
+            self._source.give_back(self._recalled)
+            self._recalled = []
 
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
         """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience."""
@@ -330,7 +338,7 @@ class Line:
     def stale(self, claim: Claim) -> None:
         """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
         self._gone(claim)
-        self._left_over += [claim, *(other for other in self._queue if other.lease == claim.lease)]
+        self._recalled += [claim, *(other for other in self._queue if other.lease == claim.lease)]
         self._queue = deque(other for other in self._queue if other.lease != claim.lease)
 
     def left(self, claim: Claim) -> None:

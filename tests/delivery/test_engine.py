@@ -581,3 +581,15 @@ def test_one_whose_data_was_damaged_is_parked_and_the_others_are_told(tmp_path: 
     assert (tally.trouble, tally.finished, tally.parked) == ({}, False, 1)
     assert Counter(rig.states().values()) == {"sent": 19, "parked": 1}
     assert rig.states()[7] == "parked"
+
+
+def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_run(rig: Rig) -> None:
+    approved(rig.ledger, people(300), channels=(ChannelKind.EMAIL,), optional=True)
+    rig.mail.delay = 0.02
+    last = 300
+    out = meanwhile(lambda: len(rig.mail.arrived) > 40, lambda: rig.ledger.opt_out(INCIDENT, last, "test", rig.clock()))
+    tally = rig.run()
+    out.join()
+    assert (tally.trouble, tally.finished) == ({}, True)
+    assert rig.states()[last] == "held"
+    assert Counter(rig.mailed()) == Counter(addresses(299))
