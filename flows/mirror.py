@@ -38,6 +38,8 @@ SLACK = timedelta(seconds=60)
 SILENT = timedelta(minutes=2)
 """A run that began longer ago has died without telling Prefect, if nothing is known of its process and no worker
 holds any message. One that lives may hold none for long: it looks over a large list, or stores what is to leave."""
+HALTED = timedelta(minutes=30)
+"""The same for one whose process lives: nothing takes it so long without a lease, unless somebody has halted it."""
 PROCESS = "amends.process"
 """The label of a run that names the process that carries it out."""
 WAITING = (StateType.SCHEDULED,)
@@ -191,16 +193,16 @@ def _ends_now(look: _Look, run: FlowRun, turn: Turn) -> bool:
 async def _died(look: _Look, run: FlowRun) -> bool:
     """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
     life = life_of(str(run.labels.get(PROCESS, "")))
-    if life is Life.ALIVE or (life is Life.UNKNOWN and not await _silent(look, run)):
+    if life is not Life.ENDED and not await _silent(look, run, HALTED if life is Life.ALIVE else SILENT):
         return False
     await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
     return True
 
 
-async def _silent(look: _Look, run: FlowRun) -> bool:
-    """Whether it began a while ago and no worker holds messages; of a process elsewhere no more is known."""
+async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:
+    """Whether it began so long ago and no worker holds messages; of a process elsewhere no more is known."""
     since = run.start_time or run.expected_start_time
-    if since is None or look.by_prefect(look.now) - since < SILENT:
+    if since is None or look.by_prefect(look.now) - since < long:
         return False
     return not await asyncio.to_thread(look.ledger.busy, look.incident, look.now)
 

@@ -222,7 +222,8 @@ def timeline(ctx: typer.Context, incident: IncidentId) -> None:
 
 def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]]:
     """One line for each act; the same act again and again is one line with its number."""
-    for (actor, act, subject), group in groupby(entries, key=lambda entry: (entry.actor, entry.act, entry.subject)):
+    told = (entry for entry in entries if entry.act != "claimed")  # which is what the machine does all the time
+    for (actor, act, subject), group in groupby(told, key=lambda entry: (entry.actor, entry.act, entry.subject)):
         same = list(group)
         yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject
 

@@ -89,6 +89,8 @@ class Inspection:
         )
 
     def _flaw(self, claim: Claim) -> Flaw | None:
+        if not claim.readable:
+            return Flaw("stored data that cannot be opened", of_address=True)
         try:
             message = self._message(claim)
             if message is None:

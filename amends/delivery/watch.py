@@ -96,8 +96,7 @@ class Watch:
 
     def _look(self) -> None:
         """Look which of the messages that came back this run sent."""
-        self._looked = self._back
-        came_back = self._ledger.came_back(*self._named)
+        came_back, self._looked = self._ledger.came_back(*self._named), self._back
         self._ours = Counter((one.channel, one.state) for one in came_back if self._has_sent(one.id))
 
     def _has_sent(self, message: int) -> bool:
@@ -124,9 +123,8 @@ class Watch:
         return self._answers[kind, Status.SENT] + self._answers[kind, Status.DELIVERED]
 
     def _came_back(self, kind: ChannelKind, state: DeliveryState) -> int:
-        """At worst: all that came back since anybody looked was sent by this run, on the channel it uses most."""
-        most_used = max(self._approved.on, key=self._sent_on)
-        since = self._back[state] - self._looked[state] if kind is most_used else 0
+        """At worst: all that came back since anybody looked was sent by this run, on this channel."""
+        since = self._back[state] - self._looked[state]
         return min(self._ours[kind, state] + since, self._sent_on(kind))
 
     # What was ever sent.
@@ -135,7 +133,9 @@ class Watch:
         """Counted anew when more has come back, but not at once where many messages must be read for it."""
         if self._back == self._counted or (self._count_again and now < self._count_again):
             return ""
+        counts = Counts(self._approved, self._ledger.taken_over(*self._named))
+        if why := rates(counts, self._limits) or self._unwanted(counts):
+            return why
         self._counted = self._back
         self._count_again = now + timedelta(seconds=self._approved.people / COUNT_PER_SECOND)
-        counts = Counts(self._approved, self._ledger.taken_over(*self._named))
-        return rates(counts, self._limits) or self._unwanted(counts)
+        return ""

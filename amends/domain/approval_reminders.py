@@ -65,7 +65,7 @@ def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tup
 
     After an outage only the latest of each is due. A paused incident is quiet, but the law does not pause.
     """
-    if case.playbook is None or case.state is IncidentState.CLOSED:
+    if case.playbook is None or case.is_closed:
         return ()
     members = tuple(member for member in team if member.active)
     waiting = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)

@@ -120,6 +120,18 @@ class Case(Value):
         """Up to when people have heard the news: when the latest notice that went out was written."""
         return max((notice.drafted_at for notice in self.with_news() if notice.sent_at), default=None)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether its end has come; one that is paused after that is closed all the same."""
+        return self.resumed().state is IncidentState.CLOSED
+
+    def resumed(self) -> "Case":
+        """The same, not paused."""
+        if self.state is not IncidentState.PAUSED:
+            return self
+        before = IncidentState.CLOSED if Event.CLOSED in self.events else IncidentState.OPEN
+        return self.model_copy(update={"state": before})
+
     def with_news(self) -> Iterator[NoticeStatus]:
         """All but the invitations to a survey and the notices about one promise: those tell no news."""
         steps = self.playbook.steps if self.playbook else ()

@@ -138,14 +138,14 @@ def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
     drafts = [
         n for n in case.notices if n.step in telling and n.begun_at is None and n.stage is not NoticeStage.REJECTED
     ]
-    if case.state is not IncidentState.CLOSED and any((n.step, n.occurrence) not in aside for n in drafts):
+    if not case.is_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
     return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
 
 
 def _outlives(case: Case, turn: Turn) -> bool:
     """Of a closed case only the promises go on, and what has reached some people and not all."""
-    if case.state is not IncidentState.CLOSED or turn.phase is Phase.FOLLOW_UP:
+    if not case.is_closed or turn.phase is Phase.FOLLOW_UP:
         return True
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number))
     return any(map(_is_on_its_way, begun))

@@ -45,7 +45,7 @@ def _passed(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
 
 
 def _at_once(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
-    going = plan(case.model_copy(update={"state": IncidentState.OPEN}), now)
+    going = plan(case.resumed(), now)
     for turn in going.due:
         if paused_at < turn.due_at < now:
             yield f"{turn.step} {turn.number} came due on {turn.due_at:%Y-%m-%d %H:%M} UTC and begins at once"

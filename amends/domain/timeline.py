@@ -300,9 +300,7 @@ def _going(case: Case, now: datetime) -> Iterator[Line]:
 
 def _coming(case: Case, now: datetime, until: datetime) -> Iterator[Line]:
     """What is expected, also of a paused incident once it goes on."""
-    running = case.state is not IncidentState.PAUSED
-    as_running = case if running else case.model_copy(update={"state": IncidentState.OPEN})
-    yield from (_expected(case, turn) for turn in forecast(as_running, now, until) if turn.step != DEADLINES)
+    yield from (_expected(case, turn) for turn in forecast(case.resumed(), now, until) if turn.step != DEADLINES)
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
             yield Line(at=due_at, kind=Kind.DEADLINE, what=f"legal deadline: {_names(duties)}", note=duties[0].citation)

@@ -34,7 +34,9 @@ FROM unnest(%s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamp
 WHERE d.id = a.id AND d.lease = a.lease AND d.state IN ('claimed', 'uncertain')
 """
 
-NOT_TRIED = "UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND attempts > 0"
+NOT_TRIED = """
+UPDATE delivery SET attempts = attempts - 1 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
+"""
 
 
 def on_postgresql(connection: Connection) -> bool:
@@ -112,7 +114,7 @@ class Swift:
             self._cursor.executemany(KEEP, answers)
 
     def not_tried(self, messages: Sequence[tuple[int, int]]) -> None:
-        """That these were claimed, each under its lease, counts as no try."""
+        """That these were claimed, each under its lease, counts as no try; to be said before their answers are kept."""
         if messages:
             self._cursor.executemany(NOT_TRIED.replace("?", "%s") if self._postgresql else NOT_TRIED, messages)
 

@@ -35,6 +35,8 @@ class Contact(NamedTuple):
     country: str = ""
     timezone: str = ""
     """As the list says it; empty when it does not."""
+    readable: bool = True
+    """Whether the data could be opened: it was not altered, moved, or sealed with another key. Else all is empty."""
 
     def __repr__(self) -> str:
         return f"Contact(number={self.number})"
@@ -67,6 +69,11 @@ class Claim(NamedTuple):
     """The token of the personal link of the person it is about."""
     opt_out: str = ""
     """The token that ends the optional messages to the person; only where the message is one of them."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is anything to be sent: the data of those whom it concerns could be opened."""
+        return (self.about is None or self.about.readable) and (self.to is None or self.to.readable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +115,13 @@ class Claims(Notices):
     def claims_of(
         self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
-        """The letter is chosen anew: since the message was stored, the letters in force may have become others.
-
-        Raises KeyMissing when the data of one of the people cannot be opened.
-        """
-        claims = self.readable_claims(session, incident, rows, released, lease)
-        if len(claims) < len(rows):
-            there = {claim.id for claim in claims}
-            people = sorted({row.person for row in rows if row.id not in there})
-            raise KeyMissing(f"the data of person {people[0]} was altered, moved, or sealed with another key")
-        return claims
-
-    def readable_claims(
-        self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
-    ) -> tuple[Claim, ...]:
-        """The same, without those whose data cannot be opened."""
+        """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
         letters = self.letters(session, incident)
         letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
-        known = {number: person for number, person in known.items() if not person.guardian or person.guardian in known}
-        readable = [row for row in rows if row.person in known or row.person == PUBLIC]
-        return tuple([self._claim(incident, row, known, letter, released, lease) for row in readable])
+        return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
     def _claim(
         self, incident: str, row: Waiting, known: dict[int, "Known"], letter: Callable[[str, str], str],
@@ -159,7 +150,7 @@ class Claims(Notices):
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "Known"]:
-        """What is needed of these people, by number, each opened once; those that cannot be opened are missing."""
+        """What is needed of these people, by number, each opened once."""
         if not numbers:
             return {}
         connection, seal = session.connection(), self.seal(session, incident)
@@ -167,8 +158,7 @@ class Claims(Notices):
         # Without the bounds PostgreSQL holds every person of the incident against the list.
         bounds = col(PersonRow.number).between(min(numbers), max(numbers))
         rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, bounds, wanted)).all()
-        opened = ((row[0], _opened(incident, seal, *row)) for row in rows)
-        return {number: person for number, person in opened if person}
+        return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
 class Known(NamedTuple):
@@ -191,10 +181,10 @@ COLUMNS = tuple(
 def _opened(
     incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
     guardian: int, link_version: int,
-) -> Known | None:  # fmt: skip
+) -> Known:  # fmt: skip
     try:
         _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
+        contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     except KeyMissing:
-        return None
-    contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
+        contact = Contact(number, "", "", "", "", (), readable=False)
     return Known(contact, country, region, guardian, link_version)

@@ -1,6 +1,6 @@
 """Verbs about messages: claim, mark, record, and what is left when a worker is gone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, insert, not_, or_, text, update
@@ -27,6 +27,7 @@ from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
 from amends.ledger.reconciling import left_among
 from amends.ledger.standing import message_states
+from amends.ledger.store import Write
 from amends.ledger.tables import (
     DUE,
     DeliveryRow,
@@ -41,6 +42,9 @@ LEASE = timedelta(seconds=90)
 """How long a claim holds without being renewed."""
 CLOCKS_APART = LEASE
 """So far the clocks of two machines may be apart; more, and each would take the other's leases for ended anyway."""
+
+SPAN = 20_000
+"""So far the numbers of put off messages in one page may lie apart."""
 
 Answer = tuple[Claim, Receipt]
 """A message and what its channel said of it."""
@@ -90,30 +94,20 @@ class Deliveries(Claims):
             write.note(now, incident, "claimed", notice, messages=len(rows))
         # Others wait for that transaction, so what takes longest is done after it.
         with self.read() as session:
-            claims = self.readable_claims(session, incident, rows, released, lease)
+            claims = self.claims_of(session, incident, rows, released, lease)
             gone = left_among(session, [claim.key for claim in claims])
-        self._park_unreadable(rows, claims, lease, now)
         self._rename(rows, claims)
-        return self._without_gone(claims, gone, now) if gone else claims
+        claims = self._without_gone(claims, gone, now) if gone else claims
+        return claims if all(claim.readable for claim in claims) else self._without_unreadable(claims, now)
 
     def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
-        variants = {row.id: row.variant for row in rows}
-        if others := [claim for claim in claims if claim.letter != name_parts(variants[claim.id])[2]]:
+        both = zip(rows, claims, strict=True)
+        if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
             with self.write() as write:
                 for claim in others:
                     name = text_name(claim.locale, claim.reader, claim.letter)
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
-
-    def _park_unreadable(self, rows: Sequence[Waiting], claims: Sequence[Claim], lease: int, now: datetime) -> None:
-        """Whose data cannot be opened waits for a person; the others do not wait for them."""
-        if len(claims) == len(rows):
-            return
-        shut = {row.id for row in rows} - {claim.id for claim in claims}
-        parked = {"state": DeliveryState.PARKED, "detail": f"{FAULT}KeyMissing", "updated_at": now}
-        with self.write() as write:
-            held = (col(DeliveryRow.id).in_(shut), col(DeliveryRow.lease) == lease)
-            write.change(update(DeliveryRow).where(*held).values(**parked))
 
     def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
@@ -122,6 +116,12 @@ class Deliveries(Claims):
         with self.write() as write:
             write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
         return tuple(claim for claim in claims if claim.key not in gone)
+
+    def _without_unreadable(self, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
+        """Whose data cannot be opened waits for a person; the others do not wait for them."""
+        with self.write() as write:
+            park(write, [claim.id for claim in claims if not claim.readable], now)
+        return tuple(claim for claim in claims if claim.readable)
 
     def _may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
         """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
@@ -294,6 +294,12 @@ def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
     return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
 
 
+def park(write: Write, messages: Collection[int], now: datetime) -> None:
+    """Messages of people whose data cannot be opened, held by whoever calls this."""
+    parked = {"state": DeliveryState.PARKED, "detail": f"{FAULT}KeyMissing", "updated_at": now}
+    write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(messages)).values(**parked))
+
+
 def _pending(session: Session, incident: str, notice: str) -> int:
     """Due or in hand, in one look: between two, somebody could give back what is in hand."""
     messages = select(func.count()).select_from(DeliveryRow)
@@ -315,7 +321,11 @@ def _due(
     session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
     people: int | None,
 ) -> list[Waiting]:  # fmt: skip
-    """Up to half of them are those that were put off: a send of many hours must not let them wait for its end."""
+    """Those that were put off come first: a send of many hours must not let them wait for its end.
+
+    They are a page of their own, whose numbers are not far apart, because what a lease holds is looked for among all
+    numbers that it spans.
+    """
     connection = session.connection()
     wave = IN_A_WAVE_BEGUN if people is not None else ""
     locked = "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
@@ -330,9 +340,8 @@ def _due(
         )
         return list(map(Waiting._make, rows.all()))
 
-    waiting = found(WAITING, limit)
-    put_off = found(DEFERRED, limit // 2 if len(waiting) == limit else limit - len(waiting))
-    return [*put_off, *waiting[: limit - len(put_off)]]
+    put_off = found(DEFERRED, limit)
+    return [row for row in put_off if abs(row.id - put_off[0].id) <= SPAN] or found(WAITING, limit)
 
 
 def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:

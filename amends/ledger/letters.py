@@ -13,7 +13,7 @@ from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState, name_parts, text_name
 from amends.domain.people import place_of
@@ -21,7 +21,7 @@ from amends.domain.substitute import Counts
 from amends.domain.team import Member
 from amends.domain.wording import Wording
 from amends.ledger.claims import Claim, Released, Waiting
-from amends.ledger.deliveries import Deliveries
+from amends.ledger.deliveries import Deliveries, park
 from amends.ledger.incidents import CHUNK
 from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.optouts import withdraw
@@ -96,6 +96,7 @@ class PaperLetters(Deliveries):
         draft = self.drafted(row) if row else None
         if draft is None:
             return 0
+        self._park_unreadable(write, draft, now)
         self._choose_letters_anew(write, draft)
         waiting = (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
         names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
@@ -108,6 +109,16 @@ class PaperLetters(Deliveries):
             "updated_at": now,
         }
         return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
+
+    def _park_unreadable(self, write: Write, draft: Draft, now: datetime) -> None:
+        """Nobody counts as told by a letter that cannot be written."""
+        session, incident = write.session, draft.incident
+        columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
+        waiting = (*_letters(incident, draft.notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
+        rows = [Waiting(*row) for row in session.execute(sql(*columns).where(*waiting)).all()]
+        for start in range(0, len(rows), CHUNK):
+            page = self.claims_of(session, incident, rows[start : start + CHUNK], Released(draft.template, now))
+            park(write, [claim.id for claim in page if not claim.readable], now)
 
     def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
         """Since the messages were stored, the laws that decide what people are told may have got other letters."""
@@ -159,6 +170,8 @@ class PaperLetters(Deliveries):
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
             claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
+            if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
+                raise KeyMissing(f"the data of person {shut[0]} was altered, moved, or sealed with another key")
             return [
                 (row.person, claim._replace(letter=name_parts(row.variant)[2]))
                 for row, claim in zip(rows, claims, strict=True)

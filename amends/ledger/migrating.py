@@ -13,6 +13,7 @@ from amends.domain.playbook import OURS, Playbook
 from amends.domain.playbook_changes import Change, changes, changes_of_words
 from amends.domain.team import Member, TeamRole
 from amends.domain.wording import Wording
+from amends.ledger.leases import recall
 from amends.ledger.steps import pin, pin_row
 from amends.ledger.store import Store, Write, found_row
 from amends.ledger.tables import IncidentRow, OccurrenceRow, PinRow
@@ -56,12 +57,14 @@ class Migrating(Store):
         begun would be left without its step, and when something is weaker and no second person wants it too.
         """
         with self.write() as write:
-            write.incident(incident)
+            # With the whole lock on it: whoever claims holds it for reading, and what they took is recalled below.
+            write.session.get(IncidentRow, incident, with_for_update=True)
             old = _pinned(write.session, incident)
             weaker = sum(bool(change.weaker) for change in _changes(old, playbook, wording))
             refusal = _not_theirs(lead, second, weaker) or _looks_different(old, seen)
             if refusal := refusal or _leaves_behind(write.session, incident, playbook):
                 raise NotAllowed(refusal)
+            recall(write.session, incident)  # before anything is noted, as those do who end a lease
             for step, number in sorted(hold):
                 _hold(write, incident, step, number, now)
             content = pin(write, incident, playbook, wording, now)

@@ -75,9 +75,9 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
     reader.opted_out_at = reader.opted_out_at or now
     session.flush()
     theirs = _read_for(session, incident, reader.number)
+    _withdraw(session, incident, theirs, now)  # waits for whoever is just claiming, so what they took is seen below
     if new:
         _recall(session, incident, theirs)
-    _withdraw(session, incident, theirs, now)
     return new
 
 

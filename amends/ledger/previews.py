@@ -65,7 +65,8 @@ class Previews(Claims):
         with self.read() as session:
             query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
-            return self._claims(session, draft, chosen, {DeliveryState.WAITING})
+            claims = self._claims(session, draft, chosen, {DeliveryState.WAITING})
+            return tuple(claim for claim in claims if claim.readable)
 
     def first_claims(self, draft: Draft) -> Iterator[Claim]:
         """Everybody's first messages, letters among them, by person, as claims that nobody can send; page by page."""

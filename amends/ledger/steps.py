@@ -13,7 +13,6 @@ from amends.domain.notice import digest
 from amends.domain.playbook import Playbook
 from amends.domain.wording import Wording
 from amends.ledger.incidents import happened
-from amends.ledger.leases import recall
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import AssessmentRow, OccurrenceRow, PinRow
 
@@ -134,8 +133,7 @@ def content_hash(playbook: Playbook, wording: Wording) -> str:
 
 
 def pin(write: Write, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
-    """Put this content in force; its hash. What is in hand to be sent in other words does not leave any more."""
-    recall(write.session, incident)
+    """Put this content in force; its hash."""
     current, content = pin_row(write.session, incident), content_hash(playbook, wording)
     number, spelled = current.number + 1 if current else 1, _spelled(playbook, wording)
     write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))

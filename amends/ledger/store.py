@@ -146,7 +146,8 @@ class Store:
                 raise  # a fault of ours; that very type is a file that is damaged
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
-            raise LedgerUnavailable(f"the ledger cannot be {tried}: {cause}") from None
+            said = str(cause).partition(" with text ")[0]  # behind which SQLite shows what it could not read
+            raise LedgerUnavailable(f"the ledger cannot be {tried}: {said}") from None
 
     def check_writable(self) -> None:
         """Look, without writing, whether it could be written. Raises LedgerUnavailable."""

@@ -572,11 +572,17 @@ def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, 
     assert 0 < len(rig.mailed()) < 300
 
 
+def damage(folder: Path, person: int) -> None:
+    """As a fault of the disk would do it."""
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as file, file:
+        (sealed,) = file.execute("SELECT sealed FROM person WHERE number = ?", (person,)).fetchone()
+        wrong = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        file.execute("UPDATE person SET sealed = ? WHERE number = ?", (wrong, person))
+
+
 def test_one_whose_data_was_damaged_is_parked_and_the_others_are_told(tmp_path: Path, rig: Rig) -> None:
     approved(rig.ledger, people(20), channels=(ChannelKind.EMAIL,))
-    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3")) as file, file:
-        (sealed,) = file.execute("SELECT sealed FROM person WHERE number = 7").fetchone()
-        file.execute("UPDATE person SET sealed = ? WHERE number = 7", (sealed[:-1] + bytes([sealed[-1] ^ 1]),))
+    damage(tmp_path, 7)
     tally = rig.run()
     assert (tally.trouble, tally.finished, tally.parked) == ({}, False, 1)
     assert Counter(rig.states().values()) == {"sent": 19, "parked": 1}
@@ -593,3 +599,18 @@ def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_r
     assert (tally.trouble, tally.finished) == ({}, True)
     assert rig.states()[last] == "held"
     assert Counter(rig.mailed()) == Counter(addresses(299))
+
+
+def test_one_whose_data_was_damaged_keeps_no_letter_and_no_approval_from_the_others(tmp_path: Path, rig: Rig) -> None:
+    on_paper = [a_person(number=n, email="", phone="", postal_address=f"Road {n}, Berlin") for n in range(1, 6)]
+    by = (ChannelKind.EMAIL, ChannelKind.LETTER)
+    draft = approved(rig.ledger, on_paper, channels=(ChannelKind.EMAIL,), cascade=by)
+    damage(tmp_path, 3)
+    found = list(rig.ledger.first_claims(draft))
+    assert [claim.readable for claim in found] == [True, True, False, True, True]
+    rig.ledger.release(INCIDENT, NOTICE, NOW)
+    batch = rig.ledger.take_letters(INCIDENT, NOTICE, a_member(), NOW)
+    assert batch is not None
+    assert batch.letters == 4
+    assert [claim.about.number for claim in rig.ledger.letters_of(INCIDENT, NOTICE, 1) if claim.about] == [1, 2, 4, 5]
+    assert rig.states(ChannelKind.LETTER)[3] == "parked"

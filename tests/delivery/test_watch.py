@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,10 @@ from amends.delivery.watch import Watch
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import NotAllowed
+from amends.domain.errors import LedgerUnavailable, NotAllowed
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.people import Person
-from amends.ledger import Claim, Ledger
+from amends.ledger import Claim, Keys, Ledger
 from tests.builders import NOW, a_person
 from tests.ledger.test_large_notices import WHOLE_NOTICE, ways
 from tests.sending import INCIDENT, NOTICE, Rig, a_ledger, approved, sqlite_url
@@ -218,3 +218,37 @@ async def test_when_too_much_comes_back_of_what_is_leaving_it_stops_within_a_sec
         tally = await sending
     assert "25 of" in tally.trouble["guard"]
     assert len(rig.mail.arrived) < 900
+
+
+class AwayOnce(Ledger):
+    """A ledger that cannot be written when the first alarm is to be noted."""
+
+    away = True
+
+    def alert(self, incident: str, what: str, now: datetime) -> None:
+        if self.away:
+            self.away = False
+            raise LedgerUnavailable("database is locked")
+        super().alert(incident, what, now)
+
+
+def test_an_alarm_that_could_not_be_noted_is_raised_again_at_the_next_look(tmp_path: Path) -> None:
+    ledger = AwayOnce(sqlite_url(tmp_path), Keys(b"m" * 32), tmp_path / "audit-head").migrate()
+    approved(ledger, people(400), channels=EMAIL)
+    come_back(ledger, sent(ledger, 200)[:20])
+    watch = a_watch(ledger)
+    with pytest.raises(LedgerUnavailable):
+        watch.alarm(NOW)
+    assert "20 of 200" in watch.alarm(NOW)
+    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
+    ledger.dispose()
+
+
+def test_what_comes_back_by_email_counts_however_many_sms_have_left(ledger: Ledger) -> None:
+    approved(ledger, people(400), channels=(*EMAIL, ChannelKind.SMS))
+    sent(ledger, 300)
+    watch = a_watch(ledger)
+    for claim in ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 400, NOW):
+        watch.note(claim, Receipt(claim.key, Status.SENT))
+    come_back(ledger, sent(ledger, 100, watch)[:10])
+    assert "10 of 100 on email" in watch.alarm(NOW)

@@ -439,6 +439,15 @@ def test_a_notice_that_was_left_out_for_good_keeps_no_case_open(stage: NoticeSta
     assert ready_to_close(a_resolved_case(a_turn("closing"), skipped, notices=(a_notice(stage=stage),)))
 
 
+def test_a_closed_case_that_is_paused_is_closed_all_the_same() -> None:
+    closed = a_case(state=IncidentState.CLOSED, events={"opened": NOW, "notified": NOW, "closed": NOW})
+    paused = closed.model_copy(update={"state": IncidentState.PAUSED})
+    assert paused.is_closed
+    assert paused.resumed() == closed
+    assert plan(paused, NOW + DAY).upcoming == plan(closed, NOW + DAY).upcoming
+    assert not a_case(state=IncidentState.PAUSED).is_closed
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"), [({"current": False}, 1), ({}, 0), ({"stage": NoticeStage.APPROVED}, 1)]
 )

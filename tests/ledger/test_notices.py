@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 import pytest
 from sqlmodel import select
@@ -14,7 +15,7 @@ from amends.domain.notice import DeliveryState, Draft, NoticeStage, PersonState,
 from amends.domain.people import Flag, Person
 from amends.domain.reach import FIRST_WAIT, SPREAD
 from amends.domain.team import Member, TeamRole
-from amends.ledger import Claim, Ledger
+from amends.ledger import Claim, Ledger, deliveries
 from amends.ledger.bulk import store_messages
 from amends.ledger.posting import Post
 from amends.ledger.tables import DeliveryRow
@@ -286,9 +287,38 @@ def test_who_was_put_off_does_not_wait_for_the_end_of_a_long_send(opened: Ledger
     opened.give_back([other], NOW)
     receipt = Receipt(put_off.key, Status.DEFERRED, "450 4.2.0", retry_after=30)
     opened.write_down((), [(put_off, receipt)], INCIDENT, "first-notice", NOW)
-    page = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)
-    assert put_off.id in {claim.id for claim in page}
-    assert len(page) == 2
+    (first,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)
+    assert first.id == put_off.id
+    assert len(opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)) == 2
+
+
+def test_the_numbers_of_a_page_that_was_put_off_are_not_far_apart(
+    opened: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "SPAN", 1)
+    release(opened)
+    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    answers = [(claim, Receipt(claim.key, Status.DEFERRED, "450 4.2.0", retry_after=30)) for claim in claims]
+    opened.write_down((), answers, INCIDENT, "first-notice", NOW)
+    pages = []
+    while page := opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER):
+        pages.append([claim.id for claim in page])
+    assert sorted(chain.from_iterable(pages)) == sorted(claim.id for claim in claims)
+    assert len(pages) > 1
+    assert all(max(page) - min(page) <= 2 for page in pages)
+
+
+def test_the_same_answer_that_is_kept_again_gives_no_try_back(opened: Ledger) -> None:
+    release(opened)
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    receipt = Receipt(held.key, Status.DEFERRED, "451 4.7.1", retry_after=30)
+    opened.write_down((), [(held, receipt)], INCIDENT, "first-notice", NOW)
+    put_off = replace(receipt, detail="domain stopped")
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
+    for _ in range(3):
+        opened.write_down((), [(held, put_off)], INCIDENT, "first-notice", LATER)
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER + timedelta(minutes=1))
+    assert held.attempts == 2
 
 
 def test_nothing_is_sent_again_that_is_not_uncertain(opened: Ledger) -> None:
