@@ -1,26 +1,34 @@
 """Settings, read once at the edge: from HOME/amends.toml, overridden by AMENDS_… variables."""
 
 import os
+import re
 import secrets
 import sys
+import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError as NoJson
 
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import AmendsError
+from amends.domain.errors import AmendsError, KeyMissing, LedgerUnavailable
 from amends.domain.guard import DEFAULT, Limits
 
 if TYPE_CHECKING:
-    from amends.ledger import Ledger
+    from amends.ledger import Keys, Ledger
 
 FILE = "amends.toml"
 KEY_FILE = Path("keys") / "master.key"
 ANCHOR_FILE = Path("keys") / "audit-head"
+DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
+"""How `database_url` may begin."""
+TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)")
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class SettingsError(AmendsError):
@@ -44,8 +52,8 @@ class Settings(BaseSettings):
     """Per channel: `use`, the module in channels/, and that module's own settings."""
     limits: Limits = DEFAULT
     """From where on bad addresses, uncertain answers or complaints stop a send by themselves."""
-    portal_port: int = 8400
-    prefect_port: int = 4200
+    portal_port: Port = 8400
+    prefect_port: Port = 4200
     trusted_proxies: int = Field(default=0, ge=0)
     """How many proxies of ours stand before the portal; each adds one address to X-Forwarded-For."""
 
@@ -59,10 +67,25 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _complete(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if not parts.hostname or parts.scheme not in (("http", "https") if is_local(url) else ("https",)):
-            raise ValueError("it must begin with https:// and a host name of the organisation")
+        if why := _wrong_with(url):
+            raise ValueError(why)
         return url.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_a_database(cls, url: str) -> str:
+        kind, _, place = url.partition("://")
+        if url and kind not in DATABASES:
+            raise ValueError("it must begin with postgresql+psycopg:// or sqlite:///")
+        if kind == "sqlite" and not Path(place.removeprefix("/")).is_absolute():
+            raise ValueError("the path of the ledger must be absolute: sqlite:////DIR/ledger.sqlite3")
+        return url
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.portal_port == self.prefect_port:
+            raise ValueError(f"portal_port and prefect_port are both {self.portal_port}; each needs a port of its own")
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -93,31 +116,115 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def _wrong_with(url: str) -> str:
+    """Why people could not be sent to that address, with more added at its end; empty when they can be."""
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in (("http", "https") if is_local(url) else ("https",)):
+        return "it must begin with https:// and a host name of the organisation"
+    if not url.isprintable() or " " in url:
+        return "there must be no blank in it"
+    if "@" in parts.netloc:
+        return "there must be no user name or password in it"
+    if "?" in url or "#" in url:
+        return "it must end before any ? or #, because every link begins with it"
+    try:
+        wrong_port = parts.port == 0
+    except ValueError:
+        wrong_port = True
+    return "its port must be a number from 1 to 65535" if wrong_port else ""
+
+
 def read_settings(home: Path | None = None) -> Settings:
-    """The settings of this home, or of AMENDS_HOME. Raises SettingsError that names what is missing."""
+    """The settings of this home, or of AMENDS_HOME. Raises SettingsError that names what is missing or wrong."""
     folder = home or (Path(os.environ["AMENDS_HOME"]) if os.environ.get("AMENDS_HOME") else None)
     if folder is None:
         raise SettingsError("which home? set AMENDS_HOME or give --home DIR; `amends init DIR` makes one")
-    folder = folder.absolute()
-    if not (folder / FILE).exists():
-        raise SettingsError(f"{folder / FILE} is not there; `amends init {folder}` makes it")
+    file = folder.absolute() / FILE
     try:
-        return Settings(home=folder)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise SettingsError(f"{folder / FILE}: {wrong}") from None
+        return _read(file)
+    except (ValidationError, NoJson, OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(_in_words(file, error)) from None
+
+
+def _read(file: Path) -> Settings:
+    if not file.exists():
+        raise SettingsError(f"{file} is not there; `amends init {file.parent}` makes it")
+    if not file.is_file():
+        raise SettingsError(f"{file} is no file; the settings must stand in a file of that name")
+    return Settings(home=file.parent)
+
+
+def _in_words(file: Path, error: Exception) -> str:
+    """Where in the settings something is wrong, and what; never what stands there, which may be a secret."""
+    match error:
+        case ValidationError():
+            return f"{file}: " + "; ".join(
+                ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, "))))
+                for fault in error.errors()
+            )
+        case tomllib.TOMLDecodeError():
+            what, *place = found.groups() if (found := TOML_PLACE.fullmatch(str(error))) else (str(error),)
+            return ":".join((str(file), *filter(None, place))) + f": {what}; is a quote or a bracket missing?"
+        case UnicodeDecodeError():
+            line = error.object.count(b"\n", 0, error.start) + 1
+            return f"{file}:{line}: this is not UTF-8; save the file as UTF-8"
+        case OSError():
+            return f"{error.filename or file} cannot be read: {error.strerror}"
+    found = re.search(r'field "(\w+)"', str(error))
+    variable = f"AMENDS_{found[1].upper()}" if found else "a variable AMENDS_…"
+    return f"{variable} is no JSON; set one value at a time, as in AMENDS_CHANNELS__EMAIL__PASSWORD"
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """The ledger of this installation, its tables up to date. Raises KeyMissing."""
-    from amends.domain.errors import KeyMissing
-    from amends.ledger import Keys, Ledger
+    """The ledger of this installation, its tables up to date. Raises KeyMissing, LedgerUnavailable, SettingsError.
 
-    key_file = settings.home / KEY_FILE
-    if not settings.master_key and not key_file.exists():
-        raise KeyMissing(f"{key_file} is not there; without the master key the ledger cannot be read")
-    keys = Keys.from_text(settings.master_key or key_file.read_text())
-    return Ledger(settings.ledger_url, keys, settings.home / ANCHOR_FILE).migrate()
+    It must be there: only `amends init` makes one, because a new one would know nobody and nobody would miss the old.
+    """
+    from amends.ledger import Keys
+
+    return _ledger_at(settings, Keys.from_text(_master_key(settings))).migrate()
+
+
+def _master_key(settings: Settings) -> str:
+    file = settings.home / KEY_FILE
+    try:
+        return settings.master_key or file.read_text(encoding="ascii")
+    except FileNotFoundError:
+        raise KeyMissing(f"{file} is not there; without the master key the ledger cannot be read") from None
+    except UnicodeDecodeError:
+        raise KeyMissing(f"{file} holds no master key, which is base64 text; put its copy there again") from None
+
+
+def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
+    """Raises LedgerUnavailable when it is gone, and SettingsError when no database can have such an address.
+
+    The address may hold a password, so it is not told.
+    """
+    from sqlalchemy.exc import ArgumentError
+
+    from amends.ledger import Ledger
+
+    try:
+        _refuse_when_gone(settings)
+        return Ledger(settings.ledger_url, keys, settings.home / ANCHOR_FILE)
+    except ModuleNotFoundError as error:
+        what = f"it needs {error.name}, which is not installed here: pip install 'amends[postgres]'"
+    except (ArgumentError, ValueError):
+        what = "it is no address of a database; write postgresql+psycopg://USER:PASSWORD@HOST:5432/NAME"
+    raise SettingsError(f"{settings.home / FILE}: database_url: {what}")
+
+
+def _refuse_when_gone(settings: Settings) -> None:
+    """A SQLite file that is not there would be made anew. One elsewhere may be new as long as nothing was noted."""
+    from amends.ledger.database import file_of
+
+    file = file_of(settings.ledger_url)
+    was_there = not settings.database_url or (settings.home / ANCHOR_FILE).exists()
+    if file and was_there and not (file.exists() and file.stat().st_size):
+        raise LedgerUnavailable(
+            f"{file} is {'empty' if file.exists() else 'gone'}, and with it who was told what; nothing was changed. "
+            "Restore it from a backup, as docs/operations.md says under `Restore a backup`"
+        )
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:

@@ -95,9 +95,11 @@ def _chase(context: Context, case: Case) -> list[str]:
     now, incident_id = context.clock(), case.incident.id
     by_id = {commitment.id: commitment for commitment in case.commitments}
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
-    for commitment_id, chase in chases.items():
+    lines = [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
+    for line, (commitment_id, chase) in zip(lines, chases.items(), strict=True):
+        context.ledger.alert(incident_id, line, now)  # first, and once for the same line: Prefect may not show it
         context.ledger.chased(incident_id, commitment_id, chase, now)
-    return [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
+    return lines
 
 
 def _line(commitment: Commitment, chase: Chase) -> str:

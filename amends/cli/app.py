@@ -15,7 +15,7 @@ from typer.main import get_command, get_group
 from amends.cli.clock import live_in
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.options import Group
+from amends.cli.options import Group, place
 from amends.domain.errors import AmendsError, ApprovalMissing, ContentError
 
 
@@ -133,9 +133,20 @@ def explain(error: Exception, desk: Desk) -> Exit:
             return Exit.WAITING if isinstance(error, ApprovalMissing) else Exit.ERROR
         case OSError():
             desk.complain(f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}")
+        case UnicodeEncodeError():
+            desk.complain(_unwritable(error))
         case _:
             desk.complain(f"unexpected {type(error).__name__}; --debug shows more")
     return Exit.ERROR
+
+
+def _unwritable(error: UnicodeEncodeError) -> str:
+    """UTF-8 can write all but what Python made of bytes that were no UTF-8 when it read the arguments."""
+    if error.encoding == "utf-8":
+        return "something in the arguments is not UTF-8; write it in UTF-8"
+    return (
+        f"what is to be said cannot be written in {error.encoding}; set PYTHONUTF8=1, and have the terminal use UTF-8"
+    )
 
 
 app = typer.Typer(
@@ -158,7 +169,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def root(
     ctx: typer.Context,
-    home: Annotated[Path | None, typer.Option(metavar="DIR", help="The home to work in.", envvar="AMENDS_HOME")] = None,
+    home: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The home to work in.", envvar="AMENDS_HOME", parser=place)
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON and no hints.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error came from.")] = False,
     _version: Annotated[

@@ -1,7 +1,9 @@
 """Audience files, corrected ones too, and the people of an incident in numbers."""
 
 import hashlib
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, noun
 from amends.cli.words import counted, counts, table
+from amends.content.codes import Code
 from amends.domain.correction import Ask, Change, Difference, Kind, objections
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
@@ -24,6 +27,8 @@ Encoding = Annotated[
     str | None, typer.Option(metavar="NAME", help="Such as gb18030; needed when the file is neither UTF-8 nor UTF-16.")
 ]
 
+FIRST_BAD = 10
+"""Bad rows that are named where a file is refused; `amends audience check` names all."""
 SCREEN = 50
 """People in a list; --json has all of them."""
 
@@ -70,12 +75,28 @@ def told(file: str, report: "AudienceReport") -> list[str]:
 
 def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Person]:
     """Every row. Raises ContentError at the end when there are bad ones, so that nothing is stored."""
-    yield from audience.rows()
-    if bad := audience.report.rejected:
-        raise ContentError(
-            *(Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason) for row in bad),
-            Finding(str(file), "E203", counted(len(bad), "row is bad", "rows are bad"), advice),
-        )
+    yield from usable(file, audience)
+    if bad := len(audience.report.rejected):
+        counted_bad = Finding(str(file), Code.TOO_MANY_BAD_ROWS, counted(bad, "row is bad", "rows are bad"), advice)
+        raise ContentError(*_with_first_rows(file, audience.report, counted_bad))
+
+
+def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
+    """Every row that can be used. Raises ContentError, with the first bad rows, when the file must be refused."""
+    try:
+        yield from audience.rows()
+    except ContentError as error:
+        if error.findings[0].code != Code.TOO_MANY_BAD_ROWS:
+            raise
+        raise ContentError(*_with_first_rows(file, audience.report, error.findings[0])) from None
+
+
+def _with_first_rows(file: Path, report: "AudienceReport", counted_bad: Finding) -> Iterator[Finding]:
+    """Where and why, and nothing of what stands in them; then how many there are."""
+    for row in report.rejected[:FIRST_BAD]:
+        yield Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason)
+    all_of_them = f"`amends audience check {shlex.quote(str(file))}` lists all of them"
+    yield replace(counted_bad, advice=f"{counted_bad.advice}; {all_of_them}")
 
 
 @app.command()

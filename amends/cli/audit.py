@@ -1,10 +1,13 @@
 """The audit chain: whether it holds, and where it ends."""
 
+from pathlib import Path
+
 import typer
 
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import noun
+from amends.domain.errors import LedgerUnavailable
 
 app = noun()
 
@@ -25,7 +28,20 @@ def head(ctx: typer.Context) -> None:
     from amends.settings import ANCHOR_FILE
 
     desk: Desk = ctx.obj
-    anchor = desk.settings.home / ANCHOR_FILE
-    seq, mac = anchor.read_text().split() if anchor.exists() else ("0", "")
-    desk.show({"entries": int(seq), "head": mac}, f"{seq} {mac}".strip())
+    seq, mac = _noted(desk.settings.home / ANCHOR_FILE)
+    desk.show({"entries": seq, "head": mac}, f"{seq} {mac}".strip())
     desk.hint("note this elsewhere, such as on paper; entries cut off later are found by it")
+
+
+def _noted(anchor: Path) -> tuple[int, str]:
+    """What the ledger noted last. Raises LedgerUnavailable when that cannot be told from the file."""
+    if not anchor.exists():
+        return 0, ""
+    try:
+        seq, mac = anchor.read_text(encoding="ascii").split()
+        return int(seq), mac
+    except ValueError:
+        raise LedgerUnavailable(
+            f"{anchor} is empty or damaged, so the end of the chain is not known: take it from where you noted it "
+            "last, and look with `amends audit verify` whether the rest holds"
+        ) from None

@@ -1,5 +1,6 @@
 """`amends demo`: a whole incident on this machine, with nothing outside of it touched."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import typer
 
 from amends.cli.init import make_home
-from amends.cli.up import Parts, deploy, free_port, prefect, stopped_by_signals
+from amends.cli.up import Parts, Stopped, deploy, free_port, prefect, stopped_by_signals
 from amends.domain.errors import AmendsError
 from amends.settings import FILE, Settings, prefect_environment
 
@@ -26,6 +27,16 @@ def tell(home: Path) -> None:
     """Make a fresh demo home and tell the story in it. Raises AmendsError when a real home is in the way."""
     started = time.monotonic()
     settings = _fresh_home(home)
+    try:
+        _play(settings)
+    except Stopped as stopped:
+        _say("\nThe demo was stopped before its end; `amends demo` begins it anew.")
+        raise typer.Exit(stopped.exit_code) from None
+    _say_where(settings, time.monotonic() - started)
+
+
+def _play(settings: Settings) -> None:
+    """Raises Stopped, and AmendsError when the story did not end well."""
     port = free_port()
     environment = prefect_environment(settings.model_copy(update={"prefect_port": port}))
     environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"}
@@ -38,7 +49,6 @@ def tell(home: Path) -> None:
         story = subprocess.run([sys.executable, "-m", "flows.demo", str(settings.home)], env=environment, check=False)
         if story.returncode:
             raise AmendsError("the story did not end well; its words stand above")
-    _say_where(settings, time.monotonic() - started)
 
 
 def _fresh_home(home: Path) -> Settings:
@@ -57,7 +67,7 @@ def _say(text: str) -> None:
 
 
 def _say_where(settings: Settings, seconds: float) -> None:
-    home = settings.home
+    home, amends = settings.home, called(sys.argv[0])
     _say(f"""
 Done in {seconds:.0f} s. Every person stands in exactly one state for each notice, and nothing left this machine.
 
@@ -68,8 +78,13 @@ Done in {seconds:.0f} s. Every person stands in exactly one state for each notic
   settings     {home / FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
 
 Next:
-  .venv/bin/amends --home {home} up    (Prefect UI with every run of it, and the portal)
-  .venv/bin/amends --home {home} incident show stolen-terminals
-  .venv/bin/amends --home {home} deliveries stolen-terminals first-notice
-  .venv/bin/amends playbook show customer-data-theft
+  {amends} --home {home} up    (Prefect UI with every run of it, and the portal)
+  {amends} --home {home} incident show stolen-terminals
+  {amends} --home {home} deliveries stolen-terminals first-notice
+  {amends} playbook show customer-data-theft
 """)
+
+
+def called(word: str) -> str:
+    """The command as it was called, so that it can be copied; `amends` when Python was called instead."""
+    return shlex.quote(word) if Path(word).name == "amends" and Path(word).is_file() else "amends"

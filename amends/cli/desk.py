@@ -87,7 +87,7 @@ class Desk:
         """From the environment or a hidden prompt, never from the command line, where others could see it."""
         if token := os.environ.get(variable):
             return token
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():  # it is None where it was closed
             raise NotAllowed(f"who says that you are {name}? set {variable}, or call this from a terminal")
         token = typer.prompt(f"Token of {name}", hide_input=True, err=True)
         return str(token)

@@ -59,11 +59,15 @@ def doctor(ctx: typer.Context) -> None:
 
 
 def _examine(desk: Desk) -> Iterator[Line]:
-    for check in CHECKS:
-        lines = list(_carefully(check, desk))
+    """Each line once: the same trouble often shows in several checks."""
+    told: list[Line] = []
+    in_vain: tuple[Check, ...] = ()
+    for check in (check for check in CHECKS if check not in in_vain):
+        lines = [line for line in _carefully(check, desk) if line not in told]
+        told += lines
         yield from lines
-        if check is _settings and any(line.verdict is Verdict.FAIL for line in lines):
-            return
+        if any(line.verdict is Verdict.FAIL for line in lines):
+            in_vain += NEEDED_BY.get(check, ())
 
 
 def _carefully(check: Check, desk: Desk) -> Iterator[Line]:
@@ -160,22 +164,27 @@ def _team(desk: Desk) -> Iterator[Line]:
 
 
 def _channels(desk: Desk) -> Iterator[Line]:
-    for kind in (kind for kind in ChannelKind if not kind.printed):
+    """Every section as a send reads it, which begins with none when one of them is wrong."""
+    for kind in ChannelKind:
         settings = desk.settings.channels.get(kind)
-        if settings is None:
+        if settings is not None:
+            yield _channel(kind, settings)
+        elif not kind.printed:
             yield Line(Verdict.WARN, f"channel {kind} is not set up; notices that need it cannot leave")
-            continue
-        try:
-            asyncio.run(_connect_and_close(kind, settings))
-        except AmendsError as error:
-            yield Line(Verdict.FAIL, str(error))
-        else:
-            yield Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
+
+
+def _channel(kind: ChannelKind, settings: dict[str, str]) -> Line:
+    try:
+        asyncio.run(_connect_and_close(kind, settings))
+    except AmendsError as error:
+        return Line(Verdict.FAIL, str(error))
+    return Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
 
 
 async def _connect_and_close(kind: ChannelKind, settings: dict[str, str]) -> None:
-    from amends.delivery.connect import connect
+    from amends.delivery.connect import connect, paces
 
+    paces({kind: settings})
     await connect(kind, settings).close()
 
 
@@ -213,4 +222,9 @@ CHECKS: tuple[Check, ...] = (
     _public_url,
     _prefect,
 )
-"""Those after the settings need a home, and are left out without one."""
+
+NEEDED_BY: dict[Check, tuple[Check, ...]] = {
+    _settings: CHECKS[CHECKS.index(_settings) + 1 :],
+    _ledger: (_audit, _team, _public_url),
+}
+"""What is not looked at when this one failed, because it would only say the same again."""

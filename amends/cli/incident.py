@@ -12,7 +12,7 @@ import typer
 
 from amends.cli.approval_words import approval_lines
 from amends.cli.assessment_words import fitting
-from amends.cli.audience import Encoding, only_good, told
+from amends.cli.audience import Encoding, only_good, told, usable
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
@@ -58,7 +58,8 @@ def open_(
     incident = read_incident(file)
     author = _author(desk, name)
     people = AudienceFile(audience, encoding=encoding)
-    rows = people.rows() if allow_bad_rows else only_good(audience, people, "or leave them out: --allow-bad-rows")
+    leave_out = "or leave them out: --allow-bad-rows"
+    rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
     count = desk.ledger.open_incident(incident, rows, author, now())
     report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))

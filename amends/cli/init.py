@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amends.cli.desk import Desk
+from amends.cli.options import place
 from amends.domain.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ SETTINGS = Path(__file__).parent / "templates" / "amends.toml"
 
 def init(
     ctx: typer.Context,
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where; it must be empty or not be there yet.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=place, help="Where; it must be empty or not be there yet.")
+    ],
     public_url: Annotated[
         str, typer.Option(metavar="URL", help="Where people reach the portal: https:// on a domain of your own.")
     ],

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,17 @@ As = Annotated[
         "--as", metavar="NAME", help="Who you are in the team; your token is asked for, or read from AMENDS_TOKEN."
     ),
 ]
+
+
+def place(text: str) -> Path:
+    """The folder of this name; whether it can be read is for the command to find out, whose exit code may matter.
+
+    Raises BadParameter for an empty word, which is a variable that was not set: it would mean the folder that one
+    happens to be in.
+    """
+    if not text:
+        raise typer.BadParameter("it is empty; is the variable set that should hold it?")
+    return Path(text)
 
 
 LONGEST = 200

@@ -16,6 +16,7 @@ from amends.domain.errors import AmendsError
 
 if TYPE_CHECKING:
     from amends.domain.rehearsed import Order, Rehearsed
+    from amends.domain.value import Span
 
 OF_AN_INSTALLATION = ("AMENDS_", "PREFECT_")
 """Variables that begin so tell of a real installation; a rehearsal must not hear of it."""
@@ -49,14 +50,16 @@ def rehearse(
     from amends.cli.rehearsal_page import page, summary
 
     desk: Desk = ctx.obj
+    if report:
+        _check_place(report)
     order = _order(
         playbook, incident, audience, inject or [], days, approve_after, answers_a_day, seed, encoding, allow_bad_rows
     )
     _check(order)
     found = carry_out(order, quiet=desk.json)
+    desk.show(found, summary(found))
     if report:
         save(report, page(found))
-    desk.show(found, summary(found))
     desk.hint(f"open {report} in a browser" if report else "--report FILE.html writes all of it, with a picture")
     if found.bad or found.twice or found.ledger_faults:
         raise typer.Exit(Exit.FINDINGS)
@@ -70,12 +73,7 @@ def _order(
     from amends.content.injects import find_injects
     from amends.content.playbooks import find_playbook
     from amends.domain.rehearsed import Order, TeamTimes
-    from amends.domain.value import Span
 
-    try:
-        within = Span.parse(approve_after)
-    except ValueError as error:
-        raise typer.BadParameter(f"--approve-after: {error}") from None
     return Order(
         playbook=find_playbook(playbook).absolute(),
         incident=incident.absolute(),
@@ -85,13 +83,39 @@ def _order(
         seed=seed,
         encoding=encoding,
         allow_bad_rows=allow_bad_rows,
-        team=TeamTimes(approve_after=within, answers_a_day=answers_a_day),
+        team=TeamTimes(approve_after=_within(approve_after), answers_a_day=answers_a_day),
     )
+
+
+def _within(approve_after: str) -> "Span":
+    """Raises BadParameter for what is no span, or a longer one than any rehearsal."""
+    from amends.domain.rehearsed import MOST_DAYS
+    from amends.domain.value import Span
+
+    try:
+        span = Span.parse(approve_after)
+    except ValueError as error:
+        raise typer.BadParameter(f"--approve-after: {error}") from None
+    except OverflowError:
+        span = None
+    if span is None or span > Span(days=MOST_DAYS):
+        raise typer.BadParameter(f"--approve-after: no rehearsal is longer than {MOST_DAYS}d; give less")
+    return span
+
+
+def _check_place(report: Path) -> None:
+    """Whether the report can be written there, before days are played. Raises BadParameter."""
+    if report.is_dir():
+        raise typer.BadParameter(f"--report: {report} is a folder; name a file in it, such as {report / 'report.html'}")
+    if not report.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--report: there is no folder {report.absolute().parent}")
+    if not os.access(report if report.exists() else report.absolute().parent, os.W_OK):
+        raise typer.BadParameter(f"--report: {report} cannot be written")
 
 
 def _check(order: "Order") -> None:
     """Read every file before anything begins. Raises ContentError with the findings of the first that is wrong."""
-    from amends.cli.audience import only_good
+    from amends.cli.audience import only_good, usable
     from amends.content.audience import AudienceFile
     from amends.content.incidents import read_incident
     from amends.content.injects import check_injects, read_injects
@@ -109,7 +133,8 @@ def _check(order: "Order") -> None:
         raise typer.BadParameter(f"--inject: {error}") from None
     people = AudienceFile(order.audience, encoding=order.encoding)
     advice = "correct them, or leave them out: --allow-bad-rows"
-    for _ in people.rows() if order.allow_bad_rows else only_good(order.audience, people, advice):
+    rows = usable(order.audience, people) if order.allow_bad_rows else only_good(order.audience, people, advice)
+    for _ in rows:
         pass
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -37,7 +37,7 @@ def run(settings: Settings) -> None:
     for port in (settings.prefect_port, settings.portal_port):
         _require_free(port)
     environment = prefect_environment(settings)
-    with stopped_by_signals(), Parts(environment) as parts:
+    with suppress(Stopped), stopped_by_signals(), Parts(environment) as parts:
         serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
         parts.start("Prefect server", serve, nicer=NICER)
         parts.wait_for("Prefect server", settings.prefect_port)
@@ -107,21 +107,24 @@ def _say_where(settings: Settings) -> None:
 
 
 class Stopped(Exception):
-    """Somebody pressed Ctrl-C, or asked us to end."""
+    """Somebody pressed Ctrl-C, or asked us to end; told by the number of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+        """What a shell makes of a command that such a signal ended."""
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the block in good order."""
+    """SIGINT and SIGTERM end the block in good order. Raises Stopped."""
 
-    def stop(_number: int, _frame: object) -> None:
-        raise Stopped
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
-    except Stopped:
-        pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

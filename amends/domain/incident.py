@@ -1,10 +1,11 @@
 """An incident as its file tells it: whose it is, what happened when, and the words only a person can write."""
 
+import re
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from amends.domain.commitment import Promise
 from amends.domain.facts import Facts
@@ -81,6 +82,21 @@ CALLED: dict[str, str] = {
 """In words, after `the organisation is`; what is not here is its own word."""
 
 
+def _domain(name: str) -> str:
+    if not DOMAIN.fullmatch(name):
+        raise ValueError(
+            "a domain of the organisation is meant, such as example.org: no wildcard, because what is below it counts "
+            "too, no single word such as com, no address of a page; one in other letters is written xn--…"
+        )
+    return name
+
+
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(?:\.{LABEL})+", re.IGNORECASE)
+Domain = Annotated[str, AfterValidator(_domain)]
+"""A host name of two parts or more, or an address such as 127.0.0.1."""
+
+
 class Contacts(Value):
     """How people reach the organisation; shown in every notice."""
 
@@ -106,7 +122,7 @@ class Organisation(Value):
     """Number of staff."""
     timezone: str = "UTC"
     """IANA zone in which notices tell dates and times."""
-    own_domains: tuple[str, ...] = Field(min_length=1)
+    own_domains: tuple[Domain, ...] = Field(min_length=1)
     """Links in messages lead only here."""
     contacts: Contacts
     signed_by: Texts = {}

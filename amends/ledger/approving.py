@@ -113,7 +113,8 @@ def _may_not_speak(
 ) -> str | None:
     words = [word for word in approvals_of(session, row) if word.binding == row.binding]
     lapsed = standing_of(session, row, draft, now).expired
-    heard = [word for word in words if word.member not in lapsed]
+    here = {one.name for one in team(session) if one.active}
+    heard = [word for word in words if word.member not in lapsed and {word.member, word.spoken_by} <= here]
     refusal = may_approve(member, draft.author)
     if in_place_of and not refusal:
         absent = next((one for one in team(session) if one.name == in_place_of), None)

@@ -18,18 +18,22 @@ from amends.ledger.tables import DeliveryRow, NoticeRow, OccurrenceRow, PersonRo
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:
     """Store the message about this person on the next channel, with the same text's name; whether there is one.
 
-    The person is locked, so that of two channels that fail them at once the second sees what became of the first. Who
-    calls this for several people goes by their numbers.
+    A channel on which they have another address by now, from a corrected list, was not tried. The person is locked, so
+    that of two channels that fail them at once the second sees what became of the first. Who calls this for several
+    people goes by their numbers.
     """
     if person == PUBLIC or _locked(session, draft.incident, person).hold:
         return False  # somebody who was told, and whom a corrected list has no more, or lets nobody write to
     known = reachable_at(session, draft.incident, person)
-    tried = session.exec(
-        select(DeliveryRow.channel).where(
+    messages = session.exec(
+        select(DeliveryRow.channel, DeliveryRow.address_index).where(
             DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == person
         )
     ).all()
-    channel = next_channel({ChannelKind(word) for word in tried}, known.keys(), draft.cascade)
+    there = {(ChannelKind(word), address) for word, address in messages}
+    corrected = [channel for channel, _ in there if channel in known and (channel, known[channel]) not in there]
+    tried = {channel for channel, _ in there}.difference(corrected)
+    channel = next_channel(tried, known.keys(), (*corrected, *draft.cascade))
     if channel is None:
         return False
     connection = session.connection()

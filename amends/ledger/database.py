@@ -23,6 +23,8 @@ FRESH_SECONDS = 1.0
 """A connection that was in use so lately is still one."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
+MUST_WRITE = "whoever reads it must be able to write it, its folder, and the files -wal and -shm beside it"
+
 PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "cache_size=-4000", "wal_autocheckpoint=1000")
 """Every commit on disk; 4 MB of pages in memory; a log that is used again after 4 MB,
 because a file that grows takes twice as long to reach the disk."""
@@ -93,16 +95,23 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _turn_to_wal(cursor: sqlite3.Cursor) -> None:
+    """Raises LedgerUnavailable when SQLite cannot open its files, such as in a folder that it may not write."""
     # Two who open a new file at once lock each other out for a moment, and only here SQLite does not wait by itself.
     latest = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             cursor.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > latest:
+        except sqlite3.OperationalError as error:
+            if disk_is_full(error) or (_others_are_in_the_way(error) and time.monotonic() > latest):
                 raise
+            if not _others_are_in_the_way(error):
+                raise LedgerUnavailable(f"the ledger cannot be opened: {error}; {MUST_WRITE}") from None
             time.sleep(0.02)
+
+
+def _others_are_in_the_way(error: sqlite3.OperationalError) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def _begin_sqlite(connection: Connection) -> None:

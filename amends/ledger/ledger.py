@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import inspect, text
 
+from amends.domain.errors import LedgerUnavailable
 from amends.ledger.approving import Approving
 from amends.ledger.cases import Cases
 from amends.ledger.clocks import Clocks
@@ -38,14 +39,29 @@ class Ledger(
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 
     def migrate(self) -> "Ledger":
-        """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing.
+        """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing, LedgerUnavailable.
 
         Several processes may do so at once; a ledger that is up to date is only read.
         """
-        if self._revision() != _newest():
-            self._upgrade()
+        with self._told_apart("opened"):
+            revision = self._revision()
+            self._refuse_wrong(revision)
+            if revision != _newest():
+                self._upgrade()
         self.check_key()
         return self
+
+    def _refuse_wrong(self, revision: str | None) -> None:
+        """An empty database where a ledger was, and tables that are not known here."""
+        if revision is None and self._anchor and self._anchor.exists():
+            raise LedgerUnavailable(
+                f"the ledger's database is empty, yet {self._anchor} notes what stood in it: restore it from a backup"
+            )
+        if revision and revision not in _known():
+            raise LedgerUnavailable(
+                f"the ledger was written by a newer Amends: its tables are {revision}, and this one knows those up to "
+                f"{_newest()}; install the newer one again"
+            )
 
     def _upgrade(self) -> None:
         # Needed once in months, and a quarter of a second to import.
@@ -63,9 +79,14 @@ class Ledger(
     def _revision(self) -> str | None:
         with self.engine.connect() as connection:
             known = inspect(connection).has_table("amends_schema")
-            return str(connection.scalar(text("SELECT version_num FROM amends_schema"))) if known else None
+            revision = connection.scalar(text("SELECT version_num FROM amends_schema")) if known else None
+            return str(revision) if revision else None
 
 
 def _newest() -> str:
     """The last of the migrations, which are named in their order."""
-    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+    return max(_known())
+
+
+def _known() -> set[str]:
+    return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}

@@ -2,12 +2,12 @@
 
 import math
 import time
-from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers
 
 PER_LINK = RateLimitItemPerHour(10)
 PER_ADDRESS = RateLimitItemPerHour(60)
@@ -43,12 +43,13 @@ class PostLimits:
         return max(math.ceil(reset - time.time()), 1)
 
 
-def sender_address(peer: str, headers: Mapping[str, str], trusted_proxies: int) -> str:
+def sender_address(peer: str, headers: Headers, trusted_proxies: int) -> str:
     """Where a request comes from: the entry of X-Forwarded-For that our outermost proxy added, else the peer.
 
-    An IPv6 address counts as its /64, because one household has all of it.
+    A proxy may add a line of its own instead of an entry, so all lines count, in their order (RFC 9110, 5.3). An IPv6
+    address counts as its /64, because one household has all of it.
     """
-    entries = [entry.strip() for entry in headers.get("x-forwarded-for", "").split(",")]
+    entries = [entry.strip() for entry in ",".join(headers.getlist("x-forwarded-for")).split(",")]
     forwarded = entries[-trusted_proxies] if 0 < trusted_proxies <= len(entries) else ""
     return _network(forwarded) or _network(peer) or peer
 

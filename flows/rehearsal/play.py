@@ -114,11 +114,11 @@ class Audience:
 
     def everybody(self) -> Iterator[Person]:
         """All rows of the file. Raises ContentError at the end when some cannot be used, unless these are left out."""
-        from amends.cli.audience import only_good
+        from amends.cli.audience import only_good, usable
 
         file = AudienceFile(self._order.audience, encoding=self._order.encoding)
         if self._order.allow_bad_rows:
-            return file.rows()
+            return usable(self._order.audience, file)
         return only_good(self._order.audience, file, "correct them, or leave them out: --allow-bad-rows")
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, Office
+from tests.cli.conftest import AUDIENCE, AUDIENCE_HEAD, INCIDENT, STORY, Office
 
 KEYS = ["rows", "accepted", "rejected", "warnings", "refused"]
 
@@ -62,3 +62,39 @@ def test_the_text_says_how_the_rows_add_up(tmp_path: Path) -> None:
 def test_stats_count_the_people_of_an_incident(office: Office) -> None:
     stats = office.values("audience", "stats", INCIDENT)
     assert (stats["people"], stats["by_place"], stats["with_email"]) == (3, {"CN": 1, "DE": 2}, 2)
+
+
+def with_bad_rows(tmp_path: Path, good: int, bad: int) -> Path:
+    """As it comes out of a shop: of so many people the country is no code."""
+    path = tmp_path / "people of ours.csv"
+    rows = [f"C-{number},Kim,kim{number}@mail.example,,en,DE,\n" for number in range(good)]
+    rows += [f"B-{number},Ada,ada{number}@mail.example,,en,Germany,\n" for number in range(bad)]
+    path.write_text(AUDIENCE_HEAD + "".join(rows), encoding="utf-8")
+    return path
+
+
+def test_a_refused_file_names_its_first_bad_rows_and_how_to_see_all(empty: Office, tmp_path: Path) -> None:
+    path = with_bad_rows(tmp_path, good=1, bad=15)
+    answer = empty.amends("incident", "open", STORY / "incident.yaml", "--audience", path)
+    lines = answer.stdout.splitlines()
+    assert (answer.exit_code, len(lines)) == (3, 11)
+    assert lines[0].startswith(f"{path}:3:country country a country is two capital letters")
+    assert "15 of 16 rows are bad, more than 5%" in lines[-1]
+    assert f"`amends audience check '{path}'` lists all of them" in lines[-1]
+    assert "Germany" not in answer.output
+
+
+def test_a_few_bad_rows_are_named_with_how_to_see_all(empty: Office, tmp_path: Path) -> None:
+    path = with_bad_rows(tmp_path, good=60, bad=1)
+    answer = empty.amends("incident", "open", STORY / "incident.yaml", "--audience", path)
+    lines = answer.stdout.splitlines()
+    assert (answer.exit_code, len(lines)) == (3, 2)
+    assert lines[0].startswith(f"{path}:62:country")
+    assert "amends audience check" in lines[1]
+
+
+def test_a_corrected_list_that_is_refused_names_its_bad_rows(office: Office, tmp_path: Path) -> None:
+    path = with_bad_rows(tmp_path, good=1, bad=1)
+    answer = office.amends("audience", "correct", INCIDENT, path, "--check")
+    assert answer.exit_code == 3
+    assert answer.stdout.startswith(f"{path}:3:country")

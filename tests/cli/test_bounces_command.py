@@ -14,6 +14,7 @@ from amends.domain.marks import bounce_address
 from amends.ledger import Claim
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
 from tests.domain.test_bounces import MAILS, TOKEN
+from tests.privileges import given_to_nobody, of_nobody
 
 KEY = "4ce821ef6583365ec4a70edb81c2cc8a"
 """The message that the examples are about."""
@@ -208,3 +209,19 @@ def test_an_answer_holds_no_address_and_no_token(office: Office, message: Claim,
     said = office.amends("bounces", folder).output + office.amends("--json", "bounces", folder).output
     assert "@" not in said
     assert message.bounce not in said
+
+
+def test_a_mail_server_keeps_a_mail_while_the_home_cannot_be_read(empty: Office) -> None:
+    with given_to_nobody(empty.home) as home:
+        given = Office(home)
+        assert given.amends("bounces", "-", stdin=HARMLESS.decode()).exit_code == 0
+        home.chmod(0)
+        with of_nobody():
+            answers = [given.amends(*words, stdin=HARMLESS.decode()) for words in (("bounces", "-"), _at(home))]
+    assert [answer.exit_code for answer in answers] == [75, 75]
+    assert all("cannot be read: Permission denied" in answer.stderr for answer in answers)
+
+
+def _at(home: Path) -> tuple[object, ...]:
+    """As the mail server calls it."""
+    return ("--home", home, "bounces", "-")

@@ -1,14 +1,20 @@
 """What holds for every command: errors in words, exit codes, hints apart from answers, a quick start."""
 
 import json
+import os
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from amends.cli.app import COMMANDS, globals_first, load
-from tests.cli.conftest import INCIDENT, PLAYBOOK, STORY, Office
+from amends.ledger.database import BUSY_SECONDS
+from tests.cli.conftest import INCIDENT, NOTICE, PLAYBOOK, STORY, Office
+from tests.privileges import given_to_nobody, of_nobody
 
 SLOW = ("sqlmodel", "prefect", "fastapi", "rich", "sqlalchemy")
 
@@ -87,11 +93,12 @@ def test_findings_come_as_json_too(office: Office, tmp_path: Path) -> None:
     assert {"where", "code", "what", "advice", "blocks"} == set(json.loads(answer.stdout)["findings"][0])
 
 
-def test_what_nobody_expected_is_one_line_with_its_type(empty: Office) -> None:
-    (empty.home / "ledger.sqlite3").write_bytes(b"this is no database" * 100)
-    done = run_apart("incident", "list", home=empty.home)
+def test_what_nobody_expected_is_one_line_with_its_type(office: Office) -> None:
+    with sqlite3.connect(office.home / "ledger.sqlite3") as ledger:
+        ledger.execute("UPDATE member SET role = 'king'")
+    done = run_apart("team", "list", home=office.home)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "amends: unexpected DatabaseError; --debug shows more\n"
+    assert done.stderr == "amends: unexpected ValueError; --debug shows more\n"
 
 
 def test_debug_shows_where_an_error_came_from(office: Office) -> None:
@@ -151,3 +158,74 @@ def test_a_broken_settings_file_is_an_error_that_names_the_key(empty: Office) ->
     assert done.returncode == 1
     assert "channels.fax" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--home", "", "incident", "list"),
+        ("--home=", "incident", "list"),
+        ("init", "", "--public-url", "https://x.example"),
+    ],
+)
+def test_an_empty_home_is_a_variable_that_was_not_set_and_no_place(words: tuple[str, ...]) -> None:
+    done = run_apart(*words)
+    assert done.returncode == 2
+    assert "is the variable set" in done.stderr
+
+
+def test_what_is_no_utf8_is_said_in_words(empty: Office) -> None:
+    done = run_apart("incident", "show", os.fsdecode(b"caf\xe9"), home=empty.home)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "amends: something in the arguments is not UTF-8; write it in UTF-8\n"
+
+
+def test_a_terminal_that_cannot_show_it_is_told_apart_from_wrong_arguments(office: Office) -> None:
+    done = run_apart("preview", INCIDENT, NOTICE, "--json", home=office.home, PYTHONIOENCODING="latin-1")
+    assert done.returncode == 1
+    assert "cannot be written in latin-1; set PYTHONUTF8=1" in done.stderr
+
+
+def test_a_closed_stdin_is_no_terminal_to_ask_at(office: Office) -> None:
+    words = ["bash", "-c", f"exec {sys.executable} -c 'from amends.cli import main; main()' \"$@\" <&-", "amends"]
+    environment = {"PATH": "/usr/bin:/bin", "AMENDS_HOME": str(office.home)}
+    call = [*words, "stop", INCIDENT, "--as", "lena"]
+    done = subprocess.run(call, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert "set AMENDS_TOKEN, or call this from a terminal" in done.stderr
+
+
+def test_a_lost_ledger_lets_nobody_begin_anew(office: Office) -> None:
+    for file in office.home.glob("ledger.sqlite3*"):
+        file.unlink()
+    answer = office.amends("team", "add", "eve", "--role", "lead")
+    assert answer.exit_code == 1
+    assert "ledger.sqlite3 is gone" in answer.stderr
+    assert not list(office.home.glob("ledger.sqlite3*"))
+
+
+def listed_by_nobody(office: Office, mode: int) -> Result:
+    """What another user hears, to whom the home belongs, while it has this mode."""
+    with given_to_nobody(office.home) as home:
+        given = Office(home)
+        assert given.amends("incident", "list").exit_code == 0
+        for file in home.glob("ledger.sqlite3-*"):
+            file.unlink()
+        home.chmod(mode)
+        with of_nobody():
+            return given.amends("incident", "list")
+
+
+def test_a_home_that_must_not_be_written_is_said_at_once(empty: Office) -> None:
+    started = time.monotonic()
+    answer = listed_by_nobody(empty, 0o555)
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert "the ledger cannot be opened" in answer.stderr
+    assert "must be able to write" in answer.stderr
+    assert time.monotonic() - started < BUSY_SECONDS
+
+
+def test_a_home_that_must_not_be_read_is_said_in_words(empty: Office) -> None:
+    answer = listed_by_nobody(empty, 0)
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert answer.stderr.endswith("amends.toml cannot be read: Permission denied\n")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,49 @@ def test_a_limit_can_be_raised_and_a_slip_in_its_name_is_named(office: Office) -
     file.write_text(written + "\n[limits]\nuseles = 0.2\n")
     with pytest.raises(SettingsError, match="useles"):
         read_settings(office.home)
+
+
+def test_a_rate_that_no_send_understands_fails(empty: Office) -> None:
+    settings = empty.home / "amends.toml"
+    settings.write_text(settings.read_text().replace('kind = "sms"', 'kind = "sms"\nrate = "abc"'))
+    assert ["channels.sms.rate: a rate is written" in what for what in failures(empty)] == [True]
+
+
+def test_a_section_that_only_breaks_a_send_fails_too(empty: Office) -> None:
+    with (empty.home / "amends.toml").open("a") as settings:
+        settings.write('\n[channels.letter]\nuse = "nope"\n')
+    assert ["channels.letter.use: 'nope' is none of" in what for what in failures(empty)] == [True]
+
+
+def test_a_missing_quote_is_named_by_its_line(empty: Office) -> None:
+    (empty.home / "amends.toml").write_text('public_url = "https://btepai.example\n')
+    assert [f"{empty.home / 'amends.toml'}:1:" in what for what in failures(empty)] == [True]
+
+
+def failed_lines(office: Office) -> list[str]:
+    """As people see them, each as often as it stands there."""
+    return [line for line in office.amends("doctor").stdout.splitlines() if line.startswith("fail")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "is empty"), (b"this is no database" * 1000, "file is not a database")]
+)
+def test_a_ledger_that_is_lost_is_told_once(office: Office, content: bytes, words: str) -> None:
+    for file in office.home.glob("ledger.sqlite3-*"):
+        file.unlink()
+    (office.home / "ledger.sqlite3").write_bytes(content)
+    (office.home / "ledger.sqlite3").chmod(0o600)
+    assert [words in line for line in failed_lines(office)] == [True]
+
+
+def test_pages_of_the_ledger_that_are_damaged_are_told_once(office: Office) -> None:
+    """Its head can be read, so it shows only where the pages are read, which is in more than one check."""
+    with sqlite3.connect(office.home / "ledger.sqlite3") as ledger:
+        ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        roots = ledger.execute("SELECT rootpage FROM sqlite_master WHERE name IN ('audit', 'member')").fetchall()
+        (size,) = ledger.execute("PRAGMA page_size").fetchone()
+    with (office.home / "ledger.sqlite3").open("r+b") as file:
+        for (page,) in roots:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+    assert ["malformed" in line for line in failed_lines(office)] == [True]

@@ -170,9 +170,47 @@ def test_rows_that_cannot_be_used_stop_it_unless_they_may_be_left_out(tmp_path: 
     assert "--allow-bad-rows" in answer.output
 
 
-@pytest.mark.parametrize("words", [("--days", 0), ("--approve-after", "a month"), ("--answers-a-day", 0)])
+@pytest.mark.parametrize("options", [(), ("--allow-bad-rows",)])
+def test_a_file_with_too_many_bad_rows_is_refused_with_the_first_of_them(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id,name,email,phone,locale,country\nC-1,Ada,,,en,Germany\n")
+    answer = amends("rehearse", "customer-data-theft", "--incident", INCIDENT, "--audience", path, *options)
+    assert answer.exit_code == 3
+    assert answer.stdout.startswith(f"{path}:2:country")
+    assert f"`amends audience check {path}` lists all of them" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--days", 0),
+        ("--approve-after", "a month"),
+        ("--approve-after", "99999999h"),
+        ("--approve-after", "99999999999999999h"),
+        ("--answers-a-day", 0),
+    ],
+)
 def test_what_makes_no_sense_is_refused(words: tuple[object, ...]) -> None:
     assert amends("rehearse", "customer-data-theft", *FILES, *words).exit_code == 2
+
+
+@pytest.mark.parametrize(("place", "reason"), [(".", "is a folder"), ("nope/report.html", "there is no folder")])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_begins(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    answer = amends("rehearse", "customer-data-theft", *FILES, "--report", tmp_path / place)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert reason in answer.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_what_came_out_is_shown_even_when_the_report_cannot_be_kept() -> None:
+    answer = amends("rehearse", "stolen-device-or-papers", *FILES, "--days", 1, "--report", "/dev/full")
+    assert answer.exit_code == 1
+    assert answer.stdout.startswith("REHEARSAL of stolen-device-or-papers")
+    assert "No space left on device" in answer.stderr
 
 
 def test_two_late_cohorts_are_refused() -> None:

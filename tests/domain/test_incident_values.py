@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.incident import Times
+from amends.domain.incident import Organisation, Times
 from tests.builders import an_incident
 
 
@@ -59,3 +59,25 @@ def test_an_incident_without_any_text_is_refused() -> None:
 def test_an_incident_whose_id_is_unsafe_in_a_path_is_refused(name: str) -> None:
     with pytest.raises(ValidationError, match="id"):
         an_incident(id=name)
+
+
+def with_domains(*domains: str) -> tuple[str, ...]:
+    values = an_incident().organisation.model_dump(mode="json") | {"own_domains": domains}
+    return Organisation.model_validate(values).own_domains
+
+
+NO_DOMAINS = """
+    * *.betapai.example com .betapai.example betapai.example. betapai..example -a.example https://betapai.example
+    betapai.example/n betapai.example:8400 mei@betapai.example bücher.example
+"""
+
+
+@pytest.mark.parametrize("domain", ["", "betapai example.org", *NO_DOMAINS.split()])
+def test_links_cannot_lead_to_what_is_no_domain_of_ones_own(domain: str) -> None:
+    with pytest.raises(ValidationError, match=r"own_domains.1\n.* a domain of the organisation is meant"):
+        with_domains("betapai.example", domain)
+
+
+@pytest.mark.parametrize("domain", ["betapai.example", "Notice.BetaPai.example", "xn--bcher-kva.example", "127.0.0.1"])
+def test_links_may_lead_to_any_domain_below_a_top_one(domain: str) -> None:
+    assert with_domains(domain) == (domain,)

@@ -272,6 +272,15 @@ def test_who_has_spoken_for_themselves_stands_in_for_nobody_on_that_notice(ledge
         approve(ledger, draft, PRIYA, place="omar")
 
 
+def test_who_spoke_for_somebody_that_left_speaks_for_themselves_again(ledger: Ledger) -> None:
+    draft = drafted(ledger)
+    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    approve(ledger, draft, PRIYA, place="omar")
+    ledger.remove_member("omar", "mei", NOW)
+    approve(ledger, draft, PRIYA, WEI)
+    assert status(ledger).stage is NoticeStage.APPROVED
+
+
 def test_the_author_is_no_deputy_and_has_none(ledger: Ledger) -> None:
     draft = drafted(ledger)
     ledger.delegate("omar", "lena", NOW + DAY, NOW)

@@ -509,3 +509,17 @@ def _planned_with(ledger: Ledger) -> int:
     with ledger.read() as session:
         asked = text("SELECT reltuples FROM pg_class WHERE oid = 'person'::regclass")
         return int(session.execute(asked).scalar_one())
+
+
+def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_one(ledger: Ledger) -> None:
+    wrong = replace(a_person(number=1, email="wrong@mail.example"), phone="")
+    released(ledger, [wrong])
+    (claim,) = sent(ledger)
+    correct(ledger, [replace(wrong, email="right@mail.example")])
+    assert states(ledger) == {1: ["sent"]}
+    ledger.reported([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
+    assert states(ledger) == {1: ["bounced", "waiting"]}
+    released_again(ledger)
+    (again,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 9, LATER)
+    assert again.to is not None
+    assert again.to.email == "right@mail.example"

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from limits import RateLimitItemPerSecond
+from starlette.datastructures import Headers
 
 from amends.web.limits import IN_ALL, PostLimits, sender_address
 
@@ -23,7 +24,12 @@ from amends.web.limits import IN_ALL, PostLimits, sender_address
     ],
 )
 def test_only_our_own_proxies_say_where_a_form_comes_from(forwarded: str, proxies: int, address: str) -> None:
-    assert sender_address("10.0.0.9", {"x-forwarded-for": forwarded}, proxies) == address
+    assert sender_address("10.0.0.9", Headers({"x-forwarded-for": forwarded}), proxies) == address
+
+
+def test_a_line_that_our_proxy_added_counts_and_not_the_one_that_was_forged() -> None:
+    lines = [(b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"203.0.113.9")]
+    assert sender_address("10.0.0.9", Headers(raw=lines), 1) == "203.0.113.9"
 
 
 def posts(limits: PostLimits, count: int) -> list[int]:

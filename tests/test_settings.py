@@ -1,0 +1,213 @@
+"""Settings that cannot work are refused where they are read, in words that name them; a lost ledger is never made anew."""
+
+import base64
+import sys
+from pathlib import Path
+
+import pytest
+
+from amends.domain.errors import KeyMissing, LedgerUnavailable
+from amends.ledger import Keys, Ledger
+from amends.settings import ANCHOR_FILE, FILE, Settings, SettingsError, open_ledger, read_settings
+from tests.builders import NOW
+
+URL = "https://notice.example.com"
+KEY = b"k" * 32
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home without a ledger."""
+    made = tmp_path / "home"
+    (made / "keys").mkdir(parents=True)
+    (made / "keys" / "master.key").write_bytes(base64.b64encode(KEY))
+    (made / FILE).write_text(f'public_url = "{URL}"\n')
+    return made
+
+
+def add(home: Path, text: str) -> None:
+    with (home / FILE).open("a") as file:
+        file.write(text)
+
+
+def refusal(home: Path) -> str:
+    """Why these settings cannot be read."""
+    with pytest.raises(SettingsError) as refused:
+        read_settings(home)
+    return str(refused.value)
+
+
+def with_ledger(home: Path) -> Path:
+    """As `amends init` makes it, and with an act in it."""
+    file = home / "ledger.sqlite3"
+    ledger = Ledger(f"sqlite:///{file}", Keys(KEY), home / ANCHOR_FILE).migrate()
+    with ledger.write() as write:
+        write.note(NOW, "", "looked")
+    ledger.dispose()
+    return file
+
+
+# The ledger that was there
+
+
+def test_a_ledger_that_is_gone_is_named_and_none_is_made(home: Path) -> None:
+    file = with_ledger(home)
+    file.unlink()
+    with pytest.raises(LedgerUnavailable, match=f"{file} is gone.* backup"):
+        open_ledger(read_settings(home))
+    assert not file.exists()
+
+
+def test_a_ledger_that_is_gone_is_missed_even_where_nothing_was_noted_yet(home: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="is gone"):
+        open_ledger(read_settings(home))
+
+
+def test_an_empty_file_is_no_ledger(home: Path) -> None:
+    file = with_ledger(home)
+    file.write_bytes(b"")
+    with pytest.raises(LedgerUnavailable, match=f"{file} is empty"):
+        open_ledger(read_settings(home))
+
+
+def test_a_database_without_tables_is_refused_where_acts_were_noted(home: Path, tmp_path: Path) -> None:
+    with_ledger(home)
+    other = Ledger(f"sqlite:///{tmp_path / 'other.sqlite3'}", Keys(KEY), home / ANCHOR_FILE)
+    with pytest.raises(LedgerUnavailable, match="the ledger's database is empty"):
+        other.migrate()
+    other.dispose()
+
+
+def test_a_ledger_in_another_place_may_be_new(home: Path, tmp_path: Path) -> None:
+    add(home, f'database_url = "sqlite:///{tmp_path / "elsewhere.sqlite3"}"\n')
+    ledger = open_ledger(read_settings(home))
+    assert ledger.incidents() == ()
+    ledger.dispose()
+
+
+def test_a_ledger_that_moved_to_another_place_is_missed_there(home: Path, tmp_path: Path) -> None:
+    with_ledger(home)
+    add(home, f'database_url = "sqlite:///{tmp_path / "elsewhere.sqlite3"}"\n')
+    with pytest.raises(LedgerUnavailable, match=r"elsewhere\.sqlite3 is gone"):
+        open_ledger(read_settings(home))
+
+
+def test_a_ledger_of_a_newer_amends_says_so(home: Path) -> None:
+    with_ledger(home)
+    ledger = open_ledger(read_settings(home))
+    with ledger.engine.execution_options(writes=True).connect() as connection:
+        connection.exec_driver_sql("UPDATE amends_schema SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(LedgerUnavailable, match="written by a newer Amends: its tables are 9999"):
+        ledger.migrate()
+    ledger.dispose()
+
+
+@pytest.mark.parametrize("content", [b"\xff\x00\x9c" * 11, b"not base64", b""])
+def test_a_key_file_that_holds_no_key_is_said_in_words(home: Path, content: bytes) -> None:
+    with_ledger(home)
+    (home / "keys" / "master.key").write_bytes(content)
+    with pytest.raises(KeyMissing, match="master"):
+        open_ledger(read_settings(home))
+
+
+# The address of the database
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://db/amends", "postgresql+psycopgg://db/amends", "db/amends", "mysql://db/a"]
+)
+def test_a_database_that_amends_cannot_use_is_refused(home: Path, url: str) -> None:
+    add(home, f'database_url = "{url}"\n')
+    assert "database_url: it must begin with postgresql+psycopg:// or sqlite:///" in refusal(home)
+
+
+def test_a_relative_ledger_is_refused_because_each_worker_would_open_another(home: Path) -> None:
+    add(home, 'database_url = "sqlite:///ledger.sqlite3"\n')
+    assert "database_url: the path of the ledger must be absolute" in refusal(home)
+
+
+def test_an_address_that_is_none_is_refused_without_showing_its_password(home: Path) -> None:
+    add(home, 'database_url = "postgresql+psycopg://amends:hunter2@db:none/amends"\n')
+    with pytest.raises(SettingsError, match="database_url: it is no address of a database") as refused:
+        open_ledger(read_settings(home))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_driver_that_is_not_installed_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # how Python marks a module that is not there
+    add(home, 'database_url = "postgresql+psycopg://amends@db/amends"\n')
+    with pytest.raises(SettingsError, match=r"database_url: it needs psycopg.* pip install 'amends\[postgres\]'"):
+        open_ledger(read_settings(home))
+
+
+# Where people reach us
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https://x.example.com?a=1", "before any"),
+        ("https://x.example.com/#top", "before any"),
+        ("https://x.example.com/?", "before any"),
+        ("https://mei:secret@x.example.com", "no user name"),
+        ("https://x.example.com/a b", "no blank"),
+        ("https://x.example.com/\u00a0", "no blank"),
+        ("https://x.example.com\n", "no blank"),
+        ("https://x.example.com:99999", "its port"),
+        ("https://x.example.com:0", "its port"),
+        ("https://x.example.com:port", "its port"),
+        ("https://", "must begin with https://"),
+    ],
+)
+def test_a_public_url_that_no_link_can_begin_with_is_refused_with_the_reason(
+    tmp_path: Path, url: str, reason: str
+) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Settings(home=tmp_path, public_url=url)
+
+
+@pytest.mark.parametrize("url", [URL, f"{URL}:8443", f"{URL}/data-breach", "http://127.0.0.1:8400", "http://[::1]:1"])
+def test_a_public_url_may_have_a_port_and_a_path(tmp_path: Path, url: str) -> None:
+    assert Settings(home=tmp_path, public_url=url).public_url == url
+
+
+# Ports
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65_536, 99_999_999])
+@pytest.mark.parametrize("name", ["portal_port", "prefect_port"])
+def test_a_port_that_cannot_be_is_refused(home: Path, name: str, port: int) -> None:
+    add(home, f"{name} = {port}\n")
+    assert name in refusal(home)
+
+
+def test_two_parts_cannot_share_a_port(home: Path) -> None:
+    add(home, "portal_port = 4200\n")
+    assert "portal_port and prefect_port are both 4200" in refusal(home)
+
+
+# The file itself
+
+
+def test_a_missing_quote_is_named_by_its_line(home: Path) -> None:
+    add(home, 'database_url = "sqlite\n')
+    assert refusal(home).startswith(f"{home / FILE}:2:")
+
+
+def test_a_file_in_another_encoding_is_named_by_its_line(home: Path) -> None:
+    with (home / FILE).open("ab") as file:
+        file.write("# für alle\n".encode("latin-1"))
+    assert refusal(home) == f"{home / FILE}:2: this is not UTF-8; save the file as UTF-8"
+
+
+def test_a_folder_in_place_of_the_file_is_named(home: Path) -> None:
+    (home / FILE).unlink()
+    (home / FILE).mkdir()
+    assert refusal(home).startswith(f"{home / FILE} is no file")
+
+
+@pytest.mark.parametrize("name", ["AMENDS_CHANNELS", "AMENDS_LIMITS"])
+def test_a_variable_that_cannot_be_read_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "{")
+    assert refusal(home).startswith(f"{name} is no JSON")
