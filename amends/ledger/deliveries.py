@@ -307,8 +307,7 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     held = messages.where(HELD).correlate(LeaseRow).scalar_subquery()  # lease by lease, and not every message
     leases = select(func.coalesce(func.sum(held), 0)).select_from(LeaseRow)
     in_hand = leases.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
-    pending: int = session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one()
-    return pending
+    return int(session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one())
 
 
 def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:

@@ -520,6 +520,6 @@ def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_
     ledger.reported([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
     assert states(ledger) == {1: ["bounced", "waiting"]}
     released_again(ledger)
-    (again,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 9, LATER)
+    (again,) = ledger.claim(INCIDENT, NOTICE, [EMAIL], 9, LATER)
     assert again.to is not None
     assert again.to.email == "right@mail.example"

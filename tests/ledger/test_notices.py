@@ -321,6 +321,12 @@ def test_the_same_answer_that_is_kept_again_gives_no_try_back(opened: Ledger) ->
     assert held.attempts == 2
 
 
+def test_what_is_pending_is_a_plain_number(opened: Ledger) -> None:
+    release(opened)
+    opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    assert type(opened.pending(INCIDENT, "first-notice")) is int
+
+
 def test_nothing_is_sent_again_that_is_not_uncertain(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotInLedger, match="uncertain for person 7"):
