@@ -57,7 +57,7 @@ def test_another_process_that_got_its_number_is_not_taken_for_it() -> None:
     assert life_of(f"{machine} {number} {int(started) - 1}") is Life.ENDED
 
 
-@pytest.mark.parametrize("number", [os.getpid(), 999999999])
+@pytest.mark.parametrize("number", [os.getpid(), 999999999], ids=["ours", "nobodys"])
 @pytest.mark.parametrize("place", ["another-boot pid:[4026531836]", "", "nonsense"])
 def test_of_a_process_elsewhere_nothing_is_known_whatever_process_has_its_number_here(place: str, number: int) -> None:
     started = this_process().rpartition(" ")[2]
