@@ -12,7 +12,7 @@ EVENTS: dict[str, str] = {
     Event.ASSESSED: "it was worked out how grave it is",
     Event.APPROVED: "a notice got its last approval for the first time",
     Event.NOTIFIED: "the first notice has gone to everybody it could go to",
-    Event.FACTS_CHANGED: "the incident file was amended since people last heard the news; each time anew",
+    Event.FACTS_CHANGED: "what the incident file says is other than what somebody last heard; each time anew",
     Event.COMMITMENT_LATE: "a promise is not settled on the day it was due; each time anew",
     Event.RESOLVED: "the lead says that there is nothing new to tell",
     Event.CLOSED: "the case was closed",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from amends.domain.assessment import Assessment
 from amends.domain.commitment import Commitment
 from amends.domain.filing import Filing
-from amends.domain.incident import Incident
+from amends.domain.incident import Incident, News
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Event, Phase, Playbook
@@ -75,7 +75,9 @@ class Case(Value):
     state: IncidentState
     opened_at: Moment
     author: str
-    """Who handed in the current version of the incident file."""
+    """Who handed in the current version of the incident file, or of the list of people."""
+    earlier_authors: tuple[str, ...] = ()
+    """Who handed in the versions before it, of which something may still stand."""
     audience: AudienceCounts
     assessment: Assessment | None = None
     playbook: Playbook | None = None
@@ -95,9 +97,16 @@ class Case(Value):
     survey: SurveyCounts = SurveyCounts()
     told_wrongly: tuple[str, ...] = ()
     """Facts that people last heard as certain and that are others now."""
+    news_told: tuple[News, ...] = ()
+    """What is new in the incident file and has been told to all."""
     embargo: Embargo | None = None
     clock_doubt: str = ""
     """Why nobody can tell what time it is; until a person says, nothing falls due."""
+
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Everybody who wrote something that its notices rest on, and so can approve none of them."""
+        return (self.author, *self.earlier_authors)
 
     @property
     def named_events(self) -> dict[str, datetime]:
@@ -117,8 +126,21 @@ class Case(Value):
         return next((notice for notice in self.notices if notice.id == notice_id), None)
 
     def told_news_until(self) -> datetime | None:
-        """Up to when people have heard the news: when the latest notice that went out was written."""
-        return max((notice.drafted_at for notice in self.with_news() if notice.sent_at), default=None)
+        """Up to when all have heard the news: when the latest notice that went to all of them was written.
+
+        Its first version decides: who has that does not get the later ones.
+        """
+        heard = (notice.heard for notice in self.with_news() if notice.everybody_heard)
+        return max((first.drafted_at for first, *_ in filter(None, heard)), default=None)
+
+    def last_heard(self) -> tuple[datetime, ...]:
+        """When what people heard last was written: what all have heard, and what some have heard since.
+
+        Empty as long as there is nothing that all have heard.
+        """
+        until = self.told_news_until()
+        written = {one.drafted_at for notice in self.with_news() for one in notice.heard}
+        return tuple(sorted(at for at in written if until and at >= until))
 
     @property
     def is_closed(self) -> bool:

@@ -104,13 +104,17 @@ def _promise_notices(case: Case, step: Step, number: int) -> tuple[Wanted, ...]:
     fates = {commitment.id: commitment for commitment in case.commitments}
     wanted = []
     for commitment_id, change in case.untold.items():
-        commitment = fates[commitment_id]
-        template = KEPT if commitment.state is CommitmentState.KEPT else LATE
-        notice = Wanted(f"{template}-{commitment_id}-{change}", template, commitment.audience, commitment_id, change)
+        notice = notice_about(fates[commitment_id], change)
         drafted = case.notice(notice.id)
         if drafted is None or (drafted.step, drafted.occurrence) == (step.id, number):
             wanted.append(notice)
     return tuple(wanted)
+
+
+def notice_about(commitment: Commitment, change: int) -> Wanted:
+    """What tells those promised of this change of its fate."""
+    template = KEPT if commitment.state is CommitmentState.KEPT else LATE
+    return Wanted(f"{template}-{commitment.id}-{change}", template, commitment.audience, commitment.id, change)
 
 
 def draft(
@@ -133,6 +137,7 @@ def draft(
         about=wanted.about,
         change=wanted.change,
         author=case.author,
+        earlier_authors=case.earlier_authors,
         audience=wanted.audience,
         audience_digest=readers.digest,
         people=readers.people,
@@ -324,8 +329,8 @@ class _Writer:
         return {"named": named, "came": "yes" if missed and missed.came_at else ""}
 
     def _fresh_news(self) -> list[Any]:
-        told = self._case.told_news_until()
-        return [news for news in self._case.incident.news if (told is None or news.at > told) and news.at <= self._now]
+        told = self._case.news_told
+        return [news for news in self._case.incident.news if news not in told and news.at <= self._now]
 
     def _promise_values(self, phrases: Phrases, locale: str) -> dict[str, Any]:
         said = {

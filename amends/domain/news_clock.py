@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from amends.domain.approval import listed
 from amends.domain.case import Case, IncidentState, OccurrenceState
-from amends.domain.notice import LetGo, NoticeStage, NoticeStatus
+from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import HOLDING, Event, Phase, Step
 from amends.domain.value import Moment, Value
 
@@ -94,7 +94,7 @@ def awaited(case: Case) -> datetime | None:
 
 def to_be_sorry_for(case: Case, now: datetime) -> Clock | None:
     """The first missed time for which the next notice says sorry: nobody did yet, and at most one came since."""
-    said = [(one.at, one.sorry_for) for notice in case.notices for one in _left(notice)]
+    said = [(one.at, one.sorry_for) for notice in case.notices for one in notice.heard]
     until = max((at for at, sorry_for in said if sorry_for), default=None)
     latest = [one.notice.id for one in _told(case)][-1:]
     missed = (clock for clock in clocks(case, now) if clock.fate is Fate.MISSED and clock.by in ("", *latest))
@@ -243,18 +243,9 @@ class _Telling:
 
 def _namings(case: Case) -> Iterator[_Naming]:
     for place, notice in enumerate(case.notices):
-        for one in _left(notice):
+        for one in notice.heard:
             if one.next_news_at:
                 yield _Naming(one.at, place, one.next_news_at, notice.id)
-
-
-def _left(notice: NoticeStatus) -> tuple[LetGo, ...]:
-    """What people have of it, in every version that left."""
-    begun = notice.begun_at
-    if begun is None:
-        return ()
-    as_sent = LetGo(at=begun, next_news_at=notice.next_news_at, sorry_for=notice.sorry_for)
-    return notice.let_go or (as_sent,)
 
 
 def _told(case: Case) -> list[_Telling]:
@@ -285,7 +276,7 @@ def _fate(
         return Fate.MISSED, notice.id, came_at
     if noted:  # it had been let go in time, and nothing of it could leave
         return Fate.MISSED, notice.id, max(noted, notice.sent_at or noted)
-    replaced = any(one.next_news_at for one in _left(notice)) and not _is_an_update(case, notice)
+    replaced = any(one.next_news_at for one in notice.heard) and not _is_an_update(case, notice)
     return Fate.REPLACED if replaced else Fate.KEPT, notice.id, came_at
 
 

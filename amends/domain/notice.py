@@ -88,6 +88,8 @@ class Draft(Value):
     change: int = 0
     """Which change of the commitment's fate it tells."""
     author: str
+    earlier_authors: tuple[str, ...] = ()
+    """Who else wrote what it rests on: earlier versions of the facts, or of the list of people."""
     audience: str
     """Everyone, a segment, or the askers whose answer is ready."""
     audience_digest: str
@@ -116,6 +118,11 @@ class Draft(Value):
     dated: Moment
     """The date that the notice bears."""
 
+    @property
+    def authors(self) -> tuple[str, ...]:
+        """Everybody who wrote something of it, and so cannot approve it."""
+        return (self.author, *self.earlier_authors)
+
     def outdated(self, now: datetime) -> bool:
         """The time that it names for the next notice has passed, so it would tell people something untrue."""
         return self.next_news_at is not None and self.next_news_at <= now
@@ -135,6 +142,7 @@ class Draft(Value):
 
 LATER_IN_VARIANT: dict[str, object] = {"letter": GENERAL, "items": []}
 LATER_IN_DRAFT: dict[str, object] = {
+    "earlier_authors": [],
     "optional": False,
     "waits_for": [],
     "waves": None,
@@ -232,6 +240,12 @@ class LetGo(Value):
     """A version of a notice that was let go, and what it says of the times for news."""
 
     at: Moment
+    drafted_at: Moment
+    """What was known then is what it says."""
+    sent_at: Moment | None = None
+    """When nothing of it was pending any more for the first time."""
+    heard: bool = True
+    """Something of it has left for somebody, once something of the notice has."""
     next_news_at: Moment | None = None
     """The time that it names for the next news."""
     sorry_for: Moment | None = None
@@ -251,7 +265,7 @@ class NoticeStatus(Value):
     step: str
     occurrence: int
     about: str = ""
-    author: str = ""
+    authors: tuple[str, ...] = ()
     """Who handed in what it was drafted from, and so cannot approve it."""
     stage: NoticeStage
     binding: str
@@ -300,7 +314,24 @@ class NoticeStatus(Value):
         """When it began to leave; None as long as nobody can have it."""
         if self.sent_at is None and not any(self.people.get(state) for state in GOT_IT):
             return None
-        return min((one.at for one in self.let_go), default=self.sent_at)
+        return min((one.at for one in self.let_go if one.heard), default=self.sent_at)
+
+    @property
+    def heard(self) -> tuple[LetGo, ...]:
+        """The versions of which somebody has something, the first one first."""
+        if self.begun_at is None:
+            return ()
+        as_sent = LetGo(
+            at=self.begun_at, drafted_at=self.drafted_at, sent_at=self.sent_at,
+            next_news_at=self.next_news_at, sorry_for=self.sorry_for,
+        )  # fmt: skip
+        return tuple(one for one in self.let_go if one.heard) or (as_sent,)
+
+    @property
+    def everybody_heard(self) -> bool:
+        """Whether some version of it went to all, whatever was drafted since for those who are left or came late."""
+        all_were_tried = self.next_try_at is not None and not (self.more_waves or self.kept_back)
+        return self.has_gone or any(one.sent_at or all_were_tried for one in self.heard)
 
     @property
     def only_parked(self) -> bool:

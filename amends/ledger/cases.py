@@ -1,10 +1,10 @@
 """Reading the whole case of an incident, in one consistent view."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import text, true
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
@@ -23,9 +23,9 @@ from amends.ledger.counting import count_people
 from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
-from amends.ledger.notices import Notices, is_current, is_overtaken, latecomers
+from amends.ledger.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
 from amends.ledger.promises import commitments_of, untold
-from amends.ledger.standing import Later, message_states, next_tries, person_states
+from amends.ledger.standing import HAS_LEFT, Later, message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
 from amends.ledger.tables import (
     DUE,
@@ -66,6 +66,7 @@ class Cases(Notices):
                 state=IncidentState(row.state),
                 opened_at=row.opened_at,
                 author=version.author,
+                earlier_authors=_earlier_authors(session, version),
                 audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
                 assessment=assessment,
                 playbook=self._playbook(pin, assessment.band if assessment else None),
@@ -91,17 +92,25 @@ class Cases(Notices):
         return self._memory.get(name, lambda: at_severity(Playbook.model_validate(pin.playbook), severity))
 
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
-        """The event that the facts are others than those that people heard last, and what of that was told wrongly."""
-        heard = case.told_news_until()
-        if case.version == 1 or heard is None or heard >= amended_at:
+        """The news that all have heard; the event that the facts are others than those that people heard last."""
+        heard = case.last_heard()
+        if not heard:
             return case
-        incident = case.incident.id
+        until, files = heard[0], [self._file_at(session, case.incident.id, at) for at in heard]
+        told = case.model_copy(update={"news_told": tuple(news for news in files[0].news if news.at <= until)})
+        others = [file.facts for file in files if file != case.incident]
+        if not others:
+            return told
+        wrong = dict.fromkeys(name for facts in others for name in told_wrongly(facts, case.incident.facts))
+        events = case.events | {Event.FACTS_CHANGED: amended_at}
+        return told.model_copy(update={"events": events, "told_wrongly": tuple(wrong)})
+
+    def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
+        """The incident file as it was then."""
         version = select(func.max(IncidentVersionRow.version)).where(
-            IncidentVersionRow.incident == incident, IncidentVersionRow.at <= heard
+            IncidentVersionRow.incident == incident, IncidentVersionRow.at <= at
         )
-        told = self._version(session, incident, session.exec(version).one() or 1).facts
-        changed = {"events": case.events | {Event.FACTS_CHANGED: amended_at}}
-        return case.model_copy(update=changed | {"told_wrongly": told_wrongly(told, case.incident.facts)})
+        return self._version(session, incident, session.exec(version).one() or 1)
 
     def _file(self, session: Session, row: IncidentRow) -> Incident:
         return self._version(session, row.id, row.version)
@@ -158,12 +167,28 @@ class Cases(Notices):
     ) -> dict[str, list[LetGo]]:
         """Of each notice, every version that was let go, the first one first."""
         query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
-        found: dict[str, list[LetGo]] = defaultdict(list)
-        for release in session.exec(query):
-            said = self.drafted(rows[release.notice, release.version])
-            one = LetGo(at=release.at, next_news_at=said.next_news_at, sorry_for=said.sorry_for)
+        releases = session.exec(query).all()
+        versions, found = Counter(release.notice for release in releases), defaultdict(list)
+        for release in releases:
+            row = rows[release.notice, release.version]
+            said = self.drafted(row)
+            heard = versions[row.notice] == 1 or _is_heard(session, row, said)
+            one = LetGo(
+                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, heard=heard,
+                next_news_at=said.next_news_at, sorry_for=said.sorry_for,
+            )  # fmt: skip
             found[release.notice].append(one)
         return found
+
+
+def _is_heard(session: Session, row: NoticeRow, draft: Draft) -> bool:
+    """Whether something of this version has left: for people, where it is for any."""
+    to_people = any(kind.personal for kind in draft.channels)
+    found = select(DeliveryRow.id).where(
+        DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
+        (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
+    )  # fmt: skip
+    return session.exec(found.limit(1)).first() is not None
 
 
 def _existing(session: Session, incident: str) -> IncidentRow:
@@ -171,6 +196,16 @@ def _existing(session: Session, incident: str) -> IncidentRow:
     if row is None:
         raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
     return row
+
+
+def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:
+    """Who handed in the versions before this one, without its own author; sorted."""
+    query = select(IncidentVersionRow.author).where(
+        IncidentVersionRow.incident == version.incident,
+        IncidentVersionRow.version < version.version,
+        IncidentVersionRow.author != version.author,
+    )
+    return tuple(sorted(set(session.exec(query))))
 
 
 def _events(session: Session, incident: str) -> dict[str, datetime]:
@@ -250,7 +285,7 @@ def _status(
         step=draft.step,
         occurrence=draft.occurrence,
         about=draft.about,
-        author=draft.author,
+        authors=draft.authors,
         stage=stage_of(row, stands),
         binding=row.binding,
         approvals_needed=draft.approvals.needed,

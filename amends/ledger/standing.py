@@ -41,6 +41,7 @@ EXPLAINED = (
 CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
 """States of what a channel has taken over."""
+HAS_LEFT = (*TAKEN_OVER, DeliveryState.UNCERTAIN)
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
 REASON_HOLDS = 80

@@ -199,8 +199,7 @@ class Sending(World):
         version, people = self.case.version, self.people
         notices = tuple(notice.status(self.now, version, people) for notice in self.notices.values())
         case = self.case.model_copy(update={"notices": notices})
-        heard = case.told_news_until()
-        if version == 1 or heard is None or heard >= self.amended_at:
+        if all(at >= self.amended_at for at in case.last_heard()):
             return case
         return case.model_copy(update={"events": case.events | {Event.FACTS_CHANGED: self.amended_at}})
 
@@ -270,7 +269,8 @@ class Sending(World):
             return
         notice.stage = NoticeStage.SENDING
         self._go_on_with_the_next_wave(notice)
-        notice.let_go.append(LetGo(at=self.now, next_news_at=notice.next_news_at, sorry_for=notice.sorry_for))
+        said = {"next_news_at": notice.next_news_at, "sorry_for": notice.sorry_for}
+        notice.let_go.append(LetGo(at=self.now, drafted_at=notice.drafted_at, **said))
         for message in notice.messages:
             if message.state in DUE:
                 message.state, message.next_try_at, message.kept_back = DeliveryState.WAITING, None, False

@@ -80,8 +80,7 @@ class Weeks(World):
     def the_facts_are_corrected(self) -> None:
         self._change(version=self.case.version + 1)
         self._each_notice(lambda n: n.stage is not NoticeStage.SENT, current=False)
-        heard = self.case.told_news_until()
-        if heard is not None and heard < self.now:
+        if any(at < self.now for at in self.case.last_heard()):
             self._change(events=self.case.events | {Event.FACTS_CHANGED: self.now})
 
     @rule(which=st.integers(0, 9))

@@ -38,10 +38,10 @@ def a_waiting(
     *words: Approval, asked: Any = 2, now: datetime = NOW, team: tuple[Member, ...] = TEAM, **changes: Any
 ) -> NoticeStatus:
     """The first notice, drafted at NOW by lena, with these words on it."""
-    stands = standing(BINDING, Approvals.model_validate(asked), "lena", words, team, now)
+    stands = standing(BINDING, Approvals.model_validate(asked), ("lena",), words, team, now)
     given_: dict[str, Any] = {
         "id": "first-notice", "version": 1, "template": "first-notice", "step": "first-notice", "occurrence": 1,
-        "author": "lena", "stage": NoticeStage.DRAFTED, "binding": BINDING, "approvals_needed": 2,
+        "authors": ("lena",), "stage": NoticeStage.DRAFTED, "binding": BINDING, "approvals_needed": 2,
         "approvals": stands.approved_by, "standing": stands, "drafted_at": NOW,
     }  # fmt: skip
     return NoticeStatus(**(given_ | changes))
@@ -82,7 +82,7 @@ def test_they_are_told_again_at_half_time_and_when_it_is_over() -> None:
 
 def test_when_the_time_is_over_the_leads_hear_it_whoever_wrote_it() -> None:
     team = (*TEAM, a_member(name="kim", role=TeamRole.LEAD))
-    notice = a_waiting(a_word("mei"), author="kim")
+    notice = a_waiting(a_word("mei"), authors=("kim",))
     told = who(due(notice, NOW + 24 * HOUR, team))
     assert (told["mei"], told["kim"]) == (Occasion.OVER, Occasion.OVER)
     assert "mei" not in who(due(notice, NOW, team))

@@ -308,10 +308,10 @@ def test_a_promise_is_open_kept_late_or_dropped(changes: dict[str, Any], expecte
 NEWS = "{% for item in news %}{{ item.date }}: {{ item.text }}\n{% endfor %}"
 
 
-def an_update(*news: tuple[int, str], sent: tuple[NoticeStatus, ...]) -> str:
-    """The text of the update that is drafted ten days later, with this news by day."""
+def an_update(*news: tuple[int, str], told: int) -> str:
+    """The text of the update that is drafted ten days later, with this news by day; so many were told to all."""
     incident = an_incident(news=[{"at": NOW + day * DAY, "text": text} for day, text in news])
-    case = a_case(incident=incident, notices=sent)
+    case = a_case(incident=incident, news_told=incident.news[:told])
     wanted = Wanted("update-1", "update", "everyone")
     said = drafted(
         words(NEWS, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted, now=NOW + 10 * DAY
@@ -319,19 +319,9 @@ def an_update(*news: tuple[int, str], sent: tuple[NoticeStatus, ...]) -> str:
     return text_of(said)
 
 
-FIRST_SENT = a_notice(id="first-notice", step="first-notice", drafted_at=NOW + DAY, sent_at=NOW + 3 * DAY)
-
-
-def test_an_update_tells_what_is_new_since_the_last_one_was_written() -> None:
-    text = an_update(
-        (0, "old"), (2, "written while the last one waited"), (5, "new"), (11, "later"), sent=(FIRST_SENT,)
-    )
-    assert text == "26 November 2026: written while the last one waited\n29 November 2026: new"
-
-
-def test_news_that_only_an_invitation_could_have_told_is_still_new() -> None:
-    survey = a_notice(id="survey", step="survey", drafted_at=NOW + 6 * DAY, sent_at=NOW + 7 * DAY)
-    assert an_update((5, "new"), sent=(FIRST_SENT, survey)) == "29 November 2026: new"
+def test_an_update_tells_what_is_new_by_now_and_was_not_told_to_all() -> None:
+    text = an_update((0, "old"), (2, "handed in late"), (5, "new"), (11, "later"), told=1)
+    assert text == "26 November 2026: handed in late\n29 November 2026: new"
 
 
 def test_parts_are_split_from_the_text_and_leave_no_mark() -> None:
@@ -387,6 +377,7 @@ def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
         {"dated": NOW + DAY},
         {"promises": (a_commitment(),)},
         {"author": "mei"},
+        {"earlier_authors": ("mei",)},
         {"change": 1},
     ],
 )

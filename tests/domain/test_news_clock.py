@@ -119,20 +119,26 @@ def test_at_its_minute_it_still_runs_and_a_second_later_it_is_missed() -> None:
 
 def test_a_large_update_keeps_it_when_it_has_begun_to_leave() -> None:
     going = a_notice(
-        "update-1", stage=NoticeStage.SENDING, let_go=(LetGo(at=FRIDAY - HOUR),), people={PersonState.SENT: 1}
+        "update-1",
+        stage=NoticeStage.SENDING,
+        let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        people={PersonState.SENT: 1},
     )
     assert the_clock(told(going), FRIDAY + DAY).fate is Fate.KEPT
 
 
 def test_what_was_let_go_and_could_not_leave_keeps_nothing() -> None:
     stuck = a_notice(
-        "update-1", stage=NoticeStage.SENDING, let_go=(LetGo(at=FRIDAY - HOUR),), people={PersonState.WAITING: 3}
+        "update-1",
+        stage=NoticeStage.SENDING,
+        let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        people={PersonState.WAITING: 3},
     )
     assert the_clock(told(stuck), FRIDAY + SECOND).fate is Fate.MISSED
 
 
 def test_a_time_that_is_known_as_missed_stays_so_when_what_was_stuck_has_left() -> None:
-    update = sent("update-1", FRIDAY + 3 * HOUR, let_go=(LetGo(at=FRIDAY - HOUR),))
+    update = sent("update-1", FRIDAY + 3 * HOUR, let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),))
     case = told(update)
     assert the_clock(case, FRIDAY + DAY).fate is Fate.KEPT
     noted = case.model_copy(update={"events": case.events | {noted_as(FRIDAY): FRIDAY + SECOND}})
@@ -172,7 +178,10 @@ def test_a_survey_that_names_an_earlier_time_starts_a_clock_of_its_own() -> None
 
 
 def test_those_who_got_an_earlier_version_go_by_what_that_one_said() -> None:
-    versions = (LetGo(at=NOW, next_news_at=FRIDAY), LetGo(at=NOW + DAY, next_news_at=FRIDAY + DAY))
+    versions = (
+        LetGo(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),
+        LetGo(at=NOW + DAY, drafted_at=NOW + DAY, next_news_at=FRIDAY + DAY),
+    )
     first = sent("first-notice", NOW + DAY, FRIDAY + DAY, "first-notice", let_go=versions)
     assert [clock.until for clock in clocks(told(notices=(first,)), NOW)] == [FRIDAY, FRIDAY + DAY]
 
@@ -480,7 +489,7 @@ def test_a_closed_case_that_owes_people_a_word_is_not_over() -> None:
 
 
 def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> None:
-    let_go = {"let_go": (LetGo(at=NOW),), "sent_at": NOW}
+    let_go = {"let_go": (LetGo(at=NOW, drafted_at=NOW),), "sent_at": NOW}
     afresh = a_notice("first-notice", "first-notice", **let_go)
     changes = {"state": IncidentState.CLOSED, "assessment": None}
     going = a_turn("first-notice", 1, WAITING)
@@ -520,21 +529,25 @@ def test_a_notice_of_which_one_mailbox_says_later_names_its_time_all_the_same() 
     """The update is drafted for the time that most people read already."""
     first = a_notice(
         "first-notice", "first-notice", stage=NoticeStage.SENDING, next_news_at=NOW + 2 * DAY,
-        people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(LetGo(at=NOW, next_news_at=NOW + 2 * DAY),),
+        people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(LetGo(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
     )  # fmt: skip
     assert ("update", 1) in due(told(notices=(first,)), NOW + DAY)
 
 
 def test_one_that_goes_on_for_who_was_found_late_keeps_no_other_from_going_on() -> None:
     """Each may wait for something else: the one for approval, the other for nothing."""
-    reopened = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=NOW),))
+    reopened = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=NOW, drafted_at=NOW),))
     next_one = a_notice("holding-2", HOLDING, occurrence=2)
     turns = (*TOLD, a_turn(HOLDING, 2, WAITING), a_turn(HOLDING, 1, WAITING))
     assert (HOLDING, 1) in due(told(reopened, next_one, occurrences=turns), BY)
 
 
 def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted() -> None:
-    left = {"let_go": (LetGo(at=NOW, next_news_at=FRIDAY),), "next_news_at": FRIDAY, "next_try_at": FRIDAY + DAY}
+    left = {
+        "let_go": (LetGo(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
+        "next_news_at": FRIDAY,
+        "next_try_at": FRIDAY + DAY,
+    }
     said = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, people={PersonState.SENT: 9}, **left)
     case = told(said, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))
     assert (HOLDING, 2) in due(case, BY)
@@ -543,7 +556,7 @@ def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted
 def test_one_that_waits_for_the_morning_is_not_followed_by_another_in_the_same_night() -> None:
     """Nobody has it yet, so the time that people were told is still owed, and it is this one that keeps it."""
     at_night = a_notice(
-        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=BY, next_news_at=FRIDAY + 7 * DAY),),
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
         people={PersonState.WAITING: 9}, kept_back=9, next_try_at=BY + 9 * HOUR,
     )  # fmt: skip
     case = told(at_night, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))

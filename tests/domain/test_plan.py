@@ -453,14 +453,14 @@ def test_a_closed_case_that_is_paused_is_closed_all_the_same() -> None:
 )
 def test_who_was_found_late_or_let_go_is_told_though_the_case_is_closed(changes: dict[str, Any], expected: int) -> None:
     """What others have is drafted afresh for them, approved, and leaves."""
-    afresh = a_notice(let_go=(LetGo(at=NOW),), sent_at=NOW, **changes)
+    afresh = a_notice(let_go=(LetGo(at=NOW, drafted_at=NOW),), sent_at=NOW, **changes)
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     closed = a_notified_case(occurrences=waiting, state=IncidentState.CLOSED, notices=(afresh,))
     assert len(due(closed, NOW)) == expected
 
 
 def test_a_version_that_is_approved_does_not_wait_for_mailboxes_that_put_off_the_one_before() -> None:
-    put_off = a_notice(stage=NoticeStage.APPROVED, let_go=(LetGo(at=NOW),), next_try_at=NOW + HOUR)
+    put_off = a_notice(stage=NoticeStage.APPROVED, let_go=(LetGo(at=NOW, drafted_at=NOW),), next_try_at=NOW + HOUR)
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     assert ("first-notice", 1) in due(a_notified_case(occurrences=waiting, notices=(put_off,)), NOW)
 
