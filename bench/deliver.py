@@ -52,6 +52,8 @@ from amends.settings import ANCHOR_FILE
 STORY = library() / "examples" / "stolen-terminals"
 TEXT_CHARACTERS = 1_850
 UNMARKED_SECONDS = 0.05
+BEFOREHAND = "beforehand"
+"""The small incident."""
 LINKS = Links("https://bench.example")
 KEYS: dict[str, Callable[[], Ed25519PrivateKey | RSAPrivateKey]] = {
     "ed25519": Ed25519PrivateKey.generate,
@@ -74,8 +76,7 @@ def main() -> None:
         with ProcessPoolExecutor(1, get_context("fork")) as aside:  # what it leaves in memory is not the engine's
             names = aside.submit(_prepared, url, key, home / ANCHOR_FILE, options.people, settings).result()
         ledger = Ledger(url, Keys(key), home / ANCHOR_FILE).migrate()
-        ledger.case(names[0])  # so that what is set up once in a process is there, as it is with the peers
-        connect(ChannelKind.EMAIL, settings[ChannelKind.EMAIL])
+        _make_ready(ledger, names[1], home, settings)
         work = Work(ledger, settings, *names, LINKS)
         if options.unmarked:
             _leave_unmarked()
@@ -87,6 +88,16 @@ def main() -> None:
         if flood:
             options.told.write_text(json.dumps(asdict(flood[0])), encoding="utf-8")
         ledger.dispose()
+
+
+def _make_ready(ledger: Ledger, notice: str, home: Path, settings: ChannelSettings) -> None:
+    """Have what is set up once in a process, as the peers have: statements prepared, modules loaded.
+
+    The same notice of a small incident goes to a file before the clock starts.
+    """
+    connect(ChannelKind.EMAIL, settings[ChannelKind.EMAIL])
+    to_a_file = {ChannelKind.EMAIL: {"use": "outbox", "kind": "email", "folder": str(home / "outbox")}}
+    asyncio.run(send(Work(ledger, to_a_file, BEFOREHAND, notice, LINKS)))
 
 
 def _leave_unmarked() -> None:
@@ -157,15 +168,23 @@ def _prepared(url: str, key: bytes, anchor: Path, count: int, settings: ChannelS
     """A new ledger with an approved notice; the names of incident and notice."""
     ledger = Ledger(url, Keys(key), anchor).migrate()
     try:
+        add_team(ledger)
+        approved(ledger, 1, settings, BEFOREHAND)
         drafted = approved(ledger, count, settings)
         return drafted.incident, drafted.notice
     finally:
         ledger.dispose()
 
 
-def approved(ledger: Ledger, count: int, settings: ChannelSettings) -> Draft:
+def add_team(ledger: Ledger) -> None:
+    for member in APPROVERS:
+        ledger.add_member(member.name, member.role, "mei", _now())
+
+
+def approved(ledger: Ledger, count: int, settings: ChannelSettings, name: str = "") -> Draft:
     """The example incident for these people, its first notice approved by two, by email alone."""
     incident = read_incident(STORY / "incident.yaml")
+    incident = incident.model_copy(update={"id": name or incident.id})
     playbook, wording = load_playbook("customer-data-theft")
     ledger.open_incident(incident, invented(count), "mei", _now())
     ledger.pin_playbook(incident.id, playbook, wording, "mei", _now())
@@ -179,7 +198,6 @@ def approved(ledger: Ledger, count: int, settings: ChannelSettings) -> Draft:
     ledger.draft_notice(drafted, _now())
     asyncio.run(look_over(ledger, drafted, settings, LINKS, _now()))
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "mei", _now())
         ledger.decide(incident.id, drafted.notice, member, Decision.APPROVE, drafted.binding, "", _now())
     return drafted
 

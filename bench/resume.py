@@ -112,6 +112,7 @@ def _round(turn: int, options: argparse.Namespace) -> Resumed:
 
 def _approve(home: Home, people: int) -> None:
     with home.ledger() as ledger:
+        add_team(ledger)
         approved(ledger, people, read_settings(home.folder).channels)
 
 
