@@ -25,7 +25,7 @@ from amends.cli.exits import Exit
 from amends.domain.notice import DeliveryState
 from amends.ledger.standing import Only
 from amends.settings import read_settings
-from bench.deliver import LINKS, address, approved
+from bench.deliver import LINKS, add_team, address, approved
 from bench.peers.arrivals import Arrivals
 from bench.peers.home import INCIDENT, NOTICE, Home, made
 from bench.peers.measure import ended, group, sink, watched

@@ -120,7 +120,7 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight 
         f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
-        f"`amends approve {draft.incident} {draft.notice} --as NAME` approves it.\n\n"
+        f"`amends approve {draft.incident} {draft.notice} --as NAME --binding {draft.binding[:12]}` approves it.\n\n"
         f"{_advised(advice)}{_made(found)}{texts}"
     )
 

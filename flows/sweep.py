@@ -10,7 +10,7 @@ from prefect.states import Completed, Failed
 from amends.cli.words import counted
 from amends.delivery.alerts import remind_approvers
 from amends.domain.case import Case
-from amends.domain.plan import is_over
+from amends.domain.plan import is_over, late_answers
 from flows.artifacts import show_timeline
 from flows.context import Context, opened
 from flows.mirror import mirror, standing, tag_own_run
@@ -50,6 +50,8 @@ async def _look_after(context: Context, incidents: Sequence[str], *, always_show
             if not is_over(case):
                 cases.append(case)
                 await asyncio.to_thread(remind_approvers, context.ledger, case, context.clock())
+                if late := late_answers(case, context.clock()):
+                    await asyncio.to_thread(context.ledger.alert, incident_id, late, context.clock())
     now = context.clock()
     runs = await standing(cases, now) if context.mirrored and cases else {}
     for case in cases:

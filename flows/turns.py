@@ -1,7 +1,8 @@
 """How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from prefect import State, task
 from prefect.states import Completed
@@ -10,13 +11,14 @@ from amends.cli.words import parked
 from amends.delivery.crew import Part, Work, send
 from amends.delivery.engine import Tally
 from amends.delivery.preflight import look_over
+from amends.domain.approvers import ADD, too_few
 from amends.domain.case import Case, OccurrenceState
 from amends.domain.drafting import Readers, Wanted, draft, in_its_words, notices_wanted
-from amends.domain.errors import ChannelMisconfigured, ContentError, Finding
+from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
 from amends.domain.gates import shut, to_look_at_again
 from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
-from amends.domain.notice import Draft, NoticeStage
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
@@ -85,23 +87,60 @@ def mark(context: Context, turn: Turn, incident_id: str, state: OccurrenceState,
 
 
 async def say(context: Context, case: Case, turn: Turn) -> str:
-    """Draft what the turn has to say, send what is approved, and finish when all of it has gone."""
+    """Draft what the turn has to say, send what is approved, and finish when all of it has gone.
+
+    What stops one notice stops no other: it is raised once the others had their turn, so that the run fails visibly.
+    """
     incident_id, step = case.incident.id, step_of(case, turn)
+    stopped: list[AmendsError] = []
     await asyncio.to_thread(mark, context, turn, incident_id, OccurrenceState.WAITING)
     for wanted in notices_wanted(case, step, turn.number):
-        await _draft(context, case, step, turn, wanted)
+        with _raised_later(stopped):
+            await _draft(context, case, step, turn, wanted)
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
     troubles: list[str] = []
-    for notice in case.notices:
-        mine = (notice.step, notice.occurrence) == (turn.step, turn.number)
-        if mine and notice.current and notice.wants_work(context.clock()):
-            if why := shut(case, notice.waits_for, context.clock()):
-                troubles += [f"{notice.id} waits: {reason}" for reason in why]
-                continue
-            tally = await _send(context, case, notice.id)
-            troubles += [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
+    for notice in _to_send(context, case, turn):
+        with _raised_later(stopped):
+            troubles += await _send_if_it_may(context, case, notice)
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
-    return await asyncio.to_thread(_conclude, context, case, turn, troubles)
+    said = await asyncio.to_thread(_conclude, context, case, turn, troubles, not stopped)
+    if stopped:
+        raise _all_of(stopped)
+    return said
+
+
+@contextmanager
+def _raised_later(stopped: list[AmendsError]) -> Iterator[None]:
+    """Keep what a person must act on, to be raised when nothing else is left to do."""
+    try:
+        yield
+    except AmendsError as error:
+        stopped.append(error)
+
+
+def _all_of(stopped: list[AmendsError]) -> AmendsError:
+    """One error that names everything."""
+    if len(stopped) == 1:
+        return stopped[0]
+    content = [error for error in stopped if isinstance(error, ContentError)]
+    if len(content) == len(stopped):
+        return ContentError(*(finding for error in content for finding in error.findings))
+    return AmendsError("\n".join(map(str, stopped)))
+
+
+def _to_send(context: Context, case: Case, turn: Turn) -> list[NoticeStatus]:
+    """The turn's notices for which the engine can do something now."""
+    now = context.clock()
+    mine = (n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number))
+    return [notice for notice in mine if notice.current and notice.wants_work(now)]
+
+
+async def _send_if_it_may(context: Context, case: Case, notice: NoticeStatus) -> list[str]:
+    """Send it unless something must come first; what trouble there was, in words."""
+    if why := shut(case, notice.waits_for, context.clock()):
+        return [f"{notice.id} waits: {reason}" for reason in why]
+    tally = await _send(context, case, notice.id)
+    return [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
 
 
 def step_of(case: Case, turn: Turn) -> Step:
@@ -137,6 +176,8 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
+    for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):
+        ledger.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
     return drafted, findings
 
 
@@ -172,7 +213,7 @@ async def as_task(number: int, part: Part) -> Tally:
     return tallies[0]
 
 
-def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> str:
+def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], complete: bool) -> str:
     """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
     incident_id = case.incident.id
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
@@ -181,6 +222,6 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str]) -> 
         context.ledger.alert(incident_id, trouble, context.clock())
     if turn.phase is Phase.NOTIFY and mine and all(notice.has_gone for notice in mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
-    if all(notice.stage is NoticeStage.SENT for notice in mine):
+    if complete and all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, incident_id)
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"

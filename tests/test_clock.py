@@ -13,6 +13,7 @@ from amends.cli.app import app
 from amends.cli.clock import live_in, now
 from amends.clock import AHEAD, MARK, RehearsalClock, rehearsal_clock
 from amends.delivery.crew import wall_clock
+from amends.domain.channel import ChannelKind
 from amends.settings import Settings, SettingsError, read_settings
 from flows.context import opened
 
@@ -52,6 +53,59 @@ def test_the_mark_in_a_home_that_customers_reach_stops_everything(tmp_path: Path
     (tmp_path / MARK).touch()
     with pytest.raises(SettingsError, match=f"{re.escape(str(tmp_path / MARK))} .* {re.escape(REAL)}"):
         rehearsal_clock(Settings(home=tmp_path, public_url=REAL))
+
+
+REAL_PROVIDERS = {
+    "a relay elsewhere": {"use": "email_smtp", "host": "smtp.example.org", "port": "2525"},
+    "this machine's own relay": {"use": "email_smtp", "host": "127.0.0.1", "port": "25"},
+    "the port that a relay has when none is named": {"use": "email_smtp", "host": "localhost"},
+    "a gateway": {"use": "email_smtp", "url": "https://sms.example.org/messages"},
+    "a provider whose address its channel knows": {"use": "sms_http", "shape": "twilio", "account": "A", "token": "t"},
+    "reports from elsewhere": {
+        "use": "sms_http",
+        "url": "http://127.0.0.1:8000",
+        "status_url": "https://sms.example.org",
+    },
+    "no address": {"use": "email_smtp", "host": "127.0.0.1", "port": "many"},
+    "a name that is misspelt": {"use": "outbocks"},
+}
+
+
+@pytest.mark.parametrize("own", REAL_PROVIDERS.values(), ids=REAL_PROVIDERS)
+def test_a_rehearsal_with_a_channel_that_could_reach_people_stops_everything(
+    tmp_path: Path, own: dict[str, str]
+) -> None:
+    (tmp_path / MARK).touch()
+    channels = {ChannelKind.EMAIL: own | {"password": "hunter2"}}
+    settings = Settings(home=tmp_path, public_url=LOCAL, channels=channels)
+    place = f"{tmp_path / 'amends.toml'}: channels.email.use: "
+    with pytest.raises(SettingsError, match=re.escape(place)) as refused:
+        rehearsal_clock(settings)
+    assert str(tmp_path / MARK) in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_real_home_may_have_real_channels(tmp_path: Path) -> None:
+    channels = {ChannelKind.EMAIL: REAL_PROVIDERS["a relay elsewhere"]}
+    assert rehearsal_clock(Settings(home=tmp_path, public_url=LOCAL, channels=channels)) is None
+
+
+def test_a_rehearsal_may_write_files_and_use_a_provider_that_is_simulated_on_this_machine(tmp_path: Path) -> None:
+    (tmp_path / MARK).touch()
+    channels = {
+        ChannelKind.EMAIL: {"use": "email_smtp", "host": "127.0.0.1", "port": "40025"},
+        ChannelKind.SMS: {"use": "sms_http", "url": "http://127.0.0.1:40080/sms"},
+        ChannelKind.SOCIAL: {"use": "outbox", "kind": "social", "folder": "/tmp/outbox"},
+        ChannelKind.WEBSITE: {"use": "website_static", "folder": "/tmp/site", "base_url": f"{LOCAL}/n"},
+    }
+    assert rehearsal_clock(Settings(home=tmp_path, public_url=LOCAL, channels=channels))
+
+
+def test_no_flow_begins_in_a_rehearsal_with_real_channels(rehearsal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_HOME", str(rehearsal))
+    monkeypatch.setenv("AMENDS_CHANNELS__EMAIL__USE", "email_smtp")
+    with pytest.raises(SettingsError, match=r"channels\.email\.use: email_smtp could reach people"), opened():
+        pass
 
 
 def test_the_clock_of_a_rehearsal_moves_for_all_who_hold_it(rehearsal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, NoticeId
 from amends.cli.second import With
+from amends.cli.words import moment
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import Draft, NoticeStage
@@ -61,7 +62,7 @@ def approve(
     other: With = "",
     why: Annotated[str, typer.Option(metavar="TEXT", help="Why the approvals cannot be had in time.")] = "",
 ) -> None:
-    """Approve exactly this notice.
+    """Approve exactly this notice. Once it was drafted afresh, --binding must say which draft you looked at.
 
     With --emergency two named people, at least one of them a lead or an executive, let it leave with fewer approvals
     than it needs. The audit chain, an alert and the report say so.
@@ -70,6 +71,8 @@ def approve(
     _only_together(emergency, other, why, in_place_of)
     draft, member = desk.ledger.draft(incident, notice), desk.member(name)
     second = desk.member(other, SECOND_TOKEN) if emergency else None
+    if binding is None:
+        _refuse_one_of_several(desk, draft, member)
     if draft.binding.startswith(binding or ""):
         if not yes or people is not None:
             _count(draft, people)
@@ -117,7 +120,7 @@ def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
         for line in approval_lines(status):
             desk.hint(line)
     if stage is not NoticeStage.APPROVED:
-        desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME`")
+        desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME --binding {draft.binding[:12]}`")
         raise typer.Exit(Exit.WAITING)
     _let_it_go(desk, incident, notice)
 
@@ -139,6 +142,19 @@ def reject(
     )
     desk.show({"notice": notice, "binding": draft.binding, "stage": stage}, f"{notice} is rejected")
     desk.hint("correct the facts or texts and hand them in: `amends incident amend FILE --as NAME`; it is drafted anew")
+
+
+def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
+    """Raises NotAllowed where nobody can know which of several drafts the member looked at."""
+    status = desk.ledger.case(draft.incident, now()).notice(draft.notice)
+    if status is None or not status.is_open or status.version == 1:
+        return
+    about = f"{draft.incident} {draft.notice}"
+    raise NotAllowed(
+        f"{draft.notice} was redrafted at {moment(status.drafted_at)} (version {status.version}); say which draft you "
+        f"looked at: `amends preview {about}` shows this one, `amends approve {about} --as {member.name} "
+        f"--binding {status.binding[:12]}` approves it"
+    )
 
 
 def _count(draft: Draft, said: int | None) -> None:

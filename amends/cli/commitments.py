@@ -1,5 +1,6 @@
 """The promises of an incident: which are open, which were kept, which will be late."""
 
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -11,6 +12,9 @@ from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId, noun
 from amends.cli.times import in_utc
 from amends.cli.words import moment, table
+from amends.domain.case import Case
+from amends.domain.commitment import CommitmentState
+from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
 from amends.domain.value import LOCALE, Texts, text_for
 
@@ -42,9 +46,15 @@ def keep(
     evidence: Annotated[str, typer.Option(help="What shows that it was kept; those promised read it.")],
     name: As,
 ) -> None:
-    """Note that a promise is kept; those promised will be told."""
+    """Note that a promise is kept; those promised will be told.
+
+    Until they are, the same with other evidence puts it in the place of the first.
+    """
     desk: Desk = ctx.obj
-    desk.ledger.keep_commitment(incident, commitment, evidence, desk.member(name).name, now())
+    by = desk.member(name).name
+    kept = {"state": CommitmentState.KEPT, "evidence": evidence.strip(), "settled_at": now()}
+    _refuse_unsayable(desk, desk.ledger.case(incident, now()), commitment, kept, "--evidence")
+    desk.ledger.keep_commitment(incident, commitment, evidence, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is kept")
 
 
@@ -61,21 +71,42 @@ def late(
     """Give a promise a new date, and say why; those promised will be told."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    about = desk.ledger.case(incident).incident
-    due = _end_of_day(until, about.organisation.timezone)
-    reasons = _reasons([*reason, *([f"en={reason_en}"] if reason_en else [])], about)
+    case = desk.ledger.case(incident, now())
+    due = _end_of_day(until, case.incident.organisation.timezone)
+    reasons = _reasons([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident)
+    _refuse_unsayable(desk, case, commitment, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is due by {moment(due)} now")
 
 
 @app.command()
 def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, reason: Reason, name: As) -> None:
-    """Note that a promise will not be kept; those promised will be told why."""
+    """Note that a promise will not be kept; those promised will be told why.
+
+    Until they are, the same with another reason puts it in the place of the first.
+    """
     desk: Desk = ctx.obj
-    by = desk.member(name).name
-    reasons = _reasons(reason, desk.ledger.case(incident).incident)
+    by, case = desk.member(name).name, desk.ledger.case(incident, now())
+    reasons = _reasons(reason, case.incident)
+    dropped = {"state": CommitmentState.DROPPED, "reason": reasons, "settled_at": now()}
+    _refuse_unsayable(desk, case, commitment, dropped, "--reason")
     desk.ledger.drop_commitment(incident, commitment, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
+
+
+def _refuse_unsayable(desk: Desk, case: Case, commitment: str, changes: dict[str, object], option: str) -> None:
+    """Raises ContentError for words that would stop the notice to those promised, which nobody could correct then."""
+    from amends.domain.drafting import Links, Readers
+    from amends.domain.unsayable import unsayable
+
+    promise = next((one for one in case.commitments if one.id == commitment), None)
+    if promise is None or case.playbook is None:
+        return  # the ledger says what is wrong
+    changed, to = promise.model_copy(update=changes), desk.ledger.audience(case.incident.id, promise.audience)
+    readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
+    if found := unsayable(case, changed, desk.ledger.wording(case.incident.id), readers, links, now()):
+        desk.complain(f"nothing is stored: the notice could not be sent with these words; change {option}")
+        raise ContentError(*(replace(one, where=f"{option} ({one.where})") for one in found))
 
 
 def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None:

@@ -57,16 +57,20 @@ def letters(
     if out:
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
     elif returned:
-        person = desk.ledger.letter_returned(
-            incident, notice, returned, now(), *([desk.member(name).name] if name else [])
-        )
-        desk.show(
-            {"person": person, "state": "bounced"}, f"the letter to person {person} came back; nothing reaches them"
-        )
+        _note_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
     else:
         _status(desk, incident, notice)
     if not out:
         _say_substitutes(desk, incident, notice)
+
+
+def _note_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
+    found = desk.ledger.letter_returned(incident, notice, reference, now(), *by)
+    then = "they are written to elsewhere" if found.handed_over else "nothing new is sent to them"
+    desk.show(
+        {"person": found.person, "state": "bounced", "handed_over": found.handed_over},
+        f"the letter to person {found.person} came back; {then}",
+    )
 
 
 def _wrong_together(out: Path | None, again: int | None, *, pdf: bool, returned: str, name: str) -> str:

@@ -99,7 +99,7 @@ def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
     except SettingsError:
         return ()
     team = desk.ledger.members()
-    return check_team(opened.playbook, team, "", opened.document, blocks=False) if team else ()
+    return check_team(opened.playbook, team, (), opened.document, blocks=False) if team else ()
 
 
 def _of_the_case(opened: "Opened", incident: Path) -> "tuple[Finding, ...]":

@@ -98,7 +98,7 @@ def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | No
     from amends.delivery import preflight
     from amends.domain.drafting import Links
 
-    if not status.current or status.stage not in (NoticeStage.DRAFTED, NoticeStage.APPROVED):
+    if not status.is_open:
         return desk.ledger.preflight(draft)
     settings = desk.settings
     return asyncio.run(preflight.look_over(desk.ledger, draft, settings.channels, Links(settings.public_url), now()))

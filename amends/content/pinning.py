@@ -27,7 +27,7 @@ def ready_to_start(name_or_path: str | Path, case: Case, team: Iterable[Member])
 
 def beyond_the_team(opened: Opened, case: Case, team: Iterable[Member]) -> tuple[Finding, ...]:
     """The approvals that this playbook asks for in this case and that nobody in the team could give."""
-    return check_team(opened.playbook, team, case.author, opened.document, blocks=True)
+    return check_team(opened.playbook, team, case.authors, opened.document, blocks=True)
 
 
 def _for(opened: Opened, case: Case) -> Opened:

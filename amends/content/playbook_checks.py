@@ -50,11 +50,16 @@ def check_for(playbook: Playbook, case: Case, document: Document | None, now: da
 
 
 def check_team(
-    playbook: Playbook, members: Iterable[Member], author: str = "", document: Document | None = None, *, blocks: bool
+    playbook: Playbook,
+    members: Iterable[Member],
+    authors: tuple[str, ...] = (),
+    document: Document | None = None,
+    *,
+    blocks: bool,
 ) -> tuple[Finding, ...]:
     """The approvals that nobody in the team could give."""
     places = Places(playbook, document)
-    missing = nobody_could_approve(playbook, members, author)
+    missing = nobody_could_approve(playbook, members, authors)
     return tuple(places.finding(one, Code.NO_APPROVER, blocks=blocks) for one in missing)
 
 

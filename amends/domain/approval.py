@@ -25,7 +25,7 @@ class Approvals(Value):
     """How many different people must approve, and which roles must be among them; written as a bare number without."""
 
     needed: int = Field(ge=1, le=9)
-    """How many different people must approve, none of them the author."""
+    """How many different people must approve, none of them an author."""
     roles: tuple[TeamRole, ...] = ()
     """Each of these must be among them: legal, security, communications, privacy, executive or lead."""
 
@@ -130,14 +130,14 @@ def listed(words: Iterable[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def may_approve(member: Member, author: str) -> str | None:
-    """Why this member may not decide on the author's notice, or None."""
+def may_approve(member: Member, authors: tuple[str, ...] = ()) -> str | None:
+    """Why this member may not decide on the notice of these authors, or None."""
     if not member.active:
         return f"{member.name} is not in the team any more"
     if not member.role.may_approve:
         return f"{member.name} is {member.role}; that role may not release notices"
-    if member.name == author:
-        return f"{member.name} wrote this notice; others must approve it"
+    if member.name in authors:
+        return f"{member.name} wrote this notice: its facts or its list of people; others must approve it"
     return None
 
 
@@ -147,7 +147,7 @@ def may_be_deputy(
     """Why the absent member, who speaks for these, may not give this deputy their word, or None; never a chain."""
     if absent.name == deputy.name:
         return f"{absent.name} speaks for themselves already"
-    if refusal := may_approve(absent, "") or may_approve(deputy, ""):
+    if refusal := may_approve(absent) or may_approve(deputy):
         return refusal
     if until <= now:
         return f"{until:%Y-%m-%d %H:%M} UTC is over already"
@@ -158,13 +158,13 @@ def may_be_deputy(
     return None
 
 
-def may_speak_for(absent: Member, deputy: Member, author: str, now: datetime) -> str | None:
-    """Why this deputy may not give the absent member's word on the author's notice, or None."""
+def may_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], now: datetime) -> str | None:
+    """Why this deputy may not give the absent member's word on the notice of these authors, or None."""
     if absent.deputy != deputy.name:
         return f"{absent.name} has not given {deputy.name} their word; `amends team list` shows who stands in for whom"
     if absent.deputy_at(now) != deputy.name:
         return f"{deputy.name} could give the word of {absent.name} until {absent.deputy_until:%Y-%m-%d %H:%M} UTC only"
-    return may_approve(absent, author) or may_approve(deputy, author)
+    return may_approve(absent, authors) or may_approve(deputy, authors)
 
 
 def no_second_voice(heard: Iterable[Approval], speaker: str, member: str, notice: str) -> str | None:
@@ -178,9 +178,11 @@ def no_second_voice(heard: Iterable[Approval], speaker: str, member: str, notice
     return None
 
 
-def may_release_in_emergency(first: Member, second: Member, author: str, stands: Standing, why: str) -> str | None:
-    """Why these two may not let the author's notice leave with fewer approvals than it needs, or None."""
-    if refusal := may_approve(first, author) or may_approve(second, author):
+def may_release_in_emergency(
+    first: Member, second: Member, authors: tuple[str, ...], stands: Standing, why: str
+) -> str | None:
+    """Why these two may not let the notice of these authors leave with fewer approvals than it needs, or None."""
+    if refusal := may_approve(first, authors) or may_approve(second, authors):
         return refusal
     if first.name == second.name:
         return f"an emergency needs two people; {first.name} is one"
@@ -196,7 +198,7 @@ def may_release_in_emergency(first: Member, second: Member, author: str, stands:
 def standing(
     binding: str,
     asked: Approvals,
-    author: str,
+    authors: tuple[str, ...],
     approvals: Iterable[Approval],
     members: Iterable[Member],
     now: datetime | None = None,
@@ -208,7 +210,7 @@ def standing(
     With a now, an approval that was given too long ago counts no more; a rejection has no end. An emergency stands for
     what is missing, as long as both who declared it may approve.
     """
-    role_of = {member.name: member.role for member in members if may_approve(member, author) is None}
+    role_of = {member.name: member.role for member in members if may_approve(member, authors) is None}
     words = [w for w in approvals if w.binding == binding and w.member in role_of and w.spoken_by in role_of]
     approving = [word for word in words if word.decision is Decision.APPROVE]
     over = {w.member: w.at + expires_after for w in approving if now is not None and w.at + expires_after <= now}

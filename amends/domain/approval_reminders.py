@@ -102,7 +102,7 @@ def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) ->
     """Who is asked, each with whose word they can give: in the place of somebody who is away their deputy is asked."""
     stands = notice.standing
     spoken = {stands.deputies.get(name, name) for name in stands.approved_by}
-    free = {m.name: m for m in members if may_approve(m, notice.author) is None and m.name not in spoken}
+    free = {m.name: m for m in members if may_approve(m, notice.authors) is None and m.name not in spoken}
     only_roles = stands.missing_roles if len(stands.missing_roles) == stands.still_needed else tuple(TeamRole)
     wanted: dict[str, tuple[str, ...]] = {}
     for member in free.values():
@@ -178,7 +178,7 @@ def _reminder(
         until=(_latest(notice) if occasion.legal else since) + _within(case),
         missing=notice.standing.waits_for,
         speaks_for=speaks_for,
-        can_declare=pressing and leads and may_approve(to, notice.author) is None,
+        can_declare=pressing and leads and may_approve(to, notice.authors) is None,
         law=f"{duty.law}, {duty.citation}" if duty else "",
     )
 
@@ -215,19 +215,19 @@ def _lines(reminder: ApprovalReminder, zone: str, now: datetime) -> Iterator[str
 
 
 def _what_to_do(reminder: ApprovalReminder, call: str) -> Iterator[str]:
-    approve = f"amends approve {call}"
+    approve, exactly = f"amends approve {call}", f"--binding {reminder.binding[:12]}"
     if not reminder.speaks_for:
         yield "A word of yours does not help it; ask those who can approve it."
     for name in reminder.speaks_for:
         own = name == reminder.to
         yield (
-            f"Approve it: {approve} --as {name}"
+            f"Approve it: {approve} --as {name} {exactly}"
             if own
-            else (f"Approve it in place of {name}: {approve} --as {reminder.to} --for {name}")
+            else (f"Approve it in place of {name}: {approve} --as {reminder.to} --for {name} {exactly}")
         )
     if reminder.can_declare:
-        two = f"--as {reminder.to} --with NAME --why REASON"
-        yield f"If the approvals cannot be had in time, two of you can: {approve} --emergency {two}"
+        two = f"--emergency --as {reminder.to} --with NAME --why REASON {exactly}"
+        yield f"If the approvals cannot be had in time, two of you can: {approve} {two}"
 
 
 def _utc(at: datetime) -> str:

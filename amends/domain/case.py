@@ -93,6 +93,8 @@ class Case(Value):
     """What was handed in to authorities, with what was recorded wrongly and corrected since."""
     untold: dict[str, int] = {}
     """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
+    worded_by: dict[str, str] = {}
+    """Who gave the evidence or the reason of each commitment that has one."""
     questions: QuestionCounts = QuestionCounts()
     survey: SurveyCounts = SurveyCounts()
     told_wrongly: tuple[str, ...] = ()
@@ -107,6 +109,11 @@ class Case(Value):
     def authors(self) -> tuple[str, ...]:
         """Everybody who wrote something that its notices rest on, and so can approve none of them."""
         return (self.author, *self.earlier_authors)
+
+    def earlier_authors_about(self, commitment: str) -> tuple[str, ...]:
+        """The same without its author, of a notice about this commitment: who gave its evidence wrote that too."""
+        added = self.worded_by.get(commitment, self.author)
+        return tuple(sorted({*self.earlier_authors, added} - {self.author}))
 
     @property
     def named_events(self) -> dict[str, datetime]:

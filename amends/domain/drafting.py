@@ -137,7 +137,7 @@ def draft(
         about=wanted.about,
         change=wanted.change,
         author=case.author,
-        earlier_authors=case.earlier_authors,
+        earlier_authors=case.earlier_authors_about(wanted.about),
         audience=wanted.audience,
         audience_digest=readers.digest,
         people=readers.people,

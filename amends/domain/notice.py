@@ -89,7 +89,7 @@ class Draft(Value):
     """Which change of the commitment's fate it tells."""
     author: str
     earlier_authors: tuple[str, ...] = ()
-    """Who else wrote what it rests on: earlier versions of the facts, or of the list of people."""
+    """Who else wrote what it rests on: earlier versions of the facts or of the list, the evidence of a promise."""
     audience: str
     """Everyone, a segment, or the askers whose answer is ready."""
     audience_digest: str
@@ -345,6 +345,11 @@ class NoticeStatus(Value):
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
         all_were_tried = not (self.more_waves or self.kept_back)
         return self.stage is NoticeStage.SENT or (only_deferred and all_were_tried) or self.only_parked
+
+    @property
+    def is_open(self) -> bool:
+        """People can still decide on it."""
+        return self.current and self.stage in (NoticeStage.DRAFTED, NoticeStage.APPROVED)
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""

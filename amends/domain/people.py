@@ -55,6 +55,15 @@ class Hold(StrEnum):
     """A corrected list does not have them any more, or not in the part that a notice is for."""
 
 
+class Left(StrEnum):
+    """What is known of somebody whom a corrected list does not have any more."""
+
+    NOT_TOUCHED = "not_touched"
+    """By what is known today, nothing of theirs was touched."""
+    PERHAPS_TWICE = "perhaps_twice"
+    """Somebody in the list has an address of theirs, so they may stand there once more, under another id."""
+
+
 def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool) -> Hold | None:
     """The reason not to write to a person with these flags, or None. A child is told through its guardian."""
     if Flag.DECEASED in flags:

@@ -377,9 +377,19 @@ def ready_to_close(case: Case) -> bool:
 
 
 def is_over(case: Case) -> bool:
-    """Closed, every promise settled and told of, no reminder left to give, nobody waits for anything."""
+    """Closed, every promise settled and told of, no reminder left to give, nobody waits for an answer or anything."""
     ended = case.state is IncidentState.CLOSED and not _promises_open(case) and not _somebody_waits(case)
-    return ended and not reminders(case) and awaited(case) is None
+    return ended and not case.questions.open and not reminders(case) and awaited(case) is None
+
+
+def late_answers(case: Case, now: datetime) -> str:
+    """That people wait for an answer for longer than they were told; empty when nobody does.
+
+    The same words all day, so that it is said once a day. It hangs on no step: people ask when the playbook has ended.
+    """
+    if not case.questions.overdue:
+        return ""
+    return f"questions are overdue on {now:%Y-%m-%d}: `amends questions list {case.incident.id} --open` shows which"
 
 
 def _somebody_waits(case: Case) -> bool:

@@ -23,7 +23,7 @@ def standing_of(session: Session, row: NoticeRow, draft: Draft, now: datetime | 
     words, emergency, released = approvals_of(session, row), emergency_of(session, row), row.stage in RELEASED
     expiring = now is not None and bool(words or emergency) and not released
     stands = standing(
-        row.binding, draft.approvals, draft.author, words, team(session),
+        row.binding, draft.approvals, draft.authors, words, team(session),
         now if expiring else None, _expires_after(session, row) if expiring else EXPIRES_AFTER, emergency,
     )  # fmt: skip
     # Who released it does not change when they leave the team.
@@ -79,12 +79,19 @@ def emergency_of(session: Session, row: NoticeRow) -> Emergency | None:
 
 
 def team(session: Session) -> tuple[Member, ...]:
-    """The team as it is now."""
-    return tuple(map(as_member, session.exec(select(MemberRow).order_by(col(MemberRow.name)))))
+    """Everybody who is or was in the team; who left stands in for nobody, and nobody for them."""
+    rows = session.exec(select(MemberRow).order_by(col(MemberRow.name))).all()
+    here = {row.name for row in rows if row.active}
+    members = map(as_member, rows)
+    return tuple(one if {one.name, one.deputy} <= here else one.model_copy(update=ALONE) for one in members)
+
+
+ALONE = {"deputy": "", "deputy_until": None}
+"""Of a member who speaks for themselves."""
 
 
 def as_member(row: MemberRow) -> Member:
-    """The row as a value."""
+    """The row as a value, also with a word that was given to somebody who left since."""
     return Member(
         name=row.name,
         role=TeamRole(row.role),

@@ -14,6 +14,7 @@ from amends.domain.approval import (
     may_speak_for,
     no_second_voice,
 )
+from amends.domain.approvers import ADD, too_few
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.playbook import Event
@@ -72,11 +73,11 @@ class Approving(Notices):
             row = existing_row(write.session, incident, notice)
             draft = self.drafted(row)
             stands = standing_of(write.session, row, draft, now)
+            two = _as_now(write.session, first), _as_now(write.session, second)
             refusal = (
                 _not_open(write.session, row, draft, binding, now)
-                or may_release_in_emergency(
-                    _as_now(write.session, first), _as_now(write.session, second), draft.author, stands, why
-                )
+                or _for_authors(write.session, draft, first, second)
+                or may_release_in_emergency(*two, draft.authors, stands, why)
                 or not_fit(row)
             )
             if refusal is None:
@@ -115,11 +116,19 @@ def _may_not_speak(
     lapsed = standing_of(session, row, draft, now).expired
     here = {one.name for one in team(session) if one.active}
     heard = [word for word in words if word.member not in lapsed and {word.member, word.spoken_by} <= here]
-    refusal = may_approve(member, draft.author)
+    refusal = _for_authors(session, draft, member) or may_approve(member, draft.authors)
     if in_place_of and not refusal:
         absent = next((one for one in team(session) if one.name == in_place_of), None)
-        refusal = may_speak_for(absent, member, draft.author, now) if absent else f"{in_place_of} is not in the team"
+        refusal = may_speak_for(absent, member, draft.authors, now) if absent else f"{in_place_of} is not in the team"
     return refusal or no_second_voice(heard, member.name, in_place_of or member.name, row.notice)
+
+
+def _for_authors(session: Session, draft: Draft, *members: Member) -> str | None:
+    """Why those of them who wrote it may not decide on it, and what helps where too few are left who may; or None."""
+    wrote = next((one for one in members if one.name in draft.authors), None)
+    refusal = may_approve(wrote, draft.authors) if wrote else None
+    lacking = too_few(draft.approvals, team(session), draft.authors) if refusal else ()
+    return "; ".join((refusal, *lacking, *([ADD] if lacking else []))) if refusal else None
 
 
 def _not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> str | None:

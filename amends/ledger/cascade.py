@@ -1,18 +1,45 @@
 """When a channel has failed a person for good: the next one of the notice's cascade takes over."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlmodel import Session, select
+from sqlmodel import Session, func, select
 
-from amends.domain.case import OccurrenceState
+from amends.domain.case import IncidentState, OccurrenceState
 from amends.domain.channel import ChannelKind
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.reach import next_channel
 from amends.ledger.bulk import spelled, store_messages
-from amends.ledger.notices import PUBLIC
+from amends.ledger.incidents import note_alert
+from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.posting import Post, addresses
-from amends.ledger.tables import DeliveryRow, NoticeRow, OccurrenceRow, PersonRow
+from amends.ledger.store import Write
+from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, OccurrenceRow, PersonRow, ReleaseRow
+
+
+def pass_on(session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
+    """How many of these that came back get a message on the next channel, as the version released last has it.
+
+    With the first of them the notice is being sent again.
+    """
+    here = (ReleaseRow.incident == incident, ReleaseRow.notice == notice)
+    version = session.exec(select(func.max(ReleaseRow.version)).where(*here)).one()
+    draft = Draft.model_validate(session.get_one(NoticeRow, (incident, notice, version)).draft)
+    theirs = sorted(gone, key=lambda row: row.person)
+    handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in theirs)
+    latest = notice_row(session, incident, notice)
+    if handed_over and latest:
+        reopen(session, latest)
+    return handed_over
+
+
+def call_after_the_end(write: Write, case: IncidentRow, notice: str, now: datetime) -> None:
+    """Call for a person when something is handed over in a closed case, where nobody may look any more."""
+    if case.state == IncidentState.CLOSED:
+        which = f"{case.id} {notice}"
+        go_on = f"`amends deliver {which}` writes to them elsewhere, `amends letters {which}` says whether letters wait"
+        note_alert(write, case.id, f"{notice} came back after the end; {go_on}", now)
 
 
 def next_message(session: Session, draft: Draft, version: int, person: int, name: str, now: datetime) -> bool:

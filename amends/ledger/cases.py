@@ -24,7 +24,7 @@ from amends.ledger.feedback import question_counts, survey_counts
 from amends.ledger.filings import filings_of, latest_assessment
 from amends.ledger.incidents import version_row
 from amends.ledger.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
-from amends.ledger.promises import commitments_of, untold
+from amends.ledger.promises import commitments_of, untold, worded_by
 from amends.ledger.standing import HAS_LEFT, Later, message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
 from amends.ledger.tables import (
@@ -77,6 +77,7 @@ class Cases(Notices):
                 commitments=commitments_of(session, incident),
                 filings=filings_of(session, incident),
                 untold=untold(session, incident),
+                worded_by=worded_by(session, incident),
                 questions=question_counts(session, incident, now),
                 survey=survey_counts(session, incident),
                 embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,

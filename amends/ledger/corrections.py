@@ -33,6 +33,7 @@ from amends.ledger.incidents import (
     state_before_pause,
     version_row,
 )
+from amends.ledger.links import links_held, renew_links
 from amends.ledger.notices import not_told, notice_row
 from amends.ledger.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.sealing import Keys, Seal
@@ -115,9 +116,10 @@ class Corrections(Incidents, Deliveries):
     ) -> tuple[Followed, ...]:
         """Put the corrected list in force; what it did to each notice that was released. The same list changes nothing.
 
-        Every approval of what has not left is void from here on. `file` is the hash of the file, for the audit. Raises
-        NotAllowed when something looks like an accident and nobody said that it is right, when the incident is closed,
-        when messages are in hand, or when the list in force is another by now.
+        Every approval of what has not left is void from here on. A personal link that was sent to an address which is
+        the person's no more stops working; the next message bears another. `file` is the hash of the file, for the
+        audit. Raises NotAllowed when something looks like an accident and nobody said that it is right, when the
+        incident is closed, when messages are in hand, or when the list in force is another by now.
         """
         if not correction.difference.changes:
             return ()
@@ -128,11 +130,14 @@ class Corrections(Incidents, Deliveries):
             self.recover(incident, notice, now)
         with self.write() as write:
             row = _alone(write.session, correction)
+            held = links_held(write.session, incident, _may_lose_addresses(correction))
             touched = _store_people(write.session, correction, now)
+            links = renew_links(write.session, self.keys, incident, held)
             self._put_in_force(write, row, correction, by, now)
             followed = self._follow(write.session, incident, touched, now)
             detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}
-            write.note(now, incident, "audience corrected", actor=by, **detail | correction.difference.counts)
+            counts = correction.difference.counts | {"links": links}
+            write.note(now, incident, "audience corrected", actor=by, **detail | counts)
             return followed
 
     def _notices_in_hand(self, incident: str) -> Sequence[str]:
@@ -275,6 +280,13 @@ def _addresses(values: tuple[Any, ...]) -> dict[str, bytes | None]:
 
 
 # What is written.
+
+
+def _may_lose_addresses(correction: Correction) -> frozenset[int]:
+    """Those who may be written to elsewhere from now on, or who are guardians no longer."""
+    changed = {one.person for one in correction.difference.changes if set(one.fields) & set(ADDRESSES.values())}
+    gone = {one.person for one in correction.difference.changes if one.kind is Kind.GONE}
+    return correction.anew | changed | gone
 
 
 def _alone(session: Session, correction: Correction) -> IncidentRow:

@@ -22,7 +22,7 @@ from amends.ledger.bulk import (
 from amends.ledger.cascade import next_message
 from amends.ledger.claims import Claim, Claims, Released, Waiting
 from amends.ledger.holder import has_ended, this_process
-from amends.ledger.notices import PUBLIC, is_current, notice_row
+from amends.ledger.notices import PUBLIC, changed_since, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
 from amends.ledger.reconciling import left_among
@@ -136,8 +136,8 @@ class Deliveries(Claims):
         if row is None or release is None:
             raise ApprovalMissing(f"{notice} has not been released")
         draft = self.drafted(row)
-        if not is_current(session, draft):
-            raise ApprovalMissing(f"the facts changed after {notice} was approved; what is left waits for approval")
+        if changed := changed_since(session, draft):
+            raise ApprovalMissing(f"{changed} changed after {notice} was approved; what is left waits for approval")
         begun = None
         if draft.waves:
             since, after = self.waves_go_on(session, row)

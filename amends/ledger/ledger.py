@@ -27,6 +27,7 @@ from amends.ledger.reports import Reports
 from amends.ledger.standing import Standings
 from amends.ledger.steps import Steps
 from amends.ledger.team import Team
+from amends.ledger.visits import Visits
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()
@@ -34,7 +35,7 @@ ALEMBIC_ALONE = threading.Lock()
 
 class Ledger(
     Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
-    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Cases,
+    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Visits, Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 

@@ -20,6 +20,7 @@ from amends.domain.people import place_of
 from amends.domain.substitute import Counts
 from amends.domain.team import Member
 from amends.domain.wording import Wording
+from amends.ledger.cascade import call_after_the_end, pass_on
 from amends.ledger.claims import Claim, Released, Waiting
 from amends.ledger.deliveries import Deliveries, park
 from amends.ledger.incidents import CHUNK
@@ -44,6 +45,15 @@ class Batch:
     letters: int
     returned: int
     """How many of them came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A letter that the post brought back."""
+
+    person: int
+    handed_over: bool = False
+    """They are written to elsewhere from now on."""
 
 
 @dataclass(frozen=True)
@@ -186,19 +196,24 @@ class PaperLetters(Deliveries):
             raise NotInLedger(f"{notice} has no batch {batch} of letters")
         return self.drafted(row)
 
-    def letter_returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> int:
-        """The post brought back the letter with this reference; the person's number. To say it twice changes nothing.
+    def letter_returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> Returned:
+        """The post brought back the letter with this reference. To say it twice changes nothing.
 
-        Raises NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
+        The next channel of the cascade takes over, or a letter to another address from a corrected list. Raises
+        NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
         """
         with self.write() as write:
-            write.incident(incident)
+            case = write.incident(incident)
             number, person = self._letter_with(write.session, incident, notice, reference)
-            here = (col(DeliveryRow.id) == number, col(DeliveryRow.state) == DeliveryState.SENT)
-            bounced = {"state": DeliveryState.BOUNCED, "detail": "returned by the post", "updated_at": now}
-            if write.change(update(DeliveryRow).where(*here).values(bounced)):
-                write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by)
-            return person
+            letter = write.session.get_one(DeliveryRow, number, with_for_update=True)
+            if letter.state != DeliveryState.SENT:
+                return Returned(person)
+            letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
+            handed_over = pass_on(write.session, incident, notice, [letter], now) > 0
+            if handed_over:
+                call_after_the_end(write, case, notice, now)
+            write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by, handed_over=handed_over)
+            return Returned(person, handed_over)
 
     def _letter_with(self, session: Session, incident: str, notice: str, reference: str) -> tuple[int, int]:
         """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""

@@ -263,8 +263,18 @@ IN_FORCE = (
 
 def is_current(session: Session, draft: Draft) -> bool:
     """Drafted from the facts, the audience and the words as they stand now."""
+    return not changed_since(session, draft)
+
+
+def changed_since(session: Session, draft: Draft) -> str:
+    """What is not as it was when this was drafted, in words; empty when all of it is."""
     facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
-    return (draft.facts_digest, draft.audience_digest, draft.pinned) == (facts, f"{audience}:{draft.audience}", words)
+    stands = {
+        "the facts": draft.facts_digest == facts,
+        "the list of people": draft.audience_digest == f"{audience}:{draft.audience}",
+        "the playbook or its words": draft.pinned == words,
+    }
+    return listed([what for what, same in stands.items() if not same])
 
 
 def is_overtaken(session: Session, draft: Draft) -> bool:
@@ -275,8 +285,8 @@ def is_overtaken(session: Session, draft: Draft) -> bool:
 
 def stale(session: Session, draft: Draft, now: datetime) -> str | None:
     """Why this draft must not leave as it is, or None."""
-    if not is_current(session, draft):
-        return f"the facts changed after {draft.notice} was drafted; it is drafted afresh first"
+    if changed := changed_since(session, draft):
+        return f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first"
     if is_overtaken(session, draft):
         return f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead"
     if draft.outdated(now):

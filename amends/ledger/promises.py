@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
+from sqlalchemy import and_
 from sqlmodel import Session, col, select
 
 from amends.domain.commitment import Chase, Commitment, CommitmentState
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.value import Texts
+from amends.ledger.notices import KEY
 from amends.ledger.store import Store
-from amends.ledger.tables import CommitmentRow
+from amends.ledger.tables import CommitmentRow, NoticeRow, ReleaseRow
 
 
 class Promises(Store):
@@ -20,14 +22,19 @@ class Promises(Store):
             return commitments_of(session, incident)
 
     def keep_commitment(self, incident: str, commitment: str, evidence: str, by: str, now: datetime) -> None:
-        """It is kept, and this shows it. Those promised will be told. Raises NotAllowed without evidence."""
-        if not evidence.strip():
+        """It is kept, and this shows it. Those promised will be told.
+
+        Until they are, other evidence takes its place. Raises NotAllowed without evidence.
+        """
+        said = evidence.strip()
+        if not said:
             raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
         with self.write() as write:
-            row = _open_row(write.session, incident, commitment)
-            row.state, row.evidence, row.settled_at = CommitmentState.KEPT, evidence.strip(), now
-            row.changes += 1
-            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=row.evidence)
+            write.incident(incident)
+            row = _row(write.session, incident, commitment)
+            _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != said)
+            row.evidence, row.worded_by = said, by
+            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=said)
 
     def put_off_commitment(
         self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime
@@ -37,17 +44,18 @@ class Promises(Store):
             raise NotAllowed(f"the new date of {commitment} has passed already")
         with self.write() as write:
             row = _open_row(write.session, incident, commitment)
-            row.new_due_at, row.reason = until, reason
+            row.new_due_at, row.reason, row.worded_by = until, reason, by
             row.reminded_at = row.escalated_at = None
             row.changes += 1
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
 
     def drop_commitment(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
-        """It will not be kept; those promised are told why."""
+        """It will not be kept; those promised are told why. Until they are, another reason takes its place."""
         with self.write() as write:
-            row = _open_row(write.session, incident, commitment)
-            row.state, row.reason, row.settled_at = CommitmentState.DROPPED, reason, now
-            row.changes += 1
+            write.incident(incident)
+            row = _row(write.session, incident, commitment)
+            _settle(write.session, row, CommitmentState.DROPPED, now, reworded=row.reason != reason)
+            row.reason, row.worded_by = reason, by
             write.note(now, incident, "commitment dropped", commitment, actor=by)
 
     def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
@@ -75,6 +83,12 @@ def untold(session: Session, incident: str) -> dict[str, int]:
     return dict(session.exec(query).all())
 
 
+def worded_by(session: Session, incident: str) -> dict[str, str]:
+    """Who gave the evidence or the reason of each promise that has one."""
+    query = select(CommitmentRow.id, CommitmentRow.worded_by)
+    return dict(session.exec(query.where(CommitmentRow.incident == incident, CommitmentRow.worded_by != "")).all())
+
+
 def told(session: Session, incident: str, commitment: str, change: int) -> None:
     """Those promised have heard of this change of its fate."""
     row = _row(session, incident, commitment)
@@ -95,5 +109,30 @@ def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow
     return row
 
 
+def _settle(session: Session, row: CommitmentRow, state: CommitmentState, now: datetime, *, reworded: bool) -> None:
+    """Its end, or other words for the same end as long as nobody may have read the first ones. Raises NotAllowed.
+
+    Other words are a change of their own, so a notice that was drafted with the first ones is overtaken.
+    """
+    if row.state != CommitmentState.OPEN:
+        if row.state != state or not reworded:
+            raise NotAllowed(f"{row.id} is {row.state} already")
+        if row.told >= row.changes or _is_being_told(session, row):
+            raise NotAllowed(f"{row.id} is {row.state} already, and those promised were told so in the words of then")
+    row.state, row.settled_at = state, row.settled_at or now
+    row.changes += 1
+
+
+def _is_being_told(session: Session, row: CommitmentRow) -> bool:
+    """A notice about its latest change was let go, so some may have read it."""
+    about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
+    query = (
+        select(ReleaseRow.notice)
+        .join(NoticeRow, and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY)))
+        .where(ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
 def _commitment(row: CommitmentRow) -> Commitment:
-    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told"}))
+    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told", "worded_by"}))

@@ -12,17 +12,16 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from amends.domain.bounces import Report, ReportKind
-from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
 from amends.ledger.bulk import among, listed
-from amends.ledger.cascade import next_message, reopen
-from amends.ledger.incidents import happened
-from amends.ledger.notices import Notices, notice_row
+from amends.ledger.cascade import call_after_the_end, pass_on
+from amends.ledger.incidents import note_alert
+from amends.ledger.notices import Notices
 from amends.ledger.optouts import opted_out
 from amends.ledger.store import Write
-from amends.ledger.tables import TROUBLED, DeliveryRow, IncidentRow, MarkRow, NoticeRow, ReleaseRow
+from amends.ledger.tables import TROUBLED, DeliveryRow, IncidentRow, MarkRow
 
 Told = Report | ProviderReceipt
 """What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
@@ -239,25 +238,13 @@ class Reports(Notices):
             changed = tuple(one for one in found if _settled(write.session, rows[one.message.id], one, now))
             complained = sorted({one.message.person for one in found if one.state is DeliveryState.COMPLAINED})
             ended = sum(opted_out(write.session, incident, person, now) for person in complained)
-            gone = sorted((rows[one.message.id] for one in changed if one.state.gone_wrong), key=lambda row: row.person)
-            handed_over = self._pass_on(write.session, incident, notice, gone, now) if gone else 0
+            gone = [rows[one.message.id] for one in changed if one.state.gone_wrong]
+            handed_over = pass_on(write.session, incident, notice, gone, now) if gone else 0
             _call(write, case, notice, changed, handed_over, now)
             if changed or ended:
                 states = dict(Counter(one.state.value for one in changed))
                 write.note(now, incident, "reported", notice, states=states, handed_over=handed_over, opted_out=ended)
             return Taken(changed, handed_over, tuple(one for one in news if one.message.id not in rows))
-
-    def _pass_on(self, session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
-        """How many of these get a message on the next channel, as the latest version that was released has it."""
-        version = session.exec(
-            select(func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident, ReleaseRow.notice == notice)
-        ).one()
-        draft = self.drafted(session.get_one(NoticeRow, (incident, notice, version)))
-        handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in gone)
-        latest = notice_row(session, incident, notice)
-        if handed_over and latest:
-            reopen(session, latest)
-        return handed_over
 
 
 def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:
@@ -338,8 +325,7 @@ def _call(
         for one in changed
         if one.ours
     }
-    if handed_over and case.state == IncidentState.CLOSED:
-        alerts.add(f"{notice} came back after the end; `amends deliver {case.id} {notice}` writes to them elsewhere")
     for alert in sorted(alerts):
-        if happened(write.session, case.id, f"alert:{alert}"[:200], now):
-            write.note(now, case.id, "alert", alert)
+        note_alert(write, case.id, alert, now)
+    if handed_over:
+        call_after_the_end(write, case, notice, now)

@@ -411,6 +411,8 @@ class CommitmentRow(SQLModel, table=True):
     """How often its fate changed: kept, dropped or put off."""
     told: int
     """The last of these changes that those promised were told."""
+    worded_by: str = ""
+    """Who gave the evidence or the reason; empty as long as nobody did."""
 
 
 class FilingRow(SQLModel, table=True):

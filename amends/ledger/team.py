@@ -5,7 +5,7 @@ import secrets
 from datetime import datetime
 from unicodedata import category
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from amends.domain.approval import may_be_deputy
 from amends.domain.errors import AlreadyInLedger, NotAllowed
@@ -53,18 +53,19 @@ class Team(Store):
         Raises NotAllowed when one of the two could not approve anything themselves, and when it would make a chain.
         """
         with self.write() as write:
-            absent, deputy = _locked(write.session, name, to)
-            speaks_for = [one.name for one in team(write.session) if one.deputy_at(now) == name]
-            if refusal := may_be_deputy(as_member(absent), as_member(deputy), speaks_for, until, now):
+            row, *_ = _locked(write.session, name, to)
+            known = {one.name: one for one in team(write.session)}
+            speaks_for = [one.name for one in known.values() if one.deputy_at(now) == name]
+            if refusal := may_be_deputy(known[name], known[to], speaks_for, until, now):
                 raise NotAllowed(refusal)
-            absent.deputy, absent.deputy_until = to, until
+            row.deputy, row.deputy_until = to, until
             write.note(now, "", "word delegated", name, actor=name, to=to, until=f"{until:%Y-%m-%d %H:%M} UTC")
 
     def end_delegation(self, name: str, by: str, now: datetime) -> None:
         """The member speaks for themselves again. Raises NotAllowed when they did all the time."""
         with self.write() as write:
             (row,) = _locked(write.session, name)
-            deputy = as_member(row).deputy_at(now)
+            deputy = next(one.deputy_at(now) for one in team(write.session) if one.name == name)
             if not deputy:
                 raise NotAllowed(f"nobody stands in for {name}")
             row.deputy, row.deputy_until = "", None
@@ -87,8 +88,7 @@ class Team(Store):
     def members(self) -> tuple[Member, ...]:
         """Everybody who is or was in the team."""
         with self.read() as session:
-            rows = session.exec(select(MemberRow).order_by(col(MemberRow.name)))
-            return tuple(map(as_member, rows))
+            return team(session)
 
     def authenticate(self, name: str, token: str) -> Member:
         """The member whom this token proves. Raises NotAllowed, with the same words for a wrong name or token."""

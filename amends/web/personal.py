@@ -99,11 +99,12 @@ class PersonalPages:
         incident, number = whose
         try:
             person, known = self._ledger.person(incident, number), self._recent.read(incident, now)
+            left, got = self._ledger.left_the_list(incident, number), self._ledger.versions_got(incident, number)
         except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
         wanted = request.query_params.get("lang", "")
         chosen = wanted if wanted in known.locales else ""
-        return Visit(link, incident, person, known, known.voice(chosen or person.locale), chosen, now)
+        return Visit(link, incident, person, left, got, known, known.voice(chosen or person.locale), chosen, now)
 
     def _wait(self, request: Request, visit: Visit, seconds: int) -> Response:
         return self._pages.tell(
@@ -211,12 +212,11 @@ class PersonalPages:
         return self._tokens.issue(visit.link, form, visit.now)
 
     def _told(self, visit: Visit) -> list[tuple[str, datetime, str | None]]:
-        """What was told to this person's audience: its subject, its date, and where it can be read."""
+        """What this person was told: its subject, its date, and where it can be read."""
         locale = visit.voice.phrases.locale
         return [
             (visit.voice.text(told.subjects), told.dated, self._notices.path(visit.incident, told.notice, locale))
-            for told in visit.known.told
-            if visit.hears(told.audience)
+            for told in visit.told
         ]
 
     def _address(self, visit: Visit, form: str = "", sent: str = "") -> str:

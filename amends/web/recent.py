@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from amends.domain.case import Case
 from amends.domain.errors import NotInLedger
 from amends.domain.letters import GENERAL
-from amends.domain.notice import Draft, NoticeStage
+from amends.domain.notice import Draft
 from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_date
 from amends.ledger import Ledger
 
 FRESH = timedelta(seconds=15)
 """How long a case is not read again: it counts the whole audience, which must not happen at each visit."""
-TOLD = (NoticeStage.SENDING, NoticeStage.SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,10 @@ class Voice:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A notice that has left or is leaving."""
+    """A version of a notice that has left or is leaving."""
 
     notice: str
+    version: int
     audience: str
     dated: datetime
     """The date that it bears."""
@@ -59,6 +59,7 @@ class Known:
     case: Case
     wording: Wording
     told: tuple[Told, ...]
+    """Every version that was let go, the first of each notice before the next."""
     shipped: Wording
 
     @property
@@ -99,10 +100,9 @@ class RecentCases:
             return known
 
     def _read(self, incident: str) -> Known:
-        case = self._ledger.case(incident)
-        drafts = (self._ledger.draft(incident, notice.id) for notice in case.notices if notice.stage in TOLD)
-        told = sorted(map(_told, drafts), key=lambda each: each.dated, reverse=True)
-        return Known(case, self._wording(incident), tuple(told), self._shipped)
+        case, wording = self._ledger.case(incident), self._wording(incident)
+        told = tuple(_told(version, draft) for version, draft in self._ledger.released_versions(incident))
+        return Known(case, wording, told, self._shipped)
 
     def _wording(self, incident: str) -> Wording:
         try:
@@ -111,7 +111,7 @@ class RecentCases:
             return self._shipped
 
 
-def _told(draft: Draft) -> Told:
+def _told(version: int, draft: Draft) -> Told:
     general_last = sorted(draft.variants, key=lambda variant: variant.letter == GENERAL)
     subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
-    return Told(draft.notice, draft.audience, draft.dated, subjects)
+    return Told(draft.notice, version, draft.audience, draft.dated, subjects)

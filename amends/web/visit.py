@@ -1,5 +1,6 @@
 """Somebody who came with a link that works, and what concerns them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -8,9 +9,9 @@ from fastapi import Path
 
 from amends.domain.commitment import Commitment
 from amends.domain.drafting import fate
-from amends.domain.people import Flag, Person
+from amends.domain.people import Flag, Left, Person
 from amends.ledger import EVERYONE
-from amends.web.recent import Known, Voice
+from amends.web.recent import Known, Told, Voice
 
 Link = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
 """The secret part of a personal link."""
@@ -25,6 +26,10 @@ class Visit:
     link: str = field(repr=False)
     incident: str
     person: Person
+    left: Left | None
+    """They are not in the list of people affected any more; None as long as they are."""
+    got: Mapping[str, int]
+    """Of each notice that came to them, which version."""
     known: Known
     voice: Voice
     chosen: str
@@ -50,7 +55,14 @@ class Visit:
     def promises(self) -> tuple[tuple[Commitment, str], ...]:
         """What this person was promised, each with what has become of it."""
         given = self.known.case.commitments
-        return tuple((promise, fate(promise, self.now)) for promise in given if self.hears(promise.audience))
+        theirs = (one for one in given if self._belongs_to(one.audience) and (not self.left or one.made_in in self.got))
+        return tuple((promise, fate(promise, self.now)) for promise in theirs)
+
+    @property
+    def told(self) -> list[Told]:
+        """What this person was told, the last first: each notice as they got it, else as it was let go last."""
+        theirs = {one.notice: one for one in self.known.told if self._hears(one)}  # the last version of each
+        return sorted(theirs.values(), key=lambda one: one.dated, reverse=True)
 
     @property
     def survey_open(self) -> bool:
@@ -58,6 +70,11 @@ class Visit:
         case = self.known.case
         return "notified" in case.events or any(notice.template == SURVEY_NOTICE for notice in case.notices)
 
-    def hears(self, audience: str) -> bool:
-        """Whether this person belongs to the audience."""
+    def _hears(self, told: Told) -> bool:
+        """Whether they got this version or a later one, or get this notice and have no version of it yet."""
+        if told.notice in self.got:
+            return told.version <= self.got[told.notice]
+        return not self.left and self._belongs_to(told.audience)
+
+    def _belongs_to(self, audience: str) -> bool:
         return audience in (EVERYONE, self.person.segment)

@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 from amends.cli.deliveries import inert
 from amends.content.playbooks import library
 from tests.cli.conftest import (
+    AUDIENCE,
     AUDIENCE_HEAD,
     INCIDENT,
     NOTICE,
@@ -154,7 +156,7 @@ def test_a_person_whose_message_would_have_a_gap_blocks_the_approval_until_the_l
     gap.values("audience", "correct", INCIDENT, corrected, "--changed-are-right", 1, by="lena")
     draft_again(gap)
     assert "4 messages composed and checked, 0 cannot" in gap.amends("preview", INCIDENT, NOTICE).stdout
-    assert [gap.amends("approve", INCIDENT, NOTICE, "--yes", by=name).exit_code for name in ("omar", "wei")] == [4, 0]
+    assert [approve_as_it_is(gap, name).exit_code for name in ("omar", "wei")] == [4, 0]
     assert gap.amends("deliver", INCIDENT, NOTICE).exit_code == 0
     texts = [json.loads(path.read_text())["text"] for path in (gap.home / "outbox").glob("*.json")]
     assert [text for text in texts if text.endswith("联系方式.")]
@@ -172,6 +174,63 @@ def test_the_author_cannot_approve(office: Office) -> None:
     answer = approve(office, "lena")
     assert answer.exit_code == 1
     assert "wrote this notice" in answer.stderr
+
+
+@pytest.fixture
+def corrected(office: Office, tmp_path: Path) -> Office:
+    """What lena wrote goes by a list that wei has corrected since."""
+    listed = tmp_path / "corrected.csv"
+    listed.write_text(AUDIENCE + "C-4,Ann Example,ann@mail.example,,en,DE,household\n", encoding="utf-8")
+    office.values("audience", "correct", INCIDENT, listed, by="wei")
+    draft_again(office)
+    return office
+
+
+def approve_as_it_is(office: Office, *names: str, more: tuple[object, ...] = ()) -> Result:
+    """These approve exactly what is drafted now; the last one's answer."""
+    binding = office.values("preview", INCIDENT, NOTICE)["binding"]
+    words = ("approve", INCIDENT, NOTICE, "--yes", "--binding", binding, *more)
+    return [office.amends(*words, by=name) for name in names][-1]
+
+
+@pytest.mark.parametrize("author", ["lena", "wei"])
+def test_neither_who_wrote_the_facts_nor_who_corrected_the_list_can_approve(corrected: Office, author: str) -> None:
+    refused = approve_as_it_is(corrected, author)
+    assert (refused.exit_code, f"{author} wrote this notice: its facts or its list" in refused.stderr) == (1, True)
+    (notice,) = corrected.values("incident", "show", INCIDENT)["case"]["notices"]
+    assert notice["authors"] == ["wei", "lena"]
+
+
+def test_who_amended_the_facts_is_an_author_beside_who_wrote_them(office: Office, tmp_path: Path) -> None:
+    amended = tmp_path / "amended.yaml"
+    text = (STORY / "incident.yaml").read_text(encoding="utf-8")
+    amended.write_text(re.sub("^title: .*$", "title: Terminals stolen", text, flags=re.MULTILINE), encoding="utf-8")
+    office.values("incident", "amend", amended, by="omar")
+    draft_again(office)
+    for author in ("lena", "omar"):
+        assert f"{author} wrote this notice" in approve_as_it_is(office, author).stderr
+    assert approve_as_it_is(office, "wei").exit_code == 4
+
+
+def test_an_author_hears_when_too_few_others_are_left_and_whom_to_ask(corrected: Office) -> None:
+    said = " ".join(approve_as_it_is(corrected, "lena").stderr.split())
+    assert "it needs 2 people who approve, but only 1 in the team may besides lena and wei" in said
+    assert "`amends team add NAME --role ROLE` adds somebody" in said
+    corrected.tokens["mei"] = corrected.values("team", "add", "mei", "--role", "lead", by="lena")["token"]
+    assert "amends team add" not in approve_as_it_is(corrected, "lena").stderr
+    assert approve_as_it_is(corrected, "omar", "mei").exit_code == 0
+
+
+def test_no_author_is_one_of_the_two_in_an_emergency(corrected: Office) -> None:
+    corrected.tokens["mei"] = corrected.values("team", "add", "mei", "--role", "lead", by="lena")["token"]
+    answers = {}
+    for other in ("lena", "omar"):
+        words = ("--emergency", "--with", other, "--why", "all others are on one plane")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AMENDS_TOKEN_2", corrected.tokens[other])
+            answers[other] = approve_as_it_is(corrected, "mei", more=words)
+    assert (answers["lena"].exit_code, "lena wrote this notice" in answers["lena"].stderr) == (1, True)
+    assert answers["omar"].exit_code == 0
 
 
 def test_a_responder_cannot_approve(office: Office) -> None:
@@ -398,7 +457,35 @@ def test_the_lint_says_so_too(outworded: Office) -> None:
 
 
 def test_a_fresh_draft_can_be_approved_again(office: Office) -> None:
-    ledger = office.ledger()
-    write_draft(ledger)
-    ledger.dispose()
-    assert approve(office, "omar", "wei").exit_code == 0
+    draft_again(office)
+    assert approve_as_it_is(office, "omar", "wei").exit_code == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--emergency", "--with", "wei", "--why", "fire")])
+def test_who_does_not_say_which_of_two_drafts_they_looked_at_approves_none(
+    office: Office, more: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMENDS_TOKEN_2", office.tokens["wei"])
+    draft_again(office)
+    shown, before = office.values("preview", INCIDENT, NOTICE), office.values("audit", "head")["entries"]
+    refused = office.amends("approve", INCIDENT, NOTICE, "--yes", *more, by="omar")
+    said = " ".join(refused.stderr.split())
+    assert (refused.exit_code, office.values("audit", "head")["entries"]) == (1, before)
+    assert f"{NOTICE} was redrafted at {datetime.now(UTC):%Y-%m-%d}" in said
+    assert f"`amends approve {INCIDENT} {NOTICE} --as omar --binding {shown['binding'][:12]}`" in said
+
+
+def test_what_nobody_can_approve_any_more_says_so_and_asks_for_no_hash(office: Office) -> None:
+    draft_again(office)
+    approve_as_it_is(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    refused = office.amends("approve", INCIDENT, NOTICE, "--yes", by="wei")
+    assert (refused.exit_code, "released already" in refused.stderr) == (1, True)
+
+
+def test_the_command_that_is_named_for_the_others_approves_exactly_this(office: Office) -> None:
+    draft_again(office)
+    hint = " ".join(approve_as_it_is(office, "omar").stderr.split())
+    named = re.search(r"others approve with `amends (approve .+) --as NAME (--binding \w+)`", hint)
+    assert named
+    assert office.amends(*named[1].split(), *named[2].split(), "--people", 3, by="wei").exit_code == 0

@@ -81,3 +81,49 @@ def test_a_settled_promise_is_not_settled_again(promised: Office) -> None:
     words = ("commitments", "keep", INCIDENT, "audit", "--evidence", "a report")
     promised.values(*words, by="lena")
     assert promised.amends(*words, by="lena").exit_code == 1
+
+
+def test_evidence_is_reworded_until_those_promised_are_told(promised: Office) -> None:
+    for evidence in ("Report 17", "Report 18"):
+        promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", evidence, by="lena")
+    assert fate(promised, "audit")["evidence"] == "Report 18"
+
+
+ELSEWHERE = "see https://evil.example/report"
+SECRET = "Send us your password to get it."
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("keep", "--evidence", ELSEWHERE), "L104"),
+        (("drop", "--reason", ELSEWHERE), "L104"),
+        (("drop", f"--reason=en={SECRET}", ZH), "L107"),
+        (("late", "--until", "2099-03-31", f"--reason=en={SECRET}", ZH), "L107"),
+        (("late", "--until", "2099-03-31", EN, "--reason=zh-CN=请提供密码。"), "L107"),
+    ],
+)
+def test_what_the_notice_could_not_say_is_refused_and_nothing_is_stored(
+    promised: Office, words: tuple[str, ...], code: str
+) -> None:
+    before, entries = fate(promised, "audit"), promised.values("audit", "head")["entries"]
+    verb, *options = words
+    answer = promised.amends("commitments", verb, INCIDENT, "audit", *options, by="lena")
+    option = options[-1 if verb == "late" else 0].split("=")[0]
+    assert (answer.exit_code, code in answer.stdout) == (3, True)
+    assert f"nothing is stored: the notice could not be sent with these words; change {option}" in answer.stderr
+    assert (fate(promised, "audit"), promised.values("audit", "head")["entries"]) == (before, entries)
+
+
+def test_a_promise_that_is_not_there_is_named(promised: Office) -> None:
+    answer = promised.amends("commitments", "keep", INCIDENT, "holiday", "--evidence", ELSEWHERE, by="lena")
+    assert (answer.exit_code, "no commitment holiday" in answer.stderr) == (1, True)
+
+
+def test_words_are_not_blamed_for_what_stops_the_notice_anyway(promised: Office) -> None:
+    settings = promised.home / "amends.toml"
+    settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
+    refused = promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", ELSEWHERE, by="lena")
+    assert (refused.exit_code, "evil.example" in refused.stdout) == (3, True)
+    assert "elsewhere.example" not in refused.stdout
+    promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", "Report 17", by="lena")

@@ -41,8 +41,8 @@ def beyond_the_team(folder: Path) -> Path:
 
 
 NOBODY_COULD = (
-    "E127 first-notice.approvals: it needs 3 people who approve, but only 2 in the team may besides lena, who wrote "
-    "the incident file (`amends team add NAME --role ROLE` adds somebody)"
+    "E127 first-notice.approvals: it needs 3 people who approve, but only 2 in the team may besides lena, who handed "
+    "in the incident file or the list of people (`amends team add NAME --role ROLE` adds somebody)"
 )
 """As `amends run` says it."""
 

@@ -116,8 +116,8 @@ def test_a_playbook_that_nobody_could_approve_is_not_started(opened: Office, boo
     answer = opened.amends("run", INCIDENT, "--playbook", book, by="lena")
     assert answer.exit_code == 3
     assert (
-        "E127 tell.approvals: it needs 2 people who approve, but only 1 in the team may besides lena, who wrote the "
-        "incident file (`amends team add NAME --role ROLE` adds somebody)"
+        "E127 tell.approvals: it needs 2 people who approve, but only 1 in the team may besides lena, who handed in "
+        "the incident file or the list of people (`amends team add NAME --role ROLE` adds somebody)"
     ) in answer.stdout
     assert not opened.values("incident", "show", INCIDENT)["case"]["pinned"]
 

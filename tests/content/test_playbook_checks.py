@@ -196,7 +196,7 @@ def test_a_pinned_playbook_has_no_file_and_names_its_steps(playbook: Write) -> N
 
 def test_approvals_that_nobody_could_give_are_placed_at_the_number(playbook: Write, tmp_path: Path) -> None:
     opened = open_playbook(playbook("channels: [email]", "channels: [email], approvals: 3"))
-    (finding,) = check_team(opened.playbook, [a_member()], "", opened.document, blocks=False)
+    (finding,) = check_team(opened.playbook, [a_member()], (), opened.document, blocks=False)
     where = f"{tmp_path}/{place(tmp_path / 'plain.yaml', '3}')}"
     assert str(finding) == (
         f"{where} E127 tell.approvals: it needs 3 people who approve, but only 1 in the team may "
@@ -207,7 +207,7 @@ def test_approvals_that_nobody_could_give_are_placed_at_the_number(playbook: Wri
 def test_approvals_of_grave_cases_are_placed_at_the_change(playbook: Write) -> None:
     head = "by_severity:\n  high: {tell: {approvals: {needed: 1, roles: [privacy]}}}\nsteps:\n"
     opened = open_playbook(playbook("steps:\n", head))
-    found = check_team(opened.playbook, [a_member(), a_member(name="wei")], "", opened.document, blocks=True)
+    found = check_team(opened.playbook, [a_member(), a_member(name="wei")], (), opened.document, blocks=True)
     assert "\n".join(map(str, found)) == (
         f"{opened.document.file}:8:28 E127 by_severity.high.tell: privacy must be among those who approve, but nobody "
         "in the team is (`amends team add NAME --role ROLE` adds somebody)"

@@ -246,6 +246,11 @@ def test_a_draft_that_was_stored_before_there_were_roles_keeps_its_hash() -> Non
     assert Draft.model_validate(stored).binding == digest(STORED_WITH_A_NUMBER)
 
 
+def test_a_draft_that_was_stored_when_it_had_one_author_has_that_one() -> None:
+    stored = STORED_WITH_A_NUMBER | {"step": "first-notice", "occurrence": 1}
+    assert Draft.model_validate(stored).authors == ("lena",)
+
+
 def test_other_roles_are_another_binding() -> None:
     assert a_draft(approvals={"needed": 2, "roles": ["legal"]}).binding != a_draft(approvals=2).binding
 

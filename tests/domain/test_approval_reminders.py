@@ -198,7 +198,7 @@ def test_a_reminder_names_what_is_missing_until_when_and_the_command() -> None:
         "Incident november-breach: first-notice waits for 2 more approvals.\n"
         "It should be approved by 2026-11-25 09:00 UTC (10:00 on Wed 25 Nov in Europe/Berlin).\n"
         "Look at it: amends preview november-breach first-notice\n"
-        "Approve it: amends approve november-breach first-notice --as omar"
+        f"Approve it: amends approve november-breach first-notice --as omar --binding {BINDING[:12]}"
     )
 
 

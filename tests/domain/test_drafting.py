@@ -18,6 +18,7 @@ from amends.domain.drafting import (
     draft,
     fate,
     mark_items,
+    notice_about,
     notices_wanted,
     split_items,
     split_parts,
@@ -275,6 +276,13 @@ def test_a_promise_that_says_nothing_in_a_language_of_the_notice_is_refused() ->
     case = a_case(playbook=a_playbook(commitments=[english_only.model_dump()]))
     with pytest.raises(ContentError, match=r"commitments\.audit\.promise E110 says nothing in zh-CN"):
         drafted(words(PROMISES), case=case)
+
+
+def test_who_gave_a_promise_its_evidence_is_an_author_of_the_notice_about_it() -> None:
+    promise = a_commitment(id="audit", state=CommitmentState.KEPT)
+    case = a_case(commitments=(promise,), worded_by={"audit": "omar", "fix": "wei"})
+    said = drafted(words("Done.", notice="promise-kept"), case=case, wanted=notice_about(promise, 1))
+    assert said.authors == (case.author, "omar")
 
 
 def test_a_notice_about_a_promise_knows_its_fate() -> None:

@@ -13,10 +13,13 @@ from sqlmodel import col, select
 
 from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
+from amends.delivery.preflight import look_over
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import OccurrenceState
+from amends.domain.channel import ChannelKind
+from amends.domain.correction import Ask
 from amends.domain.drafting import Links
-from amends.domain.errors import ContentError
+from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.facts import Cause, Certainty, Fact
 from amends.domain.plan import plan
 from amends.ledger import Ledger
@@ -90,6 +93,21 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
+async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
+    context: Context,
+) -> None:
+    correction = context.ledger.compare_audience(INCIDENT, islice(everybody(), 6))
+    context.ledger.correct_audience(correction, dict.fromkeys(Ask), "", "wei", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    (alert,) = [
+        entry.subject
+        for entry in context.ledger.timeline(INCIDENT)
+        if entry.act == "alert" and entry.subject.startswith("nobody can release first-notice")
+    ]
+    assert "only 1 in the team may besides mei and wei" in alert
+
+
 async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_drafted(context: Context) -> None:
     without_sms = {kind: own for kind, own in context.channels.items() if kind != "sms"}
     with using(replace(context, channels=without_sms)):
@@ -149,6 +167,99 @@ async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_othe
     context.ledger.resolve_incident(INCIDENT, "mei", START)
     state = await sweep.fn()
     assert state.message == "november-breach: ValidationError"
+
+
+SAYS = {"fits": "Report 17, on our notice page", "stops": "See https://evil.example/report"}
+"""What shows that a promise was kept; the second leads to others' website, so its notice cannot be drafted."""
+
+
+def keep(ledger: Ledger, *evidence: str) -> list[str]:
+    """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
+    promises = [promise.id for promise in ledger.commitments(INCIDENT)][: len(evidence)]
+    for promise, what in zip(promises, evidence, strict=True):
+        ledger.keep_commitment(INCIDENT, promise, what, "mei", START)
+    return promises
+
+
+@pytest.fixture
+async def told(context: Context) -> PassedClock:
+    """Everybody was told of the theft, and was promised several things; it is the next day."""
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    clock = cast("PassedClock", context.clock)
+    clock.now = START + timedelta(days=1)
+    return clock
+
+
+@pytest.mark.parametrize("evidence", [("stops", "fits"), ("fits", "stops")])
+async def test_what_stops_the_notice_of_one_promise_stops_no_other_and_the_run_names_it(
+    context: Context, told: PassedClock, evidence: tuple[str, str]
+) -> None:
+    kept = dict(zip(evidence, keep(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
+    fits, stops = (f"promise-kept-{kept[one]}-1" for one in SAYS)
+    for _ in range(2):
+        with pytest.raises(ContentError, match=f"{stops} .* L104") as refused:
+            await follow_up.fn(INCIDENT, "promises", 1)
+        assert fits not in str(refused.value)
+        approve_all(context.ledger, told.now)
+    notice = context.ledger.case(INCIDENT, told.now).notice(fits)
+    assert notice is not None and notice.stage == "sent"
+    assert turn_state(context.ledger, "promises") == OccurrenceState.WAITING
+
+
+async def test_every_promise_whose_notice_is_stopped_is_named(context: Context, told: PassedClock) -> None:
+    one, other = keep(context.ledger, SAYS["stops"], SAYS["stops"])
+    with pytest.raises(ContentError) as refused:
+        await follow_up.fn(INCIDENT, "promises", 1)
+    assert {one, other} <= {finding.where.split()[0][13:-2] for finding in refused.value.findings}
+
+
+async def test_other_words_are_told_in_place_of_those_that_were_stopped(context: Context, told: PassedClock) -> None:
+    (promise,) = keep(context.ledger, SAYS["stops"])
+    with pytest.raises(ContentError):
+        await follow_up.fn(INCIDENT, "promises", 1)
+    keep(context.ledger, SAYS["fits"])
+    for _ in range(2):
+        await follow_up.fn(INCIDENT, "promises", 1)
+        approve_all(context.ledger, told.now)
+    assert [n.id for n in context.ledger.case(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-2"]
+    assert context.ledger.case(INCIDENT).untold == {}
+
+
+@pytest.fixture
+async def lame_and_sound(context: Context, told: PassedClock) -> tuple[str, str]:
+    """Two notices are approved, and the first of them asks for a channel that the others do without."""
+    ledger = context.ledger
+    keep(ledger, "Report 17", "Report 18")
+    await follow_up.fn(INCIDENT, "promises", 1)
+    lame, sound = sorted(notice.id for notice in ledger.case(INCIDENT).notices if notice.about)
+    draft = ledger.draft(INCIDENT, lame)
+    posted = draft.model_copy(update={"cascade": (*draft.cascade, ChannelKind.SOCIAL)})
+    ledger.draft_notice(posted, told.now)
+    await look_over(ledger, posted, context.channels, context.links, told.now)
+    approve_all(ledger, told.now)
+    return lame, sound
+
+
+def without_social(context: Context) -> Context:
+    return replace(context, channels={k: own for k, own in context.channels.items() if k is not ChannelKind.SOCIAL})
+
+
+async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
+    context: Context, told: PassedClock, lame_and_sound: tuple[str, str]
+) -> None:
+    with using(without_social(context)), pytest.raises(ChannelMisconfigured, match="social"):
+        await follow_up.fn(INCIDENT, "promises", 1)
+    stages = {notice.id: notice.stage for notice in context.ledger.case(INCIDENT, told.now).notices}
+    assert [stages[notice] for notice in lame_and_sound] == ["approved", "sent"]
+
+
+@pytest.mark.usefixtures("lame_and_sound")
+async def test_a_run_names_what_cannot_be_sent_beside_what_cannot_be_drafted(context: Context) -> None:
+    third = context.ledger.commitments(INCIDENT)[2].id
+    context.ledger.keep_commitment(INCIDENT, third, SAYS["stops"], "mei", START)
+    with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
+        await follow_up.fn(INCIDENT, "promises", 1)
 
 
 async def test_new_facts_make_a_new_assessment_that_says_what_changed(context: Context) -> None:

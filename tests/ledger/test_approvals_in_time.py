@@ -341,6 +341,30 @@ def test_what_has_run_out_makes_no_chain(ledger: Ledger) -> None:
     ledger.delegate("wei", "priya", NOW + DAY, NOW + HOUR)
 
 
+def test_who_stood_in_for_somebody_that_left_may_give_away_their_own_word(ledger: Ledger) -> None:
+    drafted(ledger)
+    ledger.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.remove_member("omar", "mei", NOW)
+    ledger.delegate("wei", "priya", NOW + DAY, NOW)
+    assert [one.name for one in ledger.members() if one.deputy_at(NOW)] == ["wei"]
+
+
+def test_who_gave_their_word_to_somebody_that_left_may_be_a_deputy(ledger: Ledger) -> None:
+    drafted(ledger)
+    ledger.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.remove_member("wei", "mei", NOW)
+    ledger.delegate("priya", "omar", NOW + DAY, NOW)
+    assert [one.name for one in ledger.members() if one.deputy_at(NOW)] == ["priya"]
+
+
+def test_a_word_that_was_given_to_somebody_that_left_is_not_given_any_more(ledger: Ledger) -> None:
+    drafted(ledger)
+    ledger.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.remove_member("wei", "mei", NOW)
+    with pytest.raises(NotAllowed, match="nobody stands in for omar"):
+        ledger.end_delegation("omar", "omar", NOW)
+
+
 @pytest.mark.parametrize(
     ("name", "to", "until", "says"),
     [

@@ -15,6 +15,7 @@ from amends.domain.correction import Ask, Difference, Kind
 from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.people import Flag, Person
+from amends.domain.playbook import Event
 from amends.ledger import Claim, Ledger
 from amends.ledger.corrections import Followed
 from amends.ledger.tables import IncidentRow
@@ -203,6 +204,111 @@ def test_changed_people_keep_number_and_link(ledger: Ledger) -> None:
     assert ledger.whose_link(link) == (INCIDENT, 2)
 
 
+# Personal links.
+
+
+def links(ledger: Ledger, *numbers: int) -> list[str]:
+    return [ledger.link_of(INCIDENT, number) for number in numbers]
+
+
+def works(ledger: Ledger, *tokens: str) -> list[bool]:
+    return [ledger.whose_link(token) is not None for token in tokens]
+
+
+def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: Ledger) -> None:
+    sent(released(ledger, people(3)))
+    before = links(ledger, 1, 2, 3)
+    correct(ledger, [people(3)[0], with_address(people(3)[1], "right@mail.example"), people(3)[2]])
+    assert works(ledger, *before) == [True, False, True]
+    assert ledger.whose_link(*links(ledger, 2)) == (INCIDENT, 2)
+    corrected = next(entry for entry in ledger.timeline(INCIDENT) if entry.act == "audience corrected")
+    assert corrected.detail["links"] == 1
+
+
+def test_of_two_whose_addresses_were_swapped_neither_opens_the_others_page(ledger_on_sqlite: Ledger) -> None:
+    ledger = ledger_on_sqlite
+    sent(released(ledger, people(2)))
+    before, (one, two) = links(ledger, 1, 2), people(2)
+    correct(ledger, [with_address(one, two.email), with_address(two, one.email)])
+    assert works(ledger, *before) == [False, False]
+
+
+def test_a_link_that_has_not_left_is_kept_when_the_address_is_replaced(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(1))
+    before = links(ledger, 1)
+    correct(ledger, [with_address(people(1)[0], "right@mail.example")])
+    assert works(ledger, *before) == [True]
+
+
+def test_a_link_that_came_back_is_kept_when_the_address_is_replaced(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(1))
+    sent(ledger, Status.REJECTED)
+    before = links(ledger, 1)
+    correct(ledger, [with_address(people(1)[0], "right@mail.example")])
+    assert works(ledger, *before) == [True]
+
+
+def test_a_link_is_kept_when_an_address_is_added_or_one_is_taken_away_to_which_nothing_went(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    ledger = ledger_on_sqlite
+    sent(released(ledger, people(2)))
+    before, (one, two) = links(ledger, 1, 2), people(2)
+    correct(ledger, [replace(one, postal_address="1 Road"), replace(two, phone="")])
+    assert works(ledger, *before) == [True, True]
+
+
+def test_a_name_that_is_corrected_later_does_not_cost_the_new_link(ledger_on_sqlite: Ledger) -> None:
+    ledger = ledger_on_sqlite
+    sent(released(ledger, people(1)))
+    moved = with_address(people(1)[0], "right@mail.example")
+    correct(ledger, [moved])
+    before = links(ledger, 1)
+    correct(ledger, [replace(moved, name="Kim", phone="+4915199900099")])
+    assert works(ledger, *before) == [True]
+
+
+def family(*, guardian: int = 2) -> list[Person]:
+    """A child and two grown-ups, of whom one is the guardian."""
+    grown = [a_person(number=number, guardian_of="C-00001" if number == guardian else "") for number in (2, 3)]
+    return [a_person(number=1, flags=MINOR), *grown]
+
+
+def test_who_is_the_guardian_no_longer_does_not_read_the_childs_page(ledger: Ledger) -> None:
+    sent(released(ledger, family()))
+    before = links(ledger, 1, 2, 3)
+    correct(ledger, family(guardian=3))
+    assert works(ledger, *before) == [False, True, True]
+
+
+def test_when_the_guardian_has_another_address_the_childs_link_works_no_more(ledger: Ledger) -> None:
+    child, parent, other = family()
+    sent(released(ledger, [child, parent, other]))
+    before = links(ledger, 1)
+    correct(ledger, [child, with_address(parent, "right@mail.example"), other])
+    assert works(ledger, *before) == [False]
+
+
+def test_when_the_guardian_is_gone_the_childs_link_works_no_more(ledger_on_sqlite: Ledger) -> None:
+    child, parent, other = family()
+    sent(released(ledger_on_sqlite, [child, parent, other]))
+    before = links(ledger_on_sqlite, 1)
+    correct(ledger_on_sqlite, [child, other])
+    assert works(ledger_on_sqlite, *before) == [False]
+
+
+def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_on_sqlite: Ledger) -> None:
+    ledger = ledger_on_sqlite
+    child, parent, other = family()
+    sent(released(ledger, [child, parent, other]))
+    before = links(ledger, 1)
+    correct(ledger, [replace(child, flags=frozenset()), parent, other])
+    assert works(ledger, *before) == [False]
+
+
+# Who is gone, and who comes back.
+
+
 def test_who_is_gone_stays_in_the_ledger_and_counts_apart(ledger: Ledger) -> None:
     correct(opened(ledger), people(3)[:2])
     counts = ledger.case(INCIDENT).audience
@@ -330,10 +436,38 @@ def test_nothing_leaves_before_the_new_list_is_approved(ledger_on_sqlite: Ledger
         ledger_on_sqlite.release(INCIDENT, NOTICE, LATER)
 
 
+def test_a_list_that_was_corrected_is_no_change_of_the_facts(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(10))
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    sent(released_again(ledger))
+    ledger.finish(INCIDENT, NOTICE, LATER)
+    found = ledger.compare_audience(INCIDENT, people(11))
+    ledger.correct_audience(found, {}, "f" * 64, "lena", LATER + timedelta(hours=1))
+    case = ledger.case(INCIDENT)
+    assert (case.version, Event.FACTS_CHANGED in case.events, case.told_wrongly) == (2, False, ())
+
+
+def test_what_is_held_back_says_that_the_list_changed_and_not_the_facts(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(10))
+    correct(ledger, people(11))
+    with pytest.raises(ApprovalMissing, match=r"^the list of people changed after first-notice was approved"):
+        ledger.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    with pytest.raises(ApprovalMissing, match=r"^the facts and the list of people changed"):
+        ledger.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+
+
 def test_who_hands_in_a_list_does_not_approve_it(ledger_on_sqlite: Ledger) -> None:
     correct(opened(ledger_on_sqlite), people(4), by="wei")
     case = ledger_on_sqlite.case(INCIDENT)
     assert (case.author, case.version) == ("wei", 2)
+
+
+def test_who_wrote_the_facts_stays_an_author_beside_who_corrected_the_list(ledger_on_sqlite: Ledger) -> None:
+    ledger = opened(ledger_on_sqlite)
+    for count, by in ((4, "wei"), (5, "mei"), (6, "wei")):
+        correct(ledger, people(count), by=by)
+    assert ledger.case(INCIDENT).authors == ("wei", "lena", "mei")
 
 
 def test_waiting_messages_go_to_the_corrected_address_once(ledger: Ledger) -> None:

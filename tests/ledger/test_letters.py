@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.correction import Ask
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.letters import Letter, Letters
 from amends.domain.notice import NoticeStage, PersonState, Reader
@@ -284,7 +285,7 @@ def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> 
     released(ledger)
     taken(ledger)
     before = ledger.reach_counts(INCIDENT, NOTICE).unreached
-    assert ledger.letter_returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar") == 2
+    assert ledger.letter_returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar").person == 2
     assert states(ledger)[2] == "bounced"
     assert before == {"DE": 1}
     assert ledger.reach_counts(INCIDENT, NOTICE).unreached == {"DE": 2}
@@ -295,7 +296,7 @@ def test_to_say_twice_that_it_came_back_changes_nothing(ledger_on_sqlite: Ledger
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
     again = [
-        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, f" {reference(ledger_on_sqlite, 2).upper()} ", LATER)
+        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, f" {reference(ledger_on_sqlite, 2).upper()} ", LATER).person
         for _ in range(2)
     ]
     assert again == [2, 2]
@@ -308,6 +309,65 @@ def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> No
     before = letters_taken(ledger_on_sqlite)
     ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
     assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+
+
+def corrected(ledger: Ledger, *people: Person) -> None:
+    """This list is in force now, and the notice approved for it."""
+    found = ledger.compare_audience(INCIDENT, people)
+    ledger.correct_audience(found, {Ask.CHANGED: 1}, "f" * 64, "maya", LATER)
+    approved_again(ledger, **TO_THE_LETTER)
+    ledger.release(INCIDENT, NOTICE, LATER)
+
+
+def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_again_to_the_new_one(
+    ledger: Ledger,
+) -> None:
+    released(ledger, [by_post(2)])
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    corrected(ledger, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
+    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    assert taken(ledger) == 1
+    assert [one.to.postal_address for one in letters(ledger, 2) if one.to] == ["Neue Straße 5\n20095 Hamburg"]
+
+
+def test_a_letter_that_comes_back_is_followed_by_the_next_channel_once(ledger: Ledger) -> None:
+    released(ledger, [by_post(2)], cascade=(LETTER, EMAIL, SMS))
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    with ledger.write() as write:  # as a corrected list does for a person whom a letter told
+        write.session.execute(text("UPDATE person SET email_index = :index WHERE number = 2"), {"index": b"m" * 32})
+    said = [ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER).handed_over for _ in range(2)]
+    assert said == [True, False]
+    assert states(ledger, EMAIL) == {2: "waiting"}
+
+
+def test_a_notice_that_was_sent_goes_on_when_a_letter_comes_back_and_another_channel_takes_over(
+    ledger: Ledger,
+) -> None:
+    released(ledger, [by_post(2)])
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    corrected(ledger, by_post(2, email="new@mail.example"))
+    for channel in (WEBSITE, ChannelKind.SOCIAL):
+        answer(ledger, Status.SENT, channel)
+    ledger.finish(INCIDENT, NOTICE, LATER)
+    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    notice = ledger.case(INCIDENT).notice(NOTICE)
+    assert notice
+    assert notice.stage is NoticeStage.SENDING
+    assert states(ledger, EMAIL) == {2: "waiting"}
+
+
+def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(2)])
+    taken(ledger_on_sqlite)
+    came_back = reference(ledger_on_sqlite, 2)
+    corrected(ledger_on_sqlite, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
+    ledger_on_sqlite.close_incident(INCIDENT, "lena", LATER)
+    ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    alerts = [entry.subject for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if "came back after the end" in alert]
 
 
 def test_what_was_never_handed_over_cannot_come_back(ledger_on_sqlite: Ledger) -> None:

@@ -19,10 +19,14 @@ REASON = {"en": "The firm is ill.", "zh-CN": "机构延期。"}
 @pytest.fixture
 def promised(ledger_on_sqlite: Ledger) -> Ledger:
     """The audit was promised to everybody in a first notice that has been released."""
+    return promise_in(ledger_on_sqlite)
+
+
+def promise_in(ledger: Ledger) -> Ledger:
     given = tuple(commit(a_promise(id=name), NOW, "first-notice") for name in ("audit", "fix"))
-    approved(ledger_on_sqlite, [a_person(number=1)], promises=given)
-    ledger_on_sqlite.release(INCIDENT, "first-notice", NOW)
-    return ledger_on_sqlite
+    approved(ledger, [a_person(number=1)], promises=given)
+    ledger.release(INCIDENT, "first-notice", NOW)
+    return ledger
 
 
 def about(ledger: Ledger, change: int, template: str = "promise-late") -> Draft:
@@ -48,6 +52,12 @@ def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None
     kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
     assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, "Report 17", NOW + DAY)
     assert untold(promised) == {"audit": 1}
+
+
+def test_who_gave_the_evidence_wrote_what_is_told_of_it(promised: Ledger) -> None:
+    promised.keep_commitment(INCIDENT, "audit", "Report 17", "omar", NOW + DAY)
+    case = promised.case(INCIDENT)
+    assert (case.earlier_authors_about("audit"), case.earlier_authors_about("fix")) == (("omar",), ())
 
 
 def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
@@ -81,16 +91,71 @@ def test_a_chase_is_noted_with_its_time(promised: Ledger) -> None:
     assert (chased.reminded_at, chased.escalated_at) == (NOW, NOW + DAY)
 
 
-@pytest.mark.parametrize("settle", ["keep", "drop"])
-def test_what_is_settled_stays_settled(promised: Ledger, settle: str) -> None:
-    if settle == "keep":
-        promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+def settle(ledger: Ledger, how: str, words: str = "Report 17") -> None:
+    """Keep the audit with this evidence, or drop it for this reason."""
+    if how == "keep":
+        ledger.keep_commitment(INCIDENT, "audit", words, "mei", NOW)
     else:
-        promised.drop_commitment(INCIDENT, "audit", REASON, "mei", NOW)
+        ledger.drop_commitment(INCIDENT, "audit", {"*": words}, "mei", NOW)
+
+
+@pytest.mark.parametrize(("how", "otherwise"), [("keep", "drop"), ("drop", "keep")])
+def test_what_is_settled_is_not_settled_otherwise(promised: Ledger, how: str, otherwise: str) -> None:
+    settle(promised, how)
     with pytest.raises(NotAllowed, match="already"):
-        promised.keep_commitment(INCIDENT, "audit", "Report 18", "mei", NOW)
+        settle(promised, otherwise)
     with pytest.raises(NotAllowed, match="already"):
         promised.put_off_commitment(INCIDENT, "audit", NOW + DAY, REASON, "mei", NOW)
+
+
+@pytest.mark.parametrize("how", ["keep", "drop"])
+def test_the_same_words_again_change_nothing(promised: Ledger, how: str) -> None:
+    settle(promised, how)
+    with pytest.raises(NotAllowed, match="already"):
+        settle(promised, how)
+    assert untold(promised) == {"audit": 1}
+
+
+def test_evidence_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
+    settle(promised, "keep")
+    promised.keep_commitment(INCIDENT, "audit", " Report 18 ", "wei", NOW + DAY)
+    kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (kept.evidence, kept.settled_at, untold(promised)) == ("Report 18", NOW, {"audit": 2})
+    noted = [(entry.actor, entry.act) for entry in promised.timeline(INCIDENT) if entry.subject == "audit"]
+    assert noted == [("mei", "commitment kept"), ("wei", "commitment kept")]
+
+
+def test_a_reason_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
+    settle(promised, "drop")
+    settle(promised, "drop", "Nobody does such audits.")
+    dropped = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    assert (dropped.reason, untold(promised)) == ({"*": "Nobody does such audits."}, {"audit": 2})
+
+
+def test_what_was_approved_in_the_first_words_does_not_leave_after_others_were_found(promised: Ledger) -> None:
+    settle(promised, "keep")
+    draft = about(promised, change=1, template="promise-kept")
+    settle(promised, "keep", "Report 18")
+    with pytest.raises(ApprovalMissing, match="overtaken"):
+        promised.release(INCIDENT, draft.notice, NOW)
+
+
+@pytest.mark.parametrize("how", ["keep", "drop"])
+def test_once_its_notice_is_let_go_the_words_stay(ledger: Ledger, how: str) -> None:
+    settle(promise_in(ledger), how)
+    ledger.release(INCIDENT, about(ledger, change=1).notice, NOW)
+    with pytest.raises(NotAllowed, match="those promised were told so"):
+        settle(ledger, how, "Report 18")
+
+
+def test_once_those_promised_know_the_words_stay_also_after_the_notice_before(promised: Ledger) -> None:
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    send(promised, about(promised, change=1))
+    settle(promised, "keep")
+    settle(promised, "keep", "Report 18")
+    send(promised, about(promised, change=3, template="promise-kept"))
+    with pytest.raises(NotAllowed, match="those promised were told so"):
+        settle(promised, "keep", "Report 19")
 
 
 def test_an_unknown_promise_is_named(promised: Ledger) -> None:

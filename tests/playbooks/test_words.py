@@ -18,7 +18,7 @@ from tests.playbooks.rendering import LOCALES, PLAYBOOKS, incident, phrases, pla
 
 PORTAL = set(
     """
-    title hello your_data_title your_data_intro no_data_known what_you_can_do promises_title promise_due
+    title hello your_data_title your_data_intro no_data_known left_not_touched left_perhaps_twice what_you_can_do promises_title promise_due
     promise_new_due promise_evidence questions_title ask_title ask_label ask_kind_question ask_kind_complaint
     ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answered_on survey_title survey_intro
     survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now

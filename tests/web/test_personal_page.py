@@ -1,17 +1,21 @@
 """What a person reads on their page."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.correction import Ask
+from amends.domain.notice import Variant
 from amends.domain.question import Source
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web import create_app
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
-from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, release
+from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, people, release
 
 
 def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
@@ -119,6 +123,93 @@ def test_a_draft_that_has_not_left_is_not_listed(opened: Ledger, settings: Setti
     opened.draft_notice(a_draft(), NOW)
     page = Visitor(TestClient(create_app(settings, opened, clock)), opened.link_of(INCIDENT, ADA), clock).look().text
     assert "Your data was copied" not in page
+
+
+def test_a_notice_that_is_drafted_anew_stays_listed_as_it_was_told(ledger: Ledger, ada: Visitor) -> None:
+    sent(ledger, ADA)
+    ledger.draft_notice(a_draft(variants=headed("What we know by now")), NOW)
+    page = ada.look().text
+    assert "Your data was copied</a>" in page
+    assert "What we know by now" not in page
+
+
+def test_who_got_the_first_version_reads_that_one_and_who_waited_the_next(
+    ledger: Ledger, ada: Visitor, visitor: Callable[[int], Visitor]
+) -> None:
+    sent(ledger, ADA)
+    release(ledger, variants=headed("What we know by now"))
+    assert "Your data was copied</a>" in ada.look().text
+    assert "What we know by now" not in ada.look().text
+    assert "What we know by now</a>" in visitor(SAM).look().text
+
+
+def headed(subject: str) -> tuple[Variant, ...]:
+    """What a draft says, under another heading."""
+    return tuple(one.model_copy(update={"subject": subject}) if one.subject else one for one in a_draft().variants)
+
+
+def sent(ledger: Ledger, person: int) -> None:
+    """The email of the first notice to this person has left, and nothing else."""
+    claims = ledger.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    theirs = [one for one in claims if one.about and one.about.number == person]
+    ledger.write_down(theirs, (), INCIDENT, "first-notice", NOW)
+    receipts = [(one, Receipt(one.key, Status.SENT, "250")) for one in theirs]
+    ledger.write_down((), receipts, INCIDENT, "first-notice", NOW)
+    ledger.give_back([one for one in claims if one not in theirs], NOW)
+    ledger.end([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
+
+
+NOT_TOUCHED = {"en": "none of your data was touched", "zh-CN": "您的信息没有受到影响"}
+
+
+def taken_off(ledger: Ledger, person: int) -> None:
+    """A corrected list does not have this person any more."""
+    kept = [one for one in people() if one.number != person]
+    ledger.correct_audience(ledger.compare_audience(INCIDENT, kept), {Ask.GONE: 1}, "f" * 64, "lena", NOW)
+
+
+@pytest.mark.parametrize("lang", NOT_TOUCHED)
+def test_who_is_not_in_the_list_any_more_reads_that_they_were_not_touched(
+    ledger: Ledger, ada: Visitor, lang: str
+) -> None:
+    taken_off(ledger, ADA)
+    page = ada.look(f"?lang={lang}").text
+    assert NOT_TOUCHED[lang] in page
+    assert "bank card" not in page
+    assert "银行卡" not in page
+
+
+def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    taken_off(ledger, ADA)
+    assert NOT_TOUCHED["zh-CN"] not in li.look().text
+
+
+def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    doubled = ledger.compare_audience(INCIDENT, [*people()[1:], replace(people()[0], number=0, ref="C-90001")])
+    ledger.correct_audience(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
+    page = ada.look().text
+    assert NOT_TOUCHED["en"] not in page
+    assert "You may be on it under another entry." in page
+
+
+def test_who_is_not_in_the_list_any_more_can_still_ask(ledger: Ledger, ada: Visitor) -> None:
+    taken_off(ledger, ADA)
+    assert ada.ask("Why did you write to me?").status_code == 303
+    assert [question.person for question in ledger.questions(INCIDENT)] == [ADA]
+
+
+def test_who_is_not_in_the_list_any_more_reads_what_they_were_told_and_nothing_later(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    sent(ledger, ADA)
+    taken_off(ledger, ADA)
+    release(ledger, notice="update", variants=headed("News for all"))
+    page = ada.look().text
+    assert "Your data was copied</a>" in page
+    assert "An outside firm will check our systems" in page
+    assert "News for all" not in page
 
 
 def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> None:
