@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from amends.delivery.connect import WITHOUT_PROVIDER
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind
 from amends.settings import FILE, Settings, SettingsError, is_local
 
 MARK = "this-is-a-rehearsal"

@@ -6,7 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from amends.delivery.line import Pace
-from amends.domain.channel import Channel, ChannelKind
+from amends.domain.channel import WITHOUT_PROVIDER, Channel, ChannelKind
 from amends.domain.errors import ChannelMisconfigured
 from amends.domain.pace import Bucket, rate_of
 
@@ -14,7 +14,6 @@ Channels = Mapping[ChannelKind, Channel]
 ChannelSettings = Mapping[ChannelKind, Mapping[str, str]]
 OURS = frozenset({"use", "rate"})
 """Settings that every channel may have, and that the engine reads itself."""
-WITHOUT_PROVIDER = ("outbox", "simulated")
 
 
 def providers() -> tuple[str, ...]:

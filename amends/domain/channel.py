@@ -33,6 +33,9 @@ class ChannelKind(StrEnum):
         return self is ChannelKind.LETTER
 
 
+WITHOUT_PROVIDER = ("outbox", "simulated")
+"""What `use` may name beside a provider; nothing of it leaves this machine."""
+
 Pieces = tuple[str, ...]
 """A text in pieces: every second one is the name of a slot, for which each person has a value."""
 
