@@ -130,8 +130,8 @@ def _mailgun(event: Fields) -> MailReport | None:
     data = event.get("event-data")
     if not isinstance(data, dict):
         return None
-    stated = (plain_value(data, f"delivery-status.{name}") for name in ("code", "enhanced-code"))
-    codes = codes_in(" ".join(stated))
+    stated = (plain_value(data, f"delivery-status.{name}") for name in ("code", "enhanced-code", "bounce-code"))
+    codes = codes_in(" ".join(filter(None, stated)))
     kinds = {
         "delivered": ReportKind.DELIVERED,
         "complained": ReportKind.COMPLAINED,
@@ -178,7 +178,7 @@ def _told(
         return None
     detail = "complaint" if kind is ReportKind.COMPLAINED else f"{word} {codes}".strip()
     named = f"<{message_id.strip('<>')}>" if message_id else ""
-    return MailReport(kind, plain_value(event, token).lower(), named, codes.status, detail)
+    return MailReport(kind, plain_value(event, token).lower(), named, codes.status, detail, by_provider=True)
 
 
 def _failed(codes: Codes, words: str) -> ReportKind:

@@ -59,15 +59,17 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """Settings: shape and url; for json and form to_field, text_field, token, id_field as it is in the reply, and
     key_field, where the gateway takes a reference of ours and hands it back in its reports.
 
-    For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key; network is
-    private for a gateway inside the organisation. Delivery reports: see channels/receipts.py; status_url/ID answers
-    for one message, or status_url/KEY where there is no id_field.
+    For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
+    does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
+    status_url/ID answers for one message, or status_url/KEY where there is no id_field.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
     chosen = Settings("sms_http", settings, required=REQUIRED[shape], optional=OPTIONAL[shape])
     chosen.choice("shape", Shape)
     gateway = _twilio(chosen) if shape is Shape.TWILIO else _plain(chosen, shape)
+    if chosen.flag("idempotent") and shape is Shape.TWILIO:
+        raise chosen.wrong("idempotent", "must be false: Twilio sends the same message again, whatever its key")
     provider = open_provider(
         gateway.url,
         chosen.number("timeout", most=600),

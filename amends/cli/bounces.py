@@ -35,7 +35,7 @@ class Mail:
 
     raw: bytes = field(repr=False)
     delivered_to: str = field(default="", repr=False)
-    new: Path | None = None
+    unseen: Path | None = None
     """Where it lies in a Maildir as one that nobody has seen."""
 
 
@@ -108,14 +108,15 @@ def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
     total.handed_over += reported.handed_over
     total.waiting |= reported.waiting
     for mail, effect in zip(mails, reported.each, strict=True):
-        if mail.new and effect.understood:
-            total.unreadable += _moved_to_cur(mail.new)
+        if mail.unseen and effect.understood:
+            total.unreadable += _moved_to_cur(mail.unseen)
 
 
 def _moved_to_cur(mail: Path) -> list[Finding]:
     """As a mail that was seen; without this it is only read once more the next time."""
+    name, flags = mail.name.partition(":")[0], "".join(sorted({"S", *_flags(mail)}))
     try:
-        mail.rename(mail.parents[1] / "cur" / f"{mail.name.partition(':')[0]}:2,S")
+        mail.rename(mail.parents[1] / "cur" / f"{name}:2,{flags}")
     except OSError as error:
         return [_finding(mail, f"it cannot be moved to cur: {error.strerror}")]
     return []
@@ -155,6 +156,7 @@ def _mails(path: Path) -> Iterator[Mail | Finding]:
     try:
         if (path / "new").is_dir() and (path / "cur").is_dir():
             yield from _in_folder(path / "new", maildir=True)
+            yield from _in_folder(path / "cur", maildir=True)
         elif path.is_dir():
             yield from _in_folder(path)
         else:
@@ -171,11 +173,18 @@ def _in_folder(folder: Path, *, maildir: bool = False) -> Iterator[Mail | Findin
 
 
 def _in_maildir(path: Path) -> Iterator[Mail | Finding]:
+    """Unless it was seen; a mail program moves all that is new to cur as soon as somebody opens the mailbox."""
+    if "S" in _flags(path):
+        return
     try:
         with _opened(path) as file:
-            yield Mail(file.read(MOST_BYTES), new=path)
+            yield Mail(file.read(MOST_BYTES), unseen=path)
     except OSError as error:
         yield _finding(path, error.strerror or type(error).__name__)
+
+
+def _flags(mail: Path) -> str:
+    return mail.name.partition(":2,")[2]
 
 
 def _in_file(path: Path) -> Iterator[Mail]:

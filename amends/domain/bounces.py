@@ -54,6 +54,8 @@ class Report:
     """The enhanced status code, such as 5.1.1 (RFC 3463); or empty."""
     detail: str = ""
     """Codes only: '550 5.1.1', or the feedback type of a complaint."""
+    by_provider: bool = False
+    """Told by whoever hands our mail on, who calls delivered what the next server took: it may still come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +129,15 @@ def read_report(raw: bytes, delivered_to: str = "") -> Report:
 
 
 def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) -> Reading:
-    """A report, else an automatic answer. One about a report is no news of a message: we send no reports."""
+    """A report, else an automatic answer. One about a report is no news of a message: we send no reports.
+
+    What a mail server says and we do not understand is for people: it may be that somebody was not reached.
+    """
     reading = _by_status(parts) or _in_words(mail, said)
     if reading:
         return Reading(ReportKind.UNKNOWN) if _is_report(returned) else reading
-    return Reading(ReportKind.AUTO_REPLY if _is_automatic(mail, parts) else ReportKind.UNKNOWN)
+    automatic = _is_automatic(mail, parts) and not _is_from_server(mail, said)
+    return Reading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
 
 
 # RFC 3464
@@ -197,6 +203,10 @@ def _in_words(mail: Mail, said: str) -> Reading | None:
 def _is_from_mailer(mail: Mail, said: str) -> bool:
     sender = MAILER.search(field_of(mail, "From"))
     return bool(sender) or "X-Failed-Recipients" in mail or QMAIL in said[:400].lower()
+
+
+def _is_from_server(mail: Mail, said: str) -> bool:
+    return "delivery-status" in field_of(mail, "Content-Type").lower() or _is_from_mailer(mail, said)
 
 
 # Complaints (RFC 5965)

@@ -130,9 +130,8 @@ class ReportRules:
     """Bytes of one body."""
 
     def read(self, report: "Report", now: datetime) -> tuple[ProviderReceipt, ...]:
-        """What a report says; nothing when it is no last word. Raises as `read_report` does."""
-        found = read_report(self, report, now)
-        return (found,) if found else ()
+        """What a report says; nothing when it is no last word. Raises as `read_reports` does."""
+        return read_reports(self, report, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +145,10 @@ class Report:
     """What stood behind the question mark, untouched."""
 
 
-def read_report(rules: ReportRules, report: Report, now: datetime) -> ProviderReceipt | None:
-    """What a provider's report says, once it is known to be the provider's; None when it is no last word.
+def read_reports(rules: ReportRules, report: Report, now: datetime) -> tuple[ProviderReceipt, ...]:
+    """What a provider's report says, once it is known to be the provider's, of one message or a list of them.
+
+    What is no last word is left out.
 
     Raises NotAllowed when it is not signed, wrongly signed, signed at another time, or too long to be one.
     """
@@ -158,7 +159,9 @@ def read_report(rules: ReportRules, report: Report, now: datetime) -> ProviderRe
     if not signed_as_agreed(rules.secret, report, now):
         raise NotAllowed("the report is not signed by the provider")
     told = json_of(report.body)
-    return sms_receipt(rules.shape, told if isinstance(told, dict) else {})
+    each = told if isinstance(told, list) else [told]
+    read = (sms_receipt(rules.shape, one) for one in each if isinstance(one, dict))
+    return tuple(found for found in read if found)
 
 
 def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
@@ -189,7 +192,7 @@ def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: d
     return _same(f"sha256={expected}", signature) and fresh
 
 
-def _read_twilio(rules: ReportRules, report: Report) -> ProviderReceipt | None:
+def _read_twilio(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
     try:
         fields = parse_qsl(report.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         asked = parse_qsl(report.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
@@ -198,7 +201,8 @@ def _read_twilio(rules: ReportRules, report: Report) -> ProviderReceipt | None:
     url = f"{rules.url}?{report.query}" if report.query else rules.url
     if not twilio_signed(rules.secret, url, fields, report.headers.get("x-twilio-signature", "")):
         raise NotAllowed("the report is not signed by the provider")
-    return sms_receipt(rules.shape, dict(asked) | dict(fields))
+    found = sms_receipt(rules.shape, dict(asked) | dict(fields))
+    return (found,) if found else ()
 
 
 def json_of(body: bytes) -> object:

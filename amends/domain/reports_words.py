@@ -45,6 +45,20 @@ STILL_TRYING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
+DELAYED = re.compile(
+    r"delayed|being retried|reattempted|(?:attempted|tried) again|(?:keep|continue) trying|attempts (?:will )?continue"
+    r"|not been delivered yet|still undelivered|message is queued|verzögert|weitere (?:zustell)?versuche"
+    r"|retardée|différée|nouvelle tentative|retrasad|demorad|seguir\w* intentando|遅延|再送"
+    r"|重新(?:尝试|投递)|稍后(?:重试|再试)",
+    re.IGNORECASE,
+)
+"""Counts where all codes are temporary and nothing says GAVE_UP: who gave up may say as well that it took long."""
+GAVE_UP = re.compile(
+    r"g[ai]ve?n? up|giving up|no longer|not (?:going to )?(?:re)?try|no (?:more|further)|permanent|too long|expired"
+    r"|exceeded|endgültig|définiti|definitiv|退信",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Codes:
@@ -84,7 +98,10 @@ def more_specific(stated: str, told: Codes) -> Codes:
 
 def still_trying(words: str) -> bool:
     """The server goes on, whatever it says of its last try."""
-    return bool(STILL_TRYING.search(words))
+    codes = [*REPLY.findall(words), *STATUS.findall(words)]
+    temporary = codes and all(code.startswith("4") for code in codes)
+    delayed = temporary and DELAYED.search(words) and not GAVE_UP.search(words)
+    return bool(delayed or STILL_TRYING.search(words))
 
 
 def spares_the_address(codes: Codes, words: str) -> bool | None:

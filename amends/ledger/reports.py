@@ -18,10 +18,11 @@ from amends.domain.provider_receipts import ProviderReceipt
 from amends.ledger.bulk import among, listed
 from amends.ledger.cascade import call_after_the_end, pass_on
 from amends.ledger.incidents import note_alert
+from amends.ledger.leases import recall
 from amends.ledger.notices import Notices
 from amends.ledger.optouts import opted_out
 from amends.ledger.store import Write
-from amends.ledger.tables import TROUBLED, DeliveryRow, IncidentRow, MarkRow
+from amends.ledger.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, MarkRow
 
 Told = Report | ProviderReceipt
 """What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
@@ -88,16 +89,20 @@ RECEIPTS: dict[Status, DeliveryState | Effect] = {
     Status.UNCERTAIN: DeliveryState.UNCERTAIN,
 }
 SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
+TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED)
+"""It was tried before, and is to be tried once more."""
 BEFORE = {
     SENT: (UNCERTAIN,),
     UNCERTAIN: (SENT,),
-    DELIVERED: (SENT, UNCERTAIN),
+    DELIVERED: (SENT, UNCERTAIN, *TO_LEAVE_AGAIN),
     # Not after delivered: whose mailbox took it was told, and what comes back later is of a copy that it passed on.
     DeliveryState.BOUNCED: (SENT, UNCERTAIN),
     # Not after bounced: the next channel has taken over, and the sums of what may leave count on it.
-    DeliveryState.COMPLAINED: (SENT, UNCERTAIN, DELIVERED),
+    DeliveryState.COMPLAINED: (SENT, UNCERTAIN, DELIVERED, *TO_LEAVE_AGAIN),
 }
 """From which states a report leads to this one; and from claimed, once the message may have left."""
+HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
+"""The person has the message, so it need not leave once more."""
 POLICY = ("5.7.", "4.7.")
 """Enhanced codes (RFC 3463) that blame the sender or the content, never the address."""
 HIGHEST_NUMBER = 2**63 - 1
@@ -113,6 +118,9 @@ FROM (SELECT DISTINCT incident AS of_incident, notice AS of_notice FROM release)
 WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND {TROUBLED} AND channel = 'sms'
 """
 """CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
+SMS_TO_LEAVE_AGAIN = f"""
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND attempts > 0
+"""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -138,6 +146,8 @@ class News:
     """Which one of the reports."""
     message: Message
     state: DeliveryState
+    before: tuple[DeliveryState, ...]
+    """In which states the message may be."""
     detail: str
     ours: bool = False
     """The reason lies with us: the sender, the text, the account."""
@@ -161,9 +171,11 @@ class Reports(Notices):
         """Take in what mail servers, providers and gateways say; what is not true changes nothing.
 
         A receipt of a gateway must have been checked for its signature. A message that came back hands over to the
-        next channel of the cascade, and its notice is being sent again. Safe to repeat.
+        next channel of the cascade, and its notice is being sent again. Safe to repeat. Raises LedgerRestored: an older
+        copy does not know what had left, and would take what came back for news of nothing.
         """
         with self.read() as session:
+            self.refuse_if_restored(session)
             looked = [self._look(session, place, told) for place, told in enumerate(reports)]
         each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
         handed_over = 0
@@ -195,9 +207,9 @@ class Reports(Notices):
         if isinstance(state, Effect):
             return state
         # What changes nothing is not worth a transaction; but whoever complains is heard in any case.
-        if message.state in (*BEFORE[state], DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED:
-            return _news(place, message, state, told)
-        return Effect.UNCHANGED
+        news = _news(place, message, state, told)
+        changes = message.state in (*news.before, DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED
+        return news if changes else Effect.UNCHANGED
 
     def _by_token(self, session: Session, report: Report) -> Message | Effect:
         number, start = self.keys.bounced(report.token) or (0, "")
@@ -212,6 +224,7 @@ class Reports(Notices):
         found = _named(session, receipt.provider_id) if receipt.provider_id else []
         if receipt.key:
             found = self._with_key(found, receipt.key) or self._with_key(_open_sms(session), receipt.key)
+            found = found or self._with_key(_messages(session.execute(text(SMS_TO_LEAVE_AGAIN))), receipt.key)
         return found[0] if len(found) == 1 else Effect.FOREIGN
 
     def _with_key(self, messages: Iterable[Message], key: str) -> list[Message]:
@@ -249,8 +262,18 @@ class Reports(Notices):
 
 def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:
     if isinstance(told, Report):
-        return News(place, message, state, told.detail, told.status.startswith(POLICY))
-    return News(place, message, state, told.detail, told.status is Status.DEFERRED, told.provider_id)
+        return News(place, message, state, _before(state, told), told.detail, told.status.startswith(POLICY))
+    ours = told.status is Status.DEFERRED
+    return News(place, message, state, _before(state, told), told.detail, ours, told.provider_id)
+
+
+def _before(state: DeliveryState, told: Told) -> tuple[DeliveryState, ...]:
+    """From which states this report leads to that one."""
+    if isinstance(told, Report):
+        came_back = state is DeliveryState.BOUNCED and told.by_provider
+        return (*BEFORE[state], DELIVERED) if came_back else BEFORE[state]
+    # Put off because the answer was lost: the gateway has it, knows our key, and would say `sent` to the next try.
+    return (*BEFORE[state], DeliveryState.DEFERRED)
 
 
 def _by_notice(looked: Iterable[News | Effect]) -> Mapping[tuple[str, str], list[News]]:
@@ -304,9 +327,12 @@ def _locked(session: Session, news: Sequence[News], *, skip_locked: bool) -> dic
 
 def _settled(session: Session, row: DeliveryRow, news: News, now: datetime) -> bool:
     """Whether the report changed the message."""
-    left = row.state in BEFORE[news.state] or (row.state == DeliveryState.CLAIMED and _may_have_left(session, row))
+    left = row.state in news.before or (row.state == DeliveryState.CLAIMED and _may_have_left(session, row))
+    if not left and row.state == DeliveryState.CLAIMED and row.lease and news.state in HAS_IT:
+        recall(session, row.incident, [row.lease])  # it is in hand to be sent once more
+        left = True
     if left:
-        row.state, row.detail, row.updated_at = news.state.value, news.detail, now
+        row.state, row.detail, row.updated_at, row.next_try_at = news.state.value, news.detail, now, None
         row.provider_id = row.provider_id or news.provider_id
     return left
 

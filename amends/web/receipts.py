@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -20,10 +21,10 @@ from starlette.responses import Response
 
 from amends.delivery.connect import connect
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import ChannelMisconfigured, LedgerUnavailable, NotAllowed
-from amends.domain.provider_receipts import Report
+from amends.domain.errors import ChannelMisconfigured, LedgerRestored, LedgerUnavailable, NotAllowed
+from amends.domain.provider_receipts import ProviderReceipt, Report
 from amends.ledger import Ledger
-from amends.ledger.reports import Told
+from amends.ledger.reports import Effect, Told
 from amends.settings import Settings
 from amends.web.forms import small_body
 from amends.web.limits import sender_address
@@ -34,6 +35,9 @@ log = logging.getLogger("amends.web")
 PATHS = {ChannelKind.SMS: "/receipts/sms", ChannelKind.EMAIL: "/receipts/email"}
 REFUSED_PER_ADDRESS = RateLimitItemPerMinute(30)
 REFUSED_IN_ALL = RateLimitItemPerMinute(600)
+AGAIN_AFTER = (1.0, 3.0)
+"""Seconds until a receipt that names no message is looked at again: it may be faster than the gateway's own answer,
+which is where we learn the name."""
 
 
 @runtime_checkable
@@ -129,7 +133,8 @@ class Batch:
     """Reports that are kept in one transaction."""
 
     reports: list[Told] = field(default_factory=list)
-    kept: bool = False
+    effects: tuple[Effect, ...] | None = None
+    """What came of them; None while they are not kept."""
 
 
 class Inbox:
@@ -141,19 +146,28 @@ class Inbox:
         self._next = Batch()
 
     async def take(self, reports: Sequence[Told]) -> None:
-        """Return when the ledger has it. Raises Refused when the ledger cannot be written."""
+        """Return when the ledger has it. Raises Refused when it cannot be kept now."""
+        unknown = await self._take(reports)
+        for seconds in AGAIN_AFTER:
+            if unknown:
+                await asyncio.sleep(seconds)
+                unknown = await self._take(unknown)
+
+    async def _take(self, reports: Sequence[Told]) -> Sequence[Told]:
+        """Keep these; those receipts that name no message."""
         batch = self._next
+        start = len(batch.reports)
         batch.reports += reports
         async with self._turn:
             if batch is self._next:
                 self._next = Batch()
                 await self._keep(batch)
-        if not batch.kept:
+        if batch.effects is None:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS)
+        came_of = zip(reports, batch.effects[start : start + len(reports)], strict=True)
+        return [told for told, effect in came_of if effect is Effect.FOREIGN and isinstance(told, ProviderReceipt)]
 
     async def _keep(self, batch: Batch) -> None:
-        try:
-            await run_in_threadpool(self._ledger.reported, batch.reports, self._clock())
-        except LedgerUnavailable:
-            return
-        batch.kept = True
+        with suppress(LedgerUnavailable, LedgerRestored):
+            reported = await run_in_threadpool(self._ledger.reported, batch.reports, self._clock())
+            batch.effects = reported.each

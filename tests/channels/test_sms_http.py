@@ -9,7 +9,7 @@ import pytest
 
 from amends.domain.channel import ChannelKind, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.provider_receipts import ProviderReceipt, Report, read_report
+from amends.domain.provider_receipts import ProviderReceipt, Report, read_reports
 from amends.world import WebServices
 from amends.world.web import Trouble
 from channels import sms_http
@@ -397,8 +397,8 @@ async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebSer
     signed = url + "".join(name + value for name, value in fields.items())
     signature = b64encode(hmac.digest(b"s3cret", signed.encode(), "sha1")).decode()
     report = Report(urlencode(fields).encode(), {"x-twilio-signature": signature}, url.partition("?")[2])
-    assert read_report(channel.reports, report, PUBLISHED) == ProviderReceipt(
-        "SM1", Status.DELIVERED, "delivered", "k1"
+    assert read_reports(channel.reports, report, PUBLISHED) == (
+        ProviderReceipt("SM1", Status.DELIVERED, "delivered", "k1"),
     )
 
 
@@ -427,6 +427,7 @@ def test_reports_are_believed_only_with_a_secret(shape: str, changes: dict[str, 
         ("twilio", {"callback_url": "http://n.test/receipts"}, "callback_url"),
         ("twilio", {"callback_secret": "line\nbreak", "callback_url": "https://n.test/r"}, "callback_secret"),
         ("twilio", {"network": "world"}, "network"),
+        ("twilio", {"idempotent": "true"}, "idempotent must be false"),
     ],
     ids=str,
 )

@@ -12,7 +12,7 @@ from amends.cli.clock import now
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.marks import bounce_address
 from amends.ledger import Claim
-from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+from tests.cli.conftest import INCIDENT, NOTICE, Office
 from tests.domain.test_bounces import MAILS, TOKEN
 from tests.privileges import given_to_nobody, of_nobody
 
@@ -27,7 +27,9 @@ def message(office: Office) -> Claim:
     ledger = office.ledger()
     only_email = {"channels": (ChannelKind.WEBSITE, ChannelKind.EMAIL)}
     ledger.draft_notice(ledger.draft(INCIDENT, NOTICE).model_copy(update=only_email), now())
-    approve(office, "omar", "wei")
+    binding = ledger.draft(INCIDENT, NOTICE).binding[:12]
+    for name in ("omar", "wei"):
+        office.amends("approve", INCIDENT, NOTICE, "--people", 3, "--binding", binding, by=name)
     ledger.release(INCIDENT, NOTICE, now())
     claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 10, now())
     ledger.write_down(claims, (), INCIDENT, NOTICE, now())
@@ -107,6 +109,17 @@ def test_in_a_maildir_what_was_understood_is_moved_and_the_rest_stays(
     assert office.amends("bounces", maildir).exit_code == 0
     assert sorted(os.listdir(maildir / "new")) == ["3.host", "4.host"]
     assert sorted(os.listdir(maildir / "cur")) == ["1.host:2,S", "2.host:2,S"]
+
+
+def test_what_a_mail_program_moved_to_cur_before_we_came_is_not_overlooked(
+    office: Office, message: Claim, maildir: Path
+) -> None:
+    """It does so with all that is new when somebody opens the mailbox."""
+    (maildir / "cur" / "1.host:2,F").write_bytes(about(message))
+    (maildir / "cur" / "2.host:2,").write_bytes(about(message, "a_person_writes"))
+    assert (office.amends("bounces", maildir).exit_code, bounced(office)) == (0, 1)
+    assert sorted(os.listdir(maildir / "cur")) == ["1.host:2,FS", "2.host:2,"]
+    assert told(office.amends("--json", "bounces", maildir))["effects"] == {"unclear": 1}
 
 
 def test_nothing_is_moved_when_the_ledger_cannot_keep_it(

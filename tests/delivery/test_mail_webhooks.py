@@ -182,6 +182,14 @@ def test_the_same_again_changes_nothing(told: Told) -> None:
     assert len(told.rig.texted()) == 1
 
 
+def test_what_the_next_server_took_and_sent_back_later_is_written_on_the_next_channel(told: Told) -> None:
+    told.hears(told.event(1, "delivered", "2.0.0"))
+    told.hears(told.event(1, "failed"))
+    assert told.rig.states()[1] == "bounced"
+    assert told.rig.run().finished
+    assert told.rig.texted() == [a_person(number=1).phone]
+
+
 def test_a_token_and_a_message_id_of_two_messages_are_no_news_of_either(told: Told) -> None:
     told.hears(told.event(1, "failed", about=2))
     assert set(told.rig.states().values()) == {"sent"}
@@ -191,6 +199,14 @@ def test_a_token_that_we_never_gave_is_no_news(told: Told) -> None:
     forged = told.provider.event("failed", "0" * 32, "", "5.1.1")
     assert told.hears(forged).status_code == 200
     assert set(told.rig.states().values()) == {"sent"}
+
+
+def test_mailguns_code_for_what_came_back_late_is_read_too(rig: Rig, tmp_path: Path) -> None:
+    told = Told(rig, PROVIDERS["mailgun"], tmp_path)
+    late = {"delivery-status": {"code": 550, "bounce-code": "5.7.1"}, "flags": {"is-delayed-bounce": True}}
+    told.hears(told.event(1, "failed") | late)
+    alerts = [entry.subject for entry in rig.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert alerts == [f"{NOTICE}: email came back for a reason that lies with us: failed 550 5.7.1"]
 
 
 def test_what_the_provider_did_not_sign_is_refused_without_a_word(told: Told) -> None:

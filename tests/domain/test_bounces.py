@@ -231,6 +231,47 @@ def test_each_sign_of_a_machine_makes_it_an_automatic_answer(sign: str) -> None:
     assert read_report(f"{sign}\n{plain}".encode()).kind is AUTO_REPLY
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: MAILER-DAEMON@mx.example\n",
+        "From: Systemadministrator <x@elsewhere.example>\nContent-Type: multipart/report; report-type=delivery-status\n",
+    ],
+)
+def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(head: str) -> None:
+    mail = f"Return-Path: <>\n{head}To: {BOUNCES}\nSubject: consegna\n\nIl messaggio non e' stato recapitato.\n"
+    assert read_report(mail.encode()).kind is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Message delayed. Delivery will be reattempted. 451 4.7.1 try later",
+        "Your message has not been delivered yet. Attempts continue. 450 4.2.0",
+        "Zustellung verzögert. Es werden weitere Zustellversuche unternommen. 451 4.4.1",
+        "La remise est retardée. 4.4.1",
+        "邮件暂时无法投递,将重新尝试 451",
+    ],
+)
+def test_a_delay_in_other_words_is_no_failure(said: str) -> None:
+    mail = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\nContent-Type: text/plain; charset=utf-8\n\n{said}\n"
+    assert read_report(mail.encode()).kind is DELAYED
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Delivery was delayed for five days and 451 4.4.1 is its end: I gave up.",
+        "Message expired after it was delayed. 4.4.7",
+        "It was delayed, and 550 5.1.1 is the answer.",
+        "Delayed by 451 4.4.1, then the answer was 550 5.1.1.",
+    ],
+)
+def test_a_delay_that_came_to_an_end_is_a_failure(said: str) -> None:
+    mail = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\n\n{said}\n"
+    assert read_report(mail.encode()).kind in (FAILED, GAVE_UP)
+
+
 def test_who_says_that_no_machine_wrote_is_believed() -> None:
     assert read_report(f"Auto-Submitted: no\nTo: {BOUNCES}\n\nHello\n".encode()).kind is UNKNOWN
 

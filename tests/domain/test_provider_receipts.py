@@ -23,7 +23,7 @@ from amends.domain.provider_receipts import (
     ReportShape,
     Scheme,
     body_signed,
-    read_report,
+    read_reports,
     sms_receipt,
     twilio_signed,
 )
@@ -233,24 +233,30 @@ def twilio_report(query: str = "key=k1", **fields: str) -> Report:
 
 
 def test_a_signed_report_is_read() -> None:
-    receipt = read_report(BY_BODY, signed_report(b'{"message": {"id": "7"}, "state": "ok"}'), NOW)
-    assert receipt == ProviderReceipt("7", Status.DELIVERED, "ok")
+    receipts = read_reports(BY_BODY, signed_report(b'{"message": {"id": "7"}, "state": "ok"}'), NOW)
+    assert receipts == (ProviderReceipt("7", Status.DELIVERED, "ok"),)
+
+
+def test_a_signed_list_of_reports_is_read_one_by_one() -> None:
+    body = b'[{"message": {"id": "7"}, "state": "ok"}, {"state": "?"}, 7, {"message": {"id": 8}, "state": "dead"}]'
+    receipts = read_reports(BY_BODY, signed_report(body), NOW)
+    assert receipts == (ProviderReceipt("7", Status.DELIVERED, "ok"), ProviderReceipt("8", Status.REJECTED, "dead"))
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"\xff", b"[" * 30_000, b'{"state": "ok"}'])
 def test_a_signed_report_that_says_nothing_is_no_accident(body: bytes) -> None:
-    assert read_report(BY_BODY, signed_report(body), NOW) is None
+    assert read_reports(BY_BODY, signed_report(body), NOW) == ()
 
 
 def test_a_twilio_report_names_our_message_by_its_address() -> None:
-    receipt = read_report(BY_TWILIO, twilio_report(MessageSid="SM1", MessageStatus="delivered", ErrorMessage=""), NOW)
-    assert receipt == ProviderReceipt("SM1", Status.DELIVERED, "delivered", "k1")
+    receipts = read_reports(BY_TWILIO, twilio_report(MessageSid="SM1", MessageStatus="delivered", ErrorMessage=""), NOW)
+    assert receipts == (ProviderReceipt("SM1", Status.DELIVERED, "delivered", "k1"),)
 
 
 def test_another_key_in_the_address_is_noticed() -> None:
     report = twilio_report(MessageSid="SM1", MessageStatus="delivered")
     with pytest.raises(NotAllowed):
-        read_report(BY_TWILIO, Report(report.body, report.headers, "key=k2"), NOW)
+        read_reports(BY_TWILIO, Report(report.body, report.headers, "key=k2"), NOW)
 
 
 @pytest.mark.parametrize("rules", [BY_BODY, BY_TWILIO], ids=["body", "twilio"])
@@ -267,7 +273,7 @@ def test_another_key_in_the_address_is_noticed() -> None:
 )
 def test_a_report_of_anybody_else_is_refused(rules: ReportRules, report: Report) -> None:
     with pytest.raises(NotAllowed):
-        read_report(rules, report, NOW)
+        read_reports(rules, report, NOW)
 
 
 def test_neither_rules_nor_report_show_what_they_hold() -> None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerRestored, NotAllowed
 from amends.domain.notice import PersonState
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.reports import Effect
 from tests.builders import NOW, a_person, an_asked
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 
@@ -64,6 +66,22 @@ def restored(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
 def test_a_restored_ledger_sends_nothing(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LedgerRestored, match="amends reconcile"):
         restored[0].release(INCIDENT, NOTICE, NOW)
+
+
+def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    approved(ledger, [a_person(number=1)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    back_up(ledger, tmp_path)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.write_down([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
+    old = restore(ledger, tmp_path)
+    came_back = [Report(ReportKind.FAILED, claim.bounce)]
+    with pytest.raises(LedgerRestored, match="amends reconcile"):
+        old.reported(came_back, NOW)
+    old.reconcile([claim.key], OMAR, NOW, complete=True)
+    assert old.reported(came_back, NOW).each == (Effect.BOUNCED,)
+    old.dispose()
 
 
 def test_nor_after_others_have_written_to_it_as_much_as_it_lacks(restored: tuple[Ledger, list[str]]) -> None:

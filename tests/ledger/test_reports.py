@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -177,6 +178,14 @@ def test_what_a_mailbox_took_does_not_bounce_later(opened: Ledger, emails: Sent)
     opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)
     assert effects(opened.reported([a_report(emails[1])], LATER)) == ["unchanged"]
     assert states(opened, EMAIL)[1] == "delivered"
+
+
+def test_a_provider_that_called_it_delivered_may_say_later_that_it_came_back(opened: Ledger, emails: Sent) -> None:
+    """Its word for what the next server took; that server may find out later that it has no such mailbox."""
+    opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)
+    reported = opened.reported([replace(a_report(emails[1]), by_provider=True)], LATER)
+    assert (effects(reported), reported.handed_over) == (["bounced"], 1)
+    assert effects(opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["unchanged"]
 
 
 def test_a_refusal_for_our_sake_hands_over_too_and_calls_for_a_person_once(opened: Ledger, emails: Sent) -> None:
@@ -358,6 +367,30 @@ def test_what_a_person_sends_once_more_does_not_bounce_for_the_first_time(opened
     assert states(opened, EMAIL)[1] == "waiting"
 
 
+@pytest.mark.parametrize("kind", [ReportKind.DELIVERED, ReportKind.COMPLAINED])
+def test_who_has_it_is_not_sent_it_once_more(opened: Ledger, kind: ReportKind) -> None:
+    release(opened, **BY_EMAIL)
+    claims = claimed(opened, EMAIL)
+    answered(opened, claims, Status.UNCERTAIN)
+    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    assert effects(opened.reported([a_report(claims[1], kind)], LATER)) == [kind.value]
+    assert not claimed(opened, EMAIL)
+
+
+def test_who_has_it_is_not_sent_it_once_more_from_a_page_in_hand(opened: Ledger) -> None:
+    release(opened, **BY_EMAIL)
+    claims = claimed(opened, EMAIL)
+    answered(opened, claims, Status.UNCERTAIN)
+    for person in (1, 2):
+        opened.send_again(INCIDENT, NOTICE, person, a_member(), LATER)
+    again = claimed(opened, EMAIL)
+    assert effects(opened.reported([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
+    assert not opened.write_down(list(again.values()), (), INCIDENT, NOTICE, LATER)
+    opened.give_back(list(again.values()), LATER)
+    assert states(opened, EMAIL)[1] == "delivered"
+    assert claimed(opened, EMAIL).keys() == {2}
+
+
 def test_reports_wait_for_what_somebody_else_is_writing(opened: Ledger, emails: Sent) -> None:
     held = threading.Event()
 
@@ -439,6 +472,18 @@ def test_a_receipt_may_be_faster_than_the_answer_of_the_gateway(opened: Ledger, 
     assert effects(opened.reported([receipt], LATER)) == ["foreign"]
     opened.write_down([texts[1]], (), INCIDENT, NOTICE, LATER)
     assert effects(opened.reported([receipt], LATER)) == ["bounced"]
+
+
+@pytest.mark.parametrize(("status", "state"), [(Status.REJECTED, "bounced"), (Status.DELIVERED, "delivered")])
+def test_a_receipt_settles_an_sms_that_was_put_off_because_its_answer_was_lost(
+    opened: Ledger, texts: Sent, status: Status, state: str
+) -> None:
+    """The gateway knows our key, so the next try would only be told `sent`, and nobody would hear of it again."""
+    claim = texts[1]
+    opened.write_down([claim], (), INCIDENT, NOTICE, LATER)
+    opened.write_down((), [(claim, Receipt(claim.key, Status.DEFERRED, "502"))], INCIDENT, NOTICE, LATER)
+    assert effects(opened.reported([a_receipt(status, "SM1", claim.key)], LATER)) == [state]
+    assert (states(opened, SMS)[1], 1 in claimed(opened, EMAIL)) == (state, status is Status.REJECTED)
 
 
 def test_a_name_that_two_gateways_use_names_no_message(opened: Ledger, texts: Sent) -> None:

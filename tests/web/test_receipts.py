@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from amends.delivery.connect import connect
 from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.errors import LedgerRestored
 from amends.domain.notice import DeliveryState
 from amends.ledger import Claim, Ledger
 from amends.settings import Settings
@@ -122,11 +123,33 @@ def test_what_is_no_last_word_is_taken_and_changes_nothing(
 
 
 def test_a_message_that_we_do_not_know_is_no_news_to_the_gateway(
-    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("amends.web.receipts.AGAIN_AFTER", (0.01,))
     answer = report(gateway, {"MessageSid": "SM999", "MessageStatus": "failed"})
     assert (answer.status_code, answer.content) == (200, b"")
     assert not ledger.troubles(INCIDENT, NOTICE)
+
+
+async def test_a_report_that_is_faster_than_the_gateways_own_answer_is_not_lost(
+    settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.web.receipts.AGAIN_AFTER", (0.05, 0.5))
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    transport = httpx2.ASGITransport(app=portal(settings, ledger, clock, **TWILIO))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://betapai.example") as client:
+        post = asyncio.create_task(_post(client, {"MessageSid": "SM-of-Ada", "MessageStatus": "undelivered"}))
+        await asyncio.sleep(0.2)
+        answers = [(claim, _taken(claim)) for claim in claims]
+        ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+        assert (await post).status_code == 200
+    assert state(ledger) == "bounced"
+
+
+def _taken(claim: Claim) -> Receipt:
+    ada = claim.about and claim.about.number == ADA
+    return Receipt(claim.key, Status.SENT, provider_id="SM-of-Ada" if ada else f"SM{claim.id}")
 
 
 @pytest.mark.parametrize(
@@ -245,6 +268,16 @@ def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
     assert (answer.status_code, answer.content) == (503, b"")
     assert int(answer.headers["retry-after"]) > 0
     assert report(gateway, says(texts[ADA])).status_code == 200
+
+
+def test_the_gateway_is_told_to_come_again_while_a_restored_ledger_is_not_reconciled(
+    gateway: TestClient, ledger: Ledger, texts: dict[int, Claim], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise LedgerRestored("an older copy")
+
+    monkeypatch.setattr(ledger, "reported", refuse)
+    assert report(gateway, says(texts[ADA])).status_code == 503
 
 
 # Other gateways
