@@ -19,6 +19,7 @@ import httpx2
 from amends.domain.channel import LastCall, Receipt, Status
 from amends.domain.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
 from amends.domain.provider_receipts import plain_value
+from amends.domain.reach import MAY_HAVE_IT
 from channels.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
@@ -131,7 +132,7 @@ class Provider:
 
     def _in_doubt(self, key: str, detail: str, wait: float | None = None) -> Receipt:
         if self.repeatable:
-            return Receipt(key, Status.DEFERRED, detail, retry_after=wait)
+            return Receipt(key, Status.DEFERRED, f"{MAY_HAVE_IT}{detail}", retry_after=wait)
         return Receipt(key, Status.UNCERTAIN, detail)
 
 

@@ -146,6 +146,11 @@ class SmsHttp:
         """How the gateway's delivery reports are read; None when whatever comes in is to be refused."""
         return self._gateway.reports
 
+    @property
+    def can_be_asked(self) -> bool:
+        """Whether the gateway answers questions about one message."""
+        return bool(self._gateway.status_url)
+
     @staticmethod
     def cost(message: Message) -> int:
         """In how many parts the network carries and charges this message; a gateway's rate counts them."""

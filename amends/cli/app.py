@@ -50,6 +50,7 @@ COMMANDS = {
     "stop": Entry("stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
     "deliveries": Entry("deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."),
     "bounces": Entry("bounces:bounces", "Take in the mails that came back."),
+    "receipts": Entry("receipts:receipts", "Ask the SMS gateway what became of the messages that it took."),
     "letters": Entry("letters:letters", "Hand paper letters to a print shop; note those that came back."),
     "questions": Entry("questions:app", "Read, answer and sort what people ask."),
     "duty": Entry("duty:app", "Follow the legal duties; record what was filed with authorities."),

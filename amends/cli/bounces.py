@@ -13,6 +13,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
+from amends.cli.nudge import send_on
 from amends.cli.words import counts, printable
 from amends.domain.bounces import read_report
 from amends.domain.errors import Finding
@@ -134,18 +135,9 @@ def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
         lines.append(f"{total.handed_over} people are written to on another channel")
     desk.show(values, "\n".join(lines))
     if nudged:
-        _next(desk, total)
+        send_on(desk, total.waiting)
     if total.unreadable:
         raise typer.Exit(Exit.FINDINGS)
-
-
-def _next(desk: Desk, total: Sum) -> None:
-    from amends.cli.nudge import nudge
-
-    for incident, notice in sorted(total.waiting):
-        desk.hint(f"`amends deliver {incident} {notice}` sends them, or the next sweep does")
-    for incident in sorted({incident for incident, _ in total.waiting}):
-        nudge(desk.settings, incident)
 
 
 # Where mails lie

@@ -2,8 +2,10 @@
 
 import os
 import socket
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from amends.cli.desk import Desk
 from amends.settings import Settings, prefect_environment
 
 PATIENCE_SECONDS = 2
@@ -23,6 +25,15 @@ def nudge(settings: Settings, incident: str) -> bool:
     except Exception:  # noqa: BLE001 - the ledger has it all; the next sweep finds it
         return False
     return True
+
+
+def send_on(desk: Desk, waiting: Iterable[tuple[str, str]]) -> None:
+    """What is to be written on another channel leaves soon; by incident and notice."""
+    notices = sorted(waiting)
+    for incident, notice in notices:
+        desk.hint(f"`amends deliver {incident} {notice}` sends them, or the next sweep does")
+    for incident in dict.fromkeys(incident for incident, _ in notices):
+        nudge(desk.settings, incident)
 
 
 def answers(url: str) -> bool:

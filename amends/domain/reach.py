@@ -25,6 +25,9 @@ FAULT = "fault "
 """A receipt's detail begins so when the message could not be put together or its channel broke down over it."""
 NOT_YET = "not yet: "
 """A receipt's detail begins so when we keep the message back ourselves: for the night, or until others have heard."""
+MAY_HAVE_IT = "may have it: "
+"""A receipt's detail begins so when the provider may have the message, and can be asked to take it again all the same:
+it knows our key."""
 CHANNEL_FAILED = "the channel failed"
 """It broke off while it had this message, and it may do so each time."""
 NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED = "not sent", "domain stopped", "domain slowed down"
@@ -101,9 +104,9 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
     """The message's state after this receipt.
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
-    before a fair number of tries: a pause or an outage is not the mailbox's fault. A message that is at fault itself is
-    parked, and the others go on. What we ourselves keep back for a while waits exactly so long, and nobody is given up
-    over what was `untried`.
+    before a fair number of tries: a pause or an outage is not the mailbox's fault. What a provider may have all the
+    same is uncertain then. A message that is at fault itself is parked, and the others go on. What we ourselves keep
+    back for a while waits exactly so long, and nobody is given up over what was `untried`.
     """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
@@ -114,7 +117,8 @@ def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetim
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
         return Outcome(DeliveryState.PARKED, receipt.detail)
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.detail not in UNASKED:
-        return Outcome(DeliveryState.FAILED, f"gave up: {receipt.detail}")
+        doubtful = receipt.detail.startswith(MAY_HAVE_IT)
+        return Outcome(DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED, f"gave up: {receipt.detail}")
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _as_told(receipt.retry_after)
     return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
 

@@ -15,7 +15,7 @@ from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
-from amends.ledger.bulk import among, listed
+from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.cascade import call_after_the_end, pass_on
 from amends.ledger.incidents import note_alert
 from amends.ledger.leases import recall
@@ -121,6 +121,12 @@ WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND 
 SMS_TO_LEAVE_AGAIN = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND attempts > 0
 """
+SMS_TO_ASK = """
+SELECT id, provider_id FROM delivery
+WHERE id > :after AND channel = 'sms' AND provider_id <> '' AND state IN ('sent', 'uncertain')
+AND updated_at BETWEEN :since AND :until
+ORDER BY id LIMIT :limit
+"""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -197,6 +203,16 @@ class Reports(Notices):
                 .group_by(col(DeliveryRow.state))
             )
             return {DeliveryState(state): count for state, count in session.exec(query)}
+
+    def sms_to_ask(self, after: int, limit: int, since: datetime, until: datetime) -> tuple[tuple[int, str], ...]:
+        """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
+
+        The next ones after that number, in order.
+        """
+        asked = {"after": after, "limit": limit}
+        with self.read() as session:
+            times = {"since": spelled(session.connection(), since), "until": spelled(session.connection(), until)}
+            return tuple((number, name) for number, name in session.execute(text(SMS_TO_ASK), asked | times))
 
     def _look(self, session: Session, place: int, told: Told) -> News | Effect:
         """What this report is the news of, or why it is none."""

@@ -136,12 +136,14 @@ async def test_the_time_that_the_ledger_takes_is_not_the_providers(monkeypatch: 
 
 
 @pytest.mark.parametrize("code", [302, 303, 408, 409, 500, 502, 504])
-@pytest.mark.parametrize(("repeatable", "status"), [(True, Status.DEFERRED), (False, Status.UNCERTAIN)])
+@pytest.mark.parametrize(
+    ("repeatable", "status", "says"), [(True, Status.DEFERRED, "may have it: "), (False, Status.UNCERTAIN, "")]
+)
 async def test_an_answer_that_is_neither_yes_nor_no_leaves_us_in_doubt(
-    code: int, repeatable: bool, status: Status
+    code: int, repeatable: bool, status: Status, says: str
 ) -> None:
     async with scripted_http({"POST /": reply(code)}) as server:
-        assert await posted(server.url, repeatable=repeatable) == Receipt("k", status, str(code))
+        assert await posted(server.url, repeatable=repeatable) == Receipt("k", status, f"{says}{code}")
 
 
 async def test_an_answer_that_breaks_off_leaves_us_in_doubt() -> None:

@@ -7,7 +7,16 @@ import pytest
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
-from amends.domain.reach import GIVE_UP_AFTER, Outcome, Planned, first_messages, next_channel, outcome, untried
+from amends.domain.reach import (
+    GIVE_UP_AFTER,
+    MAY_HAVE_IT,
+    Outcome,
+    Planned,
+    first_messages,
+    next_channel,
+    outcome,
+    untried,
+)
 from tests.builders import NOW
 
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
@@ -123,6 +132,12 @@ def test_after_three_days_of_deferral_the_next_channel_gets_its_turn() -> None:
     assert an_outcome(Status.DEFERRED, attempts=20, after=GIVE_UP_AFTER) == Outcome(
         DeliveryState.FAILED, "gave up: 450"
     )
+
+
+def test_what_a_provider_may_have_all_the_same_is_uncertain_and_not_sent_elsewhere() -> None:
+    receipt = Receipt("key", Status.DEFERRED, f"{MAY_HAVE_IT}no answer")
+    assert outcome(receipt, 20, NOW, NOW).state is DeliveryState.DEFERRED
+    assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.UNCERTAIN
 
 
 @pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent"])

@@ -1,0 +1,49 @@
+"""Asks the SMS gateway what became of the messages that it took."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import typer
+
+from amends.cli.clock import now
+from amends.cli.desk import Desk
+from amends.cli.exits import Exit
+from amends.cli.nudge import send_on
+from amends.cli.words import counts
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import ChannelMisconfigured
+
+if TYPE_CHECKING:
+    from amends.delivery.asking import Asked
+
+
+def receipts(ctx: typer.Context) -> None:
+    """Ask the SMS gateway what became of the messages that it took. Only last words change anything.
+
+    For a gateway that does not report of its own accord; call it every ten minutes. It asks for what was taken between
+    ten minutes and three days ago and of which nothing was told. Safe to repeat. Exit code 5 means that the gateway did
+    not answer every question.
+    """
+    desk: Desk = ctx.obj
+    asked = asyncio.run(_ask(desk))
+    lines = [f"{asked.messages} SMS were asked for: {counts(asked.effects)}"]
+    if asked.handed_over:
+        lines.append(f"{asked.handed_over} people are written to on another channel")
+    desk.show(asked, "\n".join(lines))
+    send_on(desk, asked.waiting)
+    if asked.trouble:
+        desk.complain(asked.trouble)
+        raise typer.Exit(Exit.PARTLY)
+
+
+async def _ask(desk: Desk) -> "Asked":
+    from amends.delivery.asking import Askable, ask
+    from amends.delivery.connect import ChannelSettings, connected, paces
+
+    own = desk.settings.channels.get(ChannelKind.SMS)
+    settings: ChannelSettings = {ChannelKind.SMS: own} if own else {}
+    async with connected(settings) as channels:
+        channel = channels.get(ChannelKind.SMS)
+        if not isinstance(channel, Askable) or not channel.can_be_asked:
+            raise ChannelMisconfigured("channels.sms: there is no gateway that can be asked; sms_http needs status_url")
+        return await ask(desk.ledger, channel, paces(settings)[ChannelKind.SMS].bucket, now)
