@@ -173,7 +173,7 @@ class Cases(Notices):
         for release in releases:
             row = rows[release.notice, release.version]
             said = self.drafted(row)
-            heard = versions[row.notice] == 1 or _is_heard(session, row, said)
+            heard = versions[row.notice] == 1 or self._is_heard(session, row, said)
             one = LetGo(
                 at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, heard=heard,
                 next_news_at=said.next_news_at, sorry_for=said.sorry_for,
@@ -181,15 +181,15 @@ class Cases(Notices):
             found[release.notice].append(one)
         return found
 
-
-def _is_heard(session: Session, row: NoticeRow, draft: Draft) -> bool:
-    """Whether something of this version has left: for people, where it is for any."""
-    to_people = any(kind.personal for kind in draft.channels)
-    found = select(DeliveryRow.id).where(
-        DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
-        (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
-    )  # fmt: skip
-    return session.exec(found.limit(1)).first() is not None
+    def _is_heard(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
+        """Whether something of this version has left: for people, where it is for any."""
+        to_people = any(kind.personal for kind in draft.channels)
+        found = select(DeliveryRow.id).where(
+            DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
+            (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
+        )  # fmt: skip
+        name = ("heard", row.incident, row.notice, row.version)
+        return self._memory.holds(name, lambda: session.exec(found.limit(1)).first() is not None)
 
 
 def _existing(session: Session, incident: str) -> IncidentRow:

@@ -25,8 +25,19 @@ class Memory:
                 self._kept.move_to_end(name)
                 return cast("V", self._kept[name])
         value = read()
+        self._keep(name, value)
+        return value
+
+    def holds(self, name: Hashable, look: Callable[[], bool]) -> bool:
+        """Whether this is so; once it is, it stays so and is not looked at again."""
+        with self._lock:
+            known = name in self._kept
+        if not known and (known := look()):
+            self._keep(name, known)
+        return known
+
+    def _keep(self, name: Hashable, value: object) -> None:
         with self._lock:
             self._kept[name] = value
             if len(self._kept) > MOST:
                 self._kept.popitem(last=False)
-        return value
