@@ -187,6 +187,23 @@ class News(Sending):
                 assert warnings(self.seen, self.now)
 
     @invariant()
+    def whoever_heard_what_is_not_so_is_owed_a_correction(self) -> None:
+        """Unless other news waits for them, or could not reach them."""
+        if Event.FACTS_CHANGED in self.seen.events:
+            return
+        heard = {notice.id for notice in self.seen.notices if notice.everybody_heard}
+        for person in self.people:
+            theirs = [one for one in self._news_for(person) if one[0].state is DeliveryState.SENT]
+            last, notice = max(theirs, key=lambda one: (one[0].left_at, one[0].written_at), default=(None, None))
+            if last and notice and notice.id in heard and len(theirs) == len(self._news_for(person)):
+                in_the_same_hour = last.written_at == self.amended_at  # nobody can tell which came first
+                assert last.says == self.case.version or in_the_same_hour, (person, notice.id)
+
+    def _news_for(self, person: int) -> list[tuple[Message, Written]]:
+        news = (notice for notice in self.notices.values() if self._is_news(notice))
+        return [(message, notice) for notice in news for message in notice.to_people if message.person == person]
+
+    @invariant()
     def what_was_left_out_keeps_no_case_open(self) -> None:
         ended = {(o.step, o.number) for o in self.case.occurrences if o.state in ENDED}
         resolved = self.case.state is IncidentState.OPEN and Event.RESOLVED in self.case.events

@@ -51,6 +51,10 @@ class Message:
     tries: int = 0
     kept_back: bool = False
     """For the night; nobody has tried it."""
+    says: int = 0
+    """The version of the facts that its person read in it."""
+    written_at: datetime = OPENED
+    left_at: datetime = OPENED
 
     @property
     def to(self) -> Contact:
@@ -318,6 +322,7 @@ class Sending(World):
     def _answered(self, notice: Written, message: Message, receipt: Receipt) -> None:
         state, _, _, next_try_at = outcome(receipt, message.tries, notice.let_go[-1].at, self.now)
         message.state, message.next_try_at = state, next_try_at
+        message.says, message.written_at, message.left_at = notice.facts, notice.drafted_at, self.now
 
     def _tried(self, notice: Written, message: Message) -> None:
         """It has left, or its mailbox said `later`."""
