@@ -137,8 +137,7 @@ class Case(Value):
 
         Its first version decides: who has that does not get the later ones.
         """
-        heard = (notice.heard for notice in self.with_news() if notice.everybody_heard)
-        return max((first.drafted_at for first, *_ in filter(None, heard)), default=None)
+        return max((one.heard[0].drafted_at for one in self.with_news() if one.everybody_heard), default=None)
 
     def last_heard(self) -> tuple[datetime, ...]:
         """When what people heard last was written: what all have heard, and what some have heard since.

@@ -331,7 +331,7 @@ class NoticeStatus(Value):
     def everybody_heard(self) -> bool:
         """Whether some version of it went to all, whatever was drafted since for those who are left or came late."""
         all_were_tried = self.next_try_at is not None and not (self.more_waves or self.kept_back)
-        return self.has_gone or any(one.sent_at or all_were_tried for one in self.heard)
+        return any(self.has_gone or all_were_tried or one.sent_at for one in self.heard)
 
     @property
     def only_parked(self) -> bool:

@@ -18,17 +18,21 @@ from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, OccurrenceRow, PersonRow, ReleaseRow
 
 
-def pass_on(session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
-    """How many of these that came back get a message on the next channel, as the version released last has it.
+def released_last(session: Session, incident: str, notice: str) -> NoticeRow:
+    """The latest version of the notice that was let go."""
+    here = (ReleaseRow.incident == incident, ReleaseRow.notice == notice)
+    version = session.exec(select(func.max(ReleaseRow.version)).where(*here)).one()
+    return session.get_one(NoticeRow, (incident, notice, version))
+
+
+def pass_on(session: Session, draft: Draft, version: int, gone: Sequence[DeliveryRow], now: datetime) -> int:
+    """How many of these that came back get a message on the next channel, as this version has it.
 
     With the first of them the notice is being sent again.
     """
-    here = (ReleaseRow.incident == incident, ReleaseRow.notice == notice)
-    version = session.exec(select(func.max(ReleaseRow.version)).where(*here)).one()
-    draft = Draft.model_validate(session.get_one(NoticeRow, (incident, notice, version)).draft)
     theirs = sorted(gone, key=lambda row: row.person)
     handed_over = sum(next_message(session, draft, version, row.person, row.variant, now) for row in theirs)
-    latest = notice_row(session, incident, notice)
+    latest = notice_row(session, draft.incident, draft.notice)
     if handed_over and latest:
         reopen(session, latest)
     return handed_over

@@ -174,7 +174,8 @@ class Deliveries(Claims):
         with self.write() as write:
             for claim, answer in sorted(failed, key=_whose):
                 if write.change(_failing(claim, answer, now)):  # else it was handed over already
-                    _next_message(write.session, incident, notice, claim, now)
+                    row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
+                    _next_message(write.session, self.drafted(row), claim, now)
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
         """Nothing of these has left; they wait again."""
@@ -456,10 +457,9 @@ def _free(session: Session, lease: LeaseRow, now: datetime) -> int:
     return freed.rowcount
 
 
-def _next_message(session: Session, incident: str, notice: str, claim: Claim, now: datetime) -> None:
+def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> None:
     """A message for the same person on the next channel of the cascade, if there is one."""
     if claim.to is None or claim.about is None:
         return
     version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.letter)
-    draft = Draft.model_validate(session.get_one(NoticeRow, (incident, notice, version)).draft)
     next_message(session, draft, version, claim.about.number, name, now)

@@ -20,7 +20,7 @@ from amends.domain.people import place_of
 from amends.domain.substitute import Counts
 from amends.domain.team import Member
 from amends.domain.wording import Wording
-from amends.ledger.cascade import call_after_the_end, pass_on
+from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.claims import Claim, Released, Waiting
 from amends.ledger.deliveries import Deliveries, park
 from amends.ledger.incidents import CHUNK
@@ -209,7 +209,8 @@ class PaperLetters(Deliveries):
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
             letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
-            handed_over = pass_on(write.session, incident, notice, [letter], now) > 0
+            version = released_last(write.session, incident, notice)
+            handed_over = pass_on(write.session, self.drafted(version), version.version, [letter], now) > 0
             if handed_over:
                 call_after_the_end(write, case, notice, now)
             write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by, handed_over=handed_over)

@@ -16,7 +16,7 @@ from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
 from amends.ledger.bulk import among, listed, spelled
-from amends.ledger.cascade import call_after_the_end, pass_on
+from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incidents import note_alert
 from amends.ledger.leases import recall
 from amends.ledger.notices import Notices
@@ -268,12 +268,16 @@ class Reports(Notices):
             complained = sorted({one.message.person for one in found if one.state is DeliveryState.COMPLAINED})
             ended = sum(opted_out(write.session, incident, person, now) for person in complained)
             gone = [rows[one.message.id] for one in changed if one.state.gone_wrong]
-            handed_over = pass_on(write.session, incident, notice, gone, now) if gone else 0
+            handed_over = self._pass_on(write.session, incident, notice, gone, now) if gone else 0
             _call(write, case, notice, changed, handed_over, now)
             if changed or ended:
                 states = dict(Counter(one.state.value for one in changed))
                 write.note(now, incident, "reported", notice, states=states, handed_over=handed_over, opted_out=ended)
             return Taken(changed, handed_over, tuple(one for one in news if one.message.id not in rows))
+
+    def _pass_on(self, session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
+        version = released_last(session, incident, notice)
+        return pass_on(session, self.drafted(version), version.version, gone, now)
 
 
 def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:

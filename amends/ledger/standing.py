@@ -15,7 +15,7 @@ from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.guard import OnChannel
-from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
+from amends.domain.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
 from amends.domain.reach import NOT_YET
 from amends.domain.substitute import Counts
@@ -41,7 +41,8 @@ EXPLAINED = (
 CAME_BACK = (DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 TAKEN_OVER = (DeliveryState.SENT, DeliveryState.DELIVERED, *CAME_BACK)
 """States of what a channel has taken over."""
-HAS_LEFT = (*TAKEN_OVER, DeliveryState.UNCERTAIN)
+HAS_LEFT = tuple(state for state, person in PERSON_STATE.items() if person in GOT_IT)
+"""States of what a person has, may have, or had sent back."""
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 THROUGH_STATUS = re.compile(r".*?\b[245]\.\d{1,3}\.\d{1,3}\b", re.DOTALL)
 REASON_HOLDS = 80

@@ -7,7 +7,7 @@ from amends.domain.notice import Draft
 from amends.domain.people import Left
 from amends.ledger.links import CAME_TO_THEM
 from amends.ledger.notices import Notices
-from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, PersonRow, ReleaseRow
 
 
 class Visits(Notices):
@@ -19,7 +19,10 @@ class Visits(Notices):
             row = session.get(PersonRow, (incident, number))
             if row is None or row.gone_at is None:
                 return None
-            return Left.PERHAPS_TWICE if _address_is_listed(session, row) else Left.NOT_TOUCHED
+            # All people are looked through for it, and only another list changes the answer.
+            name = ("left", incident, session.get_one(IncidentRow, incident).audience_digest, number)
+            twice = self._memory.get(name, lambda: _address_is_listed(session, row))
+            return Left.PERHAPS_TWICE if twice else Left.NOT_TOUCHED
 
     def released_versions(self, incident: str) -> tuple[tuple[int, Draft], ...]:
         """Every version of every notice that was let go, the first of each before the next."""

@@ -1,37 +1,16 @@
 """Questions are watched as long as one is open, also after the incident was resolved and closed."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
-from pathlib import Path
-
-import pytest
 
 from amends.domain.plan import is_over
 from amends.domain.question import Source
 from amends.ledger import Ledger
-from flows.context import using
 from flows.fast_forward import PassedClock
 from flows.sweep import sweep
 from tests.builders import an_asked
-from tests.story import INCIDENT, LEAD, a_context, a_ledger, everybody, opened
+from tests.story import INCIDENT, LEAD
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = a_ledger(tmp_path)
-    opened(ledger, islice(everybody(), 5))
-    yield ledger
-    ledger.dispose()
-
-
-@pytest.fixture
-def clock(ledger: Ledger, tmp_path: Path) -> Iterator[PassedClock]:
-    context, clock = a_context(ledger, tmp_path)
-    with using(context):
-        yield clock
 
 
 def ask(ledger: Ledger, clock: PassedClock) -> int:

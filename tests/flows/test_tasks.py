@@ -1,12 +1,7 @@
 """A task is asked for once, its lateness is told once, and it is over when its owner says so; thresholds are events."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from itertools import islice
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from amends.content.playbooks import load_playbook
 from amends.domain.case import OccurrenceState
@@ -14,12 +9,11 @@ from amends.domain.plan import plan
 from amends.domain.playbook import Playbook
 from amends.domain.question import Source
 from amends.ledger import Ledger
-from flows.context import using
 from flows.fast_forward import PassedClock
 from flows.follow_up import follow_up
 from flows.sweep import sweep
 from tests.builders import an_asked
-from tests.story import INCIDENT, LEAD, START, a_context, a_ledger, everybody, opened
+from tests.story import INCIDENT, LEAD, START
 
 HOUR = timedelta(hours=1)
 TASK = {
@@ -33,21 +27,6 @@ TASK = {
     "escalate_to": "executive",
 }
 CROWDED = {"id": "more-staff", "phase": "follow_up", "after": 0, "of": "crowded", "task": "Call in the second shift."}
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    ledger = a_ledger(tmp_path)
-    opened(ledger, islice(everybody(), 5))
-    yield ledger
-    ledger.dispose()
-
-
-@pytest.fixture
-def clock(ledger: Ledger, tmp_path: Path) -> Iterator[PassedClock]:
-    context, clock = a_context(ledger, tmp_path)
-    with using(context):
-        yield clock
 
 
 def pinned_with(ledger: Ledger, *steps: dict[str, Any], **changes: Any) -> None:
