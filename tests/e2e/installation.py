@@ -41,6 +41,16 @@ def until(true: Callable[[], object], seconds: float, what: str, look_every: flo
     raise AssertionError(f"after {seconds} s still not: {what}")
 
 
+def _answer(ask: Callable[[], httpx2.Response]) -> Any:
+    """Prefect's, once it has one: on SQLite it says 503 while its database is locked, and its own client asks again."""
+
+    def answer() -> httpx2.Response | None:
+        said = ask()
+        return None if said.status_code == httpx2.codes.SERVICE_UNAVAILABLE else said.raise_for_status()
+
+    return until(answer, 60, "Prefect answers")
+
+
 class Installation:
     """A home of its own with `amends up` running on it, and the world outside."""
 
@@ -179,35 +189,34 @@ base_url = "http://127.0.0.1:8400/n"
         secret = prefect_environment(self.settings)["PREFECT_API_AUTH_STRING"]
         name, password = secret.split(":", 1)
         address = f"http://127.0.0.1:{self.settings.prefect_port}/api"
-        with httpx2.Client(base_url=address, auth=(name, password), trust_env=False) as client:
-            token = client.get("/csrf-token", params={"client": "test"}).raise_for_status().json()
+        with httpx2.Client(base_url=address, auth=(name, password), trust_env=False, timeout=60) as client:
+            token = _answer(lambda: client.get("/csrf-token", params={"client": "test"})).json()
             client.headers.update({"Prefect-Csrf-Token": token["token"], "Prefect-Csrf-Client": "test"})
             yield client
 
     def run_deployment(self, name: str, parameters: dict[str, str]) -> None:
         with self.api() as api:
-            deployment = api.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
+            deployment = _answer(lambda: api.get(f"/deployments/name/{name}/{name}")).json()
             create = f"/deployments/{deployment['id']}/create_flow_run"
-            # Prefect on SQLite answers 503 while its database is locked; its own client tries again too.
-            until(lambda: api.post(create, json={"parameters": parameters}).is_success, 20, "Prefect takes the run")
+            _answer(lambda: api.post(create, json={"parameters": parameters}))
 
     def let_its_time_come(self, run: str) -> None:
         """By Prefect's clock, which is the machine's and goes on by itself only: so the run is moved to now."""
         now = {"type": "SCHEDULED", "state_details": {"scheduled_time": datetime.now(UTC).isoformat()}}
         with self.api() as api:
             move = f"/flow_runs/{run}/set_state"
-            until(lambda: api.post(move, json={"state": now}).is_success, 20, "Prefect moves the run")
+            _answer(lambda: api.post(move, json={"state": now}))
 
     def runs(self) -> list[dict[str, Any]]:
         with self.api() as api:
             chosen = {"flow_runs": {"tags": {"all_": [f"incident:{INCIDENT}"]}}, "limit": 200}
-            answer: list[dict[str, Any]] = api.post("/flow_runs/filter", json=chosen).raise_for_status().json()
-            return answer
+            found: list[dict[str, Any]] = _answer(lambda: api.post("/flow_runs/filter", json=chosen)).json()
+            return found
 
     def page_in_prefect(self, key: str) -> str:
         """The text of an artifact, as it was last written."""
         with self.api() as api:
-            return str(api.get(f"/artifacts/{key}/latest").raise_for_status().json()["data"])
+            return str(_answer(lambda: api.get(f"/artifacts/{key}/latest")).json()["data"])
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
