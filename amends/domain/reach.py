@@ -36,6 +36,7 @@ UNASKED = frozenset({NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED})
 
 NO_ADDRESS = "no_address"
 OPTED_OUT = "opted_out"
+NOT_KNOWN = "a backup was restored, and whether it has left is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,14 @@ class Planned:
 def why_held(hold: str, *, optional: bool, opted_out: bool) -> str:
     """Why this person does not get a notice, or empty: an opt-out stops what is optional, and nothing else."""
     return hold or (OPTED_OUT if optional and opted_out else "")
+
+
+def in_doubt(planned: Planned, may_have_left: Collection[ChannelKind]) -> Planned:
+    """The same; but where it may have left before a backup was restored, a person decides about it."""
+    begins = planned.state in (DeliveryState.WAITING, DeliveryState.TO_PRINT)
+    if begins and planned.channel in may_have_left:
+        return Planned(planned.channel, DeliveryState.UNCERTAIN, NOT_KNOWN)
+    return planned
 
 
 def first_messages(

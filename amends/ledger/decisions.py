@@ -18,7 +18,7 @@ from amends.ledger.bulk import DELIVERY, spelled, store_messages
 from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
 from amends.ledger.notices import PUBLIC, notice_row
-from amends.ledger.posting import EVERYONE, Post, addressees
+from amends.ledger.posting import EVERYONE, Post, addressees, may_have_left
 from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
@@ -167,7 +167,8 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, n
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
     query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
-    post = Post(Draft.model_validate(row.draft), row.version, letters, spelled(session.connection(), now))
+    draft = Draft.model_validate(row.draft)
+    post = Post(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
     messages = post.first_rows(*session.execute(query).one())
     if any(message[DETAIL] == OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")

@@ -20,7 +20,7 @@ from amends.domain.waves import ReleasedVersion, go_on
 from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
-from amends.ledger.posting import Post, in_audience
+from amends.ledger.posting import Post, in_audience, may_have_left
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write, found_row
 from amends.ledger.tables import (
@@ -136,6 +136,7 @@ class Notices(Store):
 
     def _begin(self, write: Write, row: NoticeRow, now: datetime) -> None:
         draft = self.drafted(row)
+        self.released_notes.add(row.incident, row.notice)
         write.session.add(
             ReleaseRow(
                 incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now
@@ -157,7 +158,8 @@ class Notices(Store):
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
-            post = Post(draft, version, self.letters(write.session, draft.incident), spelled(connection, now))
+            letters, doubt = self.letters(write.session, draft.incident), may_have_left(write.session, draft)
+            post = Post(draft, version, letters, spelled(connection, now), doubt)
             last, more = post.store_page(connection, release.prepared)
             release.prepared = max(last, release.prepared)
             return more
@@ -362,7 +364,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         for channel, name, stands in session.exec(query)
         if channel != ChannelKind.WEBSITE or stands == version
     }
-    post = Post(draft, version, Letters(), spelled(session.connection(), now))
+    post = Post(draft, version, Letters(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
         name = text_name(variant.locale, variant.reader, variant.letter)

@@ -1,6 +1,6 @@
 """What people get at first when a notice is released, and who is written to about whom."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -21,15 +21,15 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, Reader, text_name
-from amends.domain.reach import Planned, first_messages, starts_as, why_held
+from amends.domain.reach import Planned, first_messages, in_doubt, starts_as, why_held
 from amends.ledger.bulk import DELIVERY, on_postgresql
-from amends.ledger.tables import DeliveryRow, PersonRow
+from amends.ledger.tables import DeliveryRow, PersonRow, RestoredNoticeRow
 
 PAGE = 10_000
 """So many people get their messages in one transaction."""
@@ -51,8 +51,10 @@ GUARDED = col(PersonRow.guardian) > 0
 class Post:
     """Writes the first messages of one notice, for whoever they are."""
 
-    def __init__(self, draft: Draft, version: int, letters: Letters, at: Any) -> None:
-        self._draft, self._letters = draft, letters
+    def __init__(
+        self, draft: Draft, version: int, letters: Letters, at: Any, may_have_left: Collection[ChannelKind] = ()
+    ) -> None:
+        self._draft, self._letters, self._may_have_left = draft, letters, may_have_left
         self._head, self._tail = (draft.incident, draft.notice, version), ("", 0, at)
         # Few answers to questions that are asked for everybody.
         self._plan = cache(self._planned)
@@ -103,8 +105,8 @@ class Post:
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
     ) -> tuple[Any, ...]:
         """One message, as values of DELIVERY."""
-        state, detail = (planned.state, planned.detail) if planned else (starts_as(channel), "")
-        return (*self._head, person, channel.value, address, name, state.value, detail, *self._tail)
+        begins = in_doubt(planned or Planned(channel, starts_as(channel)), self._may_have_left)
+        return (*self._head, person, channel.value, address, name, begins.state.value, begins.detail, *self._tail)
 
     def _planned(
         self, hold: str, country: str, region: str, locale: str, guarded: bool,
@@ -115,7 +117,8 @@ class Post:
         name = self.name(guarded, country, region, locale)
         addresses = [kind for kind, has_one in zip(ADDRESSED, (email, phone, postal), strict=True) if has_one]
         why = why_held(hold, optional=draft.optional, opted_out=opted_out)
-        planned = first_messages(why, addresses, draft.channels, draft.cascade)
+        first = first_messages(why, addresses, draft.channels, draft.cascade)
+        planned = [in_doubt(one, self._may_have_left) for one in first]
         return [(one.channel.value, name, one.state.value, one.detail) for one in planned]
 
     def _part(self, after: int, last: int) -> Any:
@@ -154,6 +157,12 @@ class Post:
         chosen = sql(*head, people.c.number, planned.c.channel, address, *(planned.c[n] for n in PLANNED[1:]), *tail)
         same = and_(*(planned.c[name] == people.c[name] for name in KIND))
         return insert(DeliveryRow).from_select(DELIVERY, chosen.join(planned, same).order_by(people.c.number))
+
+
+def may_have_left(session: Session, draft: Draft) -> frozenset[ChannelKind]:
+    """On which channels a message of this notice may have left that the ledger does not hold: a backup was restored."""
+    row = session.get(RestoredNoticeRow, (draft.incident, draft.notice))
+    return frozenset(ChannelKind(word) for word in row.may_have_left.split("|") if word) if row else frozenset()
 
 
 def addressees(incident: str, audience: str) -> Select[Any]:

@@ -4,7 +4,7 @@ The ledger is then older than what was noted beside it, and would send again wha
 which is its Message-ID, is made of who gets what, so it is the same in the restored ledger and in the relay's log.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -13,18 +13,18 @@ from sqlmodel import Session, col, func, select, update
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import DeliveryState
+from amends.domain.reach import NOT_KNOWN
 from amends.domain.team import Member
 from amends.ledger.store import Store, Write
-from amends.ledger.tables import DeliveryRow, LeftRow
+from amends.ledger.tables import DeliveryRow, LeftRow, ReleaseRow, RestoredNoticeRow
 
 PAGE = 2_000
 OPEN = (
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
-    DeliveryState.TO_PRINT,
+    DeliveryState.TO_PRINT, DeliveryState.PARKED,
 )  # fmt: skip
-LOGGED = ChannelKind.EMAIL
-"""What a relay's log can tell of. Whether an SMS, a post or a letter has left stands in none."""
-NOT_KNOWN = "a backup was restored, and whether it has left is not known"
+LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
+"""A page is no message: put up again, it is the same page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,34 +39,50 @@ class Reconciled:
 class Reconciling(Store):
     """Brings a restored ledger up to what has really left."""
 
-    def reconcile(self, left: Iterable[str], by: Member, now: datetime, *, complete: bool) -> Reconciled:
+    def reconcile(
+        self, left: Iterable[str], by: Member, now: datetime, known: Collection[ChannelKind] = ()
+    ) -> Reconciled:
         """Take these keys as sent, also of messages that this ledger does not hold yet; then sending may go on.
 
-        An email that is not among them still waits when the keys are `complete`; all else becomes uncertain, for a
-        person to decide. A page is no message: put up again, it is the same page.
-        Raises NotAllowed when this member may not do that.
+        What is not among them is as before on the channels of which all that has left since the backup is `known`.
+        All else becomes uncertain, for a person to decide; and so does what is stored from now on of a notice that had
+        been released, be it only by what was noted beside the ledger. Raises NotAllowed when this member may not do
+        that.
         """
         if not by.role.may_approve:
             raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
         with self.write() as write:
-            known = _remember(write.session, left)
-            found = Reconciled(*self._settle(write, known, now, complete=complete))
-            write.note(now, "", "reconciled", actor=by.name, keys=len(known), complete=complete, found=asdict(found))
+            keys, doubt = _remember(write.session, left), LEAVE.difference(known)
+            found = Reconciled(*self._settle(write, keys, doubt, now))
+            self._remember_notices(write.session, doubt)
+            write.note(
+                now, "", "reconciled", actor=by.name,
+                keys=len(keys), may_have_left=sorted(doubt), found=asdict(found),
+            )  # fmt: skip
         if write.head:
             self._chain.keep(write.head, anew=True)
         return found
 
-    def _settle(self, write: Write, known: set[str], now: datetime, *, complete: bool) -> tuple[int, int, int]:
+    def _settle(
+        self, write: Write, keys: set[str], doubt: Collection[ChannelKind], now: datetime
+    ) -> tuple[int, int, int]:
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
-            gone = [row for row in page if self._spelled_key(row) in known]
-            rest = [row for row in page if self._spelled_key(row) not in known]
+            gone = [row for row in page if self._spelled_key(row) in keys]
+            rest = [row for row in page if self._spelled_key(row) not in keys]
             open_still = [row for row in rest if row.state != DeliveryState.UNCERTAIN]
-            in_doubt = [row for row in open_still if not (complete and row.channel == LOGGED)]
+            in_doubt = [row for row in open_still if row.channel in doubt]
             sent += _turn(write, gone, DeliveryState.SENT, "found in the relay's log", now)
             uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
             waiting += len(open_still) - len(in_doubt)
         return sent, uncertain, waiting
+
+    def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
+        """Of each notice that was released: on which channels something may have left that the ledger lacks."""
+        released = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
+        words = "|".join(sorted(doubt))
+        for incident, notice in self.released_notes.all().union((pair[0], pair[1]) for pair in released):
+            session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left=words))
 
     def _spelled_key(self, row: DeliveryRow) -> str:
         return self.keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
@@ -90,7 +106,7 @@ def _remember(session: Session, left: Iterable[str]) -> set[str]:
 def _pages(session: Session) -> Iterable[Sequence[DeliveryRow]]:
     """Messages that have not come to an end."""
     last = 0
-    here = (col(DeliveryRow.state).in_(OPEN), DeliveryRow.channel != ChannelKind.WEBSITE)
+    here = (col(DeliveryRow.state).in_(OPEN), col(DeliveryRow.channel).in_(LEAVE))
     while True:
         query = select(DeliveryRow).where(*here, col(DeliveryRow.id) > last).order_by(col(DeliveryRow.id)).limit(PAGE)
         page = session.exec(query).all()

@@ -16,7 +16,7 @@ from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
 from amends.domain.reach import why_held
 from amends.ledger.bulk import among, listed, spelled, store_messages
-from amends.ledger.posting import Post, addressees, addresses
+from amends.ledger.posting import Post, addressees, addresses, may_have_left
 from amends.ledger.tables import DeliveryRow, PersonRow
 
 
@@ -43,7 +43,7 @@ def redirect(
     """
     connection, done = session.connection(), Redirected()
     addressed = {row.number: row for row in session.execute(_addressed(session, draft, people))}
-    post = Post(draft, version, letters, spelled(connection, now))
+    post = Post(draft, version, letters, spelled(connection, now), may_have_left(session, draft))
     dropped: list[int] = []
     new: list[tuple[Any, ...]] = []
     for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):

@@ -26,6 +26,7 @@ from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
 from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, reading, writing
 from amends.ledger.memory import Memory
+from amends.ledger.released import ReleasedNotes
 from amends.ledger.reserve import Reserve, no_room
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.tables import IncidentRow, KeyCheckRow
@@ -67,6 +68,7 @@ class Store:
         self.reserve = Reserve(self._path)
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
+        self.released_notes = ReleasedNotes(anchor)
         self._seals: dict[str, Seal] = {}
         self._memory = Memory()
 

@@ -388,6 +388,16 @@ class LeftRow(SQLModel, table=True):
     key: str = Field(primary_key=True)
 
 
+class RestoredNoticeRow(SQLModel, table=True):
+    """A notice of which more may have left than the ledger holds, since a backup was restored."""
+
+    __tablename__ = "restored_notice"
+    incident: str = Field(primary_key=True)
+    notice: str = Field(primary_key=True)
+    may_have_left: str
+    """On which channels, parted by |."""
+
+
 class CommitmentRow(SQLModel, table=True):
     """A promise that was given."""
 

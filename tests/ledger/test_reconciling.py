@@ -2,14 +2,16 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import LedgerRestored, NotAllowed
+from amends.domain.errors import LedgerRestored, NotAllowed, NotInLedger
 from amends.domain.notice import PersonState
+from amends.domain.reach import FAULT, STRIKES
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.reports import Effect
@@ -17,14 +19,14 @@ from tests.builders import NOW, a_person, an_asked
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 
 OMAR = Member(name="omar", role=TeamRole.LEGAL)
-EMAIL = (ChannelKind.EMAIL,)
+EMAIL, SMS = (ChannelKind.EMAIL,), (ChannelKind.SMS,)
 POSTS = 2
 """To the public, one for each language; whether they have left stands in no log."""
 
 
-def send(ledger: Ledger, how_many: int) -> list[str]:
+def send(ledger: Ledger, how_many: int, by: tuple[ChannelKind, ...] = EMAIL) -> list[str]:
     """So many messages leave; their keys, as the relay's log has them."""
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, how_many, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, by, how_many, NOW)
     ledger.write_down(claims, [], INCIDENT, NOTICE, NOW)
     answers = [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims]
     ledger.write_down([], answers, INCIDENT, NOTICE, NOW)
@@ -79,7 +81,7 @@ def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(t
     came_back = [Report(ReportKind.FAILED, claim.bounce)]
     with pytest.raises(LedgerRestored, match="amends reconcile"):
         old.reported(came_back, NOW)
-    old.reconcile([claim.key], OMAR, NOW, complete=True)
+    old.reconcile([claim.key], OMAR, NOW, EMAIL)
     assert old.reported(came_back, NOW).each == (Effect.BOUNCED,)
     old.dispose()
 
@@ -132,7 +134,7 @@ def test_letters_and_posts_of_a_restored_ledger_wait_for_a_person(tmp_path: Path
     old = restore(ledger, tmp_path)
     with pytest.raises(LedgerRestored):
         old.take_letters(INCIDENT, NOTICE, OMAR, NOW)
-    found = old.reconcile([], OMAR, NOW, complete=True)
+    found = old.reconcile([], OMAR, NOW, EMAIL)
     assert (found.uncertain, found.waiting) == (3 + POSTS, 0)
     assert old.take_letters(INCIDENT, NOTICE, OMAR, NOW) is None
     old.release(INCIDENT, NOTICE, NOW)
@@ -146,7 +148,7 @@ def test_letters_and_posts_of_a_restored_ledger_wait_for_a_person(tmp_path: Path
 
 def test_with_a_complete_log_only_those_who_were_not_told_are_told(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    found = ledger.reconcile(left, OMAR, NOW, complete=True)
+    found = ledger.reconcile(left, OMAR, NOW, EMAIL)
     ledger.release(INCIDENT, NOTICE, NOW)
     assert (found.sent, found.uncertain, found.waiting) == (5, POSTS, 3)
     assert set(send(ledger, 10)).isdisjoint(left)
@@ -155,7 +157,7 @@ def test_with_a_complete_log_only_those_who_were_not_told_are_told(restored: tup
 
 def test_what_no_log_tells_is_uncertain(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    ledger.reconcile(left[:1], OMAR, NOW, complete=False)
+    ledger.reconcile(left[:1], OMAR, NOW)
     assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 3, PersonState.UNCERTAIN: 7}
 
 
@@ -169,7 +171,7 @@ def test_a_message_of_which_the_restored_ledger_knows_nothing_is_not_sent_again(
     ledger.dispose()
     shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
     old = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
-    old.reconcile(left, OMAR, NOW, complete=True)
+    old.reconcile(left, OMAR, NOW, EMAIL)
     old.release(INCIDENT, NOTICE, NOW)
     assert set(send(old, 10)).isdisjoint(left)
     assert old.standing(INCIDENT, NOTICE) == {PersonState.SENT: 3}
@@ -179,10 +181,90 @@ def test_a_message_of_which_the_restored_ledger_knows_nothing_is_not_sent_again(
 def test_the_chain_holds_again_afterwards(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
     assert ledger.verify_audit() != ()
-    ledger.reconcile(left, OMAR, NOW, complete=True)
+    ledger.reconcile(left, OMAR, NOW, EMAIL)
     assert ledger.verify_audit() == ()
 
 
 def test_only_who_may_approve_reconciles(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(NotAllowed):
-        restored[0].reconcile([], Member(name="sam", role=TeamRole.RESPONDER), NOW, complete=True)
+        restored[0].reconcile([], Member(name="sam", role=TeamRole.RESPONDER), NOW, EMAIL)
+
+
+def with_phones(folder: Path) -> Ledger:
+    """An approved notice for three people, by email and SMS, of which nothing was released yet."""
+    ledger = opened(folder)
+    approved(ledger, [a_person(number=n, phone=f"+4930123456{n}") for n in (1, 2, 3)], channels=(*EMAIL, *SMS))
+    return ledger
+
+
+def test_what_was_first_released_after_the_backup_may_have_left_too(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 3)
+    send(ledger, 3, SMS)
+    old = restore(ledger, tmp_path)
+    old.reconcile(left, OMAR, NOW, EMAIL)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert send(old, 6, (*EMAIL, *SMS)) == []
+    assert old.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
+    assert len(send(old, 6, SMS)) == 1
+    old.dispose()
+
+
+def test_what_the_provider_says_has_not_left_is_sent(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    send(ledger, 3)
+    old = restore(ledger, tmp_path)
+    old.reconcile([], OMAR, NOW, SMS)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert send(old, 6) == []
+    assert len(send(old, 6, SMS)) == 3
+    old.dispose()
+
+
+def test_a_notice_that_was_never_released_is_in_no_doubt(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.add_member("max", TeamRole.LEAD, "lena", NOW)
+    old = restore(ledger, tmp_path)
+    old.reconcile([], OMAR, NOW)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert len(send(old, 6, (*EMAIL, *SMS))) == 6
+    old.dispose()
+
+
+def test_nor_is_an_incident_lost_with_the_ledger_told_of_twice(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.dispose()
+    ledger = with_phones(tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 3)
+    send(ledger, 3, SMS)
+    old = restore(ledger, tmp_path)
+    old.reconcile(left, OMAR, NOW, EMAIL)
+    old.dispose()
+    old = with_phones(tmp_path)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert send(old, 6, (*EMAIL, *SMS)) == []
+    old.dispose()
+
+
+def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    for tries in range(STRIKES):
+        later = NOW + timedelta(hours=tries)
+        claims = ledger.claim(INCIDENT, NOTICE, SMS, 3, later)
+        faults = [(claim, Receipt(claim.key, Status.DEFERRED, f"{FAULT}KeyError")) for claim in claims]
+        ledger.write_down((), faults, INCIDENT, NOTICE, later)
+    back_up(ledger, tmp_path)
+    ledger.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    old = restore(ledger, tmp_path)
+    old.reconcile([], OMAR, NOW, EMAIL)
+    with pytest.raises(NotInLedger, match="parked"):
+        old.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    old.dispose()
