@@ -7,6 +7,7 @@ import asyncio
 import ipaddress
 import json
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ import httpx2
 from amends.domain.channel import LastCall, Receipt, Status
 from amends.domain.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
 from amends.domain.provider_receipts import plain_value
-from amends.domain.reach import MAY_HAVE_IT
+from amends.domain.reach import MAY_HAVE_IT, NOT_SENT
 from channels.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
@@ -37,6 +38,8 @@ BEFORE_WRITING = "http11.send_request_headers.started"
 """The connection stands and not a byte of this request has been written."""
 IN_DOUBT = frozenset({302, 303, 408, 409})
 """With 5xx: the message may have been taken. A redirect of this kind may come after a form was taken."""
+NO_ERROR: tuple[object, ...] = (None, 0, "", "0", [], {})
+"""What stands where an error would, when there is none."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
 """How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
@@ -52,9 +55,15 @@ class Reach(StrEnum):
     """In the organisation's own network."""
 
 
+NOT_THERE = {
+    Reach.PUBLIC: 'it has no public address; network = "private" allows one in your own network',
+    Reach.PRIVATE: "it has no address that is public or in your own network",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; the body is empty when it was too long, too slow or packed."""
+    """What came back; the body is empty when it was too long or too slow, and as it came when it is packed."""
 
     code: int
     headers: Mapping[str, str] = field(repr=False)
@@ -67,7 +76,7 @@ class Answer:
     def json(self) -> object:
         """The body as JSON, or None when it is none that can be read."""
         try:
-            return json.loads(self.body)
+            return json.loads(self.body.decode("utf-8-sig", errors="replace"))  # some write Latin-1
         except (ValueError, RecursionError):
             return None
 
@@ -97,15 +106,16 @@ class Provider:
         Raises ChannelUnavailable or ChannelMisconfigured while nothing has left.
         """
         self.standing.check()
-        limit = asyncio.timeout(CONNECT_SECONDS)
-        bell = _Bell(last_call, limit, self.seconds)
+        bell = _Bell(last_call, self.seconds)
         request.extensions["trace"] = bell
         try:
-            answer = await _exchange(self.client, request, limit)
+            answer = await self._carry(request, bell)
         except httpx2.HTTPError as error:
-            if not bell.rung:
-                raise ChannelDown(f"{self.name} cannot be reached: {type(error).__name__}") from error
-            return self._in_doubt(key, "no answer")
+            if bell.writing:
+                return self._in_doubt(key, "no answer")
+            if bell.rung:
+                return Receipt(key, Status.DEFERRED, NOT_SENT, retry_after=0.0)
+            raise ChannelDown(f"{self.name} cannot be reached: {_why(error)}") from error
         return self._trouble(answer, key) or answer
 
     async def ask(self, request: httpx2.Request) -> Answer:
@@ -113,11 +123,19 @@ class Provider:
         try:
             return await _exchange(self.client, request, asyncio.timeout(ASK_SECONDS))
         except httpx2.HTTPError as error:
-            raise ChannelUnavailable(f"{self.name} did not answer: {type(error).__name__}") from error
+            raise ChannelUnavailable(f"{self.name} did not answer: {_why(error)}") from error
 
     async def close(self) -> None:
         """Give back the connections."""
         await self.client.aclose()
+
+    async def _carry(self, request: httpx2.Request, bell: "_Bell") -> Answer:
+        """On a new connection when the ledger took so long that the server may have hung up meanwhile."""
+        try:
+            return await _exchange(self.client, request, bell.limit)
+        except _TooOld:
+            bell.limit = asyncio.timeout(CONNECT_SECONDS)
+            return await _exchange(self.client, request, bell.limit)
 
     def _trouble(self, answer: Answer, key: str) -> Receipt | None:
         code = answer.code
@@ -206,11 +224,16 @@ async def resolve(host: str, port: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class NotAllowedThere(httpx2.ConnectError):
+    """The host has no address that a provider may have."""
+
+
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Looks its host's name up and connects to that very address, if a provider may stand there.
 
     A name that leads into our own network, by mistake or by a trick, leads nowhere. An address is kept for a while,
-    or until it does not answer, because a name server is not asked for every message.
+    or until it does not answer, because a name server is not asked for every message. Where nobody answers, time is
+    left for the next address: a route for IPv6 may lead nowhere.
     """
 
     def __init__(
@@ -225,22 +248,27 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         self._kept: dict[str, tuple[float, list[str]]] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        trouble: httpx2.TransportError = httpx2.ConnectError("no address that a provider may have")
-        for address in await self._addresses(request.url):
+        trouble: httpx2.TransportError = NotAllowedThere(NOT_THERE[self._reach])
+        addresses = await self._addresses(request.url)
+        for address in addresses:
             try:
-                return await self._inner.handle_async_request(_at(request, address))
+                return await self._inner.handle_async_request(_at(request, address, CONNECT_SECONDS / len(addresses)))
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                self._kept.clear()
+                self._forget(request.url.host, address)
                 trouble = error
         raise trouble
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
+    def _forget(self, host: str, address: str) -> None:
+        until, addresses = self._kept[host]
+        self._kept[host] = until, [other for other in addresses if other != address]
+
     async def _addresses(self, url: httpx2.URL) -> list[str]:
         now = asyncio.get_running_loop().time()
         until, addresses = self._kept.get(url.host, (now, []))
-        if until <= now:
+        if until <= now or not addresses:
             addresses = [found for found in await self._ask(url) if may_stand_at(found, url.host, self._reach)]
             self._kept[url.host] = now + KEEP_ADDRESS_SECONDS, addresses
         return addresses
@@ -260,19 +288,22 @@ def may_stand_at(address: str, host: str, reach: Reach) -> bool:
         return ip.is_loopback
     if ip.is_global and not ip.is_multicast:
         return True
-    inside = ip.is_private and not (ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_reserved)
-    return reach is Reach.PRIVATE and inside
+    nowhere = ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_reserved or ip.is_multicast
+    return reach is Reach.PRIVATE and not nowhere
 
 
 def accepted(answer: Answer, key: str, *id_fields: str) -> Receipt:
     """The receipt for a yes: sent, with the first of these fields as the provider's id.
 
-    A yes that bears none of them is none that we know, and leaves us in doubt.
+    A yes that bears none of them is none that we know, and leaves us in doubt. So does one whose body speaks against
+    it, where there is no id to tell it by.
     """
     fields = answer.object()
     provider_id = next((found for name in id_fields if (found := plain_value(fields, name))), "")
     if id_fields and not provider_id:
         return Receipt(key, Status.UNCERTAIN, f"{answer.code} without an id")
+    if not id_fields and (doubt := _against(answer)):
+        return Receipt(key, Status.UNCERTAIN, f"{answer.code} with {doubt}")
     return Receipt(key, Status.SENT, str(answer.code), provider_id=provider_id)
 
 
@@ -317,6 +348,20 @@ def server_time(answer: Answer) -> datetime | None:
     return _date(answer.headers.get("Date", ""))
 
 
+def _why(error: httpx2.HTTPError) -> str:
+    """What an error says without any address in it: our own words, or only its kind."""
+    return str(error) if isinstance(error, NotAllowedThere) else type(error).__name__
+
+
+def _against(answer: Answer) -> str:
+    """What in the body speaks against a yes, in the words that most services have for it; or empty."""
+    if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page"
+    fields = answer.object()
+    failed = fields.get("success") is False or any(fields.get(name) not in NO_ERROR for name in ("error", "errors"))
+    return "an error" if failed else ""
+
+
 def _until(date: datetime | None, answer: Answer) -> float | None:
     now = server_time(answer)
     if date is None or now is None:
@@ -334,22 +379,36 @@ def _date(text: str) -> datetime | None:
     return None
 
 
+class _TooOld(Exception):
+    """The connection stood idle for long, and nothing was written to it."""
+
+
 class _Bell:
     """Rings the last call before anything is written; then the time for the answer begins to run."""
 
-    def __init__(self, last_call: LastCall, limit: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, last_call: LastCall, seconds: float) -> None:
         self.rung = False
+        self.writing = False
+        self.limit = asyncio.timeout(CONNECT_SECONDS)
         self._last_call = last_call
-        self._limit = limit
         self._seconds = seconds
 
     async def __call__(self, event: str, _: object) -> None:
-        if event != BEFORE_WRITING or self.rung:
+        if event != BEFORE_WRITING or self.writing:
             return
-        self._limit.reschedule(None)  # the ledger takes the time it needs
+        if not self.rung:
+            await self._ring()
+        self.writing = True
+        self.limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+    async def _ring(self) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
+        self.limit.reschedule(None)  # the ledger takes the time it needs
         await self._last_call()
         self.rung = True
-        self._limit.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        if now() - began > IDLE_SECONDS:
+            raise _TooOld
 
 
 async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: asyncio.Timeout) -> Answer:
@@ -361,6 +420,8 @@ async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: 
         if not limit.expired():
             raise
         raise httpx2.ReadTimeout("too slow") from error
+    except ssl.SSLError as error:  # of a record that cannot be read, or a certificate that is wanted too late
+        raise httpx2.ReadError("broken TLS") from error
     return Answer(response.status_code, response.headers, await _body(response, limit.when()))
 
 
@@ -373,21 +434,22 @@ async def _body(response: httpx2.Response, until: float | None) -> bytes:
                 body += piece
                 if len(body) > LARGEST_BODY:
                     return b""
-    except (httpx2.HTTPError, TimeoutError):
+    except (httpx2.HTTPError, ssl.SSLError, TimeoutError):
         return b""
     finally:
         await response.aclose()
-    return b"" if "Content-Encoding" in response.headers else bytes(body)
+    return bytes(body)
 
 
-def _at(request: httpx2.Request, address: str) -> httpx2.Request:
-    """The same request, to this address; the certificate is still the name's."""
+def _at(request: httpx2.Request, address: str, seconds: float) -> httpx2.Request:
+    """The same request, to this address, which has so long to answer; the certificate is still the name's."""
+    timeout = {**request.extensions.get("timeout", {}), "connect": seconds}
     return httpx2.Request(
         request.method,
         request.url.copy_with(host=address),
         headers=request.headers,
         stream=request.stream,
-        extensions={**request.extensions, "sni_hostname": request.url.host},
+        extensions={**request.extensions, "sni_hostname": request.url.host, "timeout": timeout},
     )
 
 

@@ -111,11 +111,11 @@ def _notice(site: Site, locale: str, entry: Entry) -> str:
 def _page(view: _View, below: str) -> str:
     entry, words = view.entry, view.words
     return f"""<!doctype html>
-<html lang="{view.locale}">
+<html lang="{view.locale}" dir="auto">
 <head>
 {_head(view)}
 </head>
-<body dir="auto">
+<body>
 <a class="skip" href="#notice">{escape(words["skip"])}</a>
 <header>
 <p>{escape(entry.sender)}</p>

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from amends.domain.errors import ChannelMisconfigured
 
@@ -43,10 +43,10 @@ class Settings:
         return self._values[name]
 
     def secret(self, name: str) -> str:
-        """A token as it goes into a header: visible ASCII only."""
+        """A token as it goes into a header: ASCII, and nothing invisible around it."""
         value = self._values[name]
-        if not value.isascii() or not value.isprintable():
-            raise self.wrong(name, "must be plain ASCII without line breaks")
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise self.wrong(name, "must be plain ASCII without line breaks, or spaces around it")
         return value
 
     def number(self, name: str, least: int = 1, most: int = 100_000) -> int:
@@ -72,10 +72,14 @@ class Settings:
     def url(self, name: str) -> str:
         """An https address without a slash at its end; http only to this machine."""
         url = self._values[name].rstrip("/")
-        parts = urlsplit(url)
-        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
-        if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
+        try:
+            parts = _parts(url)
+        except ValueError:
+            raise self.wrong(name, "is no address") from None
+        if not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
             raise self.wrong(name, "must be an https address; http is for this machine only")
+        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+            raise self.wrong(name, "must be an address with a host, and without a login, ? or #")
         return url
 
     def folder(self, name: str) -> Path:
@@ -95,3 +99,11 @@ class Settings:
         near = get_close_matches(name, known, n=1)
         advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
         raise self.wrong(name, f"is not a setting{advice}")
+
+
+def _parts(url: str) -> SplitResult:
+    """Raises ValueError for what no program takes for an address: a space in it, a port or brackets that are none."""
+    parts = urlsplit(url)
+    if " " in url or not url.isprintable() or parts.port == 0:
+        raise ValueError
+    return parts

@@ -26,9 +26,9 @@ from channels.settings import Settings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 LARGEST_CODE = 999_999
-TWILIO_BAD_NUMBER = frozenset({21211, 21610, 21614})
-"""Not a number, unsubscribed, not a mobile number."""
-TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659})
+TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
+"""Not a number, a short code, our own number, a premium number, unsubscribed, not a mobile number, a landline."""
+TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659, 21660, 21661})
 """What `from_` says is no number of this account that may send SMS."""
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
@@ -29,7 +30,10 @@ ASK_AGAIN = 0.05
 def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
     """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
     chosen = Settings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
-    return WebsiteStatic(chosen.folder("folder"), chosen.url("base_url"), chosen.text("stylesheet"))
+    base_url, stylesheet = chosen.url("base_url"), chosen.text("stylesheet")
+    if urlsplit(urljoin(base_url, stylesheet)).netloc != urlsplit(base_url).netloc:
+        raise chosen.wrong("stylesheet", "must be on the site of base_url: the pages load nothing from elsewhere")
+    return WebsiteStatic(chosen.folder("folder"), base_url, stylesheet)
 
 
 class WebsiteStatic:

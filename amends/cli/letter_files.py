@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Self, cast
 
-from amends.cli.deliveries import inert
+from amends.cli.deliveries import SHEET_HOLDS, inert
 from amends.cli.letter_text import Block, plain_text
 from amends.cli.whole_files import Utf8, whole
 from amends.delivery.compose import CELL_HOLDS
@@ -52,8 +52,8 @@ class PaperLetter:
     @property
     def row(self) -> tuple[str, ...]:
         """The cells below HEAD."""
-        text = plain_text(self.blocks)
-        return (self.name, self.address, self.locale, self.subject, text, self.link, self.reference)
+        address, text = "\n".join(self.address.splitlines()), plain_text(self.blocks)
+        return (self.name, address, self.locale, self.subject, text, self.link, self.reference)
 
 
 def private_folder(folder: Path) -> None:
@@ -92,7 +92,7 @@ def write_letters(
         rows.writerow(HEAD)
         for number, part in enumerate(_parts(letters), 1):
             for letter in part:
-                rows.writerow([inert(cell) for cell in letter.row])
+                rows.writerow([_inert_everywhere(cell) for cell in letter.row])
                 sheet.add(letter)
             if pdf:
                 pages.append(folder / f"letters-{batch}-{number:03}.pdf")
@@ -107,8 +107,13 @@ def _parts(letters: Iterable[PaperLetter]) -> Iterator[list[PaperLetter]]:
         yield part
 
 
+def _inert_everywhere(cell: str) -> str:
+    """Also after a semicolon: where people write 1,5 a spreadsheet begins a new cell there."""
+    return ";".join(map(inert, cell.split(";")))
+
+
 class _Sheet:
-    """A workbook in which every cell is text, whatever it begins with."""
+    """A workbook in which every cell is text, whatever it begins with; as many sheets as the letters need."""
 
     def __init__(self, file: IO[bytes], folder: Path, made_at: datetime) -> None:
         from xlsxwriter import Workbook
@@ -117,11 +122,7 @@ class _Sheet:
         # What it keeps aside while it writes is personal data too, so it stays in the folder.
         self._workbook = Workbook(file, {**as_text, "constant_memory": True, "tmpdir": str(folder)})
         self._workbook.set_properties({"created": made_at.replace(tzinfo=None)})
-        self._sheet = self._workbook.add_worksheet("letters")
-        self._row = 0
-        for column, width in enumerate(WIDTHS):
-            self._sheet.set_column(column, column, width)
-        self._write(HEAD)
+        self._begin_sheet()
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +136,17 @@ class _Sheet:
             raise AmendsError(
                 f"letter {letter.reference} is too long for a spreadsheet ({CELL_HOLDS} characters a cell)"
             )
+        if self._row == SHEET_HOLDS:
+            self._begin_sheet()
         self._write(letter.row)
+
+    def _begin_sheet(self) -> None:
+        before = len(self._workbook.worksheets())
+        self._sheet = self._workbook.add_worksheet(f"letters {before + 1}" if before else "letters")
+        self._row = 0
+        for column, width in enumerate(WIDTHS):
+            self._sheet.set_column(column, column, width)
+        self._write(HEAD)
 
     def _write(self, cells: Sequence[str]) -> None:
         for column, cell in enumerate(cells):

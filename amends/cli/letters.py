@@ -100,14 +100,14 @@ def _hand_over(
         desk.show({"batch": None, "letters": 0, "files": []}, "no letter waits that could be handed over")
         _status_hint(desk, incident, notice)
         return
+    desk.hint(  # before the files: whoever is left without them must know it too
+        f"if the files are lost: `amends letters {incident} {notice} --out DIR --again {batch.number} --as NAME`; "
+        "delete them when the print shop has them"
+    )
     files = _write(desk, incident, notice, batch, out, pdf=pdf)
     desk.show(
         {"batch": batch.number, "letters": batch.letters, "files": files},
         f"batch {batch.number}: {batch.letters} letters\n" + "\n".join(map(str, files)),
-    )
-    desk.hint(
-        f"if the files are lost: `amends letters {incident} {notice} --out DIR --again {batch.number} --as NAME`; "
-        "delete them when the print shop has them"
     )
     _status_hint(desk, incident, notice)
 

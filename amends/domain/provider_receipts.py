@@ -91,7 +91,7 @@ def sms_receipt(shape: ReportShape, payload: Mapping[str, object]) -> ProviderRe
 
 def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status, str] | None:
     """What became of the message and the provider's words for it; None while that is open."""
-    word = plain_value(payload, shape.status_field).casefold()
+    word = _said(payload, shape.status_field).strip().casefold()
     status = shape.outcomes.get(word)
     if status is None:
         return None
@@ -103,11 +103,16 @@ def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status
 
 def plain_value(payload: Mapping[str, object], name: str) -> str:
     """The value of this field when it is a short word or number, else empty."""
+    text = _said(payload, name)
+    return text if PLAIN.fullmatch(text) else ""
+
+
+def _said(payload: Mapping[str, object], name: str) -> str:
+    """The value of this field when it is a text or a whole number, else empty."""
     found: object = payload
     for part in name.split("."):
         found = found.get(part) if isinstance(found, Mapping) else None
-    text = str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
-    return text if PLAIN.fullmatch(text) else ""
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 
 class Scheme(StrEnum):

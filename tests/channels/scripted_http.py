@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,6 +44,8 @@ class ScriptedHttp:
     port: int = 0
     scheme: str = "http"
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
+    stop: Callable[[], None] = lambda: None
+    """No connection is taken any more."""
 
     @property
     def url(self) -> str:
@@ -90,6 +92,7 @@ async def scripted_http(
     server = await asyncio.start_server(script.talk, "127.0.0.1", 0, ssl=tls)
     script.port = server.sockets[0].getsockname()[1]
     script.scheme = "https" if tls else "http"
+    script.stop = server.close
     try:
         yield script
     finally:

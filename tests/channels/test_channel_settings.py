@@ -51,6 +51,13 @@ def test_a_wrong_value_is_not_repeated_in_the_error() -> None:
     assert "s3cret" not in str(error.value)
 
 
+@pytest.mark.parametrize("token", ["s3cret ", " s3cret", "s3\ncret", "s3cret\n", "s3cr\u00e9t"])
+def test_a_token_that_fits_into_no_header_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match="channel sample: host must be plain ASCII") as error:
+        read(host=token).secret("host")
+    assert "s3" not in str(error.value)
+
+
 @pytest.mark.parametrize("url", ["https://a.test", "http://127.0.0.1:8", "http://localhost", "http://[::1]:8/x"])
 def test_an_address_is_https_or_this_machine(url: str) -> None:
     assert read(host=url).url("host") == url
@@ -62,6 +69,28 @@ def test_an_address_is_https_or_this_machine(url: str) -> None:
 )
 def test_any_other_address_is_refused(url: str) -> None:
     with pytest.raises(ChannelMisconfigured, match="host"):
+        read(host=url).url("host")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://[a.test", "https://a.test:80a", "https://a.test:0", "https://a.test:99999", " https://a.test",
+        "https://a.test ", "https://a.test\n", "https://a b.test", "https://a.test/\u00a0", "https://\u2100.test",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_said_of_its_setting(url: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match="channel sample: host is no address"):
+        read(host=url).url("host")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://a.test?key=1", "https://me:word@a.test", "https://:word@a.test", "https://a.test#b"]
+)
+def test_what_an_address_must_be_without_is_said(url: str) -> None:
+    with pytest.raises(
+        ChannelMisconfigured, match=r"host must be an address with a host, and without a login, \? or #"
+    ):
         read(host=url).url("host")
 
 

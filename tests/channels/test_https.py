@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -32,6 +34,8 @@ from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_
 
 TAKEN = reply(200, {"id": "a-1"})
 NOWHERE = "http://127.0.0.1:1"
+NO_RECORD = b"\x17\x03\x03\x00\x20" + b"?" * 32
+"""Has the head of a TLS record, and nobody can open it."""
 
 
 async def nothing() -> None:
@@ -132,6 +136,43 @@ async def test_the_time_that_the_ledger_takes_is_not_the_providers(monkeypatch: 
     assert isinstance(answer, Answer)
 
 
+async def hung_up_on(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> tuple[Answer | Receipt, int, int]:
+    """A message whose server hangs up, and is gone for good or not, while the ledger takes its time.
+
+    Gives what became of it, how often the last call rang, and how many requests arrived.
+    """
+    monkeypatch.setattr(https, "IDLE_SECONDS", 0.01)
+    async with scripted_http({"POST /": TAKEN}) as server:
+
+        async def hang_up() -> list[object]:
+            if gone:
+                server.stop()
+            for writer in server.writers:
+                writer.transport.abort()
+            await asyncio.sleep(0.05)
+            return []
+
+        bell = Bell(hang_up)
+        return await posted(server.url, bell), bell.rung, len(server.heard)
+
+
+async def test_a_server_that_hung_up_while_the_ledger_was_busy_gets_the_message_on_a_new_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer, rung, heard = await hung_up_on(monkeypatch, gone=False)
+    assert (answer.code, rung, heard) == (200, 1, 1)
+
+
+async def test_nothing_has_left_when_a_server_went_away_while_the_ledger_was_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await hung_up_on(monkeypatch, gone=True) == (
+        Receipt("k", Status.DEFERRED, "not sent", retry_after=0.0),
+        1,
+        0,
+    )
+
+
 # What an answer means.
 
 
@@ -176,8 +217,21 @@ async def test_a_packed_body_is_not_unpacked() -> None:
     bomb = gzip.compress(b"0" * 10_000_000)
     async with scripted_http({"POST /": reply(200, bomb, Content_Encoding="gzip")}) as server:
         answer = await posted(server.url)
-    assert (answer.code, answer.body) == (200, b"")
+    assert (answer.code, answer.body, answer.object()) == (200, bomb, {})
     assert server.heard[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("alphabet", ["utf-8", "utf-8-sig", "latin-1"])
+def test_an_id_is_read_whatever_alphabet_the_words_beside_it_are_in(alphabet: str) -> None:
+    body = '{"id": "a-1", "message": "Envoyé"}'.encode(alphabet)
+    assert accepted(Answer(200, {}, body), "k", "id").provider_id == "a-1"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "UTF-8"])
+async def test_a_body_that_is_only_said_to_be_encoded_is_read(encoding: str) -> None:
+    async with scripted_http({"POST /": reply(200, {"id": "a-1"}, Content_Encoding=encoding)}) as server:
+        answer = await posted(server.url)
+    assert answer.object() == {"id": "a-1"}
 
 
 @pytest.mark.parametrize(
@@ -332,6 +386,11 @@ async def test_while_one_message_finds_out_the_others_wait(monkeypatch: pytest.M
         ("::1", "sms.example.test", Reach.PRIVATE, False),
         ("::ffff:127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
         ("::ffff:10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
+        ("100.64.0.1", "sms.example.test", Reach.PUBLIC, False),
+        ("100.64.0.1", "sms.example.test", Reach.PRIVATE, True),  # RFC 6598: in clouds and overlay networks
+        ("224.0.1.1", "sms.example.test", Reach.PRIVATE, False),
+        ("255.255.255.255", "sms.example.test", Reach.PRIVATE, False),
+        ("ff02::1", "sms.example.test", Reach.PRIVATE, False),
         ("169.254.169.254", "sms.example.test", Reach.PUBLIC, False),
         ("169.254.169.254", "sms.example.test", Reach.PRIVATE, False),
         ("fe80::1%eth0", "sms.example.test", Reach.PRIVATE, False),
@@ -355,6 +414,18 @@ async def test_this_machine_under_another_spelling_is_not_connected_to(host: str
         with pytest.raises(ChannelUnavailable, match="cannot be reached"):
             await posted(f"http://{host}:{server.port}", reach=reach)
     assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("host", "reach", "said"),
+    [
+        ("10.0.0.1", Reach.PUBLIC, 'no public address; network = "private" allows'),
+        ("169.254.169.254", Reach.PRIVATE, "no address that is public or in your own network"),
+    ],
+)
+async def test_a_provider_that_may_not_stand_there_says_what_allows_it(host: str, reach: Reach, said: str) -> None:
+    with pytest.raises(ChannelUnavailable, match=said):
+        await posted(f"https://{host}", reach=reach)
 
 
 def test_an_address_that_cannot_be_one_is_an_engineers_matter() -> None:
@@ -386,6 +457,52 @@ async def guarded(
     return asked
 
 
+@asynccontextmanager
+async def broken_tls(certificate: Path, said: bytes) -> AsyncIterator[tuple[Provider, str]]:
+    """A provider, and its address, that says this over TLS and then sends what is no TLS."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        os.write(writer.get_extra_info("socket").fileno(), NO_RECORD)
+        await left.wait()
+        writer.close()
+
+    left = asyncio.Event()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    transport = GuardedTransport(
+        httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)), Reach.PUBLIC
+    )
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
+    try:
+        yield provider, url
+    finally:
+        left.set()
+        await provider.close()
+        server.close()
+
+
+async def test_an_answer_that_cannot_be_decrypted_leaves_us_in_doubt(certificate: Path) -> None:
+    async with broken_tls(certificate, b"") as (provider, url):
+        assert await post_through(provider, url) == Receipt("k", Status.UNCERTAIN, "no answer")
+
+
+async def test_a_yes_stands_although_its_body_cannot_be_decrypted(certificate: Path) -> None:
+    async with broken_tls(certificate, reply(200, b"", Content_Length="9")) as (provider, url):
+        answer = await post_through(provider, url)
+    assert (answer.code, answer.body) == (200, b"")
+
+
+async def test_a_question_whose_answer_cannot_be_decrypted_is_the_channels_trouble(certificate: Path) -> None:
+    async with broken_tls(certificate, b"") as (provider, url):
+        with pytest.raises(ChannelUnavailable, match="did not answer"):
+            await provider.ask(provider.client.build_request("GET", url))
+
+
 async def test_the_name_is_looked_up_once_and_the_certificate_must_be_the_names(certificate: Path) -> None:
     named: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -398,6 +515,32 @@ async def test_the_name_is_looked_up_once_and_the_certificate_must_be_the_names(
     assert server.heard[0].headers["host"] == f"localhost:{server.port}"
 
 
+@contextmanager
+def swallowed(port: int) -> Iterator[str]:
+    """An address of this machine where nobody ever answers, as behind a route that leads nowhere."""
+    with socket.create_server(("127.0.0.9", port), backlog=0) as full:
+        clients = [socket.socket() for _ in range(4)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        yield "127.0.0.9"
+        for client in clients:
+            client.close()
+
+
+async def test_an_address_where_nobody_answers_leaves_time_for_the_next_one(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "CONNECT_SECONDS", 2.0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
+        with swallowed(server.port) as nowhere:
+            await guarded(server, (nowhere, "127.0.0.1"), trusting, messages=2)
+    assert len(server.heard) == 2
+
+
 async def test_when_the_first_address_is_down_the_next_one_is_tried(certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -405,4 +548,4 @@ async def test_when_the_first_address_is_down_the_next_one_is_tried(certificate:
     async with scripted_http({"POST /": TAKEN}, tls=context) as server:
         asked = await guarded(server, ("127.0.0.9", "127.0.0.1"), trusting, messages=2)
     assert len(server.heard) == 2
-    assert len(asked) == 2  # an address that does not answer is not kept
+    assert len(asked) == 1  # and the one that is down is left alone for a while

@@ -94,6 +94,31 @@ async def test_a_yes_without_the_id_that_was_promised_leaves_us_in_doubt(web: We
 
 
 @pytest.mark.parametrize(
+    ("body", "status", "detail"),
+    [
+        (b"OK", Status.SENT, "200"),
+        (b"", Status.SENT, "200"),
+        (b"<ok/>", Status.SENT, "200"),
+        (b'{"error": null, "errors": [], "success": true}', Status.SENT, "200"),
+        (b'{"error": 0}', Status.SENT, "200"),
+        (b'{"error": "no credit"}', Status.UNCERTAIN, "200 with an error"),
+        (b'{"error": {"code": 7}}', Status.UNCERTAIN, "200 with an error"),
+        (b'{"errors": ["no such number"]}', Status.UNCERTAIN, "200 with an error"),
+        (b'{"success": false}', Status.UNCERTAIN, "200 with an error"),
+        (b"\r\n<!DOCTYPE html><title>Maintenance</title>", Status.UNCERTAIN, "200 with a web page"),
+        (b"<HTML><body>Log in", Status.UNCERTAIN, "200 with a web page"),
+    ],
+)
+@pytest.mark.parametrize("key_field", ["", "reference"])
+async def test_a_yes_without_any_id_is_one_unless_its_body_speaks_against_it(
+    body: bytes, status: Status, detail: str, key_field: str
+) -> None:
+    async with scripted_http({"POST /sms": reply(200, body)}) as server:
+        receipt = await delivered(settings_for("json", server.url, id_field="", key_field=key_field))
+    assert (receipt.status, receipt.detail) == (status, detail)
+
+
+@pytest.mark.parametrize(
     ("trouble", "idempotent", "status", "detail"),
     [
         (Trouble(400), "false", Status.REJECTED, "400"),
@@ -162,6 +187,13 @@ async def test_twilio_knowing_no_such_number_is_told_with_its_code(web: WebServi
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "400 21211")
 
 
+@pytest.mark.parametrize("code", [21211, 21265, 21266, 21268, 21610, 21614, 21635])
+async def test_a_number_that_twilio_never_sends_to_is_given_up_at_once(code: int) -> None:
+    async with scripted_http({TWILIO_POST: reply(400, {"code": code})}) as server:
+        receipt = await delivered(settings_for("twilio", server.url))
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, f"400 {code}")
+
+
 @pytest.mark.parametrize("shape", ["json", "form", "twilio"])
 async def test_a_gateway_that_cannot_be_reached_got_nothing_and_no_mark_was_made(shape: str) -> None:
     bell = Bell()
@@ -180,14 +212,15 @@ async def test_with_no_credit_left_the_next_message_is_not_even_marked(web: WebS
     assert (receipt.status, bell.rung, web.requests) == (Status.DEFERRED, 1, 1)
 
 
-async def test_a_sender_that_is_not_ours_is_an_engineers_matter() -> None:
-    async with scripted_http({TWILIO_POST: reply(400, {"code": 21606})}) as server:
+@pytest.mark.parametrize("code", [21212, 21603, 21606, 21659, 21660, 21661])
+async def test_a_sender_that_is_not_ours_is_an_engineers_matter(code: int) -> None:
+    async with scripted_http({TWILIO_POST: reply(400, {"code": code})}) as server:
         channel = sms_http.connect(settings_for("twilio", server.url))
         receipt = await channel.deliver(an_sms(), Bell())
-        with pytest.raises(ChannelMisconfigured, match="400 21606"):
+        with pytest.raises(ChannelMisconfigured, match=f"400 {code}"):
             await channel.deliver(an_sms(key="k2"), Bell())
         await channel.close()
-    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "refused 400 21606")
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, f"refused 400 {code}")
 
 
 async def test_a_key_that_the_gateway_knows_with_other_words_is_a_persons_matter() -> None:
@@ -323,6 +356,15 @@ async def test_another_gateway_is_asked_where_its_settings_say() -> None:
             code_field="why",
         )
     assert receipt == ProviderReceipt("a/b?", Status.REJECTED, "gone 7")
+
+
+@pytest.mark.parametrize("told", ["Delivered to handset", "  delivered to handset ", "ok", 0])
+async def test_a_gateway_may_say_in_several_words_what_became_of_a_message(told: Any) -> None:
+    async with scripted_http({"GET /status/a": reply(200, {"status": told})}) as server:
+        receipt = await polled(
+            server, "json", "a", status_url=f"{server.url}/status", delivered_words="Delivered to handset, OK, 0"
+        )
+    assert receipt.status is Status.DELIVERED
 
 
 @pytest.mark.parametrize(("shape", "provider_id"), [("json", "SM1"), ("twilio", ""), ("twilio", "..")])

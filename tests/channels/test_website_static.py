@@ -8,6 +8,7 @@ import json
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -191,6 +192,39 @@ async def test_a_page_can_be_read_by_everybody(folder: Path, name: str) -> None:
     assert page.all("a", **{"class": "skip"})[0]["href"] == f"#{page.all('main')[0]['id']}"
 
 
+class Direction(HTMLParser):
+    """Which way an element with dir="auto" runs: as its first letter that has a direction does."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found = ""
+        self._auto, self._skipped = False, False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._auto = self._auto or ("dir", "auto") in attrs
+        self._skipped = tag in ("style", "script")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._skipped = False
+
+    def handle_data(self, data: str) -> None:
+        if self._auto and not (self._skipped or self.found):
+            ways = (unicodedata.bidirectional(letter) for letter in data)
+            self.found = next(("rtl" if way in ("R", "AL") else "ltr" for way in ways if way in ("R", "AL", "L")), "")
+
+
+@pytest.mark.parametrize(
+    ("locale", "subject", "way"), [("en", "Your data", "ltr"), ("ar", "بياناتك", "rtl"), ("he", "הנתונים שלך", "rtl")]
+)
+@pytest.mark.parametrize("name", ["index.html", "first-notice.html"])
+async def test_a_page_runs_the_way_its_language_is_read(
+    folder: Path, locale: str, subject: str, way: str, name: str
+) -> None:
+    await publish(folder, a_page(locale=locale, subject=subject))
+    assert Direction(read(folder, name, locale)).found == way
+
+
 async def test_a_page_loads_nothing_and_runs_nothing(folder: Path) -> None:
     await publish(folder, a_page())
     page = Page(read(folder, "index.html"))
@@ -214,6 +248,23 @@ async def test_an_own_stylesheet_is_linked_and_allowed(folder: Path) -> None:
     (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
     assert page.all("link", rel="stylesheet", href="/brand.css")
     assert "'self'" in policy["content"]
+
+
+@pytest.mark.parametrize(
+    "stylesheet", ["/brand.css", "../brand.css", f"{BASE}/brand.css", "//notice.example.test/b.css"]
+)
+def test_a_stylesheet_may_be_on_the_same_site(folder: Path, stylesheet: str) -> None:
+    website_static.connect({"folder": str(folder), "base_url": f"{BASE}/sub", "stylesheet": stylesheet})
+
+
+@pytest.mark.parametrize(
+    "stylesheet", ["https://cdn.example.test/a.css", "//cdn.example.test/a.css", "data:text/css,a"]
+)
+def test_a_stylesheet_that_the_pages_own_policy_would_block_is_refused(folder: Path, stylesheet: str) -> None:
+    with pytest.raises(
+        ChannelMisconfigured, match="channel website_static: stylesheet must be on the site of base_url"
+    ):
+        website_static.connect({"folder": str(folder), "base_url": BASE, "stylesheet": stylesheet})
 
 
 async def test_machines_find_the_notice_as_linked_data(folder: Path) -> None:

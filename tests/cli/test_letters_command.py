@@ -6,11 +6,15 @@ import re
 import stat
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from python_calamine import CalamineWorkbook
 
+from amends.cli.letter_files import PaperLetter, pdf_of, write_letters
 from amends.cli.letter_text import blocks_of, plain_text
 from amends.delivery.compose import to_html
 from amends.domain.channel import ChannelKind
@@ -117,6 +121,44 @@ def test_no_spreadsheet_carries_out_what_somebody_is_called(office: Office, tmp_
         assert b"<f>" not in parts.read("xl/worksheets/sheet1.xml")
 
 
+def letter_to(name: str) -> PaperLetter:
+    return PaperLetter(
+        name,
+        HOME,
+        "en",
+        "Your data",
+        blocks_of(f"<p>Dear {name},</p>"),
+        "https://a.example/p",
+        "0123456789",
+        "Bank",
+        "1 May",
+    )
+
+
+def test_a_name_is_no_formula_where_a_semicolon_begins_a_new_cell(tmp_path: Path) -> None:
+    write_letters(tmp_path, 1, [letter_to("Eve;=1+1")], NOW, pdf=False)
+    lines = (tmp_path / "letters-1.csv").read_text("utf-8-sig").splitlines()
+    cells = [cell for row in csv.reader(lines, delimiter=";") for cell in row]
+    assert [cell for cell in cells if "=1+1" in cell and cell.startswith("=")] == []
+    assert sheet(tmp_path / "letters-1.xlsx")[1][0] == "Eve;=1+1"
+
+
+def test_lines_of_an_address_are_parted_by_line_feeds_whatever_the_list_had(tmp_path: Path) -> None:
+    write_letters(tmp_path, 1, [replace(letter_to("Kim"), address=HOME.replace("\n", "\r\n"))], NOW, pdf=False)
+    assert table(tmp_path / "letters-1.csv")[0]["postal address"] == HOME
+    assert sheet(tmp_path / "letters-1.xlsx")[1][1] == HOME  # a carriage return is written _x000D_, and printed so
+
+
+def test_letters_that_are_too_many_for_a_sheet_go_on_in_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.cli.letter_files.SHEET_HOLDS", 3)
+    write_letters(tmp_path, 1, [letter_to(f"Kim {number}") for number in range(5)], NOW, pdf=False)
+    book = CalamineWorkbook.from_path(tmp_path / "letters-1.xlsx")
+    sheets = [[row[0] for row in book.get_sheet_by_name(name).to_python()] for name in book.sheet_names]
+    assert sheets == [["name", "Kim 0", "Kim 1"], ["name", "Kim 2", "Kim 3"], ["name", "Kim 4"]]
+
+
 def test_only_the_owner_can_read_them(office: Office, tmp_path: Path) -> None:
     hand_over(office, tmp_path / "out")
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
@@ -157,8 +199,9 @@ def test_a_crash_before_the_files_are_whole_loses_no_letter(
 
     with monkeypatch.context() as broken:
         broken.setattr("amends.cli.letter_files._Sheet.add", full)
-        assert office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="lena").exit_code == 1
-    assert list((tmp_path / "out").iterdir()) == []
+        answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="lena")
+    assert (answer.exit_code, list((tmp_path / "out").iterdir())) == (1, [])
+    assert f"`amends letters {INCIDENT} {NOTICE} --out DIR --again 1 --as NAME`" in answer.stderr
     assert hand_over(office, tmp_path / "out", "--again", 1)["letters"] == 3
     assert len(table(tmp_path / "out" / "letters-1.csv")) == 3
 
@@ -249,6 +292,28 @@ def test_the_pages_hold_one_letter_each_and_are_the_same_again(office: Office, t
     assert re.search(rb"/Count (\d+)", pages.read_bytes())[1] == b"3"
     hand_over(office, tmp_path / "again", "--again", 1, "--pdf")
     assert (tmp_path / "again" / pages.name).read_bytes() == pages.read_bytes()
+
+
+def places_of_text(node: ET.Element, x: float = 0, y: float = 0) -> Iterator[tuple[float, float]]:
+    """Where each piece of text of a page stands, in mm from its left and its top."""
+    moved = node.get("transform", "0 0")
+    more_x, more_y = map(float, re.findall(r"-?[\d.]+", moved)[-2:])
+    x, y = x + more_x, y + more_y
+    if moved.startswith("matrix(1 0 0 -1"):  # letters are drawn upwards
+        yield x * 25.4 / 72, y * 25.4 / 72
+    for part in node:
+        yield from places_of_text(part, x, y)
+
+
+@pytest.mark.parametrize("lines", [1, 5, 7, 9, 12])
+def test_all_of_an_address_is_seen_through_the_window(monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    typst = pytest.importorskip("typst")
+    monkeypatch.setattr(typst, "compile", partial(typst.compile, format="svg"))
+    address = "\n".join(f"Line {number}" for number in range(lines))
+    page = ET.fromstring(pdf_of([replace(letter_to("Kim"), address=address)], NOW))
+    at_the_window = [y for x, y in places_of_text(page) if 19 < x < 21]
+    assert len(at_the_window) == len(("sender", "name")) + lines
+    assert max(at_the_window) < 90
 
 
 # What it says.
