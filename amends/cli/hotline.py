@@ -1,4 +1,4 @@
-"""Reads what a hotline noted, and keeps it in the ledger; every row is accepted or rejected by its number."""
+"""Reads what a hotline noted, or who keeps the mailbox; every row is kept in the ledger or rejected by its number."""
 
 import csv
 import io
@@ -133,12 +133,13 @@ def _words(text: str) -> str:
 
 
 def take_in(
-    ledger: "Ledger", incident: str, playbook: Playbook, rows: tuple[Call | Rejected, ...], now: datetime
-) -> Report:
-    """Keep every call; one that is kept already stays as it is."""
+    ledger: "Ledger", incident: str, playbook: Playbook, rows: tuple[Call | Rejected, ...], now: datetime,
+    source: Source = Source.HOTLINE,
+) -> Report:  # fmt: skip
+    """Keep every call, or mail; one that is kept already stays as it is."""
     calls = [row for row in rows if isinstance(row, Call)]
     before = ledger.case(incident).questions.asked
-    unmatched = tuple(_keep(ledger, incident, playbook, calls, now))
+    unmatched = tuple(_keep(ledger, incident, playbook, calls, now, source))
     return Report(
         rows=len(rows),
         accepted=len(calls),
@@ -148,7 +149,9 @@ def take_in(
     )
 
 
-def _keep(ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime) -> Iterator[int]:
+def _keep(
+    ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime, source: Source
+) -> Iterator[int]:
     """The numbers of those rows whose person is not known."""
     from amends.ledger import once_for
 
@@ -160,9 +163,9 @@ def _keep(ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call]
             text=call.text,
             person=person,
             kind=call.kind,
-            source=Source.HOTLINE,
+            source=source,
             locale=call.locale,
-            once=once_for(Source.HOTLINE, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text),
+            once=once_for(source, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text),
             reply_within=playbook.reply_within,
             owner=playbook.questions_owner,
             at=call.asked_at,

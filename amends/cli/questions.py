@@ -10,9 +10,9 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun
-from amends.cli.words import moment, table
+from amends.cli.words import counted, moment, table
 from amends.domain.errors import ContentError, Finding, NotAllowed, NotInLedger
-from amends.domain.question import Question
+from amends.domain.question import Question, Source
 from amends.domain.value import LARGEST_NUMBER, NAME
 
 QuestionId = Annotated[
@@ -38,6 +38,17 @@ def listed(
     desk.show([question.model_dump(mode="json", exclude=WORDS) for question in asked], table(HEAD, rows))
     if overdue := [question.id for question in asked if question.overdue(now())]:
         desk.hint(f"overdue: {', '.join(map(str, overdue))}; `amends questions show {incident} {overdue[0]}`")
+    if comments := desk.ledger.comments(incident):
+        desk.hint(f"{counted(len(comments), 'comment')} in the survey: `amends questions comments {incident}`")
+
+
+@app.command()
+def comments(ctx: typer.Context, incident: IncidentId) -> None:
+    """What people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
+    desk: Desk = ctx.obj
+    given = desk.ledger.comments(incident)
+    texts = (f"person {comment.person}, {moment(comment.at)}\n\n{comment.text}" for comment in given)
+    desk.show(given, "\n\n".join(texts) or "none")
 
 
 @app.command()
@@ -76,6 +87,11 @@ def answer(
         desk.hint("write the answer; end it with Ctrl-D on a line of its own")
     desk.ledger.answer(incident, question, _words(file), by, now())
     desk.show({"answered": question}, f"question {question} is answered")
+    asked = _question(desk, incident, question)
+    if asked.person is None:
+        desk.hint("nobody knows who asked, so the answer stands on no page: tell them yourself, such as by telephone")
+    elif asked.source is not Source.PORTAL:
+        desk.hint("they asked elsewhere and may not look at their page: tell them yourself too, such as by telephone")
 
 
 @app.command()
@@ -99,8 +115,9 @@ def import_(
     ctx: typer.Context,
     incident: IncidentId,
     file: Annotated[Path, typer.Argument(metavar="CSV", exists=True, dir_okay=False)],
+    mailbox: Annotated[bool, typer.Option("--mailbox", help="They came by mail, not by telephone.")] = False,
 ) -> None:
-    """Take in what the hotline noted; the same file again adds nothing.
+    """Take in what the hotline noted, or what came to the mailbox; the same file again adds nothing.
 
     Columns: person_id (may be empty), kind (question, complaint, suggestion), locale, asked_at (with zone), text.
     """
@@ -110,8 +127,8 @@ def import_(
     case = desk.ledger.case(incident)
     if case.playbook is None:
         raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
-    received = now()
-    report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received)
+    received, source = now(), Source.MAILBOX if mailbox else Source.HOTLINE
+    report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
     lines = [f"row {row.row}: {row.reason}" for row in report.rejected]
     lines += [f"row {row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
     summary = f"{report.rows} rows: {report.accepted} accepted ({report.new} new), {len(report.rejected)} rejected"

@@ -68,6 +68,15 @@ class Question(Value):
         return self.answered_at is None and self.reply_due_at < now
 
 
+class Comment(Value):
+    """What somebody added to their answers to the survey. It may name people: never log it."""
+
+    person: int
+    """The person's number."""
+    text: str = Field(repr=False)
+    at: Moment
+
+
 class QuestionCounts(Value):
     """The questions of a case in numbers."""
 

@@ -12,6 +12,7 @@ from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.question import (
     SURVEY,
     Asked,
+    Comment,
     Question,
     QuestionCounts,
     QuestionKind,
@@ -87,7 +88,10 @@ class Feedback(Store):
             return tuple(_question(row, seal) for row in session.exec(query))
 
     def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
-        """Keep a person's answers; answering again replaces them. Raises NotAllowed for what the survey did not ask."""
+        """Keep a person's answers; other ones replace them, and a comment is replaced only by another one.
+
+        Raises NotAllowed for what the survey did not ask.
+        """
         if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
             raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
         if len(comment) > LONGEST_QUESTION:
@@ -98,10 +102,19 @@ class Feedback(Store):
             if row is None:
                 row = SurveyRow(incident=incident, person=person, scores=scores, at=now)
                 write.session.add(row)
-            seal = self.seal(write.session, incident)
             row.scores, row.at = scores, now
-            row.sealed_comment = seal.close(comment.strip(), f"survey_answer:comment:{incident}:{person}")
+            if said := comment.strip():
+                row.sealed_comment = self.seal(write.session, incident).close(said, _comment_place(row))
             write.note(now, incident, "survey answered", f"person {person}")
+
+    def comments(self, incident: str) -> tuple[Comment, ...]:
+        """What people added to their answers to the survey, the latest first. Raises NotInLedger, KeyMissing."""
+        query = select(SurveyRow).where(SurveyRow.incident == incident, col(SurveyRow.sealed_comment).is_not(None))
+        with self.read() as session:
+            seal = self.seal(session, incident)
+            rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
+            given = tuple(_comment(row, seal) for row in rows)
+        return tuple(comment for comment in given if comment.text)  # an empty one was sealed once, too
 
     def has_answered_survey(self, incident: str, person: int) -> bool:
         """Whether this person has answered."""
@@ -177,6 +190,15 @@ def survey_counts(session: Session, incident: str) -> SurveyCounts:
 
 def _place(incident: str, question: int, column: str) -> str:
     return f"question:{column}:{incident}:{question}"
+
+
+def _comment_place(row: SurveyRow) -> str:
+    return f"survey_answer:comment:{row.incident}:{row.person}"
+
+
+def _comment(row: SurveyRow, seal: Seal) -> Comment:
+    text = seal.open(row.sealed_comment, _comment_place(row)) if row.sealed_comment else ""
+    return Comment(person=row.person, text=text, at=row.at)
 
 
 def _question(row: QuestionRow, seal: Seal) -> Question:

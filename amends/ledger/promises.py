@@ -39,11 +39,18 @@ class Promises(Store):
     def put_off_commitment(
         self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime
     ) -> None:
-        """It will be late: a new date, and why, in words for those promised, who will be told."""
+        """It will be late: a new date, and why, in words for those promised, who will be told.
+
+        Raises NotAllowed for a date that has passed or is no later than the promised one, and for what was said before.
+        """
         if until <= now:
             raise NotAllowed(f"the new date of {commitment} has passed already")
         with self.write() as write:
             row = _open_row(write.session, incident, commitment)
+            if until <= row.due_at:
+                raise NotAllowed(f"{commitment} is promised for {row.due_at:%Y-%m-%d %H:%M} UTC, and that is no later")
+            if (row.new_due_at, row.reason) == (until, reason):
+                raise NotAllowed(f"{commitment} is put off to then already, for the same reason")
             row.new_due_at, row.reason, row.worded_by = until, reason, by
             row.reminded_at = row.escalated_at = None
             row.changes += 1

@@ -22,6 +22,9 @@ LARGEST_BODY = 64 * 1024
 BODY_SECONDS = 20
 MOST_FIELDS = 20
 
+PORTS = {"http": 80, "https": 443}
+"""Those that no browser writes down."""
+
 TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,7 +33,8 @@ ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORE
 
 SHOWN_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
 """Line breaks, tabs, and the joiners that Persian and emoji are written with."""
-INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Not Cn: a character that our Unicode does not know yet may be one of a name, or an emoji."""
 
 
 class Verdict(StrEnum):
@@ -77,8 +81,17 @@ def from_our_page(request: Request, public_url: str) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
-    own = urlsplit(public_url)
-    return request.headers.get("origin", "null") in ("null", f"{own.scheme}://{own.netloc}")
+    origin = request.headers.get("origin", "null")
+    return origin == "null" or _site(origin) == _site(public_url)
+
+
+def _site(url: str) -> tuple[str, bytes, int | None] | None:
+    """Scheme, host and port, however they are spelled; None for what is no address."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, (parts.hostname or "").encode("idna"), parts.port or PORTS.get(parts.scheme)
+    except ValueError:
+        return None
 
 
 async def _read_fields(request: Request) -> dict[str, str]:

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -17,7 +16,7 @@ from amends.domain.errors import LedgerUnavailable
 
 log = logging.getLogger("amends.web")
 
-LEDGER_TROUBLE = (LedgerUnavailable, OperationalError, NoConnection, OSError)
+LEDGER_TROUBLE = (LedgerUnavailable, NoConnection, OSError)
 """The ledger is locked, its disk is full, its server is away: it may be well again in a minute."""
 FRAMES = 6
 

@@ -1,4 +1,4 @@
-"""How many forms may be sent, and from where."""
+"""How many forms may be sent, and from where, and how many are kept at the same time."""
 
 import math
 import time
@@ -14,6 +14,10 @@ PER_ADDRESS = RateLimitItemPerHour(60)
 IN_ALL = RateLimitItemPerMinute(600)
 AT_ONCE = RateLimitItemPerSecond(20)
 """A flood may not use up its minute within seconds: each form that is taken keeps a send from writing for a moment."""
+
+WRITERS = 8
+"""So many forms are kept at a time. While somebody else writes to the ledger for long, each of them holds one of its
+fifteen connections, and those who only read need the others."""
 
 
 class PostLimits:

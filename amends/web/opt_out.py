@@ -61,9 +61,12 @@ class OptOutPages:
     limit, because mailbox providers press the button for many people from one address, and it is kept only once.
     """
 
-    def __init__(self, ledger: Ledger, pages: Pages, trusted_proxies: int, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, ledger: Ledger, pages: Pages, trusted_proxies: int, clock: Callable[[], datetime],
+        turns: asyncio.Semaphore,
+    ) -> None:  # fmt: skip
         self._ledger, self._pages, self._trusted_proxies, self._clock = ledger, pages, trusted_proxies, clock
-        self._limits = PostLimits()
+        self._limits, self._turns = PostLimits(), turns
 
     def show(self, request: Request, token: str, stage: Stage = Stage.OFFERED) -> Response:
         """The page; it changes nothing."""
@@ -94,7 +97,11 @@ class OptOutPages:
         return self.show(request, token, Stage.RESUMED)
 
     async def _in_time(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
-        await asyncio.gather(run_in_threadpool(self._carry_out, verb, token), asyncio.sleep(ANSWER_SECONDS))
+        await asyncio.gather(self._in_turn(verb, token), asyncio.sleep(ANSWER_SECONDS))
+
+    async def _in_turn(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
+        async with self._turns:
+            await run_in_threadpool(self._carry_out, verb, token)
 
     def _carry_out(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
         whose = self._ledger.keys.opted_out(token)

@@ -27,6 +27,8 @@ REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
 ON_PAGE = "personal page"
 """How somebody opted out, for the audit."""
 SCORES = ("1", "2", "3", "4", "5")
+SENT = ("form", "kind", "text", *SURVEY, "comment")
+"""The fields of our forms."""
 TRAP = "homepage"
 """A field that no person sees; whoever fills it in is a machine."""
 
@@ -55,6 +57,8 @@ class Fault:
     word: str
     field: str = ""
     status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+    wait: int = 0
+    """Seconds until it may be sent again."""
 
 
 class PersonalPages:
@@ -78,16 +82,26 @@ class PersonalPages:
         return RedirectResponse(self._address(self._visit(request, link), form), HTTPStatus.SEE_OTHER)
 
     def take(self, request: Request, link: str, form: Form, fields: Fields) -> Response:
-        """Keep what was sent, then lead back to the page. Raises HTTPException 403 or 404."""
+        """Keep what was sent, then lead back to the page; what is not kept comes back with the answer.
+
+        Raises HTTPException 403 or 404.
+        """
         seconds = self._limits.seconds_to_wait(self._sender(request), link)
-        visit = self._visit(request, link)
-        if seconds:
-            return self._wait(request, visit, seconds)
         if not from_our_page(request, self._public_url):
             raise HTTPException(HTTPStatus.FORBIDDEN)
-        if fault := self._refusal(visit, form, fields) or self._keep(visit, form, fields):
+        try:
+            return self._take(self._visit(request, link), form, fields, seconds)
+        except LEDGER_TROUBLE as error:  # there is no page either
+            return self._give_back(request, fields, log_quietly(error))
+
+    def _take(self, visit: Visit, form: Form, fields: Fields, seconds: int) -> Response:
+        if fault := self._refusal(visit, form, fields, seconds) or self._keep(visit, form, fields):
             return self._page(visit, fault=fault, fields=fields)
         return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
+
+    def _give_back(self, request: Request, fields: Fields, error_id: str) -> Response:
+        sent = {name: fields[name] for name in SENT if name in fields}
+        return self._pages.tell(request, HTTPStatus.SERVICE_UNAVAILABLE, again=sent, error_id=error_id)
 
     def _sender(self, request: Request) -> str:
         return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
@@ -106,16 +120,9 @@ class PersonalPages:
         chosen = wanted if wanted in known.locales else ""
         return Visit(link, incident, person, left, got, known, known.voice(chosen or person.locale), chosen, now)
 
-    def _wait(self, request: Request, visit: Visit, seconds: int) -> Response:
-        return self._pages.tell(
-            request,
-            HTTPStatus.TOO_MANY_REQUESTS,
-            contacts=visit.known.case.incident.organisation.contacts,
-            back=self._address(visit),
-            headers={"Retry-After": str(seconds)},
-        )
-
-    def _refusal(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
+    def _refusal(self, visit: Visit, form: Form, fields: Mapping[str, str], seconds: int) -> Fault | None:
+        if seconds:
+            return Fault(form, "too_many_text", status=HTTPStatus.TOO_MANY_REQUESTS, wait=seconds)
         verdict = self._tokens.check(fields.get("form", ""), visit.link, form, visit.now)
         if verdict is Verdict.STALE:
             return Fault(form, "form_expired")
@@ -135,7 +142,7 @@ class PersonalPages:
             return keep[form](visit, fields)
         except LEDGER_TROUBLE as error:
             log_quietly(error)
-            return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE, wait=RETRY_SECONDS)
 
     def _keep_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
         text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
@@ -178,11 +185,10 @@ class PersonalPages:
     ) -> Response:
         questions = self._ledger.questions(visit.incident, person=visit.person.number)
         typed = fields or {}
-        status = fault.status if fault else HTTPStatus.OK
         return self._pages.show(
             "personal.html",
-            status,
-            {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else None,
+            fault.status if fault else HTTPStatus.OK,
+            {"Retry-After": str(fault.wait)} if fault and fault.wait else None,
             visit=visit,
             voice=visit.voice,
             words=visit.voice.words,
@@ -191,7 +197,7 @@ class PersonalPages:
             notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
             told=self._told(visit),
             questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
-            reply_due=_last_due(questions) if sent == Form.ASK else None,
+            reply_due=_last_due(questions, visit.now) if sent == Form.ASK else None,
             survey_answered=self._ledger.has_answered_survey(visit.incident, visit.person.number),
             opted_out=self._ledger.has_opted_out(visit.incident, visit.person.number),
             resumed=sent == Form.AGAIN,
@@ -229,7 +235,7 @@ def _kind(word: str) -> QuestionKind:
     return QuestionKind(word) if word in tuple(QuestionKind) else QuestionKind.QUESTION
 
 
-def _last_due(questions: tuple[Question, ...]) -> datetime | None:
-    """When the question that was asked last is answered at the latest; None when it has its answer."""
+def _last_due(questions: tuple[Question, ...], now: datetime) -> datetime | None:
+    """When the question that was asked last is answered at the latest; None when it has its answer, or is overdue."""
     last = max(questions, key=lambda question: question.id, default=None)
-    return last.reply_due_at if last and last.answered_at is None else None
+    return last.reply_due_at if last and last.answered_at is None and not last.overdue(now) else None

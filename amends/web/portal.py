@@ -1,14 +1,15 @@
 """The customers' portal: public notice pages, and a personal page behind a secret link."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -20,7 +21,7 @@ from amends.settings import Settings, open_ledger, read_settings
 from amends.web.forms import Fields
 from amends.web.guard import Door, QuietErrors, SafeHeaders
 from amends.web.languages import best_locale
-from amends.web.limits import PostLimits
+from amends.web.limits import WRITERS, PostLimits
 from amends.web.notices import INDEX, NoticePages, plain_file
 from amends.web.opt_out import OptOutPages, add_opt_outs
 from amends.web.pages import Pages
@@ -44,20 +45,21 @@ def utc_now() -> datetime:
 def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     """The portal of this installation."""
     shipped = read_wording(library())
-    pages = Pages(settings.public_url, shipped)
-    notices = NoticePages(settings.site)
     limits, recent = PostLimits(), RecentCases(ledger, shipped)
+    pages = Pages(settings.public_url, shipped, recent.reach)
+    notices = NoticePages(settings.site)
     personal = PersonalPages(
         ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
     )
     app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     _add_public_pages(app, pages, notices, ledger)
-    _add_personal_pages(app, personal)
-    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock))
+    turns = asyncio.Semaphore(WRITERS)
+    _add_personal_pages(app, personal, turns)
+    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, turns))
     add_receipts(app, settings, ledger, clock)
     for refusal in (HTTPException, RequestValidationError):
         app.add_exception_handler(refusal, _friendly(pages))
-    app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=lru_cache(64)(pages.too_many))
+    app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=pages.too_many)
     app.add_middleware(QuietErrors, apology=_apology(pages))
     app.add_middleware(SafeHeaders, https=settings.public_url.startswith("https:"))
     return app
@@ -100,19 +102,21 @@ def _elsewhere(path: str) -> Response:
     return RedirectResponse(path, HTTPStatus.FOUND, {"Vary": "Accept-Language"})
 
 
-def _add_personal_pages(app: FastAPI, personal: PersonalPages) -> None:
+def _add_personal_pages(app: FastAPI, personal: PersonalPages, turns: asyncio.Semaphore) -> None:
     @app.api_route("/p/{link}", methods=READ)
+    @app.api_route("/p/{link}/", methods=READ)  # as some who type it from a letter do
     def show(request: Request, link: Link) -> Response:
         return personal.show(request, link)
 
     for form in Form:
-        _add_form(app, personal, form)
+        _add_form(app, personal, form, turns)
 
 
-def _add_form(app: FastAPI, personal: PersonalPages, form: Form) -> None:
+def _add_form(app: FastAPI, personal: PersonalPages, form: Form, turns: asyncio.Semaphore) -> None:
     @app.post(f"/p/{{link}}/{form}")
-    def take(request: Request, link: Link, fields: Fields) -> Response:
-        return personal.take(request, link, form, fields)
+    async def take(request: Request, link: Link, fields: Fields) -> Response:
+        async with turns:
+            return await run_in_threadpool(personal.take, request, link, form, fields)
 
     @app.api_route(f"/p/{{link}}/{form}", methods=READ)
     def back(request: Request, link: Link) -> Response:
@@ -122,10 +126,17 @@ def _add_form(app: FastAPI, personal: PersonalPages, form: Form) -> None:
 def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:
     def tell(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
-            return pages.tell(request, error.status_code, headers=error.headers)
+            back = _page_before(pages, request, error)
+            return pages.tell(request, error.status_code, back=back, headers=error.headers)
         return pages.tell(request, HTTPStatus.NOT_FOUND)  # the address is none of ours
 
     return tell
+
+
+def _page_before(pages: Pages, request: Request, error: HTTPException) -> str:
+    """The personal page that a form was sent from which was not taken; empty when there is none."""
+    link = request.path_params.get("link", "")
+    return f"{pages.base}/p/{link}" if link and error.status_code != HTTPStatus.NOT_FOUND else ""
 
 
 def _apology(pages: Pages) -> Callable[[Request, int, str], Response]:

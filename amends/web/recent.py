@@ -2,11 +2,14 @@
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from amends.domain.case import Case
-from amends.domain.errors import NotInLedger
+from amends.domain.errors import LedgerUnavailable, NotInLedger
+from amends.domain.incident import Incident
 from amends.domain.letters import GENERAL
 from amends.domain.notice import Draft
 from amends.domain.value import nearest_locale, text_for
@@ -81,12 +84,20 @@ class Known:
         return shipped.portal | phrases.portal
 
 
+class Reach(NamedTuple):
+    """How to reach the organisation from a page that does not know whose link brought the reader."""
+
+    phone: str
+    email: str
+
+
 class RecentCases:
     """Reads each incident's case at most every FRESH. Safe to use from several threads."""
 
     def __init__(self, ledger: Ledger, shipped: Wording) -> None:
         self._ledger = ledger
         self._shipped = shipped
+        self._reach = self._reach_at_first()
         self._known: dict[str, tuple[datetime, Known]] = {}
         self._lock = threading.Lock()
 
@@ -99,8 +110,19 @@ class RecentCases:
                 self._known[incident] = (now, known)
             return known
 
+    def reach(self) -> Reach | None:
+        """By the case that was read last, else by the newest; None before there is any. Asks the ledger nothing."""
+        return self._reach
+
+    def _reach_at_first(self) -> Reach | None:
+        with suppress(LedgerUnavailable):
+            for newest in self._ledger.incidents()[:1]:
+                return _reach(self._ledger.incident_file(newest.id))
+        return None
+
     def _read(self, incident: str) -> Known:
         case, wording = self._ledger.case(incident), self._wording(incident)
+        self._reach = _reach(case.incident)
         told = tuple(_told(version, draft) for version, draft in self._ledger.released_versions(incident))
         return Known(case, wording, told, self._shipped)
 
@@ -109,6 +131,11 @@ class RecentCases:
             return self._ledger.wording(incident)
         except NotInLedger:  # no playbook runs yet
             return self._shipped
+
+
+def _reach(incident: Incident) -> Reach:
+    contacts = incident.organisation.contacts
+    return Reach(contacts.phone, contacts.email)
 
 
 def _told(version: int, draft: Draft) -> Told:

@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from amends.cli.app import app
+from amends.cli.clock import now
+from tests.builders import an_asked
 from tests.cli.conftest import INCIDENT, Office
 
 HEAD = "person_id,kind,locale,asked_at,text\n"
@@ -28,6 +30,13 @@ def asked(office: Office) -> list[dict[str, object]]:
 def test_a_good_row_becomes_a_question_of_its_person(office: Office, tmp_path: Path) -> None:
     import_(office, tmp_path, HEAD + GOOD)
     assert [(q["person"], q["theme"], q["source"]) for q in asked(office)] == [(2, "scam", "hotline")]
+
+
+def test_what_came_by_mail_is_not_taken_for_a_call(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "mails.csv").write_text(HEAD + GOOD)
+    for _ in range(2):
+        office.values("questions", "import", INCIDENT, tmp_path / "mails.csv", "--mailbox")
+    assert [(q["person"], q["source"]) for q in asked(office)] == [(2, "mailbox")]
 
 
 def test_the_reply_is_due_from_the_time_it_was_asked(office: Office, tmp_path: Path) -> None:
@@ -163,3 +172,33 @@ def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office
     answer = empty.amends("questions", "import", INCIDENT, calls)
     assert answer.exit_code == 1
     assert "no playbook runs" in answer.stderr
+
+
+def test_what_people_wrote_in_the_survey_is_read_by_the_team(office: Office) -> None:
+    ledger = office.ledger()
+    ledger.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was \u202eused yesterday.", now())
+    ledger.dispose()
+    shown = office.amends("questions", "comments", INCIDENT).stdout
+    assert "person 2" in shown
+    assert "used yesterday." in shown
+    assert "\u202e" not in shown
+    assert f"amends questions comments {INCIDENT}" in office.amends("questions", "list", INCIDENT).stderr
+
+
+def test_a_survey_without_a_comment_is_no_news(office: Office) -> None:
+    assert office.amends("questions", "comments", INCIDENT).stdout == "none\n"
+    assert "comments" not in office.amends("questions", "list", INCIDENT).stderr
+
+
+def test_whoever_answers_a_caller_hears_that_the_answer_may_not_be_read(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD + GOOD.replace("C-1", ""))
+    known, unknown = (office.amends("questions", "answer", INCIDENT, n, by="rosa", stdin="Yes.") for n in (1, 2))
+    assert "may not look at their page" in known.stderr
+    assert "stands on no page" in unknown.stderr
+
+
+def test_whoever_answers_what_was_asked_on_a_page_need_do_no_more(office: Office) -> None:
+    ledger = office.ledger()
+    ledger.ask(INCIDENT, an_asked(), now())
+    ledger.dispose()
+    assert office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin="Yes.").stderr == ""

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
-from amends.domain.question import Question
+from amends.domain.question import Comment, Question
 from amends.ledger import Ledger, once_for
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.sending import INCIDENT
@@ -140,6 +140,18 @@ def test_the_survey_counts_each_person_once_with_their_latest_answers(opened: Le
 def test_whether_somebody_has_answered_the_survey_is_known(opened: Ledger) -> None:
     opened.answer_survey(INCIDENT, 1, {"understood": 3}, "", NOW)
     assert [opened.has_answered_survey(INCIDENT, person) for person in (1, 2)] == [True, False]
+
+
+def test_what_people_wrote_in_the_survey_can_be_read(opened: Ledger) -> None:
+    opened.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was used yesterday.", NOW)
+    opened.answer_survey(INCIDENT, 1, {"understood": 5}, " ", NOW)
+    assert opened.comments(INCIDENT) == (Comment(person=2, text="My card was used yesterday.", at=NOW),)
+
+
+def test_other_scores_without_a_comment_leave_the_comment_that_was_given(opened: Ledger) -> None:
+    opened.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
+    opened.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
+    assert [comment.text for comment in opened.comments(INCIDENT)] == ["Too late."]
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": 0}, {"understood": 6}, {"shoe_size": 3}])

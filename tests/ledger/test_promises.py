@@ -76,6 +76,19 @@ def test_a_promise_is_not_put_off_into_the_past(promised: Ledger) -> None:
         promised.put_off_commitment(INCIDENT, "audit", NOW, REASON, "mei", NOW)
 
 
+@pytest.mark.parametrize("days", [30, 60])
+def test_a_promise_is_not_said_to_be_late_for_a_day_by_which_it_is_promised(promised: Ledger, days: int) -> None:
+    with pytest.raises(NotAllowed, match="no later"):
+        promised.put_off_commitment(INCIDENT, "audit", NOW + days * DAY, REASON, "mei", NOW)
+
+
+def test_a_promise_that_is_put_off_to_the_same_day_again_is_no_news(promised: Ledger) -> None:
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    with pytest.raises(NotAllowed, match="put off to then already"):
+        promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "omar", NOW + DAY)
+    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, {"*": "Another reason."}, "mei", NOW + DAY)
+
+
 def test_a_new_date_brings_new_reminders(promised: Ledger) -> None:
     for chase in Chase:
         promised.chased(INCIDENT, "audit", chase, NOW)

@@ -223,8 +223,29 @@ def test_an_answer_stands_below_its_question(ledger: Ledger, ada: Visitor) -> No
 
 
 def test_an_open_question_says_when_it_will_be_answered(ledger: Ledger, ada: Visitor) -> None:
-    ask_by_hotline(ledger, ADA, "Was my card copied?")
-    assert "We will answer by 26 November 2026." in ada.look().text
+    ledger.ask(INCIDENT, an_asked("Was my card copied?", person=ADA, at=ada.clock()), ada.clock())
+    assert "We will answer by 26 December 2026." in ada.look().text
+
+
+def test_a_late_answer_is_said_to_be_late_and_not_promised_for_a_day_that_has_passed(
+    ledger: Ledger, ada: Visitor, li: Visitor
+) -> None:
+    for person, asked in ((ADA, "Was my card copied?"), (LI, "我的卡呢？")):
+        ask_by_hotline(ledger, person, asked)
+    for visitor, promised, late in (
+        (ada, "We will answer by", "We said that we would answer by 26 November 2026"),
+        (li, "我们最晚2026年11月26日答复", "我们说过最晚2026年11月26日答复"),
+    ):
+        page = visitor.look("?sent=ask").text
+        assert late in page
+        assert promised not in page
+        assert 'class="thanks"' not in page
+
+
+def test_an_answer_is_read_aloud_in_the_language_of_its_question(ledger: Ledger, ada: Visitor) -> None:
+    asked = ledger.ask(INCIDENT, an_asked("我的卡呢？", person=ADA, locale="zh-CN"), NOW)
+    ledger.answer(INCIDENT, asked, "请致电银行。", "wei", NOW)
+    assert '<p class="written" dir="auto" lang="zh-CN">请致电银行。</p>' in ada.look().text
 
 
 def test_nobody_reads_the_questions_of_others(ledger: Ledger, ada: Visitor) -> None:
@@ -237,6 +258,25 @@ def test_nobody_reads_the_questions_of_others(ledger: Ledger, ada: Visitor) -> N
 )
 def test_the_page_says_how_to_reach_us(ada: Visitor, said: str) -> None:
     assert said in ada.look().text
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("+49 (0)30 / 555-0100", "+49305550100"),
+        ("(030) 5550\u00a0100", "0305550100"),
+        ("400-800-1234转2", "4008001234"),
+        ("0800 555 0100, 030 5550100", "08005550100"),
+        ("+86 571 5550 0142 ext. 7", "+8657155500142"),
+    ],
+    ids=["zero", "blank", "extension", "two", "ext"],
+)
+def test_a_touch_on_the_telephone_number_dials_it(ledger: Ledger, ada: Visitor, written: str, dialled: str) -> None:
+    incident = ledger.incident_file(INCIDENT)
+    contacts = incident.organisation.contacts.model_copy(update={"phone": written})
+    organisation = incident.organisation.model_copy(update={"contacts": contacts})
+    ledger.amend_incident(incident.model_copy(update={"organisation": organisation}), "lena", NOW)
+    assert f'<a href="tel:{dialled}">{written}</a>' in ada.look().text
 
 
 def test_the_page_warns_of_those_who_ask_for_passwords(ada: Visitor) -> None:
@@ -276,6 +316,10 @@ def test_looking_changes_nothing(ledger: Ledger, ada: Visitor, client: TestClien
         client.get(path)
         client.head(path)
     assert len(ledger.timeline(INCIDENT)) == before
+
+
+def test_a_link_that_got_a_slash_on_its_way_works_all_the_same(ada: Visitor, client: TestClient) -> None:
+    assert "Hello Ada Example" in client.get(f"{ada.page}/", follow_redirects=True).text
 
 
 def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:

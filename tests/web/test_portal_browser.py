@@ -1,5 +1,6 @@
 """The portal in a real browser: small and large screens, two languages, no JavaScript, keyboard only."""
 
+import re
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 from amends.ledger import Ledger
 from amends.settings import Settings
@@ -57,6 +58,12 @@ UNNAMED_FIELDS = """() => [...document.querySelectorAll('input:not([type=hidden]
   .filter((field) => !field.closest('[aria-hidden]'))
   .filter((field) => !field.labels.length && !document.getElementById(field.getAttribute('aria-labelledby')))
   .map((field) => field.outerHTML)"""
+TOUCHING = """() => [...document.querySelectorAll('.fate > * + *, nav li + li')]
+  .filter((each) => {
+    const [before, here] = [each.previousElementSibling.getBoundingClientRect(), each.getBoundingClientRect()];
+    return before.bottom > here.top && here.left - before.right < 4;
+  })
+  .map((each) => each.outerHTML)"""
 TOO_WIDE = "() => document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
@@ -263,6 +270,40 @@ def test_the_other_pages_keep_their_policy_and_fit_a_small_screen(desk: Desk, pa
     assert not page.evaluate(TOO_WIDE)
     assert page.evaluate(FAINT_TEXT) == []
     assert [said for said in desk.complaints if "404" not in said] == []
+
+
+@pytest.fixture
+def old_phone(desk: Desk, ledger: Ledger, clock: Clock) -> Page:
+    """Ada's page as browsers from before 2020 show it, with a long address in an answer."""
+    asked = ledger.ask(INCIDENT, an_asked("Where can I read it?", person=ADA, at=clock()), clock())
+    ledger.answer(INCIDENT, asked, "https://betapai.example/" + "a" * 200, "wei", clock())
+    page = desk.page_of("en", width=390)
+    page.route("**/style.css", _without_what_came_later)
+    page.reload()
+    return page
+
+
+def _without_what_came_later(route: Route) -> None:
+    answer = route.fetch()
+    known = re.sub(r"inset-inline-start:|overflow-wrap: anywhere", "unheard-of: x", answer.text())
+    route.fulfill(response=answer, body=re.sub(r"(display: flex;[^}]*?) gap:", r"\1 unheard-of:", known))
+
+
+def test_an_old_phone_hides_what_no_person_may_fill_in(old_phone: Page) -> None:
+    """Whoever sees the trap and fills it in is never heard."""
+    for hidden in (".trap input", ".skip"):
+        box = old_phone.locator(hidden).first.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= 0
+
+
+def test_a_page_fits_an_old_phone(old_phone: Page) -> None:
+    take_picture(old_phone, "old-phone")
+    assert not old_phone.evaluate(TOO_WIDE)
+
+
+def test_words_that_stand_side_by_side_do_not_touch_on_an_old_phone(old_phone: Page) -> None:
+    assert old_phone.evaluate(TOUCHING) == []
 
 
 def test_script_in_a_name_or_a_question_stays_text(desk: Desk, clock: Clock) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from html.parser import HTMLParser
 
 import pytest
 from sqlalchemy import event
@@ -112,6 +113,13 @@ def test_characters_that_hide_or_turn_the_text_are_taken_out(ledger: Ledger, ada
     assert texts(ledger) == ["pay me[31m\nnow"]
 
 
+@pytest.mark.parametrize("text", ["\U0001fae8", "\U00031351\U0002ebf0"], ids=["emoji", "names"])
+def test_characters_that_are_newer_than_we_are_stay(ledger: Ledger, ada: Visitor, text: str) -> None:
+    """People write their names and feelings with them; our Unicode is from 2021."""
+    ada.ask(text)
+    assert texts(ledger) == [text]
+
+
 def test_what_a_person_wrote_is_shown_as_text(ada: Visitor) -> None:
     ada.ask("<script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}")
     page = ada.look().text
@@ -178,6 +186,8 @@ def test_the_token_of_another_form_is_refused(ledger: Ledger, ada: Visitor) -> N
         {"Origin": "https://betapai.example.evil.example"},
         {"Origin": "http://betapai.example"},
         {"Origin": "https:"},
+        {"Origin": "https://betapai.example:8443"},
+        {"Origin": "https://betapai.example:x"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
     ],
@@ -203,6 +213,26 @@ def test_a_form_on_our_own_page_is_taken(ada: Visitor, headers: dict[str, str]) 
     assert ada.send("ask", fields, **headers).status_code == 303
 
 
+@pytest.mark.parametrize(
+    ("public_url", "origin"),
+    [
+        ("https://Betapai.example", "https://betapai.example"),
+        ("https://betapai.example:443/breach", "https://betapai.example"),
+        ("https://贝塔派.example", "https://xn--omsq00ckjx.example"),
+    ],
+    ids=["capitals", "port", "chinese"],
+)
+def test_a_browser_that_spells_our_address_in_its_own_way_is_on_our_page(
+    ledger: Ledger, settings: Settings, clock: Clock, public_url: str, origin: str
+) -> None:
+    """Old phones send an Origin and no Sec-Fetch-Site."""
+    portal = create_app(settings.model_copy(update={"public_url": public_url}), ledger, clock)
+    ada = Visitor(TestClient(portal), ledger.link_of(INCIDENT, ADA), clock)
+    fields = {"form": ada.token(), "text": "Hello?"}
+    clock.forward(seconds=30)
+    assert ada.send("ask", fields, Origin=origin).status_code == 303
+
+
 @pytest.mark.usefixtures("as_many_at_once_as_come")
 def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visitor) -> None:
     for number in range(10):
@@ -212,6 +242,20 @@ def test_after_ten_forms_in_an_hour_a_link_has_to_wait(ledger: Ledger, ada: Visi
     assert 0 < int(answer.headers["retry-after"]) <= 3600
     assert "+49 30 5550100" in answer.text
     assert "One more" not in texts(ledger)
+
+
+@pytest.mark.usefixtures("as_many_at_once_as_come")
+def test_who_has_to_wait_gets_back_what_was_typed_and_can_send_it_later(
+    ledger: Ledger, ada: Visitor, restarted: Callable[[], Visitor]
+) -> None:
+    for number in range(10):
+        ada.ask(f"Question {number}")
+    answer = ada.ask("One more")
+    assert ">\nOne more</textarea>" in answer.text
+    assert "Please try again in a few minutes" in answer.text
+    fields = {"form": token_in(answer.text, "ask"), "text": "One more"}
+    assert [restarted().send("ask", fields).status_code for _ in range(2)] == [303, 303]
+    assert texts(ledger).count("One more") == 1
 
 
 @pytest.mark.usefixtures("as_many_at_once_as_come")
@@ -318,3 +362,45 @@ def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledge
     answer = ada.ask("问" * 4000)
     assert answer.status_code == 503
     assert "问" * 4000 in answer.text
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("ask", {"kind": "complaint", "text": "<b>Was my card copied?</b>"}),
+        ("survey", {"understood": "5", "comment": "<b>"}),
+    ],
+    ids=["ask", "survey"],
+)
+def test_while_the_ledger_is_gone_what_was_typed_can_be_sent_again_from_the_answer(
+    settings: Settings, ledger: Ledger, ada: Visitor, form: str, fields: dict[str, str]
+) -> None:
+    typed = {"form": ada.token(form)} | fields
+    ada.clock.forward(seconds=30)
+    ledger.dispose()
+    file, away = settings.home / "ledger.sqlite3", settings.home / "away"
+    file.rename(away)
+    answer = ada.send(form, typed | {"junk": "x"})
+    ledger.dispose()
+    away.rename(file)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert fields_in(answer.text) == typed
+    assert ada.send(form, typed).status_code == 303
+
+
+def fields_in(html: str) -> dict[str, str]:
+    """What the only form of a page sends."""
+    found = Sent()
+    found.feed(html)
+    return found.fields
+
+
+class Sent(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "input":
+            values = dict(attrs)
+            self.fields[values["name"] or ""] = values["value"] or ""

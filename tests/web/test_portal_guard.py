@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from amends.ledger import Ledger
+from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web import create_app
-from tests.web.scene import INCIDENT, Visitor
+from tests.web.scene import INCIDENT, KEY, Clock, Visitor
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; "
@@ -74,6 +74,49 @@ def test_a_bad_link_is_explained_in_both_languages_the_readers_first(resting: Te
     assert f'<html lang="{language}">' in answer.text
     assert "This link does not work" in answer.text
     assert "这个链接打不开" in answer.text
+
+
+PHONE = 'href="tel:+49305550100"'
+
+
+@pytest.mark.parametrize("path", ["/", f"/p/{UNKNOWN}", "/n/x", "/u/" + "a" * 300])
+def test_a_page_that_says_to_call_us_says_where(resting: TestClient, path: str) -> None:
+    assert PHONE in resting.get(path).text
+
+
+def test_who_is_turned_away_in_a_flood_can_call(client: TestClient) -> None:
+    answers = [client.post(f"/p/{number:027}/ask", data={"text": "x"}) for number in range(60)]
+    assert all(PHONE in answer.text for answer in answers if answer.status_code == 429)
+
+
+def test_who_finds_the_ledger_gone_can_call(settings: Settings, ledger: Ledger, ada: Visitor) -> None:
+    ledger.dispose()
+    (settings.home / "ledger.sqlite3").rename(settings.home / "elsewhere.sqlite3")
+    answer = ada.look()
+    assert answer.status_code == 503
+    assert PHONE in answer.text
+
+
+def test_a_number_that_was_corrected_is_the_one_to_call(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    incident = ledger.incident_file(INCIDENT)
+    contacts = incident.organisation.contacts.model_copy(update={"phone": "+49 30 5550199"})
+    organisation = incident.organisation.model_copy(update={"contacts": contacts})
+    ledger.amend_incident(incident.model_copy(update={"organisation": organisation}), "lena", clock())
+    ada.look()
+    assert "tel:+49305550199" in ada.client.get("/").text
+
+
+def test_without_any_incident_there_is_nobody_to_call(settings: Settings) -> None:
+    empty = Ledger(settings.ledger_url, Keys(KEY)).migrate()
+    assert "tel:" not in TestClient(create_app(settings, empty)).get("/").text
+    empty.dispose()
+
+
+def test_who_sent_what_cannot_be_taken_is_led_back_to_their_page(ada: Visitor) -> None:
+    too_large = ada.client.post(f"{ada.page}/ask", content=b"text=" + b"a" * 65_536, headers=FORM)
+    from_elsewhere = ada.send("ask", {"form": ada.token(), "text": "x"}, **{"Sec-Fetch-Site": "cross-site"})
+    for answer in (too_large, from_elsewhere):
+        assert f'<a href="{ada.page}">Back to your page</a>' in answer.text
 
 
 @given(token=st.text(max_size=60))

@@ -3,17 +3,22 @@
 import base64
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from amends.ledger import Ledger
+from amends.settings import Settings
 from tests.web.scene import ADA, INCIDENT, KEY
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
 @pytest.fixture
@@ -21,6 +26,7 @@ def running(ledger: Ledger, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Where the portal listens, and the file with everything it prints."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
+    (tmp_path / "keys").mkdir()
     (tmp_path / "amends.toml").write_text(f'public_url = "https://betapai.example"\nportal_port = {port}\n')
     environment = os.environ | {"AMENDS_HOME": str(tmp_path), "AMENDS_MASTER_KEY": base64.b64encode(KEY).decode()}
     printed = tmp_path / "printed"
@@ -50,3 +56,25 @@ def test_the_portal_serves_pages_and_prints_no_link(running: tuple[str, Path], l
     assert "Hello Ada Example" in answer.text
     assert "server" not in answer.headers
     assert link not in printed.read_text()
+
+
+def test_pages_are_read_while_many_wait_for_a_ledger_that_somebody_writes_to(
+    running: tuple[str, Path], ledger: Ledger, settings: Settings
+) -> None:
+    """A release to a million people is one transaction; meanwhile mailbox providers go on pressing the button."""
+    url, _ = running
+    page = f"{url}/p/{ledger.link_of(INCIDENT, ADA)}"
+    get(page)
+    pressed = f"{url}/u/{ledger.keys.opt_out_token(INCIDENT, ADA)}"
+    holder = sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(60) as providers:
+        for _ in range(60):
+            providers.submit(httpx2.post, pressed, data=ONE_CLICK, timeout=60)
+        time.sleep(1)
+        try:
+            looked = [httpx2.get(address, timeout=10).status_code for address in (page, f"{url}/n/{INCIDENT}/en/")]
+        finally:
+            holder.close()
+    assert looked == [200, 200]
+    assert ledger.has_opted_out(INCIDENT, ADA)
