@@ -5,12 +5,14 @@ import re
 import secrets
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as NoJson
 
@@ -31,6 +33,14 @@ TOML_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)
 Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
+def _spelled(value: object) -> object:
+    """A number, true or false as a channel reads it: in TOML they may stand without quotes."""
+    return str(value).lower() if isinstance(value, (bool, int, float)) else value
+
+
+Word = Annotated[str, BeforeValidator(_spelled)]
+
+
 class SettingsError(AmendsError):
     """A setting is missing or wrong; the message names it."""
 
@@ -48,7 +58,7 @@ class Settings(BaseSettings):
     """The ledger's database; empty means SQLite in the home folder."""
     master_key: str = Field(default="", repr=False)
     """Base64 of 32 bytes; empty means that it is read from keys/master.key in the home folder."""
-    channels: dict[ChannelKind, dict[str, str]] = Field(default={}, repr=False)
+    channels: dict[ChannelKind, dict[str, Word]] = Field(default={}, repr=False)
     """Per channel: `use`, the module in channels/, and that module's own settings."""
     limits: Limits = DEFAULT
     """From where on bad addresses, uncertain answers or complaints stop a send by themselves."""
@@ -67,7 +77,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _complete(cls, url: str) -> str:
-        if why := _wrong_with(url):
+        if why := wrong_with(url):
             raise ValueError(why)
         return url.rstrip("/")
 
@@ -116,9 +126,12 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def _wrong_with(url: str) -> str:
+def wrong_with(url: str) -> str:
     """Why people could not be sent to that address, with more added at its end; empty when they can be."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "it is no address: a bracket is missing, or what stands in them is none"
     if not parts.hostname or parts.scheme not in (("http", "https") if is_local(url) else ("https",)):
         return "it must begin with https:// and a host name of the organisation"
     if not url.isprintable() or " " in url:
@@ -140,8 +153,20 @@ def read_settings(home: Path | None = None) -> Settings:
     if folder is None:
         raise SettingsError("which home? set AMENDS_HOME or give --home DIR; `amends init DIR` makes one")
     file = folder.absolute() / FILE
-    try:
+    with _wrong_in_words(file):
         return _read(file)
+
+
+def new_settings(home: Path, public_url: str) -> Settings:
+    """Of a home that is to be made. Raises SettingsError that names the variable AMENDS_… that is wrong."""
+    with _wrong_in_words(home / FILE):
+        return Settings(home=home, public_url=public_url)
+
+
+@contextmanager
+def _wrong_in_words(file: Path) -> Iterator[None]:
+    try:
+        yield
     except (ValidationError, NoJson, OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(_in_words(file, error)) from None
 
@@ -158,10 +183,10 @@ def _in_words(file: Path, error: Exception) -> str:
     """Where in the settings something is wrong, and what; never what stands there, which may be a secret."""
     match error:
         case ValidationError():
-            return f"{file}: " + "; ".join(
-                ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, "))))
-                for fault in error.errors()
-            )
+            faults = [
+                ([str(part) for part in fault["loc"] if part != "[key]"], fault["msg"]) for fault in error.errors()
+            ]
+            return "; ".join(f"{_place(file, at)}: {what.removeprefix('Value error, ')}" for at, what in faults)
         case tomllib.TOMLDecodeError():
             what, *place = found.groups() if (found := TOML_PLACE.fullmatch(str(error))) else (str(error),)
             return ":".join((str(file), *filter(None, place))) + f": {what}; is a quote or a bracket missing?"
@@ -175,24 +200,46 @@ def _in_words(file: Path, error: Exception) -> str:
     return f"{variable} is no JSON; set one value at a time, as in AMENDS_CHANNELS__EMAIL__PASSWORD"
 
 
+def _place(file: Path, at: list[str]) -> str:
+    """The setting, and where it stands: in a variable, which goes before the file, or in the file.
+
+    One variable can hold a whole section, which the file may add to, so then it may be either.
+    """
+    whole = "__".join(("AMENDS", *at)).upper().replace("__", "_", 1)
+    set_here = [name for name in os.environ if _within(name.upper(), whole) or _within(whole, name.upper())]
+    variable = max(set_here, key=len, default="")
+    may_be_either = len(variable) < len(whole) and file.exists()
+    where = " or ".join(filter(None, (variable, str(file) if may_be_either or not variable else "")))
+    return ": ".join(filter(None, (where, ".".join(at))))
+
+
+def _within(name: str, section: str) -> bool:
+    return f"{name}__".startswith(f"{section}__")
+
+
 def open_ledger(settings: Settings) -> "Ledger":
     """The ledger of this installation, its tables up to date. Raises KeyMissing, LedgerUnavailable, SettingsError.
 
     It must be there: only `amends init` makes one, because a new one would know nobody and nobody would miss the old.
     """
+    return _ledger_at(settings, _keys(settings)).migrate()
+
+
+def _keys(settings: Settings) -> "Keys":
+    """Raises KeyMissing, which names where the master key should stand."""
     from amends.ledger import Keys
 
-    return _ledger_at(settings, Keys.from_text(_master_key(settings))).migrate()
-
-
-def _master_key(settings: Settings) -> str:
     file = settings.home / KEY_FILE
     try:
-        return settings.master_key or file.read_text(encoding="ascii")
+        return Keys.from_text(settings.master_key or file.read_text(encoding="ascii"))
     except FileNotFoundError:
-        raise KeyMissing(f"{file} is not there; without the master key the ledger cannot be read") from None
-    except UnicodeDecodeError:
-        raise KeyMissing(f"{file} holds no master key, which is base64 text; put its copy there again") from None
+        what = f"{file} is not there; without the master key the ledger cannot be read"
+    except OSError as error:
+        what = f"{file} cannot be read: {error.strerror}"
+    except (UnicodeDecodeError, KeyMissing):
+        place = "the setting master_key" if settings.master_key else file
+        what = f"{place} holds no master key, which is base64 text of 32 bytes; put its copy there again"
+    raise KeyMissing(what)
 
 
 def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
@@ -237,6 +284,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     address = f"http://127.0.0.1:{settings.prefect_port}"
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
+        **_without_proxy("127.0.0.1"),
         "AMENDS_HOME": str(settings.home),
         # The runner calls `python3`, and it must be this one.
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
@@ -255,6 +303,13 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
         "PREFECT_WORKER_QUERY_SECONDS": "3",
     }
+
+
+def _without_proxy(host: str) -> dict[str, str]:
+    """The proxy of the company's network is not asked for this host, nor told the secret; `*` spares all hosts."""
+    spared = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    said = ",".join(filter(None, (spared, host)))
+    return {} if spared == "*" else {"no_proxy": said, "NO_PROXY": said}
 
 
 def _prefect_secret(home: Path) -> str:

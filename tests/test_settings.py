@@ -211,3 +211,61 @@ def test_a_folder_in_place_of_the_file_is_named(home: Path) -> None:
 def test_a_variable_that_cannot_be_read_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "{")
     assert refusal(home).startswith(f"{name} is no JSON")
+
+
+def test_numbers_and_true_may_stand_in_a_channel_without_quotes(home: Path) -> None:
+    add(home, '[channels.email]\nuse = "email_smtp"\nport = 587\nchunking = true\n')
+    assert read_settings(home).channels == {"email": {"use": "email_smtp", "port": "587", "chunking": "true"}}
+
+
+def test_a_list_in_a_channel_is_refused(home: Path) -> None:
+    add(home, '[channels.email]\nuse = "email_smtp"\nport = [587]\n')
+    assert refusal(home).startswith(f"{home / FILE}: channels.email.port: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("AMENDS_CHANNELS", "[]", "AMENDS_CHANNELS: channels: "),
+        ("AMENDS_CHANNELS__FAX__USE", "outbox", "AMENDS_CHANNELS__FAX__USE: channels.fax: "),
+        ("AMENDS_PORTAL_PORT", "x", "AMENDS_PORTAL_PORT: portal_port: "),
+    ],
+    ids=["a list", "a channel", "a port"],
+)
+def test_a_value_from_a_variable_is_not_blamed_on_the_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert refusal(home).startswith(named)
+
+
+def test_a_value_in_a_section_that_a_variable_holds_may_stand_in_either(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AMENDS_CHANNELS", '{"email": 1}')
+    assert refusal(home).startswith(f"AMENDS_CHANNELS or {home / FILE}: channels.email: ")
+
+
+def test_a_value_from_the_file_is_not_blamed_on_a_variable(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMENDS_CHANNELS__SMS__USE", "outbox")
+    add(home, 'portal_port = "x"\n[channels.fax]\nuse = "outbox"\n')
+    assert refusal(home).count(f"{home / FILE}: ") == 2
+
+
+def test_a_key_that_cannot_be_read_is_named(home: Path) -> None:
+    with_ledger(home)
+    (home / "keys" / "master.key").unlink()
+    (home / "keys" / "master.key").mkdir()
+    with pytest.raises(KeyMissing, match=r"keys/master\.key cannot be read"):
+        open_ledger(read_settings(home))
+
+
+@pytest.mark.parametrize("text", ["too short", base64.b64encode(b"k" * 31).decode()], ids=["no base64", "31 bytes"])
+def test_a_key_that_is_none_is_named_by_its_place(home: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    with_ledger(home)
+    (home / "keys" / "master.key").write_text(text)
+    with pytest.raises(KeyMissing, match=r"keys/master\.key holds no master key.*put its copy there"):
+        open_ledger(read_settings(home))
+    monkeypatch.setenv("AMENDS_MASTER_KEY", text)
+    with pytest.raises(KeyMissing, match="the setting master_key holds no master key"):
+        open_ledger(read_settings(home))

@@ -85,6 +85,9 @@ class Commands(Group):
         """Run the command; whatever goes wrong is said in words and by the exit code."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's, whose words typer takes
+            raise
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - nobody is shown a traceback who did not ask for one

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -293,18 +294,29 @@ def _one_cell(cell: str) -> str:
 def write_xlsx(file: IO[bytes], rows: Iterable[Row], folder: Path) -> None:
     """A workbook in which all but numbers is text, whatever it begins with; as many sheets as the rows need.
 
-    The folder takes what cannot be in memory meanwhile.
+    The folder takes what cannot be in memory meanwhile. Raises OSError when there is no room for it.
     """
     from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
 
     as_text = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with Workbook(file, {**as_text, "constant_memory": True, "tmpdir": str(folder)}) as workbook:
-        sheet, place = _sheet(workbook), 1
-        for row in rows:
-            if place == SHEET_HOLDS:
-                sheet, place = _sheet(workbook), 1
-            _write_row(sheet, place, row)
-            place += 1
+    try:
+        with (
+            TemporaryDirectory(prefix=".amends-", dir=folder) as meanwhile,
+            Workbook(file, {**as_text, "constant_memory": True, "tmpdir": meanwhile}) as workbook,
+        ):
+            _write_sheets(workbook, rows)
+    except FileCreateError as error:
+        raise error.args[0] from None
+
+
+def _write_sheets(workbook: Any, rows: Iterable[Row]) -> None:
+    sheet, place = _sheet(workbook), 1
+    for row in rows:
+        if place == SHEET_HOLDS:
+            sheet, place = _sheet(workbook), 1
+        _write_row(sheet, place, row)
+        place += 1
 
 
 def _sheet(workbook: Any) -> Any:

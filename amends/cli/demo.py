@@ -12,7 +12,7 @@ import typer
 from amends.cli.init import make_home
 from amends.cli.up import Parts, Stopped, deploy, free_port, prefect, stopped_by_signals
 from amends.domain.errors import AmendsError
-from amends.settings import FILE, Settings, prefect_environment
+from amends.settings import FILE, Settings, new_settings, prefect_environment
 
 MARK = "this-is-a-demo"
 PUBLIC_URL = "http://127.0.0.1:8400"
@@ -56,7 +56,7 @@ def _fresh_home(home: Path) -> Settings:
     if home.exists() and not (home / MARK).exists():
         raise AmendsError(f"{home} is there and is no demo; nothing was changed. Give another place with --home DIR")
     shutil.rmtree(home, ignore_errors=True)
-    settings = Settings(home=home, public_url=PUBLIC_URL)
+    settings = new_settings(home, PUBLIC_URL)
     make_home(home, settings)
     (home / MARK).touch()
     return settings

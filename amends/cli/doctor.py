@@ -77,7 +77,13 @@ def _carefully(check: Check, desk: Desk) -> Iterator[Line]:
     except AmendsError as error:
         yield Line(Verdict.FAIL, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks go on
-        yield Line(Verdict.FAIL, f"{check.__name__.strip('_').replace('_', ' ')}: {type(error).__name__}")
+        yield Line(Verdict.FAIL, _in_words(check, error))
+
+
+def _in_words(check: Check, error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return f"{check.__name__.strip('_').replace('_', ' ')}: {type(error).__name__}"
 
 
 def _python(_: Desk) -> Iterator[Line]:

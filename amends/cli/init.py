@@ -42,27 +42,32 @@ def init(
 
 
 def _checked(home: Path, public_url: str) -> "Settings":
-    """Raises BadParameter when people could not reach that address."""
-    from pydantic import ValidationError
+    """Raises BadParameter when people could not reach that address, SettingsError when a variable is wrong."""
+    from amends.settings import new_settings, wrong_with
 
-    from amends.settings import Settings
-
-    try:
-        return Settings(home=home, public_url=public_url)
-    except ValidationError as error:
-        raise typer.BadParameter(f"--public-url: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    if why := wrong_with(public_url):
+        raise typer.BadParameter(f"--public-url: {why}")
+    return new_settings(home, public_url)
 
 
 def make_home(home: Path, settings: "Settings") -> None:
     """Made beside its place and put there when it is complete, so that it is there whole or not at all."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".amends-", dir=home.parent))  # only its owner may enter
+    building = _building_site(home)
     try:
         _fill(building, home, settings)
         building.replace(home)
     except BaseException:
         shutil.rmtree(building)
         raise
+
+
+def _building_site(home: Path) -> Path:
+    """A folder beside it that only its owner may enter. Raises NotAllowed, for nobody knows the name of that folder."""
+    try:
+        home.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=".amends-", dir=home.parent))
+    except OSError as error:
+        raise NotAllowed(f"{home} cannot be made: {home.parent}: {error.strerror}") from None
 
 
 def _fill(building: Path, home: Path, settings: "Settings") -> None:

@@ -13,12 +13,26 @@ import typer
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file for its owner alone, which takes its name when all of it is on disk; until then the old one stays.
 
+    What is no file, such as /dev/stdout, is written to as it is, and stays what it is.
     Raises BadParameter for a folder, which an empty path is too, and OSError with this path when it cannot be written.
     """
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder; name a file")
-    part = path.with_name(f".{path.name}.part")
-    descriptor = _begun(part, path)
+    place = path.resolve()  # a link stays a link
+    part = place.with_name(f".{place.name}.part")
+    try:
+        with path.open("wb") if path.exists() and not path.is_file() else _replaced(place, part) as file:
+            yield file
+    except OSError as error:
+        if error.filename not in (None, str(part)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # who gave the path knows nothing of the part
+
+
+@contextmanager
+def _replaced(path: Path, part: Path) -> Iterator[IO[bytes]]:
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -27,14 +41,6 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _begun(part: Path, path: Path) -> int:
-    try:
-        part.unlink(missing_ok=True)
-        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:  # who gave the path knows nothing of the part
-        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 class Utf8:

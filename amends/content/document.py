@@ -90,8 +90,9 @@ def read_text(path: Path) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        what = f"byte {error.start} is not UTF-8"
-        raise ContentError(Finding(str(path), Code.UNREADABLE, what, "save the file as UTF-8")) from None
+        before = error.object[: error.start].decode()
+        where = f"{path}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+        raise ContentError(Finding(where, Code.UNREADABLE, "this is not UTF-8", "save the file as UTF-8")) from None
     if not text.strip():
         raise ContentError(Finding(str(path), Code.UNREADABLE, "the file is empty"))
     return text

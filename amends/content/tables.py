@@ -99,25 +99,31 @@ class CsvFile(Table):
         offset, line = 0, 1
         with self.path.open("rb") as file:
             while chunk := file.read(CHUNK):
-                text = self._decode(decoder, chunk, offset)
+                text = self._decode(decoder, chunk, offset, line)
                 if (nul := text.find("\0")) >= 0:
                     what = f"line {line + text.count(chr(10), 0, nul)}: there is a NUL character"
                     self.refuse(what, "if the file is UTF-16, name that as its encoding, or save it as UTF-8")
                 offset, line = offset + len(chunk), line + text.count("\n")
-        self._decode(decoder, b"", offset)
+        self._decode(decoder, b"", offset, line)
 
-    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int) -> str:
+    def _decode(self, decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, line: int) -> str:
         kept = len(decoder.getstate()[0])
         try:
             return decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
-            place = f"byte {offset - kept + error.start} (counted from 0)"
+            place = f"line {line + self._lines_before(error)}, byte {offset - kept + error.start} (counted from 0)"
             self.refuse(
                 f"{place} is not {self._encoding.removesuffix('-sig').upper()}",
                 "save the file as UTF-8, or name its encoding: --encoding gb18030, cp1252 or another",
             )
         except UnicodeError:
             self.refuse("the file is not text in the encoding named", "save the file as UTF-8")
+
+    def _lines_before(self, error: UnicodeDecodeError) -> int:
+        """How many lines end in the piece at hand before what cannot be read."""
+        # In a later piece of UTF-16 only the decoder still knows the order of the bytes.
+        encoding = error.encoding if error.encoding.startswith("utf") else self._encoding
+        return error.object[: error.start].decode(encoding, "ignore").count("\n")
 
 
 def _split(header: str, delimiter: str) -> list[str]:

@@ -16,6 +16,7 @@ from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, comp
 from amends.domain.notice import DeliveryState, Draft
 from amends.ledger import Claim, Ledger
 from amends.ledger.standing import CAME_BACK
+from amends.ledger.store import ENGINE
 
 PAGE_BITS = 32_768
 """A page of the map of what was sent: a bit for each message, four kilobytes."""
@@ -65,7 +66,7 @@ class Watch:
             incident = self._draft.incident
             self._ledger.alert(incident, f"stopped by itself: {why}", now)
             with suppress(NotAllowed):  # somebody else was faster
-                self._ledger.pause_incident(incident, "amends", now)
+                self._ledger.pause_incident(incident, ENGINE, now)
             return why
         self._warn(warning(counts, self._limits), now)
         return ""

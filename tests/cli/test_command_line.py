@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from typer.testing import Result
 
+from amends.cli import main
 from amends.cli.app import COMMANDS, globals_first, load
 from amends.ledger.database import BUSY_SECONDS
 from tests.cli.conftest import INCIDENT, NOTICE, PLAYBOOK, STORY, Office
@@ -77,12 +79,36 @@ def test_a_missing_argument_is_a_usage_error(office: Office) -> None:
     assert office.amends("preview", INCIDENT).exit_code == 2
 
 
+def test_a_word_that_is_none_of_the_choices_is_told_in_our_words(office: Office) -> None:
+    answer = office.amends("team", "add", "ann", "--role", "leed")
+    assert (answer.exit_code, "Invalid value for '--role': 'leed' is not one of" in answer.stderr) == (2, True)
+
+
+def test_help_that_cannot_be_written_is_one_line() -> None:
+    words = (sys.executable, "-c", "from amends.cli import main; main()", "--help")
+    with Path("/dev/full").open("w") as full:
+        answer = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (1, "amends: No space left on device\n")
+
+
+def test_who_interrupts_it_while_it_is_loaded_sees_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(ModuleType):
+        def __getattr__(self, _name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "amends.cli.app", Interrupted("amends.cli.app"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+
+
 def test_findings_are_one_per_line_with_their_place(office: Office, tmp_path: Path) -> None:
     file = tmp_path / "incident.yaml"
     file.write_text("id: Not A Slug\ntitel: typo\n")
     answer = office.amends("incident", "check", file)
     assert answer.exit_code == 3
-    assert all(line.startswith(f"{file}:") for line in answer.stdout.splitlines())
+    places = [line.startswith(f"{file}:") for line in answer.stdout.splitlines()]
+    assert places and all(places)
 
 
 def test_findings_come_as_json_too(office: Office, tmp_path: Path) -> None:

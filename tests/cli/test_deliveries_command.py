@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -276,6 +277,48 @@ def test_files_are_for_their_owner_only_even_in_place_of_others(office: Office, 
 
 def test_a_file_in_a_folder_that_is_not_there_is_an_error(office: Office, ledger: Ledger, tmp_path: Path) -> None:
     assert office.amends("deliveries", INCIDENT, "--csv", tmp_path / "none" / "d.csv").exit_code == 1
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("/dev/null")
+    with whole(link) as file:
+        file.write(b"gone")
+    assert link.is_char_device()
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_a_link_to_a_file_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    with whole(tmp_path / "link") as file:
+        file.write(b"new")
+    assert ((tmp_path / "link").is_symlink(), (tmp_path / "file").read_bytes()) == (True, b"new")
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "d.csv"
+    with pytest.raises(OSError, match="No space left") as error, whole(file):
+        raise OSError(28, "No space left on device")
+    assert error.value.filename == str(file)
+    assert not [*tmp_path.iterdir()]
+
+
+class Full(BytesIO):
+    """A disk without room for what comes first."""
+
+    full = True
+
+    def write(self, text: Any, /) -> int:
+        if self.full:
+            self.full = False
+            raise OSError(28, "No space left on device")
+        return super().write(text)
+
+
+def test_a_workbook_that_finds_no_room_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No space left"):
+        write_xlsx(Full(), [("first-notice", 1)], tmp_path)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("option", ["--csv", "--xlsx"])

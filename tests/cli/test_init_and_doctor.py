@@ -62,6 +62,32 @@ def test_what_is_wrong_with_a_public_url_is_said_in_our_words(tmp_path: Path) ->
     assert "--public-url: it must begin with https://" in answer.stderr
 
 
+@pytest.mark.parametrize("words", [("init",), ("demo", "--home")], ids=["init", "demo"])
+@pytest.mark.parametrize("value", ["{", "[]", '{"email": 1}'], ids=["no JSON", "a list", "a number"])
+def test_a_variable_that_is_wrong_is_named_before_a_home_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], value: str
+) -> None:
+    monkeypatch.setenv("AMENDS_CHANNELS", value)
+    url = ("--public-url", "https://btepai.example") if words == ("init",) else ()
+    answer = Office(tmp_path / "none").amends(*words, tmp_path / "home", *url)
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("amends: AMENDS_CHANNELS")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    answer = Office(tmp_path).amends("init", tmp_path / "home", "--public-url", "https://[")
+    assert (answer.exit_code, "--public-url: it is no address" in answer.stderr) == (2, True)
+
+
+def test_a_home_that_cannot_be_made_is_named_and_not_the_folder_it_is_built_in(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    answer = Office(tmp_path).amends("init", file / "home", "--public-url", "https://btepai.example")
+    assert answer.exit_code == 1
+    assert f"{file / 'home'} cannot be made: {file}: " in answer.stderr
+
+
 def test_the_doctor_counts_one_as_one(office: Office) -> None:
     assert "the master key opens the ledger (1 incident)" in checks(office)
 
@@ -89,6 +115,13 @@ def test_a_key_that_others_can_read_fails(empty: Office) -> None:
 def test_another_key_fails(empty: Office) -> None:
     (empty.home / "keys" / "master.key").write_text(base64.b64encode(b"x" * 32).decode())
     assert "this master key is not the one that the ledger was written with" in failures(empty)
+
+
+def test_a_file_that_cannot_be_read_is_named(empty: Office) -> None:
+    head = empty.home / "keys" / "audit-head"
+    head.unlink(missing_ok=True)
+    head.mkdir()
+    assert f"{head}: Is a directory" in failures(empty)
 
 
 def test_a_channel_that_is_set_up_wrongly_fails(empty: Office) -> None:

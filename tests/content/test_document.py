@@ -125,7 +125,13 @@ def test_a_file_of_comments_says_nothing(write):
 
 
 def test_another_encoding_is_refused(write):
-    assert refusals(write("a.yaml", "a: 中文".encode("gb18030"))) == [("", "E105")]
+    assert refusals(write("a.yaml", "a: 中文".encode("gb18030"))) == [(":1:4", "E105")]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "with a mark"])
+def test_what_is_not_utf_8_has_its_place_in_characters(write, mark):
+    content = f"{mark}a: 1\nb: 中文".encode() + b"\xff\n"
+    assert refusals(write("a.yaml", content)) == [(":2:6", "E105")]
 
 
 def test_a_file_over_256_kb_is_refused(write):

@@ -55,6 +55,22 @@ def test_a_file_in_cp1252_is_refused_with_the_byte(write):
     assert "byte 12 (counted from 0) is not UTF-8" in refusal(write("a.csv", "id,name\n1,Bjö\n".encode("cp1252")))
 
 
+BAD = b"\xff"
+
+
+@pytest.mark.parametrize("rows_before", [2, 200_000])
+@pytest.mark.parametrize(
+    ("encoding", "bad"),
+    [("utf-8", BAD), ("gb18030", BAD), ("utf-16-le", b"\x00\xdc"), ("utf-16-be", b"\xdc\x00")],
+)
+def test_what_cannot_be_read_is_named_by_its_line(write, encoding, bad, rows_before):
+    """Whether it stands in the first piece of the file that is read, or in a later one."""
+    mark = "\ufeff".encode(encoding) if encoding.startswith("utf-16") else b""
+    before = "id,name\n" + "1,上海市\n" * (rows_before - 1)
+    said = refusal(write("a.csv", mark + before.encode(encoding) + bad + "\n".encode(encoding)), encoding)
+    assert f"line {rows_before + 1}, byte" in said
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
 def test_the_mark_of_a_file_counts_more_than_the_encoding_that_was_named(write, encoding):
     assert rows(write("a.csv", "id,name\n1,李娜\n".encode("utf-8-sig")), encoding)[0] == (1, ["id", "name"])

@@ -120,7 +120,7 @@ def test_a_private_use_character_in_a_template_is_refused_with_its_place(words):
 
 def test_a_template_that_is_not_utf8_is_refused(words):
     root = words(**{"notices/update/zh-CN.email.md": "中文".encode("gb18030")})
-    assert findings(root) == [("notices/update/zh-CN.email.md", "E105")]
+    assert findings(root) == [("notices/update/zh-CN.email.md:1:1", "E105")]
 
 
 def test_a_kind_of_data_without_a_name_is_refused_because_notices_would_pass_over_it(words):
