@@ -67,6 +67,11 @@ class Commitment(Value):
         """The date that people were last given has passed, and it is not kept."""
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
+    def as_promised(self) -> "Commitment":
+        """As before anybody said what became of it."""
+        before = {"state": CommitmentState.OPEN, "settled_at": None, "evidence": "", "new_due_at": None, "reason": {}}
+        return self.model_copy(update=before)
+
 
 class Chase(StrEnum):
     """What the team must hear about a commitment."""

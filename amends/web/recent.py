@@ -52,6 +52,8 @@ class Told:
     audience: str
     dated: datetime
     """The date that it bears."""
+    about: tuple[str, int]
+    """The commitment that it is about, and which change of its fate it tells; empty and 0 when it is about none."""
     subjects: Mapping[str, str]
 
 
@@ -141,4 +143,4 @@ def _reach(incident: Incident) -> Reach:
 def _told(version: int, draft: Draft) -> Told:
     general_last = sorted(draft.variants, key=lambda variant: variant.letter == GENERAL)
     subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
-    return Told(draft.notice, version, draft.audience, draft.dated, subjects)
+    return Told(draft.notice, version, draft.audience, draft.dated, (draft.about, draft.change), subjects)

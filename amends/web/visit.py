@@ -56,7 +56,7 @@ class Visit:
         """What this person was promised, each with what has become of it."""
         given = self.known.case.commitments
         theirs = (one for one in given if self._belongs_to(one.audience) and (not self.left or one.made_in in self.got))
-        return tuple((promise, fate(promise, self.now)) for promise in theirs)
+        return tuple((promise, fate(promise, self.now)) for promise in map(self._as_told, theirs))
 
     @property
     def told(self) -> list[Told]:
@@ -69,6 +69,12 @@ class Visit:
         """People were told, so they can say how."""
         case = self.known.case
         return "notified" in case.events or any(notice.template == SURVEY_NOTICE for notice in case.notices)
+
+    def _as_told(self, promise: Commitment) -> Commitment:
+        """Without what became of it, until a notice that says so was approved and let go."""
+        change = self.known.case.untold.get(promise.id)
+        let_go = change is None or any(told.about == (promise.id, change) for told in self.known.told)
+        return promise if let_go else promise.as_promised()
 
     def _hears(self, told: Told) -> bool:
         """Whether they got this version or a later one, or get this notice and have no version of it yet."""

@@ -18,6 +18,7 @@ from amends.domain.facts import DataCategory
 from amends.domain.people import Flag, Person
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.promises import told
 from channels.website_static import WebsiteStatic
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
 from tests.sending import looked_over
@@ -135,11 +136,14 @@ async def _nothing_to_ask() -> None:
 
 
 def settle_promises(ledger: Ledger, now: datetime) -> None:
-    """One promise is kept, one late, one dropped; the rest stay open."""
+    """One promise is kept, one late, one dropped, and people were told; the rest stay open."""
     reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
     ledger.keep_commitment(INCIDENT, "fix", "Report 2026-12, checked by Prüf AG", "lena", now)
     ledger.put_off_commitment(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
     ledger.drop_commitment(INCIDENT, "course", reason, "lena", now)
+    with ledger.write() as write:
+        for promise in ("fix", "cards", "course"):
+            told(write.session, INCIDENT, promise, 1)
 
 
 @dataclass

@@ -94,7 +94,18 @@ def test_a_promise_to_others_is_not_shown(ada: Visitor) -> None:
 def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
     reason = {"en": "We ran out of time."}
     ledger.drop_commitment(INCIDENT, "audit", reason, "lena", NOW)
+    release(ledger, notice="late-audit-1", about="audit", change=1)
     assert "We ran out of time." in li.look().text
+
+
+def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger: Ledger, ada: Visitor) -> None:
+    ledger.keep_commitment(INCIDENT, "audit", "Report 2027-01", "lena", NOW)
+    page = ada.look().text
+    assert page.count('<span class="state kept">') == 1
+    assert "Report 2027-01" not in page
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    ada.clock.forward(seconds=30)
+    assert "Report 2027-01" in ada.look().text
 
 
 def test_dates_are_those_of_the_organisations_time_zone(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
@@ -291,6 +302,7 @@ def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, c
 def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.look()
     ledger.keep_commitment(INCIDENT, "audit", "Summary of the audit", "lena", clock())
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
     clock.forward(seconds=15)
     assert "Summary of the audit" in ada.look().text
 
