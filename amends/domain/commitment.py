@@ -69,8 +69,8 @@ class Commitment(Value):
 
     def as_promised(self) -> "Commitment":
         """As before anybody said what became of it."""
-        before = {"state": CommitmentState.OPEN, "settled_at": None, "evidence": "", "new_due_at": None, "reason": {}}
-        return self.model_copy(update=before)
+        before: dict[str, object] = {"state": CommitmentState.OPEN, "new_due_at": None, "reason": {}}
+        return self.model_copy(update=before | {"evidence": "", "settled_at": None})
 
 
 class Chase(StrEnum):

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from amends.domain.errors import LedgerUnavailable
 
 BUSY_SECONDS = 15
+"""So long is waited for others who write."""
 NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 """A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
 FRESH_SECONDS = 1.0
@@ -40,7 +41,11 @@ def connect(url: str) -> Engine:
     """
     file = file_of(url)
     if file is None:
-        server = create_engine(url, hide_parameters=True, connect_args={"options": NO_IDLING})
+        server = create_engine(
+            url,
+            hide_parameters=True,
+            connect_args={"options": f"{NO_IDLING} -c lock_timeout={BUSY_SECONDS * 1000:.0f}"},
+        )
         event.listen(server, "checkin", _note_use)
         event.listen(server, "checkout", partial(_ask_when_idle, server.dialect))
         return server

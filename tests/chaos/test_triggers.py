@@ -61,7 +61,10 @@ def test_fifty_triggers_of_one_send_have_one_effect(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("server", [pytest.param("postgresql", marks=NEEDS_POSTGRES)])
-def test_fifty_triggers_on_postgresql_have_one_effect(server: str, tmp_path: Path) -> None:
+def test_fifty_triggers_on_postgresql_have_one_effect(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 60)
     with fresh_database() as url:
         ledger = a_ledger(url, tmp_path).migrate()
         one_effect(ledger, url, tmp_path)

@@ -117,3 +117,17 @@ def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
     with ledger.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
     ledger.dispose()
+
+
+@ON_A_SERVER
+def test_nobody_waits_without_end_for_another_who_writes(
+    ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    other = a_ledger(url, tmp_path)
+    with ledger.write() as write:
+        write.incident(an_incident().id)
+        with pytest.raises(LedgerUnavailable, match="cannot be written: .*lock timeout"):
+            other.pause_incident(an_incident().id, "lena", NOW)
+    other.pause_incident(an_incident().id, "lena", NOW)
+    other.dispose()
