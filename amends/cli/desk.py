@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 from pydantic_core import to_jsonable_python
 
+from amends.cli.whole_files import whole
 from amends.cli.words import printable
 from amends.domain.errors import Finding, NotAllowed
 
@@ -94,7 +95,6 @@ class Desk:
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file that only its owner can read."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-        file.write(text)
+    """Write a file that only its owner can read, all of it or nothing. Raises as `whole` does."""
+    with whole(path) as file:
+        file.write(text.encode())

@@ -160,7 +160,7 @@ def _status(desk: Desk, incident: str, notice: str) -> None:
     if ChannelKind.LETTER not in draft.cascade:
         desk.hint(f"{notice} has no letter in its cascade, so nobody gets one")
     elif not waiting and not batches:
-        desk.hint("people of incidents that were opened before there were letters get none: their address has no index")
+        desk.hint("no letter was needed so far: it comes last in the cascade, for whoever has a postal address")
     _status_hint(desk, incident, notice)
 
 

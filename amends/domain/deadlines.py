@@ -49,8 +49,9 @@ def deadline_line(case: Case, reminder: Reminder) -> str:
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
     by = f"by {reminder.due_at:%Y-%m-%d %H:%M} UTC" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
-    late = f"**Overdue**: {duty.recipient_name} should have been told {by}"
-    doubt = " (the time is assumed)" if duty.assumed else ""
+    late = f"Overdue: {duty.recipient_name} should have been told {by}"
+    applies = " (may apply)" if duty.standing is DutyStanding.MAY_APPLY else ""
+    doubt = f"{applies} (the time is assumed)" if duty.assumed else applies
     record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
     return f"{late if reminder.number == OVERDUE else told}{doubt}: {duty.law}, {duty.citation}; {record}"
 

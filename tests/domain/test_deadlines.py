@@ -57,6 +57,11 @@ def test_what_is_filed_exempt_told_or_waits_is_not_reminded_of() -> None:
     assert not reminders(case_with(a_duty(waits=True)))
 
 
+def test_a_duty_that_only_may_apply_is_said_to() -> None:
+    case = case_with(a_duty(standing=DutyStanding.MAY_APPLY))
+    assert "UTC (may apply): " in deadline_line(case, reminders(case)[0])
+
+
 def test_what_is_due_at_once_is_reminded_of_at_once_and_a_day_later() -> None:
     at_once = a_duty(due_at=None)
     assert [one.at for one in reminders(case_with(at_once))] == [AWARE, AWARE + timedelta(days=1)]
@@ -109,4 +114,4 @@ def test_the_line_says_whom_by_when_and_what_to_do() -> None:
     case = case_with(a_duty(assumed="not recorded"))
     soon, overdue = (deadline_line(case, reminder) for reminder in reminders(case))
     assert "Data protection authority of Germany must be told by 2026-11-26 10:00 UTC (the time is assumed)" in soon
-    assert "amends duty filed" in soon and "**Overdue**" in overdue
+    assert "amends duty filed" in soon and overdue.startswith("Overdue: ")

@@ -252,7 +252,7 @@ def test_of_what_a_ledger_notes_as_events_only_those_of_the_case_are_told() -> N
     events = {
         "opened": NOW,
         "assess": NOW,
-        "alert:**Overdue**: somebody should have been told": NOW,
+        "alert:Overdue: somebody should have been told": NOW,
         "news missed 1": NOW,
     }
     told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
