@@ -11,6 +11,7 @@ from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.filing import as_known
 from amends.domain.plan import Turn
+from amends.domain.playbook import Phase
 from amends.domain.reassessment import changes
 from flows import artifacts
 from flows.context import Context
@@ -26,7 +27,7 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
         step: The playbook's step.
         occurrence: The turn of the step; each version of the facts is one, and so is each event that starts a clock.
     """
-    return await carry_out(incident_id, step, occurrence, _assess)
+    return await carry_out(Phase.ASSESS, incident_id, step, occurrence, _assess)
 
 
 def _decided(context: Context, case: Case, turn: Turn) -> Assessment:

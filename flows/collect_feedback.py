@@ -4,6 +4,7 @@ from prefect import State, flow
 
 from amends.domain.case import Case
 from amends.domain.plan import Turn
+from amends.domain.playbook import Phase
 from flows import artifacts
 from flows.context import Context
 from flows.turns import carry_out, say
@@ -18,7 +19,7 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
         step: The playbook's step.
         occurrence: The turn of the step, from 1 on.
     """
-    return await carry_out(incident_id, step, occurrence, _collect)
+    return await carry_out(Phase.COLLECT_FEEDBACK, incident_id, step, occurrence, _collect)
 
 
 async def _collect(context: Context, case: Case, turn: Turn) -> str:

@@ -9,7 +9,7 @@ from amends.domain.case import Case, OccurrenceState
 from amends.domain.commitment import Chase, Commitment, to_chase
 from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.plan import TOLD_LATE, Turn
-from amends.domain.playbook import DEADLINES, Step
+from amends.domain.playbook import DEADLINES, Phase, Step
 from flows import artifacts
 from flows.context import Context
 from flows.turns import carry_out, done, mark, say, step_of
@@ -24,7 +24,7 @@ async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 
         step: The playbook's step.
         occurrence: The turn of the step, from 1 on.
     """
-    return await carry_out(incident_id, step, occurrence, _follow_up)
+    return await carry_out(Phase.FOLLOW_UP, incident_id, step, occurrence, _follow_up)
 
 
 async def _follow_up(context: Context, case: Case, turn: Turn) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient, get_client
@@ -36,16 +37,18 @@ MOST_CRASHES = len(PAUSES)
 """So often a turn is set up again after its run failed; then a person must look."""
 SLACK = timedelta(seconds=60)
 SILENT = timedelta(minutes=2)
-"""A run that began longer ago has died without telling Prefect, if nothing is known of its process and no worker
-holds any message. One that lives may hold none for long: it looks over a large list, or stores what is to leave."""
+"""A run that began, or was taken up to be begun, longer ago has died without telling Prefect, if nothing is known of
+its process and no worker holds any message. One that lives may hold none for long: it looks over a large list, or
+stores what is to leave."""
 HALTED = timedelta(minutes=30)
 """The same for one whose process lives: nothing takes it so long without a lease, unless somebody has halted it."""
 PROCESS = "amends.process"
 """The label of a run that names the process that carries it out."""
 WAITING = (StateType.SCHEDULED,)
-UNDER_WAY = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
+UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
-STOPPED = (StateType.CANCELLED, StateType.CANCELLING)
+STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", StateType.PAUSED: "paused"}
+"""What a person has done to a run, which nobody but a person may undo."""
 PAGE = 200
 INCIDENT_TAG = "incident:"
 
@@ -147,9 +150,11 @@ class _Look:
         return moment - self.ahead
 
     def failures(self, turn: Turn) -> int:
-        """How often a run of this turn has failed; one that ended well and went on later does not count."""
-        mine = _keys_of(self.incident, turn)
-        return sum(key.startswith(mine) and run.state_type in BROKEN for key, run in self.runs.items())
+        """How often in a row runs of this turn have failed by now: whatever went well in between begins a new row."""
+        names = (f"{_keys_of(self.incident, turn)}{revision}" for revision in range(turn.revision, -1, -1))
+        states = (run.state_type if run else None for run in map(self.runs.get, names))
+        ended = dropwhile((*WAITING, *UNDER_WAY).__contains__, states)
+        return sum(1 for _ in takewhile(BROKEN.__contains__, ended))
 
     def rest(self, turn: Turn) -> timedelta:
         """How long this turn rests before its next run, for what has failed so far."""
@@ -162,7 +167,7 @@ async def _agree(look: _Look, turn: Turn) -> bool:
     if run is None:
         await _set_up(look, turn)
     elif run.state_type in STOPPED:
-        await asyncio.to_thread(_hold, look, turn, "its run was cancelled in Prefect")
+        await asyncio.to_thread(_hold, look, turn, f"its run was {STOPPED[run.state_type]} in Prefect")
     elif run.state_type in BROKEN and look.failures(turn) > MOST_CRASHES:
         await asyncio.to_thread(_hold, look, turn, "its run failed again and again")
     elif run.state_type in WAITING:
@@ -185,24 +190,35 @@ async def _put_right(look: _Look, run: FlowRun, turn: Turn) -> bool:
 
 def _ends_now(look: _Look, run: FlowRun, turn: Turn) -> bool:
     """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
+    return _is_ours(run) and turn.due_at > look.now
+
+
+def _is_ours(run: FlowRun) -> bool:
+    """Whether it is the run that we are in."""
     context = FlowRunContext.get()
-    ours = context is not None and context.flow_run is not None and context.flow_run.id == run.id
-    return ours and turn.due_at > look.now
+    return context is not None and context.flow_run is not None and context.flow_run.id == run.id
 
 
 async def _died(look: _Look, run: FlowRun) -> bool:
     """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
-    life = life_of(str(run.labels.get(PROCESS, "")))
+    life = _life(run)
     if life is not Life.ENDED and not await _silent(look, run, HALTED if life is Life.ALIVE else SILENT):
         return False
     await look.client.set_flow_run_state(run.id, Crashed(message="no sign of life"), force=True)
     return True
 
 
+def _life(run: FlowRun) -> Life:
+    """What is known of its process; one that is only being started has none, and may name that of an earlier try."""
+    return Life.UNKNOWN if run.state_type is StateType.PENDING else life_of(str(run.labels.get(PROCESS, "")))
+
+
 async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:
-    """Whether it began so long ago and no worker holds messages; of a process elsewhere no more is known."""
-    since = run.start_time or run.expected_start_time
-    if since is None or look.by_prefect(look.now) - since < long:
+    """Whether it stands so for long and no worker holds messages; of a process elsewhere no more is known.
+
+    When it began for the first time says nothing of a run that was retried, nor when it was due of one that was late.
+    """
+    if _is_ours(run) or run.state is None or look.by_prefect(look.now) - run.state.timestamp < long:
         return False
     return not await asyncio.to_thread(look.ledger.busy, look.incident, look.now)
 

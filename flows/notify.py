@@ -2,6 +2,7 @@
 
 from prefect import State, flow
 
+from amends.domain.playbook import Phase
 from flows.turns import carry_out, say
 
 
@@ -14,4 +15,4 @@ async def notify(incident_id: str, step: str = "first-notice", occurrence: int =
         step: The playbook's step.
         occurrence: The turn of the step, from 1 on.
     """
-    return await carry_out(incident_id, step, occurrence, say)
+    return await carry_out(Phase.NOTIFY, incident_id, step, occurrence, say)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from prefect import State, flow
 from prefect.states import Completed, Failed
@@ -10,7 +11,8 @@ from prefect.states import Completed, Failed
 from amends.cli.words import counted
 from amends.delivery.alerts import remind_approvers
 from amends.domain.case import Case
-from amends.domain.plan import is_over, late_answers
+from amends.domain.errors import AmendsError
+from amends.domain.plan import is_over, late_answers, plan
 from flows.artifacts import show_timeline
 from flows.context import Context, opened
 from flows.mirror import mirror, standing, tag_own_run
@@ -30,7 +32,7 @@ async def sweep(incident_id: str = "") -> State[None]:
     with opened() as context:
         if incident_id:
             await tag_own_run(incident_id)
-            troubles = await _look_after(context, [incident_id], always_shown=True)
+            troubles = await _look_after(context, [incident_id], asked_for=True)
         else:
             chosen = [line.id for line in context.ledger.incidents()]
             pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
@@ -40,32 +42,47 @@ async def sweep(incident_id: str = "") -> State[None]:
     return Completed(message=f"{counted(1 if incident_id else len(chosen), 'incident')} looked after")
 
 
-async def _look_after(context: Context, incidents: Sequence[str], *, always_shown: bool = False) -> list[str]:
-    """What went wrong with each of these: the trouble of one must not keep the others from their turn."""
+async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: bool = False) -> list[str]:
+    """What went wrong with each of these: the trouble of one must not keep the others from their turn.
+
+    What is over is looked after when somebody asks for it: perhaps they have just ended it, and its runs still stand.
+    """
     troubles: list[str] = []
     cases: list[Case] = []
     for incident_id in incidents:
         with _told_in(troubles, incident_id):
             case = await noted(context, incident_id)
-            if not is_over(case):
+            if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
                 await asyncio.to_thread(remind_approvers, context.ledger, case, context.clock())
                 if late := late_answers(case, context.clock()):
                     await asyncio.to_thread(context.ledger.alert, incident_id, late, context.clock())
     now = context.clock()
-    runs = await standing(cases, now) if context.mirrored and cases else {}
-    for case in cases:
+    plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
+    runs = await standing(plannable, now) if context.mirrored and plannable else {}
+    for case in plannable:
         with _told_in(troubles, case.incident.id):
             known = runs.get(case.incident.id)
             touched = context.mirrored and await mirror(context.ledger, case, now, context.ahead, known)
-            if touched or always_shown:
+            if touched or asked_for:
                 await show_timeline(case, now)
     return troubles
 
 
+def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:
+    """Whether its runs can be looked up together with those of the others."""
+    with _told_in(troubles, case.incident.id):
+        plan(case, now)
+        return True
+    return False
+
+
 @contextmanager
 def _told_in(troubles: list[str], incident_id: str) -> Iterator[None]:
+    """Note what goes wrong; of what is not meant for people only the kind, because it may quote what it read."""
     try:
         yield
+    except AmendsError as error:
+        troubles.append(f"{incident_id}: {error}")
     except Exception as error:  # noqa: BLE001
         troubles.append(f"{incident_id}: {type(error).__name__}")

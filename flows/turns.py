@@ -20,9 +20,10 @@ from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, plan, ready_to_close
-from amends.domain.playbook import HOLDING, Event, Phase, Step
+from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
 from amends.domain.thresholds import newly_reached
+from amends.ledger import EVERYONE
 from flows import artifacts
 from flows.context import Context, opened
 from flows.mirror import mirror, tag_own_run
@@ -32,22 +33,31 @@ Act = Callable[[Context, Case, Turn], Awaitable[str]]
 """Does a turn's work and says in a sentence what came of it; numbers and ids only."""
 
 
-async def carry_out(incident_id: str, step: str, occurrence: int, act: Act) -> State[None]:
-    """Do this turn if the ledger says that it is due; otherwise change nothing."""
+async def carry_out(phase: Phase, incident_id: str, step: str, occurrence: int, act: Act) -> State[None]:
+    """Do this turn of a step of this phase if the ledger says that it is due; otherwise change nothing."""
     await tag_own_run(incident_id)
     with opened() as context:
         case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
-        turn = _due(case, step, occurrence, context)
+        turn = _due(case, phase, step, occurrence, context)
         if turn is None:
-            return Completed(name="NothingDue", message=f"{step} {occurrence} is not due: the ledger says so")
+            return Completed(name="NothingDue", message=_why_nothing(case, phase, step, occurrence))
         said = await act(context, case, turn)
         await settle(context, incident_id)
         return Completed(message=said)
 
 
-def _due(case: Case, step: str, occurrence: int, context: Context) -> Turn | None:
+def _due(case: Case, phase: Phase, step: str, occurrence: int, context: Context) -> Turn | None:
     due = plan(case, context.clock()).due
-    return next((turn for turn in due if (turn.step, turn.number) == (step, occurrence)), None)
+    return next((turn for turn in due if (turn.phase, turn.step, turn.number) == (phase, step, occurrence)), None)
+
+
+def _why_nothing(case: Case, phase: Phase, step: str, occurrence: int) -> str:
+    """For who started the run by hand: perhaps they meant another step."""
+    steps = case.playbook.steps if case.playbook else ()
+    mine = [one.id for one in steps if one.phase is phase]
+    if step in (*mine, DEADLINES, HOLDING):
+        return f"{step} {occurrence} is not due: the ledger says so"
+    return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
 
 
 async def settle(context: Context, incident_id: str) -> None:
@@ -176,9 +186,16 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
+    if _has_nobody(case, wanted.audience):
+        ledger.alert(incident_id, f"{step.id} tells nobody: the list has no segment {wanted.audience}", now)
     for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):
         ledger.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
     return drafted, findings
+
+
+def _has_nobody(case: Case, audience: str) -> bool:
+    """Whether there is a list of people, and nobody of it is in this segment: perhaps its name is misspelled."""
+    return bool(case.audience.people) and audience not in (EVERYONE, *case.audience.by_segment)
 
 
 async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
@@ -220,7 +237,8 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], com
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
         context.ledger.alert(incident_id, trouble, context.clock())
-    if turn.phase is Phase.NOTIFY and mine and all(notice.has_gone for notice in mine):
+    told = turn.phase is Phase.NOTIFY and mine and not _has_nobody(case, step_of(case, turn).audience)
+    if told and all(notice.has_gone for notice in mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, incident_id)

@@ -96,9 +96,7 @@ def _within(approve_after: str) -> "Span":
         span = Span.parse(approve_after)
     except ValueError as error:
         raise typer.BadParameter(f"--approve-after: {error}") from None
-    except OverflowError:
-        span = None
-    if span is None or span > Span(days=MOST_DAYS):
+    if span > Span(days=MOST_DAYS):
         raise typer.BadParameter(f"--approve-after: no rehearsal is longer than {MOST_DAYS}d; give less")
     return span
 

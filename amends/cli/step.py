@@ -28,7 +28,7 @@ def go(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number, n
     turn = _held(desk, incident, step, number)
     # Its run stays cancelled in Prefect; under a new revision it gets a new one.
     desk.ledger.revise_occurrence(incident, step, number, turn.due_at, now(), f"{by} lets it go on")
-    _decide(desk, incident, turn, OccurrenceState.WAITING, by, "goes on")
+    _decide(desk, incident, turn, _goes_on_as(desk, incident, turn), by, "goes on")
 
 
 @app.command()
@@ -63,16 +63,28 @@ def _held(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
     return turn
 
 
+def _goes_on_as(desk: Desk, incident: str, turn: Occurrence) -> OccurrenceState:
+    """As one that waits; but a task that was held before its owner was asked has yet to begin."""
+    asked = ("step waiting", f"{turn.step} {turn.number}")
+    begun = any((entry.act, entry.subject) == asked for entry in desk.ledger.timeline(incident))
+    return OccurrenceState.WAITING if begun or turn.step not in _tasks(desk, incident) else OccurrenceState.PLANNED
+
+
 def _task(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
     """The task that waits for somebody to do it. Raises NotAllowed when there is none."""
     turn, stands = _found(desk, incident, step, number)
-    playbook = desk.ledger.case(incident).playbook
-    tasks = [one.id for one in playbook.steps if one.task] if playbook else []
+    tasks = _tasks(desk, incident)
     if step not in tasks:
         raise NotAllowed(f"{step} is no task that somebody has to do; tasks are: {', '.join(tasks) or 'none'}")
     if turn is None or turn.state is not OccurrenceState.WAITING:
         raise NotAllowed(f"{step} {number} is {stands}; only a task that was begun can be done")
     return turn
+
+
+def _tasks(desk: Desk, incident: str) -> list[str]:
+    """The steps that are tasks."""
+    playbook = desk.ledger.case(incident).playbook
+    return [one.id for one in playbook.steps if one.task] if playbook else []
 
 
 def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrence | None, str]:

@@ -16,7 +16,7 @@ import typer
 
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
-from amends.settings import Settings, prefect_environment
+from amends.settings import Settings, open_ledger, prefect_environment
 
 POOL = "amends"
 START_SECONDS = 90
@@ -32,7 +32,11 @@ def up(ctx: typer.Context) -> None:
 
 
 def run(settings: Settings) -> None:
-    """Run all of it until Ctrl-C; a part that dies is started again. Raises AmendsError when a port is taken."""
+    """Run all of it until Ctrl-C; a part that dies is started again.
+
+    Raises AmendsError when a port is taken, or the ledger cannot be opened, before anything is started.
+    """
+    open_ledger(settings).dispose()
     os.umask(0o077)  # Prefect would make its database readable by everybody
     for port in (settings.prefect_port, settings.portal_port):
         _require_free(port)
@@ -175,7 +179,10 @@ class Parts:
         raise AmendsError(f"{name} did not answer on port {port} within {START_SECONDS} s")
 
     def watch(self, restarted: Callable[[], None]) -> None:
-        """Start again what dies, until a signal comes; then do what must be done after a restart."""
+        """Start again what dies, and do what must be done after that, until a signal comes.
+
+        What cannot be started again is tried again, and takes no other with it: customers read the portal.
+        """
         while True:
             time.sleep(RESTART_SECONDS)
             dead = [name for name, process in self._running.items() if process.poll() is not None]
@@ -183,7 +190,10 @@ class Parts:
                 print(f"{name} ended; starting it again", flush=True)  # noqa: T201
                 self._again[name]()
             if dead:
-                restarted()
+                try:
+                    restarted()
+                except AmendsError as error:
+                    print(error, flush=True)  # noqa: T201
 
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""

@@ -218,7 +218,7 @@ class _Top:
 
     def _in_row(self, key: str, below: _Part, own: _Part) -> _Part:
         """What has the id of one below replaces its keys; what is new comes where it says, or at the end."""
-        row, mine = list(below.row), set[Any]()
+        row, mine = list(below.row), list[Any]()
         for item in own.row:
             part = (
                 replace(item, content=_without(item.keyed, BEFORE, BEHIND)) if key == "steps" and item.keyed else item
@@ -229,7 +229,7 @@ class _Top:
                 row.insert(self._position(key, item, row, ids.index(word)), part)
             else:
                 row.insert(self._position(key, item, row, len(row)), part)
-            mine.add(word)
+            mine.append(word)  # no set: the id may be a list, which is told of once all is put together
         return replace(own, content=row)
 
     def _position(self, key: str, item: _Part, row: list[_Part], otherwise: int) -> int:

@@ -112,7 +112,6 @@ class Watch:
     def _on(self, kind: ChannelKind) -> OnChannel:
         rejected, uncertain = self._answers[kind, Status.REJECTED], self._answers[kind, Status.UNCERTAIN]
         return OnChannel(
-            attempted=self._sent_on(kind) + rejected + uncertain,
             sent=self._sent_on(kind),
             rejected=rejected,
             bounced=self._came_back(kind, DeliveryState.BOUNCED),

@@ -28,8 +28,6 @@ class Approved:
 class OnChannel:
     """The messages of one channel, in numbers; each message counts once, however often it was tried."""
 
-    attempted: int = 0
-    """Handed to the channel at least once."""
     sent: int = 0
     """Taken over by it, whatever became of them later: delivered, bounced, complained of."""
     rejected: int = 0
@@ -152,8 +150,6 @@ def _sent_too_many(counts: Counts) -> Iterator[str]:
         may = counts.approved.on.get(kind, 0)
         if on.sent > may:
             yield f"{on.sent} messages were sent on {kind}, and {may} were approved"
-        if on.answered > on.attempted:
-            yield f"{on.answered} messages on {kind} have an answer, and only {on.attempted} were handed over"
     sent, may = _sent_to_people(counts), _may_reach_people(counts)
     if sent > may:
         yield f"{sent} messages were sent to {counts.approved.people} people, and {may} are explained"

@@ -222,11 +222,6 @@ class Breaker:
             return
         self._gate, self._in_a_row, self._wait = _Gate.OPEN, 0, self._first_wait
 
-    def told_to_wait(self, seconds: float, at: float) -> None:
-        """The provider itself said how long nothing of ours may come: Retry-After."""
-        until = at + seconds
-        self._shut(max(until, self.opens_at) if self._gate is _Gate.SHUT else until)
-
     def _shut(self, until: float) -> None:
         self._gate, self.opens_at = _Gate.SHUT, until
 

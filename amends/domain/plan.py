@@ -376,10 +376,12 @@ def ready_to_close(case: Case) -> bool:
     return set(closing) <= done
 
 
-def is_over(case: Case) -> bool:
-    """Closed, every promise settled and told of, no reminder left to give, nobody waits for an answer or anything."""
-    ended = case.state is IncidentState.CLOSED and not _promises_open(case) and not _somebody_waits(case)
-    return ended and not case.questions.open and not reminders(case) and awaited(case) is None
+def is_over(case: Case, now: datetime) -> bool:
+    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come."""
+    if case.state is not IncidentState.CLOSED or _promises_open(case) or _somebody_waits(case) or case.questions.open:
+        return False
+    planned = plan(case, now)
+    return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
 
 
 def late_answers(case: Case, now: datetime) -> str:

@@ -111,6 +111,9 @@ SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
 ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
+LONGEST = timedelta(days=36_525)
+"""Whoever writes more has mistyped, and what is reckoned with it would leave every calendar."""
+
 
 class Span(timedelta):
     """A length of time as people write it in a playbook: 30min, 72h, 3d, 2w, PT72H. Never negative.
@@ -120,7 +123,17 @@ class Span(timedelta):
 
     @classmethod
     def parse(cls, text: object) -> "Span":
-        """Read a span. Raises ValueError, with the forms that are understood."""
+        """Read a span. Raises ValueError, with the forms that are understood, or how long it may be."""
+        try:
+            span = cls._read(text)
+        except OverflowError:
+            span = None
+        if span is None or span > LONGEST:
+            raise ValueError(f"nothing here takes longer than a hundred years: at most {LONGEST.days}d")
+        return span
+
+    @classmethod
+    def _read(cls, text: object) -> "Span":
         if isinstance(text, timedelta):
             return cls(seconds=text.total_seconds())
         if isinstance(text, str) and (match := SPAN.fullmatch(text.strip())):

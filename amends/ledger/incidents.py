@@ -380,9 +380,13 @@ def alerted(session: Session, incident: str, what: str) -> bool:
     return session.get(EventRow, (incident, _alert(what))) is not None
 
 
+SHORT = 194
+"""So many letters of an alert name it, when it has no more."""
+
+
 def _alert(what: str) -> str:
-    """The event by which an alert is known."""
-    return f"alert:{what}"[:200]
+    """The event by which an alert is known: its words, or how these begin and a hash of all of them."""
+    return f"alert:{what if len(what) <= SHORT else f'{what[:SHORT]} {digest(what)}'}"
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:

@@ -15,6 +15,7 @@ from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
+from amends.domain.value import LARGEST_NUMBER
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incidents import note_alert
@@ -105,7 +106,6 @@ HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
 """The person has the message, so it need not leave once more."""
 POLICY = ("5.7.", "4.7.")
 """Enhanced codes (RFC 3463) that blame the sender or the content, never the address."""
-HIGHEST_NUMBER = 2**63 - 1
 
 MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
 SMS_NAMED = f"""
@@ -311,7 +311,7 @@ def _agrees(message_id: str, key: str, provider_id: str) -> bool:
 
 
 def _numbered(session: Session, number: int) -> Message | None:
-    if not 0 < number <= HIGHEST_NUMBER:
+    if not 0 < number <= LARGEST_NUMBER:
         return None
     columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
     found = session.execute(select(*columns).where(col(DeliveryRow.id) == number)).first()

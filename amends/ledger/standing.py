@@ -330,7 +330,7 @@ def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[A
 
 def _as_sent(states: States) -> OnChannel:
     sent, bounced, complained = (states[one] for one in (DeliveryState.SENT, *CAME_BACK))
-    return OnChannel(attempted=sent, sent=sent, bounced=bounced, complained=complained)
+    return OnChannel(sent=sent, bounced=bounced, complained=complained)
 
 
 def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: Only) -> Select[*tuple[Any, ...]]:

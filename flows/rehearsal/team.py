@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.approval import Decision
-from amends.domain.case import Case, IncidentState
+from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.deadlines import open_duties
 from amends.domain.duty import Addressee, Duty
@@ -19,7 +19,7 @@ KEPT_BY = "Rehearsal: the document that would show it"
 
 
 class Team:
-    """Approves, files, keeps promises, hands letters over, lets go on what stopped by itself, and ends the case."""
+    """Approves, files, keeps promises, does tasks, hands letters over, lets go on what stopped, and ends the case."""
 
     def __init__(self, scene: Scene, resolve_at: datetime) -> None:
         self._scene, self._resolve_at = scene, resolve_at
@@ -39,6 +39,7 @@ class Team:
             *(at for _, at in self._filings(case)),
             *(at for _, at in self._promises(case, now)),
             *(at for _, at in self._letters(case)),
+            *(at for _, at in self._tasks(case)),
             *filter(None, (self._resumes_at(), self._resolves_at(case))),
         )
         return min(times, default=None)
@@ -55,6 +56,9 @@ class Team:
         for notice, at in self._letters(case):
             if at <= now:
                 self._hand_over(notice, now)
+        for task, at in self._tasks(case):
+            if at <= now:
+                self._do(task, now)
         if (ends := self._resolves_at(case)) and ends <= now:
             self._scene.ledger.resolve_incident(self._scene.incident, LEAD.name, now)
             self._scene.did(now, "the lead says that nothing new is left to tell")
@@ -180,6 +184,19 @@ class Team:
         if batch:
             self._printed[notice.id] = now
             scene.did(now, f"hands {batch.letters} letters of {notice.id} to the print shop")
+
+    def _tasks(self, case: Case) -> Iterator[tuple[Occurrence, datetime]]:
+        """What an owner was asked to do, and when they do it."""
+        within = {step.id: step.within for step in (case.playbook.steps if case.playbook else ())}
+        for turn in case.occurrences:
+            if turn.state is OccurrenceState.WAITING and (time := within.get(turn.step)):
+                in_time = time.after(turn.due_at, case.calendar) - HOUR
+                yield turn, max(turn.due_at, min(turn.due_at + self._scene.times.file_after, in_time))
+
+    def _do(self, task: Occurrence, now: datetime) -> None:
+        scene, done = self._scene, OccurrenceState.DONE
+        scene.ledger.mark_occurrence(scene.incident, task.step, task.number, task.due_at, done, now, "rehearsal")
+        scene.did(now, f"does the task {task.step} {task.number}")
 
     def _resumes_at(self) -> datetime | None:
         return self._paused_since + self._scene.times.resume_after if self._paused_since else None

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from amends.domain.case import OccurrenceState
+from amends.domain.plan import plan
+from amends.domain.playbook import Playbook
 from tests.cli.conftest import INCIDENT, Office, approve, tamper
 
 
@@ -102,6 +104,29 @@ def test_a_held_step_can_be_let_go(office: Office) -> None:
     hold(office)
     office.values("step", "go", INCIDENT, "survey", 1, by="lena")
     assert (turn(office)["state"], turn(office)["revision"]) == ("waiting", 1)
+
+
+TASK = {
+    "id": "call-bank", "phase": "follow_up", "after": 0, "of": "opened", "task": "Call the bank.", "owner": "Finance",
+    "within": "4h",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("before", [["held"], ["waiting", "held"]], ids=["before its owner was asked", "afterwards"])
+def test_the_owner_of_a_task_that_may_go_on_is_asked_if_they_were_not(office: Office, before: list[str]) -> None:
+    ledger, now = office.ledger(), datetime.now(UTC)
+    case, wording = ledger.case(INCIDENT, now), ledger.wording(INCIDENT)
+    content = case.playbook.model_dump(mode="json", by_alias=True) if case.playbook else {}
+    playbook = Playbook.model_validate(content | {"steps": [*content["steps"], TASK]})
+    ledger.pin_playbook(INCIDENT, playbook, wording, "lena", now)
+    for state in before:
+        ledger.mark_occurrence(INCIDENT, "call-bank", 1, now, OccurrenceState(state), now)
+    office.values("step", "go", INCIDENT, "call-bank", 1, by="lena")
+    planned = plan(ledger.case(INCIDENT, now), now)
+    begins = ("call-bank", 1, 1) in {(turn.step, turn.number, turn.revision) for turn in planned.due}
+    told_late = "call-bank" in {turn.step for turn in planned.upcoming}
+    assert (begins, told_late) == (before == ["held"], before != ["held"])
+    ledger.dispose()
 
 
 def test_a_held_step_can_be_left_out(office: Office) -> None:

@@ -1,11 +1,18 @@
 """The processes of `amends up` live and end together."""
 
 import os
+import signal
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from amends.cli.up import Parts
+from amends.cli.up import Parts, Stopped, free_port
+from amends.settings import prefect_environment, read_settings
+from tests.cli.conftest import Office
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 ENDS = [sys.executable, "-c", ""]
@@ -40,3 +47,77 @@ def test_what_has_ended_aside_is_not_kept_in_mind(parts: Parts) -> None:
             parts._aside[-1].wait(30)
         parts.start_aside(ENDS)
         assert len(parts._aside) == 1
+
+
+def test_a_part_that_cannot_be_started_again_takes_no_other_with_it(parts: Parts) -> None:
+    """Prefect's server does not start on a full disk; the customers' portal goes on, and it is tried again."""
+    tried: list[str] = []
+
+    def restarted() -> None:
+        if tried:
+            raise Stopped(signal.SIGTERM)
+        tried.append("once")
+        parts.start("server", ENDS)
+        parts._running["server"].wait(30)
+        parts.wait_for("server", free_port())
+
+    with parts:
+        parts.start("server", ENDS)
+        parts.start("portal", SLEEPS)
+        with pytest.raises(Stopped):
+            parts.watch(restarted)
+        assert runs(parts._running["portal"].pid)
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers Prefect's client as a server does that is well."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def prefect_port() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+ASKS = """
+import asyncio
+from prefect.client.orchestration import get_client
+
+async def ask():
+    async with get_client() as client:
+        raise SystemExit(await client.api_healthcheck())
+
+asyncio.run(ask())
+"""
+
+
+@pytest.mark.parametrize("spared", ["", "intranet.example", "*"])
+def test_prefect_on_this_machine_is_not_asked_for_through_the_companys_proxy(
+    empty: Office, prefect_port: int, spared: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")  # nobody listens there
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, spared)
+    settings = read_settings(empty.home).model_copy(update={"prefect_port": prefect_port})
+    asked = subprocess.run(
+        [sys.executable, "-c", ASKS], env=prefect_environment(settings), capture_output=True, text=True, check=False
+    )
+    assert asked.returncode == 0, asked.stderr
+
+
+def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office: Office) -> None:
+    (office.home / "keys" / "master.key").unlink()
+    answer = office.amends("up")
+    assert answer.exit_code
+    assert "master.key is not there" in answer.output
+    assert not (office.home / "prefect" / "prefect.db").exists()

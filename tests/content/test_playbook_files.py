@@ -73,6 +73,12 @@ def test_a_span_without_a_fixed_length_is_refused_with_the_forms_that_are_unders
         read_playbook(path)
 
 
+@pytest.mark.parametrize("span", ["150000d", "99999999999d"])
+def test_a_span_that_leaves_the_calendar_is_refused_at_its_place(playbook, span):
+    with pytest.raises(ContentError, match=r"9:38 E104 .*at most 36525d"):
+        read_playbook(playbook("after: 24h", f"after: {span}"))
+
+
 def test_a_step_that_makes_no_sense_is_placed_at_the_step(playbook):
     assert findings(playbook("channels: [email]", "channels: [sms]")) == [("9:5", "E107")]
 

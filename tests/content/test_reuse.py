@@ -50,6 +50,12 @@ def test_of_a_step_only_the_keys_that_are_given_are_replaced(top: Write) -> None
     assert str(step.every) == "2d"
 
 
+@pytest.mark.parametrize("name", ["[ask]", "{is: ask}"])
+def test_an_id_that_is_no_word_is_found_at_its_place(top: Write, name: str) -> None:
+    (finding,) = found(top(f"steps:\n  - {{id: {name}, phase: collect_feedback, of: notified}}\n"))
+    assert finding.startswith("ours.yaml:4:10 E10")
+
+
 def test_a_step_of_below_keeps_its_place(top: Write) -> None:
     assert ids(top("steps:\n  - {id: update, every: 2d}\n")) == [step.id for step in SHIPPED.steps]
 

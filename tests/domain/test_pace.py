@@ -331,13 +331,6 @@ def test_a_probe_that_never_answers_is_followed_by_another() -> None:
     assert [breaker.may_try(at) for at in (4 + PATIENCE, 5 + PATIENCE, 5 + PATIENCE)] == [False, True, False]
 
 
-def test_a_provider_that_says_how_long_to_wait_is_left_alone_so_long() -> None:
-    breaker = Breaker()
-    breaker.told_to_wait(60, at=0)
-    breaker.told_to_wait(10, at=1)
-    assert [breaker.may_try(at) for at in (59, 60, 60)] == [False, True, False]
-
-
 @given(st.lists(st.tuples(st.floats(0, 40), st.sampled_from(("try", "failed", "worked"))), max_size=120))
 def test_the_breaker_does_what_its_plain_description_says(turns: list[tuple[float, str]]) -> None:
     breaker, model, now = Breaker(failures=3, first_wait=4, longest=30), PlainBreaker(), 0.0

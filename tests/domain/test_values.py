@@ -38,6 +38,12 @@ def test_a_span_of_no_fixed_length_is_refused(written: object) -> None:
         Span.parse(written)
 
 
+@pytest.mark.parametrize("written", ["36526d", "9999999999999d", "P5219W", "PT99999999999999H", timedelta(weeks=5219)])
+def test_a_span_with_which_nothing_could_be_reckoned_is_refused(written: object) -> None:
+    with pytest.raises(ValueError, match="at most 36525d"):
+        Span.parse(written)
+
+
 @given(st.integers(0, 10**6))
 def test_a_span_written_out_is_read_back_the_same(minutes: int) -> None:
     span = Span.parse(f"{minutes}min")

@@ -46,11 +46,11 @@ async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Le
     ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
     ledger.close_incident(INCIDENT, LEAD.name, clock.now)
     question = ask(ledger, clock)
-    assert not is_over(ledger.case(INCIDENT, clock.now))
+    assert not is_over(ledger.case(INCIDENT, clock.now), clock.now)
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1
     ledger.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
-    assert is_over(ledger.case(INCIDENT, clock.now))
+    assert is_over(ledger.case(INCIDENT, clock.now), clock.now)
     await swept(clock, DAY)
     assert len(alerts(ledger)) == 1
 

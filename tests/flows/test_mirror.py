@@ -5,28 +5,34 @@ import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.flow_engine import run_flow_async
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-from prefect.states import Cancelled, Completed, Crashed, Late, Running, Scheduled
+from prefect.states import Cancelled, Completed, Crashed, Failed, Late, Pending, Running, Scheduled, Suspended
 from prefect.testing.utilities import prefect_test_harness
 
 from amends.cli.up import deploy
+from amends.content.playbooks import load_playbook
 from amends.domain.case import OccurrenceState
-from amends.domain.playbook import Phase
+from amends.domain.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.holder import this_process
+from flows.context import using
 from flows.fast_forward import PHASES, PassedClock
-from flows.mirror import MOST_CRASHES, PAUSES, PROCESS, SILENT, mirror, tag_of
-from tests.builders import a_duty, an_assessment
-from tests.story import INCIDENT, START, a_ledger, everybody, opened
+from flows.mirror import HALTED, MOST_CRASHES, PAUSES, PROCESS, SILENT, mirror, tag_of
+from flows.sweep import sweep
+from tests.builders import a_duty, an_assessment, an_incident
+from tests.story import INCIDENT, START, a_context, a_ledger, everybody, opened
 
 pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
 
@@ -87,6 +93,12 @@ async def _delete_all() -> None:
             await client.delete_flow_run(run.id)
 
 
+async def sweeping(lead: Lead, folder: Path, incident_id: str = "") -> str | None:
+    """What the sweep says in the end."""
+    with using(replace(a_context(lead.ledger, folder)[0], mirrored=True)):
+        return (await sweep.fn(incident_id)).message
+
+
 def in_prefect(act: Callable[[PrefectClient], Awaitable[Any]]) -> Any:
     async def call() -> Any:
         async with get_client() as client:
@@ -118,6 +130,21 @@ def test_a_run_that_somebody_cancelled_holds_its_step_and_is_not_made_again(lead
     assert len(in_prefect(act)) == 1
     (turn,) = lead.ledger.case(INCIDENT).occurrences
     assert turn.state is OccurrenceState.HELD
+
+
+def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_ended(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await client.update_flow_run_labels(run.id, {PROCESS: ended_process()})
+        await client.set_flow_run_state(run.id, Suspended(timeout_seconds=3600), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.PAUSED]
+    (turn,) = lead.ledger.case(INCIDENT).occurrences
+    assert (turn.state, turn.note) == (OccurrenceState.HELD, "its run was paused in Prefect")
 
 
 def test_after_prefect_lost_its_database_everything_stands_there_again(lead: Lead) -> None:
@@ -289,6 +316,26 @@ def test_a_turn_that_went_on_often_is_not_held_for_one_crash(lead: Lead) -> None
     assert OccurrenceState.HELD not in lead.states()
 
 
+def test_a_turn_that_fails_now_and_then_and_always_gets_on_is_not_held(lead: Lead) -> None:
+    """It goes on for weeks, and each time that the machine is started anew it cost a run."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        for _ in range(MOST_CRASHES + 1):
+            await lead.mirror()
+            await lead.crash(client)
+            await lead.mirror()
+            for run in await lead.waiting(client):
+                await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        await lead.crash(client)
+        await lead.mirror()
+        return await lead.waiting(client)
+
+    (run,) = in_prefect(act)
+    assert run.next_scheduled_start_time == START + PAUSES[0]
+    assert OccurrenceState.HELD not in lead.states()
+
+
 def test_after_each_crash_a_turn_rests_longer(lead: Lead) -> None:
     async def act(client: PrefectClient) -> list[datetime | None]:
         seen = []
@@ -351,6 +398,77 @@ def test_a_run_without_a_process_is_followed_by_another(
     assert sorted(run.state_type or "" for run in in_prefect(act)) == states
 
 
+@pytest.mark.parametrize("process", [str, ended_process], ids=["for the first time", "once more"])
+def test_a_run_that_was_late_and_is_just_being_started_is_not_taken_for_dead(
+    lead: Lead, process: Callable[[], str]
+) -> None:
+    """Its time was hours ago, when nobody was there to begin it; and its process is not there yet."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.update_flow_run_labels(run.id, {PROCESS: process()})
+        await client.set_flow_run_state(run.id, Late(scheduled_time=START), force=True)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        lead.clock.now = datetime.now(UTC) + timedelta(seconds=1)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.PENDING]
+
+
+def test_a_run_that_was_never_started_is_followed_by_another_in_the_end(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        lead.clock.now = datetime.now(UTC) + SILENT + timedelta(seconds=5)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == [StateType.CRASHED, StateType.SCHEDULED]
+
+
+def test_a_run_that_somebody_retried_in_prefect_is_not_taken_for_dead(lead: Lead) -> None:
+    """It began long ago for the first time, and just now for the second."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await client.set_flow_run_state(run.id, Failed(), force=True)
+        await asyncio.sleep(0.5)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
+        (retried,) = await lead.runs(client)
+        assert retried.start_time
+        lead.clock.now = retried.start_time + HALTED + timedelta(milliseconds=100)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
+def test_a_run_that_took_long_does_not_take_itself_for_dead(lead: Lead) -> None:
+    """It sent for most of an hour, and a channel has left something to be done at once."""
+
+    @flow
+    async def at_its_end() -> list[FlowRun]:
+        lead.clock.now = datetime.now(UTC) + HALTED + timedelta(seconds=5)
+        await lead.mirror()
+        async with get_client() as client:
+            return await lead.runs(client)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
+        return cast("list[FlowRun]", await run_flow_async(at_its_end, flow_run=await client.read_flow_run(run.id)))
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
 def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put_forward(lead: Lead) -> None:
     """Prefect's time is the machine's, whatever the rehearsal's clock says."""
 
@@ -385,3 +503,52 @@ def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deploye
         return []
 
     assert [run.parameters for run in in_prefect(act)] == [{"incident_id": INCIDENT}]
+
+
+def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lead: Lead, tmp_path: Path) -> None:
+    lead.ledger.open_incident(an_incident(), iter(()), "mei", START)
+    playbook, wording = load_playbook("customer-data-theft")
+    beyond = {"id": "beyond", "phase": "collect_feedback", "on": "2300-12-31T23:00:00Z", "at": "09:00"}
+    damaged = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(beyond))})
+    lead.ledger.pin_playbook("november-breach", damaged, wording, "mei", START)
+
+    async def act(client: PrefectClient) -> tuple[str | None, list[FlowRun]]:
+        return await sweeping(lead, tmp_path), await lead.runs(client)
+
+    message, runs = in_prefect(act)
+    assert message == "november-breach: ValidationError"
+    assert [run.name for run in runs] == [f"{INCIDENT} assess 1"]
+
+
+def test_what_was_to_come_stands_there_no_more_once_a_person_has_closed_the_case(lead: Lead, tmp_path: Path) -> None:
+    async def act(client: PrefectClient) -> tuple[list[FlowRun], list[FlowRun]]:
+        lead.ledger.event(INCIDENT, "notified", START)
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        await lead.mirror()
+        before = await lead.waiting(client)
+        lead.ledger.close_incident(INCIDENT, "mei", START)
+        await sweeping(lead, tmp_path, INCIDENT)
+        return before, await lead.waiting(client)
+
+    before, after = in_prefect(act)
+    assert len(before) > 1
+    assert after == []
+
+
+def test_a_follow_up_that_outlives_the_case_is_set_up_again_after_prefect_lost_its_database(
+    lead: Lead, tmp_path: Path
+) -> None:
+    renew = {
+        "id": "renew", "phase": "follow_up", "after": "90d", "of": "opened", "task": "Renew the monitoring.",
+        "owner": "Privacy office", "within": "5d",
+    }  # fmt: skip
+    playbook, wording = load_playbook("customer-data-theft")
+    longer = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(renew))})
+    lead.ledger.pin_playbook(INCIDENT, longer, wording, "mei", START)
+    lead.ledger.close_incident(INCIDENT, "mei", START)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await sweeping(lead, tmp_path)
+        return await lead.waiting(client)
+
+    assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} renew 1"]

@@ -71,7 +71,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, read_once: None) -> Rehe
     @cache
     def played(playbook: str, *injects: str, days: int, **team: object) -> Rehearsed:
         order = Order(
-            playbook=PLAYBOOKS[playbook],
+            playbook=PLAYBOOKS.get(playbook, Path(playbook)),
             incident=STORY / "incident.yaml",
             audience=audience,
             injects=tuple(INJECTS.get(name, Path(name)) for name in injects),
@@ -266,6 +266,27 @@ def test_a_list_that_is_too_old_stops_the_send_until_the_lead_has_looked(rehears
     found = rehearsed("customer-data-theft", str(old), days=3)
     assert found.troubles
     assert found.ledger_faults == () and found.twice == 0
+
+
+TASK = """
+id: ours
+extends: customer-data-theft
+steps:
+  - {id: bank, phase: follow_up, of: assessed, task: Call the bank., owner: Finance, within: WITHIN}
+  - {id: then, phase: follow_up, of: bank, task: Say what the bank said., owner: Finance, within: 4h}
+"""
+
+
+@pytest.mark.parametrize("within", ["30min", "4h", "3d"])
+def test_the_team_does_each_task_in_its_time_and_what_waits_for_it_comes(
+    rehearsed: Rehearse, tmp_path: Path, within: str
+) -> None:
+    playbook = tmp_path / "ours.yaml"
+    playbook.write_text(TASK.replace("WITHIN", within))
+    found = rehearsed(str(playbook), days=2)
+    done = {one.what: one.at for one in found.team if "task" in one.what}
+    assert list(done) == ["does the task bank 1", "does the task then 1"]
+    assert done["does the task bank 1"] <= found.start + Span.parse(within)
 
 
 def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: Rehearsed) -> None:

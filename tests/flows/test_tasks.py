@@ -55,6 +55,15 @@ async def test_the_owner_is_asked_once_with_the_time_and_the_command(ledger: Led
     assert f"amends step done {INCIDENT} call-bank 1" in asked
 
 
+async def test_the_owner_of_a_task_with_many_words_is_asked_each_time(ledger: Ledger, clock: PassedClock) -> None:
+    words = "Call the bank, and ask whether the cards were misused. " * 4
+    pinned_with(ledger, TASK | {"task": words, "every": "7d", "at_most": 2})
+    for turn, days in ((1, 0), (2, 7)):
+        clock.now = START + HOUR + timedelta(days=days)
+        await follow_up.fn(INCIDENT, "call-bank", turn)
+        assert f"amends step done {INCIDENT} call-bank {turn}" in alerts(ledger)[-1]
+
+
 async def test_who_the_playbook_names_hears_once_that_it_is_late(ledger: Ledger, clock: PassedClock) -> None:
     pinned_with(ledger, TASK)
     clock.now = START + HOUR

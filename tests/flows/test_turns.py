@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
+from amends.content.playbooks import load_playbook
 from amends.delivery.connect import connected
 from amends.delivery.engine import deliver
 from amends.delivery.preflight import look_over
@@ -25,8 +26,9 @@ from amends.domain.plan import plan
 from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow
 from flows.assess import assess
+from flows.collect_feedback import collect_feedback
 from flows.context import Context, using
-from flows.fast_forward import PassedClock
+from flows.fast_forward import PassedClock, Run
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
@@ -91,6 +93,21 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
         await notify.fn(INCIDENT, "first-notice", 1)
     alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
+
+
+async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobody_counts_as_told(
+    context: Context,
+) -> None:
+    playbook, wording = load_playbook("customer-data-theft")
+    first = playbook.step("first-notice")
+    misspelled = first.model_copy(update={"audience": "househld"})
+    steps = tuple(misspelled if step == first else step for step in playbook.steps)
+    context.ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert "first-notice tells nobody: the list has no segment househld" in alerts
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
 
 
 async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
@@ -158,6 +175,22 @@ async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
     assert context.ledger.case(INCIDENT, START) == before
 
 
+@pytest.mark.parametrize("flow", [notify, update_flow, collect_feedback, follow_up], ids=lambda flow: flow.name)
+async def test_a_flow_carries_out_no_step_of_another_phase(context: Context, flow: Run) -> None:
+    """A lead who starts a run by hand takes the wrong deployment: nothing counts as done that was not."""
+    before = context.ledger.case(INCIDENT, START)
+    state = await flow.fn(INCIDENT, "assess", 1)
+    assert state.name == "NothingDue"
+    assert context.ledger.case(INCIDENT, START) == before
+
+
+async def test_who_misspells_a_step_is_told_which_there_are(context: Context) -> None:
+    state = await notify.fn(INCIDENT, "first_notice", 1)
+    assert state.message == (
+        "notify has no step first_notice for stolen-terminals; it has first-notice, correction, closing"
+    )
+
+
 async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_others(context: Context) -> None:
     context.ledger.open_incident(an_incident(), iter(()), "mei", START)
     with context.ledger.write() as write:
@@ -167,6 +200,13 @@ async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_othe
     context.ledger.resolve_incident(INCIDENT, "mei", START)
     state = await sweep.fn()
     assert state.message == "november-breach: ValidationError"
+
+
+async def test_who_misspells_an_incident_is_told_where_the_names_stand(context: Context) -> None:
+    state = await sweep.fn("stolen-terminal")
+    assert state.message == (
+        "stolen-terminal: no incident stolen-terminal in this ledger; `amends incident list` shows those that are"
+    )
 
 
 SAYS = {"fits": "Report 17, on our notice page", "stops": "See https://evil.example/report"}

@@ -127,7 +127,7 @@ def test_nobody_waits_without_end_for_another_who_writes(
     other = a_ledger(url, tmp_path)
     with ledger.write() as write:
         write.incident(an_incident().id)
-        with pytest.raises(LedgerUnavailable, match="cannot be written: .*lock timeout"):
+        with pytest.raises(LedgerUnavailable, match=r"cannot be written: .*lock timeout"):
             other.pause_incident(an_incident().id, "lena", NOW)
     other.pause_incident(an_incident().id, "lena", NOW)
     other.dispose()
