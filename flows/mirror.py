@@ -27,6 +27,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 from amends.domain.case import Case, OccurrenceState
+from amends.domain.errors import AmendsError
 from amends.domain.plan import Plan, Turn, plan
 from amends.ledger import Ledger
 from amends.ledger.holder import Life, life_of, this_process
@@ -250,16 +251,21 @@ def _hold(look: _Look, turn: Turn, why: str) -> None:
 
 
 async def _set_up(look: _Look, turn: Turn) -> None:
-    await arun_deployment(
-        f"{turn.phase}/{turn.phase}",
-        parameters=_parameters(look, turn),
-        scheduled_time=look.by_prefect(max(turn.due_at, look.now)),
-        flow_run_name=f"{look.incident} {turn.step} {turn.number}",
-        tags=[tag_of(look.incident)],
-        idempotency_key=key_of(look.incident, turn),
-        timeout=0,
-        as_subflow=False,
-    )
+    """Raises AmendsError when somebody has deleted the deployment."""
+    try:
+        await arun_deployment(
+            f"{turn.phase}/{turn.phase}",
+            parameters=_parameters(look, turn),
+            scheduled_time=look.by_prefect(max(turn.due_at, look.now)),
+            flow_run_name=f"{look.incident} {turn.step} {turn.number}",
+            tags=[tag_of(look.incident)],
+            idempotency_key=key_of(look.incident, turn),
+            timeout=0,
+            as_subflow=False,
+        )
+    except ObjectNotFound:
+        gone = f"Prefect has no deployment {turn.phase} any more; `amends up`, started anew, makes it again"
+        raise AmendsError(gone) from None
 
 
 def _parameters(look: _Look, turn: Turn) -> dict[str, Any]:

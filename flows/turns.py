@@ -24,6 +24,7 @@ from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
 from amends.domain.thresholds import newly_reached
 from amends.ledger import EVERYONE
+from amends.ledger.store import ENGINE
 from flows import artifacts
 from flows.context import Context, opened
 from flows.mirror import mirror, tag_own_run
@@ -80,7 +81,7 @@ async def noted(context: Context, incident_id: str) -> Case:
     if ending := to_look_at_again(case, now):
         await asyncio.to_thread(ledger.alert, incident_id, ending, now)
     if ready_to_close(case):
-        await asyncio.to_thread(ledger.close_incident, incident_id, "amends", now)
+        await asyncio.to_thread(ledger.close_incident, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.case, incident_id, now)
     await asyncio.to_thread(watch_news, ledger, case, now)
     return case

@@ -22,6 +22,7 @@ POOL = "amends"
 START_SECONDS = 90
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
+SERVER = "Prefect server"
 NICER = 10
 """What Prefect's server yields, as the portal does: where cores are short a send goes first."""
 
@@ -43,8 +44,8 @@ def run(settings: Settings) -> None:
     environment = prefect_environment(settings)
     with suppress(Stopped), stopped_by_signals(), Parts(environment) as parts:
         serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
-        parts.start("Prefect server", serve, nicer=NICER)
-        parts.wait_for("Prefect server", settings.prefect_port)
+        parts.start(SERVER, serve, nicer=NICER)
+        parts.wait_for(SERVER, settings.prefect_port)
         deploy(environment)
         parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
         parts.start("portal", [sys.executable, "-m", "amends.web"])
@@ -52,9 +53,12 @@ def run(settings: Settings) -> None:
         _say_where(settings)
         look_at_ledger(parts)
 
-        def restarted() -> None:
-            parts.wait_for("Prefect server", settings.prefect_port)
-            look_at_ledger(parts)
+        def restarted(ended: Sequence[str]) -> None:
+            parts.wait_for(SERVER, settings.prefect_port)
+            if SERVER in ended:
+                parts.start_aside([sys.executable, "-m", __name__])
+            else:
+                look_at_ledger(parts)
 
         parts.watch(restarted)
 
@@ -62,6 +66,9 @@ def run(settings: Settings) -> None:
 def prefect(*arguments: object) -> list[str]:
     """A call of Prefect's command line, with this Python."""
     return [sys.executable, "-m", "prefect", *map(str, arguments)]
+
+
+SWEEP = prefect("deployment", "run", "sweep/sweep")
 
 
 def deploy(environment: Mapping[str, str]) -> None:
@@ -77,7 +84,16 @@ def deploy(environment: Mapping[str, str]) -> None:
 
 def look_at_ledger(parts: "Parts") -> None:
     """Have a sweep run at once, instead of within minutes: whatever was cut off goes on. Does not wait for it."""
-    parts.start_aside(prefect("deployment", "run", "sweep/sweep"))
+    parts.start_aside(SWEEP)
+
+
+def deploy_again() -> None:
+    """What Prefect's server has forgotten when it lost its database; then a sweep, which sets up the runs."""
+    try:
+        deploy(os.environ)
+    except AmendsError as error:
+        sys.exit(str(error))
+    subprocess.run(SWEEP, stdin=subprocess.DEVNULL, check=False)
 
 
 def deployments_file() -> Path:
@@ -178,8 +194,8 @@ class Parts:
             time.sleep(0.2)
         raise AmendsError(f"{name} did not answer on port {port} within {START_SECONDS} s")
 
-    def watch(self, restarted: Callable[[], None]) -> None:
-        """Start again what dies, and do what must be done after that, until a signal comes.
+    def watch(self, restarted: Callable[[Sequence[str]], None]) -> None:
+        """Start again what dies, and do what must be done after these were, until a signal comes.
 
         What cannot be started again is tried again, and takes no other with it: customers read the portal.
         """
@@ -191,7 +207,7 @@ class Parts:
                 self._again[name]()
             if dead:
                 try:
-                    restarted()
+                    restarted(dead)
                 except AmendsError as error:
                     print(error, flush=True)  # noqa: T201
 
@@ -222,3 +238,7 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+if __name__ == "__main__":  # beside `amends up`, which must not wait for a server that may die again
+    deploy_again()

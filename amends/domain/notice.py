@@ -330,8 +330,8 @@ class NoticeStatus(Value):
     @property
     def everybody_heard(self) -> bool:
         """Whether some version of it went to all, whatever was drafted since for those who are left or came late."""
-        all_were_tried = self.next_try_at is not None and not (self.more_waves or self.kept_back)
-        return any(self.has_gone or all_were_tried or one.sent_at for one in self.heard)
+        deferred = self.next_try_at is not None and self._all_were_tried
+        return any(self.has_gone or deferred or one.sent_at for one in self.heard)
 
     @property
     def only_parked(self) -> bool:
@@ -343,8 +343,11 @@ class NoticeStatus(Value):
     def has_gone(self) -> bool:
         """People count as told when only those are left whose mailbox said `later`, or whose message is parked."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        all_were_tried = not (self.more_waves or self.kept_back)
-        return self.stage is NoticeStage.SENT or (only_deferred and all_were_tried) or self.only_parked
+        return self.stage is NoticeStage.SENT or (only_deferred and self._all_were_tried) or self.only_parked
+
+    @property
+    def _all_were_tried(self) -> bool:
+        return not (self.more_waves or self.kept_back)
 
     @property
     def is_open(self) -> bool:

@@ -10,7 +10,6 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.assessment import Severity
 from amends.domain.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState
-from amends.domain.errors import NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.news_clock import as_news_stands
 from amends.domain.notice import DeliveryState, Draft, LetGo, NoticeStatus, PersonState
@@ -27,6 +26,7 @@ from amends.ledger.notices import PUBLIC, Notices, is_current, is_overtaken, lat
 from amends.ledger.promises import commitments_of, untold, worded_by
 from amends.ledger.standing import HAS_LEFT, Later, message_states, next_tries, person_states
 from amends.ledger.steps import pin_row
+from amends.ledger.store import incident_row
 from amends.ledger.tables import (
     DUE,
     DeliveryRow,
@@ -49,7 +49,7 @@ class Cases(Notices):
     def incident_file(self, incident: str) -> Incident:
         """The incident file in force. Raises NotInLedger."""
         with self.read() as session:
-            return self._file(session, _existing(session, incident))
+            return self._file(session, incident_row(session, incident))
 
     def case(self, incident: str, now: datetime | None = None) -> Case:
         """Everything known about one incident, in numbers. Raises NotInLedger.
@@ -57,7 +57,7 @@ class Cases(Notices):
         With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
         with self.read() as session:
-            row = _existing(session, incident)
+            row = incident_row(session, incident)
             version = version_row(session, incident, row.version)
             pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
             case = Case(
@@ -190,13 +190,6 @@ class Cases(Notices):
         )  # fmt: skip
         name = ("heard", row.incident, row.notice, row.version)
         return self._memory.holds(name, lambda: session.exec(found.limit(1)).first() is not None)
-
-
-def _existing(session: Session, incident: str) -> IncidentRow:
-    row = session.get(IncidentRow, incident)
-    if row is None:
-        raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
-    return row
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
 from amends.domain.correction import Ask, Change, Difference, Kind, changed_fields, objections, stands_otherwise
-from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.errors import NotAllowed
 from amends.domain.notice import NoticeStage
 from amends.domain.people import Hold, Person
 from amends.domain.playbook import Phase, Playbook
@@ -38,7 +38,7 @@ from amends.ledger.notices import not_told, notice_row
 from amends.ledger.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.steps import pin_row
-from amends.ledger.store import Write
+from amends.ledger.store import Write, incident_row
 from amends.ledger.tables import (
     IncidentRow,
     IncidentVersionRow,
@@ -102,9 +102,7 @@ class Corrections(Incidents, Deliveries):
         Whatever reading the people raises passes through.
         """
         with self.read() as session:
-            row = session.get(IncidentRow, incident)
-            if row is None:
-                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            row = incident_row(session, incident)
             comparing = _Comparing(self.keys, self.seal(session, incident), session, row)
             rest = iter(people)
             while chunk := list(islice(rest, CHUNK)):

@@ -19,7 +19,7 @@ from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
 from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.posting import EVERYONE, Post, addressees, may_have_left
-from amends.ledger.store import Write
+from amends.ledger.store import Write, must_approve
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
 STATE, CHANNEL, DETAIL = (DELIVERY.index(name) for name in ("state", "channel", "detail"))
@@ -34,7 +34,7 @@ class Decisions(Deliveries):
         Raises NotAllowed, also when a corrected list lets nobody write to this person any more, and NotInLedger when
         nothing of this notice is uncertain for the person.
         """
-        _may_decide(by)
+        must_approve(by)
         with self.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
@@ -53,7 +53,7 @@ class Decisions(Deliveries):
 
         Raises NotAllowed, and NotInLedger when nothing of this notice is held for the person.
         """
-        _may_decide(by)
+        must_approve(by)
         with self.write() as write:
             write.incident(incident)
             row = notice_row(write.session, incident, notice)
@@ -73,7 +73,7 @@ class Decisions(Deliveries):
 
         Raises NotAllowed, and NotInLedger when nothing is parked there.
         """
-        _may_decide(by)
+        must_approve(by)
         with self.write() as write:
             parked = _parked(write, incident, notice, person)
             for message in parked:
@@ -90,7 +90,7 @@ class Decisions(Deliveries):
         The next channel of the cascade takes over. With the last of them the notice may be sent.
         Raises NotAllowed, also for the page, to which all else leads; NotInLedger when nothing is parked there.
         """
-        _may_decide(by)
+        must_approve(by)
         with self.write() as write:
             parked = _parked(write, incident, notice, person)
             if any(message.channel == ChannelKind.WEBSITE for message in parked):
@@ -108,11 +108,6 @@ class Decisions(Deliveries):
         message.state, message.detail, message.updated_at = DeliveryState.FAILED, f"given up: {message.detail}", now
         draft = self.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
-
-
-def _may_decide(by: Member) -> None:
-    if not by.role.may_approve:
-        raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
 
 
 def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:

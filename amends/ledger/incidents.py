@@ -23,7 +23,7 @@ from amends.ledger.audit import Entry, entry
 from amends.ledger.bulk import take_stock
 from amends.ledger.counting import count_people
 from amends.ledger.sealing import Keys, Seal
-from amends.ledger.store import Store, Write
+from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
 
 CHUNK = 2_000
@@ -176,10 +176,7 @@ class Incidents(Store):
     def facts_digest(self, incident: str) -> str:
         """Changes when anything that the incident file says changes. Raises NotInLedger."""
         with self.read() as session:
-            row = session.get(IncidentRow, incident)
-            if row is None:
-                raise NotInLedger(f"no incident {incident} in this ledger")
-            return version_row(session, incident, row.version).digest
+            return version_row(session, incident, incident_row(session, incident).version).digest
 
     def incidents(self) -> tuple[IncidentLine, ...]:
         """All incidents, the newest first."""

@@ -28,7 +28,7 @@ from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.posting import letter_of
 from amends.ledger.standing import BEST_FIRST
-from amends.ledger.store import ENGINE, Write
+from amends.ledger.store import ENGINE, Write, must_approve
 from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
 BATCH = "letter-batch-"
@@ -85,7 +85,7 @@ class PaperLetters(Deliveries):
         Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
         paused or when this member may not do it, and LedgerRestored.
         """
-        _may_hand_over(by)
+        must_approve(by, "hand over letters")
         with self.write() as write:
             self.refuse_if_restored(write.session)
             write.incident(incident)
@@ -148,7 +148,7 @@ class PaperLetters(Deliveries):
 
     def letters_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
         """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
-        _may_hand_over(by)
+        must_approve(by, "hand over letters")
         with self.write() as write:
             batches = {one.number: one for one in _batches(write.session, incident, notice)}
             if batch not in batches:
@@ -275,11 +275,6 @@ class PaperLetters(Deliveries):
 def reference_of(key: str) -> str:
     """What stands on a letter, to name it when it comes back."""
     return key[:REFERENCE_LENGTH]
-
-
-def _may_hand_over(by: Member) -> None:
-    if not by.role.may_approve:
-        raise NotAllowed(f"{by.name} may not hand over letters: it needs a role that may approve")
 
 
 def _letters(incident: str, notice: str) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from amends.domain.team import Member, TeamRole
 from amends.domain.wording import Wording
 from amends.ledger.leases import recall
 from amends.ledger.steps import pin, pin_row
-from amends.ledger.store import Store, Write, found_row
+from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import IncidentRow, OccurrenceRow, PinRow
 
 HELD_WHY = "the playbook does not have this step any more; nothing of it has left"
@@ -80,7 +80,7 @@ def _changes(old: Pinned, playbook: Playbook, wording: Wording) -> list[Change]:
 def _pinned(session: Session, incident: str) -> Pinned:
     row: PinRow | None = pin_row(session, incident)
     if row is None:
-        found_row(session.get(IncidentRow, incident), incident)
+        incident_row(session, incident)
         raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
     return Pinned(row.digest, Playbook.model_validate(row.playbook), Wording.model_validate(row.wording))
 

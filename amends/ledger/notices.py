@@ -22,7 +22,7 @@ from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
 from amends.ledger.posting import Post, in_audience, may_have_left
 from amends.ledger.steps import pin_row
-from amends.ledger.store import Store, Write, found_row
+from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import (
     CommitmentRow,
     DeliveryRow,
@@ -55,9 +55,7 @@ class Notices(Store):
     def audience(self, incident: str, name: str) -> Audience:
         """Count the people of this audience: everyone, or a segment."""
         with self.read() as session:
-            row = session.get(IncidentRow, incident)
-            if row is None:
-                raise NotInLedger(f"no incident {incident} in this ledger")
+            row = incident_row(session, incident)
             counted = session.exec(_readers(incident, name)).all()
             letters = self.letters(session, incident)
         readers = frozenset(
@@ -243,7 +241,7 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
     row = notice_row(session, incident, notice)
     if row is None:
-        found_row(session.get(IncidentRow, incident), incident)
+        incident_row(session, incident)
         found = f"`amends incident show {incident}` lists those it has, `amends timeline {incident}` what comes"
         raise NotInLedger(f"incident {incident} has no notice {notice}; {found}")
     return row

@@ -11,11 +11,10 @@ from datetime import datetime
 from sqlmodel import Session, col, func, select, update
 
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import NotAllowed
 from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
 from amends.domain.team import Member
-from amends.ledger.store import Store, Write
+from amends.ledger.store import Store, Write, must_approve
 from amends.ledger.tables import DeliveryRow, LeftRow, ReleaseRow, RestoredNoticeRow
 
 PAGE = 2_000
@@ -49,8 +48,7 @@ class Reconciling(Store):
         been released, be it only by what was noted beside the ledger. Raises NotAllowed when this member may not do
         that.
         """
-        if not by.role.may_approve:
-            raise NotAllowed(f"{by.name} may not decide this: it needs a role that may approve")
+        must_approve(by)
         with self.write() as write:
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, doubt, now))

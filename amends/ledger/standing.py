@@ -13,20 +13,18 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import NotInLedger
 from amends.domain.guard import OnChannel
 from amends.domain.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
 from amends.domain.reach import NOT_YET
 from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC, latecomers, notice_row
-from amends.ledger.store import Store
+from amends.ledger.store import Store, incident_row
 from amends.ledger.tables import (
     DUE,
     TROUBLED,
     AuditRow,
     DeliveryRow,
-    IncidentRow,
     NoticeRow,
     PersonRow,
     ReleaseRow,
@@ -129,8 +127,7 @@ class Standings(Store):
     def drafted_notices(self, incident: str) -> tuple[str, ...]:
         """Every notice that was drafted, the first one first. Raises NotInLedger for an unknown incident."""
         with self.read() as session:
-            if session.get(IncidentRow, incident) is None:
-                raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+            incident_row(session, incident)
             query = select(NoticeRow.notice).where(NoticeRow.incident == incident).group_by(col(NoticeRow.notice))
             return tuple(session.exec(query.order_by(func.min(NoticeRow.drafted_at), col(NoticeRow.notice))))
 

@@ -66,11 +66,7 @@ class Steps(Store):
             row = write.session.get(OccurrenceRow, (incident, step, number))
             if row is not None and (row.state in (OccurrenceState.DONE, state)):
                 return
-            if row is None:
-                row = OccurrenceRow(
-                    incident=incident, step=step, number=number, due_at=due_at, state=state, revision=0, note=note
-                )
-                write.session.add(row)
+            row = row or _begun(write.session, incident, step, number, due_at)
             row.state, row.note = state, note
             if state is OccurrenceState.DONE:
                 row.done_at = now
@@ -88,17 +84,7 @@ class Steps(Store):
         with self.write() as write:
             write.incident(incident)
             row = write.session.get(OccurrenceRow, (incident, step, number))
-            if row is None:
-                row = OccurrenceRow(
-                    incident=incident,
-                    step=step,
-                    number=number,
-                    due_at=due_at,
-                    state=OccurrenceState.PLANNED,
-                    revision=0,
-                    note="",
-                )
-                write.session.add(row)
+            row = row or _begun(write.session, incident, step, number, due_at)
             if after is not None and row.revision > after:
                 return row.revision
             row.revision += 1
@@ -125,6 +111,16 @@ class Steps(Store):
         )
         with self.read() as session:
             return tuple(map(Assessment.model_validate, session.exec(query)))
+
+
+def _begun(session: Session, incident: str, step: str, number: int, due_at: datetime) -> OccurrenceRow:
+    """The row of a turn of which nothing was stored yet."""
+    row = OccurrenceRow(
+        incident=incident, step=step, number=number, due_at=due_at,
+        state=OccurrenceState.PLANNED, revision=0, note="",
+    )  # fmt: skip
+    session.add(row)
+    return row
 
 
 def content_hash(playbook: Playbook, wording: Wording) -> str:

@@ -20,8 +20,10 @@ from amends.domain.errors import (
     KeyMissing,
     LedgerRestored,
     LedgerUnavailable,
+    NotAllowed,
     NotInLedger,
 )
+from amends.domain.team import Member
 from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
 from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, reading, writing
@@ -55,7 +57,7 @@ class Write:
 
     def incident(self, incident: str) -> IncidentRow:
         """The incident's row, locked until the transaction ends. Raises NotInLedger."""
-        return found_row(self.session.get(IncidentRow, incident, with_for_update={"key_share": True}), incident)
+        return incident_row(self.session, incident, locked=True)
 
 
 class Store:
@@ -161,7 +163,7 @@ class Store:
     def seal(self, session: Session, incident: str) -> Seal:
         """The seal that this incident's personal data is written with. Raises NotInLedger, KeyMissing."""
         if incident not in self._seals:
-            row = found_row(session.get(IncidentRow, incident), incident)
+            row = incident_row(session, incident)
             self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
         return self._seals[incident]
 
@@ -192,8 +194,15 @@ def _cause(error: Exception) -> str:
     return type(getattr(error, "orig", error)).__name__
 
 
-def found_row(row: IncidentRow | None, incident: str) -> IncidentRow:
-    """The row, if there is one. Raises NotInLedger."""
+def must_approve(by: Member, what: str = "decide this") -> None:
+    """Raises NotAllowed for a member whose role may not approve, and so may not do this either."""
+    if not by.role.may_approve:
+        raise NotAllowed(f"{by.name} may not {what}: it needs a role that may approve")
+
+
+def incident_row(session: Session, incident: str, *, locked: bool = False) -> IncidentRow:
+    """The incident's row, if need be locked until the transaction ends. Raises NotInLedger."""
+    row = session.get(IncidentRow, incident, with_for_update={"key_share": True} if locked else None)
     if row is None:
         raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
     return row

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -53,7 +53,7 @@ def test_a_part_that_cannot_be_started_again_takes_no_other_with_it(parts: Parts
     """Prefect's server does not start on a full disk; the customers' portal goes on, and it is tried again."""
     tried: list[str] = []
 
-    def restarted() -> None:
+    def restarted(_ended: Sequence[str]) -> None:
         if tried:
             raise Stopped(signal.SIGTERM)
         tried.append("once")

@@ -87,8 +87,8 @@ def test_a_turn_that_may_go_on_is_due_again_under_its_number() -> None:
 
 def test_a_closed_case_is_not_over_while_reminders_are_left() -> None:
     closed = case_with(a_duty(), state=IncidentState.CLOSED)
-    assert not is_over(closed)
-    assert is_over(case_with(a_duty(standing=DutyStanding.EXEMPT), state=IncidentState.CLOSED))
+    assert not is_over(closed, DUE)
+    assert is_over(case_with(a_duty(standing=DutyStanding.EXEMPT), state=IncidentState.CLOSED), DUE)
 
 
 def test_duties_to_people_stay_open_until_they_were_told() -> None:

@@ -482,10 +482,10 @@ def test_while_it_waits_for_approval_nothing_of_it_is_due() -> None:
 def test_a_closed_case_that_owes_people_a_word_is_not_over() -> None:
     silent = told(playbook=without_updates(), state=IncidentState.CLOSED, assessment=None)
     assert holding_at(silent) == BY
-    assert not is_over(silent)
+    assert not is_over(silent, BY)
     heard = told(sent("closing", NOW + DAY, step="first-notice"), state=IncidentState.CLOSED, assessment=None)
     assert holding_at(heard) is None
-    assert is_over(heard)
+    assert is_over(heard, BY)
 
 
 def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> None:
@@ -493,8 +493,8 @@ def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> Non
     afresh = a_notice("first-notice", "first-notice", **let_go)
     changes = {"state": IncidentState.CLOSED, "assessment": None}
     going = a_turn("first-notice", 1, WAITING)
-    assert not is_over(told(notices=(afresh,), occurrences=(going,), **changes))
-    assert is_over(told(notices=(afresh,), occurrences=(a_turn("first-notice", 1, SKIPPED),), **changes))
+    assert not is_over(told(notices=(afresh,), occurrences=(going,), **changes), NOW)
+    assert is_over(told(notices=(afresh,), occurrences=(a_turn("first-notice", 1, SKIPPED),), **changes), NOW)
 
 
 def test_when_nobody_can_tell_what_time_it_is_none_falls_due() -> None:

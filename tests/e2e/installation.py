@@ -42,10 +42,16 @@ def until(true: Callable[[], object], seconds: float, what: str, look_every: flo
 
 
 def _answer(ask: Callable[[], httpx2.Response]) -> Any:
-    """Prefect's, once it has one: on SQLite it says 503 while its database is locked, and its own client asks again."""
+    """Prefect's, once it has one: its own client asks again too.
+
+    On SQLite it says 503 while its database is locked, and who asks while it starts or ends may hear nothing.
+    """
 
     def answer() -> httpx2.Response | None:
-        said = ask()
+        try:
+            said = ask()
+        except httpx2.TransportError:
+            return None
         return None if said.status_code == httpx2.codes.SERVICE_UNAVAILABLE else said.raise_for_status()
 
     return until(answer, 60, "Prefect answers")

@@ -43,6 +43,12 @@ def _told(notice: Any) -> bool:
     return bool(notice.next_try_at) and notice.pending == 2
 
 
+def _stands(installation: Installation) -> bool:
+    """What comes next stands in Prefect as scheduled runs."""
+    waiting = {run["name"] for run in installation.runs() if run["state_type"] == "SCHEDULED"}
+    return {f"{INCIDENT} {turn} 1" for turn in ("feedback", "update", "survey", "promises")} <= waiting
+
+
 def test_a_lead_tells_everybody_although_everything_is_killed_in_the_middle(installation: Installation) -> None:
     mei = installation.member("mei", "lead")
     secrets = {
@@ -77,13 +83,8 @@ def test_a_lead_tells_everybody_although_everything_is_killed_in_the_middle(inst
 
 
 def test_what_comes_next_stands_in_prefect_as_scheduled_runs(installation: Installation) -> None:
-    def scheduled() -> bool:
-        waiting = {run["name"] for run in installation.runs() if run["state_type"] == "SCHEDULED"}
-        wanted = {f"{INCIDENT} {turn} 1" for turn in ("feedback", "update", "survey", "promises")}
-        return wanted <= waiting
-
     until(lambda: answers(installation.settings.prefect_port), 300, "Prefect is there again")
-    until(scheduled, 300, "feedback, update, survey and promises stand as scheduled runs")
+    until(lambda: _stands(installation), 300, "feedback, update, survey and promises stand as scheduled runs")
 
 
 def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not(installation: Installation) -> None:
@@ -113,6 +114,18 @@ def test_prefect_is_private(installation: Installation) -> None:
     assert forged.status_code == 403, "a page in somebody's browser cannot speak to it"
     modes = {path.name: path.stat().st_mode & 0o077 for path in installation.home.rglob("*.db*") if path.is_file()}
     assert modes and not any(modes.values()), modes
+
+
+def test_when_prefect_loses_its_database_while_it_runs_everything_stands_there_again(
+    installation: Installation,
+) -> None:
+    installation.halt()
+    installation.kill("prefect", "server", "start")
+    for file in (installation.home / "prefect").glob("prefect.db*"):
+        file.unlink()
+    installation.go_on()
+    until(lambda: answers(installation.settings.prefect_port), 300, "Prefect is there again")
+    until(lambda: _stands(installation), 300, "what comes next stands there again")
 
 
 def test_ctrl_c_stops_all_of_it(installation: Installation) -> None:

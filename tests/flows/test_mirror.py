@@ -24,6 +24,7 @@ from prefect.testing.utilities import prefect_test_harness
 from amends.cli.up import deploy
 from amends.content.playbooks import load_playbook
 from amends.domain.case import OccurrenceState
+from amends.domain.errors import AmendsError
 from amends.domain.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.holder import this_process
@@ -145,6 +146,20 @@ def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_end
     assert [run.state_type for run in in_prefect(act)] == [StateType.PAUSED]
     (turn,) = lead.ledger.case(INCIDENT).occurrences
     assert (turn.state, turn.note) == (OccurrenceState.HELD, "its run was paused in Prefect")
+
+
+def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:
+    async def deleted() -> None:
+        async with get_client() as client:
+            name = f"{Phase.ASSESS}/{Phase.ASSESS}"
+            await client.delete_deployment((await client.read_deployment_by_name(name)).id)
+            try:
+                with pytest.raises(AmendsError, match="no deployment assess any more; `amends up`"):
+                    await lead.mirror()
+            finally:
+                await _deploy()
+
+    asyncio.run(deleted())
 
 
 def test_after_prefect_lost_its_database_everything_stands_there_again(lead: Lead) -> None:
