@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import httpx2
 
@@ -47,7 +47,7 @@ REQUIRED = {
     Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
 USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
-PLAIN_OPTIONAL = {**USUAL, "id_field": "", "status_url": "", **receipts.PLAIN_OPTIONAL}
+PLAIN_OPTIONAL = {**USUAL, "id_field": "", "status_url": "", "more_fields": "", **receipts.PLAIN_OPTIONAL}
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
     Shape.FORM: PLAIN_OPTIONAL,
@@ -57,7 +57,8 @@ OPTIONAL = {
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """Settings: shape and url; for json and form to_field, text_field, token, id_field as it is in the reply, and
-    key_field, where the gateway takes a reference of ours and hands it back in its reports.
+    key_field, where the gateway takes a reference of ours and hands it back in its reports; more_fields, what it wants
+    in every request besides, written as in a query: from=Example&unicode=1.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
     does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
@@ -94,6 +95,7 @@ class Gateway:
     reports: ReportRules | None
     """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
     fixed: dict[str, str] = field(default_factory=dict)
+    """What stands in every request besides."""
     key_field: str = ""
     """Where it takes our key, to hand it back in its reports."""
     callback_field: str = ""
@@ -237,8 +239,21 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
         key_field=chosen.text("key_field"),
+        fixed=_more_fields(chosen),
         status_url=_status_url(chosen),
     )
+
+
+def _more_fields(chosen: Settings) -> dict[str, str]:
+    text = chosen.text("more_fields")
+    try:
+        fields = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+    except ValueError:
+        raise chosen.wrong("more_fields", "must be written as in a query: from=Example&unicode=1") from None
+    ours = fields.keys() & {chosen.text(name) for name in ("to_field", "text_field", "key_field")}
+    if ours:
+        raise chosen.wrong("more_fields", f"must not have {min(ours)}, which is filled in for each message")
+    return fields
 
 
 def _refuse_what_matches_nothing(chosen: Settings) -> None:

@@ -14,7 +14,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.nudge import send_on
-from amends.cli.words import counts, printable
+from amends.cli.words import counted, counts, printable
 from amends.domain.bounces import read_report
 from amends.domain.errors import Finding
 from amends.domain.reports_mail import MOST_BYTES
@@ -130,9 +130,10 @@ def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
         "handed_over": total.handed_over,
         "unreadable": total.unreadable,
     }
-    lines = [*map(str, total.unreadable), f"{total.effects.total()} reports: {counts(total.effects)}"]
+    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(total.effects)}"]
     if total.handed_over:
-        lines.append(f"{total.handed_over} people are written to on another channel")
+        whom = counted(total.handed_over, "person is", "people are")
+        lines.append(f"{whom} written to on another channel")
     desk.show(values, "\n".join(lines))
     if nudged:
         send_on(desk, total.waiting)

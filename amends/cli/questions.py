@@ -129,8 +129,8 @@ def import_(
         raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
     received, source = now(), Source.MAILBOX if mailbox else Source.HOTLINE
     report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
-    lines = [f"row {row.row}: {row.reason}" for row in report.rejected]
-    lines += [f"row {row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
+    lines = [f"{file}:{row.row}: {row.reason}" for row in report.rejected]
+    lines += [f"{file}:{row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
     summary = f"{report.rows} rows: {report.accepted} accepted ({report.new} new), {len(report.rejected)} rejected"
     desk.show(report, "\n".join([*lines, summary]))
     if report.rejected:

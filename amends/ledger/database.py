@@ -52,7 +52,7 @@ def connect(url: str) -> Engine:
     _private_file(file)
     connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, file))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -90,16 +90,16 @@ def _private_file(path: Path) -> None:
         raise LedgerUnavailable(f"the ledger {path} cannot be opened: {error.strerror}") from error
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(file: Path, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, see below
     cursor = connection.cursor()
-    _turn_to_wal(cursor)
+    _turn_to_wal(cursor, file)
     for pragma in (*PRAGMAS, f"busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _turn_to_wal(cursor: sqlite3.Cursor) -> None:
+def _turn_to_wal(cursor: sqlite3.Cursor, file: Path) -> None:
     """Raises LedgerUnavailable when SQLite cannot open its files, such as in a folder that it may not write."""
     # Two who open a new file at once lock each other out for a moment, and only here SQLite does not wait by itself.
     latest = time.monotonic() + BUSY_SECONDS
@@ -111,7 +111,7 @@ def _turn_to_wal(cursor: sqlite3.Cursor) -> None:
             if disk_is_full(error) or (_others_are_in_the_way(error) and time.monotonic() > latest):
                 raise
             if not _others_are_in_the_way(error):
-                raise LedgerUnavailable(f"the ledger cannot be opened: {error}; {MUST_WRITE}") from None
+                raise LedgerUnavailable(f"the ledger {file} cannot be opened: {error}; {MUST_WRITE}") from None
             time.sleep(0.02)
 
 

@@ -9,7 +9,7 @@ from amends.domain.commitment import Chase, Commitment, CommitmentState
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.value import Texts
 from amends.ledger.notices import KEY
-from amends.ledger.store import Store
+from amends.ledger.store import Store, incident_row
 from amends.ledger.tables import CommitmentRow, NoticeRow, ReleaseRow
 
 
@@ -17,8 +17,9 @@ class Promises(Store):
     """What was promised, and what became of it."""
 
     def commitments(self, incident: str) -> tuple[Commitment, ...]:
-        """Every promise given, the earliest due first."""
+        """Every promise given, the earliest due first. Raises NotInLedger."""
         with self.read() as session:
+            incident_row(session, incident)
             return commitments_of(session, incident)
 
     def keep_commitment(self, incident: str, commitment: str, evidence: str, by: str, now: datetime) -> None:

@@ -151,7 +151,11 @@ class Store:
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
             said = str(cause).partition(" with text ")[0]  # behind which SQLite shows what it could not read
-            raise LedgerUnavailable(f"the ledger cannot be {tried}: {said}") from None
+            raise LedgerUnavailable(f"{self._called} cannot be {tried}: {said}") from None
+
+    @property
+    def _called(self) -> str:
+        return f"the ledger {self._path}" if self._path else "the ledger"  # a server's address holds its password
 
     def check_writable(self) -> None:
         """Look, without writing, whether it could be written. Raises LedgerUnavailable."""

@@ -405,6 +405,25 @@ async def test_without_an_address_for_reports_twilio_is_told_none(web: WebServic
     assert set(web.taken[0].fields) == {"From", "To", "Body"}
 
 
+@pytest.mark.parametrize("shape", ["json", "form"])
+async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServices, shape: str) -> None:
+    await delivered(settings_for(shape, web.url, more_fields="from=Beta%20Pai&unicode=1&udh="))
+    fields = web.taken[0].fields
+    assert {name: fields[name] for name in ("from", "unicode", "udh")} == {
+        "from": "Beta Pai",
+        "unicode": "1",
+        "udh": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("more_fields", "why"), [("Beta Pai", "written as in a query"), ("from=us&to=%2B49", "must not have to,")]
+)
+def test_what_stands_in_every_request_is_looked_at(more_fields: str, why: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=f"more_fields.*{why}"):
+        sms_http.connect(settings_for("json", NOWHERE, more_fields=more_fields))
+
+
 async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
     await delivered(settings_for("json", web.url, key_field="reference"), key="k1")
     assert web.taken[0].fields["reference"] == "k1"

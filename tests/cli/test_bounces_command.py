@@ -73,7 +73,7 @@ def test_a_file_with_a_true_bounce_counts(office: Office, message: Claim, folder
     (folder / "one.eml").write_bytes(about(message))
     answer = office.amends("bounces", folder / "one.eml")
     assert (answer.exit_code, bounced(office)) == (0, 1)
-    assert answer.stdout == "1 reports: 1 bounced\n1 people are written to on another channel\n"
+    assert answer.stdout == "1 report: 1 bounced\n1 person is written to on another channel\n"
     assert f"amends deliver {INCIDENT} {NOTICE}" in answer.stderr
 
 
@@ -154,7 +154,7 @@ def test_an_mbox_is_read_mail_by_mail(office: Office, message: Claim, folder: Pa
 
 def test_a_mail_server_hands_over_one_mail_with_its_recipient(office: Office, message: Claim) -> None:
     bare = about(message, "postfix_no_such_user").replace(b"b+" + message.bounce.encode(), b"b+" + b"0" * 32)
-    assert office.amends("bounces", "-", stdin=bare.decode()).stdout == "1 reports: 1 foreign\n"
+    assert office.amends("bounces", "-", stdin=bare.decode()).stdout == "1 report: 1 foreign\n"
     to = bounce_address(message.bounce, "bounces.company.example")
     assert office.amends("bounces", "-", f"--to={to}", stdin=bare.decode()).exit_code == 0
     assert bounced(office) == 1

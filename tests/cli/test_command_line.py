@@ -246,7 +246,7 @@ def test_a_home_that_must_not_be_written_is_said_at_once(empty: Office) -> None:
     started = time.monotonic()
     answer = listed_by_nobody(empty, 0o555)
     assert (answer.exit_code, answer.stdout) == (1, "")
-    assert "the ledger cannot be opened" in answer.stderr
+    assert "ledger.sqlite3 cannot be opened" in answer.stderr
     assert "must be able to write" in answer.stderr
     assert time.monotonic() - started < BUSY_SECONDS
 

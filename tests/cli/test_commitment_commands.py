@@ -28,6 +28,12 @@ def test_nothing_is_promised_before_the_notice_leaves(office: Office) -> None:
     assert office.values("commitments", "list", INCIDENT) == []
 
 
+def test_of_an_incident_that_is_not_there_it_is_said(office: Office) -> None:
+    answer = office.amends("commitments", "list", "nope")
+    assert answer.exit_code
+    assert "no incident nope" in answer.output
+
+
 def test_a_kept_promise_has_its_evidence(promised: Office) -> None:
     promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", "Report of 3 March", by="lena")
     assert (fate(promised, "audit")["state"], fate(promised, "audit")["evidence"]) == ("kept", "Report of 3 March")
