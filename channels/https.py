@@ -25,6 +25,8 @@ from channels.settings import is_loopback
 
 CONNECT_SECONDS = 10.0
 """For name, connection and TLS together."""
+SHARES = 4
+"""So many of a host's addresses share that time; each has its part."""
 ASK_SECONDS = 10.0
 IDLE_SECONDS = 2.0
 """Shorter than what servers allow, so that none hangs up just as the next message is written."""
@@ -38,8 +40,8 @@ BEFORE_WRITING = "http11.send_request_headers.started"
 """The connection stands and not a byte of this request has been written."""
 IN_DOUBT = frozenset({302, 303, 408, 409})
 """With 5xx: the message may have been taken. A redirect of this kind may come after a form was taken."""
-NO_ERROR: tuple[object, ...] = (None, 0, "", "0", [], {})
-"""What stands where an error would, when there is none."""
+NO_ERROR = frozenset({"", "none", "null", "false", "no", "ok", "success", "[]", "{}"})
+"""What stands where an error would, when there is none; zeros say it too."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
 """How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
@@ -250,9 +252,10 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         trouble: httpx2.TransportError = NotAllowedThere(NOT_THERE[self._reach])
         addresses = await self._addresses(request.url)
+        seconds = CONNECT_SECONDS / max(min(len(addresses), SHARES), 1)
         for address in addresses:
             try:
-                return await self._inner.handle_async_request(_at(request, address, CONNECT_SECONDS / len(addresses)))
+                return await self._inner.handle_async_request(_at(request, address, seconds))
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
                 self._forget(request.url.host, address)
                 trouble = error
@@ -358,8 +361,14 @@ def _against(answer: Answer) -> str:
     if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page"
     fields = answer.object()
-    failed = fields.get("success") is False or any(fields.get(name) not in NO_ERROR for name in ("error", "errors"))
-    return "an error" if failed else ""
+    failed = _word(fields.get("success", True)) == "false"
+    return "an error" if failed or any(_word(fields.get(name)) not in NO_ERROR for name in ("error", "errors")) else ""
+
+
+def _word(value: object) -> str:
+    """As it is compared: of an error with a code of its own, that code."""
+    inner = value.get("code", value) if isinstance(value, dict) else value
+    return str(inner).casefold().strip(" 0")
 
 
 def _until(date: datetime | None, answer: Answer) -> float | None:

@@ -245,9 +245,9 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
 
 
 def _more_fields(chosen: Settings) -> dict[str, str]:
-    text = chosen.text("more_fields")
+    text = chosen.text("more_fields")  # a plus is one: senders are often numbers
     try:
-        fields = dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+        fields = dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)) if text else {}
     except ValueError:
         raise chosen.wrong("more_fields", "must be written as in a query: from=Example&unicode=1") from None
     ours = fields.keys() & {chosen.text(name) for name in ("to_field", "text_field", "key_field")}

@@ -31,9 +31,18 @@ def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
     """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
     chosen = Settings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
     base_url, stylesheet = chosen.url("base_url"), chosen.text("stylesheet")
-    if urlsplit(urljoin(base_url, stylesheet)).netloc != urlsplit(base_url).netloc:
+    if not _same_site(base_url, stylesheet):
         raise chosen.wrong("stylesheet", "must be on the site of base_url: the pages load nothing from elsewhere")
     return WebsiteStatic(chosen.folder("folder"), base_url, stylesheet)
+
+
+def _same_site(base_url: str, address: str) -> bool:
+    try:
+        there, here = urlsplit(urljoin(base_url, address)), urlsplit(base_url)
+        ports = [site.port or {"https": 443, "http": 80}.get(site.scheme) for site in (there, here)]
+    except ValueError:
+        return False
+    return there.hostname == here.hostname and ports[0] == ports[1]
 
 
 class WebsiteStatic:

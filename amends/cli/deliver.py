@@ -26,12 +26,10 @@ def deliver(
     incident: IncidentId,
     notice: NoticeId,
     again: Annotated[
-        int | None,
+        str | None,
         typer.Option(
             metavar="PERSON",
-            min=0,
-            max=LARGEST_NUMBER,
-            help="Send once more to this person, whose message is uncertain.",
+            help="Send once more to this person, whose message is uncertain; after a backup was restored, to `all`.",
         ),
     ] = None,
     held: Annotated[
@@ -63,15 +61,15 @@ def deliver(
 
 
 def _decide(
-    desk: Desk, incident: str, notice: str, again: int | None, held: int | None, retry: str | None, give_up: str | None,
+    desk: Desk, incident: str, notice: str, again: str | None, held: int | None, retry: str | None, give_up: str | None,
     name: str,
 ) -> None:  # fmt: skip
     if not name:
         raise typer.BadParameter("say with --as NAME who decides this")
-    tried, given_up = _whose(retry), _whose(give_up)  # a typo in one of them leaves the others undone
+    once_more, tried, given_up = map(_whose, (again, retry, give_up))  # a typo in one leaves the others undone
     ledger, by = desk.ledger, desk.member(name)
     if again is not None:
-        ledger.send_again(incident, notice, again, by, now())
+        ledger.send_again(incident, notice, once_more, by, now())
     if held is not None:
         ledger.let_go(incident, notice, held, by, now())
     if retry is not None:

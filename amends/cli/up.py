@@ -22,6 +22,7 @@ POOL = "amends"
 START_SECONDS = 90
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
+TRIES = 5
 SERVER = "Prefect server"
 NICER = 10
 """What Prefect's server yields, as the portal does: where cores are short a send goes first."""
@@ -89,10 +90,14 @@ def look_at_ledger(parts: "Parts") -> None:
 
 def deploy_again() -> None:
     """What Prefect's server has forgotten when it lost its database; then a sweep, which sets up the runs."""
-    try:
-        deploy(os.environ)
-    except AmendsError as error:
-        sys.exit(str(error))
+    for tries_left in reversed(range(TRIES)):
+        try:
+            deploy(os.environ)
+            break
+        except AmendsError as error:
+            if not tries_left:
+                sys.exit(str(error))
+            time.sleep(RESTART_SECONDS)
     subprocess.run(SWEEP, stdin=subprocess.DEVNULL, check=False)
 
 
@@ -199,15 +204,18 @@ class Parts:
 
         What cannot be started again is tried again, and takes no other with it: customers read the portal.
         """
+        owed: list[str] = []
         while True:
             time.sleep(RESTART_SECONDS)
             dead = [name for name, process in self._running.items() if process.poll() is not None]
             for name in dead:
                 print(f"{name} ended; starting it again", flush=True)  # noqa: T201
                 self._again[name]()
-            if dead:
+            owed += dead
+            if owed:
                 try:
-                    restarted(dead)
+                    restarted(owed)
+                    owed = []
                 except AmendsError as error:
                     print(error, flush=True)  # noqa: T201
 

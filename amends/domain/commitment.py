@@ -67,10 +67,15 @@ class Commitment(Value):
         """The date that people were last given has passed, and it is not kept."""
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
-    def as_promised(self) -> "Commitment":
-        """As before anybody said what became of it."""
-        before: dict[str, object] = {"state": CommitmentState.OPEN, "new_due_at": None, "reason": {}}
-        return self.model_copy(update=before | {"evidence": "", "settled_at": None})
+    def before(self, *, first: bool) -> "Commitment":
+        """As before its last change, as far as that is known: the first of them, or one after a delay."""
+        ended = self.state is not CommitmentState.OPEN
+        open_: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": "", "settled_at": None}
+        if self.state is not CommitmentState.KEPT:
+            open_["reason"] = {}
+        if first or not ended:
+            open_ |= {"new_due_at": None, "reason": {}}
+        return self.model_copy(update=open_)
 
 
 class Chase(StrEnum):

@@ -11,7 +11,7 @@ from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
-from amends.domain.reach import OPTED_OUT, starts_as
+from amends.domain.reach import NOT_KNOWN, OPTED_OUT, starts_as
 from amends.domain.team import Member
 from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
@@ -28,24 +28,28 @@ STATE, CHANNEL, DETAIL = (DELIVERY.index(name) for name in ("state", "channel", 
 class Decisions(Deliveries):
     """What a member of the team decides about people's messages."""
 
-    def send_again(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
+    def send_again(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
         """An uncertain message shall go out once more, to the address that the list says now; how many do.
 
-        Raises NotAllowed, also when a corrected list lets nobody write to this person any more, and NotInLedger when
-        nothing of this notice is uncertain for the person.
+        Of everybody only what is uncertain because a backup was restored: what was under way in a crash needs a word
+        for each person. Raises NotAllowed, also when a corrected list lets nobody write to this person any more, and
+        NotInLedger when nothing of this notice is uncertain so.
         """
         must_approve(by)
         with self.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
+            query = query.where(DeliveryRow.detail == NOT_KNOWN) if person is None else query
             uncertain = write.session.exec(query.with_for_update()).all()
             if not uncertain:
-                raise NotInLedger(f"nothing of {notice} is uncertain for person {person}")
-            again = sum(_once_more(write.session, message, now) for message in uncertain)
+                why = "since a backup was restored" if person is None else f"for person {person}"
+                raise NotInLedger(f"nothing of {notice} is uncertain {why}")
+            free = uncertain if person is not None else [one for one in uncertain if not _held(write.session, one)]
+            again = sum(_once_more(write.session, message, now) for message in free)
             row = notice_row(write.session, incident, notice)
             if again and row:
                 reopen(write.session, row)
-            write.note(now, incident, "sent again", f"{notice} person {person}", actor=by.name, messages=again)
+            write.note(now, incident, "sent again", _subject(notice, person), actor=by.name, messages=again)
             return again
 
     def let_go(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
@@ -110,6 +114,11 @@ class Decisions(Deliveries):
         return next_message(session, draft, message.version, message.person, message.variant, now)
 
 
+def _held(session: Session, message: DeliveryRow) -> str:
+    """Why nobody may write to its person any more, by a corrected list; or empty."""
+    return "" if message.person == PUBLIC else session.get_one(PersonRow, (message.incident, message.person)).hold
+
+
 def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:
     """Whether an uncertain message waits again; not when its person has no such address any more."""
     address = message.address_index if message.person == PUBLIC else _address_now(session, message)
@@ -125,7 +134,7 @@ def _address_now(session: Session, message: DeliveryRow) -> bytes | None:
 
     Raises NotAllowed when nobody may write to the person any more.
     """
-    if why := session.get_one(PersonRow, (message.incident, message.person)).hold:
+    if why := _held(session, message):
         raise NotAllowed(f"person {message.person} is not written to any more, by a corrected list: {why}")
     address = reachable_at(session, message.incident, message.person).get(ChannelKind(message.channel))
     same = (

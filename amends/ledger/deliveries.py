@@ -25,7 +25,7 @@ from amends.ledger.holder import has_ended, this_process
 from amends.ledger.notices import PUBLIC, changed_since, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
-from amends.ledger.reconciling import left_among
+from amends.ledger.reconciling import IN_LOG, left_among
 from amends.ledger.standing import message_states
 from amends.ledger.store import Write
 from amends.ledger.tables import (
@@ -112,7 +112,7 @@ class Deliveries(Claims):
     def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
         told = [claim.id for claim in claims if claim.key in gone]
-        sent = {"state": DeliveryState.SENT, "detail": "found in the relay's log", "updated_at": now}
+        sent = {"state": DeliveryState.SENT, "detail": IN_LOG, "updated_at": now}
         with self.write() as write:
             write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
         return tuple(claim for claim in claims if claim.key not in gone)

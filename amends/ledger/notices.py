@@ -21,6 +21,7 @@ from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
 from amends.ledger.posting import Post, in_audience, may_have_left
+from amends.ledger.reconciling import settle_left
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import (
@@ -128,8 +129,12 @@ class Notices(Store):
             if row.optional:
                 withdraw(write.session, incident, now)
             draft = self.drafted(row)
+            doubt = may_have_left(write.session, draft)
         while self._prepare_page(draft, row.version, now):
             pass
+        if doubt:
+            with self.write() as write:
+                settle_left(write, self.keys, incident, notice, now)
         return draft
 
     def _begin(self, write: Write, row: NoticeRow, now: datetime) -> None:

@@ -7,6 +7,7 @@ which is its Message-ID, is made of who gets what, so it is the same in the rest
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, func, select, update
 
@@ -14,6 +15,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
 from amends.domain.team import Member
+from amends.ledger.sealing import Keys
 from amends.ledger.store import Store, Write, must_approve
 from amends.ledger.tables import DeliveryRow, LeftRow, ReleaseRow, RestoredNoticeRow
 
@@ -24,6 +26,9 @@ OPEN = (
 )  # fmt: skip
 LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 """A page is no message: put up again, it is the same page."""
+
+
+IN_LOG = "found in the relay's log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,13 @@ class Reconciling(Store):
     ) -> tuple[int, int, int]:
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
-            gone = [row for row in page if self._spelled_key(row) in keys]
-            rest = [row for row in page if self._spelled_key(row) not in keys]
+            gone = [row for row in page if _key(self.keys, row) in keys]
+            rest = [row for row in page if _key(self.keys, row) not in keys]
             open_still = [row for row in rest if row.state != DeliveryState.UNCERTAIN]
             in_doubt = [row for row in open_still if row.channel in doubt]
-            sent += _turn(write, gone, DeliveryState.SENT, "found in the relay's log", now)
+            sent += _turn(write, gone, DeliveryState.SENT, IN_LOG, now)
             uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
-            waiting += len(open_still) - len(in_doubt)
+            waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in open_still)
         return sent, uncertain, waiting
 
     def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
@@ -82,8 +87,20 @@ class Reconciling(Store):
         for incident, notice in self.released_notes.all().union((pair[0], pair[1]) for pair in released):
             session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left=words))
 
-    def _spelled_key(self, row: DeliveryRow) -> str:
-        return self.keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
+
+def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
+    """What was stored as uncertain of this notice and stands in a relay's log has been sent; how many."""
+    left = set(write.session.exec(select(LeftRow.key)).all())
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.detail == NOT_KNOWN)
+    return sum(
+        _turn(write, [row for row in page if _key(keys, row) in left], DeliveryState.SENT, IN_LOG, now)
+        for page in _pages(write.session, *here)
+        if left
+    )
+
+
+def _key(keys: Keys, row: DeliveryRow) -> str:
+    return keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
 
 
 def left_among(session: Session, keys: Sequence[str]) -> set[str]:
@@ -101,10 +118,10 @@ def _remember(session: Session, left: Iterable[str]) -> set[str]:
     return known | fresh
 
 
-def _pages(session: Session) -> Iterable[Sequence[DeliveryRow]]:
-    """Messages that have not come to an end."""
+def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
+    """Messages that have not come to an end, and for which this holds."""
     last = 0
-    here = (col(DeliveryRow.state).in_(OPEN), col(DeliveryRow.channel).in_(LEAVE))
+    here = (col(DeliveryRow.state).in_(OPEN), col(DeliveryRow.channel).in_(LEAVE), *where)
     while True:
         query = select(DeliveryRow).where(*here, col(DeliveryRow.id) > last).order_by(col(DeliveryRow.id)).limit(PAGE)
         page = session.exec(query).all()

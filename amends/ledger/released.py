@@ -1,7 +1,6 @@
 """Which notices were released, noted beside the ledger: an older copy of it does not know all of them."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 from amends.domain.errors import DiskFull, LedgerUnavailable
@@ -20,7 +19,7 @@ class ReleasedNotes:
             return
         try:
             with os.fdopen(os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w") as file:
-                file.write(f"{incident} {notice}\n")
+                file.write(f"\n{incident} {notice}\n")  # the last line may have been cut off
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -29,9 +28,11 @@ class ReleasedNotes:
             raise LedgerUnavailable(f"{self._file} cannot be written: {error.strerror}") from error
 
     def all(self) -> set[tuple[str, str]]:
-        """Incident and notice of everything that was noted. A line that was cut off is left out."""
-        noted: set[tuple[str, str]] = set()
-        with suppress(FileNotFoundError):
-            lines = self._file.read_text(encoding="utf-8").splitlines() if self._file else []
-            noted = {(words[0], words[1]) for line in lines if len(words := line.split()) == 2}
-        return noted
+        """Incident and notice of all that was noted, without lines that were cut off. Raises LedgerUnavailable."""
+        try:
+            text = self._file.read_text(encoding="utf-8", errors="replace") if self._file else ""
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise LedgerUnavailable(f"{self._file} cannot be read: {error.strerror}") from error
+        return {(words[0], words[1]) for line in text.splitlines() if len(words := line.split()) == 2}

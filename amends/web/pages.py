@@ -25,7 +25,8 @@ SAID: dict[int, tuple[str, str]] = {
     HTTPStatus.SERVICE_UNAVAILABLE: ("error_title", "error_text"),
 }
 """The words of the portal, title and text, for each status; every other one is said like a link that does not work."""
-NO_SIGN_OF_A_NUMBER = re.compile(r"[^+\d\s()./·-]")
+BEFORE_A_NUMBER = re.compile(r"[^+\d]+")
+NO_SIGN_OF_A_NUMBER = re.compile("[^+\\d\\s()./·\u2010-\u2015-]")
 BAD_LINK = ("link_invalid_title", "link_invalid_text")
 
 
@@ -110,7 +111,8 @@ class Pages:
 
 def dialled(phone: str) -> str:
     """What a telephone is to dial for a number that is written for people; of several the first, and no extension."""
-    number = NO_SIGN_OF_A_NUMBER.split(phone, 1)[0]
+    begins = BEFORE_A_NUMBER.match(phone)
+    number = NO_SIGN_OF_A_NUMBER.split(phone[begins.end() if begins else 0 :], 1)[0]
     if number.startswith("+"):
         return "+" + re.sub(r"\(0\)|\D", "", number)
     return re.sub(r"\D", "", number)

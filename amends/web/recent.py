@@ -113,13 +113,14 @@ class RecentCases:
             return known
 
     def reach(self) -> Reach | None:
-        """By the case that was read last, else by the newest; None before there is any. Asks the ledger nothing."""
+        """By the case that was read last, else by the newest that people know of, or None. Asks the ledger nothing."""
         return self._reach
 
     def _reach_at_first(self) -> Reach | None:
         with suppress(LedgerUnavailable):
-            for newest in self._ledger.incidents()[:1]:
-                return _reach(self._ledger.incident_file(newest.id))
+            for incident in self._ledger.incidents():
+                if self._ledger.released_versions(incident.id):
+                    return _reach(self._ledger.incident_file(incident.id))
         return None
 
     def _read(self, incident: str) -> Known:

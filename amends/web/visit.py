@@ -73,8 +73,8 @@ class Visit:
     def _as_told(self, promise: Commitment) -> Commitment:
         """Without what became of it, until a notice that says so was approved and let go."""
         change = self.known.case.untold.get(promise.id)
-        let_go = change is None or any(told.about == (promise.id, change) for told in self.known.told)
-        return promise if let_go else promise.as_promised()
+        let_go = {told.about[1] for told in self.known.told if told.about[0] == promise.id}
+        return promise if change is None or change in let_go else promise.before(first=not let_go)
 
     def _hears(self, told: Told) -> bool:
         """Whether they got this version or a later one, or get this notice and have no version of it yet."""

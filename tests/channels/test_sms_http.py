@@ -101,6 +101,10 @@ async def test_a_yes_without_the_id_that_was_promised_leaves_us_in_doubt(web: We
         (b"<ok/>", Status.SENT, "200"),
         (b'{"error": null, "errors": [], "success": true}', Status.SENT, "200"),
         (b'{"error": 0}', Status.SENT, "200"),
+        (b'{"error": "OK"}', Status.SENT, "200"),
+        (b'{"error": "000"}', Status.SENT, "200"),
+        (b'{"error": {"code": 0, "text": "accepted"}}', Status.SENT, "200"),
+        (b'{"success": "false"}', Status.UNCERTAIN, "200 with an error"),
         (b'{"error": "no credit"}', Status.UNCERTAIN, "200 with an error"),
         (b'{"error": {"code": 7}}', Status.UNCERTAIN, "200 with an error"),
         (b'{"errors": ["no such number"]}', Status.UNCERTAIN, "200 with an error"),
@@ -407,13 +411,9 @@ async def test_without_an_address_for_reports_twilio_is_told_none(web: WebServic
 
 @pytest.mark.parametrize("shape", ["json", "form"])
 async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServices, shape: str) -> None:
-    await delivered(settings_for(shape, web.url, more_fields="from=Beta%20Pai&unicode=1&udh="))
-    fields = web.taken[0].fields
-    assert {name: fields[name] for name in ("from", "unicode", "udh")} == {
-        "from": "Beta Pai",
-        "unicode": "1",
-        "udh": "",
-    }
+    await delivered(settings_for(shape, web.url, more_fields="from=Beta%20Pai&reply=+4930&unicode=1&udh="))
+    wanted = {"from": "Beta Pai", "reply": "+4930", "unicode": "1", "udh": ""}
+    assert {name: web.taken[0].fields[name] for name in wanted} == wanted
 
 
 @pytest.mark.parametrize(

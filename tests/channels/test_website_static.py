@@ -251,14 +251,21 @@ async def test_an_own_stylesheet_is_linked_and_allowed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "stylesheet", ["/brand.css", "../brand.css", f"{BASE}/brand.css", "//notice.example.test/b.css"]
+    "stylesheet",
+    [
+        "/brand.css",
+        "../brand.css",
+        f"{BASE}/brand.css",
+        "//notice.example.test/b.css",
+        "https://Notice.Example.test:443/b.css",
+    ],
 )
 def test_a_stylesheet_may_be_on_the_same_site(folder: Path, stylesheet: str) -> None:
     website_static.connect({"folder": str(folder), "base_url": f"{BASE}/sub", "stylesheet": stylesheet})
 
 
 @pytest.mark.parametrize(
-    "stylesheet", ["https://cdn.example.test/a.css", "//cdn.example.test/a.css", "data:text/css,a"]
+    "stylesheet", ["https://cdn.example.test/a.css", "//cdn.example.test/a.css", "data:text/css,a", "https://[/s.css"]
 )
 def test_a_stylesheet_that_the_pages_own_policy_would_block_is_refused(folder: Path, stylesheet: str) -> None:
     with pytest.raises(

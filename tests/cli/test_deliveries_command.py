@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO, StringIO
@@ -380,3 +382,14 @@ def test_numbers_are_numbers_and_all_else_is_text(office: Office, ledger: Ledger
 def test_with_json_the_files_are_named(office: Office, ledger: Ledger, tmp_path: Path) -> None:
     answer = office.amends("--json", "deliveries", INCIDENT, "--csv", tmp_path / "d.csv")
     assert json.loads(answer.stdout)["files"] == [str(tmp_path / "d.csv")]
+
+
+def test_what_the_shell_has_open_is_added_to(tmp_path: Path) -> None:
+    """As with `--csv /dev/stdout >> FILE`: the file and what stands in it stay."""
+    file = tmp_path / "out.csv"
+    file.write_text("old\n")
+    write = "import sys, pathlib; from amends.cli.whole_files import whole\n"
+    write += "with whole(pathlib.Path('/dev/stdout')) as file: file.write(b'new\\n')"
+    with file.open("ab") as out:
+        subprocess.run([sys.executable, "-c", write], stdout=out, check=True)
+    assert file.read_text() == "old\nnew\n"

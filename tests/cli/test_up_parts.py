@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from amends.cli.up import Parts, Stopped, free_port
+from amends.domain.errors import AmendsError
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
 
@@ -67,6 +68,23 @@ def test_a_part_that_cannot_be_started_again_takes_no_other_with_it(parts: Parts
         with pytest.raises(Stopped):
             parts.watch(restarted)
         assert runs(parts._running["portal"].pid)
+
+
+def test_what_must_be_done_after_a_restart_is_owed_until_it_is_done(parts: Parts) -> None:
+    told: list[list[str]] = []
+
+    def restarted(ended: Sequence[str]) -> None:
+        told.append(list(ended))
+        if len(told) == 1:
+            raise AmendsError("the server does not answer yet")
+        raise Stopped(signal.SIGTERM)
+
+    with parts:
+        parts.start("server", ENDS)
+        parts._again["server"] = lambda: parts.start("server", SLEEPS)
+        with pytest.raises(Stopped):
+            parts.watch(restarted)
+    assert told == [["server"], ["server"]]
 
 
 class Healthy(BaseHTTPRequestHandler):

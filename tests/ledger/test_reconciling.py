@@ -14,6 +14,7 @@ from amends.domain.notice import PersonState
 from amends.domain.reach import FAULT, STRIKES
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.released import ReleasedNotes
 from amends.ledger.reports import Effect
 from tests.builders import NOW, a_person, an_asked
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
@@ -209,7 +210,32 @@ def test_what_was_first_released_after_the_backup_may_have_left_too(tmp_path: Pa
     assert send(old, 6, (*EMAIL, *SMS)) == []
     assert old.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
     assert len(send(old, 6, SMS)) == 1
+    assert old.send_again(INCIDENT, NOTICE, None, OMAR, NOW) == 2 + POSTS
     old.dispose()
+
+
+def test_an_email_that_the_log_names_has_been_sent_also_of_a_notice_released_since(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 2)
+    old = restore(ledger, tmp_path)
+    old.reconcile(left, OMAR, NOW)
+    old.release(INCIDENT, NOTICE, NOW)
+    sent, uncertain = PersonState.SENT, PersonState.UNCERTAIN
+    assert old.standing(INCIDENT, NOTICE) == {sent: 2, uncertain: 1}
+    with pytest.raises(NotInLedger, match="person 7"):
+        old.send_again(INCIDENT, NOTICE, 7, OMAR, NOW)
+    old.dispose()
+
+
+def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    (tmp_path / "released").write_text("inc-1 first-no")
+    notes = ReleasedNotes(tmp_path / "audit-head")
+    notes.add("inc-2", "first-notice")
+    notes.add("inc-2", "update-1")
+    assert {("inc-2", "first-notice"), ("inc-2", "update-1")} <= notes.all()
+    assert ("inc-1", "first-notice") not in notes.all()
 
 
 def test_what_the_provider_says_has_not_left_is_sent(tmp_path: Path) -> None:

@@ -108,6 +108,15 @@ def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger
     assert "Report 2027-01" in ada.look().text
 
 
+def test_a_delay_that_people_were_told_of_stays_until_they_hear_more(ledger: Ledger, ada: Visitor) -> None:
+    ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
+    release(ledger, notice="late-audit-1", about="audit", change=1)
+    ledger.keep_commitment(INCIDENT, "audit", "Report 2027-01", "lena", NOW)
+    page = ada.look().text
+    assert "It takes longer." in page
+    assert "Report 2027-01" not in page
+
+
 def test_dates_are_those_of_the_organisations_time_zone(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     late_in_utc = clock().replace(hour=20)
     ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "When?"), "Now.", "wei", late_in_utc)
@@ -279,8 +288,11 @@ def test_the_page_says_how_to_reach_us(ada: Visitor, said: str) -> None:
         ("400-800-1234转2", "4008001234"),
         ("0800 555 0100, 030 5550100", "08005550100"),
         ("+86 571 5550 0142 ext. 7", "+8657155500142"),
+        ("400\u2013800\u20111234", "4008001234"),
+        ("Tel. +49 30 5550100", "+49305550100"),
+        ("(+86) 400 800 1234", "+864008001234"),
     ],
-    ids=["zero", "blank", "extension", "two", "ext"],
+    ids=["zero", "blank", "extension", "two", "ext", "dashes", "word", "bracket"],
 )
 def test_a_touch_on_the_telephone_number_dials_it(ledger: Ledger, ada: Visitor, written: str, dialled: str) -> None:
     incident = ledger.incident_file(INCIDENT)
