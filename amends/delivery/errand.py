@@ -60,6 +60,10 @@ class Errand(Errands):
 
     def next_at_once(self) -> Message | None:
         while claim := self._hand.take():
+            if claim.key in self._claims:
+                # We stood still, and it was claimed anew since: the one in hand is found stale at its last call.
+                self._hand.put_back(claim)
+                return None
             if message := self._message(claim):
                 if self._hand.may_go_now(message):
                     return message

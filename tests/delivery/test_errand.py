@@ -1,0 +1,75 @@
+"""What one lane has in hand, after its process stood still and what it held was claimed anew."""
+
+from collections import deque
+from pathlib import Path
+
+from amends.delivery.errand import Errand
+from amends.domain.channel import Called, ChannelKind, Form, Message, Receipt, Status
+from amends.domain.errors import StaleClaim
+from amends.ledger import Claim
+from amends.ledger.deliveries import LEASE
+from tests.builders import NOW, a_person
+from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
+
+FORM = Form(ChannelKind.EMAIL, "en", ("Hello",))
+
+
+class Line:
+    """Hands out claims in their order, and knows which leases still hold."""
+
+    def __init__(self, claims: tuple[Claim, ...], lease: int) -> None:
+        self.queue, self.lease = deque(claims), lease
+        self.answers: dict[str, list[Receipt]] = {}
+
+    def take(self) -> Claim | None:
+        return self.queue.popleft() if self.queue else None
+
+    def put_back(self, claim: Claim) -> None:
+        self.queue.appendleft(claim)
+
+    def message(self, claim: Claim) -> Message:
+        return Message(FORM, claim.key)
+
+    async def turn(self, _: Message) -> bool:
+        return True
+
+    def may_go_now(self, _: Message) -> bool:
+        return True
+
+    def mark(self, claim: Claim, then: Called) -> None:
+        then(None if claim.lease == self.lease else StaleClaim(claim.key))
+
+    def stale(self, claim: Claim) -> None:
+        self.queue = deque(other for other in self.queue if other.lease != claim.lease)
+
+    def left(self, _: Claim) -> None:
+        """Nothing is left here."""
+
+    def answered(self, claim: Claim, receipt: Receipt) -> None:
+        self.answers.setdefault(claim.key, []).append(receipt)
+
+
+async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp_path: Path) -> None:
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    email, later = [ChannelKind.EMAIL], NOW + 2 * LEASE
+    older = ledger.claim(INCIDENT, NOTICE, email, 1, NOW)
+    ledger.recover(INCIDENT, NOTICE, later)
+    newer = ledger.claim(INCIDENT, NOTICE, email, 2, later)
+    ledger.dispose()
+
+    line, heard = Line((*older, *newer), newer[0].lease), list[Exception | None]()
+    errand = Errand(line)
+    first = await errand.next()
+    assert first is not None
+    assert errand.next_at_once() is None, "it is the one in hand"
+    errand.last_call(first.key, heard.append)
+    assert isinstance(heard.pop(), StaleClaim)
+    for _ in newer:
+        message = errand.next_at_once()
+        assert message is not None
+        errand.last_call(message.key, heard.append)
+        errand.answer(Receipt(message.key, Status.SENT))
+    assert heard == [None, None]
+    assert {key: len(receipts) for key, receipts in line.answers.items()} == {claim.key: 1 for claim in newer}
