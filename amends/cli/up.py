@@ -249,4 +249,5 @@ def answers(port: int) -> bool:
 
 
 if __name__ == "__main__":  # beside `amends up`, which must not wait for a server that may die again
-    deploy_again()
+    with suppress(Stopped), stopped_by_signals():  # what it has called ends with it
+        deploy_again()

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -139,3 +141,20 @@ def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office:
     assert answer.exit_code
     assert "master.key is not there" in answer.output
     assert not (office.home / "prefect" / "prefect.db").exists()
+
+
+def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(parts: Parts, tmp_path: Path) -> None:
+    """Prefect's own command line waits long for a server that is gone."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        here = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        parts = Parts({**os.environ, "PREFECT_API_URL": here, "PREFECT_HOME": str(tmp_path)})
+        with parts:
+            parts.start_aside([sys.executable, "-m", "amends.cli.up"])
+            silent.settimeout(60)
+            silent.accept()[0].close()
+            children = Path(f"/proc/{parts._aside[0].pid}/task/{parts._aside[0].pid}/children")
+            called = [int(pid) for pid in children.read_text().split()]
+    assert called
+    assert not any(map(runs, called))
