@@ -68,14 +68,16 @@ class Commitment(Value):
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
     def before(self, *, first: bool) -> "Commitment":
-        """As before its last change, as far as that is known: the first of them, or one after a delay."""
-        ended = self.state is not CommitmentState.OPEN
-        open_: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": "", "settled_at": None}
-        if self.state is not CommitmentState.KEPT:
-            open_["reason"] = {}
-        if first or not ended:
-            open_ |= {"new_due_at": None, "reason": {}}
-        return self.model_copy(update=open_)
+        """As before its last change, as far as that is known: the first of them, or one after a delay.
+
+        Another delay replaces the date of the one before, and only being kept leaves its reason as it was.
+        """
+        undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": "", "settled_at": None}
+        if first or self.state is CommitmentState.OPEN:
+            undone["new_due_at"] = None
+        if first or self.state is not CommitmentState.KEPT:
+            undone["reason"] = {}
+        return self.model_copy(update=undone)
 
 
 class Chase(StrEnum):

@@ -90,12 +90,12 @@ class Reconciling(Store):
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
     """What was stored as uncertain of this notice and stands in a relay's log has been sent; how many."""
-    left = set(write.session.exec(select(LeftRow.key)).all())
+    if not (left := set(write.session.exec(select(LeftRow.key)).all())):
+        return 0
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.detail == NOT_KNOWN)
     return sum(
         _turn(write, [row for row in page if _key(keys, row) in left], DeliveryState.SENT, IN_LOG, now)
         for page in _pages(write.session, *here)
-        if left
     )
 
 

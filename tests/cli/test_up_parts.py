@@ -143,14 +143,13 @@ def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office:
     assert not (office.home / "prefect" / "prefect.db").exists()
 
 
-def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(parts: Parts, tmp_path: Path) -> None:
+def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(tmp_path: Path) -> None:
     """Prefect's own command line waits long for a server that is gone."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         here = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
-        parts = Parts({**os.environ, "PREFECT_API_URL": here, "PREFECT_HOME": str(tmp_path)})
-        with parts:
+        with Parts({**os.environ, "PREFECT_API_URL": here, "PREFECT_HOME": str(tmp_path)}) as parts:
             parts.start_aside([sys.executable, "-m", "amends.cli.up"])
             silent.settimeout(60)
             silent.accept()[0].close()
