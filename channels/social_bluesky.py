@@ -11,7 +11,8 @@ import httpx2
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.provider_receipts import plain_value
-from channels.https import Answer, Provider, Reach, accepted, open_provider, read_back, writable
+from channels.guarded import Reach
+from channels.https import Answer, Provider, accepted, open_provider, read_back, writable
 from channels.settings import Settings
 
 COLLECTION = "app.bsky.feed.post"

@@ -10,7 +10,8 @@ import httpx2
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.provider_receipts import plain_value
-from channels.https import Answer, Provider, Reach, accepted, open_provider, read_back, server_time, writable
+from channels.guarded import Reach
+from channels.https import Answer, Provider, accepted, open_provider, read_back, server_time, writable
 from channels.settings import Settings
 
 LINK = re.compile(r"https?://\S+")

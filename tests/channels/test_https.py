@@ -5,8 +5,8 @@ import gzip
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 
@@ -18,19 +18,17 @@ from hypothesis import strategies as st
 from amends.domain.channel import LastCall, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 from channels import https
+from channels.guarded import GuardedTransport, Reach
 from channels.https import (
     LONGEST_WAIT,
     Answer,
-    GuardedTransport,
     Provider,
-    Reach,
     accepted,
-    may_stand_at,
     open_provider,
     retry_after,
 )
 from tests.channels.contract import Bell
-from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
+from tests.channels.scripted_http import HANG_UP, reply, scripted_http
 
 TAKEN = reply(200, {"id": "a-1"})
 NOWHERE = "http://127.0.0.1:1"
@@ -282,6 +280,57 @@ async def test_what_went_wrong_shows_no_key_and_no_text(certificate: Path) -> No
     assert "s3cret" not in str(error.value)
 
 
+@asynccontextmanager
+async def broken_tls(certificate: Path, said: bytes) -> AsyncIterator[tuple[Provider, str]]:
+    """A provider, and its address, that says this over TLS and then sends what is no TLS."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        await writer.drain()
+        os.write(writer.get_extra_info("socket").fileno(), NO_RECORD)
+        await left.wait()
+        writer.close()
+
+    left = asyncio.Event()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+    transport = GuardedTransport(
+        httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)), Reach.PUBLIC
+    )
+    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
+    try:
+        yield provider, url
+    finally:
+        left.set()
+        await provider.close()
+        server.close()
+
+
+async def test_an_answer_that_cannot_be_decrypted_leaves_us_in_doubt(certificate: Path) -> None:
+    async with broken_tls(certificate, b"") as (provider, url):
+        assert await post_through(provider, url) == Receipt("k", Status.UNCERTAIN, "no answer")
+
+
+async def test_a_yes_stands_although_its_body_cannot_be_decrypted(certificate: Path) -> None:
+    async with broken_tls(certificate, reply(200, b"", Content_Length="9")) as (provider, url):
+        answer = await post_through(provider, url)
+    assert (answer.code, answer.body) == (200, b"")
+
+
+async def test_a_question_whose_answer_cannot_be_decrypted_is_the_channels_trouble(certificate: Path) -> None:
+    async with broken_tls(certificate, b"") as (provider, url):
+        with pytest.raises(ChannelUnavailable, match="did not answer"):
+            await provider.ask(provider.client.build_request("GET", url))
+
+
+def test_an_address_that_cannot_be_one_is_an_engineers_matter() -> None:
+    with pytest.raises(ChannelMisconfigured, match="url"):
+        open_provider("https://0177.0.0.1/", 5)
+
+
 # How long to wait.
 
 
@@ -366,186 +415,3 @@ async def test_while_one_message_finds_out_the_others_wait(monkeypatch: pytest.M
         await provider.close()
     assert [isinstance(end, ChannelUnavailable) for end in ends].count(True) == 4
     assert len(server.heard) == 2
-
-
-# Where a provider may stand.
-
-
-@pytest.mark.parametrize(
-    ("address", "host", "reach", "allowed"),
-    [
-        ("93.184.216.34", "sms.example.test", Reach.PUBLIC, True),
-        ("2606:2800:220:1::1", "sms.example.test", Reach.PUBLIC, True),
-        ("10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("10.0.0.1", "sms.example.test", Reach.PRIVATE, True),
-        ("192.168.1.1", "192.168.1.1", Reach.PUBLIC, False),
-        ("fd00::1", "sms.example.test", Reach.PRIVATE, True),
-        ("93.184.216.34", "sms.example.test", Reach.PRIVATE, True),
-        ("127.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
-        ("::1", "sms.example.test", Reach.PRIVATE, False),
-        ("::ffff:127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
-        ("::ffff:10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("100.64.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("100.64.0.1", "sms.example.test", Reach.PRIVATE, True),  # RFC 6598: in clouds and overlay networks
-        ("224.0.1.1", "sms.example.test", Reach.PRIVATE, False),
-        ("255.255.255.255", "sms.example.test", Reach.PRIVATE, False),
-        ("ff02::1", "sms.example.test", Reach.PRIVATE, False),
-        ("169.254.169.254", "sms.example.test", Reach.PUBLIC, False),
-        ("169.254.169.254", "sms.example.test", Reach.PRIVATE, False),
-        ("fe80::1%eth0", "sms.example.test", Reach.PRIVATE, False),
-        ("0.0.0.0", "sms.example.test", Reach.PRIVATE, False),
-        ("224.0.1.1", "sms.example.test", Reach.PUBLIC, False),
-        ("127.0.0.1", "localhost", Reach.PUBLIC, True),
-        ("::1", "localhost", Reach.PUBLIC, True),
-        ("93.184.216.34", "localhost", Reach.PUBLIC, False),
-    ],
-)
-def test_a_provider_stands_out_in_the_world_or_where_the_settings_say(
-    address: str, host: str, reach: Reach, allowed: bool
-) -> None:
-    assert may_stand_at(address, host, reach) is allowed
-
-
-@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
-@pytest.mark.parametrize("reach", Reach)
-async def test_this_machine_under_another_spelling_is_not_connected_to(host: str, reach: Reach) -> None:
-    async with scripted_http({"POST /": TAKEN}) as server:
-        with pytest.raises(ChannelUnavailable, match="cannot be reached"):
-            await posted(f"http://{host}:{server.port}", reach=reach)
-    assert server.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("host", "reach", "said"),
-    [
-        ("10.0.0.1", Reach.PUBLIC, 'no public address; network = "private" allows'),
-        ("169.254.169.254", Reach.PRIVATE, "no address that is public or in your own network"),
-    ],
-)
-async def test_a_provider_that_may_not_stand_there_says_what_allows_it(host: str, reach: Reach, said: str) -> None:
-    with pytest.raises(ChannelUnavailable, match=said):
-        await posted(f"https://{host}", reach=reach)
-
-
-def test_an_address_that_cannot_be_one_is_an_engineers_matter() -> None:
-    with pytest.raises(ChannelMisconfigured, match="url"):
-        open_provider("https://0177.0.0.1/", 5)
-
-
-async def test_a_name_that_is_none_is_the_channels_trouble() -> None:
-    with pytest.raises(ChannelUnavailable, match="cannot be reached"):
-        await posted(f"https://{'a' * 70}.invalid")
-
-
-async def guarded(
-    server: ScriptedHttp, addresses: tuple[str, ...], tls: ssl.SSLContext, messages: int = 1
-) -> list[str]:
-    """Posts to localhost, which a name server of ours knows; gives what the name server was asked."""
-    asked: list[str] = []
-
-    async def lookup(host: str, port: int) -> tuple[str, ...]:
-        asked.append(host)
-        return addresses
-
-    transport = GuardedTransport(httpx2.AsyncHTTPTransport(verify=tls), Reach.PUBLIC, lookup)
-    url = f"https://localhost:{server.port}"
-    provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
-    answers = [await post_through(provider, url) for _ in range(messages)]
-    await provider.close()
-    assert all(isinstance(answer, Answer) for answer in answers)
-    return asked
-
-
-@asynccontextmanager
-async def broken_tls(certificate: Path, said: bytes) -> AsyncIterator[tuple[Provider, str]]:
-    """A provider, and its address, that says this over TLS and then sends what is no TLS."""
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(said)
-        await writer.drain()
-        os.write(writer.get_extra_info("socket").fileno(), NO_RECORD)
-        await left.wait()
-        writer.close()
-
-    left = asyncio.Event()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
-    transport = GuardedTransport(
-        httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)), Reach.PUBLIC
-    )
-    url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
-    try:
-        yield provider, url
-    finally:
-        left.set()
-        await provider.close()
-        server.close()
-
-
-async def test_an_answer_that_cannot_be_decrypted_leaves_us_in_doubt(certificate: Path) -> None:
-    async with broken_tls(certificate, b"") as (provider, url):
-        assert await post_through(provider, url) == Receipt("k", Status.UNCERTAIN, "no answer")
-
-
-async def test_a_yes_stands_although_its_body_cannot_be_decrypted(certificate: Path) -> None:
-    async with broken_tls(certificate, reply(200, b"", Content_Length="9")) as (provider, url):
-        answer = await post_through(provider, url)
-    assert (answer.code, answer.body) == (200, b"")
-
-
-async def test_a_question_whose_answer_cannot_be_decrypted_is_the_channels_trouble(certificate: Path) -> None:
-    async with broken_tls(certificate, b"") as (provider, url):
-        with pytest.raises(ChannelUnavailable, match="did not answer"):
-            await provider.ask(provider.client.build_request("GET", url))
-
-
-async def test_the_name_is_looked_up_once_and_the_certificate_must_be_the_names(certificate: Path) -> None:
-    named: list[str | None] = []
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    context.sni_callback = lambda _socket, name, _context: named.append(name)
-    trusting = ssl.create_default_context(cafile=certificate)
-    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
-        asked = await guarded(server, ("127.0.0.1",), trusting, messages=3)
-    assert (asked, named) == (["localhost"], ["localhost"])
-    assert server.heard[0].headers["host"] == f"localhost:{server.port}"
-
-
-@contextmanager
-def swallowed(port: int) -> Iterator[str]:
-    """An address of this machine where nobody ever answers, as behind a route that leads nowhere."""
-    with socket.create_server(("127.0.0.9", port), backlog=0) as full:
-        clients = [socket.socket() for _ in range(4)]
-        for client in clients:
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        yield "127.0.0.9"
-        for client in clients:
-            client.close()
-
-
-async def test_an_address_where_nobody_answers_leaves_time_for_the_next_one(
-    certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(https, "CONNECT_SECONDS", 2.0)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    trusting = ssl.create_default_context(cafile=certificate)
-    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
-        with swallowed(server.port) as nowhere:
-            await guarded(server, (nowhere, "127.0.0.1"), trusting, messages=2)
-    assert len(server.heard) == 2
-
-
-async def test_when_the_first_address_is_down_the_next_one_is_tried(certificate: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    trusting = ssl.create_default_context(cafile=certificate)
-    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
-        asked = await guarded(server, ("127.0.0.9", "127.0.0.1"), trusting, messages=2)
-    assert len(server.heard) == 2
-    assert len(asked) == 1  # and the one that is down is left alone for a while
