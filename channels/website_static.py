@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelUnavailable
 from amends.domain.marks import mark
+from amends.domain.site import same_site
 from amends.domain.value import LOCALE, NAME
 from channels.files import replace_file
 from channels.pages import Entry, Notices, Site
@@ -31,18 +32,16 @@ def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
     """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
     chosen = Settings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
     base_url, stylesheet = chosen.url("base_url"), chosen.text("stylesheet")
-    if not _same_site(base_url, stylesheet):
+    if not _on_site(base_url, stylesheet):
         raise chosen.wrong("stylesheet", "must be on the site of base_url: the pages load nothing from elsewhere")
     return WebsiteStatic(chosen.folder("folder"), base_url, stylesheet)
 
 
-def _same_site(base_url: str, address: str) -> bool:
+def _on_site(base_url: str, address: str) -> bool:
     try:
-        there, here = urlsplit(urljoin(base_url, address)), urlsplit(base_url)
-        ports = [site.port or {"https": 443, "http": 80}.get(site.scheme) for site in (there, here)]
+        return same_site(base_url, urljoin(base_url, address))
     except ValueError:
         return False
-    return there.hostname == here.hostname and ports[0] == ports[1]
 
 
 class WebsiteStatic:

@@ -9,10 +9,12 @@ from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
 from starlette.exceptions import HTTPException
+
+from amends.domain.site import same_site
 
 VALID = timedelta(hours=24)
 QUICKEST = timedelta(seconds=2)
@@ -21,9 +23,6 @@ QUICKEST = timedelta(seconds=2)
 LARGEST_BODY = 64 * 1024
 BODY_SECONDS = 20
 MOST_FIELDS = 20
-
-PORTS = {"http": 80, "https": 443}
-"""Those that no browser writes down."""
 
 TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -82,16 +81,7 @@ def from_our_page(request: Request, public_url: str) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin", "null")
-    return origin == "null" or _site(origin) == _site(public_url)
-
-
-def _site(url: str) -> tuple[str, bytes, int | None] | None:
-    """Scheme, host and port, however they are spelled; None for what is no address."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or "").encode("idna"), parts.port or PORTS.get(parts.scheme)
-    except ValueError:
-        return None
+    return origin == "null" or same_site(origin, public_url)
 
 
 async def _read_fields(request: Request) -> dict[str, str]:

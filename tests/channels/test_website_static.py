@@ -265,7 +265,14 @@ def test_a_stylesheet_may_be_on_the_same_site(folder: Path, stylesheet: str) -> 
 
 
 @pytest.mark.parametrize(
-    "stylesheet", ["https://cdn.example.test/a.css", "//cdn.example.test/a.css", "data:text/css,a", "https://[/s.css"]
+    "stylesheet",
+    [
+        "https://cdn.example.test/a.css",
+        "//cdn.example.test/a.css",
+        "http://notice.example.test:443/b.css",
+        "data:text/css,a",
+        "https://[/s.css",
+    ],
 )
 def test_a_stylesheet_that_the_pages_own_policy_would_block_is_refused(folder: Path, stylesheet: str) -> None:
     with pytest.raises(
