@@ -21,7 +21,8 @@ from amends.domain.provider_receipts import (
 )
 from amends.domain.sms import segments
 from channels import receipts
-from channels.https import Answer, Provider, Reach, accepted, open_provider, writable
+from channels.guarded import Reach
+from channels.https import Answer, Provider, accepted, open_provider, writable
 from channels.settings import Settings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
@@ -102,6 +103,8 @@ class Gateway:
     """Where it takes the address for reports on this message."""
     status_url: str = ""
     """Where a message is asked for, with {id} in its place; empty when it cannot be."""
+    status_setting: str = "status_url"
+    """What in the settings says so."""
     bad_number_codes: frozenset[int] | None = None
     """Error codes that are about the number; None when every refusal of the content is."""
     bad_sender_codes: frozenset[int] = frozenset()
@@ -142,6 +145,8 @@ class SmsHttp:
     def __init__(self, gateway: Gateway, provider: Provider) -> None:
         self._gateway = gateway
         self._provider = provider
+        self._knew: set[bool] = set()
+        """Whether it knew the messages that it was asked for."""
 
     @property
     def reports(self) -> ReportRules | None:
@@ -152,6 +157,16 @@ class SmsHttp:
     def can_be_asked(self) -> bool:
         """Whether the gateway answers questions about one message."""
         return bool(self._gateway.status_url)
+
+    @property
+    def asked_in_vain(self) -> str:
+        """What to look at when it was asked and knew none of the messages; empty when it knew one.
+
+        One that is not known may have been forgotten there. When none is, it is rather asked at the wrong place.
+        """
+        if self._knew != {False}:
+            return ""
+        return f"channel sms_http: {self._gateway.status_setting} may be wrong: each question was answered with 404"
 
     @staticmethod
     def cost(message: Message) -> int:
@@ -187,13 +202,13 @@ class SmsHttp:
         if not self._gateway.status_url or not provider_id.strip("."):
             return None
         answer = await self._provider.ask(self._gateway.question(self._provider.client, provider_id))
-        if answer.code == httpx2.codes.NOT_FOUND:
-            return None
         if answer.code in (401, 403):
             raise ChannelMisconfigured(f"{self._provider.name} refuses our account: {answer.code}")
-        if not answer.ok:
+        known = answer.code != httpx2.codes.NOT_FOUND
+        if known and not answer.ok:
             raise ChannelUnavailable(f"{self._provider.name} answered a question about a message with {answer.code}")
-        return _last_word(self._gateway.shape, answer.object(), provider_id)
+        self._knew.add(known)
+        return _last_word(self._gateway.shape, answer.object(), provider_id) if known else None
 
     async def close(self) -> None:
         await self._provider.close()
@@ -286,6 +301,7 @@ def _twilio(chosen: Settings) -> Gateway:
         fixed={"From": chosen.text("from_")},
         callback_field="StatusCallback",
         status_url=f"{messages}/{{id}}.json",
+        status_setting="url",
         bad_number_codes=TWILIO_BAD_NUMBER,
         bad_sender_codes=TWILIO_BAD_SENDER,
     )

@@ -1,7 +1,8 @@
 """Asks the SMS gateway what became of the messages that it took."""
 
 import asyncio
-from typing import TYPE_CHECKING
+import random
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import typer
 
@@ -17,12 +18,21 @@ if TYPE_CHECKING:
     from amends.delivery.asking import Asked
 
 
+@runtime_checkable
+class DoubtfulChannel(Protocol):
+    """A channel that notices when it asks at the wrong place."""
+
+    @property
+    def asked_in_vain(self) -> str:
+        """Which setting may be wrong, because none of the messages asked for was known; empty when one was."""
+
+
 def receipts(ctx: typer.Context) -> None:
     """Ask the SMS gateway what became of the messages that it took. Only last words change anything.
 
     For a gateway that does not report of its own accord; call it every ten minutes. It asks for what was taken between
     ten minutes and three days ago and of which nothing was told. Safe to repeat. Exit code 5 means that the gateway did
-    not answer every question.
+    not answer every question, or knew none of the messages.
     """
     desk: Desk = ctx.obj
     asked = asyncio.run(_ask(desk))
@@ -46,4 +56,8 @@ async def _ask(desk: Desk) -> "Asked":
         channel = channels.get(ChannelKind.SMS)
         if not isinstance(channel, Askable) or not channel.can_be_asked:
             raise ChannelMisconfigured("channels.sms: there is no gateway that can be asked; sms_http needs status_url")
-        return await ask(desk.ledger, channel, paces(settings)[ChannelKind.SMS].bucket, now)
+        bucket, share = paces(settings)[ChannelKind.SMS].bucket, random.random()  # noqa: S311 - no secret
+        asked = await ask(desk.ledger, channel, bucket, now, share)
+        in_vain = channel.asked_in_vain if isinstance(channel, DoubtfulChannel) else ""
+        asked.trouble = "; ".join(filter(None, (in_vain, asked.trouble)))
+        return asked

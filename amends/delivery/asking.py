@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 from amends.domain.errors import ChannelError
 from amends.domain.pace import Bucket
 from amends.domain.provider_receipts import ProviderReceipt
+from amends.domain.value import LARGEST_NUMBER
 from amends.ledger import Ledger
 from amends.ledger.reports import Effect
 
@@ -46,27 +47,41 @@ class Asked:
     """Why it stopped before the end."""
 
 
-async def ask(ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime]) -> Asked:
+async def ask(
+    ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime], share: float = 0
+) -> Asked:
     """Ask for every SMS of which nothing was told yet, and keep what is a last word. Safe to repeat.
 
-    It stops when the gateway does not answer; what it said before that is kept. Raises LedgerRestored.
+    It stops when the gateway does not answer; what it said before that is kept. It begins behind this share of them,
+    from 0 to 1, and goes on from the last to the first: a gateway that answers only a few questions a run is asked for
+    all of them in time when each run begins somewhere else. Raises LedgerRestored.
     """
-    asked, after = Asked(), 0
-    while not asked.trouble and (page := ledger.sms_to_ask(after, PAGE, clock() - LATEST, clock() - SOONEST)):
+    asked = Asked()
+    begin = ledger.sms_before(share, clock() - LATEST, clock() - SOONEST)
+    await _ask_between(ledger, channel, bucket, clock, begin, LARGEST_NUMBER, asked)
+    await _ask_between(ledger, channel, bucket, clock, 0, begin, asked)
+    return asked
+
+
+async def _ask_between(
+    ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime],
+    after: int, upto: int, asked: Asked,
+) -> None:  # fmt: skip
+    """Ask for those with numbers after the one and up to the other."""
+    while not asked.trouble and (page := ledger.sms_to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
         after = page[-1][0]
         told = await _ask_page(channel, bucket, [name for _, name in page], asked)
         reported = await asyncio.to_thread(ledger.reported, told, clock())
         asked.effects.update(reported.counts)
         asked.handed_over += reported.handed_over
         asked.waiting |= reported.waiting
-    return asked
 
 
 async def _ask_page(
     channel: Askable, bucket: Bucket | None, names: Sequence[str], asked: Asked
 ) -> list[ProviderReceipt]:
     """The last words on these, a few questions at once and as fast as the channel may be used."""
-    left, told, loop = list(names), list[ProviderReceipt](), asyncio.get_running_loop()
+    left, told, loop = list(reversed(names)), list[ProviderReceipt](), asyncio.get_running_loop()
 
     async def lane() -> None:
         while left and not asked.trouble:

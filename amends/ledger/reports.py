@@ -121,12 +121,13 @@ WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND 
 SMS_TO_LEAVE_AGAIN = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND attempts > 0
 """
-SMS_TO_ASK = """
-SELECT id, provider_id FROM delivery
-WHERE id > :after AND channel = 'sms' AND provider_id <> '' AND state IN ('sent', 'uncertain')
+NOTHING_TOLD = """
+FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('sent', 'uncertain')
 AND updated_at BETWEEN :since AND :until
-ORDER BY id LIMIT :limit
 """
+SMS_TO_ASK = f"SELECT id, provider_id {NOTHING_TOLD} AND id > :after AND id <= :upto ORDER BY id LIMIT :limit"
+SMS_COUNTED = f"SELECT count(*) {NOTHING_TOLD}"
+SMS_AT = f"SELECT id {NOTHING_TOLD} ORDER BY id LIMIT 1 OFFSET :place"
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -204,15 +205,25 @@ class Reports(Notices):
             )
             return {DeliveryState(state): count for state, count in session.exec(query)}
 
-    def sms_to_ask(self, after: int, limit: int, since: datetime, until: datetime) -> tuple[tuple[int, str], ...]:
+    def sms_to_ask(
+        self, after: int, upto: int, limit: int, since: datetime, until: datetime
+    ) -> tuple[tuple[int, str], ...]:
         """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
 
-        The next ones after that number, in order.
+        The next ones after the one number, and up to the other, in order.
         """
-        asked = {"after": after, "limit": limit}
+        asked = {"after": after, "upto": upto, "limit": limit}
         with self.read() as session:
-            times = {"since": spelled(session.connection(), since), "until": spelled(session.connection(), until)}
-            return tuple((number, name) for number, name in session.execute(text(SMS_TO_ASK), asked | times))
+            rows = session.execute(text(SMS_TO_ASK), asked | _times(session, since, until))
+            return tuple((number, name) for number, name in rows)
+
+    def sms_before(self, share: float, since: datetime, until: datetime) -> int:
+        """The number up to which this share of all SMS to ask for lies, from 0 to 1."""
+        with self.read() as session:
+            times = _times(session, since, until)
+            place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
+            found = session.execute(text(SMS_AT), times | {"place": place}).scalar()
+            return int(found) - 1 if found else 0
 
     def _look(self, session: Session, place: int, told: Told) -> News | Effect:
         """What this report is the news of, or why it is none."""
@@ -336,6 +347,11 @@ def _open_sms(session: Session) -> list[Message]:
 
 def _messages(rows: Iterable[Any]) -> list[Message]:
     return [Message(*row) for row in rows]
+
+
+def _times(session: Session, since: datetime, until: datetime) -> dict[str, Any]:
+    connection = session.connection()
+    return {"since": spelled(connection, since), "until": spelled(connection, until)}
 
 
 def _locked(session: Session, news: Sequence[News], *, skip_locked: bool) -> dict[int, DeliveryRow]:

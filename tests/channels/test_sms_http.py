@@ -1,5 +1,6 @@
 """SMS: the contract for each shape of gateway, and what each answer means."""
 
+import asyncio
 import hmac
 from base64 import b64encode
 from typing import Any
@@ -381,6 +382,27 @@ async def test_where_there_is_nothing_to_ask_nobody_is_asked(shape: str, provide
 async def test_a_message_that_the_gateway_does_not_know_has_no_last_word() -> None:
     async with scripted_http({}) as server:
         assert await polled(server, "twilio") is None
+
+
+@pytest.mark.parametrize(("shape", "setting"), [("json", "status_url"), ("twilio", "url")])
+async def test_the_setting_is_named_when_the_gateway_knows_none_of_the_messages(shape: str, setting: str) -> None:
+    async with scripted_http({}) as server:
+        more = {"status_url": f"{server.url}/status"} if shape == "json" else {}
+        channel = sms_http.connect(settings_for(shape, server.url, **more))
+        before = channel.asked_in_vain
+        await asyncio.gather(*(channel.poll(name) for name in ("+4915112345678", "SM2")))
+        await channel.close()
+    told = f"channel sms_http: {setting} may be wrong: each question was answered with 404"
+    assert (before, channel.asked_in_vain) == ("", told)
+
+
+async def test_a_gateway_that_knows_one_of_the_messages_is_asked_at_the_right_place() -> None:
+    async with scripted_http({TWILIO_GET: reply(200, {"status": "queued"})}) as server:
+        channel = sms_http.connect(settings_for("twilio", server.url))
+        for name in ("SM1", "SM2"):
+            await channel.poll(name)
+        await channel.close()
+    assert channel.asked_in_vain == ""
 
 
 @pytest.mark.parametrize(

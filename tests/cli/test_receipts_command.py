@@ -2,12 +2,20 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.world import WebServices
+from tests.builders import NOW, a_person
 from tests.cli.conftest import Office
+from tests.sending import INCIDENT, NOTICE, approved
 
 
 def with_gateway(office: Office, url: str, *more: str) -> Office:
@@ -29,6 +37,45 @@ def test_the_numbers_are_there_for_machines_too(office: Office, tmp_path: Path) 
     with WebServices(tmp_path / "web") as web:
         answer = with_gateway(office, web.url, f'status_url = "{web.url}/status"').amends("--json", "receipts")
     assert json.loads(answer.stdout) == {"messages": 0, "effects": {}, "handed_over": 0, "waiting": [], "trouble": ""}
+
+
+def with_an_sms(office: Office) -> Office:
+    """A gateway took an SMS half an hour ago, and nothing was told of it since."""
+    at, ledger = datetime.now(UTC) - timedelta(minutes=30), office.ledger()
+    approved(ledger, [a_person(number=1)], channels=(ChannelKind.SMS,), cascade=(ChannelKind.SMS,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 1, NOW)
+    ledger.write_down([claim], (), INCIDENT, NOTICE, NOW)
+    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT, provider_id="SM1"))], INCIDENT, NOTICE, at)
+    return office
+
+
+class KnowsNothing(BaseHTTPRequestHandler):
+    """Says 404 to every question."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *args: object) -> None:
+        """Nothing in the output of tests."""
+
+
+@contextmanager
+def knows_nothing() -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), KnowsNothing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_gateway_that_knows_none_of_the_messages_is_no_success(empty: Office) -> None:
+    """Its address is wrong, most likely, and nothing would ever be heard."""
+    with_an_sms(empty)
+    with knows_nothing() as url:
+        answer = with_gateway(empty, url, f'status_url = "{url}/wrong"').amends("receipts")
+    assert (answer.exit_code, answer.stdout) == (5, "1 SMS were asked for: none\n"), answer.stderr
+    assert "status_url may be wrong" in answer.stderr
+    assert "SM1" not in answer.output
 
 
 @pytest.mark.parametrize("gateway", [False, True])

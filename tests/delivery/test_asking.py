@@ -11,6 +11,7 @@ import pytest
 from amends.delivery import asking
 from amends.delivery.asking import Asked, ask
 from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.errors import ChannelUnavailable
 from amends.domain.notice import DeliveryState
 from amends.domain.pace import Bucket
 from amends.ledger import Ledger
@@ -95,7 +96,7 @@ async def test_when_the_gateway_does_not_answer_what_it_said_is_kept(
     texted: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "AT_ONCE", 1)
-    found = await asked(texted, LAST_WORDS | {"SM1": reply(503)})
+    found = await asked(texted, LAST_WORDS | {"SM3": reply(503)})
     assert (found.messages, "503" in found.trouble) == (2, True)
     assert states(texted)[2] == DeliveryState.BOUNCED
 
@@ -103,6 +104,37 @@ async def test_when_the_gateway_does_not_answer_what_it_said_is_kept(
 async def test_a_full_page_is_followed_by_the_next(texted: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PAGE", 2)
     assert (await asked(texted, LAST_WORDS)).messages == 3
+
+
+class Stingy:
+    """A gateway that answers so many questions of each run, and knows no last word."""
+
+    can_be_asked = True
+
+    def __init__(self, asked_for: set[str], answers: int = 1) -> None:
+        self.asked_for, self._left = asked_for, answers
+
+    async def poll(self, provider_id: str) -> None:
+        if not self._left:
+            raise ChannelUnavailable("429")
+        self._left -= 1
+        self.asked_for.add(provider_id)
+
+
+@pytest.mark.parametrize(("share", "first"), [(0, "SM1"), (0.4, "SM2"), (0.999, "SM3")])
+async def test_a_gateway_that_answers_few_questions_is_asked_for_others_when_a_run_begins_elsewhere(
+    texted: Ledger, share: float, first: str
+) -> None:
+    asked_for: set[str] = set()
+    await ask(texted, Stingy(asked_for), None, lambda: SOON, share)
+    assert asked_for == {first}
+
+
+@pytest.mark.parametrize("share", [0, 0.4, 0.999])
+async def test_wherever_a_run_begins_all_are_asked_for(texted: Ledger, share: float) -> None:
+    gateway = Stingy(set(), 3)
+    assert (await ask(texted, gateway, None, lambda: SOON, share)).messages == 3
+    assert gateway.asked_for == {"SM1", "SM2", "SM3"}
 
 
 async def test_questions_are_not_asked_faster_than_the_channel_may_be_used(texted: Ledger) -> None:
