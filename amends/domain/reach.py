@@ -109,27 +109,34 @@ ANSWERS = {
 }
 
 
-def outcome(receipt: Receipt, attempts: int, released_at: datetime, now: datetime) -> Outcome:
+def outcome(
+    receipt: Receipt, attempts: int, released_at: datetime, now: datetime, *, doubtful: bool = False
+) -> Outcome:
     """The message's state after this receipt.
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
     before a fair number of tries: a pause or an outage is not the mailbox's fault. What a provider may have all the
-    same is uncertain then. A message that is at fault itself is parked, and the others go on. What we ourselves keep
-    back for a while waits exactly so long, and nobody is given up over what was `untried`.
+    same is uncertain then, also when only an earlier try left it `doubtful`. A message that is at fault itself is
+    parked, and the others go on. What we ourselves keep back for a while waits exactly so long, and nobody is given up
+    over what was `untried`.
     """
     if receipt.status is not Status.DEFERRED:
         return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
+    doubtful = doubtful or may_have_it(receipt.detail)
+    kept = f"{MAY_HAVE_IT}{receipt.detail.removeprefix(MAY_HAVE_IT)}" if doubtful else receipt.detail
     if receipt.detail.startswith(NOT_YET):
-        return Outcome(
-            DeliveryState.DEFERRED, receipt.detail, next_try_at=now + timedelta(seconds=receipt.retry_after or 0)
-        )
+        return Outcome(DeliveryState.DEFERRED, kept, next_try_at=now + timedelta(seconds=receipt.retry_after or 0))
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
-        return Outcome(DeliveryState.PARKED, receipt.detail)
+        return Outcome(DeliveryState.PARKED, kept)
     if now - released_at >= GIVE_UP_AFTER and attempts >= TRIES_AT_LEAST and receipt.detail not in UNASKED:
-        doubtful = receipt.detail.startswith(MAY_HAVE_IT)
-        return Outcome(DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED, f"gave up: {receipt.detail}")
+        return Outcome(DeliveryState.UNCERTAIN if doubtful else DeliveryState.FAILED, f"gave up: {kept}")
     wait = _doubled(attempts, receipt.key) if receipt.retry_after is None else _as_told(receipt.retry_after)
-    return Outcome(DeliveryState.DEFERRED, receipt.detail, next_try_at=now + wait)
+    return Outcome(DeliveryState.DEFERRED, kept, next_try_at=now + wait)
+
+
+def may_have_it(detail: str) -> bool:
+    """Whether a provider may have this message, as far as what is kept of its tries says."""
+    return detail.startswith(MAY_HAVE_IT)
 
 
 def untried(receipt: Receipt) -> bool:

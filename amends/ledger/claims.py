@@ -15,6 +15,7 @@ from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
 from amends.domain.notice import name_parts
 from amends.domain.pace import domain_of
+from amends.domain.reach import may_have_it
 from amends.ledger.bulk import among, listed
 from amends.ledger.incidents import categories, opened_contact
 from amends.ledger.notices import PUBLIC, Notices
@@ -69,6 +70,8 @@ class Claim(NamedTuple):
     """The token of the personal link of the person it is about."""
     opt_out: str = ""
     """The token that ends the optional messages to the person; only where the message is one of them."""
+    doubtful: bool = False
+    """Whether its provider may have it from an earlier try."""
 
     @property
     def readable(self) -> bool:
@@ -101,6 +104,8 @@ class Waiting(NamedTuple):
     variant: str
     attempts: int
     notice: str
+    detail: str = ""
+    """What is kept of its last try."""
 
     @classmethod
     def of(cls, number: int, row: dict[str, Any]) -> "Waiting":
@@ -147,6 +152,7 @@ class Claims(Notices):
             domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
             self.keys.link_token(incident, row.person, person.link_version) if person else "",
             self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
+            may_have_it(row.detail),
         )
 
     def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "Known"]:

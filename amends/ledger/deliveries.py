@@ -50,7 +50,7 @@ Answer = tuple[Claim, Receipt]
 """A message and what its channel said of it."""
 
 DUE_ROWS = """
-SELECT id, person, channel, address_index, variant, attempts, notice FROM delivery
+SELECT id, person, channel, address_index, variant, attempts, notice, detail FROM delivery
 WHERE incident = :incident AND notice = :notice AND channel IN :channels AND {due} AND state IN {states}{wave}
 LIMIT :limit
 """
@@ -161,7 +161,7 @@ class Deliveries(Claims):
         is paused, or the facts changed since it was claimed. An answer for a message that another lease holds by now
         is dropped.
         """
-        outcomes = [(claim, outcome(receipt, claim.attempts, claim.released.at, now)) for claim, receipt in answers]
+        outcomes = [(claim, _outcome(claim, receipt, now)) for claim, receipt in answers]
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
         with self.swift_write() as swift:
@@ -383,6 +383,10 @@ def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> frozenset[int
         if swift.keep_mark(lease, messages, now):
             ours += messages
     return frozenset(ours)
+
+
+def _outcome(claim: Claim, receipt: Receipt, now: datetime) -> Outcome:
+    return outcome(receipt, claim.attempts, claim.released.at, now, doubtful=claim.doubtful)
 
 
 def _kept(swift: Swift, outcomes: Sequence[tuple[Claim, Outcome]], now: datetime) -> list[Kept]:

@@ -140,6 +140,18 @@ def test_what_a_provider_may_have_all_the_same_is_uncertain_and_not_sent_elsewhe
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.UNCERTAIN
 
 
+@pytest.mark.parametrize("detail", ["429", f"{MAY_HAVE_IT}429", "not yet: quiet hours", "not sent"])
+def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(detail: str) -> None:
+    answer = outcome(Receipt("key", Status.DEFERRED, detail), 2, NOW, NOW, doubtful=True)
+    assert answer.detail == f"{MAY_HAVE_IT}{detail.removeprefix(MAY_HAVE_IT)}"
+
+
+def test_what_a_provider_may_have_from_an_earlier_try_is_not_sent_elsewhere() -> None:
+    receipt = Receipt("key", Status.DEFERRED, "429")
+    assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER, doubtful=True).state is DeliveryState.UNCERTAIN
+    assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.FAILED
+
+
 @pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent"])
 def test_nobody_is_given_up_whom_nobody_was_asked_to_take_a_message_for(why: str) -> None:
     receipt = Receipt("key", Status.DEFERRED, why, retry_after=300)
