@@ -84,6 +84,11 @@ class EmailSmtp:
         self._final_seconds = final_seconds
         self._skeletons: dict[Form, Skeleton] = {}
 
+    @property
+    def dns_record(self) -> tuple[str, str] | None:
+        """Name and value of the TXT record by which our signatures are checked; None when we do not sign ourselves."""
+        return (self._signer.record_name, self._signer.public_record()) if self._signer else None
+
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """See the protocol: the mark is made between the content and its end."""
         errand = OneErrand(message, last_call)
@@ -128,8 +133,9 @@ class EmailSmtp:
 
     def _checked(self, message: Message) -> Letter:
         """The email as it leaves, but for our signature. Raises Unfit."""
-        letter = compose(message, self._letterhead, self._skeleton(message.form))
-        check(letter)
+        bones = self._skeleton(message.form)
+        letter = compose(message, self._letterhead, bones)
+        check(letter, bones)
         return letter
 
     def _skeleton(self, form: Form) -> Skeleton:

@@ -7,7 +7,7 @@ with a line break in it becomes a header of its own, and it costs a hundred time
 import binascii
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -108,6 +108,8 @@ class Letter:
     bounce: str
     to: str = field(repr=False)
     content: bytes = field(repr=False)
+    values: tuple[bytes, ...] = field(repr=False)
+    """What the body says of this person alone, as it is encoded there: each value of its skeleton once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,12 @@ class Skeleton:
     """Which of the values stands in which slot."""
     subject: Pieces
     """Only when it has slots; else it stands in the head."""
+
+    def filled(self, values: Sequence[bytes]) -> bytes:
+        """The rest of the head and the body, with these encoded values in the slots."""
+        body = list(self.body)
+        body[1::2] = [values[place] for place in self.slots]
+        return b"".join(body)
 
 
 def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
@@ -144,6 +152,8 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
     pieces = [b"%b\r\n%b" % (rest.encode(), body[0])]
     for piece in body[1:]:
         pieces += (b"", piece)
+    if not all(map(_is_plain, pieces)):
+        raise Unfit("unsafe text")
     return Skeleton(
         head=(
             f"From: {sender}\r\nTo: ".encode(),
@@ -171,21 +181,27 @@ def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter
         reply,
         _sometimes(message, letterhead),
     )
-    body = list(bones.body)
     try:
-        ready = [encode(message.values[name]) for encode, name in bones.values]
+        values = tuple([encode(message.values[name]) for encode, name in bones.values])
     except ValueError:
         raise Unfit("unsafe text") from None
-    body[1::2] = [ready[place] for place in bones.slots]
-    return Letter(message.key, message.bounce, to, b"".join(pieces + body))
+    pieces.append(bones.filled(values))
+    return Letter(message.key, message.bounce, to, b"".join(pieces), values)
 
 
-def check(letter: Letter) -> None:
-    """The last look before the wire: our headers and no others, one address, no stray byte. Raises Unfit."""
-    content = letter.content
-    end = content.find(b"\r\n\r\n") + 2
-    head = HEAD.fullmatch(content, 0, end)
-    if head is None or not _is_for_one(head[1].decode(), letter.to) or not _is_plain(content):
+def check(letter: Letter, bones: Skeleton) -> None:
+    """The last look before the wire: our headers and no others, one address, no stray byte. Raises Unfit.
+
+    What all letters of a form share was looked through when the skeleton was made; here it must stand there unchanged.
+    """
+    content, shared = letter.content, bones.filled(letter.values)
+    head = HEAD.fullmatch(content, 0, content.find(b"\r\n\r\n") + 2)
+    if head is None or not _is_for_one(head[1].decode(), letter.to):
+        raise Unfit("unsafe message")
+    nothing_between = len(content) - len(shared) < head.end()
+    # As they stand in the letter: a value is always between two soft breaks.
+    own = SOFT_BREAK.join((b"", *letter.values, b""))
+    if not (nothing_between and content.endswith(shared) and _is_plain(own)):
         raise Unfit("unsafe message")
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Protocol, runtime_checkable
 
 import typer
 
@@ -42,6 +43,15 @@ class Line:
 
 
 Check = Callable[[Desk], Iterator[Line]]
+
+
+@runtime_checkable
+class SigningChannel(Protocol):
+    """A channel that signs its messages itself."""
+
+    @property
+    def dns_record(self) -> tuple[str, str] | None:
+        """Name and value of the TXT record with which others check that; None when it does not sign after all."""
 
 
 def doctor(ctx: typer.Context) -> None:
@@ -174,24 +184,31 @@ def _channels(desk: Desk) -> Iterator[Line]:
     for kind in ChannelKind:
         settings = desk.settings.channels.get(kind)
         if settings is not None:
-            yield _channel(kind, settings)
+            yield from _channel(kind, settings)
         elif not kind.printed:
             yield Line(Verdict.WARN, f"channel {kind} is not set up; notices that need it cannot leave")
 
 
-def _channel(kind: ChannelKind, settings: dict[str, str]) -> Line:
+def _channel(kind: ChannelKind, settings: dict[str, str]) -> Iterator[Line]:
     try:
-        asyncio.run(_connect_and_close(kind, settings))
+        record = asyncio.run(_dns_record(kind, settings))
     except AmendsError as error:
-        return Line(Verdict.FAIL, str(error))
-    return Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
+        yield Line(Verdict.FAIL, str(error))
+        return
+    yield Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
+    if record:
+        # Not looked up: from here the name servers of the company may answer otherwise than those of the world.
+        yield Line(Verdict.OK, f"channel {kind} signs; publish in DNS: {record[0]} TXT {record[1]}")
 
 
-async def _connect_and_close(kind: ChannelKind, settings: dict[str, str]) -> None:
+async def _dns_record(kind: ChannelKind, settings: dict[str, str]) -> tuple[str, str] | None:
+    """What the channel needs to stand in DNS, after it was connected and closed."""
     from amends.delivery.connect import connect, paces
 
     paces({kind: settings})
-    await connect(kind, settings).close()
+    channel = connect(kind, settings)
+    await channel.close()
+    return channel.dns_record if isinstance(channel, SigningChannel) else None
 
 
 def _public_url(desk: Desk) -> Iterator[Line]:

@@ -12,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.channel import Message
+from channels import mime
 from channels.mime import (
     HEADERS,
     SOMETIMES,
     Letter,
     Letterhead,
+    Skeleton,
     Unfit,
     check,
     compose,
@@ -42,9 +44,15 @@ def built(message: Message) -> Letter:
 
 
 def composed(**changes: object) -> Letter:
-    letter = built(a_message(**changes))
-    check(letter)
+    letter, bones = made(**changes)
+    check(letter, bones)
     return letter
+
+
+def made(**changes: object) -> tuple[Letter, Skeleton]:
+    message = a_message(**changes)
+    bones = skeleton(message.form, LETTERHEAD)
+    return compose(message, LETTERHEAD, bones), bones
 
 
 @given(name=ANY_TEXT, subject=ANY_TEXT, sender=ANY_TEXT)
@@ -158,18 +166,55 @@ def test_short_plain_text_stays_readable_in_a_header() -> None:
         (b"MIME-Version: 1.0\r\n", b""),
         (b"--\r\n", b"--\n"),
         (b"Date: ", b"Subject: second\r\nDate: "),
+        (b"\r\n\r\n--=_amends", b"\r\n\r\nsomething before\r\n--=_amends"),
+        (b"text/html", b"text/xhtm"),
+        (b"</html>", b"</HTML>"),
+        (b"--=_amends--\r\n", b"--=_amends--\r\nsomething behind\r\n"),
     ],
 )
 def test_the_last_look_finds_what_should_not_be_there(old: bytes, new: bytes) -> None:
-    letter = composed()
+    letter, bones = made()
     assert old in letter.content
     with pytest.raises(Unfit, match="unsafe message"):
-        check(replace(letter, content=letter.content.replace(old, new)))
+        check(replace(letter, content=letter.content.replace(old, new)), bones)
+
+
+@pytest.mark.parametrize(
+    "value", [b".", b"a\x00b", b"a\nb", b"a\rb", b"b\r", b"\nb", b"a\xffb", b"a\r\n.b", b"\x7f", b"a\tb"]
+)
+def test_the_last_look_finds_what_no_value_may_be(value: bytes) -> None:
+    letter, bones = with_slot()
+    content = letter.content.replace(letter.values[0], value)
+    with pytest.raises(Unfit, match="unsafe message"):
+        check(replace(letter, content=content, values=(value,)), bones)
+
+
+def test_the_last_look_finds_the_value_of_another_letter() -> None:
+    letter, bones = with_slot()
+    with pytest.raises(Unfit, match="unsafe message"):
+        check(replace(letter, content=letter.content.replace(letter.values[0], b"Bob")), bones)
+
+
+def test_what_all_letters_share_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mime, "quoted", str.encode)  # which leaves line breaks as they are
+    with pytest.raises(Unfit, match="unsafe text"):
+        made()
+
+
+def with_slot() -> tuple[Letter, Skeleton]:
+    message = a_message(to_name="")
+    message = replace(message, form=replace(message.form, text=("Dear ", "who", ",")), values={"who": "Countess"})
+    bones = skeleton(message.form, LETTERHEAD)
+    letter = compose(message, LETTERHEAD, bones)
+    check(letter, bones)
+    assert letter.content.count(letter.values[0]) == 1
+    return letter, bones
 
 
 def test_the_last_look_finds_a_letter_for_somebody_else() -> None:
+    letter, bones = made()
     with pytest.raises(Unfit):
-        check(replace(composed(), to="bob@example.test"))
+        check(replace(letter, to="bob@example.test"), bones)
 
 
 @given(st.text(max_size=40))

@@ -2,12 +2,16 @@
 
 import base64
 import json
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from amends.settings import SettingsError, read_settings
+from channels.dkim import Signer
 from tests.cli.conftest import INCIDENT, Office, tamper
 
 
@@ -128,6 +132,28 @@ def test_a_channel_that_is_set_up_wrongly_fails(empty: Office) -> None:
     settings = empty.home / "amends.toml"
     settings.write_text(settings.read_text().replace('use = "outbox"\nkind = "sms"', 'use = "pigeon"\nkind = "sms"'))
     assert ["pigeon" in what for what in failures(empty)] == [True]
+
+
+def signing(office: Office) -> Office:
+    """An office whose email signs itself."""
+    key = Ed25519PrivateKey.generate()
+    (office.home / "dkim.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    relay = ('use = "email_smtp"', 'host = "127.0.0.1"', 'security = "none"', 'sender = "care@btepai.example"')
+    dkim = (f'dkim_key_file = "{office.home}/dkim.pem"', 'dkim_domain = "btepai.example"', 'dkim_selector = "notices"')
+    section = "\n".join((*relay, 'bounce_domain = "b.btepai.example"', *dkim))
+    settings = office.home / "amends.toml"
+    settings.write_text(re.sub(r'use = "outbox"\nkind = "email"\nfolder = .*', section, settings.read_text()))
+    return office
+
+
+def test_whoever_signs_is_told_what_to_publish_in_dns(empty: Office) -> None:
+    (told,) = [what for what in checks(signing(empty)) if "publish" in what]
+    signer = Signer.load(empty.home / "dkim.pem", "btepai.example", "notices")
+    assert told.endswith(f"notices._domainkey.btepai.example TXT {signer.public_record()}")
+
+
+def test_whoever_does_not_sign_has_nothing_to_publish(empty: Office) -> None:
+    assert [what for what in checks(empty) if "publish" in what] == []
 
 
 def test_a_public_url_on_a_foreign_domain_fails(office: Office) -> None:
