@@ -86,7 +86,10 @@ def read_playbook(path: Path) -> Playbook:
 
 
 def _bound(document: Whole) -> Playbook:
-    odd, between = tuple(odd_characters(document)), (*document.findings, *misnamed(document), *odd_changes(document))
+    odd = tuple(odd_characters(document))
+    if document.astray:
+        raise ContentError(*odd, *document.astray)
+    between = (*document.findings, *misnamed(document), *odd_changes(document))
     try:
         playbook = bind(document, Playbook)
     except ContentError as error:

@@ -35,6 +35,8 @@ class Whole(Document):
     """Where it is said that a step or promise is left out."""
     findings: tuple[Finding, ...] = ()
     """What does not fit between the files."""
+    astray: tuple[Finding, ...] = ()
+    """Why a playbook below cannot be found: nobody knows then what it would have said."""
 
     def where(self, trail: Trail, *, of_key: bool = False) -> str:
         """The place as file:line:column, in the file that says it."""
@@ -48,7 +50,9 @@ def read_whole(path: Path) -> Whole:
     """A playbook file with all that it extends. Raises ContentError when one of the files cannot be read."""
     stack = _Stack()
     part = stack.read(path, ())
-    whole = Whole(str(path), None, {}, {}, {}, tuple(stack.sources), stack.left_out, tuple(stack.findings))
+    whole = Whole(
+        str(path), None, {}, {}, {}, tuple(stack.sources), stack.left_out, tuple(stack.findings), tuple(stack.astray)
+    )
     return replace(whole, content=_unfolded(part, (), whole))
 
 
@@ -107,6 +111,7 @@ class _Stack:
         self.sources: list[Path] = []
         self.left_out: dict[str, str] = {}
         self.findings: list[Finding] = []
+        self.astray: list[Finding] = []
 
     def read(self, path: Path, above: tuple[Path, ...]) -> _Part:
         """The file with all that it extends."""
@@ -126,17 +131,20 @@ class _Stack:
             return None
         if path.resolve() in [one.resolve() for one in chain]:
             way = " -> ".join(one.name for one in (*chain, path))
-            self.note(name, Code.CIRCLE, f"extends: the playbook would be built on itself: {way}")
+            self._lost(name, Code.CIRCLE, f"the playbook would be built on itself: {way}")
             return None
         return self.read(path, chain)
 
     def _note_unknown(self, name: _Part) -> None:
         if not isinstance(name.content, str):
-            self.note(name, Code.WRONG_FORM, "extends: the name of a shipped playbook, or a file, is expected here")
+            self._lost(name, Code.WRONG_FORM, "the name of a shipped playbook, or a file, is expected here")
             return
         beside = sorted(path.name for path in Path(name.file).parent.glob("*.y*ml") if path != Path(name.file))
         advice = did_you_mean(name.content, (*shipped_playbooks(), *beside))
-        self.note(name, Code.UNKNOWN_WORD, f"extends: there is no playbook {name.content[:200]!r}", advice)
+        self._lost(name, Code.UNKNOWN_WORD, f"there is no playbook {name.content[:200]!r}", advice)
+
+    def _lost(self, name: _Part, code: Code, what: str, advice: str = "") -> None:
+        self.astray.append(Finding(name.where, code, f"extends: {what}", advice))
 
     def note(self, part: _Part, code: Code, what: str, advice: str = "") -> None:
         """One more thing that does not fit."""

@@ -208,6 +208,20 @@ def test_a_playbook_that_is_not_there_gets_the_nearest_name(top: Write) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "more", ["", "without: [survey]\nsteps:\n  - {id: update, of: first-notice, before: closing}\n"]
+)
+def test_where_the_playbook_below_is_not_found_nothing_is_told_of_what_it_would_say(top: Write, more: str) -> None:
+    (finding,) = found(top(more, extends="customer-data-thef"))
+    assert finding.startswith("ours.yaml:2:10 E102 extends: ")
+
+
+def test_a_name_that_is_wrong_further_below_is_told_alone_too(top: Write) -> None:
+    top(extends="customer-data-thef", name="base")
+    (finding,) = found(top("without: [survey]\n", extends="base.yaml"))
+    assert finding.startswith("base.yaml:2:10 E102 extends: ")
+
+
 def test_a_file_beside_it_is_offered_too(top: Write, write: Write) -> None:
     write("our-base.yaml", "id: our-base\n")
     assert "Did you mean 'our-base.yaml'?" in found(top(extends="our-bas.yaml"))[0]
