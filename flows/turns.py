@@ -1,7 +1,7 @@
 """How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from prefect import State, task
@@ -18,7 +18,7 @@ from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.gates import shut, to_look_at_again
 from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
-from amends.domain.notice import Draft, NoticeStage, NoticeStatus
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
@@ -238,9 +238,15 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], com
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
         context.ledger.alert(incident_id, trouble, context.clock())
-    told = turn.phase is Phase.NOTIFY and mine and not _has_nobody(case, step_of(case, turn).audience)
-    if told and all(notice.has_gone for notice in mine):
+    if turn.phase is Phase.NOTIFY and _told(case, step_of(case, turn), mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, incident_id)
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"
+
+
+def _told(case: Case, step: Step, mine: Sequence[NoticeStatus]) -> bool:
+    """Whether people count as told, also those whom a corrected list has taken out of their segment since then."""
+    tried = any(state is not PersonState.HELD for notice in mine for state in notice.people)
+    somebody = tried or not _has_nobody(case, step.audience)
+    return bool(mine) and somebody and all(notice.has_gone for notice in mine)

@@ -95,18 +95,57 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
+def pin_with_first_notice_to(segment: str, ledger: Ledger) -> None:
+    """A playbook whose first notice is for this segment alone."""
+    playbook, wording = load_playbook("customer-data-theft")
+    first = playbook.step("first-notice")
+    narrower = first.model_copy(update={"audience": segment})
+    steps = tuple(narrower if step == first else step for step in playbook.steps)
+    ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
+
+
 async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobody_counts_as_told(
     context: Context,
 ) -> None:
-    playbook, wording = load_playbook("customer-data-theft")
-    first = playbook.step("first-notice")
-    misspelled = first.model_copy(update={"audience": "househld"})
-    steps = tuple(misspelled if step == first else step for step in playbook.steps)
-    context.ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
+    pin_with_first_notice_to("househld", context.ledger)
     await draft_and_approve(context)
     await notify.fn(INCIDENT, "first-notice", 1)
     alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
     assert "first-notice tells nobody: the list has no segment househld" in alerts
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
+
+
+def without_households(ledger: Ledger) -> None:
+    """A corrected list in which nobody is in a household any more."""
+    others = [person for person in islice(everybody(), 5) if person.segment != "household"]
+    correction = ledger.compare_audience(INCIDENT, others)
+    said = {ask: correction.difference.counts[ask] for ask in Ask}
+    ledger.correct_audience(correction, said, "", "lena", START)
+
+
+async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_segment_any_more(
+    context: Context,
+) -> None:
+    pin_with_first_notice_to("household", context.ledger)
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert "notified" in case.events
+    assert "update" in {turn.step for turn in plan(case, START).upcoming}
+
+
+async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anything_left(context: Context) -> None:
+    pin_with_first_notice_to("household", context.ledger)
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    approve_all(context.ledger, START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     assert "notified" not in context.ledger.case(INCIDENT, START).events
 
 
