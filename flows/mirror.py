@@ -44,7 +44,7 @@ stores what is to leave."""
 HALTED = timedelta(minutes=30)
 """The same for one whose process lives: nothing takes it so long without a lease, unless somebody has halted it."""
 PROCESS = "amends.process"
-"""The label of a run that names the process that carries it out."""
+"""What the label of a run begins with that names the process that carries it out."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
@@ -69,6 +69,11 @@ def tag_of(incident_id: str) -> str:
     return f"{INCIDENT_TAG}{incident_id}"
 
 
+def process_label(run: FlowRun) -> str:
+    """Names the process of this try of the run; a run that is tried again keeps the labels of its earlier ones."""
+    return f"{PROCESS}.{run.run_count}"
+
+
 async def tag_own_run(incident_id: str) -> None:
     """The run that we are in bears its incident's tag, however it was started, and names this process."""
     context = FlowRunContext.get()
@@ -76,7 +81,7 @@ async def tag_own_run(incident_id: str) -> None:
         return
     run = context.flow_run
     async with get_client() as client:
-        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
+        await client.update_flow_run_labels(run.id, {process_label(run): this_process()})
         if tag_of(incident_id) not in run.tags:
             await client.update_flow_run(run.id, tags=[*run.tags, tag_of(incident_id)])
 
@@ -210,8 +215,8 @@ async def _died(look: _Look, run: FlowRun) -> bool:
 
 
 def _life(run: FlowRun) -> Life:
-    """What is known of its process; one that is only being started has none, and may name that of an earlier try."""
-    return Life.UNKNOWN if run.state_type is StateType.PENDING else life_of(str(run.labels.get(PROCESS, "")))
+    """What is known of its process; one that is only being started has none, and counts as the try before."""
+    return Life.UNKNOWN if run.state_type is StateType.PENDING else life_of(str(run.labels.get(process_label(run), "")))
 
 
 async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:

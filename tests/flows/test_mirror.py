@@ -30,7 +30,7 @@ from amends.ledger import Ledger
 from amends.ledger.holder import this_process
 from flows.context import using
 from flows.fast_forward import PHASES, PassedClock
-from flows.mirror import HALTED, MOST_CRASHES, PAUSES, PROCESS, SILENT, mirror, tag_of
+from flows.mirror import HALTED, MOST_CRASHES, PAUSES, SILENT, mirror, process_label, tag_of, tag_own_run
 from flows.sweep import sweep
 from tests.builders import a_duty, an_assessment, an_incident
 from tests.story import INCIDENT, START, a_context, a_ledger, everybody, opened
@@ -74,6 +74,11 @@ class Lead:
     async def crash(self, client: PrefectClient) -> None:
         for run in await self.waiting(client):
             await client.set_flow_run_state(run.id, Crashed(), force=True)
+
+    async def name_process(self, client: PrefectClient, process: str) -> None:
+        """The one run names this process, as it does when it begins."""
+        (run,) = await self.runs(client)
+        await client.update_flow_run_labels(run.id, {process_label(run): process})
 
     def states(self) -> list[OccurrenceState]:
         return [turn.state for turn in self.ledger.case(INCIDENT).occurrences]
@@ -138,7 +143,7 @@ def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_end
         await lead.mirror()
         (run,) = await lead.runs(client)
         await client.set_flow_run_state(run.id, Running(), force=True)
-        await client.update_flow_run_labels(run.id, {PROCESS: ended_process()})
+        await lead.name_process(client, ended_process())
         await client.set_flow_run_state(run.id, Suspended(timeout_seconds=3600), force=True)
         await lead.mirror()
         return await lead.runs(client)
@@ -405,7 +410,7 @@ def test_a_run_without_a_process_is_followed_by_another(
         await lead.mirror()
         (run,) = await lead.runs(client)
         await client.set_flow_run_state(run.id, Running(), force=True)
-        await client.update_flow_run_labels(run.id, {PROCESS: process()})
+        await lead.name_process(client, process())
         lead.clock.now = datetime.now(UTC) + since
         await lead.mirror()
         return await lead.runs(client)
@@ -422,7 +427,7 @@ def test_a_run_that_was_late_and_is_just_being_started_is_not_taken_for_dead(
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
         (run,) = await lead.runs(client)
-        await client.update_flow_run_labels(run.id, {PROCESS: process()})
+        await lead.name_process(client, process())
         await client.set_flow_run_state(run.id, Late(scheduled_time=START), force=True)
         await client.set_flow_run_state(run.id, Pending(), force=True)
         lead.clock.now = datetime.now(UTC) + timedelta(seconds=1)
@@ -454,7 +459,7 @@ def test_a_run_that_somebody_retried_in_prefect_is_not_taken_for_dead(lead: Lead
         await client.set_flow_run_state(run.id, Failed(), force=True)
         await asyncio.sleep(0.5)
         await client.set_flow_run_state(run.id, Running(), force=True)
-        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
+        await lead.name_process(client, this_process())
         (retried,) = await lead.runs(client)
         assert retried.start_time
         lead.clock.now = retried.start_time + HALTED + timedelta(milliseconds=100)
@@ -464,11 +469,50 @@ def test_a_run_that_somebody_retried_in_prefect_is_not_taken_for_dead(lead: Lead
     assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
 
 
+def test_a_run_that_was_retried_is_not_taken_for_dead_before_it_names_its_process(lead: Lead) -> None:
+    """What stands there is the process of the try before, which has ended."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, ended_process())
+        await client.set_flow_run_state(run.id, Crashed(), force=True)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        lead.clock.now = datetime.now(UTC) + timedelta(seconds=1)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
+def test_a_run_names_its_process_each_time_that_it_is_carried_out(lead: Lead) -> None:
+    @flow
+    async def begun() -> FlowRun:
+        await tag_own_run(INCIDENT)
+        async with get_client() as client:
+            (run,) = await lead.runs(client)
+            return run
+
+    async def act(client: PrefectClient) -> list[str]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        named = []
+        for _ in range(2):
+            await client.set_flow_run_state(run.id, Pending(), force=True)
+            running = cast("FlowRun", await run_flow_async(begun, flow_run=await client.read_flow_run(run.id)))
+            named.append(running.labels[process_label(running)])
+        return named
+
+    assert in_prefect(act) == [this_process(), this_process()]
+
+
 def test_a_run_that_took_long_does_not_take_itself_for_dead(lead: Lead) -> None:
     """It sent for most of an hour, and a channel has left something to be done at once."""
 
     @flow
     async def at_its_end() -> list[FlowRun]:
+        await tag_own_run(INCIDENT)
         lead.clock.now = datetime.now(UTC) + HALTED + timedelta(seconds=5)
         await lead.mirror()
         async with get_client() as client:
@@ -478,7 +522,6 @@ def test_a_run_that_took_long_does_not_take_itself_for_dead(lead: Lead) -> None:
         await lead.mirror()
         (run,) = await lead.runs(client)
         await client.set_flow_run_state(run.id, Pending(), force=True)
-        await client.update_flow_run_labels(run.id, {PROCESS: this_process()})
         return cast("list[FlowRun]", await run_flow_async(at_its_end, flow_run=await client.read_flow_run(run.id)))
 
     assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
