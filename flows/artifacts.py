@@ -11,12 +11,13 @@ from prefect.context import FlowRunContext
 
 from amends.cli.assessment_words import decisions, law, particulars, plain, to_do
 from amends.cli.timeline import WAITS, in_tables, standing, waiting_rows
+from amends.cli.words import counted
 from amends.delivery.engine import Tally
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.duty import Duty
 from amends.domain.errors import Finding
-from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
+from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant, digest
 from amends.domain.preflight import Preflight
 from amends.domain.timeline import Timeline, timeline
 
@@ -24,9 +25,13 @@ from amends.domain.timeline import Timeline, timeline
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
     """Keep this page in the UI, under a key of its own; outside of a flow run there is nowhere to show it."""
     if FlowRunContext.get() is not None:
-        await acreate_markdown_artifact(
-            markdown, key=f"{incident_id}-{name}".replace("_", "-"), description=description
-        )
+        await acreate_markdown_artifact(markdown, key=page_key(incident_id, name), description=description)
+
+
+def page_key(incident_id: str, name: str) -> str:
+    """Names a page for Prefect, which takes no `_`; what has one gets an end of its own, not to be another's page."""
+    plain = f"{incident_id}-{name}"
+    return f"{plain.replace('_', '-')}-{digest(plain)[:8]}" if "_" in plain else plain
 
 
 def _when(moment: datetime | None) -> str:
@@ -181,19 +186,29 @@ async def show_chases(case: Case, lines: list[str]) -> None:
     await show(case.incident.id, "to-do", text, "Reminders and escalations")
 
 
-async def show_feedback(case: Case) -> None:
+async def show_feedback(case: Case, comments: int) -> None:
     """Questions by theme and the survey, in numbers."""
+    await show(case.incident.id, "feedback", feedback_page(case, comments), "Questions by theme, and the survey")
+
+
+def feedback_page(case: Case, comments: int) -> str:
+    """What people ask and answer, in numbers; their words are read elsewhere."""
     asked, survey = case.questions, case.survey
     themes = _table(
         ("theme", "asked", "open"),
         [(theme, count, asked.open_by_theme.get(theme, 0)) for theme, count in asked.by_theme.items()],
     )
     means = _table(("measure", "mean of 5"), list(survey.means.items()))
-    text = (
+    return (
         f"# What people ask\n\n{asked.asked} questions, {asked.open} open, **{asked.overdue} overdue**\n\n{themes}\n"
-        f"# Survey\n\n{survey.answers} answers\n\n{means}"
+        f"# Survey\n\n{survey.answers} answers{_commented(case, comments)}\n\n{means}"
     )
-    await show(case.incident.id, "feedback", text, "Questions by theme, and the survey")
+
+
+def _commented(case: Case, comments: int) -> str:
+    """That people have written something that nobody is reminded to read."""
+    said = f"{counted(comments, 'comment')} for people to read: `amends questions comments {case.incident.id}`"
+    return f"; {said}" if comments else ""
 
 
 SHOW_EVERY = 5.0
@@ -233,7 +248,7 @@ async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
     """A progress bar for one send."""
     artifact = None
     if FlowRunContext.get() is not None:
-        key = f"{incident_id}-sending-{notice}".replace("_", "-")
+        key = page_key(incident_id, f"sending-{notice}")
         artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
     bar = Progress(artifact, asyncio.get_running_loop())
     try:

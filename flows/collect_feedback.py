@@ -1,5 +1,7 @@
 """Collect feedback: invite to the survey, watch that every question is answered in time, sum up what people ask."""
 
+import asyncio
+
 from prefect import State, flow
 
 from amends.domain.case import Case
@@ -24,7 +26,8 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
 
 async def _collect(context: Context, case: Case, turn: Turn) -> str:
     said = await say(context, case, turn)
-    await artifacts.show_feedback(case)
+    comments = await asyncio.to_thread(context.ledger.comments, case.incident.id)
+    await artifacts.show_feedback(case, len(comments))
     asked = case.questions
     if asked.overdue:
         await artifacts.show_chases(
