@@ -56,7 +56,7 @@ def rehearse(
         playbook, incident, audience, inject or [], days, approve_after, answers_a_day, seed, encoding, allow_bad_rows
     )
     _check(order)
-    found = carry_out(order, quiet=desk.json)
+    found = _unless_stopped(order, quiet=desk.json)
     desk.show(found, summary(found))
     if report:
         save(report, page(found))
@@ -134,6 +134,17 @@ def _check(order: "Order") -> None:
     rows = usable(order.audience, people) if order.allow_bad_rows else only_good(order.audience, people, advice)
     for _ in rows:
         pass
+
+
+def _unless_stopped(order: "Order", *, quiet: bool) -> "Rehearsed":
+    """Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted."""
+    from amends.cli.up import Stopped, stopped_by_signals
+
+    try:
+        with stopped_by_signals():
+            return carry_out(order, quiet=quiet)
+    except Stopped as stopped:
+        raise typer.Exit(stopped.exit_code) from None
 
 
 def carry_out(order: "Order", *, quiet: bool = False) -> "Rehearsed":

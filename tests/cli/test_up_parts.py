@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from configparser import ConfigParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.cli.conftest import Office
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 ENDS = [sys.executable, "-c", ""]
+SYSTEMD_TRIES, SYSTEMD_LIMIT_SECONDS = 5, 10
+"""What starts more often within this time is given up: DefaultStartLimitBurst and DefaultStartLimitIntervalSec."""
 
 
 def runs(pid: int) -> bool:
@@ -157,3 +160,30 @@ def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(tmp_path: P
             called = [int(pid) for pid in children.read_text().split()]
     assert called
     assert not any(map(runs, called))
+
+
+# As a service
+
+
+def the_unit() -> ConfigParser:
+    """The one that docs/operations.md gives to systemd."""
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+    unit = ConfigParser(interpolation=None)
+    unit.read_string(text.partition("```ini\n")[2].partition("```")[0])
+    return unit
+
+
+def test_systemd_starts_it_again_for_as_long_as_its_database_is_not_there(
+    empty: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = the_unit()["Service"]
+    assert service["Restart"] == "on-failure"
+    assert int(service["RestartSec"]) * SYSTEMD_TRIES > SYSTEMD_LIMIT_SECONDS
+    monkeypatch.setenv("AMENDS_DATABASE_URL", f"postgresql+psycopg://amends@127.0.0.1:{free_port()}/amends")
+    answer = empty.amends("up")
+    assert answer.exit_code == 1
+    assert "the ledger cannot be opened" in answer.stderr
+
+
+def test_systemd_starts_it_after_a_database_of_the_same_machine() -> None:
+    assert "postgresql.service" in the_unit()["Unit"]["After"].split()

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import json
 import os
+import signal
 import smtplib
 import socket
 import subprocess
@@ -36,6 +37,7 @@ from tests.sending import channel_settings
 STORY = library() / "examples" / "stolen-terminals"
 INJECTS, PLAYBOOKS = shipped_injects(), shipped_playbooks()
 PEOPLE = 60
+START_SECONDS = 60
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 EMAIL, SMS = ChannelKind.EMAIL, ChannelKind.SMS
 DAYS = {
@@ -425,6 +427,24 @@ def test_nobody_of_the_audience_is_in_what_a_rehearsal_leaves_or_says(canaries: 
     )
     left = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file()) + done.stdout + done.stderr
     assert [canary for canary in (*CANARIES, "Canary 1") if canary.encode() in left] == []
+
+
+# Stopped before its end
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_rehearsal_that_is_stopped_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    files = ("--incident", STORY / "incident.yaml", "--audience", STORY / "audience.csv")
+    call = (sys.executable, "-c", "from amends.cli import main; main()", "rehearse", "customer-data-theft", *files)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as rehearsal:
+        until = time.monotonic() + START_SECONDS
+        while not list(tmp_path.glob("*/ledger.sqlite3")) and time.monotonic() < until:
+            time.sleep(0.05)
+        rehearsal.send_signal(number)
+        rehearsal.communicate(timeout=START_SECONDS)  # its own process writes there too, so that has ended as well
+    assert rehearsal.returncode == code
+    assert list(tmp_path.iterdir()) == []
 
 
 # Virtual time
