@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -153,9 +154,7 @@ def _keep(
     ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime, source: Source
 ) -> Iterator[int]:
     """The numbers of those rows whose person is not known."""
-    from amends.ledger import once_for
-
-    for call in calls:
+    for call, once in zip(calls, _names(calls, source), strict=True):
         person = ledger.person_with(incident, call.person_id) if call.person_id else None
         if call.person_id and person is None:
             yield call.row
@@ -165,9 +164,24 @@ def _keep(
             kind=call.kind,
             source=source,
             locale=call.locale,
-            once=once_for(source, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text),
+            once=once,
             reply_within=playbook.reply_within,
             owner=playbook.questions_owner,
             at=call.asked_at,
         )
         ledger.ask(incident, asked, now)
+
+
+def _names(calls: list[Call], source: Source) -> Iterator[str]:
+    """A name for each call, the same when its row comes again.
+
+    Whoever is known asked once, however often it was noted. Of those whom nobody could name, two may say the same
+    in one minute, and each is owed an answer.
+    """
+    from amends.ledger import once_for
+
+    heard: Counter[str] = Counter()
+    for call in calls:
+        name = once_for(source, call.person_id, call.kind, call.locale, call.asked_at.isoformat(), call.text)
+        yield name if call.person_id or not heard[name] else once_for(name, heard[name])
+        heard[name] += 1
