@@ -48,21 +48,18 @@ def migrate(
     new = open_for(to, case)
     found = differences(old, new.playbook, new.wording)
     planned = migration(case, new.playbook, at, timedelta(days=days))
-    weaker = sum(bool(change.weaker) for change in found)
     values: dict[str, object] = {"incident": incident, "pinned": old.content, "changes": found, "migration": planned}
     if not found:
         desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
         return
     beyond = beyond_the_team(new, case, desk.ledger.members())
-    if name and beyond:
-        raise ContentError(*beyond)
     text = "\n".join(_in_words(case, planned, found, days, at))
     if not name:
-        desk.show({**values, "applied": False, "findings": beyond}, "\n".join([text, *_not_approvable(beyond)]))
-        once = " once the team can approve it" if beyond else ""
-        desk.hint(f"nothing was changed; `amends migrate {incident} --to {to} --as NAME` does it{once}")
+        _only_show(desk, f"amends migrate {incident} --to {to}", values, text, beyond)
         return
-    lead, other = _who(desk, name, second, weaker)
+    if beyond:
+        raise ContentError(*beyond)
+    lead, other = _who(desk, name, second, _weaker(found))
     if not desk.json:
         desk.show({}, text)
     _ask(incident, yes=yes)
@@ -91,6 +88,16 @@ def listed(found: Iterable[Change]) -> Iterator[str]:
         yield f"    {change.what}"
         if change.weaker:
             yield f"      WEAKER: {change.weaker}"
+
+
+def _weaker(found: Iterable[Change]) -> int:
+    return sum(bool(change.weaker) for change in found)
+
+
+def _only_show(desk: Desk, command: str, values: dict[str, object], text: str, beyond: Sequence[Finding]) -> None:
+    desk.show({**values, "applied": False, "findings": beyond}, "\n".join([text, *_not_approvable(beyond)]))
+    once = " once the team can approve it" if beyond else ""
+    desk.hint(f"nothing was changed; `{command} --as NAME` does it{once}")
 
 
 def _who(desk: Desk, name: str, second: str, weaker: int) -> tuple[Member, Member | None]:
@@ -128,9 +135,8 @@ def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
 
 
 def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days: int, at: datetime) -> Iterator[str]:
-    weaker = sum(bool(change.weaker) for change in found)
     zone = case.incident.organisation.timezone
-    yield f"What is different ({len(found)} changes, {weaker} weaker)"
+    yield f"What is different ({len(found)} changes, {_weaker(found)} weaker)"
     yield from listed(found)
     yield f"\nThe calendar of the next {days} days, if what waits is decided now ({zone})"
     shifts = [_shift_row(shift, at, zone) for shift in planned.shifts]
