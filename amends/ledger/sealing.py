@@ -186,7 +186,7 @@ def _seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:
 
 
 def _open(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
-    if sealed[:1] != FORMAT:
+    if sealed[:1] != FORMAT or len(sealed) <= len(FORMAT) + NONCE_BYTES:
         raise InvalidTag
     return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], place)
 

@@ -49,6 +49,13 @@ def test_what_was_altered_does_not_open(byte: int) -> None:
         seal.open(bytes(sealed), PLACE)
 
 
+@pytest.mark.parametrize("kept", [0, 1, 5, 13, 20])
+def test_what_was_cut_off_does_not_open(kept: int) -> None:
+    seal = a_seal()
+    with pytest.raises(KeyMissing):
+        seal.open(seal.close("Ada", PLACE)[:kept], PLACE)
+
+
 def test_one_incidents_seal_does_not_open_anothers() -> None:
     with pytest.raises(KeyMissing):
         a_seal().open(a_seal().close("Ada", PLACE), PLACE)
