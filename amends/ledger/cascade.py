@@ -13,7 +13,7 @@ from amends.domain.reach import next_channel
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.incidents import note_alert
 from amends.ledger.notices import PUBLIC, notice_row
-from amends.ledger.posting import Post, addresses
+from amends.ledger.posting import Post, addresses, may_have_left
 from amends.ledger.store import Write
 from amends.ledger.tables import DeliveryRow, IncidentRow, NoticeRow, OccurrenceRow, PersonRow, ReleaseRow
 
@@ -51,7 +51,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
 
     A channel on which they have another address by now, from a corrected list, was not tried. The person is locked, so
     that of two channels that fail them at once the second sees what became of the first. Who calls this for several
-    people goes by their numbers.
+    people goes by their numbers. Where it may have left before a backup was restored, it waits for a person.
     """
     if person == PUBLIC or _locked(session, draft.incident, person).hold:
         return False  # somebody who was told, and whom a corrected list has no more, or lets nobody write to
@@ -68,7 +68,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     if channel is None:
         return False
     connection = session.connection()
-    post = Post(draft, version, Letters(), spelled(connection, now))
+    post = Post(draft, version, Letters(), spelled(connection, now), may_have_left(session, draft))
     store_messages(connection, [post.row(person, channel, known[channel], name)])
     return True
 

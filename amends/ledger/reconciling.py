@@ -81,10 +81,16 @@ class Reconciling(Store):
         return sent, uncertain, waiting
 
     def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
-        """Of each notice that was released: on which channels something may have left that the ledger lacks."""
+        """Of each notice that was released: on which channels something may have left that the ledger lacks.
+
+        What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
+        words about the same backup the second counts.
+        """
         released = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
-        words = "|".join(sorted(doubt))
+        earlier = session.exec(select(RestoredNoticeRow)).all() if self._chain.is_behind(session) else ()
+        before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
         for incident, notice in self.released_notes.all().union((pair[0], pair[1]) for pair in released):
+            words = "|".join(sorted({*doubt, *before.get((incident, notice), ())}))
             session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left=words))
 
 

@@ -238,6 +238,24 @@ def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     assert ("inc-1", "first-notice") not in notes.all()
 
 
+def test_what_may_have_taken_over_before_the_backup_was_restored_waits_for_a_person(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    approved(ledger, [a_person(number=1, phone="+49301234561")], channels=EMAIL, cascade=(*EMAIL, *SMS))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.write_down([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
+    back_up(ledger, tmp_path)
+    came_back = [Report(ReportKind.FAILED, claim.bounce)]
+    ledger.reported(came_back, NOW)
+    assert len(send(ledger, 1, SMS)) == 1
+    old = restore(ledger, tmp_path)
+    old.reconcile([claim.key], OMAR, NOW, EMAIL)
+    old.reported(came_back, NOW)
+    assert send(old, 1, SMS) == []
+    assert old.standing(INCIDENT, NOTICE) == {PersonState.UNCERTAIN: 1}
+    old.dispose()
+
+
 def test_what_the_provider_says_has_not_left_is_sent(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
@@ -248,6 +266,40 @@ def test_what_the_provider_says_has_not_left_is_sent(tmp_path: Path) -> None:
     old.release(INCIDENT, NOTICE, NOW)
     assert send(old, 6) == []
     assert len(send(old, 6, SMS)) == 3
+    old.dispose()
+
+
+def restored_twice(folder: Path) -> Ledger:
+    """What left between the two backups is known by neither; since the second one nothing has left."""
+    ledger = with_phones(folder)
+    back_up(ledger, folder)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    send(ledger, 3, SMS)
+    first = restore(ledger, folder)
+    first.reconcile([], OMAR, NOW, EMAIL)
+    back_up(first, folder)
+    first.add_member("max", TeamRole.LEAD, "lena", NOW)
+    return restore(first, folder)
+
+
+def test_what_is_in_doubt_since_an_earlier_backup_stays_so(tmp_path: Path) -> None:
+    second = restored_twice(tmp_path)
+    second.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
+    second.release(INCIDENT, NOTICE, NOW)
+    assert len(send(second, 6, EMAIL)) == 3
+    assert send(second, 6, SMS) == []
+    second.dispose()
+
+
+def test_a_further_word_about_the_same_backup_is_the_one_that_counts(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    old = restore(ledger, tmp_path)
+    old.reconcile([], OMAR, NOW)
+    old.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
+    old.release(INCIDENT, NOTICE, NOW)
+    assert len(send(old, 6, (*EMAIL, *SMS))) == 6
     old.dispose()
 
 
