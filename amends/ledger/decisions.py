@@ -81,7 +81,7 @@ class Decisions(Deliveries):
         with self.write() as write:
             parked = _parked(write, incident, notice, person)
             for message in parked:
-                message.state, message.detail, message.attempts = DeliveryState.WAITING, "", 0
+                message.state, message.detail, message.attempts = starts_as(ChannelKind(message.channel)), "", 0
                 message.updated_at = now
             if row := notice_row(write.session, incident, notice):
                 reopen(write.session, row)

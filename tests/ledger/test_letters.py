@@ -259,6 +259,19 @@ def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Le
     assert [one.letter for one in letters(ledger)] == ["general", "us"]
 
 
+def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
+    released(ledger)
+    with ledger.write() as write:
+        sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = 2")).scalar_one()
+        write.session.execute(text("UPDATE person SET sealed = :other WHERE number = 2"), {"other": sealed[::-1]})
+    taken(ledger)
+    assert states(ledger)[2] == "parked"
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE person SET sealed = :mended WHERE number = 2"), {"mended": sealed})
+    ledger.try_parked(INCIDENT, NOTICE, 2, OMAR, LATER)
+    assert taken(ledger) == 1
+
+
 def test_a_batch_that_there_is_not_is_named_with_those_there_are(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
