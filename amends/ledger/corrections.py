@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
 from amends.domain.correction import Ask, Change, Difference, Kind, changed_fields, objections, stands_otherwise
-from amends.domain.errors import NotAllowed
+from amends.domain.errors import KeyMissing, NotAllowed
 from amends.domain.notice import NoticeStage
 from amends.domain.people import Hold, Person
 from amends.domain.playbook import Phase, Playbook
@@ -28,6 +28,7 @@ from amends.ledger.incidents import (
     find_guardians,
     insert_people,
     opened_person,
+    person_of,
     person_values,
     spelled_person,
     state_before_pause,
@@ -53,6 +54,7 @@ KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardi
 """Columns that a correction leaves as they are; guardian and hold change only with what decides them."""
 CORRECTED = tuple(name for name in PEOPLE_COLUMNS if name not in KEPT)
 DECIDED_ANEW = ("hold", "guardian", "gone_at")
+NO_CONTACT = ("",) * 6
 
 PAGE = 10_000
 """So many people's messages are looked at at once: a database without statistics may read all of them for each page."""
@@ -211,7 +213,7 @@ class _Comparing:
 
     def _hold_against(self, row: Any, person: Person) -> None:
         self._seen.add(row.number)
-        old = opened_person(self._incident, row, self._seal)
+        old = self._stored(row)
         fields = changed_fields(old, person)
         if row.gone_at is None and not fields:
             return
@@ -219,6 +221,13 @@ class _Comparing:
             self._anew.add(row.number)
         kind = Kind.BACK if row.gone_at else Kind.CHANGED
         self._keep(kind, replace(person, number=row.number), person.number, fields, row)
+
+    def _stored(self, row: Any) -> Person:
+        """As the list in force has them; contact data that was altered counts as none, so that this list mends it."""
+        try:
+            return opened_person(self._incident, row, self._seal)
+        except KeyMissing:
+            return person_of(row, NO_CONTACT)
 
     def _keep(self, kind: Kind, person: Person, place: int, fields: tuple[str, ...] = (), old: Any = None) -> None:
         values = person_values(self._keys, self._incident, self._seal, person)

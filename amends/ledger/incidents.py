@@ -1,7 +1,7 @@
 """Verbs about incidents and their people."""
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -296,8 +296,13 @@ OPENED = ("number", "sealed", "locale", "country", "region", "timezone", "data",
 
 
 def opened_person(incident: str, row: Any, seal: Seal) -> Person:
-    """The row, or its columns OPENED, as a value, its contact data readable."""
-    ref, name, email, phone, postal_address, guardian_of = opened_contact(incident, row.number, row.sealed, seal)
+    """The row, or its columns OPENED, as a value, its contact data readable. Raises KeyMissing when it was altered."""
+    return person_of(row, opened_contact(incident, row.number, row.sealed, seal))
+
+
+def person_of(row: Any, contact: Sequence[str]) -> Person:
+    """The row, or its columns OPENED, with this contact data."""
+    ref, name, email, phone, postal_address, guardian_of = contact
     return Person(
         number=row.number,
         ref=ref,

@@ -350,6 +350,16 @@ def test_any_change_makes_another_digest(ledger_on_sqlite: Ledger) -> None:
     assert again == ledger.compare_audience(INCIDENT, people(4)).digest
 
 
+def test_who_was_damaged_is_mended_by_a_corrected_list(ledger_on_sqlite: Ledger) -> None:
+    ledger = opened(ledger_on_sqlite)
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE person SET sealed = zeroblob(40) WHERE number = 2"))
+    (change,) = ledger.compare_audience(INCIDENT, people(3)).difference.changes
+    assert (change.kind, change.person, "name" in change.fields) == (Kind.CHANGED, 2, True)
+    correct(ledger, people(3))
+    assert ledger.person(INCIDENT, 2) == people(3)[1]
+
+
 def test_a_file_that_breaks_off_in_its_last_row_leaves_everything_as_it_was(ledger_on_sqlite: Ledger) -> None:
     def broken() -> Iterator[Person]:
         yield from (a_person(number=number, name="Changed") for number in range(1, 2501))
