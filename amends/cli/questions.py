@@ -21,6 +21,7 @@ QuestionId = Annotated[
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
 WORDS = {"text", "answer"}
 """Fields that may name people; a list leaves them out."""
+UNREADABLE = "(cannot be read: it was altered, moved, or sealed with another key)"
 
 app = noun()
 
@@ -35,9 +36,11 @@ def listed(
     desk: Desk = ctx.obj
     asked = desk.ledger.questions(incident, open_only=unanswered)
     rows = [(q.id, q.reply_due_at, q.kind, q.source, q.theme, q.owner, q.person, q.answered_at) for q in asked]
-    desk.show([question.model_dump(mode="json", exclude=WORDS) for question in asked], table(HEAD, rows))
+    desk.show([_without_words(question) for question in asked], table(HEAD, rows))
     if overdue := [question.id for question in asked if question.overdue(now())]:
         desk.hint(f"overdue: {', '.join(map(str, overdue))}; `amends questions show {incident} {overdue[0]}`")
+    if damaged := [question.id for question in asked if _is_damaged(question)]:
+        desk.hint(f"cannot be read: {', '.join(map(str, damaged))}; `amends questions show {incident} {damaged[0]}`")
     if comments := desk.ledger.comments(incident):
         desk.hint(f"{counted(len(comments), 'comment')} in the survey: `amends questions comments {incident}`")
 
@@ -47,7 +50,7 @@ def comments(ctx: typer.Context, incident: IncidentId) -> None:
     """What people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
     desk: Desk = ctx.obj
     given = desk.ledger.comments(incident)
-    texts = (f"person {comment.person}, {moment(comment.at)}\n\n{comment.text}" for comment in given)
+    texts = (f"person {comment.person}, {moment(comment.at)}\n\n{comment.text or UNREADABLE}" for comment in given)
     desk.show(given, "\n\n".join(texts) or "none")
 
 
@@ -61,11 +64,13 @@ def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None
         f"{found.kind} {found.id} by {person}, {found.source}, {found.locale}, theme {found.theme}",
         f"asked {moment(found.asked_at)}, reply due {moment(found.reply_due_at)} by {found.owner}",
         "",
-        found.text,
+        found.text or UNREADABLE,
     ]
     if found.answered_at:
-        lines += ["", f"answered {moment(found.answered_at)} by {found.answered_by}:", "", found.answer]
+        lines += ["", f"answered {moment(found.answered_at)} by {found.answered_by}:", "", found.answer or UNREADABLE]
     desk.show(found, "\n".join(lines))
+    if not found.text:
+        desk.hint("nobody can read what was asked: answer that you cannot, and ask them to ask again")
     if not found.answered_at:
         desk.hint(f"`amends questions answer {incident} {question} --as NAME --file ANSWER.txt` answers it")
 
@@ -119,6 +124,9 @@ def import_(
 ) -> None:
     """Take in what the hotline noted, or what came to the mailbox; the same file again adds nothing.
 
+    Of somebody known, the same words at the same time count once. Without a person_id they count as often as they stand
+    in the file: they may be of several callers.
+
     Columns: person_id (may be empty), kind (question, complaint, suggestion), locale, asked_at (with zone), text.
     """
     from amends.cli.hotline import read_calls, take_in
@@ -136,6 +144,15 @@ def import_(
     if report.rejected:
         raise typer.Exit(Exit.FINDINGS)
     desk.hint(f"`amends questions list {incident} --open` shows what waits for an answer")
+
+
+def _without_words(question: Question) -> dict[str, object]:
+    return question.model_dump(mode="json", exclude=WORDS) | {"readable": not _is_damaged(question)}
+
+
+def _is_damaged(question: Question) -> bool:
+    """What is asked, and what is answered, has words."""
+    return not question.text or (question.answered_at is not None and not question.answer)
 
 
 def _words(file: Path | None) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert
 from sqlmodel import Session, col, func, select
 
-from amends.domain.errors import NotAllowed, NotInLedger
+from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
 from amends.domain.question import (
     SURVEY,
     Asked,
@@ -77,7 +77,10 @@ class Feedback(Store):
             write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
 
     def questions(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
-        """The questions, the one due first in front."""
+        """The questions, the one due first in front; words that were altered, or moved, are empty.
+
+        Raises NotInLedger, KeyMissing.
+        """
         query = select(QuestionRow).where(QuestionRow.incident == incident).order_by(col(QuestionRow.reply_due_at))
         if person is not None:
             query = query.where(QuestionRow.person == person)
@@ -108,13 +111,17 @@ class Feedback(Store):
             write.note(now, incident, "survey answered", f"person {person}")
 
     def comments(self, incident: str) -> tuple[Comment, ...]:
-        """What people added to their answers to the survey, the latest first. Raises NotInLedger, KeyMissing."""
+        """What people added to their answers to the survey, the latest first; what was altered, or moved, is empty.
+
+        Raises NotInLedger, KeyMissing.
+        """
         query = select(SurveyRow).where(SurveyRow.incident == incident, col(SurveyRow.sealed_comment).is_not(None))
         with self.read() as session:
             seal = self.seal(session, incident)
             rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
-            given = tuple(_comment(row, seal) for row in rows)
-        return tuple(comment for comment in given if comment.text)  # an empty one was sealed once, too
+            given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
+        # An empty one was sealed once, too.
+        return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given if said != "")
 
     def has_answered_survey(self, incident: str, person: int) -> bool:
         """Whether this person has answered."""
@@ -196,25 +203,27 @@ def _comment_place(row: SurveyRow) -> str:
     return f"survey_answer:comment:{row.incident}:{row.person}"
 
 
-def _comment(row: SurveyRow, seal: Seal) -> Comment:
-    text = seal.open(row.sealed_comment, _comment_place(row)) if row.sealed_comment else ""
-    return Comment(person=row.person, text=text, at=row.at)
+def _opened(seal: Seal, sealed: bytes | None, place: str) -> str | None:
+    """The words; None when they were altered or moved, which must not keep the others from being read."""
+    try:
+        return seal.open(sealed, place) if sealed else ""
+    except KeyMissing:
+        return None
 
 
 def _question(row: QuestionRow, seal: Seal) -> Question:
-    answer = seal.open(row.sealed_answer, _place(row.incident, row.id, "answer")) if row.sealed_answer else ""
     return Question(
         id=row.id,
         person=row.person,
         kind=QuestionKind(row.kind),
         source=Source(row.source),
         locale=row.locale,
-        text=seal.open(row.sealed_text, _place(row.incident, row.id, "text")),
+        text=_opened(seal, row.sealed_text, _place(row.incident, row.id, "text")) or "",
         theme=row.theme,
         asked_at=row.asked_at,
         reply_due_at=row.reply_due_at,
         owner=row.owner,
-        answer=answer,
+        answer=_opened(seal, row.sealed_answer, _place(row.incident, row.id, "answer")) or "",
         answered_at=row.answered_at,
         answered_by=row.answered_by,
     )

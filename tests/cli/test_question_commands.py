@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner
 
 from amends.cli.app import app
@@ -27,6 +28,14 @@ def asked(office: Office) -> list[dict[str, object]]:
     return listed
 
 
+def damage(office: Office, statement: str) -> None:
+    """Alter what is stored, behind the ledger's back."""
+    ledger = office.ledger()
+    with ledger.write() as write:
+        write.session.execute(text(statement))
+    ledger.dispose()
+
+
 def test_a_good_row_becomes_a_question_of_its_person(office: Office, tmp_path: Path) -> None:
     import_(office, tmp_path, HEAD + GOOD)
     assert [(q["person"], q["theme"], q["source"]) for q in asked(office)] == [(2, "scam", "hotline")]
@@ -48,6 +57,22 @@ def test_the_same_file_again_adds_nothing(office: Office, tmp_path: Path) -> Non
     import_(office, tmp_path, HEAD + GOOD)
     code, report = import_(office, tmp_path, HEAD + GOOD)
     assert (code, report["accepted"], report["new"], len(asked(office))) == (0, 1, 0, 1)
+
+
+def test_two_callers_whom_nobody_knows_and_who_say_the_same_are_two(office: Office, tmp_path: Path) -> None:
+    calls = HEAD + GOOD.replace("C-1", "") * 2
+    _, first = import_(office, tmp_path, calls)
+    _, again = import_(office, tmp_path, calls)
+    assert (first["new"], again["new"], len(asked(office))) == (2, 0, 2)
+
+
+def test_a_later_file_with_one_more_such_caller_adds_that_one(office: Office, tmp_path: Path) -> None:
+    reports = [import_(office, tmp_path, HEAD + GOOD.replace("C-1", "") * calls)[1] for calls in (1, 2)]
+    assert [report["new"] for report in reports] == [1, 1]
+
+
+def test_a_known_caller_who_was_noted_twice_asked_once(office: Office, tmp_path: Path) -> None:
+    assert import_(office, tmp_path, HEAD + GOOD + GOOD)[1]["new"] == 1
 
 
 def test_a_person_who_is_not_in_the_audience_is_kept_and_reported(office: Office, tmp_path: Path) -> None:
@@ -172,6 +197,37 @@ def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office
     answer = empty.amends("questions", "import", INCIDENT, calls)
     assert answer.exit_code == 1
     assert "no playbook runs" in answer.stderr
+
+
+def test_a_question_that_cannot_be_read_is_named_and_the_others_are_listed(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD + GOOD.replace("C-1", ""))
+    damage(office, "UPDATE question SET sealed_text = zeroblob(40) WHERE id = 2")
+    listed = office.amends("questions", "list", INCIDENT)
+    assert (listed.exit_code, "cannot be read: 2" in listed.stderr) == (0, True)
+    assert {q["id"]: q["readable"] for q in asked(office)} == {1: True, 2: False}
+    assert "Is this call a scam?" in office.amends("questions", "show", INCIDENT, 1).stdout
+    shown = office.amends("questions", "show", INCIDENT, 2)
+    assert "cannot be read" in shown.stdout
+    assert "ask them to ask again" in shown.stderr
+
+
+def test_an_answer_that_cannot_be_read_is_not_shown_as_an_empty_one(office: Office, tmp_path: Path) -> None:
+    import_(office, tmp_path, HEAD + GOOD)
+    office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin="Yes.")
+    damage(office, "UPDATE question SET sealed_answer = sealed_text")
+    assert "cannot be read" in office.amends("questions", "show", INCIDENT, 1).stdout
+    assert "cannot be read: 1" in office.amends("questions", "list", INCIDENT).stderr
+
+
+def test_a_comment_that_cannot_be_read_is_named_and_the_others_are_read(office: Office) -> None:
+    ledger = office.ledger()
+    for person in (1, 2):
+        ledger.answer_survey(INCIDENT, person, {"understood": 1}, f"Said by {person}.", now())
+    ledger.dispose()
+    damage(office, "UPDATE survey_answer SET sealed_comment = zeroblob(40) WHERE person = 2")
+    shown = office.amends("questions", "comments", INCIDENT).stdout
+    assert "Said by 1." in shown
+    assert "cannot be read" in shown
 
 
 def test_what_people_wrote_in_the_survey_is_read_by_the_team(office: Office) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
+from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.question import Comment, Question
 from amends.ledger import Ledger, once_for
 from tests.builders import NOW, a_person, an_asked, an_incident
@@ -106,13 +106,20 @@ def test_only_open_questions_are_listed_when_asked_so(opened: Ledger) -> None:
     assert [question.text for question in opened.questions(INCIDENT, open_only=True)] == ["new"]
 
 
-def test_a_question_that_was_moved_to_another_does_not_open(opened: Ledger) -> None:
+def test_a_question_that_was_moved_to_another_does_not_open_and_the_others_do(opened: Ledger) -> None:
     ask(opened, "one")
     ask(opened, "two")
     with opened.write() as write:
         write.session.execute(text("UPDATE question SET sealed_text = (SELECT sealed_text FROM question WHERE id = 1)"))
-    with pytest.raises(KeyMissing):
-        opened.questions(INCIDENT)
+    assert [question.text for question in opened.questions(INCIDENT)] == ["one", ""]
+
+
+def test_a_question_is_read_although_its_answer_was_altered(opened: Ledger) -> None:
+    opened.answer(INCIDENT, ask(opened, "one"), "Yes.", "mei", NOW)
+    with opened.write() as write:
+        write.session.execute(text("UPDATE question SET sealed_answer = sealed_text"))
+    question = the_question(opened)
+    assert (question.text, question.answer, question.answered_by) == ("one", "", "mei")
 
 
 def test_the_case_counts_questions_by_theme_and_what_is_overdue(opened: Ledger) -> None:
@@ -152,6 +159,15 @@ def test_other_scores_without_a_comment_leave_the_comment_that_was_given(opened:
     opened.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
     opened.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
     assert [comment.text for comment in opened.comments(INCIDENT)] == ["Too late."]
+
+
+def test_a_comment_that_was_altered_is_not_left_out_and_the_others_are_read(opened: Ledger) -> None:
+    for person in (1, 2):
+        opened.answer_survey(INCIDENT, person, {"understood": 1}, f"said by {person}", NOW)
+    with opened.write() as write:
+        one = "(SELECT sealed_comment FROM survey_answer WHERE person = 1)"
+        write.session.execute(text(f"UPDATE survey_answer SET sealed_comment = {one}"))
+    assert [(comment.person, comment.text) for comment in opened.comments(INCIDENT)] == [(1, "said by 1"), (2, "")]
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": 0}, {"understood": 6}, {"shoe_size": 3}])

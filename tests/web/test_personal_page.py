@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from amends.domain.channel import ChannelKind, Receipt, Status
@@ -234,6 +235,19 @@ def test_who_is_not_in_the_list_any_more_reads_what_they_were_told_and_nothing_l
 
 def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> None:
     assert f'<a href="/n/{INCIDENT}/zh-CN/">查看公开通知</a>' in li.look().text
+
+
+@pytest.mark.parametrize("column", ["sealed_text", "sealed_answer"])
+def test_words_that_cannot_be_read_any_more_take_nothing_else_from_the_page(
+    ledger: Ledger, ada: Visitor, column: str
+) -> None:
+    for said in ("Was my card copied?", "Was my address copied?"):
+        ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
+    with ledger.write() as write:
+        write.session.execute(text(f"UPDATE question SET {column} = zeroblob(40) WHERE id = 2"))
+    page = ada.look().text
+    assert "Answer: Was my card copied?" in page
+    assert page.count("What was written here can no longer be read") == 1
 
 
 def test_an_answer_stands_below_its_question(ledger: Ledger, ada: Visitor) -> None:
