@@ -167,7 +167,9 @@ class Deliveries(Claims):
         with self.swift_write() as swift:
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
-            return _mark(swift, leaving, now)
+            marks = _mark(swift, leaving, now)
+        self.mark_notes.add({lease: mark for lease, (mark, _) in marks.items()})
+        return frozenset(message for _, messages in marks.values() for message in messages)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """A channel has failed these people for good; the next of the cascade gets a message for them."""
@@ -198,21 +200,26 @@ class Deliveries(Claims):
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
+        self.mark_notes.drop([lease for lease in over if lease])
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
 
         A machine never sends an uncertain message again. A page is no message: put up again, it is the same page.
+        Raises LedgerRestored: in an older copy a mark may be missing.
         """
         with self.write() as write:
             freed = doubtful = 0
-            for lease in _stale(write.session, incident, notice, now):
+            if stale := _stale(write.session, incident, notice, now):
+                self.refuse_if_restored(write.session)
+            for lease in stale:
                 doubtful += _doubt(write.session, lease, now)
                 freed += _free(write.session, lease, now)
                 write.session.delete(lease)
             if freed or doubtful:
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
-            return doubtful
+        self.mark_notes.drop([lease.id for lease in stale if lease.id])
+        return doubtful
 
     def busy(self, incident: str, now: datetime) -> bool:
         """Whether some worker holds messages of this incident right now."""
@@ -375,14 +382,14 @@ def _ids(rows: Iterable[Waiting]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> frozenset[int]:
-    """Keep that these may leave; the numbers of those of which the lease still holds."""
-    ours: list[int] = []
+def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> dict[int, tuple[int, list[int]]]:
+    """Keep that these may leave: by lease, as far as it still holds, the number of the mark and of its messages."""
+    marks: dict[int, tuple[int, list[int]]] = {}
     for lease in {claim.lease for claim in claims}:
         messages = [claim.id for claim in claims if claim.lease == lease]
-        if swift.keep_mark(lease, messages, now):
-            ours += messages
-    return frozenset(ours)
+        if (mark := swift.keep_mark(lease, messages, now)) is not None:
+            marks[lease] = mark, messages
+    return marks
 
 
 def _outcome(claim: Claim, receipt: Receipt, now: datetime) -> Outcome:

@@ -15,6 +15,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
 from amends.domain.team import Member
+from amends.ledger.marked import missed
 from amends.ledger.sealing import Keys
 from amends.ledger.store import Store, Write, must_approve
 from amends.ledger.tables import DeliveryRow, LeftRow, ReleaseRow, RestoredNoticeRow
@@ -58,12 +59,14 @@ class Reconciling(Store):
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, doubt, now))
             self._remember_notices(write.session, doubt)
+            lacking = missed(write.session, self.mark_notes.all())
             write.note(
                 now, "", "reconciled", actor=by.name,
                 keys=len(keys), may_have_left=sorted(doubt), found=asdict(found),
             )  # fmt: skip
         if write.head:
             self._chain.keep(write.head, anew=True)
+        self.mark_notes.drop(lacking.marks | lacking.leases)
         return found
 
     def _settle(
@@ -87,7 +90,7 @@ class Reconciling(Store):
         words about the same backup the second counts.
         """
         released = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
-        earlier = session.exec(select(RestoredNoticeRow)).all() if self._chain.is_behind(session) else ()
+        earlier = session.exec(select(RestoredNoticeRow)).all() if self.is_restored(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
         for incident, notice in self.released_notes.all().union((pair[0], pair[1]) for pair in released):
             words = "|".join(sorted({*doubt, *before.get((incident, notice), ())}))

@@ -27,6 +27,7 @@ from amends.domain.team import Member
 from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
 from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, reading, writing
+from amends.ledger.marked import MarkNotes, missed
 from amends.ledger.memory import Memory
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reserve import Reserve, no_room
@@ -70,7 +71,7 @@ class Store:
         self.reserve = Reserve(self._path)
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
-        self.released_notes = ReleasedNotes(anchor)
+        self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
         self._seals: dict[str, Seal] = {}
         self._memory = Memory()
 
@@ -176,13 +177,23 @@ class Store:
 
         To be asked before anything is written. What is found is noted, so that this machine misses it in an older copy.
         """
-        if self._chain.is_behind(session):
+        if self.is_restored(session):
             raise LedgerRestored(
                 "this ledger is older than what was noted beside it, as after a backup was restored: nothing is sent "
                 "before `amends reconcile --log FILE --as NAME` has compared it with the relay's log"
             )
         if newest := self._chain.newest(session):
             self._chain.keep(newest)
+
+    def is_restored(self, session: Session) -> bool:
+        """Whether an audit entry or a mark that was noted beside the ledger is not in it."""
+        noted = self.mark_notes.all()  # read first: what is marked meanwhile is not missing
+        if self._chain.is_behind(session):
+            return True
+        lacking = missed(session, noted)
+        if not lacking.marks:
+            self.mark_notes.drop(lacking.leases)
+        return bool(lacking.marks)
 
     def verify_audit(self) -> tuple[str, ...]:
         """What was done to the audit chain behind the ledger's back; empty when it holds."""

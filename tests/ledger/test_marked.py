@@ -1,0 +1,139 @@
+"""A backup of the middle of a page: what it lacks are marks alone, and they are noted beside the ledger."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from amends.domain.bounces import Report, ReportKind
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.errors import LedgerRestored, LedgerUnavailable
+from amends.ledger import Claim, Ledger
+from amends.ledger.marked import MarkNotes
+from tests.builders import NOW, a_person
+from tests.ledger.test_reconciling import OMAR, back_up, opened, restore
+from tests.sending import INCIDENT, NOTICE, approved
+
+EMAIL = (ChannelKind.EMAIL,)
+
+
+def released(folder: Path, people: int) -> Ledger:
+    ledger = opened(folder)
+    approved(ledger, [a_person(number=number) for number in range(1, people + 1)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    return ledger
+
+
+def mark(ledger: Ledger, *claims: Claim) -> None:
+    assert ledger.write_down(claims, [], INCIDENT, NOTICE, NOW) == {claim.id for claim in claims}
+
+
+def answer(ledger: Ledger, *claims: Claim) -> None:
+    sent = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
+    ledger.write_down([], sent, INCIDENT, NOTICE, NOW)
+
+
+@pytest.fixture
+def in_the_middle(tmp_path: Path) -> Iterator[tuple[Ledger, tuple[Claim, ...]]]:
+    """Four people in one page; the backup was made when one mark was kept, and two left after that."""
+    ledger = released(tmp_path, 4)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+    mark(ledger, claims[0])
+    back_up(ledger, tmp_path)
+    mark(ledger, claims[1], claims[2])
+    answer(ledger, *claims[:3])
+    old = restore(ledger, tmp_path)
+    yield old, claims
+    old.dispose()
+
+
+def test_a_backup_of_the_middle_of_a_page_is_known_as_one(in_the_middle: tuple[Ledger, tuple[Claim, ...]]) -> None:
+    ledger, claims = in_the_middle
+    with pytest.raises(LedgerRestored, match="amends reconcile"):
+        ledger.release(INCIDENT, NOTICE, NOW)
+    end_all_leases(ledger)
+    with pytest.raises(LedgerRestored):
+        ledger.recover(INCIDENT, NOTICE, NOW)
+    with pytest.raises(LedgerRestored):
+        ledger.reported([Report(ReportKind.FAILED, claims[1].bounce)], NOW)
+
+
+def test_also_when_the_page_had_no_mark_yet(tmp_path: Path) -> None:
+    ledger = released(tmp_path, 2)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    back_up(ledger, tmp_path)
+    mark(ledger, claims[0])
+    old = restore(ledger, tmp_path)
+    end_all_leases(old)
+    with pytest.raises(LedgerRestored):
+        old.recover(INCIDENT, NOTICE, NOW)
+    old.dispose()
+
+
+def test_it_goes_on_after_it_was_compared_with_the_log(in_the_middle: tuple[Ledger, tuple[Claim, ...]]) -> None:
+    ledger, claims = in_the_middle
+    ledger.reconcile([claim.key for claim in claims[:3]], OMAR, NOW, EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    end_all_leases(ledger)
+    ledger.recover(INCIDENT, NOTICE, NOW)
+    assert [claim.key for claim in ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)] == [claims[3].key]
+
+
+def test_a_ledger_of_which_only_the_sender_was_killed_goes_on_by_itself(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    mark(ledger, claims[0])
+    end_all_leases(ledger)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
+    assert not ledger.mark_notes.all()
+
+
+def test_marks_that_a_ledger_lacks_are_missed_on_every_database(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    mark(ledger, claims[0])
+    mark(ledger, claims[1])
+    with ledger.write() as write:
+        write.session.execute(text("DELETE FROM mark WHERE id = (SELECT max(id) FROM mark)"))
+    with pytest.raises(LedgerRestored):
+        ledger.release(INCIDENT, NOTICE, NOW)
+
+
+def test_a_page_that_is_through_leaves_no_note(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=1)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    mark(ledger, claim)
+    assert list(ledger.mark_notes.all()) == [claim.lease]
+    answer(ledger, claim)
+    ledger.end([claim.lease], {"sent": 1}, INCIDENT, NOTICE, NOW)
+    assert not ledger.mark_notes.all()
+
+
+def test_a_note_that_outlived_its_lease_is_cleared_away(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=1)], channels=EMAIL)
+    ledger.mark_notes.add({17: 4})
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert not ledger.mark_notes.all()
+
+
+def test_nothing_leaves_when_the_note_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "marked").write_text("in the way")
+    with pytest.raises(LedgerUnavailable, match="marked cannot be written"):
+        MarkNotes(tmp_path / "audit-head").add({1: 1})
+
+
+def test_a_note_that_cannot_be_read_is_no_leave_to_send(tmp_path: Path) -> None:
+    (tmp_path / "marked").mkdir()
+    (tmp_path / "marked" / "3").write_text("?")
+    with pytest.raises(LedgerUnavailable, match="marked cannot be read"):
+        MarkNotes(tmp_path / "audit-head").all()
+
+
+def end_all_leases(ledger: Ledger) -> None:
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE lease SET holder = '', until = '2000-01-01 00:00:00'"))
