@@ -84,6 +84,12 @@ class Lane:
     # The steps, each begun by a reply.
 
     def _announce(self, connection: Connection, letter: Letter) -> None:
+        """Raises ChannelMisconfigured for a letter that the relay would only refuse."""
+        if connection.too_long(letter.content):
+            raise ChannelMisconfigured(
+                f"{self._relay} takes no message of more than {connection.longest} bytes, and this one has "
+                f"{len(letter.content)}: raise the relay's limit or shorten the notice"
+            )
         connection.converse(self._envelope(connection, letter), partial(self._step, self._announced))
 
     def _announced(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
@@ -120,7 +126,7 @@ class Lane:
             self._loop.call_later(FLUSH_SECONDS, self._step, self._finish, [])
         else:
             end = b"BDAT 0 LAST\r\n" if connection.chunking else b".\r\n"
-            ahead = self._following if connection.pipelining else None
+            ahead = self._ahead(connection)
             connection.say(b"".join((end, *(self._envelope(connection, ahead) if ahead else ()))))
             connection.expect(1, partial(self._step, self._judged), self._final_seconds)
 
@@ -135,7 +141,12 @@ class Lane:
         if reply.code == CLOSES or 300 <= reply.code < 400:
             self._break_off()
         else:
-            self._go_on(connection, said_ahead=self._following is not None and connection.pipelining)
+            self._go_on(connection, said_ahead=self._ahead(connection) is not None)
+
+    def _ahead(self, connection: Connection) -> Letter | None:
+        """What may be said behind the end of the letter under way; one that is too long comes by itself, and fails."""
+        letter = self._following
+        return letter if letter and connection.pipelining and not connection.too_long(letter.content) else None
 
     def _go_on(self, connection: Connection, *, said_ahead: bool = False) -> None:
         self._used = True
@@ -154,7 +165,7 @@ class Lane:
         *before, last = replies
         if connection.chunking and last.code in NOT_KNOWN and not any(reply.refused for reply in before):
             raise ChannelMisconfigured(f"{self._relay} offers CHUNKING and does not know BDAT: set chunking to false")
-        self._letters.answer(refusal(letter.key, replies, self._relay))
+        self._letters.answer(refusal(letter.key, replies, self._relay, chunking=connection.chunking))
         self._letter = None
         if last.code == 354:
             self._break_off()  # it waits for content all the same

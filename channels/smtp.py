@@ -19,6 +19,7 @@ from amends.domain.errors import ChannelDown, ChannelMisconfigured
 
 REPLY_LINE = re.compile(rb"([2-5]\d\d)(?:([ -])([^\r\n]*))?\r?")
 ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+LIMIT_NAMED = re.compile(r"[0-9]{1,20}")
 LONGEST_REPLY = 100
 """Lines; a server that says more is not talking SMTP."""
 LIMIT = 16_384
@@ -105,6 +106,8 @@ class Connection(asyncio.Protocol):
         self.pipelining = self.chunking = self.dsn = False
         """Whether the server offers to hear what is said ahead (RFC 2920), to get content in chunks behind that
         (RFC 3030), and to report on delivery (RFC 3461)."""
+        self.longest = 0
+        """Bytes of the longest message that it takes (RFC 1870); 0 when it names no limit."""
         self._rest = b""
         self._lines: list[str] = []
         self._heard: deque[Reply] = deque()
@@ -164,6 +167,10 @@ class Connection(asyncio.Protocol):
     def offers(self, extension: str) -> bool:
         """The server named this extension when it was greeted."""
         return extension in self._offers
+
+    def too_long(self, content: bytes) -> bool:
+        """Whether the server said beforehand that it takes nothing so long."""
+        return 0 < self.longest < len(content)
 
     def say(self, content: bytes) -> None:
         """Say something; whether it was heard shows in the replies."""
@@ -303,6 +310,8 @@ class Connection(asyncio.Protocol):
         self._offers = {extension: parameters for extension, _, parameters in named}
         self.pipelining, self.dsn = self.offers("PIPELINING"), self.offers("DSN")
         self.chunking = relay.chunking and self.pipelining and self.offers("CHUNKING")
+        limit = self._offers.get("SIZE", "").strip()
+        self.longest = int(limit) if LIMIT_NAMED.fullmatch(limit) else 0
 
     async def _encrypt(self, relay: Relay) -> None:
         if not self.offers("STARTTLS"):

@@ -122,13 +122,25 @@ async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Rece
         ("RCPT", "451 4.7.1 greylisted", Status.DEFERRED, "451 4.7.1"),
         ("RCPT", "452 4.2.2 full", Status.DEFERRED, "452 4.2.2"),
         ("RCPT", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
+        ("RCPT", "552 over quota", Status.DEFERRED, "552"),
+        ("RCPT", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
+        ("RCPT", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
         ("RCPT", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
         ("RCPT", "554 blocked", Status.DEFERRED, "policy 554"),
         ("DATA", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
         ("DATA", "550 5.7.1 blocked", Status.DEFERRED, "policy 550 5.7.1"),
+        ("DATA", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
+        ("DATA", "552 over quota", Status.DEFERRED, "552"),
+        ("DATA", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
+        ("DATA", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
+        ("DATA", "554 5.6.0 bad content", Status.REJECTED, "content 554 5.6.0"),
         ("DOT", "250 2.0.0 Ok", Status.SENT, "250 2.0.0"),
         ("DOT", "451 4.3.0 not now", Status.DEFERRED, "451 4.3.0"),
         ("DOT", "421 4.3.2 shutting down", Status.DEFERRED, "421 4.3.2"),
+        ("DOT", "552 5.2.2 full", Status.DEFERRED, "552 5.2.2"),
+        ("DOT", "552 over quota", Status.DEFERRED, "552"),
+        ("DOT", "552 5.2.3 too long for this mailbox", Status.REJECTED, "552 5.2.3"),
+        ("DOT", "552 5.3.4 too long for us", Status.REJECTED, "content 552 5.3.4"),
         ("DOT", "554 5.6.0 bad content", Status.REJECTED, "content 554 5.6.0"),
         ("DOT", "550 5.7.1 looks like spam", Status.DEFERRED, "policy 550 5.7.1"),
         ("DOT", "550 5.1.1 unknown", Status.REJECTED, "550 5.1.1"),
@@ -143,6 +155,21 @@ async def test_a_reply_means(
     relay = await scripted({**ENDED_BY[end], "BDAT" if (end, verb) == ("a last chunk", "DATA") else verb: reply})
     receipt = await delivered(relay.port)
     assert (receipt.status, receipt.detail) == (status, detail)
+
+
+@pytest.mark.parametrize("reply", ["554 no", "550 no", "554 5.3.0 no", "550 5.4.1 no"])
+async def test_a_refused_chunk_means_what_a_refused_dot_does(scripted: Callable[..., Any], reply: str) -> None:
+    relay = await scripted({**CHUNKING, "BDAT": reply})
+    by_chunk = await delivered(relay.port)
+    by_dot = await delivered((await scripted({"DOT": reply})).port)
+    assert (by_chunk, by_chunk.detail.split(" ")[0]) == (by_dot, "content")
+
+
+async def test_a_relay_that_says_the_same_to_recipient_and_chunk_speaks_of_the_recipient(
+    scripted: Callable[..., Any],
+) -> None:
+    relay = await scripted({**CHUNKING, "RCPT": "554 blocked", "BDAT": "554 blocked"})
+    assert (await delivered(relay.port)).detail == "policy 554"
 
 
 @pytest.mark.parametrize(
@@ -338,6 +365,76 @@ async def test_a_relay_that_offers_chunks_and_does_not_know_them_is_an_engineers
 async def test_a_relay_that_wants_no_chunk_for_nobody_says_nothing_against_chunks(scripted: Callable[..., Any]) -> None:
     relay = await scripted({**CHUNKING, "RCPT": "550 5.1.1 unknown", "BDAT": "502 5.5.1 not now"})
     assert (await delivered(relay.port)).status is Status.REJECTED
+
+
+LONG = "far too long\n" * 1000
+
+
+class TwoErrands:
+    """Two messages, the second of which goes at once; every last call is answered as soon as the loop turns."""
+
+    def __init__(self, *messages: Any) -> None:
+        self.left, self.called, self.answers = list(messages), [], []
+
+    async def next(self) -> Any:
+        return self.next_at_once()
+
+    def next_at_once(self) -> Any:
+        return self.left.pop(0) if self.left else None
+
+    def last_call(self, key: str, then: Callable[[Exception | None], None]) -> None:
+        self.called.append(key)
+        asyncio.get_running_loop().call_soon(then, None)
+
+    def answer(self, receipt: Receipt) -> None:
+        self.answers.append((receipt.key, receipt.status))
+
+
+def limited(offers: str, limit: str) -> dict[str, str]:
+    return {"EHLO": f"250-scripted\r\n{offers}250 SIZE {limit}".rstrip()}
+
+
+OFFERS = {"one by one": "", "ahead": "250-PIPELINING\r\n", "in chunks": "250-PIPELINING\r\n250-CHUNKING\r\n"}
+offering = pytest.mark.parametrize("offers", OFFERS.values(), ids=OFFERS)
+
+
+@offering
+async def test_nothing_is_said_of_a_letter_that_is_longer_than_the_relay_takes(
+    scripted: Callable[..., Any], offers: str
+) -> None:
+    relay, bell = await scripted(limited(offers, "8000")), Bell()
+    with pytest.raises(
+        ChannelMisconfigured, match=r"127\.0\.0\.1:\d+ takes no message of more than 8000 bytes"
+    ) as error:
+        await delivered(relay.port, bell, text=LONG)
+    assert ("shorten the notice" in str(error.value), bell.rung, len(relay.heard)) == (True, 0, 1)
+
+
+@offering
+async def test_a_letter_under_way_gets_its_answer_when_the_next_one_is_too_long(
+    scripted: Callable[..., Any], offers: str
+) -> None:
+    relay = await scripted(limited(offers, "8000"))
+    errands = TwoErrands(a_message(key="fits"), a_message(key="too long", text=LONG))
+    with pytest.raises(ChannelMisconfigured, match="8000"):
+        await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    assert (errands.answers, errands.called) == ([("fits", Status.SENT)], ["fits"])
+    assert sum(line.startswith("MAIL") for line in relay.heard) == 1
+
+
+async def test_the_limit_is_that_of_the_letter_to_the_byte(scripted: Callable[..., Any]) -> None:
+    unlimited = await scripted()
+    await delivered(unlimited.port)
+    length = len(unlimited.contents[0])
+    assert (await delivered((await scripted(limited("", str(length)))).port)).status is Status.SENT
+    with pytest.raises(ChannelMisconfigured, match=f"this one has {length}"):
+        await delivered((await scripted(limited("", str(length - 1)))).port)
+
+
+@pytest.mark.parametrize("limit", ["0", "", "much", "²"])
+async def test_a_relay_that_names_no_limit_gets_every_letter(scripted: Callable[..., Any], limit: str) -> None:
+    relay = await scripted(limited("", limit))
+    assert (await delivered(relay.port, text=LONG)).status is Status.SENT
 
 
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
