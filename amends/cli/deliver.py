@@ -12,9 +12,9 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import counts, moment, parked
+from amends.cli.words import counted, counts, moment, parked
 from amends.domain.channel import ChannelKind
-from amends.domain.notice import PersonState
+from amends.domain.notice import DeliveryState, PersonState
 from amends.domain.value import LARGEST_NUMBER
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def deliver(
         _decide(desk, incident, notice, again, held, retry, give_up, name)
     with _progress(notice, quiet=desk.json) as told:
         tally = _send(desk, incident, notice, told)
-    desk.show(tally, _summary(incident, notice, tally))
-    _next(desk, incident, notice, tally)
+    letters = desk.ledger.letters_to_print(incident, notice)
+    desk.show(tally, _summary(incident, notice, tally, letters))
+    _next(desk, incident, notice, tally, letters)
     if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
         raise typer.Exit(Exit.PARTLY)
 
@@ -116,13 +117,16 @@ def _progress(notice: str, *, quiet: bool) -> Iterator[Callable[["Tally"], None]
         yield lambda tally: bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
 
 
-def _summary(incident: str, notice: str, tally: "Tally") -> str:
+def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
     lines = [f"{notice}: {counts(tally.people)}"]
     lines += [f"{_which(kind)} was stopped: {why}" for kind, why in tally.trouble.items()]
     if tally.uncertain_after_crash:
         lines.append(f"{tally.uncertain_after_crash} messages became uncertain when an earlier run was cut off")
     if tally.parked:
         lines.append(parked(incident, notice, tally.parked))
+    if letters:
+        take = f"`amends letters {incident} {notice} --out DIR --as NAME`"
+        lines.append(f"{counted(letters, 'letter')} to print: {take}")
     return "\n".join(lines)
 
 
@@ -136,18 +140,28 @@ def _which(kind: str) -> str:
     return kind if kind in tuple(ChannelKind) else "all of it"
 
 
-def _next(desk: Desk, incident: str, notice: str, tally: "Tally") -> None:
+def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
     from amends.cli.nudge import nudge
 
-    for state in (PersonState.UNREACHABLE, PersonState.UNCERTAIN, PersonState.HELD):
+    look = f"`amends deliveries {incident} {notice}"
+    for state in (PersonState.UNREACHABLE, PersonState.HELD):
         if tally.people.get(state):
-            desk.hint(f"{tally.people[state]} {state}: `amends deliveries {incident} {notice}` says who and why")
+            desk.hint(f"{tally.people[state]} {state}: {look}` says who and why")
+    if messages := desk.ledger.troubles(incident, notice).get(DeliveryState.UNCERTAIN):
+        desk.hint(
+            f"{_uncertain(messages, tally.people.get(PersonState.UNCERTAIN, 0))}: {look} --state uncertain` says which"
+        )
     if tally.parked:
         desk.hint(f"`amends deliver {incident} {notice} --retry PERSON --as NAME` tries again, --give-up gives it up")
-    if not tally.finished and (tally.trouble or tally.people.get(PersonState.WAITING) or not tally.parked):
+    waiting = tally.people.get(PersonState.WAITING, 0) > letters
+    if not tally.finished and (tally.trouble or waiting or not tally.parked):
         desk.hint(
             f"some wait: `amends deliver {incident} {notice}` again {_when(desk, incident, notice)} sends what is left"
         )
-    elif waiting := tally.people.get(PersonState.WAITING):
-        desk.hint(f"{waiting} wait for a letter: `amends letters {incident} {notice} --out DIR --as NAME`")
     nudge(desk.settings, incident)
+
+
+def _uncertain(messages: int, people: int) -> str:
+    """How many messages are in doubt, and for how many people that is all there is."""
+    said = counted(messages, "message is", "messages are") + " uncertain"
+    return f"{said}, and {counted(people, 'person has', 'people have')} nothing better" if people else said

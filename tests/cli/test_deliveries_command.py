@@ -125,6 +125,20 @@ def test_a_parked_message_is_decided_on_and_the_notice_comes_to_its_end(parked: 
     assert parked.values("incident", "show", INCIDENT)["case"]["notices"][0]["stage"] == "sent"
 
 
+def test_who_delivers_hears_of_every_message_in_doubt(office: Office, ledger: Ledger) -> None:
+    set_fate(ledger, "person = 2 AND channel = 'sms'", "uncertain", "cut off")
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    look = f"`amends deliveries {INCIDENT} {NOTICE} --state uncertain` says which"
+    assert (answer.exit_code, "1 uncertain" in answer.stdout) == (5, True)
+    assert f"2 messages are uncertain, and 1 person has nothing better: {look}" in answer.stderr
+
+
+def test_a_message_in_doubt_is_named_when_everybody_was_reached_otherwise(office: Office, ledger: Ledger) -> None:
+    set_fate(ledger, "person = 3 AND channel = 'email'", "sent", "250 2.0.0")
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert (answer.exit_code, "1 message is uncertain: `amends deliveries" in answer.stderr) == (0, True)
+
+
 def test_who_is_meant_must_be_a_number_or_all(parked: Office) -> None:
     assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "everybody", by="omar").exit_code == 2
     assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "all").exit_code == 2

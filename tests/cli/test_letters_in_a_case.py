@@ -10,6 +10,7 @@ from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.ledger import Ledger
 from tests.builders import NOW, an_assessment
 from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, TEAM, Office, make_home, write_draft
+from tests.cli.test_deliveries_command import set_fate
 from tests.domain.test_substitute import HIPAA, a_duty
 
 AUDIENCE = (
@@ -63,6 +64,20 @@ def test_the_list_of_deliveries_says_that_letters_wait(office: Office, ledger: L
     answer = office.amends("deliveries", INCIDENT)
     assert "11 to_print" in answer.stdout
     assert "amends letters" in answer.stderr
+
+
+def test_who_delivers_hears_that_what_waits_is_to_be_printed(office: Office, ledger: Ledger) -> None:
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert answer.exit_code == 0
+    assert f"11 letters to print: `amends letters {INCIDENT} {NOTICE} --out DIR --as NAME`" in answer.stdout
+    assert "some wait" not in answer.stderr
+
+
+def test_letters_to_print_are_named_beside_what_waits_for_a_decision(office: Office, ledger: Ledger) -> None:
+    set_fate(ledger, "person = 2", "parked", "fault KeyError")
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert (answer.exit_code, "11 letters to print" in answer.stdout) == (5, True)
+    assert "some wait" not in answer.stderr
 
 
 def test_letters_that_come_back_lead_to_a_substitute_notice(office: Office, ledger: Ledger, tmp_path: Path) -> None:
