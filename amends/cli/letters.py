@@ -1,6 +1,7 @@
 """Paper letters for those whom nothing else reaches: lists for a print shop, and what the post brought back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,17 +10,20 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import moment
+from amends.cli.words import counted, moment
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import Slot
 from amends.domain.substitute import SubstituteDue
 from amends.domain.value import LARGEST_NUMBER
 
+NAMED = 20
+"""So many persons are named in a line; --json has all of them."""
+
 if TYPE_CHECKING:
     from amends.cli.letter_files import PaperLetter
     from amends.domain.team import Member
     from amends.ledger import Ledger
-    from amends.ledger.letters import Batch, PrintedFrom
+    from amends.ledger.letters import Batch, PrintedFrom, Returned
 
 
 def letters(
@@ -66,11 +70,17 @@ def letters(
 
 def _note_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
     found = desk.ledger.letter_returned(incident, notice, reference, now(), *by)
-    then = "they are written to elsewhere" if found.handed_over else "nothing new is sent to them"
     desk.show(
-        {"person": found.person, "state": "bounced", "handed_over": found.handed_over},
-        f"the letter to person {found.person} came back; {then}",
+        {**asdict(found), "state": "bounced"},
+        f"the letter to person {found.person} came back; {_what_follows(incident, notice, found)}",
     )
+
+
+def _what_follows(incident: str, notice: str, found: "Returned") -> str:
+    if found.in_doubt:
+        again = f"`amends deliver {incident} {notice} --again {found.person} --as NAME`"
+        return f"what they get instead may have left before a backup was restored: {again} sends it"
+    return "they are written to elsewhere" if found.handed_over else "nothing new is sent to them"
 
 
 def _wrong_together(out: Path | None, again: int | None, *, pdf: bool, returned: str, name: str) -> str:
@@ -97,7 +107,7 @@ def _hand_over(
         else desk.ledger.letters_again(incident, notice, again, by, now())
     )
     if batch is None:
-        desk.show({"batch": None, "letters": 0, "files": []}, "no letter waits that could be handed over")
+        desk.show({"batch": None, "letters": 0, "moved": [], "files": []}, "no letter waits that could be handed over")
         _status_hint(desk, incident, notice)
         return
     desk.hint(  # before the files: whoever is left without them must know it too
@@ -105,11 +115,23 @@ def _hand_over(
         "delete them when the print shop has them"
     )
     files = _write(desk, incident, notice, batch, out, pdf=pdf)
+    moved = () if again is None else desk.ledger.moved_since(incident, notice, again)
     desk.show(
-        {"batch": batch.number, "letters": batch.letters, "files": files},
+        {"batch": batch.number, "letters": batch.letters, "moved": moved, "files": files},
         f"batch {batch.number}: {batch.letters} letters\n" + "\n".join(map(str, files)),
     )
+    _hint_at_moved(desk, moved)
     _status_hint(desk, incident, notice)
+
+
+def _hint_at_moved(desk: Desk, moved: Sequence[int]) -> None:
+    """That these letters are not as they were handed over."""
+    if moved:
+        who = ", ".join(map(str, moved[:NAMED])) + (", …" if len(moved) > NAMED else "")
+        desk.hint(
+            f"not the same as before: by a corrected list {counted(len(moved), 'letter has', 'letters have')} another "
+            f"address, or none: {'person' if len(moved) == 1 else 'persons'} {who}"
+        )
 
 
 def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *, pdf: bool) -> list[Path]:
@@ -167,8 +189,8 @@ def _status(desk: Desk, incident: str, notice: str) -> None:
 def _status_hint(desk: Desk, incident: str, notice: str) -> None:
     if waiting := desk.ledger.letters_to_print(incident, notice):
         desk.hint(
-            f"{waiting} wait: `amends letters {incident} {notice} --out DIR --as NAME`; one that waits even then has "
-            "no approved text for where the person lives"
+            f"{waiting} wait: `amends letters {incident} {notice} --out DIR --as NAME`; one that waits even then is of "
+            "a wave that has not begun, or has no approved text for where the person lives"
         )
 
 

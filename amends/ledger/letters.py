@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, update
+from sqlalchemy import and_, case, update
 from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel import ChannelKind
@@ -26,7 +27,7 @@ from amends.ledger.deliveries import Deliveries, park
 from amends.ledger.incidents import CHUNK
 from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.optouts import withdraw
-from amends.ledger.posting import letter_of
+from amends.ledger.posting import GUARDED, letter_of
 from amends.ledger.standing import BEST_FIRST
 from amends.ledger.store import ENGINE, Write, must_approve
 from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
@@ -34,6 +35,7 @@ from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, Per
 BATCH = "letter-batch-"
 REFERENCE_LENGTH = 10
 WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
+Conditions = tuple[Any, ...]
 NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 
 
@@ -53,7 +55,9 @@ class Returned:
 
     person: int
     handed_over: bool = False
-    """They are written to elsewhere from now on."""
+    """Another message takes over."""
+    in_doubt: bool = False
+    """That one may have left already, before a backup was restored; a person decides whether it is sent."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,9 @@ class PaperLetters(Deliveries):
     """Hand letters over, write a batch again, note what came back."""
 
     def letters_to_print(self, incident: str, notice: str) -> int:
-        """How many letters wait to be handed over."""
+        """How many letters wait to be handed over, also those of waves that have not begun."""
         with self.read() as session:
-            here = (*_letters(incident, notice), DeliveryRow.state == DeliveryState.TO_PRINT)
+            here = _to_print(incident, notice)
             return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
 
     def letter_batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
@@ -81,6 +85,8 @@ class PaperLetters(Deliveries):
 
     def take_letters(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
         """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
+
+        Those of waves that have not begun go on waiting.
 
         Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
         paused or when this member may not do it, and LedgerRestored.
@@ -106,9 +112,9 @@ class PaperLetters(Deliveries):
         draft = self.drafted(row) if row else None
         if draft is None:
             return 0
-        self._park_unreadable(write, draft, now)
+        waiting = _to_print(incident, notice, released.people)
+        self._park_unreadable(write, draft, waiting, now)
         self._choose_letters_anew(write, draft)
-        waiting = (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
         names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
         approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
         handed_over = {
@@ -120,11 +126,10 @@ class PaperLetters(Deliveries):
         }
         return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
 
-    def _park_unreadable(self, write: Write, draft: Draft, now: datetime) -> None:
+    def _park_unreadable(self, write: Write, draft: Draft, waiting: Conditions, now: datetime) -> None:
         """Nobody counts as told by a letter that cannot be written."""
         session, incident = write.session, draft.incident
         columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
-        waiting = (*_letters(incident, draft.notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
         rows = [Waiting(*row) for row in session.execute(sql(*columns).where(*waiting)).all()]
         for start in range(0, len(rows), CHUNK):
             page = self.claims_of(session, incident, rows[start : start + CHUNK], Released(draft.template, now))
@@ -132,7 +137,7 @@ class PaperLetters(Deliveries):
 
     def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
         """Since the messages were stored, the laws that decide what people are told may have got other letters."""
-        here = (*_letters(draft.incident, draft.notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT)
+        here = _to_print(draft.incident, draft.notice)
         homes = (PersonRow.country, PersonRow.region)
         is_theirs = (col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
         kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
@@ -163,8 +168,23 @@ class PaperLetters(Deliveries):
             draft = self._drafted_for(session, incident, notice, batch)
             return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
+    def moved_since(self, incident: str, notice: str, batch: int) -> tuple[int, ...]:
+        """About whom the letter of this batch goes elsewhere now: a corrected list has another address, or none."""
+        reader = aliased(PersonRow)
+        about = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == DeliveryRow.person)
+        told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+        reads = and_(col(reader.incident) == incident, col(reader.number) == told)
+        elsewhere = col(reader.postal_index).is_distinct_from(col(DeliveryRow.address_index))
+        query = sql(col(DeliveryRow.person)).join(PersonRow, about).join(reader, reads)
+        with self.read() as session:
+            found = session.execute(query.where(*_of_batch(incident, notice, batch), elsewhere))
+            return tuple(sorted(person for (person,) in found))
+
     def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
-        """Every letter of a batch as it was handed over, by person; also those that came back since."""
+        """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
+
+        Name, address and link are those of now: see `moved_since`. Raises KeyMissing.
+        """
         after = 0
         while page := self._page_of_letters(incident, notice, batch, after):
             yield from (claim for _, claim in page)
@@ -173,15 +193,18 @@ class PaperLetters(Deliveries):
     def _page_of_letters(self, incident: str, notice: str, batch: int, after: int) -> list[tuple[int, Claim]]:
         with self.read() as session:
             columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
-            in_batch = (*_letters(incident, notice), DeliveryRow.provider_id == f"{BATCH}{batch}")
-            query = sql(*columns).where(*in_batch, col(DeliveryRow.person) > after).order_by(col(DeliveryRow.person))
+            in_batch = (*_of_batch(incident, notice, batch), col(DeliveryRow.person) > after)
+            query = sql(*columns).where(*in_batch).order_by(col(DeliveryRow.person))
             rows = [Waiting(*row) for row in session.execute(query.limit(CHUNK)).all()]
             if not rows:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
             claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
-                raise KeyMissing(f"the data of person {shut[0]} was altered, moved, or sealed with another key")
+                raise KeyMissing(
+                    f"the data of person {shut[0]} was altered, moved, or sealed with another key; "
+                    "`amends audience correct` with a list that has them mends it"
+                )
             return [
                 (row.person, claim._replace(letter=name_parts(row.variant)[2]))
                 for row, claim in zip(rows, claims, strict=True)
@@ -189,8 +212,8 @@ class PaperLetters(Deliveries):
 
     def _drafted_for(self, session: Session, incident: str, notice: str, batch: int) -> Draft:
         """The version that a batch was printed from. Raises NotInLedger."""
-        in_batch = (*_letters(incident, notice), DeliveryRow.provider_id == f"{BATCH}{batch}")
-        version = session.exec(select(DeliveryRow.version).where(*in_batch).limit(1)).first()
+        versions = select(DeliveryRow.version).where(*_of_batch(incident, notice, batch))
+        version = session.exec(versions.limit(1)).first()
         row = session.get(NoticeRow, (incident, notice, version)) if version else None
         if row is None:
             raise NotInLedger(f"{notice} has no batch {batch} of letters")
@@ -214,7 +237,7 @@ class PaperLetters(Deliveries):
             if handed_over:
                 call_after_the_end(write, case, notice, now)
             write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by, handed_over=handed_over)
-            return Returned(person, handed_over)
+            return Returned(person, handed_over, handed_over and _next_in_doubt(write.session, letter))
 
     def _letter_with(self, session: Session, incident: str, notice: str, reference: str) -> tuple[int, int]:
         """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""
@@ -277,12 +300,29 @@ def reference_of(key: str) -> str:
     return key[:REFERENCE_LENGTH]
 
 
-def _letters(incident: str, notice: str) -> tuple[Any, ...]:
+def _letters(incident: str, notice: str) -> Conditions:
     return (
         col(DeliveryRow.incident) == incident,
         col(DeliveryRow.notice) == notice,
         col(DeliveryRow.channel) == ChannelKind.LETTER,
     )
+
+
+def _to_print(incident: str, notice: str, people: int | None = None) -> Conditions:
+    """That a letter waits; where waves have begun only up to this person, that it is of one of those."""
+    begun = () if people is None else (col(DeliveryRow.person) <= people,)
+    return (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT, *begun)
+
+
+def _of_batch(incident: str, notice: str, batch: int) -> Conditions:
+    return (*_letters(incident, notice), col(DeliveryRow.provider_id) == f"{BATCH}{batch}")
+
+
+def _next_in_doubt(session: Session, letter: DeliveryRow) -> bool:
+    """Whether the message that takes over from this letter waits for a person, because it may have left already."""
+    here = (DeliveryRow.incident == letter.incident, DeliveryRow.notice == letter.notice)
+    theirs = select(DeliveryRow.state).where(*here, DeliveryRow.person == letter.person)
+    return session.exec(theirs.order_by(col(DeliveryRow.id).desc()).limit(1)).one() == DeliveryState.UNCERTAIN
 
 
 def _batches(session: Session, incident: str, notice: str) -> tuple[Batch, ...]:

@@ -345,7 +345,8 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
     parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
-    session.execute(parked.values(version=row.version, state=DeliveryState.WAITING, detail="", attempts=0))
+    begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
+    session.execute(parked.values(version=row.version, state=begins, detail="", attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
 

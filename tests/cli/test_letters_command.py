@@ -13,14 +13,17 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from python_calamine import CalamineWorkbook
+from sqlalchemy import text
 
 from amends.cli.letter_files import PaperLetter, pdf_of, write_letters
 from amends.cli.letter_text import blocks_of, plain_text
 from amends.delivery.compose import to_html
 from amends.domain.channel import ChannelKind
+from amends.domain.correction import Ask
 from amends.domain.people import Person
 from amends.domain.team import TeamRole
 from amends.ledger import Ledger
+from amends.ledger.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person
 from tests.cli.conftest import Office, make_home
 from tests.sending import INCIDENT, NOTICE, approved
@@ -180,7 +183,7 @@ def test_a_folder_that_others_can_look_into_is_refused_and_nothing_is_handed_ove
 
 def test_a_second_call_hands_over_nothing_twice(office: Office, tmp_path: Path) -> None:
     hand_over(office, tmp_path / "out")
-    assert hand_over(office, tmp_path / "later") == {"batch": None, "letters": 0, "files": []}
+    assert hand_over(office, tmp_path / "later") == {"batch": None, "letters": 0, "moved": [], "files": []}
     assert list((tmp_path / "later").iterdir()) == []
 
 
@@ -189,6 +192,21 @@ def test_the_same_batch_again_makes_the_same_files(office: Office, tmp_path: Pat
     hand_over(office, tmp_path / "again", "--again", 1)
     for name in ("letters-1.csv", "letters-1.xlsx"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_the_same_batch_again_says_whose_letter_goes_elsewhere_by_a_corrected_list(
+    office: Office, ledger: Ledger, tmp_path: Path
+) -> None:
+    first = hand_over(office, tmp_path / "out")
+    people = [replace(one, postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
+    found = ledger.compare_audience(INCIDENT, people)
+    ledger.correct_audience(found, {Ask.CHANGED: 1}, "f" * 64, "maya", NOW)
+    assert hand_over(office, tmp_path / "again", "--again", 1)["moved"] == [2]
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "more", "--again", 1, by="lena")
+    assert (
+        "not the same as before: by a corrected list 1 letter has another address, or none: person 2" in answer.stderr
+    )
+    assert (first["moved"], table(tmp_path / "again" / "letters-1.csv")[0]["postal address"]) == ([], "Neue Straße 5")
 
 
 def test_a_crash_before_the_files_are_whole_loses_no_letter(
@@ -237,6 +255,19 @@ def test_a_returned_letter_is_noted_and_its_person_unreached(office: Office, tmp
     assert standing["batches"] == [{"number": 1, "letters": 3, "returned": 1}]
 
 
+def test_a_returned_letter_whose_next_message_may_have_left_is_left_to_a_person(
+    office: Office, ledger: Ledger, tmp_path: Path
+) -> None:
+    hand_over(office, tmp_path / "out")
+    with ledger.write() as write:
+        write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="sms"))
+        write.session.execute(text("UPDATE person SET phone_index = :index WHERE number = 2"), {"index": b"p" * 32})
+    reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
+    answer = office.amends("letters", INCIDENT, NOTICE, "--returned", reference)
+    assert "written to elsewhere" not in answer.stdout
+    assert f"`amends deliver {INCIDENT} {NOTICE} --again 2 --as NAME`" in answer.stdout
+
+
 def test_an_unknown_reference_is_said_in_words(office: Office) -> None:
     answer = office.amends("letters", INCIDENT, NOTICE, "--returned", "0123456789")
     assert answer.exit_code == 1
@@ -247,6 +278,7 @@ def test_without_options_it_says_how_they_stand_and_what_comes_next(office: Offi
     answer = office.amends("letters", INCIDENT, NOTICE)
     assert "3 letters wait to be handed over" in answer.stdout
     assert f"`amends letters {INCIDENT} {NOTICE} --out DIR --as NAME`" in answer.stderr
+    assert "one that waits even then is of a wave that has not begun, or has no approved text" in answer.stderr
 
 
 def test_the_preview_says_that_the_email_is_printed_too(office: Office) -> None:

@@ -11,16 +11,19 @@ from sqlalchemy import text
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.correction import Ask
-from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
+from amends.domain.errors import ApprovalMissing, KeyMissing, NotAllowed, NotInLedger
 from amends.domain.letters import Letter, Letters
 from amends.domain.notice import NoticeStage, PersonState, Reader
 from amends.domain.people import Flag, Person
+from amends.domain.playbook import Waves
 from amends.domain.team import Member, TeamRole
+from amends.domain.value import Span
 from amends.ledger import Claim, Ledger
 from amends.ledger.incidents import address_as_written
-from amends.ledger.letters import Batch, reference_of
+from amends.ledger.letters import Batch, Returned, reference_of
+from amends.ledger.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
-from tests.sending import INCIDENT, NOTICE, approved, approved_again, personal_variants
+from tests.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approved_again, personal_variants
 
 EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
 TO_THE_LETTER = {"channels": (WEBSITE, EMAIL), "cascade": (EMAIL, SMS, LETTER)}
@@ -272,6 +275,62 @@ def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger)
     assert taken(ledger) == 1
 
 
+def test_a_parked_letter_is_to_be_printed_when_a_new_version_is_released(ledger: Ledger) -> None:
+    released(ledger)
+    spoilt(ledger, 2)
+    taken(ledger)
+    assert states(ledger)[2] == "parked"
+    approved_again(ledger, next_news_at=FAR_AHEAD + timedelta(hours=1), **TO_THE_LETTER)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert states(ledger)[2] == "to_print"
+
+
+def spoilt(ledger: Ledger, person: int) -> None:
+    """The stored data of this person was damaged."""
+    with ledger.write() as write:
+        sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = :n"), {"n": person}).scalar_one()
+        other = {"other": sealed[::-1], "n": person}
+        write.session.execute(text("UPDATE person SET sealed = :other WHERE number = :n"), other)
+
+
+def test_a_batch_with_somebody_whose_data_was_damaged_names_them_and_what_mends_it(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(1), by_post(2)])
+    before = letters_taken(ledger_on_sqlite)
+    spoilt(ledger_on_sqlite, 2)
+    with pytest.raises(KeyMissing, match=r"person 2 .*`amends audience correct` with a list that has them mends it"):
+        letters(ledger_on_sqlite)
+    corrected(ledger_on_sqlite, by_post(1), by_post(2))
+    assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+    assert ledger_on_sqlite.moved_since(INCIDENT, NOTICE, 1) == ()
+
+
+IN_WAVES = Waves(size=2, pause=Span.parse("2h"))
+
+
+def test_letters_leave_in_the_waves_of_their_notice(ledger: Ledger) -> None:
+    released(ledger, [by_post(number) for number in range(1, 6)], waves=IN_WAVES)
+    taken_at = [ledger.take_letters(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
+    assert taken_at == [Batch(1, 2, 0), None, Batch(2, 2, 0), Batch(3, 1, 0)]
+    assert [[one.about.number for one in letters(ledger, n) if one.about] for n in (1, 2, 3)] == [[1, 2], [3, 4], [5]]
+
+
+def test_whose_wave_has_not_begun_is_not_parked_either(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(number) for number in range(1, 4)], waves=IN_WAVES)
+    spoilt(ledger_on_sqlite, 3)
+    assert taken(ledger_on_sqlite) == 2
+    assert states(ledger_on_sqlite)[3] == "to_print"
+
+
+def test_a_batch_knows_whose_letter_goes_elsewhere_since_a_corrected_list(ledger: Ledger) -> None:
+    child = by_post(3, flags=frozenset({Flag.MINOR}), postal_address="")
+    guardian = by_post(4, guardian_of="C-00003", data=())
+    released(ledger, [by_post(1), by_post(2), child, guardian])
+    taken(ledger)
+    moved, elsewhere = replace(guardian, postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
+    corrected(ledger, by_post(1), elsewhere, child, moved)
+    assert ledger.moved_since(INCIDENT, NOTICE, 1) == (2, 3)
+
+
 def test_a_batch_that_there_is_not_is_named_with_those_there_are(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
@@ -327,7 +386,7 @@ def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> No
 def corrected(ledger: Ledger, *people: Person) -> None:
     """This list is in force now, and the notice approved for it."""
     found = ledger.compare_audience(INCIDENT, people)
-    ledger.correct_audience(found, {Ask.CHANGED: 1}, "f" * 64, "maya", LATER)
+    ledger.correct_audience(found, {Ask.CHANGED: len(found.difference.changes)}, "f" * 64, "maya", LATER)
     approved_again(ledger, **TO_THE_LETTER)
     ledger.release(INCIDENT, NOTICE, LATER)
 
@@ -381,6 +440,20 @@ def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sql
     ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
     alerts = [entry.subject for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if "came back after the end" in alert]
+
+
+def test_where_the_next_message_may_have_left_already_nobody_says_that_it_is_on_its_way(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    released(ledger_on_sqlite, [by_post(2)])
+    taken(ledger_on_sqlite)
+    came_back = reference(ledger_on_sqlite, 2)
+    corrected(ledger_on_sqlite, by_post(2, email="new@mail.example"))
+    with ledger_on_sqlite.write() as write:
+        write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="email"))
+    said = ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    assert said == Returned(2, handed_over=True, in_doubt=True)
+    assert states(ledger_on_sqlite, EMAIL) == {2: "uncertain"}
 
 
 def test_what_was_never_handed_over_cannot_come_back(ledger_on_sqlite: Ledger) -> None:
