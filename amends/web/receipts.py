@@ -20,6 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from amends.delivery.connect import connect
+from amends.domain.bounces import Report as MailReport
+from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ChannelMisconfigured, LedgerRestored, LedgerUnavailable, NotAllowed
 from amends.domain.provider_receipts import ProviderReceipt, Report
@@ -35,6 +37,7 @@ log = logging.getLogger("amends.web")
 PATHS = {ChannelKind.SMS: "/receipts/sms", ChannelKind.EMAIL: "/receipts/email"}
 REFUSED_PER_ADDRESS = RateLimitItemPerMinute(30)
 REFUSED_IN_ALL = RateLimitItemPerMinute(600)
+CAME_BACK = (ReportKind.FAILED, ReportKind.GAVE_UP)
 AGAIN_AFTER = (1.0, 3.0)
 """Seconds until a receipt that names no message is looked at again: it may be faster than the gateway's own answer,
 which is where we learn the name."""
@@ -56,7 +59,8 @@ def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callab
     """Take reports at the path of each channel of this installation that has any that can be believed."""
     for kind, path in PATHS.items():
         if rules := report_rules(settings, kind):
-            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock))
+            who = str(getattr(rules, "provider", kind))
+            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who))
 
 
 def _take(app: FastAPI, path: str, gate: "Gate", inbox: "Inbox") -> None:
@@ -140,21 +144,32 @@ class Batch:
 class Inbox:
     """Keeps reports before they are answered. Those that come while some are being written make the next batch."""
 
-    def __init__(self, ledger: Ledger, clock: Callable[[], datetime]) -> None:
-        self._ledger, self._clock = ledger, clock
+    def __init__(self, ledger: Ledger, clock: Callable[[], datetime], who: str) -> None:
+        """`who` tells it all, for the log."""
+        self._ledger, self._clock, self._who = ledger, clock, who
         self._turn = asyncio.Lock()
         self._next = Batch()
 
     async def take(self, reports: Sequence[Told]) -> None:
         """Return when the ledger has it. Raises Refused when it cannot be kept now."""
-        unknown = await self._take(reports)
+        foreign = await self._take(reports)
+        self._say_nameless([told for told in foreign if isinstance(told, MailReport) and told.kind in CAME_BACK])
+        unknown: list[Told] = [told for told in foreign if isinstance(told, ProviderReceipt)]
         for seconds in AGAIN_AFTER:
             if unknown:
                 await asyncio.sleep(seconds)
                 unknown = await self._take(unknown)
 
-    async def _take(self, reports: Sequence[Told]) -> Sequence[Told]:
-        """Keep these; those receipts that name no message."""
+    def _say_nameless(self, bounces: Sequence[Told]) -> None:
+        """Somebody was not told, and we cannot know who."""
+        if bounces:
+            log.warning(
+                "%s: bounces that name no message of ours: %d; somebody may not have been told (docs/channels.md)",
+                self._who, len(bounces),
+            )  # fmt: skip
+
+    async def _take(self, reports: Sequence[Told]) -> list[Told]:
+        """Keep these; those that name no message."""
         batch = self._next
         start = len(batch.reports)
         batch.reports += reports
@@ -165,7 +180,7 @@ class Inbox:
         if batch.effects is None:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS)
         came_of = zip(reports, batch.effects[start : start + len(reports)], strict=True)
-        return [told for told, effect in came_of if effect is Effect.FOREIGN and isinstance(told, ProviderReceipt)]
+        return [told for told, effect in came_of if effect is Effect.FOREIGN]
 
     async def _keep(self, batch: Batch) -> None:
         with suppress(LedgerUnavailable, LedgerRestored):

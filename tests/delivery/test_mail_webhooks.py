@@ -201,6 +201,17 @@ def test_a_token_that_we_never_gave_is_no_news(told: Told) -> None:
     assert set(told.rig.states().values()) == {"sent"}
 
 
+def test_bounces_that_name_no_message_are_counted_for_people_and_nobody_is_named(
+    told: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    nameless = [told.provider.event(word, "", "", "5.1.1") for word in ("failed", "blocked", "delivered")]
+    for event in [*nameless, told.event(1, "failed")]:
+        told.hears(event)
+    line = f"{told.provider.settings['events']}: bounces that name no message of ours: 1; "
+    said = [record.getMessage() for record in caplog.records if record.name == "amends.web"]
+    assert said == [f"{line}somebody may not have been told (docs/channels.md)"] * 2
+
+
 def test_mailguns_code_for_what_came_back_late_is_read_too(rig: Rig, tmp_path: Path) -> None:
     told = Told(rig, PROVIDERS["mailgun"], tmp_path)
     late = {"delivery-status": {"code": 550, "bounce-code": "5.7.1"}, "flags": {"is-delayed-bounce": True}}
