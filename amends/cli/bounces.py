@@ -2,8 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated
@@ -59,6 +60,9 @@ def bounces(
     to: Annotated[
         str, typer.Option(metavar="ADDRESS", help="With -: the envelope recipient, if the mail server tells it.")
     ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is marked as seen in a Maildir: after a backup was restored.")
+    ] = False,
 ) -> None:
     """Take in the mails that came back. Only those about messages that we sent change anything.
 
@@ -69,9 +73,9 @@ def bounces(
     if STDIN not in paths:
         if to:
             raise typer.BadParameter("--to goes with - and nothing else")
-        _tell(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path)))))
+        _tell(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path), again=again))))
         return
-    if len(paths) > 1:
+    if len(paths) > 1 or again:
         raise typer.BadParameter("- stands alone: it is one mail")
     _take_in_one(desk, to)
 
@@ -144,12 +148,12 @@ def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
 # Where mails lie
 
 
-def _mails(path: Path) -> Iterator[Mail | Finding]:
+def _mails(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
     """Every mail there; a place that cannot be read is named, and the next one is looked at."""
     try:
         if (path / "new").is_dir() and (path / "cur").is_dir():
-            yield from _in_folder(path / "new", maildir=True)
-            yield from _in_folder(path / "cur", maildir=True)
+            yield from _in_folder(path / "new", _in_maildir)
+            yield from _in_folder(path / "cur", partial(_in_maildir, again=again))
         elif path.is_dir():
             yield from _in_folder(path)
         else:
@@ -158,20 +162,21 @@ def _mails(path: Path) -> Iterator[Mail | Finding]:
         yield _finding(path, error.strerror or type(error).__name__)
 
 
-def _in_folder(folder: Path, *, maildir: bool = False) -> Iterator[Mail | Finding]:
+def _in_folder(folder: Path, read: Callable[[Path], Iterator[Mail | Finding]] = _mails) -> Iterator[Mail | Finding]:
     """Its files, not those of folders in it, and none that only points elsewhere."""
     for path in sorted(folder.iterdir()):
         if not path.name.startswith(".") and not path.is_symlink() and not path.is_dir():
-            yield from _in_maildir(path) if maildir else _mails(path)
+            yield from read(path)
 
 
-def _in_maildir(path: Path) -> Iterator[Mail | Finding]:
+def _in_maildir(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
     """Unless it was seen; a mail program moves all that is new to cur as soon as somebody opens the mailbox."""
-    if "S" in _flags(path):
+    seen = "S" in _flags(path)
+    if seen and not again:
         return
     try:
         with _opened(path) as file:
-            yield Mail(file.read(MOST_BYTES), unseen=path)
+            yield Mail(file.read(MOST_BYTES), unseen=None if seen else path)
     except OSError as error:
         yield _finding(path, error.strerror or type(error).__name__)
 

@@ -1,28 +1,43 @@
 """After a backup of the ledger was restored: compares it with the relay's log, then sending may go on."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
+from amends.cli.nudge import send_on
 from amends.cli.options import As
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import NotAllowed
 
-MESSAGE_ID = re.compile(rb"<([0-9a-f]{32})@")
-"""Our Message-ID, as relays write it into their logs."""
+if TYPE_CHECKING:
+    from amends.domain.bounces import Report
+    from amends.domain.team import Member
+
+BATCH = 200
+"""How many reports are taken in with one commit."""
+READ_AGAIN = (
+    "after a restore, what came back since the backup is unknown too: read the mails again with "
+    "`amends bounces PATH --again`, ask for SMS with `amends receipts`; docs/operations.md has more, also on webhooks"
+)
 
 
 def reconcile(
     ctx: typer.Context,
     name: As,
     log: Annotated[
-        list[Path],
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A log with Message-IDs; may be repeated."),
-    ],
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="A log with Message-IDs, also packed (gz, xz, bz2); may be repeated, the older ones first.",
+        ),
+    ] = None,
     complete: Annotated[
         bool, typer.Option("--complete", help="The logs hold every email that left since the backup was made.")
     ] = False,
@@ -37,22 +52,52 @@ def reconcile(
 ) -> None:
     """Take what the relay's log knows of as sent, after a backup was restored.
 
-    What is not in the log becomes uncertain, for you to decide one by one; with --complete an email waits to be sent.
-    Letters, posts and SMS are in no such log: ask whoever carries them first, and say where --none-left. With several
-    machines at one ledger, do it on each before any sends.
+    It must say that the relay took it. What it names without saying so becomes uncertain, for you to decide one by
+    one. So does what is not in the log or was refused; with --complete such an email waits to be sent. Letters, posts
+    and SMS are in no such log: ask whoever carries them first, and say where --none-left. With several machines at one
+    ledger, do it on each before any sends. Give the logs whole.
     """
+    from amends.content.relay_logs import relay_log
+
     desk: Desk = ctx.obj
     known = {*(none_left or ()), *([ChannelKind.EMAIL] if complete else ())}
-    found = desk.ledger.reconcile(_keys(log), desk.member(name), now(), known)
+    if not log and (complete or not none_left):
+        raise typer.BadParameter("give the relay's log: --log FILE; or say --none-left email")
+    member, found = desk.member(name), relay_log(log or ())
+    if complete and ChannelKind.EMAIL not in (none_left or ()):
+        desk.ledger.check_log(found)
+    done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)
+    again = _send_again(desk, found.refused, member) if complete else 0
+    bounced = _take_in(desk, desk.ledger.proven(found.came_back))
+    values = {**asdict(done), "waiting": done.waiting + again, "bounced": bounced}
     desk.show(
-        found, f"{found.sent} messages had left, {found.uncertain} are uncertain now, {found.waiting} wait to be sent"
+        values,
+        f"{done.sent} messages had left, {done.uncertain} are uncertain now, {values['waiting']} wait to be sent; "
+        f"{bounced} came back by the log",
     )
-    if found.uncertain:
+    if done.uncertain:
         desk.hint("`amends deliveries INC --state uncertain` lists them; `amends deliver INC NOTICE --again PERSON`")
+    desk.hint(READ_AGAIN)
 
 
-def _keys(logs: list[Path]) -> Iterator[str]:
-    for path in logs:
-        with path.open("rb") as lines:
-            for line in lines:
-                yield from (key.decode() for key in MESSAGE_ID.findall(line))
+def _send_again(desk: Desk, refused: Iterable[str], by: "Member") -> int:
+    """What was uncertain, and was not taken as the relay says, goes out once more; how many messages."""
+    again = 0
+    for incident, notice, person in desk.ledger.not_taken(frozenset(refused)):
+        try:
+            again += desk.ledger.send_again(incident, notice, person, by, now())
+        except NotAllowed:  # by a corrected list nobody may write to them any more; it stays uncertain
+            continue
+    return again
+
+
+def _take_in(desk: Desk, reports: list["Report"]) -> int:
+    """What came back by the log, as if the mails about it were read; how many messages bounced."""
+    bounced = 0
+    waiting: set[tuple[str, str]] = set()
+    for start in range(0, len(reports), BATCH):
+        reported = desk.ledger.reported(reports[start : start + BATCH], now())
+        bounced += sum(effect == "bounced" for effect in reported.each)
+        waiting |= reported.waiting
+    send_on(desk, waiting)
+    return bounced

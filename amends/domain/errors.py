@@ -57,6 +57,10 @@ class LedgerRestored(LedgerError):
     """The ledger is an older copy of itself; a person must compare it with what has left since."""
 
 
+class LogUnfit(LedgerError):
+    """A relay's log is of other days or of another relay than the ledger; a person must give the right one."""
+
+
 class NotAllowed(AmendsError):
     """This person may not do this: wrong token, wrong role, or the author's own notice."""
 

@@ -4,22 +4,28 @@ The ledger is then older than what was noted beside it, and would send again wha
 which is its Message-ID, is made of who gets what, so it is the same in the restored ledger and in the relay's log.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, func, select, update
+from sqlmodel import Session, col, func, insert, select, update
 
+from amends.domain.bounces import Report
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import LogUnfit
 from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
+from amends.domain.relay_log import RelayLog
 from amends.domain.team import Member
 from amends.ledger.marked import missed
+from amends.ledger.posting import EVERYONE, addressees
 from amends.ledger.sealing import Keys
 from amends.ledger.store import Store, Write, must_approve
-from amends.ledger.tables import DeliveryRow, LeftRow, ReleaseRow, RestoredNoticeRow
+from amends.ledger.tables import DeliveryRow, IncidentRow, LeftRow, NoticeRow, ReleaseRow, RestoredNoticeRow
 
+Pair = tuple[str, str]
+"""Incident and notice."""
 PAGE = 2_000
 OPEN = (
     DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.CLAIMED, DeliveryState.UNCERTAIN,
@@ -28,8 +34,25 @@ OPEN = (
 LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 """A page is no message: put up again, it is the same page."""
 
-
 IN_LOG = "found in the relay's log"
+ONLY_NAMED = "the relay's log names it, and does not say whether it was taken"
+TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
+EMAIL, WAS_TOLD = (DeliveryRow.channel == ChannelKind.EMAIL,), col(DeliveryRow.state).in_(TOLD)
+IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
+LATEST = 20
+"""Of so many emails the log must name one, or it begins after the backup was made."""
+GAPS = (
+    "the log says itself that lines of it were lost, because there were too many at a time: it does not hold all that "
+    "has left. Nothing was changed. Take a log without gaps, or leave --complete away"
+)
+OTHER_DAYS = (
+    f"the log names none of the {LATEST} emails that by this ledger were sent last: it begins too late, or is of other "
+    "days or of another relay. Nothing was changed. Give the older log too: --log OLDER --log NEWER"
+)
+OTHER_LEDGER = (
+    "the log names no message of this ledger: it is of other days or of another relay, or holds no Message-IDs. "
+    "Nothing was changed. Give the right one; if nothing has left since the backup, say so with --none-left email"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +67,39 @@ class Reconciled:
 class Reconciling(Store):
     """Brings a restored ledger up to what has really left."""
 
+    def check_log(self, log: RelayLog) -> None:
+        """Raises LogUnfit when this cannot be a log of all emails that have left since the ledger's backup was made."""
+        if log.has_gaps:
+            raise LogUnfit(GAPS)
+        with self.read() as session:
+            if self._names_latest(session, log):
+                return
+            names_one = any(log.names(key) for _, key in self._emails(session))
+            if names_one and _told_of_email(session):
+                raise LogUnfit(OTHER_DAYS)
+            if not names_one and not (log.names_any and self._lacks_incidents(session)):
+                raise LogUnfit(OTHER_LEDGER)
+
     def reconcile(
-        self, left: Iterable[str], by: Member, now: datetime, known: Collection[ChannelKind] = ()
+        self,
+        left: Iterable[str],
+        by: Member,
+        now: datetime,
+        known: Collection[ChannelKind] = (),
+        unclear: Collection[str] = (),
     ) -> Reconciled:
         """Take these keys as sent, also of messages that this ledger does not hold yet; then sending may go on.
 
         What is not among them is as before on the channels of which all that has left since the backup is `known`.
-        All else becomes uncertain, for a person to decide; and so does what is stored from now on of a notice that had
-        been released, be it only by what was noted beside the ledger. Raises NotAllowed when this member may not do
-        that.
+        All else becomes uncertain, for a person to decide, and so does what is `unclear`; and so does what is stored
+        from now on of a notice that had been released, be it only by what was noted beside the ledger. Raises
+        NotAllowed when this member may not do that.
         """
         must_approve(by)
         with self.write() as write:
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
-            found = Reconciled(*self._settle(write, keys, doubt, now))
-            self._remember_notices(write.session, doubt)
+            found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
+            self._remember_notices(write.session, doubt, unclear)
             lacking = missed(write.session, self.mark_notes.all())
             write.note(
                 now, "", "reconciled", actor=by.name,
@@ -69,32 +110,107 @@ class Reconciling(Store):
         self.mark_notes.drop(lacking.marks | lacking.leases)
         return found
 
+    def not_taken(self, refused: Collection[str]) -> list[tuple[str, str, int]]:
+        """Incident, notice and person of each uncertain email among these, of which the relay says that it took none.
+
+        Not of whom another message of the same notice is uncertain too: a person decides about both at once.
+        """
+        if not refused:
+            return []
+        with self.read() as session:
+            rows = session.exec(select(DeliveryRow).where(*EMAIL, IS_UNCERTAIN).execution_options(yield_per=PAGE))
+            places = [(row.incident, row.notice, row.person) for row in rows if _key(self.keys, row) in refused]
+            return [place for place in places if _is_all_that_is_uncertain(session, *place)]
+
+    def proven(self, came_back: Mapping[str, Report]) -> list[Report]:
+        """These reports, by key, with the tokens that mails about the same messages would bear."""
+        open_to_it = col(DeliveryRow.state).in_((DeliveryState.SENT, DeliveryState.UNCERTAIN))
+        with self.read() as session:
+            rows = session.exec(select(DeliveryRow).where(*EMAIL, open_to_it).execution_options(yield_per=PAGE))
+            keyed = ((row.id or 0, _key(self.keys, row)) for row in rows) if came_back else ()
+            return [
+                replace(came_back[key], token=self.keys.bounce_token(number, key))
+                for number, key in keyed
+                if key in came_back
+            ]
+
     def _settle(
-        self, write: Write, keys: set[str], doubt: Collection[ChannelKind], now: datetime
+        self, write: Write, keys: set[str], unclear: Collection[str], doubt: Collection[ChannelKind], now: datetime
     ) -> tuple[int, int, int]:
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
-            gone = [row for row in page if _key(self.keys, row) in keys]
-            rest = [row for row in page if _key(self.keys, row) not in keys]
-            open_still = [row for row in rest if row.state != DeliveryState.UNCERTAIN]
-            in_doubt = [row for row in open_still if row.channel in doubt]
+            named = {row.id: _key(self.keys, row) for row in page}
+            gone = [row for row in page if named[row.id] in keys]
+            rest = [row for row in page if named[row.id] not in keys and row.state != DeliveryState.UNCERTAIN]
+            only_named = [row for row in rest if named[row.id] in unclear]
+            in_doubt = [row for row in rest if row.channel in doubt and named[row.id] not in unclear]
             sent += _turn(write, gone, DeliveryState.SENT, IN_LOG, now)
+            uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
             uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
-            waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in open_still)
+            as_before = [row for row in rest if row.channel not in doubt and named[row.id] not in unclear]
+            waiting += sum(row.state != DeliveryState.PARKED for row in as_before)
         return sent, uncertain, waiting
 
-    def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
+    def _remember_notices(self, session: Session, doubt: Collection[ChannelKind], unclear: Collection[str]) -> None:
         """Of each notice that was released: on which channels something may have left that the ledger lacks.
 
         What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
-        words about the same backup the second counts.
+        words about the same backup the second counts. An unclear email of which no message is stored yet leaves its
+        notice in doubt.
         """
-        released = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
         earlier = session.exec(select(RestoredNoticeRow)).all() if self.is_restored(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
-        for incident, notice in self.released_notes.all().union((pair[0], pair[1]) for pair in released):
-            words = "|".join(sorted({*doubt, *before.get((incident, notice), ())}))
-            session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left=words))
+        released = self._released(session)
+        open_still = self._to_be_stored(session, released, unclear)
+        for incident, notice in released:
+            pair = (incident, notice)
+            kinds = {*doubt, *before.get(pair, ()), *([ChannelKind.EMAIL] if pair in open_still else ())}
+            session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left="|".join(sorted(kinds))))
+
+    def _released(self, session: Session) -> set[Pair]:
+        """Also by what was noted beside the ledger."""
+        stored = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
+        return self.released_notes.all().union((pair[0], pair[1]) for pair in stored)
+
+    def _to_be_stored(self, session: Session, notices: Iterable[Pair], unclear: Collection[str]) -> set[Pair]:
+        """Those of these notices of which an unclear email is not stored."""
+        missing = set(unclear).difference(key for _, key in self._stored(session)) if unclear else ()
+        return {pair for pair, key in self._planned(session, notices) if key in missing} if missing else set()
+
+    def _names_latest(self, session: Session, log: RelayLog) -> bool:
+        by_time = (col(DeliveryRow.updated_at).desc(), col(DeliveryRow.id).desc())
+        latest = session.exec(select(DeliveryRow).where(*EMAIL, WAS_TOLD).order_by(*by_time).limit(LATEST)).all()
+        return any(log.names(_key(self.keys, row)) for row in latest)
+
+    def _emails(self, session: Session) -> Iterator[tuple[Pair, str]]:
+        """All that are stored, then all that any notice may have sent to those who are in the list now."""
+        yield from self._stored(session)
+        drafted = session.exec(select(NoticeRow.incident, NoticeRow.notice).distinct()).all()
+        yield from self._planned(session, {*drafted, *self.released_notes.all()})
+
+    def _stored(self, session: Session) -> Iterator[tuple[Pair, str]]:
+        for row in session.exec(select(DeliveryRow).where(*EMAIL).execution_options(yield_per=PAGE)):
+            yield (row.incident, row.notice), _key(self.keys, row)
+
+    def _planned(self, session: Session, notices: Iterable[Pair]) -> Iterator[tuple[Pair, str]]:
+        for incident, notice in notices:
+            for person in session.execute(addressees(incident, EVERYONE).execution_options(yield_per=PAGE)):
+                key = (incident, notice, person.number, ChannelKind.EMAIL, person.email_index or b"")
+                yield (incident, notice), self.keys.message_key(*key)
+
+    def _lacks_incidents(self, session: Session) -> bool:
+        """Something was released of an incident that the ledger does not know at all."""
+        known = set(session.exec(select(IncidentRow.id)).all())
+        return any(incident not in known for incident, _ in self.released_notes.all())
+
+
+def _is_all_that_is_uncertain(session: Session, incident: str, notice: str, person: int) -> bool:
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person == person)
+    return session.exec(select(func.count()).select_from(DeliveryRow).where(*here, IS_UNCERTAIN)).one() == 1
+
+
+def _told_of_email(session: Session) -> bool:
+    return session.exec(select(DeliveryRow.id).where(*EMAIL, WAS_TOLD).limit(1)).first() is not None
 
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
@@ -121,10 +237,10 @@ def left_among(session: Session, keys: Sequence[str]) -> set[str]:
 
 def _remember(session: Session, left: Iterable[str]) -> set[str]:
     known = set(session.exec(select(LeftRow.key)).all())
-    fresh = set(left) - known
-    session.add_all(LeftRow(key=key) for key in sorted(fresh))
-    session.flush()
-    return known | fresh
+    fresh = sorted(set(left) - known)
+    for start in range(0, len(fresh), PAGE):
+        session.execute(insert(LeftRow), [{"key": key} for key in fresh[start : start + PAGE]])
+    return known.union(fresh)
 
 
 def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:

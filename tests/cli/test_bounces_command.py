@@ -9,6 +9,7 @@ import pytest
 from typer.testing import Result
 
 from amends.cli.clock import now
+from amends.cli.exits import Exit
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.marks import bounce_address
 from amends.ledger import Claim
@@ -109,6 +110,19 @@ def test_in_a_maildir_what_was_understood_is_moved_and_the_rest_stays(
     assert office.amends("bounces", maildir).exit_code == 0
     assert sorted(os.listdir(maildir / "new")) == ["3.host", "4.host"]
     assert sorted(os.listdir(maildir / "cur")) == ["1.host:2,S", "2.host:2,S"]
+
+
+def test_what_was_seen_is_read_again_after_a_restore(office: Office, message: Claim, maildir: Path) -> None:
+    seen = maildir / "cur" / "1.host:2,RS"
+    seen.write_bytes(about(message))
+    assert (office.amends("bounces", maildir).exit_code, bounced(office)) == (0, 0)
+    assert (office.amends("bounces", maildir, "--again").exit_code, bounced(office)) == (0, 1)
+    assert told(office.amends("--json", "bounces", maildir, "--again"))["effects"] == {"unchanged": 1}
+    assert seen.exists()
+
+
+def test_a_mail_on_stdin_is_never_read_again(office: Office) -> None:
+    assert office.amends("bounces", "-", "--again", stdin="x").exit_code == Exit.USAGE
 
 
 def test_what_a_mail_program_moved_to_cur_before_we_came_is_not_overlooked(

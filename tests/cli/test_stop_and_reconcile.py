@@ -1,10 +1,19 @@
 """Stopping a send by hand, and comparing a restored ledger with the relay's log."""
 
+import gzip
 import shutil
 from pathlib import Path
 
+import pytest
+
+from amends.cli.clock import now
 from amends.cli.exits import Exit
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.ledger import Claim
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+from tests.cli.test_bounces_command import bounced, message
+
+__all__ = ["message"]
 
 
 def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) -> None:
@@ -28,11 +37,9 @@ def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: P
     for file in home.glob("ledger.sqlite3-*"):
         file.unlink()
     shutil.copy(tmp_path / "backup", home / "ledger.sqlite3")
-    log = tmp_path / "mail.log"
-    log.write_bytes(b"postfix/cleanup: message-id=<0123456789abcdef0123456789abcdef@bank.example>\n\xff\n")
     assert office.amends("audit", "verify").exit_code != 0
-    found = office.values("reconcile", "--log", log, "--complete", by="omar")
-    assert found == {"sent": 0, "uncertain": 0, "waiting": 0}
+    found = office.values("reconcile", "--none-left", "email", by="omar")
+    assert found == {"sent": 0, "uncertain": 0, "waiting": 0, "bounced": 0}
     assert office.amends("audit", "verify").exit_code == 0
 
 
@@ -40,3 +47,105 @@ def test_a_log_that_is_not_there_is_named(office: Office) -> None:
     answer = office.amends("reconcile", "--log", "/nowhere.log", by="omar")
     assert answer.exit_code == Exit.USAGE
     assert "nowhere.log" in answer.output
+
+
+def postfix(claim: Claim, *entries: str) -> bytes:
+    """Lines of a Postfix about this message."""
+    named = f"cleanup[2]: 6D569B06588: message-id=<{claim.key}@bank.example>"
+    lines = [named, *(f"qmgr[3]: 6D569B06588: {entry}" for entry in entries)]
+    return "".join(f"Nov 27 20:53:17 relay postfix/{line}\n" for line in lines).encode()
+
+
+TAKEN = "from=<b+1@bounces.bank.example>, size=21323, nrcpt=1 (queue active)"
+CAME_BACK = "to=<kim@mail.example>, relay=none, dsn=5.1.1, status=bounced (no such user)"
+CANCELED = "removed (canceled)"
+NO_OTHERS = ("--none-left", "sms", "--none-left", "letter", "--none-left", "social")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "mail.log"
+
+
+@pytest.fixture
+def doubtful(office: Office) -> Claim:
+    """An email of which a crash left open whether it has left."""
+    approve(office, "omar", "wei")
+    ledger = office.ledger()
+    ledger.release(INCIDENT, NOTICE, now())
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.write_down(claims, [(one, Receipt(one.key, Status.UNCERTAIN)) for one in claims], INCIDENT, NOTICE, now())
+    ledger.end([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
+    ledger.dispose()
+    return claims[0]
+
+
+def uncertain(office: Office) -> int:
+    return len(office.values("deliveries", INCIDENT, NOTICE, "--state", "uncertain")["deliveries"])
+
+
+def test_an_uncertain_email_that_the_relay_took_was_sent(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, TAKEN))
+    assert office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")["sent"] == 1
+    assert uncertain(office) == 0
+
+
+def test_one_that_the_relay_refused_is_sent_once_more(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, CANCELED))
+    before = uncertain(office)
+    found = office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert (before, found["sent"], uncertain(office)) == (1, 0, 0)
+    ledger = office.ledger()
+    assert doubtful.key in [claim.key for claim in ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, now())]
+    ledger.dispose()
+
+
+def test_but_not_while_another_log_may_say_that_it_was_taken(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, CANCELED))
+    office.values("reconcile", "--log", log, "--none-left", "sms", by="omar")
+    assert uncertain(office) >= 1
+
+
+def test_one_that_is_only_named_stays_uncertain(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful))
+    found = office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert (found["sent"], uncertain(office)) == (0, 1)
+
+
+def test_what_came_back_by_the_log_is_written_to_on_another_channel(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN, CAME_BACK))
+    answer = office.amends("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert bounced(office) == 1
+    assert "1 came back by the log" in answer.stdout
+    assert f"amends deliver {INCIDENT} {NOTICE}" in answer.stderr
+
+
+def test_it_says_that_what_came_back_must_be_read_again(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    assert "amends bounces PATH --again" in office.amends("reconcile", "--log", log, "--complete", by="omar").stderr
+
+
+@pytest.mark.parametrize("text", [b"", b"root:x:0:0:root:/root:/bin/bash\n", b"message-id=<" + b"0" * 32 + b"@x>\n"])
+def test_a_log_that_is_not_ours_sends_nobody_anything_twice(
+    office: Office, message: Claim, log: Path, text: bytes
+) -> None:
+    log.write_bytes(text)
+    before = office.values("audit", "head")
+    answer = office.amends("reconcile", "--log", log, "--complete", by="omar")
+    assert answer.exit_code == Exit.ERROR
+    assert "--none-left email" in answer.output
+    assert office.values("audit", "head") == before
+
+
+def test_a_packed_log_is_read_and_a_damaged_one_named(office: Office, message: Claim, log: Path) -> None:
+    packed = gzip.compress(postfix(message, TAKEN) * 100)
+    log.write_bytes(packed[:-12])
+    answer = office.amends("reconcile", "--log", log, "--complete", by="omar")
+    assert (answer.exit_code, "mail.log:" in answer.output) == (Exit.FINDINGS, True)
+    log.write_bytes(packed)
+    assert office.amends("reconcile", "--log", log, "--complete", by="omar").exit_code == 0
+
+
+def test_a_log_is_needed_or_a_word_that_nothing_has_left(office: Office) -> None:
+    for words in ((), ("--complete",), ("--complete", "--none-left", "sms")):
+        assert office.amends("reconcile", *words, by="omar").exit_code == Exit.USAGE

@@ -9,11 +9,13 @@ import pytest
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import LedgerRestored, NotAllowed, NotInLedger
+from amends.domain.errors import LedgerRestored, LogUnfit, NotAllowed, NotInLedger
 from amends.domain.notice import PersonState
 from amends.domain.reach import FAULT, STRIKES
+from amends.domain.relay_log import RelayLog
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.reconciling import LATEST
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reports import Effect
 from tests.builders import NOW, a_person, an_asked
@@ -345,4 +347,163 @@ def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_
     old.reconcile([], OMAR, NOW, EMAIL)
     with pytest.raises(NotInLedger, match="parked"):
         old.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    old.dispose()
+
+
+# What the log only names, and what it refused
+
+
+def test_what_the_log_only_names_waits_for_a_person_also_where_the_log_is_complete(
+    restored: tuple[Ledger, list[str]],
+) -> None:
+    ledger, left = restored
+    found = ledger.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
+    assert (found.sent, found.uncertain, found.waiting) == (3, 2, 3 + POSTS)
+    assert set(send(ledger, 10)).isdisjoint(left)
+    assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 8, PersonState.UNCERTAIN: 2}
+
+
+def test_nor_is_it_among_those_that_go_out_again_all_at_once(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, left = restored
+    ledger.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
+    with pytest.raises(NotInLedger, match="since a backup was restored"):
+        ledger.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+
+
+def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 2)
+    old = restore(ledger, tmp_path)
+    old.reconcile(left[:1], OMAR, NOW, (*EMAIL, *SMS), unclear={left[1]})
+    old.release(INCIDENT, NOTICE, NOW)
+    assert send(old, 6) == []
+    assert len(send(old, 6, SMS)) == 3
+    old.dispose()
+
+
+def test_what_is_unclear_of_others_mails_holds_nobody_up(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 2)
+    old = restore(ledger, tmp_path)
+    old.reconcile(left, OMAR, NOW, (*EMAIL, *SMS), unclear={"0" * 32})
+    old.release(INCIDENT, NOTICE, NOW)
+    assert len(send(old, 6)) == 1
+    old.dispose()
+
+
+@pytest.fixture
+def uncertain(ledger: Ledger) -> tuple[Ledger, list[str]]:
+    """Three people with telephones; a crash left open whether the emails to the first two have left."""
+    people = [a_person(number=n, phone=f"+4930123456{n}") for n in (1, 2, 3)]
+    approved(ledger, people, channels=EMAIL, cascade=(*EMAIL, *SMS))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    ledger.write_down(
+        claims, [(claim, Receipt(claim.key, Status.UNCERTAIN)) for claim in claims], INCIDENT, NOTICE, NOW
+    )
+    ledger.end([claim.lease for claim in claims], {"uncertain": 2}, INCIDENT, NOTICE, NOW)
+    return ledger, [claim.key for claim in claims]
+
+
+def test_what_a_crash_left_open_and_the_relay_refused_can_be_told(uncertain: tuple[Ledger, list[str]]) -> None:
+    ledger, keys = uncertain
+    assert ledger.not_taken({keys[0], "0" * 32}) == [(INCIDENT, NOTICE, 1)]
+    assert ledger.not_taken(()) == []
+
+
+def test_of_whom_more_is_uncertain_a_person_decides(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=1, phone="+49301234561")], channels=(*EMAIL, *SMS))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, (*EMAIL, *SMS), 2, NOW)
+    ledger.write_down(
+        claims, [(claim, Receipt(claim.key, Status.UNCERTAIN)) for claim in claims], INCIDENT, NOTICE, NOW
+    )
+    assert ledger.not_taken({claim.key for claim in claims}) == []
+
+
+# What came back by the log
+
+
+def test_what_came_back_by_the_log_is_handed_over_as_by_a_mail(uncertain: tuple[Ledger, list[str]]) -> None:
+    ledger, keys = uncertain
+    failed = Report(ReportKind.FAILED, status="5.1.1", detail="5.1.1")
+    ledger.reconcile(keys, OMAR, NOW, (*EMAIL, *SMS))
+    reports = ledger.proven({keys[0]: failed, "0" * 32: failed})
+    reported = ledger.reported(reports, NOW)
+    assert (reported.each, reported.handed_over) == ((Effect.BOUNCED,), 1)
+    assert ledger.proven({keys[0]: failed}) == []
+    assert len(send(ledger, 5, SMS)) == 1
+
+
+# A log of other days
+
+
+def a_log(*keys: str) -> RelayLog:
+    return RelayLog(left=frozenset(keys))
+
+
+def test_a_log_that_names_none_of_our_messages_is_refused(restored: tuple[Ledger, list[str]]) -> None:
+    for log in (RelayLog(), a_log("0" * 32)):
+        with pytest.raises(LogUnfit, match="--none-left email"):
+            restored[0].check_log(log)
+
+
+def test_nor_may_lines_of_it_be_lost(restored: tuple[Ledger, list[str]]) -> None:
+    with pytest.raises(LogUnfit, match="lines of it were lost"):
+        restored[0].check_log(RelayLog(left=frozenset(restored[1]), has_gaps=True))
+
+
+def test_nor_may_it_begin_after_the_backup(restored: tuple[Ledger, list[str]]) -> None:
+    with pytest.raises(LogUnfit, match="Give the older log too"):
+        restored[0].check_log(a_log(*restored[1]))
+
+
+def test_one_that_names_an_email_sent_just_before_the_backup_will_do(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    approved(ledger, [a_person(number=number) for number in range(1, LATEST + 10)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    early = send(ledger, 5)
+    late = send(ledger, LATEST)
+    ledger.check_log(a_log(late[0]))
+    with pytest.raises(LogUnfit, match="Give the older log too"):
+        ledger.check_log(a_log(*early))
+    ledger.dispose()
+
+
+def test_where_nothing_was_sent_by_then_one_that_names_any_message_of_ours_will_do(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 2)
+    old = restore(ledger, tmp_path)
+    old.check_log(a_log(*left))
+    with pytest.raises(LogUnfit):
+        old.check_log(a_log("0" * 32))
+    old.dispose()
+
+
+def test_what_nobody_was_sent_yet_counts_as_ours_too(uncertain: tuple[Ledger, list[str]]) -> None:
+    ledger, keys = uncertain
+    ledger.check_log(RelayLog(unclear=frozenset(keys)))
+    with pytest.raises(LogUnfit):
+        ledger.check_log(a_log("0" * 32))
+    ledger.reconcile([], OMAR, NOW, EMAIL, unclear={"0" * 32})
+    assert len(send(ledger, 5)) == 1
+
+
+def test_where_a_whole_incident_is_lost_its_messages_cannot_be_told_from_others(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    back_up(ledger, tmp_path)
+    ledger.dispose()
+    ledger = with_phones(tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    left = send(ledger, 3)
+    old = restore(ledger, tmp_path)
+    old.check_log(a_log(*left))
+    with pytest.raises(LogUnfit):
+        old.check_log(RelayLog())
     old.dispose()

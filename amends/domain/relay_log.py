@@ -1,0 +1,217 @@
+"""What the logs of relays say became of our messages. A log names a message before it is taken, and often it never is.
+
+Postfix writes a message's Message-ID when it has read that far, so what counts are its later lines about the same queue
+id. Of any other log we know less: a line that names a message tells that it has left, unless it is one of refusal.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from amends.domain.bounces import Report, ReportKind
+from amends.domain.reports_words import codes_in, more_specific, words_of
+
+
+@dataclass(frozen=True, slots=True)
+class RelayLog:
+    """What some logs say, by the keys of messages; every key that they name is in one of the first three."""
+
+    left: Collection[str] = frozenset()
+    refused: Collection[str] = frozenset()
+    """The relay did not take them, so they have not left."""
+    unclear: Collection[str] = frozenset()
+    """Named, and nothing tells whether they were taken."""
+    came_back: Mapping[str, Report] = field(default_factory=dict)
+    """What arrived nowhere although it had left; reports without a token."""
+    has_gaps: bool = False
+    """The system dropped lines because there were too many at a time, as it says itself."""
+
+    @property
+    def names_any(self) -> bool:
+        """Whether a message of this form stands in the logs, be it of another ledger."""
+        return bool(self.left or self.refused or self.unclear)
+
+    def names(self, key: str) -> bool:
+        """Whether the message stands in the logs at all."""
+        return key in self.left or key in self.refused or key in self.unclear
+
+
+# What lines say of one message. Bare numbers, because an enum's take as long as all else that is done with a line.
+TAKEN = 1
+"""Postfix had it in its queue."""
+DROPPED = 2
+"""Postfix gave it up before it was taken."""
+OPEN = 4
+"""Postfix had begun to read it, and no line tells how that ended."""
+NAMED = 8
+"""In a log that is not Postfix's."""
+REFUSED = 16
+"""The same, in a line of refusal."""
+MENTIONED = 32
+"""In a log of Postfix's, by some other program."""
+
+KEY = re.compile(rb"(?<!\+)([0-9a-f]{32})@")
+"""Our Message-ID, with or without angle brackets; after a plus it is the token of an address for bounces."""
+ENTRY = re.compile(rb'(?:^|[\s"])([0-9A-Za-z]{5,25}): ')
+"""A queue id, where Postfix writes it: before anything that strangers had a hand in."""
+PROCESS = b"]: "
+"""Behind which it mostly stands, so that it is found at once."""
+OTHER_STYLES = (b"<", b"{")
+"""RFC 5424 and JSON have it nowhere, or only where a stranger wrote it."""
+AFTER_PROCESS = re.compile(rb"([0-9A-Za-z]{5,25}): ")
+NAMES = b"message-id="
+OURS = re.compile(rb"message-id=<?([0-9a-f]{32})@")
+BEGINS, ENDS = b"client=", b"removed"
+GIVES_UP = (b"removed (canceled)", b"canceled", b"reject: ", b"milter-reject: ")
+REFUSES_AFTER_ITS_END = (b"reject: END-OF-MESSAGE", b"milter-reject: END-OF-MESSAGE")
+QUEUED = (b"from=<", b"to=<")
+"""Of the queue manager, and of whoever delivers."""
+STATUS = re.compile(rb"(?:dsn=([0-9.]+), )?status=([a-z-]+)(.*)", re.DOTALL)
+BOUNCED, EXPIRED = b"=bounced", b"expired"
+CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
+REFUSAL = re.compile(rb"rejected after DATA|\breject=|[\",;\t]rejected[\",;\t]")
+"""Exim, Sendmail, and a cell of a table or a value of JSON."""
+FROM, MILTER = b"from=", b"Milter: "
+MOST_TURNED_AWAY = 10_000
+LOST, SUPPRESSED = b"rate-limiting", b"Suppressed "
+OF_MAIL = re.compile(rb"Suppressed \d+ messages from \S*(?:postfix|exim|mail|smtp)")
+"""Of rsyslog, whose usual limit is reached by a few hundred emails a minute, and of journald."""
+
+
+def read_relay_logs(logs: Iterable[Iterable[bytes]]) -> RelayLog:
+    """What these logs say, each given line by line; the older ones first, because one goes on where another ends."""
+    reader = _Reader()
+    for lines in logs:
+        reader.read(lines)
+    return reader.found()
+
+
+class _Reader:
+    """Keeps what is known of our messages, and which queue ids are theirs at the moment: those come again in time."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+        self._came_back: dict[str, Report] = {}
+        self._held: dict[bytes, str] = {}
+        """Queue id to key, from the line that names it to the one that ends it."""
+        self._has_gaps = False
+        self._turned_away: dict[bytes, None] = {}
+        """Queue ids that were refused; some lines of refusal stand before the one that names the message."""
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        others, of_postfix = _Others(), False
+        for line in lines:
+            entry = _entry(line)
+            if entry and line.startswith(NAMES, entry.end()):
+                of_postfix = True
+                self._begin(entry[1], OURS.match(line, entry.end()))
+            elif not (entry and self._follow(entry[1], line, entry.end())):
+                others.take(line, entry)
+                self._has_gaps = self._has_gaps or _is_gap(line)
+        self._add(others.named.union(others.milters.values()), MENTIONED if of_postfix else NAMED)
+        self._add(others.refused, MENTIONED if of_postfix else REFUSED)
+
+    def found(self) -> RelayLog:
+        for queue_id in tuple(self._held):
+            self._end(queue_id)
+        sorted_out: dict[str, set[str]] = {"left": set(), "refused": set(), "unclear": set()}
+        for key, said in self._said.items():
+            sorted_out[_outcome(said)].add(key)
+        return RelayLog(**sorted_out, came_back=self._came_back, has_gaps=self._has_gaps)
+
+    def _begin(self, queue_id: bytes, ours: re.Match[bytes] | None) -> None:
+        self._end(queue_id)
+        turned_away = queue_id in self._turned_away
+        self._turned_away.pop(queue_id, None)
+        if ours and turned_away:
+            self._add((ours[1].decode(),), DROPPED)
+        elif ours:
+            self._held[queue_id] = ours[1].decode()
+
+    def _follow(self, queue_id: bytes, line: bytes, at: int) -> bool:
+        """A further line about a queue id; whether it is one, and of a message of ours."""
+        if line.startswith(BEGINS, at):
+            self._turned_away.pop(queue_id, None)
+            self._end(queue_id)
+            return True
+        if queue_id in self._held:
+            self._hear(queue_id, self._held[queue_id], line, at)
+            return True
+        if line.startswith(REFUSES_AFTER_ITS_END, at):
+            self._turn_away(queue_id)
+        return False
+
+    def _hear(self, queue_id: bytes, key: str, line: bytes, at: int) -> None:
+        if line.startswith(GIVES_UP, at):
+            self._add((key,), DROPPED)
+            del self._held[queue_id]
+        elif line.startswith(ENDS, at):
+            self._end(queue_id)
+        elif line.startswith(QUEUED, at):
+            self._add((key,), TAKEN)
+            if (BOUNCED in line or EXPIRED in line) and (told := STATUS.search(line, at)) and told[2] in CAME_BACK:
+                self._came_back[key] = _report(told)
+
+    def _end(self, queue_id: bytes) -> None:
+        key = self._held.pop(queue_id, None)
+        if key and not self._said.get(key, 0) & TAKEN:
+            self._add((key,), OPEN)
+
+    def _turn_away(self, queue_id: bytes) -> None:
+        self._turned_away[queue_id] = None
+        if len(self._turned_away) > MOST_TURNED_AWAY:
+            del self._turned_away[next(iter(self._turned_away))]
+
+    def _add(self, keys: Iterable[str], said: int) -> None:
+        for key in keys:
+            self._said[key] = self._said.get(key, 0) | said
+
+
+class _Others:
+    """What all lines of a log say that are not Postfix's own."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()
+        self.refused: set[str] = set()
+        self.milters: dict[bytes, str] = {}
+        """Queue ids of Sendmail's with what they name: a milter may still refuse it, in a line without the name."""
+
+    def take(self, line: bytes, entry: re.Match[bytes] | None) -> None:
+        keys = [key.decode() for key in KEY.findall(line)] if b"@" in line else []
+        if entry and line.startswith(MILTER, entry.end()) and REFUSAL.search(line):
+            self._move(entry[1], self.refused)
+        elif len(keys) == 1 and REFUSAL.search(line):
+            self.refused.update(keys)
+        elif len(keys) == 1 and entry and line.startswith(FROM, entry.end()):
+            self._move(entry[1], self.named)
+            self.milters[entry[1]] = keys[0]
+        else:
+            self.named.update(keys)
+
+    def _move(self, queue_id: bytes, to: set[str]) -> None:
+        if key := self.milters.pop(queue_id, ""):
+            to.add(key)
+
+
+def _entry(line: bytes) -> re.Match[bytes] | None:
+    at = -1 if line.startswith(OTHER_STYLES) else line.find(PROCESS)
+    return (AFTER_PROCESS.match(line, at + len(PROCESS)) if at >= 0 else None) or ENTRY.search(line)
+
+
+def _is_gap(line: bytes) -> bool:
+    return LOST in line or (SUPPRESSED in line and OF_MAIL.search(line) is not None)
+
+
+def _outcome(said: int) -> str:
+    """What Postfix says goes before what others name; where they differ, only a person can tell."""
+    if said & TAKEN or (said & NAMED and not said & (OPEN | DROPPED)):
+        return "left"
+    if said & (OPEN | NAMED) or not said & (DROPPED | REFUSED):
+        return "unclear"
+    return "refused"
+
+
+def _report(told: re.Match[bytes]) -> Report:
+    """As the mail would say it that the relay writes to the address for bounces."""
+    codes = more_specific((told[1] or b"").decode(), codes_in(words_of(told[3].decode("utf-8", "replace"))))
+    return Report(CAME_BACK[told[2]], status=codes.status, detail=str(codes) or told[2].decode())
