@@ -14,16 +14,13 @@ DELIVERY = (
     "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "detail", "provider_id",
     "attempts", "updated_at",
 )  # fmt: skip
-MAY_LEAVE = """
+KEEP_MARK = """
 INSERT INTO mark (lease, messages)
 SELECT lease.id, ? FROM lease JOIN incident ON incident.id = lease.incident
 WHERE lease.id = ? AND incident.state <> 'paused' AND incident.version = lease.facts
     AND (incident.embargo_until IS NULL OR incident.embargo_until <= ?)
 """
-KEEP_MARK = MAY_LEAVE + "RETURNING id"
-KEEP_MARK_POSTGRESQL = (
-    MAY_LEAVE.replace("?", "%s::json", 1).replace("?", "%s") + "FOR UPDATE OF lease RETURNING mark.id"
-)
+KEEP_MARK_POSTGRESQL = KEEP_MARK.replace("?", "%s::json", 1).replace("?", "%s") + "FOR UPDATE OF lease"
 KEEP = """
 UPDATE delivery SET state = ?, detail = ?, provider_id = ?, next_try_at = ?, updated_at = ?
 WHERE id = ? AND lease = ? AND state IN ('claimed', 'uncertain')
@@ -98,15 +95,15 @@ class Swift:
         """The time as it is stored."""
         return moment if self._postgresql else stamp(moment)
 
-    def keep_mark(self, lease: int, messages: Sequence[int], now: datetime) -> int | None:
-        """Keep that these messages of a lease may have left; the number of the mark, or None when they may not.
+    def keep_mark(self, lease: int, messages: Sequence[int], now: datetime) -> bool:
+        """Keep that these messages of a lease may have left; whether they may.
 
         They may when the lease was not taken over, and nothing was paused, amended or held back.
         """
         asked = (json.dumps(messages), lease, self.spelled(now))
         self._cursor.execute(KEEP_MARK_POSTGRESQL if self._postgresql else KEEP_MARK, asked)
-        kept: list[tuple[int]] = self._cursor.fetchall()
-        return kept[0][0] if kept else None
+        kept: int = self._cursor.rowcount
+        return kept == 1
 
     def keep_answers(self, answers: Sequence[Kept]) -> None:
         """A message that another lease holds by now, or of which more is known already, stays as it is."""

@@ -164,12 +164,13 @@ class Deliveries(Claims):
         outcomes = [(claim, _outcome(claim, receipt, now)) for claim, receipt in answers]
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
+        self.mark_notes.begin({claim.lease for claim in leaving})
         with self.swift_write() as swift:
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
             marks = _mark(swift, leaving, now)
-        self.mark_notes.add({lease: mark for lease, (mark, _) in marks.items()})
-        return frozenset(message for _, messages in marks.values() for message in messages)
+        self.mark_notes.add(marks)
+        return frozenset(message for messages in marks.values() for message in messages)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """A channel has failed these people for good; the next of the cascade gets a message for them."""
@@ -200,7 +201,8 @@ class Deliveries(Claims):
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
-        self.mark_notes.drop([lease for lease in over if lease])
+            here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
+        self.mark_notes.drop(set(leases).difference(here))
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
@@ -216,7 +218,7 @@ class Deliveries(Claims):
                 doubtful += _doubt(write.session, lease, now)
                 freed += _free(write.session, lease, now)
                 write.session.delete(lease)
-            if freed or doubtful:
+            if stale:  # also when nothing was left of it: its marks are gone now, and the chain must tell of them
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
         self.mark_notes.drop([lease.id for lease in stale if lease.id])
         return doubtful
@@ -382,13 +384,13 @@ def _ids(rows: Iterable[Waiting]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> dict[int, tuple[int, list[int]]]:
-    """Keep that these may leave: by lease, as far as it still holds, the number of the mark and of its messages."""
-    marks: dict[int, tuple[int, list[int]]] = {}
+def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> dict[int, list[int]]:
+    """Keep that these may leave; the numbers of those of which the lease still holds, by lease."""
+    marks: dict[int, list[int]] = {}
     for lease in {claim.lease for claim in claims}:
         messages = [claim.id for claim in claims if claim.lease == lease]
-        if (mark := swift.keep_mark(lease, messages, now)) is not None:
-            marks[lease] = mark, messages
+        if swift.keep_mark(lease, messages, now):
+            marks[lease] = messages
     return marks
 
 

@@ -1,11 +1,11 @@
-"""The newest mark of each lease, noted beside the ledger: an older copy of it lacks marks of what has left since.
+"""How many marks each lease has, noted beside the ledger: an older copy of it lacks some of what has left since.
 
 The audit chain tells of a page when it is claimed and when it is through; between the two, only marks are added.
 """
 
 import os
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,71 +26,91 @@ class MarkNotes:
     def __init__(self, anchor: Path | None) -> None:
         self._folder = anchor.with_name("marked") if anchor else None
         self._files: dict[int, int] = {}
+        self._marks: dict[int, int] = {}
 
-    def add(self, marks: Mapping[int, int]) -> None:
-        """The newest mark by lease, after its commit and before what it marks can leave.
-
-        Raises DiskFull, LedgerUnavailable.
-        """
+    def begin(self, leases: Iterable[int]) -> None:
+        """Make room for the notes of these, before the first mark. Raises DiskFull, LedgerUnavailable."""
         if self._folder is None:
             return
-        try:
-            for lease, mark in marks.items():
-                os.pwrite(self._files.get(lease) or self._begin(self._folder, lease), b"%020d" % mark, 0)
-        except OSError as error:
-            if error.errno in FULL:
-                raise DiskFull(no_room()) from error
-            raise LedgerUnavailable(f"{self._folder} cannot be written: {error.strerror}") from error
+        with self._told_apart():
+            for lease in leases:
+                if lease not in self._files:
+                    self._folder.mkdir(mode=0o700, exist_ok=True)
+                    self._files[lease] = os.open(self._folder / str(lease), os.O_CREAT | os.O_WRONLY, 0o600)
+                    self._note(lease, 0)
 
-    def _begin(self, folder: Path, lease: int) -> int:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        self._files[lease] = os.open(folder / str(lease), os.O_CREAT | os.O_WRONLY, 0o600)
-        return self._files[lease]
+    def add(self, leases: Iterable[int]) -> None:
+        """One more mark of each of these was committed, and nothing of it can have left yet. Raises as `begin`."""
+        if self._folder is None:
+            return
+        with self._told_apart():
+            for lease in leases:
+                self._note(lease, self._marks[lease] + 1)
+
+    def _note(self, lease: int, marks: int) -> None:
+        self._marks[lease] = marks
+        os.pwrite(self._files[lease], b"%020d" % marks, 0)
 
     def drop(self, leases: Collection[int]) -> None:
         """These have come to an end."""
         for lease in leases:
-            if file := self._files.pop(lease, None):
+            self._marks.pop(lease, None)
+            if (file := self._files.pop(lease, None)) is not None:
                 os.close(file)
             if self._folder:
                 with suppress(OSError):  # one that stays names a lease that is nowhere
                     (self._folder / str(lease)).unlink()
 
     def all(self) -> dict[int, int]:
-        """The newest mark that was noted, by lease. Raises LedgerUnavailable."""
+        """How many marks were noted, by lease. Raises LedgerUnavailable."""
         try:
             files = list(self._folder.iterdir()) if self._folder else []
-            return {int(file.name): int(text) for file in files if (text := _read(file))}
+            return {int(file.name): _read(file) for file in files if file.name.isdecimal()}
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
-            raise LedgerUnavailable(f"{self._folder} cannot be read: {error}") from error
+        except OSError as error:
+            raise LedgerUnavailable(f"{self._folder} cannot be read: {error.strerror}") from error
+
+    @contextmanager
+    def _told_apart(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in FULL:
+                raise DiskFull(no_room()) from error
+            raise LedgerUnavailable(f"{self._folder} cannot be written: {error.strerror}") from error
 
 
-def _read(file: Path) -> str:
-    """Empty when it has just ended, or just begun."""
-    with suppress(FileNotFoundError):
-        return file.read_text(encoding="ascii")
-    return ""
+def _read(file: Path) -> int:
+    """0 when it has just ended, or just begun. Raises LedgerUnavailable."""
+    try:
+        return int(file.read_text(encoding="ascii") or 0)
+    except FileNotFoundError:
+        return 0
+    except ValueError as error:
+        raise LedgerUnavailable(
+            f"{file} cannot be read any more, so nobody knows whether this ledger is an older copy: if no backup was "
+            "restored, delete it; else run `amends reconcile`, and then delete it"
+        ) from error
 
 
 class Missed(NamedTuple):
     """Leases of which something is noted that the ledger does not hold."""
 
     marks: frozenset[int]
-    """It holds the lease, but not the mark: it is an older copy."""
+    """It holds the lease, but not all of its marks: it is an older copy."""
     leases: frozenset[int]
     """They have ended, or were taken after an older copy was made; the audit chain tells which."""
 
 
 def missed(session: Session, noted: Mapping[int, int]) -> Missed:
     """What the ledger lacks of what is noted beside it."""
-    newest = (
-        select(LeaseRow.id, func.coalesce(func.max(MarkRow.id), 0))
+    counted = (
+        select(LeaseRow.id, func.count(col(MarkRow.id)))
         .join(MarkRow, col(MarkRow.lease) == LeaseRow.id, isouter=True)
         .where(col(LeaseRow.id).in_(noted))
         .group_by(col(LeaseRow.id))
     )
-    held = {lease: mark or 0 for lease, mark in session.exec(newest) if lease} if noted else {}
-    behind = frozenset(lease for lease, mark in held.items() if mark < noted[lease])
+    held = {lease: marks for lease, marks in session.exec(counted) if lease} if noted else {}
+    behind = frozenset(lease for lease, marks in held.items() if marks < noted[lease])
     return Missed(behind, frozenset(noted.keys() - held.keys()))

@@ -1,5 +1,7 @@
 """A backup of the middle of a page: what it lacks are marks alone, and they are noted beside the ledger."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ from sqlalchemy import text
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import LedgerRestored, LedgerUnavailable
+from amends.domain.errors import DiskFull, LedgerRestored, LedgerUnavailable
 from amends.ledger import Claim, Ledger
 from amends.ledger.marked import MarkNotes
 from tests.builders import NOW, a_person
@@ -116,7 +118,9 @@ def test_a_page_that_is_through_leaves_no_note(ledger: Ledger) -> None:
 
 def test_a_note_that_outlived_its_lease_is_cleared_away(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1)], channels=EMAIL)
-    ledger.mark_notes.add({17: 4})
+    ledger.mark_notes.begin([17])
+    ledger.mark_notes.add([17])
+    assert ledger.mark_notes.all() == {17: 1}
     ledger.release(INCIDENT, NOTICE, NOW)
     assert not ledger.mark_notes.all()
 
@@ -124,14 +128,79 @@ def test_a_note_that_outlived_its_lease_is_cleared_away(ledger: Ledger) -> None:
 def test_nothing_leaves_when_the_note_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "marked").write_text("in the way")
     with pytest.raises(LedgerUnavailable, match="marked cannot be written"):
-        MarkNotes(tmp_path / "audit-head").add({1: 1})
+        MarkNotes(tmp_path / "audit-head").begin([1])
 
 
-def test_a_note_that_cannot_be_read_is_no_leave_to_send(tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"?", b"\0" * 20])
+def test_a_note_that_cannot_be_read_is_no_leave_to_send(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "marked").mkdir()
-    (tmp_path / "marked" / "3").write_text("?")
-    with pytest.raises(LedgerUnavailable, match="marked cannot be read"):
+    (tmp_path / "marked" / "3").write_bytes(content)
+    with pytest.raises(LedgerUnavailable, match=r"marked/3 cannot be read any more.*delete it"):
         MarkNotes(tmp_path / "audit-head").all()
+
+
+def test_a_file_that_is_no_note_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "marked").mkdir()
+    (tmp_path / "marked" / ".DS_Store").write_bytes(b"\0\0")
+    assert MarkNotes(tmp_path / "audit-head").all() == {}
+
+
+def test_without_room_for_the_note_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = released(tmp_path, 1)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(DiskFull):
+        ledger.write_down([claim], [], INCIDENT, NOTICE, NOW)
+    monkeypatch.undo()
+    end_all_leases(ledger)
+    assert ledger.recover(INCIDENT, NOTICE, NOW) == 0
+    ledger.dispose()
+
+
+def test_a_mark_that_was_lost_under_a_living_worker_is_missed_also_after_the_next(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    mark(ledger, claims[0])
+    mark(ledger, claims[1])
+    with ledger.write() as write:
+        write.session.execute(text("DELETE FROM mark WHERE id = (SELECT max(id) FROM mark)"))
+    mark(ledger, claims[2])
+    with pytest.raises(LedgerRestored):
+        ledger.release(INCIDENT, NOTICE, NOW)
+
+
+def test_a_page_that_was_through_when_its_worker_was_killed_is_told_of_in_the_chain(tmp_path: Path) -> None:
+    ledger = released(tmp_path, 3)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    back_up(ledger, tmp_path)
+    mark(ledger, *claims)
+    answer(ledger, *claims[:2])
+    ledger.write_down([], [(claims[2], Receipt(claims[2].key, Status.DEFERRED, "450"))], INCIDENT, NOTICE, NOW)
+    end_all_leases(ledger)
+    assert ledger.recover(INCIDENT, NOTICE, NOW) == 0
+    old = restore(ledger, tmp_path)
+    with pytest.raises(LedgerRestored):
+        old.release(INCIDENT, NOTICE, NOW)
+    old.dispose()
+
+
+def test_a_lease_that_another_recovered_is_let_go_of(tmp_path: Path) -> None:
+    ledger = released(tmp_path, 1)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    mark(ledger, claim)
+    other = opened(tmp_path)
+    end_all_leases(other)
+    other.recover(INCIDENT, NOTICE, NOW)
+    other.dispose()
+    ledger.end([claim.lease], {}, INCIDENT, NOTICE, NOW)
+    ledger.mark_notes.begin([claim.lease])  # as if its number came again after a restore
+    assert ledger.mark_notes.all() == {claim.lease: 0}
+    ledger.dispose()
 
 
 def end_all_leases(ledger: Ledger) -> None:
