@@ -126,7 +126,7 @@ def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
         lines.append(parked(incident, notice, tally.parked))
     if letters:
         take = f"`amends letters {incident} {notice} --out DIR --as NAME`"
-        lines.append(f"{counted(letters, 'letter')} to print: {take}")
+        lines.append(f"{counted(letters, 'letter')} to print: {take} takes those whose wave has begun")
     return "\n".join(lines)
 
 

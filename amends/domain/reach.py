@@ -28,6 +28,7 @@ NOT_YET = "not yet: "
 MAY_HAVE_IT = "may have it: "
 """A receipt's detail begins so when the provider may have the message, and can be asked to take it again all the same:
 it knows our key."""
+AN_EARLIER_TRY = f"{MAY_HAVE_IT}from an earlier try"
 CHANNEL_FAILED = "the channel failed"
 """It broke off while it had this message, and it may do so each time."""
 NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED = "not sent", "domain stopped", "domain slowed down"
@@ -116,14 +117,16 @@ def outcome(
 
     A deferral waits as long as the provider says, else twice as long each time. It gives up after 72 hours, but not
     before a fair number of tries: a pause or an outage is not the mailbox's fault. What a provider may have all the
-    same is uncertain then, also when only an earlier try left it `doubtful`. A message that is at fault itself is
-    parked, and the others go on. What we ourselves keep back for a while waits exactly so long, and nobody is given up
-    over what was `untried`.
+    same is uncertain then, and also when it refuses a later try of what an earlier one left `doubtful`. A message that
+    is at fault itself is parked, and the others go on. What we ourselves keep back for a while waits exactly so long,
+    and nobody is given up over what was `untried`.
     """
-    if receipt.status is not Status.DEFERRED:
-        return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
     doubtful = doubtful or may_have_it(receipt.detail)
     kept = f"{MAY_HAVE_IT}{receipt.detail.removeprefix(MAY_HAVE_IT)}" if doubtful else receipt.detail
+    if receipt.status is Status.REJECTED and doubtful:
+        return Outcome(DeliveryState.UNCERTAIN, kept)
+    if receipt.status is not Status.DEFERRED:
+        return Outcome(ANSWERS[receipt.status], receipt.detail, receipt.provider_id)
     if receipt.detail.startswith(NOT_YET):
         return Outcome(DeliveryState.DEFERRED, kept, next_try_at=now + timedelta(seconds=receipt.retry_after or 0))
     if receipt.detail.startswith(FAULT) and attempts >= STRIKES:
@@ -137,6 +140,11 @@ def outcome(
 def may_have_it(detail: str) -> bool:
     """Whether a provider may have this message, as far as what is kept of its tries says."""
     return detail.startswith(MAY_HAVE_IT)
+
+
+def doubt_left(detail: str) -> str:
+    """What stays of what is kept of its tries when it is tried afresh: nothing but that it may have left."""
+    return AN_EARLIER_TRY if may_have_it(detail) else ""
 
 
 def untried(receipt: Receipt) -> bool:

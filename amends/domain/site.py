@@ -15,6 +15,8 @@ def same_site(one: str, other: str) -> bool:
 def _site(url: str) -> tuple[str, bytes, int | None] | None:
     try:
         parts = urlsplit(url)
-        return parts.scheme, (parts.hostname or "").encode("idna"), parts.port or PORTS.get(parts.scheme)
+        if not (parts.scheme and parts.hostname):
+            return None
+        return parts.scheme, parts.hostname.encode("idna"), parts.port or PORTS.get(parts.scheme)
     except ValueError:
         return None

@@ -11,7 +11,7 @@ from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
-from amends.domain.reach import NOT_KNOWN, OPTED_OUT, starts_as
+from amends.domain.reach import NOT_KNOWN, OPTED_OUT, doubt_left, may_have_it, starts_as
 from amends.domain.team import Member
 from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
@@ -81,8 +81,8 @@ class Decisions(Deliveries):
         with self.write() as write:
             parked = _parked(write, incident, notice, person)
             for message in parked:
-                message.state, message.detail, message.attempts = starts_as(ChannelKind(message.channel)), "", 0
-                message.updated_at = now
+                message.state, message.attempts = starts_as(ChannelKind(message.channel)), 0
+                message.detail, message.updated_at = doubt_left(message.detail), now
             if row := notice_row(write.session, incident, notice):
                 reopen(write.session, row)
             write.note(now, incident, "tried again", _subject(notice, person), actor=by.name, messages=len(parked))
@@ -91,7 +91,8 @@ class Decisions(Deliveries):
     def give_up_parked(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
         """What is parked for this person, or for everybody, is not tried any more; how many messages.
 
-        The next channel of the cascade takes over. With the last of them the notice may be sent.
+        The next channel of the cascade takes over; but what a provider may have all the same is uncertain from now on.
+        With the last of them the notice may be sent.
         Raises NotAllowed, also for the page, to which all else leads; NotInLedger when nothing is parked there.
         """
         must_approve(by)
@@ -109,7 +110,11 @@ class Decisions(Deliveries):
 
     def _give_up(self, session: Session, message: DeliveryRow, now: datetime) -> bool:
         """Whether another channel takes over."""
-        message.state, message.detail, message.updated_at = DeliveryState.FAILED, f"given up: {message.detail}", now
+        message.updated_at = now
+        if may_have_it(message.detail):
+            message.state = DeliveryState.UNCERTAIN
+            return False
+        message.state, message.detail = DeliveryState.FAILED, f"given up: {message.detail}"
         draft = self.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
 

@@ -15,7 +15,7 @@ from amends.domain.errors import ApprovalMissing, NotInLedger
 from amends.domain.letters import Letters
 from amends.domain.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.preflight import Preflight
-from amends.domain.reach import OPTED_OUT
+from amends.domain.reach import AN_EARLIER_TRY, MAY_HAVE_IT, OPTED_OUT
 from amends.domain.waves import ReleasedVersion, go_on
 from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
@@ -346,7 +346,8 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
     parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
     begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
-    session.execute(parked.values(version=row.version, state=begins, detail="", attempts=0))
+    doubt = case((col(DeliveryRow.detail).startswith(MAY_HAVE_IT), AN_EARLIER_TRY), else_="")
+    session.execute(parked.values(version=row.version, state=begins, detail=doubt, attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, text, true
+from sqlalchemy import ColumnElement, Select, and_, case, or_, text, true
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, func, select
 
@@ -16,7 +16,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.guard import OnChannel
 from amends.domain.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
-from amends.domain.reach import NOT_YET
+from amends.domain.reach import MAY_HAVE_IT, NOT_YET
 from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store import Store, incident_row
@@ -234,7 +234,9 @@ class Later(NamedTuple):
 
 def next_tries(session: Session, incident: str) -> dict[str, Later]:
     """Of each notice that has deferred messages, when they are tried and how many we keep back."""
-    ours = and_(col(DeliveryRow.person) > 0, col(DeliveryRow.detail).startswith(NOT_YET))
+    detail = col(DeliveryRow.detail)
+    not_yet = or_(detail.startswith(NOT_YET), detail.startswith(f"{MAY_HAVE_IT}{NOT_YET}"))
+    ours = and_(col(DeliveryRow.person) > 0, not_yet)
     query = (
         select(DeliveryRow.notice, func.min(DeliveryRow.next_try_at), func.sum(case((ours, 1), else_=0)))
         .where(DeliveryRow.incident == incident, DeliveryRow.state == DeliveryState.DEFERRED)
