@@ -1,7 +1,7 @@
 """What the logs of relays say became of our messages. A log names a message before it is taken, and often it never is.
 
 Postfix writes a message's Message-ID when it has read that far, so what counts are its later lines about the same queue
-id. Of any other log we know less: a line that names a message tells that it has left, unless it is one of refusal.
+id. Of any other log we know less: a line that names a message tells that it has left, unless another one refuses it.
 """
 
 import re
@@ -48,7 +48,9 @@ NAMED = 8
 REFUSED = 16
 """The same, in a line of refusal."""
 MENTIONED = 32
-"""In a log of Postfix's, by some other program."""
+"""In a log of Postfix's, by some other program; or in headers that are shown of what was refused."""
+ACCEPTED = 64
+"""By Exim or Sendmail, which say so in a line of its own."""
 
 KEY = re.compile(rb"(?<!\+)([0-9a-f]{32})@")
 """Our Message-ID, with or without angle brackets; after a plus it is the token of an address for bounces."""
@@ -66,14 +68,30 @@ GIVES_UP = (b"removed (canceled)", b"canceled", b"reject: ", b"milter-reject: ")
 REFUSES_AFTER_ITS_END = (b"reject: END-OF-MESSAGE", b"milter-reject: END-OF-MESSAGE")
 QUEUED = (b"from=<", b"to=<")
 """Of the queue manager, and of whoever delivers."""
-STATUS = re.compile(rb"(?:dsn=([0-9.]+), )?status=([a-z-]+)(.*)", re.DOTALL)
-BOUNCED, EXPIRED = b"=bounced", b"expired"
+STATUS_IS = b"status="
+STATUS = re.compile(
+    rb'(?:(?:orig_)?(?:to|from)=<(?:"(?:\\.|[^"\\])*"|[^">])*>, )+'
+    rb"(?:[^(<]*?, )??(?:dsn=([0-9.]+), )?status=([a-z-]+)(.*)",
+    re.DOTALL,
+)
+"""Behind the addresses, which may read like a status themselves, and before the words of another server."""
+RECIPIENTS = re.compile(rb"from=<[^>]*>, size=\d+, nrcpt=(\d+) ")
+SENT = b"sent"
 CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
-REFUSAL = re.compile(rb"rejected after DATA|\breject=|[\",;\t]rejected[\",;\t]")
+REFUSAL = re.compile(rb"rejected after DATA|rejected during|\breject=|[\",;\t]rejected[\",;\t]", re.IGNORECASE)
 """Exim, Sendmail, and a cell of a table or a value of JSON."""
-FROM, MILTER = b"from=", b"Milter: "
+SHOWN_HEADER = re.compile(rb"(?:^|\[\d+[/\\]\d+\] )[ A-Z*] +Message-I[dD]: ")
+"""In Exim's log of what it rejected, or in the syslog."""
+ARRIVED = b" <= "
+ARRIVAL = re.compile(rb" \w{6}-\w{6,11}-\w{2,4} <= ")
+FROM, MSGID, MILTER = b"from=", b"msgid=", b"Milter: "
 MOST_TURNED_AWAY = 10_000
-LOST, SUPPRESSED = b"rate-limiting", b"Suppressed "
+LOST, SUPPRESSED = b"due to rate-limiting", b"Suppressed "
+OF_SYSTEM = re.compile(
+    rb"(?:(?!: ).)*?(?<!\S)(?:rsyslogd|(?:systemd-)?journald?)[^\s@]* "
+    rb'|\{.*(?<!\\)"(?:rsyslogd|(?:systemd-)?journald?)[^"\s]*"'
+)
+"""The program that writes the line, where strangers have no hand in it: before the first colon, or a value of JSON."""
 OF_MAIL = re.compile(rb"Suppressed \d+ messages from \S*(?:postfix|exim|mail|smtp)")
 """Of rsyslog, whose usual limit is reached by a few hundred emails a minute, and of journald."""
 
@@ -86,14 +104,27 @@ def read_relay_logs(logs: Iterable[Iterable[bytes]]) -> RelayLog:
     return reader.found()
 
 
+@dataclass(slots=True)
+class _Held:
+    """A queue id of a message of ours."""
+
+    key: str
+    number: int
+    """Which one of all that were ours."""
+    recipients: int = 0
+    """The most that the queue manager spoke of; a relay may send a copy to an archive."""
+
+
 class _Reader:
     """Keeps what is known of our messages, and which queue ids are theirs at the moment: those come again in time."""
 
     def __init__(self) -> None:
         self._said: dict[str, int] = {}
-        self._came_back: dict[str, Report] = {}
-        self._held: dict[bytes, str] = {}
-        """Queue id to key, from the line that names it to the one that ends it."""
+        self._ends: dict[str, tuple[int, Report | None]] = {}
+        """By key, the last queue id of it that was delivered or came back; a filter and a second try make new ones."""
+        self._held: dict[bytes, _Held] = {}
+        """From the line that names the message to the one that ends it."""
+        self._begun = 0
         self._has_gaps = False
         self._turned_away: dict[bytes, None] = {}
         """Queue ids that were refused; some lines of refusal stand before the one that names the message."""
@@ -108,8 +139,10 @@ class _Reader:
             elif not (entry and self._follow(entry[1], line, entry.end())):
                 others.take(line, entry)
                 self._has_gaps = self._has_gaps or _is_gap(line)
-        self._add(others.named.union(others.milters.values()), MENTIONED if of_postfix else NAMED)
+        self._add(others.shown, MENTIONED)
+        self._add(others.named, MENTIONED if of_postfix else NAMED)
         self._add(others.refused, MENTIONED if of_postfix else REFUSED)
+        self._add(others.accepted.union(others.milters.values()), MENTIONED if of_postfix else ACCEPTED)
 
     def found(self) -> RelayLog:
         for queue_id in tuple(self._held):
@@ -117,7 +150,8 @@ class _Reader:
         sorted_out: dict[str, set[str]] = {"left": set(), "refused": set(), "unclear": set()}
         for key, said in self._said.items():
             sorted_out[_outcome(said)].add(key)
-        return RelayLog(**sorted_out, came_back=self._came_back, has_gaps=self._has_gaps)
+        came_back = {key: report for key, (_, report) in self._ends.items() if report}
+        return RelayLog(**sorted_out, came_back=came_back, has_gaps=self._has_gaps)
 
     def _begin(self, queue_id: bytes, ours: re.Match[bytes] | None) -> None:
         self._end(queue_id)
@@ -126,7 +160,8 @@ class _Reader:
         if ours and turned_away:
             self._add((ours[1].decode(),), DROPPED)
         elif ours:
-            self._held[queue_id] = ours[1].decode()
+            self._begun += 1
+            self._held[queue_id] = _Held(ours[1].decode(), self._begun)
 
     def _follow(self, queue_id: bytes, line: bytes, at: int) -> bool:
         """A further line about a queue id; whether it is one, and of a message of ours."""
@@ -141,21 +176,29 @@ class _Reader:
             self._turn_away(queue_id)
         return False
 
-    def _hear(self, queue_id: bytes, key: str, line: bytes, at: int) -> None:
+    def _hear(self, queue_id: bytes, held: _Held, line: bytes, at: int) -> None:
         if line.startswith(GIVES_UP, at):
-            self._add((key,), DROPPED)
+            self._add((held.key,), DROPPED)
             del self._held[queue_id]
         elif line.startswith(ENDS, at):
             self._end(queue_id)
         elif line.startswith(QUEUED, at):
-            self._add((key,), TAKEN)
-            if (BOUNCED in line or EXPIRED in line) and (told := STATUS.search(line, at)) and told[2] in CAME_BACK:
-                self._came_back[key] = _report(told)
+            self._add((held.key,), TAKEN)
+            if counted := RECIPIENTS.match(line, at):
+                held.recipients = max(held.recipients, int(counted[1]))
+            elif held.recipients == 1 and STATUS_IS in line and (told := STATUS.match(line, at)):
+                self._hear_status(held, told)
+
+    def _hear_status(self, held: _Held, told: re.Match[bytes]) -> None:
+        """Of one who alone got the mail, so that it is the person's."""
+        ends = told[2] == SENT or told[2] in CAME_BACK
+        if ends and held.number >= self._ends.get(held.key, (0, None))[0]:
+            self._ends[held.key] = (held.number, None if told[2] == SENT else _report(told))
 
     def _end(self, queue_id: bytes) -> None:
-        key = self._held.pop(queue_id, None)
-        if key and not self._said.get(key, 0) & TAKEN:
-            self._add((key,), OPEN)
+        held = self._held.pop(queue_id, None)
+        if held and not self._said.get(held.key, 0) & TAKEN:
+            self._add((held.key,), OPEN)
 
     def _turn_away(self, queue_id: bytes) -> None:
         self._turned_away[queue_id] = None
@@ -172,7 +215,9 @@ class _Others:
 
     def __init__(self) -> None:
         self.named: set[str] = set()
+        self.shown: set[str] = set()
         self.refused: set[str] = set()
+        self.accepted: set[str] = set()
         self.milters: dict[bytes, str] = {}
         """Queue ids of Sendmail's with what they name: a milter may still refuse it, in a line without the name."""
 
@@ -180,10 +225,16 @@ class _Others:
         keys = [key.decode() for key in KEY.findall(line)] if b"@" in line else []
         if entry and line.startswith(MILTER, entry.end()) and REFUSAL.search(line):
             self._move(entry[1], self.refused)
-        elif len(keys) == 1 and REFUSAL.search(line):
+        elif len(keys) != 1:
+            self.named.update(keys)
+        elif ARRIVED in line and ARRIVAL.search(line):
+            self.accepted.update(keys)
+        elif REFUSAL.search(line):
             self.refused.update(keys)
-        elif len(keys) == 1 and entry and line.startswith(FROM, entry.end()):
-            self._move(entry[1], self.named)
+        elif SHOWN_HEADER.search(line):
+            self.shown.update(keys)
+        elif entry and line.startswith(FROM, entry.end()) and MSGID in line:
+            self._move(entry[1], self.accepted)
             self.milters[entry[1]] = keys[0]
         else:
             self.named.update(keys)
@@ -199,14 +250,19 @@ def _entry(line: bytes) -> re.Match[bytes] | None:
 
 
 def _is_gap(line: bytes) -> bool:
-    return LOST in line or (SUPPRESSED in line and OF_MAIL.search(line) is not None)
+    is_lost = LOST in line or (SUPPRESSED in line and OF_MAIL.search(line) is not None)
+    return is_lost and OF_SYSTEM.match(line) is not None
 
 
 def _outcome(said: int) -> str:
-    """What Postfix says goes before what others name; where they differ, only a person can tell."""
-    if said & TAKEN or (said & NAMED and not said & (OPEN | DROPPED)):
+    """What Postfix says goes before what others do, and what was accepted before what was refused at another time.
+
+    Where they differ otherwise only a person can tell: a filter names what is then refused.
+    """
+    of_others = said & ACCEPTED or (said & NAMED and not said & REFUSED)
+    if said & TAKEN or (of_others and not said & (OPEN | DROPPED)):
         return "left"
-    if said & (OPEN | NAMED) or not said & (DROPPED | REFUSED):
+    if said & (OPEN | NAMED | ACCEPTED) or not said & (DROPPED | REFUSED):
         return "unclear"
     return "refused"
 

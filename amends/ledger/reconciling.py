@@ -37,7 +37,9 @@ LEAVE = frozenset(ChannelKind) - {ChannelKind.WEBSITE}
 IN_LOG = "found in the relay's log"
 ONLY_NAMED = "the relay's log names it, and does not say whether it was taken"
 TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED)
-EMAIL, WAS_TOLD = (DeliveryRow.channel == ChannelKind.EMAIL,), col(DeliveryRow.state).in_(TOLD)
+EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
+WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.detail != IN_LOG)
+"""By what the ledger wrote down itself: what it has from a log says nothing of when that log begins."""
 IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
 LATEST = 20
 """Of so many emails the log must name one, or it begins after the backup was made."""
@@ -179,7 +181,7 @@ class Reconciling(Store):
 
     def _names_latest(self, session: Session, log: RelayLog) -> bool:
         by_time = (col(DeliveryRow.updated_at).desc(), col(DeliveryRow.id).desc())
-        latest = session.exec(select(DeliveryRow).where(*EMAIL, WAS_TOLD).order_by(*by_time).limit(LATEST)).all()
+        latest = session.exec(select(DeliveryRow).where(*WAS_SENT).order_by(*by_time).limit(LATEST)).all()
         return any(log.names(_key(self.keys, row)) for row in latest)
 
     def _emails(self, session: Session) -> Iterator[tuple[Pair, str]]:
@@ -210,7 +212,7 @@ def _is_all_that_is_uncertain(session: Session, incident: str, notice: str, pers
 
 
 def _told_of_email(session: Session) -> bool:
-    return session.exec(select(DeliveryRow.id).where(*EMAIL, WAS_TOLD).limit(1)).first() is not None
+    return session.exec(select(DeliveryRow.id).where(*WAS_SENT).limit(1)).first() is not None
 
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:

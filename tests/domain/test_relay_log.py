@@ -76,6 +76,7 @@ ACTIVE = "qmgr[3]: 6D569B06588: from=<b+1@bounces.shop.example>, size=21323, nrc
 SENT = (
     "smtp[4]: 6D569B06588: to=<ann@mail.example>, relay=mx.mail.example[192.0.2.9]:25, delay=1, dsn=2.0.0, status=sent"
 )
+BOUNCED = SENT.replace("2.0.0, status=sent", "5.1.1, status=bounced (no such user)")
 REMOVED, CANCELED = "qmgr[3]: 6D569B06588: removed", "cleanup[2]: 6D569B06588: removed (canceled)"
 EARLIER = "cleanup[2]: 6D569B06588: canceled"
 """As Postfix 3.10 said it while it was being made."""
@@ -111,13 +112,52 @@ def test_what_the_next_server_said_is_taken_for_a_code_that_says_more() -> None:
 
 def test_what_took_too_long_came_back_too() -> None:
     gave_up = ACTIVE.replace("size=21323, nrcpt=1 (queue active)", "status=expired, returned to sender")
-    log = read(postfix(NAMED, gave_up))
+    log = read(postfix(NAMED, ACTIVE, gave_up))
     assert (outcome(log), log.came_back[KEY].kind) == ("left", ReportKind.GAVE_UP)
 
 
 def test_words_about_a_bounce_in_a_delay_are_no_bounce() -> None:
     delayed = SENT.replace("2.0.0, status=sent", "4.0.0, status=deferred (host said: 451 later, status=bounced (x))")
     assert read(postfix(NAMED, ACTIVE, delayed)).came_back == {}
+
+
+def test_a_bounce_is_the_persons_only_where_nobody_else_got_the_mail() -> None:
+    archive = BOUNCED.replace("ann@mail.example", "archive@shop.example")
+    assert read(postfix(NAMED, ACTIVE.replace("nrcpt=1", "nrcpt=2"), archive, SENT)).came_back == {}
+    assert read(postfix(NAMED, ACTIVE.replace("nrcpt=1", "nrcpt=2"), ACTIVE, archive)).came_back == {}
+    assert read(postfix(NAMED, archive)).came_back == {}
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["status=bounced@b.org", "a, status=bounced@b.org", '"x>, dsn=5.0.0, status=bounced"@b.org',
+     "a@b.org>, orig_to=<dsn=5.0.0, status=bounced@b.org"],
+)  # fmt: skip
+def test_an_address_that_reads_like_a_bounce_is_none(address: str) -> None:
+    assert read(postfix(NAMED, ACTIVE, SENT.replace("ann@mail.example", address))).came_back == {}
+
+
+def test_a_bounce_to_an_address_of_quotes_and_aliases_is_heard() -> None:
+    address = '"ann > \\"bee\\""@mail.example>, orig_to=<ann'
+    assert KEY in read(postfix(NAMED, ACTIVE, BOUNCED.replace("ann@mail.example", address))).came_back
+
+
+def again(*entries: str) -> list[str]:
+    """The same lines about a further queue id of the message."""
+    return [entry.replace("6D569B06588", "6D569B06599") for entry in entries]
+
+
+def test_a_bounce_of_a_first_try_does_not_stay_when_a_later_one_was_delivered() -> None:
+    first, second = (NAMED, ACTIVE), again(NAMED, ACTIVE)
+    assert read(postfix(*first, BOUNCED, REMOVED, *second, *again(SENT))).came_back == {}
+    assert read(postfix(*first, *second, *again(SENT), BOUNCED)).came_back == {}
+    assert read(postfix(*first, BOUNCED, *second)).came_back.keys() == {KEY}
+
+
+def test_what_a_filter_took_and_then_came_back_is_told_whichever_line_comes_first() -> None:
+    first, second = (NAMED, ACTIVE), again(NAMED, ACTIVE)
+    assert read(postfix(*first, *second, SENT, *again(BOUNCED))).came_back.keys() == {KEY}
+    assert read(postfix(*first, *second, *again(BOUNCED), SENT)).came_back.keys() == {KEY}
 
 
 @pytest.mark.parametrize("entries", [(ACTIVE,), (SENT,), (ACTIVE, SENT, REMOVED)])
@@ -206,9 +246,57 @@ def test_names_of_messages_are_found_with_and_without_angle_brackets(line: str) 
     assert outcome(read([line.encode()])) == "left"
 
 
-@pytest.mark.parametrize("line", [f'{{"event": "rejected", "id": "{KEY}@x.example"}}', f"1,rejected,{KEY}@x.example"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{{"event": "rejected", "id": "{KEY}@x.example"}}',
+        f'{{"event":"Rejected","id":"{KEY}@x.example"}}',
+        f"1,rejected,{KEY}@x.example",
+    ],
+)
 def test_what_a_provider_rejected_has_not_left(line: str) -> None:
     assert outcome(read([line.encode()])) == "refused"
+
+
+EXIM_REFUSED = (
+    "2026-11-27 20:40:02 1vOabd-000000001Ac-1abc H=app [192.0.2.7] F=<b+1@x.example> rejected after DATA: spam"
+)
+EXIM_TOOK = f"2026-11-27 20:45:02 1vOabe-000000001Ad-1abc <= b+1@x.example H=app P=esmtp S=9 id={KEY}@shop.example"
+SPAMD = f"Nov 27 20:40:02 relay spamd[7]: spamd: result: Y 9 - size=1,user=x,mid=<{KEY}@shop.example>,autolearn=no"
+REJECTLOG = [
+    EXIM_REFUSED, "Envelope-from: <b+1@x.example>", "P Received: from app", f"I Message-ID: <{KEY}@shop.example>",
+]  # fmt: skip
+
+
+def plain(*lines: str) -> list[bytes]:
+    return [f"{line}\n".encode() for line in lines]
+
+
+def test_what_exim_refused_has_not_left_though_its_rejectlog_shows_the_header() -> None:
+    refused = plain(f"{EXIM_REFUSED} id={KEY}@shop.example")
+    assert outcome(read(refused, plain(*REJECTLOG))) == "refused"
+    assert outcome(read(plain(*REJECTLOG), refused)) == "refused"
+    in_syslog = [f"Nov 27 20:40:02 relay exim[7]: [{n}/4] {line}" for n, line in enumerate(REJECTLOG, 1)]
+    assert outcome(read(refused, plain(*in_syslog))) == "refused"
+
+
+def test_a_rejectlog_alone_does_not_say_that_anything_left() -> None:
+    assert outcome(read(plain(*REJECTLOG))) == "unclear"
+
+
+def test_exim_refuses_while_it_reads_the_parts_of_a_mail_too() -> None:
+    line = EXIM_REFUSED.replace("rejected after DATA", "rejected during MIME ACL checks")
+    assert outcome(read(plain(f"{line} id={KEY}@shop.example"))) == "refused"
+
+
+def test_what_exim_refused_and_another_program_names_is_unclear() -> None:
+    assert outcome(read(plain(f"{EXIM_REFUSED} id={KEY}@shop.example", SPAMD))) == "unclear"
+    assert outcome(read(plain(SPAMD), plain(f"{EXIM_REFUSED} id={KEY}@shop.example"))) == "unclear"
+
+
+def test_what_exim_refused_once_and_took_later_has_left() -> None:
+    assert outcome(read(plain(f"{EXIM_REFUSED} id={KEY}@shop.example", EXIM_TOOK))) == "left"
+    assert outcome(read(plain(f"{EXIM_REFUSED} id={KEY}@shop.example", SPAMD), plain(EXIM_TOOK))) == "left"
 
 
 def sendmail(queue_id: str, *entries: str) -> list[bytes]:
@@ -222,6 +310,8 @@ def test_what_a_milter_of_sendmail_refused_has_not_left_though_it_was_named_befo
     assert outcome(read([*sendmail("4ARKrH1a", named, milter), *sendmail("4ARKrH1b", named)])) == "left"
     assert outcome(read([*sendmail("4ARKrH1a", named), *sendmail("4ARKrH1b", named, milter)])) == "left"
     assert outcome(read([*sendmail("4ARKrH1a", named), *sendmail("4ARKrH1b", milter)])) == "left"
+    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", named, milter)])) == "unclear"
+    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", named, milter), *sendmail("4ARKrH1b", named)])) == "left"
 
 
 def test_a_refusal_among_many_messages_on_one_line_is_of_none_of_them() -> None:
@@ -244,9 +334,36 @@ def test_a_log_without_messages_names_none() -> None:
     [
         ("rsyslogd[8]: imjournal: 5000 messages lost due to rate-limiting (20000 allowed within 600 seconds)", True),
         ("rsyslogd: imuxsock[pid 123]: begin to drop messages due to rate-limiting", True),
+        ("rsyslogd: imuxsock[pid: 5, name: /x] from <x:5>: 100 messages lost due to rate-limiting (200 allowed)", True),
+        ("rsyslogd-2177: imuxsock lost 300 messages from pid 123 due to rate-limiting", True),
+        ("rsyslogd 8 - - imjournal: 5000 messages lost due to rate-limiting", True),
         ("systemd-journald[9]: Suppressed 1234 messages from postfix@-.service", True),
+        ("journal: Suppressed 1234 messages from /system.slice/postfix.service", True),
         ("systemd-journald[9]: Suppressed 1234 messages from kubelet.service", False),
     ],
 )
 def test_a_log_may_say_itself_that_it_has_gaps(line: str, has_gaps: bool) -> None:
     assert read([f"Nov 27 20:53:17 relay {line}\n".encode(), *POSTFIX]).has_gaps is has_gaps
+
+
+def test_so_may_one_in_json() -> None:
+    lost = "Nov 27 20:53:17 relay systemd-journald[9]: Suppressed 1234 messages from postfix@-.service"
+    assert read([journal(lost.encode())]).has_gaps
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "421-4.7.28 unusual rate; rate-limiting your IP",
+        "421 rsyslogd: 5 messages lost due to rate-limiting",
+        "421 systemd-journald[9]: Suppressed 5 messages from postfix.service",
+    ],
+)
+@pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
+def test_what_strangers_say_of_limits_is_no_gap(style: Callable[[bytes], bytes], words: str) -> None:
+    entries = (
+        f"smtp[4]: 7FFF999: to=<al@mail.example>, relay=g[1]:25, dsn=4.7.28, status=deferred (host g said: {words})",
+        f"cleanup[2]: 7FFF999: warning: header Subject: {words} from g[1]; from=<x@mail.example>",
+        f"smtpd[2]: NOQUEUE: reject: RCPT from g[1]: {words}",
+    )
+    assert not read(map(style, postfix(*entries))).has_gaps

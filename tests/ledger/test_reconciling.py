@@ -462,6 +462,14 @@ def test_nor_may_it_begin_after_the_backup(restored: tuple[Ledger, list[str]]) -
         restored[0].check_log(a_log(*restored[1]))
 
 
+def test_what_the_ledger_has_from_that_log_itself_does_not_make_it_fit(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, left = restored
+    late = a_log(*left[2:])
+    ledger.reconcile(late.left, OMAR, NOW)
+    with pytest.raises(LogUnfit, match="Give the older log too"):
+        ledger.check_log(late)
+
+
 def test_one_that_names_an_email_sent_just_before_the_backup_will_do(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=number) for number in range(1, LATEST + 10)], channels=EMAIL)
@@ -484,6 +492,12 @@ def test_where_nothing_was_sent_by_then_one_that_names_any_message_of_ours_will_
     with pytest.raises(LogUnfit):
         old.check_log(a_log("0" * 32))
     old.dispose()
+
+
+def test_nor_is_what_the_ledger_has_from_a_log_something_sent_by_then(uncertain: tuple[Ledger, list[str]]) -> None:
+    ledger, keys = uncertain
+    ledger.reconcile(keys, OMAR, NOW)
+    ledger.check_log(a_log(*keys))
 
 
 def test_what_nobody_was_sent_yet_counts_as_ours_too(uncertain: tuple[Ledger, list[str]]) -> None:
