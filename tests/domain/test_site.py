@@ -32,6 +32,8 @@ def test_another_scheme_host_or_port_is_another_site(other: str) -> None:
     assert not same_site(HERE, other)
 
 
-@pytest.mark.parametrize("address", ["", "a", "mailto:x", "https://[", "https://notice.example.test:x", f"https://{'a' * 70}.example"])
+@pytest.mark.parametrize(
+    "address", ["", "a", "mailto:x", "https://[", "https://notice.example.test:x", f"https://{'a' * 70}.example"]
+)
 def test_what_is_no_address_is_on_no_site_not_even_its_own(address: str) -> None:
     assert not same_site(address, address)
