@@ -126,10 +126,12 @@ class Reconciling(Store):
 
     def proven(self, came_back: Mapping[str, Report]) -> list[Report]:
         """These reports, by key, with the tokens that mails about the same messages would bear."""
+        if not came_back:
+            return []
         open_to_it = col(DeliveryRow.state).in_((DeliveryState.SENT, DeliveryState.UNCERTAIN))
         with self.read() as session:
             rows = session.exec(select(DeliveryRow).where(*EMAIL, open_to_it).execution_options(yield_per=PAGE))
-            keyed = ((row.id or 0, _key(self.keys, row)) for row in rows) if came_back else ()
+            keyed = ((row.id or 0, _key(self.keys, row)) for row in rows)
             return [
                 replace(came_back[key], token=self.keys.bounce_token(number, key))
                 for number, key in keyed
@@ -145,12 +147,12 @@ class Reconciling(Store):
             gone = [row for row in page if named[row.id] in keys]
             rest = [row for row in page if named[row.id] not in keys and row.state != DeliveryState.UNCERTAIN]
             only_named = [row for row in rest if named[row.id] in unclear]
-            in_doubt = [row for row in rest if row.channel in doubt and named[row.id] not in unclear]
+            unnamed = [row for row in rest if named[row.id] not in unclear]
+            in_doubt = [row for row in unnamed if row.channel in doubt]
             sent += _turn(write, gone, DeliveryState.SENT, IN_LOG, now)
             uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
             uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
-            as_before = [row for row in rest if row.channel not in doubt and named[row.id] not in unclear]
-            waiting += sum(row.state != DeliveryState.PARKED for row in as_before)
+            waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in unnamed)
         return sent, uncertain, waiting
 
     def _remember_notices(self, session: Session, doubt: Collection[ChannelKind], unclear: Collection[str]) -> None:
