@@ -1,7 +1,5 @@
 """Works out how grave an incident is, from its file alone; no ledger is needed."""
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +9,8 @@ from amends.cli.assessment_words import in_words
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.domain.assessment import Assessment
-from amends.domain.people import AudienceCounts, Person, place_of
+from amends.domain.census import counted
+from amends.domain.people import AudienceCounts
 
 if TYPE_CHECKING:
     from amends.domain.incident import Incident
@@ -46,18 +45,3 @@ def assessed(incident: "Incident", people: AudienceCounts) -> Assessment:
     from amends.domain.assess import assess as weigh
 
     return weigh(incident, people, 1, now(), read_law())
-
-
-def counted(people: Iterable[Person]) -> AudienceCounts:
-    """These people in numbers."""
-    by: dict[str, Counter[str]] = {name: Counter() for name in ("place", "locale", "segment", "category", "flag")}
-    totals: Counter[str] = Counter()
-    for person in people:
-        by["place"][place_of(person.country, person.region)] += 1
-        by["locale"][person.locale] += 1
-        by["segment"][person.segment] += 1
-        by["category"].update(person.data)
-        by["flag"].update(person.flags)
-        held = {"people": True, "with_email": person.email, "with_phone": person.phone, "guardians": person.guardian_of}
-        totals.update(name for name, has_it in held.items() if has_it)
-    return AudienceCounts.model_validate({**{f"by_{name}": dict(count) for name, count in by.items()}, **totals})

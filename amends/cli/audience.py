@@ -83,8 +83,10 @@ def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Per
 
 def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
     """Every row that can be used. Raises ContentError, with the first bad rows, when the file must be refused."""
+    from amends.content.ahead import read_ahead
+
     try:
-        yield from audience.rows()
+        yield from read_ahead(audience)
     except ContentError as error:
         if error.findings[0].code != Code.TOO_MANY_BAD_ROWS:
             raise

@@ -79,11 +79,11 @@ def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
 
 def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
     """Every notice that the playbook would write for this incident. Raises ContentError."""
-    from amends.cli.assess import counted
     from amends.cli.rehearsal import kinds_at_home, kinds_in, opened, rehearse
     from amends.content.audience import AudienceFile
     from amends.content.incidents import read_incident
     from amends.content.playbooks import load_playbook
+    from amends.domain.census import counted
     from amends.domain.drafting import Links
     from amends.domain.lint import lint_in
 

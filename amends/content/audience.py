@@ -83,8 +83,13 @@ class AudienceFile:
 
     def __init__(self, path: Path, *, encoding: str | None = None, max_bad_share: float = MAX_BAD_SHARE) -> None:
         """An encoding is named only when the file is neither UTF-8 nor marked UTF-16."""
-        self._path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
+        self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
         self.report = AudienceReport()
+
+    @property
+    def size(self) -> int:
+        """In bytes; 0 when there is no such file."""
+        return self.path.stat().st_size if self.path.is_file() else 0
 
     def rows(self) -> Iterator[Person]:
         """Every good row in order; the report grows with it and is whole at the end.
@@ -93,7 +98,7 @@ class AudienceFile:
         """
         self.report = AudienceReport()
         try:
-            table = open_table(self._path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
+            table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
             yield from _Reading(table, self.report).persons()
             self._refuse_when_bad()
         except ContentError as error:
@@ -104,10 +109,10 @@ class AudienceFile:
     def _refuse_when_bad(self) -> None:
         bad, rows = len(self.report.rejected), self.report.rows
         if rows == 0:
-            raise ContentError(Finding(str(self._path), Code.NO_TABLE, "no person stands below the header"))
+            raise ContentError(Finding(str(self.path), Code.NO_TABLE, "no person stands below the header"))
         if bad > rows * self._max_bad_share:
             what = f"{bad} of {rows} rows are bad, more than {self._max_bad_share:.0%}"
-            raise ContentError(Finding(str(self._path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
+            raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
 
 
 class _Reading:
@@ -120,6 +125,12 @@ class _Reading:
         """The row in which a value first stood, by the value's hash, which is salted and 64 bits wide."""
         self._guardians: list[tuple[int, int]] = []
         """The row of a guardian, and the hash of the child's id."""
+        self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
+        """Each known column, what its cells are held against, and where it stands."""
+        self._together = (
+            ("region", self._state), ("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child),
+        )  # fmt: skip
+        """What a cell says together with other cells, or with other rows."""
 
     def persons(self) -> Iterator[Person]:
         rows = self._table.rows()
@@ -134,6 +145,7 @@ class _Reading:
 
     def _read_header(self, header: list[str]) -> None:
         self._width, self._columns = len(header), _columns(self._table, header)
+        self._cells = tuple((column, _CHECKS[column], place) for column, place in self._columns.items())
         others = [(place, name) for place, name in enumerate(header, 1) if name not in self._columns]
         self._report.ignored_columns = tuple(name or f"column {place}" for place, name in others)
         for name in self._report.ignored_columns:
@@ -170,15 +182,14 @@ class _Reading:
         """What the cells say, and every cell that cannot be used, with why."""
         read: dict[str, Any] = {}
         wrong: list[tuple[str, Unfit]] = []
-        for column, place in self._columns.items():
+        for column, check, place in self._cells:
             try:
-                read[column] = _CHECKS[column](row[place])
+                read[column] = check(row[place])
             except Unfit as why:
                 wrong.append((column, why))
-        self._state(read)
-        for column, check in (("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child)):
+        for column, look in self._together:
             try:
-                check(read)
+                look(read)
             except Unfit as why:
                 wrong.append((column, why))
         return read, wrong

@@ -202,7 +202,7 @@ _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 
 def phone(cell: str, home: str) -> str:
     """The number as E.164, or empty; without + or 00 it is read as one of the home country."""
-    if not cell:
+    if not cell or _is_e164(cell):
         return cell
     _no_spreadsheet_number(_no_null(text(cell)))
     if not _PHONE.fullmatch(cell):

@@ -22,7 +22,7 @@ def call(character: str) -> str:
 
 def hidden_character(text: str) -> str | None:
     """The first character of the text that no reader sees or that only machines read, joiners apart."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return None
     for character in text:
         if unicodedata.category(character) in HIDDEN and character not in JOINERS:

@@ -1,14 +1,17 @@
 """Which phone numbers a country has assigned, from the tables of phonenumbers.
 
 `phonenumbers.is_valid_number` asks the same tables, but also which of eleven kinds a number is, and finds every pattern
-anew: for a long list that takes longer than all the rest of reading it.
+anew: for a long list that takes longer than all the rest of reading it. Here they are one pattern for each length.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+LENGTHS = range(1, 16)
+"""Of a number without the country's code, where its plan does not say (E.164: at most 15 digits altogether)."""
 KINDS = (
     "mobile", "fixed_line", "toll_free", "voip", "shared_cost", "premium_rate", "personal_number", "pager", "uan",
     "voicemail",
@@ -20,12 +23,7 @@ class Block(NamedTuple):
     """Numbers of some lengths that follow one pattern."""
 
     lengths: frozenset[int]
-    """Empty for any."""
-    pattern: re.Pattern[str]
-
-    def holds(self, national: str) -> bool:
-        """Whether this number is one of them."""
-        return (not self.lengths or len(national) in self.lengths) and self.pattern.fullmatch(national) is not None
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +32,13 @@ class Region:
 
     begins: re.Pattern[str] | None
     """What tells its numbers from those of the others, where that is so simple."""
-    all: Block
-    kinds: tuple[Block, ...]
+    by_length: Mapping[int, re.Pattern[str]]
+    """What the numbers look like that somebody may have there, by how many digits they have."""
 
     def assigns(self, national: str) -> bool:
         """Whether somebody may have this number there."""
-        return self.all.holds(national) and any(block.holds(national) for block in self.kinds)
+        pattern = self.by_length.get(len(national))
+        return pattern is not None and pattern.fullmatch(national) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,11 @@ def _region(code: str, name: str, *, alone: bool) -> Region:
     metadata = _metadata(code, name)
     begins = None if alone else metadata.leading_digits
     kinds = KINDS[1:] if metadata.same_mobile_and_fixed_line_pattern else KINDS
-    blocks = (_block(getattr(metadata, kind)) for kind in kinds)
+    blocks = [block for kind in kinds if (block := _block(getattr(metadata, kind)))]
+    every = _block(metadata.general_desc)
     return Region(
         begins=None if begins is None else re.compile(begins),
-        all=_block(metadata.general_desc) or NO_NUMBERS,
-        kinds=tuple(block for block in blocks if block),
+        by_length=_by_length(every, blocks) if every and blocks else {},
     )
 
 
@@ -99,7 +98,14 @@ def _metadata(code: str, region: str) -> Any:
 def _block(described: Any) -> Block | None:
     if described is None or not described.national_number_pattern:
         return None
-    return Block(frozenset(described.possible_length), re.compile(described.national_number_pattern))
+    return Block(frozenset(described.possible_length or LENGTHS), described.national_number_pattern)
 
 
-NO_NUMBERS = Block(frozenset(), re.compile(r"(?!)"))
+def _by_length(every: Block, blocks: Sequence[Block]) -> dict[int, re.Pattern[str]]:
+    """One pattern for each length: that of all numbers there, and one of those that may be somebody's."""
+    of_length = {n: [block.pattern for block in blocks if n in block.lengths] for n in every.lengths}
+    return {
+        n: re.compile(rf"(?=(?:{every.pattern})\Z)(?:{'|'.join(patterns)})")
+        for n, patterns in of_length.items()
+        if patterns
+    }

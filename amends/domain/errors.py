@@ -1,6 +1,7 @@
 """The error tree. A message says which file, field or key must be changed, and by whom."""
 
 from dataclasses import dataclass
+from typing import Self
 
 
 class AmendsError(Exception):
@@ -27,6 +28,9 @@ class ContentError(AmendsError):
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
         super().__init__("\n".join(map(str, findings)))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Finding, ...]]:
+        return type(self), self.findings
 
 
 class LedgerError(AmendsError):

@@ -14,14 +14,14 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import IncidentState
+from amends.domain.census import Census
 from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.facts import DataCategory
 from amends.domain.incident import Incident
 from amends.domain.notice import digest
-from amends.domain.people import Flag, Hold, Person, hold_for
+from amends.domain.people import AudienceCounts, Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
 from amends.ledger.bulk import take_stock
-from amends.ledger.counting import count_people
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
@@ -71,17 +71,17 @@ class Incidents(Store):
             write.session.add(row)
             write.session.flush()
             seal = self.keys.seal_for(incident.id, row.wrapped_key)
-            row.people, row.audience_digest = self._store_people(write.session, incident.id, seal, people)
+            counts = self._store_people(write.session, incident.id, seal, people)
             find_guardians(write.session, incident.id)
-            counts = count_people(write.session, incident.id, row.people, row.audience_digest)
+            row.people, row.audience_digest = counts.people, counts.digest
             row.counts = counts.model_dump(mode="json")
             _store_version(write.session, incident, 1, author, now)
             happened(write.session, incident.id, "opened", now)
             write.note(now, incident.id, "opened", actor=author, people=row.people, audience=row.audience_digest)
             return row.people
 
-    def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> tuple[int, str]:
-        count, running = 0, hashlib.sha256()
+    def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> AudienceCounts:
+        census, running = Census(), hashlib.sha256()
         connection, statement = session.connection(), insert_people(session)
         rest = iter(people)
         while chunk := list(islice(rest, CHUNK)):
@@ -89,9 +89,9 @@ class Incidents(Store):
                 running.update(spelled_person(person).encode())
             rows = [person_values(self.keys, incident, seal, person) for person in chunk]
             connection.exec_driver_sql(statement, rows)
-            count += len(chunk)
+            census.see(chunk)
         take_stock(connection, "person")
-        return count, running.hexdigest()
+        return census.counts(running.hexdigest())
 
     def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:
         """A new version of the incident file; the old ones stay. The number of the version in force.
@@ -273,7 +273,8 @@ def link_index(token: str) -> bytes:
 
 def address_as_written(person: Person) -> str:
     """The postal address without differences that the post does not see: case, width and spaces."""
-    return " ".join(normalize("NFKC", person.postal_address).casefold().split())
+    address = person.postal_address
+    return " ".join((address if address.isascii() else normalize("NFKC", address)).casefold().split())
 
 
 def contact_place(incident: str, number: int) -> str:

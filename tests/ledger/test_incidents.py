@@ -17,6 +17,7 @@ from amends.domain.letters import GENERAL
 from amends.domain.notice import Reader
 from amends.domain.people import Flag, Person
 from amends.ledger import Ledger
+from amends.ledger.counting import count_people
 from tests.builders import NOW, a_person, a_promise, an_asked, an_incident
 from tests.sending import INCIDENT, a_ledger, approved, sqlite_url
 
@@ -89,6 +90,16 @@ def test_any_change_of_the_audience_changes_its_digest(ledger_on_sqlite: Ledger,
     ledger.open_incident(an_incident(id="same"), [a_person(number=1)], "lena", NOW)
     digests = {name: ledger.audience(name, "everyone").digest for name in (INCIDENT, "other", "same")}
     assert digests["same"] == digests[INCIDENT] != digests["other"]
+
+
+def test_people_counted_on_their_way_in_are_as_many_as_the_database_counts(ledger_on_sqlite: Ledger) -> None:
+    guardian = a_person(number=1, guardian_of="C-00002", email="", region="BY", segment="parents")
+    child = a_person(number=2, flags=MINOR, phone="", country="US", region="WA", data=())
+    ledger = opened(ledger_on_sqlite, guardian, child, a_person(number=3, locale="zh-CN", region="Kreuzberg"))
+    counts = ledger.case(INCIDENT).audience
+    with ledger.read() as session:
+        assert counts == count_people(session, INCIDENT, 3, counts.digest)
+    assert (counts.people, counts.guardians, counts.by_place) == (3, 1, {"DE": 1, "DE-BY": 1, "US-WA": 1})
 
 
 def test_a_segment_is_an_audience_of_its_own(ledger_on_sqlite: Ledger) -> None:
