@@ -77,6 +77,7 @@ def _heard(audience: AudienceFile, pipe: Connection) -> Told:
 def _read(audience: AudienceFile, pipe: Connection, ends: Connection) -> None:
     ends.close()  # as long as it is open here, we would not notice that nobody listens any more
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked is told as well, and ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with suppress(BrokenPipeError):
         try:
             _tell(audience.rows(), pipe)

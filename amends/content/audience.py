@@ -120,7 +120,8 @@ class _Reading:
 
     def __init__(self, table: Table, report: AudienceReport) -> None:
         self._table, self._report = table, report
-        self._ids: frozenset[int] = frozenset()
+        self._children: frozenset[int] = frozenset()
+        """The hash of every id that some row names as a child's and that is one."""
         self._first_rows: dict[str, dict[int, int]] = {"id": {}, "email": {}, "phone": {}}
         """The row in which a value first stood, by the value's hash, which is salted and 64 bits wide."""
         self._guardians: list[tuple[int, int]] = []
@@ -155,12 +156,17 @@ class _Reading:
         if isinstance(self._table, Workbook) and self._table.other_sheets:
             self._warn(1, "ignored_sheet", f"only the first of {self._table.other_sheets + 1} sheets is read")
         if "guardian_of" in self._columns:
-            self._ids = self._all_ids()
+            self._children = self._all_children()
 
-    def _all_ids(self) -> frozenset[int]:
-        """A guardian may stand above the child, so the ids are read before the persons."""
-        place = self._columns["id"]
-        return frozenset(hash(row[place]) for _, row in self._table.rows() if len(row) == self._width)
+    def _all_children(self) -> frozenset[int]:
+        """A guardian may stand above the child, so these are read before the persons."""
+        place, other = self._columns["id"], self._columns["guardian_of"]
+        ids, children = set(), set()
+        for _, row in self._table.rows():
+            if len(row) == self._width:
+                ids.add(hash(row[place]))
+                children.add(hash(row[other]))
+        return frozenset(ids & children)
 
     def _person(self, number: int, row: list[str]) -> Person | None:
         if len(row) != self._width or not any(row):
@@ -211,7 +217,7 @@ class _Reading:
         child = read.get("guardian_of")
         if child and child == read.get("id"):
             raise Unfit("guardian_of_self", "nobody is their own guardian")
-        if child and hash(child) not in self._ids:
+        if child and hash(child) not in self._children:
             raise Unfit("guardian_of_unknown", "no row has this id")
 
     def _compare(self, person: Person) -> None:
