@@ -9,6 +9,7 @@ from typing import Any
 from amends.content import cells
 from amends.content.cells import Unfit
 from amends.content.codes import Code
+from amends.content.first_rows import FirstRows
 from amends.content.regions import has_states, state_code
 from amends.content.tables import Row, Table, Workbook, open_table
 from amends.domain.errors import ContentError, Finding
@@ -122,8 +123,7 @@ class _Reading:
         self._table, self._report = table, report
         self._children: frozenset[int] = frozenset()
         """The hash of every id that some row names as a child's and that is one."""
-        self._first_rows: dict[str, dict[int, int]] = {"id": {}, "email": {}, "phone": {}}
-        """The row in which a value first stood, by the value's hash, which is salted and 64 bits wide."""
+        self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
         self._guardians: list[tuple[int, int]] = []
         """The row of a guardian, and the hash of the child's id."""
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
@@ -209,8 +209,7 @@ class _Reading:
             read["region"] = state_code(read["country"], read["region"]) or read["region"]
 
     def _new_id(self, read: dict[str, Any]) -> None:
-        first = self._first_rows["id"].get(hash(read.get("id")))
-        if first is not None:
+        if first := self._ids.row_of(hash(read.get("id"))):
             raise Unfit("duplicate_id", f"the same id stands in row {first}")
 
     def _known_child(self, read: dict[str, Any]) -> None:
@@ -222,20 +221,21 @@ class _Reading:
 
     def _compare(self, person: Person) -> None:
         """Remember the person, and say what a human should look at."""
-        self._first_rows["id"][hash(person.ref)] = person.number
+        self._ids.note(hash(person.ref), person.number)
         if person.guardian_of:
             self._guardians.append((person.number, hash(person.guardian_of)))
         if not (person.email or person.phone or person.postal_address):
             self._warn(person.number, "no_address", "nothing says how to reach this person")
         if cells.mixes_scripts(person.name):
             self._warn(person.number, "mixed_script", "the name mixes letters of several scripts that look alike")
-        for column, value in (("email", person.email.lower()), ("phone", person.phone)):
-            if value and (first := self._first_rows[column].setdefault(hash(value), person.number)) != person.number:
+        addresses = ("email", self._emails, person.email.lower()), ("phone", self._phones, person.phone)
+        for column, seen, value in addresses:
+            if value and (first := seen.note(hash(value), person.number)) != person.number:
                 self._warn(person.number, f"same_{column}", f"row {first} has the same; perhaps one person twice")
 
     def _warn_of_lost_children(self) -> None:
         for number, child in self._guardians:
-            if child not in self._first_rows["id"]:
+            if not self._ids.row_of(child):
                 self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
 
     def _reject(self, number: int, column: str, why: Unfit, also: Iterable[tuple[str, Unfit]] = ()) -> None:
