@@ -161,12 +161,12 @@ class _Reading:
     def _all_children(self) -> frozenset[int]:
         """A guardian may stand above the child, so these are read before the persons."""
         place, other = self._columns["id"], self._columns["guardian_of"]
-        ids, children = set(), set()
-        for _, row in self._table.rows():
+        ids, children = FirstRows(), set()
+        for number, row in self._table.rows():
             if len(row) == self._width:
-                ids.add(hash(row[place]))
+                ids.note(hash(row[place]), number)
                 children.add(hash(row[other]))
-        return frozenset(ids & children)
+        return frozenset(filter(ids.row_of, children))
 
     def _person(self, number: int, row: list[str]) -> Person | None:
         if len(row) != self._width or not any(row):
