@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amends.content.ahead import read_ahead
+from amends.content.ahead import AudienceReadAhead
 from amends.content.audience import AudienceFile
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library
@@ -45,8 +45,10 @@ def main() -> None:
         with path.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines(options.rows))
         ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite3", Keys(os.urandom(32))).migrate() if options.store else None
-        audience, seen, start = AudienceFile(path), Seen(), time.perf_counter()
-        persons = _store(ledger, seen.of(read_ahead(audience))) if ledger else sum(1 for _ in seen.of(audience.rows()))
+        audience = AudienceReadAhead(path) if ledger else AudienceFile(path)
+        seen, start = Seen(), time.perf_counter()
+        people = seen.of(audience.rows())
+        persons = _store(ledger, people) if ledger else sum(1 for _ in people)
         seconds = time.perf_counter() - start
         if ledger:
             ledger.dispose()

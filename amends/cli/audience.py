@@ -83,10 +83,8 @@ def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Per
 
 def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
     """Every row that can be used. Raises ContentError, with the first bad rows, when the file must be refused."""
-    from amends.content.ahead import read_ahead
-
     try:
-        yield from read_ahead(audience)
+        yield from audience.rows()
     except ContentError as error:
         if error.findings[0].code != Code.TOO_MANY_BAD_ROWS:
             raise
@@ -127,13 +125,13 @@ def correct(
     People are known again by their id. Who was told by a notice is not told again by it; what has not left goes to the
     corrected address; who is new is told, and who is gone gets nothing new. Approvals of what has not left become void.
     """
-    from amends.content.audience import AudienceFile
+    from amends.content.ahead import AudienceReadAhead
 
     desk: Desk = ctx.obj
     if not (name or check):
         raise typer.BadParameter("say with --as NAME who hands in this list, or only look with --check")
     by = desk.member(name).name if name else ""
-    people = AudienceFile(file, encoding=encoding)
+    people = AudienceReadAhead(file, encoding=encoding)
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
     correction = desk.ledger.compare_audience(incident, rows)
     difference = correction.difference

@@ -51,13 +51,13 @@ def open_(
     encoding: Encoding = None,
 ) -> None:
     """Store an incident with its people: all of it, or nothing."""
-    from amends.content.audience import AudienceFile
+    from amends.content.ahead import AudienceReadAhead
     from amends.content.incidents import read_incident
 
     desk: Desk = ctx.obj
     incident = read_incident(file)
     author = _author(desk, name)
-    people = AudienceFile(audience, encoding=encoding)
+    people = AudienceReadAhead(audience, encoding=encoding)
     leave_out = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
     count = desk.ledger.open_incident(incident, rows, author, now())

@@ -27,20 +27,20 @@ Told: TypeAlias = list[tuple[Any, ...]] | tuple[AudienceReport, Exception | None
 """Persons, and at the end the report with what went wrong, if anything did."""
 
 
-def read_ahead(audience: AudienceFile) -> Iterator[Person]:
-    """The same persons as `audience.rows()`, with the same report and the same errors, in less time when they are many.
+class AudienceReadAhead(AudienceFile):
+    """The same persons with the same report and the same errors, in less time when they are many."""
 
-    Raises ContentError also when the process that reads was killed.
-    """
-    if audience.size < LONG:
-        yield from audience.rows()
-        return
-    with _reader(audience) as pipe:
-        while isinstance(heard := _heard(audience, pipe), list):
-            yield from (Person(*values) for values in heard)
-    audience.report, error = heard
-    if error:
-        raise error
+    def rows(self) -> Iterator[Person]:
+        """As AudienceFile does. Raises ContentError also when the process that reads was ended from outside."""
+        if not self.path.is_file() or self.path.stat().st_size < LONG:
+            yield from super().rows()
+            return
+        with _reader(self) as pipe:
+            while isinstance(heard := _heard(self, pipe), list):
+                yield from (Person(*values) for values in heard)
+        self.report, error = heard
+        if error:
+            raise error
 
 
 @contextmanager
@@ -80,7 +80,7 @@ def _read(audience: AudienceFile, pipe: Connection, ends: Connection) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with suppress(BrokenPipeError):
         try:
-            _tell(audience.rows(), pipe)
+            _tell(AudienceFile.rows(audience), pipe)
         except Exception as error:  # noqa: BLE001  whatever it is, it is raised where it was asked for
             pipe.send((audience.report, error))
         else:

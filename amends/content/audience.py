@@ -87,11 +87,6 @@ class AudienceFile:
         self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
         self.report = AudienceReport()
 
-    @property
-    def size(self) -> int:
-        """In bytes; 0 when there is no such file."""
-        return self.path.stat().st_size if self.path.is_file() else 0
-
     def rows(self) -> Iterator[Person]:
         """Every good row in order; the report grows with it and is whole at the end.
 

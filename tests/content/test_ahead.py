@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import active_children
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from amends.content import ahead
-from amends.content.ahead import read_ahead
+from amends.content.ahead import AudienceReadAhead
 from amends.content.audience import AudienceFile, AudienceReport
 from amends.domain.errors import ContentError
 from amends.domain.people import Person
@@ -43,10 +43,10 @@ def another_thread() -> Iterator[None]:
     over.set()
 
 
-def outcome(read: Callable[[AudienceFile], Iterator[Person]], path: Path) -> tuple[list[Person], str, AudienceReport]:
-    audience, people, why = AudienceFile(path), [], ""
+def outcome(audience: AudienceFile) -> tuple[list[Person], str, AudienceReport]:
+    people, why = list[Person](), ""
     try:
-        people.extend(read(audience))
+        people.extend(audience.rows())
     except ContentError as error:
         why = f"{error.findings}"
     return people, why, audience.report
@@ -55,34 +55,34 @@ def outcome(read: Callable[[AudienceFile], Iterator[Person]], path: Path) -> tup
 @pytest.mark.parametrize("rows", [ROWS, (*ROWS, BAD), (ROWS[0], BAD), ("ragged",), ('"',), ()])
 def test_people_report_and_errors_are_the_same(audience: Write, rows: tuple[str, ...]) -> None:
     path = audience(*rows, header=WIDE)
-    assert outcome(read_ahead, path) == outcome(AudienceFile.rows, path)
+    assert outcome(AudienceReadAhead(path)) == outcome(AudienceFile(path))
 
 
 def test_a_file_that_is_not_there_is_refused_alike(tmp_path: Path) -> None:
-    assert outcome(read_ahead, tmp_path / "none.csv") == outcome(AudienceFile.rows, tmp_path / "none.csv")
+    assert outcome(AudienceReadAhead(tmp_path / "none.csv")) == outcome(AudienceFile(tmp_path / "none.csv"))
 
 
 @pytest.mark.usefixtures("another_thread")
 def test_beside_other_threads_it_is_the_same(audience: Write) -> None:
     path = audience(*ROWS, header=WIDE)
-    assert outcome(read_ahead, path) == outcome(AudienceFile.rows, path)
+    assert outcome(AudienceReadAhead(path)) == outcome(AudienceFile(path))
 
 
 def test_a_short_file_needs_no_process(audience: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "LONG", 1_000_000)
-    people = read_ahead(AudienceFile(audience(*ROWS, header=WIDE)))
+    people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     assert next(people) and not active_children()
 
 
 def test_whoever_stops_listening_leaves_no_process_behind(audience: Write) -> None:
-    people = read_ahead(AudienceFile(audience(*ROWS, header=WIDE)))
+    people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     assert next(people) and active_children()
     people.close()  # type: ignore[attr-defined]
     assert not active_children()
 
 
 def test_when_the_reader_is_killed_the_list_is_refused(audience: Write) -> None:
-    people = read_ahead(AudienceFile(audience(*ROWS, header=WIDE)))
+    people = AudienceReadAhead(audience(*ROWS, header=WIDE)).rows()
     next(people)
     (reader,) = active_children()
     os.kill(reader.pid or 0, signal.SIGKILL)
@@ -97,7 +97,7 @@ def test_what_is_wrong_with_us_is_not_hidden(audience: Write, monkeypatch: pytes
 
     monkeypatch.setattr(AudienceFile, "rows", broken)
     with pytest.raises(OSError, match="stick"):
-        list(read_ahead(AudienceFile(audience(*ROWS, header=WIDE))))
+        list(AudienceReadAhead(audience(*ROWS, header=WIDE)).rows())
 
 
 LISTENER = """
@@ -105,9 +105,8 @@ import sys, time
 from multiprocessing import active_children
 from pathlib import Path
 from amends.content import ahead
-from amends.content.audience import AudienceFile
 ahead.LONG = 0
-people = ahead.read_ahead(AudienceFile(Path(sys.argv[1])))
+people = ahead.AudienceReadAhead(Path(sys.argv[1])).rows()
 next(people)
 print(active_children()[0].pid, flush=True)
 time.sleep(60)
