@@ -49,6 +49,10 @@ class KeyMissing(LedgerError):
     """The master key is absent or is not the one this ledger was written with."""
 
 
+class DataDamaged(KeyMissing):
+    """Something that is sealed was altered, moved, or sealed with another key, while the rest of its incident opens."""
+
+
 class LedgerUnavailable(LedgerError):
     """The database is locked, full, read-only or gone; nothing of what was to be written is kept."""
 

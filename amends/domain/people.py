@@ -108,3 +108,11 @@ class AudienceCounts(Value):
         for place, people in self.by_place.items():
             countries[place[:2]] = countries.get(place[:2], 0) + people
         return countries
+
+
+def damaged(number: int) -> str:
+    """What is wrong when a person's data does not open, and what mends it."""
+    return (
+        f"the data of person {number} was altered, moved, or sealed with another key; "
+        "`amends audience correct` with a list that has them mends it"
+    )

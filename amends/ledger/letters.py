@@ -14,10 +14,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, func, select
 
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
+from amends.domain.errors import DataDamaged, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState, name_parts, text_name
-from amends.domain.people import place_of
+from amends.domain.people import damaged, place_of
 from amends.domain.substitute import Counts
 from amends.domain.team import Member
 from amends.domain.wording import Wording
@@ -183,7 +183,7 @@ class PaperLetters(Deliveries):
     def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
         """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
 
-        Name, address and link are those of now: see `moved_since`. Raises KeyMissing.
+        Name, address and link are those of now: see `moved_since`. Raises DataDamaged.
         """
         after = 0
         while page := self._page_of_letters(incident, notice, batch, after):
@@ -201,10 +201,7 @@ class PaperLetters(Deliveries):
             draft = self._drafted_for(session, incident, notice, batch)
             claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
-                raise KeyMissing(
-                    f"the data of person {shut[0]} was altered, moved, or sealed with another key; "
-                    "`amends audience correct` with a list that has them mends it"
-                )
+                raise DataDamaged(damaged(shut[0]))
             return [
                 (row.person, claim._replace(letter=name_parts(row.variant)[2]))
                 for row, claim in zip(rows, claims, strict=True)

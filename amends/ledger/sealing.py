@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from amends.domain.errors import KeyMissing
+from amends.domain.errors import DataDamaged, KeyMissing
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
@@ -166,11 +166,11 @@ class Seal:
         return _seal(self._cipher, text.encode(), place.encode())
 
     def open(self, sealed: bytes, place: str) -> str:
-        """The text again. Raises KeyMissing when it was altered or moved."""
+        """The text again. Raises DataDamaged when it was altered or moved."""
         try:
             return _open(self._cipher, sealed, place.encode()).decode()
         except InvalidTag as error:
-            raise KeyMissing(f"{place} was altered, moved, or sealed with another key") from error
+            raise DataDamaged(f"{place} was altered, moved, or sealed with another key") from error
 
 
 def _mac(keyed: HMAC, text: str) -> bytes:

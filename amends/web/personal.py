@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from amends.domain.errors import KeyMissing, NotInLedger
+from amends.domain.errors import DataDamaged, KeyMissing, NotInLedger
+from amends.domain.people import damaged
 from amends.domain.question import SURVEY, Asked, Question, QuestionKind, Source
 from amends.ledger import Ledger, once_for
 from amends.ledger.feedback import LONGEST_QUESTION
@@ -62,7 +63,10 @@ class Fault:
 
 
 class PersonalPages:
-    """Shows personal pages and takes what is sent from them. Showing one changes nothing."""
+    """Shows personal pages and takes what is sent from them. Showing one changes nothing.
+
+    One whose person's data is damaged calls for the team, once.
+    """
 
     def __init__(
         self, ledger: Ledger, pages: Pages, notices: NoticePages, recent: RecentCases,
@@ -112,8 +116,11 @@ class PersonalPages:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         incident, number = whose
         try:
-            person, known = self._ledger.person(incident, number), self._recent.read(incident, now)
+            known, person = self._recent.read(incident, now), self._ledger.person(incident, number)
             left, got = self._ledger.left_the_list(incident, number), self._ledger.versions_got(incident, number)
+        except DataDamaged:  # their link is right, so they read that the fault is ours, and how to reach us
+            self._ledger.alert(incident, damaged(number), now)
+            raise
         except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
         wanted = request.query_params.get("lang", "")

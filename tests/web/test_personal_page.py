@@ -367,6 +367,38 @@ def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:
     assert "Ada Example" not in answer.text
 
 
+def damage(ledger: Ledger, person: int) -> None:
+    with ledger.write() as write:
+        sealed = {"sealed": b"\x01" + bytes(60), "person": person}
+        write.session.execute(text("UPDATE person SET sealed = :sealed WHERE number = :person"), sealed)
+
+
+def test_a_person_whose_data_is_damaged_reads_that_the_fault_is_ours_and_how_to_reach_us(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    damage(ledger, ADA)
+    answer = ada.look()
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "care@betapai.example" in answer.text
+    assert "altered" not in answer.text
+
+
+def test_the_team_hears_once_of_a_page_whose_person_s_data_is_damaged(ledger: Ledger, ada: Visitor) -> None:
+    damage(ledger, ADA)
+    for _ in range(2):
+        ada.look()
+    (alert,) = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert alert.startswith(f"the data of person {ADA} was altered")
+    assert "`amends audience correct`" in alert
+
+
+def test_where_the_key_of_an_incident_was_destroyed_there_is_no_page_any_more(ledger: Ledger, ada: Visitor) -> None:
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE incident SET wrapped_key = :gone"), {"gone": b""})
+    assert ada.look().status_code == 404
+
+
 def test_a_page_in_a_folder_of_a_larger_site_links_below_that_folder(ledger: Ledger, settings: Settings) -> None:
     below = settings.model_copy(update={"public_url": "https://betapai.example/breach"})
     page = Visitor(TestClient(create_app(below, ledger)), ledger.link_of(INCIDENT, ADA), Clock()).look().text
