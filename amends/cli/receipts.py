@@ -32,7 +32,7 @@ def receipts(ctx: typer.Context) -> None:
 
     For a gateway that does not report of its own accord; call it every ten minutes. It asks for what was taken between
     ten minutes and three days ago and of which nothing was told. Safe to repeat. Exit code 5 means that the gateway did
-    not answer every question, or knew none of the messages.
+    not answer every question, or knew none of the messages and has told of no other in these three days.
     """
     desk: Desk = ctx.obj
     asked = asyncio.run(_ask(desk))
@@ -47,7 +47,7 @@ def receipts(ctx: typer.Context) -> None:
 
 
 async def _ask(desk: Desk) -> "Asked":
-    from amends.delivery.asking import Askable, ask
+    from amends.delivery.asking import LATEST, Askable, ask
     from amends.delivery.connect import ChannelSettings, connected, paces
 
     own = desk.settings.channels.get(ChannelKind.SMS)
@@ -59,5 +59,8 @@ async def _ask(desk: Desk) -> "Asked":
         bucket, share = paces(settings)[ChannelKind.SMS].bucket, random.random()  # noqa: S311 - no secret
         asked = await ask(desk.ledger, channel, bucket, now, share)
         in_vain = channel.asked_in_vain if isinstance(channel, DoubtfulChannel) else ""
+        if in_vain and desk.ledger.sms_told_of(now() - LATEST, now()):
+            desk.hint("the gateway has forgotten these SMS: it does not know them (404), and told of others meanwhile")
+            in_vain = ""
         asked.trouble = "; ".join(filter(None, (in_vain, asked.trouble)))
         return asked

@@ -128,6 +128,10 @@ AND updated_at BETWEEN :since AND :until
 SMS_TO_ASK = f"SELECT id, provider_id {NOTHING_TOLD} AND id > :after AND id <= :upto ORDER BY id LIMIT :limit"
 SMS_COUNTED = f"SELECT count(*) {NOTHING_TOLD}"
 SMS_AT = f"SELECT id {NOTHING_TOLD} ORDER BY id LIMIT 1 OFFSET :place"
+SMS_TOLD_OF = """
+SELECT 1 FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('delivered', 'bounced')
+AND updated_at BETWEEN :since AND :until LIMIT 1
+"""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -224,6 +228,11 @@ class Reports(Notices):
             place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
             found = session.execute(text(SMS_AT), times | {"place": place}).scalar()
             return int(found) - 1 if found else 0
+
+    def sms_told_of(self, since: datetime, until: datetime) -> bool:
+        """Whether a gateway told between these times what became of some SMS."""
+        with self.read() as session:
+            return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
 
     def _look(self, session: Session, place: int, told: Told) -> News | Effect:
         """What this report is the news of, or why it is none."""

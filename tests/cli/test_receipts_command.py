@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 
 from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.provider_receipts import ProviderReceipt
 from amends.world import WebServices
 from tests.builders import NOW, a_person
 from tests.cli.conftest import Office
@@ -39,14 +40,16 @@ def test_the_numbers_are_there_for_machines_too(office: Office, tmp_path: Path) 
     assert json.loads(answer.stdout) == {"messages": 0, "effects": {}, "handed_over": 0, "waiting": [], "trouble": ""}
 
 
-def with_an_sms(office: Office) -> Office:
-    """A gateway took an SMS half an hour ago, and nothing was told of it since."""
+def with_sms(office: Office, *names: str) -> Office:
+    """A gateway took SMS half an hour ago and calls them so, and nothing was told of them since."""
     at, ledger = datetime.now(UTC) - timedelta(minutes=30), office.ledger()
-    approved(ledger, [a_person(number=1)], channels=(ChannelKind.SMS,), cascade=(ChannelKind.SMS,))
+    people = [a_person(number=number) for number, _ in enumerate(names, 1)]
+    approved(ledger, people, channels=(ChannelKind.SMS,), cascade=(ChannelKind.SMS,))
     ledger.release(INCIDENT, NOTICE, NOW)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 1, NOW)
-    ledger.write_down([claim], (), INCIDENT, NOTICE, NOW)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT, provider_id="SM1"))], INCIDENT, NOTICE, at)
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], len(names), NOW)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    taken = [(one, Receipt(one.key, Status.SENT, provider_id=name)) for one, name in zip(claims, names, strict=True)]
+    ledger.write_down((), taken, INCIDENT, NOTICE, at)
     return office
 
 
@@ -70,12 +73,25 @@ def knows_nothing() -> Iterator[str]:
 
 def test_a_gateway_that_knows_none_of_the_messages_is_no_success(empty: Office) -> None:
     """Its address is wrong, most likely, and nothing would ever be heard."""
-    with_an_sms(empty)
+    with_sms(empty, "SM1")
     with knows_nothing() as url:
         answer = with_gateway(empty, url, f'status_url = "{url}/wrong"').amends("receipts")
     assert (answer.exit_code, answer.stdout) == (5, "1 SMS were asked for: none\n"), answer.stderr
     assert "status_url may be wrong" in answer.stderr
     assert "SM1" not in answer.output
+
+
+def test_a_gateway_that_has_forgotten_one_message_and_told_of_others_is_asked_at_the_right_place(
+    empty: Office,
+) -> None:
+    """Else every run would fail until that message is three days old."""
+    with_sms(empty, "SM1", "SM2")
+    ledger, at = empty.ledger(), datetime.now(UTC) - timedelta(hours=1)
+    ledger.reported([ProviderReceipt("SM2", Status.DELIVERED)], at)
+    with knows_nothing() as url:
+        answer = with_gateway(empty, url, f'status_url = "{url}/status"').amends("receipts")
+    assert (answer.exit_code, answer.stdout) == (0, "1 SMS were asked for: none\n"), answer.stderr
+    assert "the gateway has forgotten these SMS" in answer.stderr
 
 
 @pytest.mark.parametrize("gateway", [False, True])
