@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from amends.cli.letter_files import PaperLetter
     from amends.domain.team import Member
     from amends.ledger import Ledger
-    from amends.ledger.letters import Batch, PrintedFrom, Returned
+    from amends.ledger.letters import Batch, Moved, PrintedFrom, Returned
 
 
 def letters(
@@ -115,22 +115,24 @@ def _hand_over(
         "delete them when the print shop has them"
     )
     files = _write(desk, incident, notice, batch, out, pdf=pdf)
-    moved = () if again is None else desk.ledger.moved_since(incident, notice, again)
+    moved = desk.ledger.moved_since(incident, notice, batch.number)
     desk.show(
         {"batch": batch.number, "letters": batch.letters, "moved": moved, "files": files},
         f"batch {batch.number}: {batch.letters} letters\n" + "\n".join(map(str, files)),
     )
-    _hint_at_moved(desk, moved)
+    _hint_at_moved(desk, incident, notice, moved)
     _status_hint(desk, incident, notice)
 
 
-def _hint_at_moved(desk: Desk, moved: Sequence[int]) -> None:
-    """That these letters are not as they were handed over."""
+def _hint_at_moved(desk: Desk, incident: str, notice: str, moved: Sequence["Moved"]) -> None:
+    """That these letters were left out, and what a person can do."""
     if moved:
-        who = ", ".join(map(str, moved[:NAMED])) + (", …" if len(moved) > NAMED else "")
+        who = ", ".join(f"person {one.person} ({one.reference})" for one in moved[:NAMED])
+        have = counted(len(moved), "letter has", "letters have")
         desk.hint(
-            f"not the same as before: by a corrected list {counted(len(moved), 'letter has', 'letters have')} another "
-            f"address, or none: {'person' if len(moved) == 1 else 'persons'} {who}"
+            f"left out, because by a corrected list {have} another address, or none: {who}"
+            f"{', …' if len(moved) > NAMED else ''}; of one that never left or came back say "
+            f"`amends letters {incident} {notice} --returned REF`, and a letter to the new address waits"
         )
 
 

@@ -60,6 +60,14 @@ class Returned:
     """That one may have left already, before a backup was restored; a person decides whether it is sent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A letter whose address is not the person's any more, by a corrected list: they have another, or none."""
+
+    person: int
+    reference: str
+
+
 @dataclass(frozen=True)
 class PrintedFrom:
     """What the letters of a batch were made of, as it was approved; also when more has been approved since."""
@@ -168,22 +176,25 @@ class PaperLetters(Deliveries):
             draft = self._drafted_for(session, incident, notice, batch)
             return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
-    def moved_since(self, incident: str, notice: str, batch: int) -> tuple[int, ...]:
-        """About whom the letter of this batch goes elsewhere now: a corrected list has another address, or none."""
-        reader = aliased(PersonRow)
-        about = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == DeliveryRow.person)
-        told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
-        reads = and_(col(reader.incident) == incident, col(reader.number) == told)
-        elsewhere = col(reader.postal_index).is_distinct_from(col(DeliveryRow.address_index))
-        query = sql(col(DeliveryRow.person)).join(PersonRow, about).join(reader, reads)
+    def moved_since(self, incident: str, notice: str, batch: int) -> tuple[Moved, ...]:
+        """The letters of this batch that are not written as long as nobody says what became of them, by person.
+
+        Somebody may have it by now where it went at first; and whose letter came back is written to elsewhere already.
+        """
+        columns = (DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
+        here = (*_of_batch(incident, notice, batch), DeliveryRow.state == DeliveryState.SENT)
+        query = sql(*map(col, columns)).where(*here, col(DeliveryRow.person).in_(_elsewhere(incident, notice, batch)))
         with self.read() as session:
-            found = session.execute(query.where(*_of_batch(incident, notice, batch), elsewhere))
-            return tuple(sorted(person for (person,) in found))
+            return tuple(
+                Moved(row.person, reference_of(self.keys.message_key(incident, notice, *row)))
+                for row in session.execute(query.order_by(col(DeliveryRow.person)))
+            )
 
     def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
         """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
 
-        Name, address and link are those of now: see `moved_since`. Raises DataDamaged.
+        Without those that would go elsewhere by now: see `moved_since`. Name and link are those of now. Raises
+        DataDamaged.
         """
         after = 0
         while page := self._page_of_letters(incident, notice, batch, after):
@@ -194,7 +205,8 @@ class PaperLetters(Deliveries):
         with self.read() as session:
             columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
             in_batch = (*_of_batch(incident, notice, batch), col(DeliveryRow.person) > after)
-            query = sql(*columns).where(*in_batch).order_by(col(DeliveryRow.person))
+            stays = col(DeliveryRow.person).not_in(_elsewhere(incident, notice, batch))
+            query = sql(*columns).where(*in_batch, stays).order_by(col(DeliveryRow.person))
             rows = [Waiting(*row) for row in session.execute(query.limit(CHUNK)).all()]
             if not rows:
                 return []
@@ -320,6 +332,17 @@ def _next_in_doubt(session: Session, letter: DeliveryRow) -> bool:
     here = (DeliveryRow.incident == letter.incident, DeliveryRow.notice == letter.notice)
     theirs = select(DeliveryRow.state).where(*here, DeliveryRow.person == letter.person)
     return session.exec(theirs.order_by(col(DeliveryRow.id).desc()).limit(1)).one() == DeliveryState.UNCERTAIN
+
+
+def _elsewhere(incident: str, notice: str, batch: int) -> Any:
+    """The people of this batch whose letter would go to another address by now, or to none."""
+    reader = aliased(PersonRow)
+    about = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == DeliveryRow.person)
+    told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    reads = and_(col(reader.incident) == incident, col(reader.number) == told)
+    moved = col(reader.postal_index).is_distinct_from(col(DeliveryRow.address_index))
+    people = sql(col(DeliveryRow.person)).join(PersonRow, about).join(reader, reads)
+    return people.where(*_of_batch(incident, notice, batch), moved)
 
 
 def _batches(session: Session, incident: str, notice: str) -> tuple[Batch, ...]:

@@ -20,7 +20,7 @@ from amends.domain.team import Member, TeamRole
 from amends.domain.value import Span
 from amends.ledger import Claim, Ledger
 from amends.ledger.incidents import address_as_written
-from amends.ledger.letters import Batch, Returned, reference_of
+from amends.ledger.letters import Batch, Moved, Returned, reference_of
 from amends.ledger.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
 from tests.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approved_again, personal_variants
@@ -321,14 +321,31 @@ def test_whose_wave_has_not_begun_is_not_parked_either(ledger_on_sqlite: Ledger)
     assert states(ledger_on_sqlite)[3] == "to_print"
 
 
-def test_a_batch_knows_whose_letter_goes_elsewhere_since_a_corrected_list(ledger: Ledger) -> None:
+def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(ledger: Ledger) -> None:
     child = by_post(3, flags=frozenset({Flag.MINOR}), postal_address="")
     guardian = by_post(4, guardian_of="C-00003", data=())
     released(ledger, [by_post(1), by_post(2), child, guardian])
     taken(ledger)
+    references = {one.about.number: reference_of(one.key) for one in letters(ledger) if one.about}
     moved, elsewhere = replace(guardian, postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
     corrected(ledger, by_post(1), elsewhere, child, moved)
-    assert ledger.moved_since(INCIDENT, NOTICE, 1) == (2, 3)
+    left_out = tuple(Moved(person, references[person]) for person in (2, 3))
+    assert ledger.moved_since(INCIDENT, NOTICE, 1) == left_out
+    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+
+
+def test_each_letter_has_its_own_address_and_reference_also_when_a_batch_is_written_again(ledger: Ledger) -> None:
+    released(ledger, [by_post(1), by_post(2)])
+    taken(ledger)
+    corrected(ledger, by_post(1), by_post(2, postal_address="Neue Straße 6"))
+    (moved,) = ledger.moved_since(INCIDENT, NOTICE, 1)
+    assert ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
+    assert taken(ledger) == 1
+    (fresh,) = letters(ledger, 2)
+    assert reference_of(fresh.key) != moved.reference
+    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+    assert ledger.moved_since(INCIDENT, NOTICE, 1) == ()
+    assert not ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
 
 
 def test_a_batch_that_there_is_not_is_named_with_those_there_are(ledger_on_sqlite: Ledger) -> None:
