@@ -26,8 +26,8 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
 
 async def _collect(context: Context, case: Case, turn: Turn) -> str:
     said = await say(context, case, turn)
-    comments = await asyncio.to_thread(context.ledger.comments, case.incident.id)
-    await artifacts.show_feedback(case, len(comments))
+    comments = await asyncio.to_thread(context.ledger.comments_given, case.incident.id)
+    await artifacts.show_feedback(case, comments)
     asked = case.questions
     if asked.overdue:
         await artifacts.show_chases(

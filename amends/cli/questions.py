@@ -41,8 +41,8 @@ def listed(
         desk.hint(f"overdue: {', '.join(map(str, overdue))}; `amends questions show {incident} {overdue[0]}`")
     if damaged := [question.id for question in asked if _is_damaged(question)]:
         desk.hint(f"cannot be read: {', '.join(map(str, damaged))}; `amends questions show {incident} {damaged[0]}`")
-    if comments := desk.ledger.comments(incident):
-        desk.hint(f"{counted(len(comments), 'comment')} in the survey: `amends questions comments {incident}`")
+    if comments := desk.ledger.comments_given(incident):
+        desk.hint(f"{counted(comments, 'comment')} in the survey: `amends questions comments {incident}`")
 
 
 @app.command()

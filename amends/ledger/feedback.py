@@ -20,7 +20,7 @@ from amends.domain.question import (
     SurveyCounts,
     theme_of,
 )
-from amends.ledger.sealing import Seal
+from amends.ledger.sealing import SEALED_EMPTY, Seal
 from amends.ledger.store import Store
 from amends.ledger.tables import QuestionRow, SurveyRow
 
@@ -122,6 +122,14 @@ class Feedback(Store):
             given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
         # An empty one was sealed once, too.
         return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given if said != "")
+
+    def comments_given(self, incident: str) -> int:
+        """How many comments there are to read; none of them is opened to count them."""
+        # An empty one was sealed once, too.
+        given = func.length(SurveyRow.sealed_comment) > SEALED_EMPTY
+        with self.read() as session:
+            query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
+            return session.exec(query).one()
 
     def has_answered_survey(self, incident: str, person: int) -> bool:
         """Whether this person has answered."""

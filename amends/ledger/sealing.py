@@ -21,6 +21,9 @@ from amends.domain.errors import DataDamaged, KeyMissing
 
 FORMAT = b"\x01"
 NONCE_BYTES = 12
+TAG_BYTES = 16
+SEALED_EMPTY = len(FORMAT) + NONCE_BYTES + TAG_BYTES
+"""How many bytes an empty text has when it is sealed; every other one has more."""
 INDEX_BYTES = 16
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.question import Comment, Question
 from amends.ledger import Ledger, once_for
+from amends.ledger.sealing import Seal
+from amends.ledger.tables import SurveyRow
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.sending import INCIDENT
 
@@ -159,6 +161,18 @@ def test_other_scores_without_a_comment_leave_the_comment_that_was_given(opened:
     opened.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
     opened.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
     assert [comment.text for comment in opened.comments(INCIDENT)] == ["Too late."]
+
+
+def test_comments_are_counted_without_opening_one(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
+    for person, comment in ((1, "Too late."), (2, "was sealed once"), (3, "!")):
+        ledger.answer_survey(INCIDENT, person, {"understood": 4}, comment, NOW)
+    with ledger.write() as write:
+        sealed = ledger.seal(write.session, INCIDENT).close("", f"survey_answer:comment:{INCIDENT}:2")
+        write.session.get_one(SurveyRow, (INCIDENT, 2)).sealed_comment = sealed
+    assert [comment.person for comment in ledger.comments(INCIDENT)] == [1, 3]
+    monkeypatch.delattr(Seal, "open")
+    assert ledger.comments_given(INCIDENT) == 2
 
 
 def test_a_comment_that_was_altered_is_not_left_out_and_the_others_are_read(opened: Ledger) -> None:
