@@ -18,6 +18,7 @@ from sqlalchemy import insert
 from sqlmodel import Session, col, select
 
 from amends.domain.errors import LedgerUnavailable
+from amends.ledger import outlast
 from amends.ledger.database import CHAIN_LOCK, alone
 from amends.ledger.reserve import FULL
 from amends.ledger.tables import AuditRow
@@ -118,14 +119,9 @@ class Chain:
         with self._alone:
             if not anew and (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
                 return  # a later commit was faster
-            fresh = self._anchor.with_name(f"{self._anchor.name}.{os.getpid()}.{threading.get_ident()}")
             try:
-                with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
-                    file.write(f"{head.seq} {head.mac}\n")
-                fresh.replace(self._anchor)
+                outlast.put(self._anchor, f"{head.seq} {head.mac}\n")
             except OSError as error:
-                with suppress(OSError):
-                    fresh.unlink(missing_ok=True)
                 if error.errno not in FULL:  # on a full disk the next entry is noted again when there is room
                     raise LedgerUnavailable(f"{self._anchor} cannot be written: {error.strerror}") from error
 

@@ -1,9 +1,9 @@
 """Which notices were released, noted beside the ledger: an older copy of it does not know all of them."""
 
-import os
 from pathlib import Path
 
 from amends.domain.errors import DiskFull, LedgerUnavailable
+from amends.ledger import outlast
 from amends.ledger.reserve import FULL, no_room
 
 
@@ -18,10 +18,7 @@ class ReleasedNotes:
         if self._file is None:
             return
         try:
-            with os.fdopen(os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600), "w") as file:
-                file.write(f"\n{incident} {notice}\n")  # the last line may have been cut off
-                file.flush()
-                os.fsync(file.fileno())
+            outlast.add(self._file, f"\n{incident} {notice}\n")  # the last line may have been cut off
         except OSError as error:
             if error.errno in FULL:
                 raise DiskFull(no_room()) from error

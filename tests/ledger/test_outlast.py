@@ -1,0 +1,75 @@
+"""What is noted beside the ledger is on the disk before the note counts: its words first, then its name."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from amends.domain.channel import ChannelKind
+from amends.ledger import Ledger, outlast
+from tests.builders import NOW, a_person
+from tests.sending import INCIDENT, NOTICE, approved
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The files and folders whose content was written to the disk, in order."""
+    found: list[int] = []
+    fsync = os.fsync
+
+    def fsync_and_tell(descriptor: int) -> None:
+        found.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync_and_tell)
+    return found
+
+
+def inode(path: Path) -> int:
+    return path.stat().st_ino
+
+
+def test_the_note_of_the_last_audit_entry_outlasts_a_power_cut(
+    ledger_on_sqlite: Ledger, tmp_path: Path, kept: list[int]
+) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
+    assert kept[-2:] == [inode(tmp_path / "audit-head"), inode(tmp_path)]
+
+
+def test_the_note_of_a_release_outlasts_a_power_cut_also_when_it_is_the_first(
+    ledger_on_sqlite: Ledger, tmp_path: Path, kept: list[int]
+) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
+    kept.clear()
+    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    assert kept[:2] == [inode(tmp_path / "released"), inode(tmp_path)]
+
+
+def test_a_note_that_cannot_be_written_leaves_what_was_noted_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "note"
+    outlast.put(note, "before")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        outlast.put(note, "after")
+    assert (note.read_text(), list(tmp_path.iterdir())) == ("before", [note])
+
+
+def test_a_file_system_that_cannot_keep_a_folder_is_not_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, fsync = inode(tmp_path), os.fsync
+
+    def not_of_folders(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == folder:
+            raise OSError(22, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", not_of_folders)
+    outlast.put(tmp_path / "note", "said")
+    assert (tmp_path / "note").read_text() == "said"
