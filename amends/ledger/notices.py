@@ -23,7 +23,7 @@ from amends.ledger.optouts import withdraw
 from amends.ledger.posting import Post, in_audience, may_have_left
 from amends.ledger.reconciling import settle_left
 from amends.ledger.steps import pin_row
-from amends.ledger.store import Store, Write, incident_row
+from amends.ledger.store import Store, incident_row
 from amends.ledger.tables import (
     CommitmentRow,
     DeliveryRow,
@@ -124,11 +124,14 @@ class Notices(Store):
             self.refuse_if_restored(write.session)
             write.incident(incident)
             row = _releasable(write.session, incident, notice, now)
-            if row.stage not in RELEASED:
-                self._begin(write, row, now)
+            draft, begins = self.drafted(row), row.stage not in RELEASED
+            if begins:
+                self._begin(write.session, row, draft, now)
             if row.optional:
                 withdraw(write.session, incident, now)
-            draft = self.drafted(row)
+            if begins:  # after all messages are locked, as whoever claims does, so that nobody waits in a circle
+                subject = f"{notice} v{row.version}"
+                write.note(now, incident, "released", subject, binding=row.binding, people=draft.people)
             doubt = may_have_left(write.session, draft)
         while self._prepare_page(draft, row.version, now):
             pass
@@ -137,24 +140,20 @@ class Notices(Store):
                 settle_left(write, self.keys, incident, notice, now)
         return draft
 
-    def _begin(self, write: Write, row: NoticeRow, now: datetime) -> None:
-        draft = self.drafted(row)
+    def _begin(self, session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
         self.released_notes.add(row.incident, row.notice)
-        write.session.add(
+        session.add(
             ReleaseRow(
                 incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now
             )
         )
-        write.session.flush()
+        session.flush()
         row.stage = NoticeStage.SENDING
-        _carry_over(write.session, row)
+        _carry_over(session, row)
         if not row.optional:
-            _forget_opt_outs(write.session, row)
-        _store_public(write.session, draft, row.version, now)
-        _give_promises(write.session, draft)
-        write.note(
-            now, row.incident, "released", f"{row.notice} v{row.version}", binding=row.binding, people=draft.people
-        )
+            _forget_opt_outs(session, row)
+        _store_public(session, draft, row.version, now)
+        _give_promises(session, draft)
 
     def _prepare_page(self, draft: Draft, version: int, now: datetime) -> bool:
         """Store the messages for the next page of people; whether there may be another."""

@@ -375,6 +375,34 @@ def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
     assert withheld(opened) == {1}
 
 
+def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.give_back(in_hand, LATER)
+    withdrawn, releasing = threading.Event(), threading.Event()
+
+    def meet(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "'held'" in statement and threading.current_thread() is not worker:
+            releasing.set()
+
+    def part(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "'held'" in statement and threading.current_thread() is worker:
+            withdrawn.set()
+            releasing.wait(1)
+
+    claimed: list[tuple] = []
+    worker = threading.Thread(target=lambda: claimed.append(claim(opened)))
+    event.listen(opened.engine, "before_cursor_execute", meet)
+    event.listen(opened.engine, "after_cursor_execute", part)
+    worker.start()
+    withdrawn.wait(10)
+    release(opened, "second-survey")
+    worker.join(20)
+    assert [len(claims) for claims in claimed] == [4]
+    assert (withheld(opened), withheld(opened, "second-survey")) == ({1}, {1})
+
+
 def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sqlite: Ledger) -> None:
     query = optouts.WITHDRAW.format(people="person IN (SELECT value FROM json_each(:ids))").replace(":", "@")
     with ledger_on_sqlite.engine.connect() as connection:
