@@ -155,6 +155,8 @@ class PersonalPages:
         text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
         if not text or len(text) > LONGEST_QUESTION:
             return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
+        if self._waits(visit, kind, text):
+            return None
         playbook = visit.known.case.playbook
         asked = Asked(
             text=text,
@@ -170,6 +172,11 @@ class PersonalPages:
         )
         self._ledger.ask(visit.incident, asked, visit.now)
         return None
+
+    def _waits(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
+        """Whether the same waits for its answer: after the browser's Back a form has another token."""
+        theirs = self._ledger.questions(visit.incident, person=visit.person.number, open_only=True)
+        return any((one.kind, one.text) == (kind, text) for one in theirs)
 
     def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
         scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
