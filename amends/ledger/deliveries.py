@@ -1,6 +1,6 @@
 """Verbs about messages: claim, mark, record, and what is left when a worker is gone."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, insert, not_, or_, text, update
@@ -25,7 +25,7 @@ from amends.ledger.holder import has_ended, this_process
 from amends.ledger.notices import PUBLIC, changed_since, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
-from amends.ledger.reconciling import IN_LOG, left_among
+from amends.ledger.reconciling import as_the_log_says, left_among
 from amends.ledger.standing import message_states
 from amends.ledger.store import Write
 from amends.ledger.tables import (
@@ -95,9 +95,9 @@ class Deliveries(Claims):
         # Others wait for that transaction, so what takes longest is done after it.
         with self.read() as session:
             claims = self.claims_of(session, incident, rows, released, lease)
-            gone = left_among(session, [claim.key for claim in claims])
+            named = left_among(session, [claim.key for claim in claims])
         self._rename(rows, claims)
-        claims = self._without_gone(claims, gone, now) if gone else claims
+        claims = self._without_named(claims, named, now) if named else claims
         return claims if all(claim.readable for claim in claims) else self._without_unreadable(claims, now)
 
     def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
@@ -109,13 +109,11 @@ class Deliveries(Claims):
                     name = text_name(claim.locale, claim.reader, claim.letter)
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
 
-    def _without_gone(self, claims: tuple[Claim, ...], gone: set[str], now: datetime) -> tuple[Claim, ...]:
+    def _without_named(self, claims: tuple[Claim, ...], named: Mapping[str, bool], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
-        told = [claim.id for claim in claims if claim.key in gone]
-        sent = {"state": DeliveryState.SENT, "detail": IN_LOG, "updated_at": now}
         with self.write() as write:
-            write.change(update(DeliveryRow).where(col(DeliveryRow.id).in_(told)).values(**sent))
-        return tuple(claim for claim in claims if claim.key not in gone)
+            as_the_log_says(write, {claim.id: claim.key for claim in claims}, named, now)
+        return tuple(claim for claim in claims if claim.key not in named)
 
     def _without_unreadable(self, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
         """Whose data cannot be opened waits for a person; the others do not wait for them."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, func, insert, select, update
+from sqlmodel import Session, col, delete, func, insert, select, update
 
 from amends.domain.bounces import Report
 from amends.domain.channel import ChannelKind
@@ -93,15 +93,19 @@ class Reconciling(Store):
         """Take these keys as sent, also of messages that this ledger does not hold yet; then sending may go on.
 
         What is not among them is as before on the channels of which all that has left since the backup is `known`.
-        All else becomes uncertain, for a person to decide, and so does what is `unclear`; and so does what is stored
-        from now on of a notice that had been released, be it only by what was noted beside the ledger. Raises
-        NotAllowed when this member may not do that.
+        All else becomes uncertain, for a person to decide, and so does what is `unclear`, be it stored only later; and
+        so does what is stored from now on of a notice that had been released, be it only by what was noted beside the
+        ledger. Raises NotAllowed when this member may not do that.
         """
         must_approve(by)
         with self.write() as write:
+            # Of two words about the same backup the second counts.
+            if ChannelKind.EMAIL in known and not self.is_restored(write.session):
+                write.change(delete(LeftRow).where(col(LeftRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
-            self._remember_notices(write.session, doubt, unclear)
+            self._remember_unclear(write.session, set(unclear) - keys)
+            self._remember_notices(write.session, doubt)
             lacking = missed(write.session, self.mark_notes.all())
             write.note(
                 now, "", "reconciled", actor=by.name,
@@ -144,42 +148,39 @@ class Reconciling(Store):
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
             named = {row.id: _key(self.keys, row) for row in page}
-            gone = [row for row in page if named[row.id] in keys]
+            gone = [row.id for row in page if named[row.id] in keys]
             rest = [row for row in page if named[row.id] not in keys and row.state != DeliveryState.UNCERTAIN]
-            only_named = [row for row in rest if named[row.id] in unclear]
+            only_named = [row.id for row in rest if named[row.id] in unclear]
             unnamed = [row for row in rest if named[row.id] not in unclear]
-            in_doubt = [row for row in unnamed if row.channel in doubt]
+            in_doubt = [row.id for row in unnamed if row.channel in doubt]
             sent += _turn(write, gone, DeliveryState.SENT, IN_LOG, now)
             uncertain += _turn(write, only_named, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
             uncertain += _turn(write, in_doubt, DeliveryState.UNCERTAIN, NOT_KNOWN, now)
             waiting += sum(row.channel not in doubt and row.state != DeliveryState.PARKED for row in unnamed)
         return sent, uncertain, waiting
 
-    def _remember_notices(self, session: Session, doubt: Collection[ChannelKind], unclear: Collection[str]) -> None:
+    def _remember_unclear(self, session: Session, unclear: set[str]) -> None:
+        """Those of which no message is stored: they are uncertain as soon as one is."""
+        if missing := unclear.difference(key for _, key in self._stored(session)) if unclear else ():
+            known = set(session.exec(select(LeftRow.key)).all())
+            _insert(session, [{"key": key, "unclear": True} for key in sorted(missing - known)])
+
+    def _remember_notices(self, session: Session, doubt: Collection[ChannelKind]) -> None:
         """Of each notice that was released: on which channels something may have left that the ledger lacks.
 
         What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
-        words about the same backup the second counts. An unclear email of which no message is stored yet leaves its
-        notice in doubt.
+        words about the same backup the second counts.
         """
         earlier = session.exec(select(RestoredNoticeRow)).all() if self.is_restored(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
-        released = self._released(session)
-        open_still = self._to_be_stored(session, released, unclear)
-        for incident, notice in released:
-            pair = (incident, notice)
-            kinds = {*doubt, *before.get(pair, ()), *([ChannelKind.EMAIL] if pair in open_still else ())}
+        for incident, notice in self._released(session):
+            kinds = {*doubt, *before.get((incident, notice), ())}
             session.merge(RestoredNoticeRow(incident=incident, notice=notice, may_have_left="|".join(sorted(kinds))))
 
     def _released(self, session: Session) -> set[Pair]:
         """Also by what was noted beside the ledger."""
         stored = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
         return self.released_notes.all().union((pair[0], pair[1]) for pair in stored)
-
-    def _to_be_stored(self, session: Session, notices: Iterable[Pair], unclear: Collection[str]) -> set[Pair]:
-        """Those of these notices of which an unclear email is not stored."""
-        missing = set(unclear).difference(key for _, key in self._stored(session)) if unclear else ()
-        return {pair for pair, key in self._planned(session, notices) if key in missing} if missing else set()
 
     def _names_latest(self, session: Session, log: RelayLog) -> bool:
         by_time = (col(DeliveryRow.updated_at).desc(), col(DeliveryRow.id).desc())
@@ -218,33 +219,53 @@ def _told_of_email(session: Session) -> bool:
 
 
 def settle_left(write: Write, keys: Keys, incident: str, notice: str, now: datetime) -> int:
-    """What was stored as uncertain of this notice and stands in a relay's log has been sent; how many."""
-    if not (left := set(write.session.exec(select(LeftRow.key)).all())):
+    """What was stored as uncertain of this notice, and a relay's log names, is as the log says; how many."""
+    if not (named := dict(write.session.exec(select(LeftRow.key, LeftRow.unclear)).all())):
         return 0
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.detail == NOT_KNOWN)
-    return sum(
-        _turn(write, [row for row in page if _key(keys, row) in left], DeliveryState.SENT, IN_LOG, now)
-        for page in _pages(write.session, *here)
-    )
+    pages = ({row.id or 0: _key(keys, row) for row in page} for page in _pages(write.session, *here))
+    return sum(as_the_log_says(write, page, named, now) for page in pages)
+
+
+def as_the_log_says(write: Write, messages: Mapping[int, str], named: Mapping[str, bool], now: datetime) -> int:
+    """Those of these messages that have left count as sent, and those that the log only names are uncertain; how many.
+
+    Whoever has such a one sent again has decided about it.
+    """
+    left = [number for number, key in messages.items() if key in named and not named[key]]
+    unclear = {number: key for number, key in messages.items() if named.get(key)}
+    if unclear:
+        write.change(delete(LeftRow).where(col(LeftRow.key).in_(unclear.values())))
+    sent = _turn(write, left, DeliveryState.SENT, IN_LOG, now)
+    return sent + _turn(write, unclear, DeliveryState.UNCERTAIN, ONLY_NAMED, now)
 
 
 def _key(keys: Keys, row: DeliveryRow) -> str:
     return keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
 
 
-def left_among(session: Session, keys: Sequence[str]) -> set[str]:
-    """Those of these messages that a relay's log knows of; nearly always there is no such log at all."""
+def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
+    """Those of these messages that a relay's log knows of, and whether it only names them.
+
+    Nearly always there is no such log at all.
+    """
     if session.exec(select(func.count()).select_from(LeftRow)).one() == 0:
-        return set()
-    return set(session.exec(select(LeftRow.key).where(col(LeftRow.key).in_(keys))).all())
+        return {}
+    return dict(session.exec(select(LeftRow.key, LeftRow.unclear).where(col(LeftRow.key).in_(keys))).all())
 
 
 def _remember(session: Session, left: Iterable[str]) -> set[str]:
-    known = set(session.exec(select(LeftRow.key)).all())
-    fresh = sorted(set(left) - known)
-    for start in range(0, len(fresh), PAGE):
-        session.execute(insert(LeftRow), [{"key": key} for key in fresh[start : start + PAGE]])
-    return known.union(fresh)
+    """These, and those that were known to have left before."""
+    keys, known = set(left), dict(session.exec(select(LeftRow.key, LeftRow.unclear)).all())
+    clear_now = sorted(key for key in keys if known.get(key))
+    session.execute(update(LeftRow).where(col(LeftRow.key).in_(clear_now)).values(unclear=False))
+    _insert(session, [{"key": key, "unclear": False} for key in sorted(keys.difference(known))])
+    return keys.union(key for key, unclear in known.items() if not unclear)
+
+
+def _insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), PAGE):
+        session.execute(insert(LeftRow), rows[start : start + PAGE])
 
 
 def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
@@ -260,10 +281,9 @@ def _pages(session: Session, *where: Any) -> Iterable[Sequence[DeliveryRow]]:
         last = page[-1].id or 0
 
 
-def _turn(write: Write, rows: Sequence[DeliveryRow], state: DeliveryState, why: str, now: datetime) -> int:
-    numbers = [row.id for row in rows]
+def _turn(write: Write, numbers: Collection[int | None], state: DeliveryState, why: str, now: datetime) -> int:
     return write.change(
         update(DeliveryRow)
-        .where(col(DeliveryRow.id).in_(numbers))
+        .where(col(DeliveryRow.id).in_(list(numbers)))
         .values(state=state, detail=why, lease=None, next_try_at=None, updated_at=now)
     )

@@ -386,6 +386,8 @@ class LeftRow(SQLModel, table=True):
 
     __tablename__ = "left_message"
     key: str = Field(primary_key=True)
+    unclear: bool = False
+    """The log only names it, and no message of it was stored by then."""
 
 
 class RestoredNoticeRow(SQLModel, table=True):

@@ -371,12 +371,57 @@ def test_nor_is_it_among_those_that_go_out_again_all_at_once(restored: tuple[Led
         ledger.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
 
 
-def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now(tmp_path: Path) -> None:
+def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now_and_the_others_are(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
     old.reconcile(left[:1], OMAR, NOW, (*EMAIL, *SMS), unclear={left[1]})
     old.release(INCIDENT, NOTICE, NOW)
-    assert send(old, 6) == []
-    assert len(send(old, 6, SMS)) == 3
+    assert len(sent := send(old, 6)) == 1
+    assert set(sent).isdisjoint(left)
+    states = {(one.person, one.channel): one.state for one in old.deliveries(INCIDENT, NOTICE)}
+    assert [states[person, ChannelKind.EMAIL] for person in (1, 2, 3)] == ["sent", "uncertain", "sent"]
+    old.dispose()
+
+
+def test_what_a_person_has_sent_again_goes_out_whatever_the_log_only_named(tmp_path: Path) -> None:
+    old, left = lacking_the_release(tmp_path, 1)
+    old.reconcile([], OMAR, NOW, (*EMAIL, *SMS), unclear=left)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert len(send(old, 6)) == 2
+    old.send_again(INCIDENT, NOTICE, 1, OMAR, NOW)
+    assert send(old, 6) == left
+    old.dispose()
+
+
+@pytest.mark.parametrize("known", [(), EMAIL])
+def test_a_log_that_says_more_replaces_what_an_earlier_one_only_named(
+    tmp_path: Path, known: tuple[ChannelKind, ...]
+) -> None:
+    old, left = lacking_the_release(tmp_path, 2)
+    old.reconcile([], OMAR, NOW, known, unclear=left)
+    old.reconcile(left[:1], OMAR, NOW, EMAIL)
+    old.release(INCIDENT, NOTICE, NOW)
+    assert set(send(old, 6)) & set(left) == {left[1]}
+    old.dispose()
+
+
+def test_a_second_word_that_says_nothing_of_emails_leaves_unclear_what_was(tmp_path: Path) -> None:
+    old, left = lacking_the_release(tmp_path, 2)
+    old.reconcile([], OMAR, NOW, EMAIL, unclear=left)
+    old.reconcile([], OMAR, NOW, SMS)
+    old.release(INCIDENT, NOTICE, NOW)
+    old.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+    assert set(send(old, 6)).isdisjoint(left)
+    old.dispose()
+
+
+def test_what_is_uncertain_anyway_says_that_the_log_names_it_so_that_it_does_not_go_out_with_the_others(
+    tmp_path: Path,
+) -> None:
+    old, left = lacking_the_release(tmp_path, 2)
+    old.reconcile([], OMAR, NOW, unclear=left)
+    old.release(INCIDENT, NOTICE, NOW)
+    old.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+    assert set(send(old, 6)).isdisjoint(left)
     old.dispose()
 
 
