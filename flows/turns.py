@@ -167,6 +167,9 @@ async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: W
     existing = case.notice(wanted.id)
     if existing and (existing.current or existing.stage is NoticeStage.SENT):
         return
+    if existing and _nobody_is_left(case, step, wanted, existing):
+        await asyncio.to_thread(context.ledger.finish, case.incident.id, wanted.id, context.clock())
+        return
     drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
     found = await _looked_over(context, drafted)
     await artifacts.show_preview(drafted, advice, found)
@@ -197,6 +200,15 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
 def _has_nobody(case: Case, audience: str) -> bool:
     """Whether there is a list of people, and nobody of it is in this segment: perhaps its name is misspelled."""
     return bool(case.audience.people) and audience not in (EVERYONE, *case.audience.by_segment)
+
+
+def _nobody_is_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
+    """Whether it was let go, and a corrected list has nobody for whom another version would be.
+
+    So it ends without one that people would have to approve; whoever a later list brings gets one then.
+    """
+    let_go = notice.stage is NoticeStage.SENDING and not notice.pending
+    return let_go and all(kind.personal for kind in step.channels) and _has_nobody(case, wanted.audience)
 
 
 async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:

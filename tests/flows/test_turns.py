@@ -1,6 +1,6 @@
 """A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -22,6 +22,7 @@ from amends.domain.correction import Ask
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.facts import Cause, Certainty, Fact
+from amends.domain.people import Person
 from amends.domain.plan import plan
 from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow
@@ -95,11 +96,11 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
-def pin_with_first_notice_to(segment: str, ledger: Ledger) -> None:
+def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) -> None:
     """A playbook whose first notice is for this segment alone."""
     playbook, wording = load_playbook("customer-data-theft")
     first = playbook.step("first-notice")
-    narrower = first.model_copy(update={"audience": segment})
+    narrower = first.model_copy(update={"audience": segment, **changes})
     steps = tuple(narrower if step == first else step for step in playbook.steps)
     ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
 
@@ -117,8 +118,16 @@ async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobo
 
 def without_households(ledger: Ledger) -> None:
     """A corrected list in which nobody is in a household any more."""
-    others = [person for person in islice(everybody(), 5) if person.segment != "household"]
-    correction = ledger.compare_audience(INCIDENT, others)
+    correct(ledger, [person for person in islice(everybody(), 5) if person.segment != "household"])
+
+
+def list_again(ledger: Ledger) -> None:
+    """A corrected list in which everybody is who was in the first one."""
+    correct(ledger, islice(everybody(), 5))
+
+
+def correct(ledger: Ledger, people: Iterable[Person]) -> None:
+    correction = ledger.compare_audience(INCIDENT, people)
     said = {ask: correction.difference.counts[ask] for ask in Ask}
     ledger.correct_audience(correction, said, "", "lena", START)
 
@@ -147,6 +156,24 @@ async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anyth
     await notify.fn(INCIDENT, "first-notice", 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     assert "notified" not in context.ledger.case(INCIDENT, START).events
+
+
+async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without_another_approval(
+    context: Context,
+) -> None:
+    by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
+    pin_with_first_notice_to("household", context.ledger, **by_mail)
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert "first-notice" not in plan(case, START).awaiting_approval
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    assert "notified" not in case.events
+    list_again(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
 
 
 async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
