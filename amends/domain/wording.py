@@ -1,6 +1,6 @@
 """The words of a playbook: templates, and how each locale says what every notice needs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -61,15 +61,22 @@ def say_date(phrases: Phrases, moment: datetime, zone: str) -> str:
 
 
 def say_moment(phrases: Phrases, moment: datetime, zone: str) -> str:
-    """Date, weekday and time of day in this zone, with the zone named."""
+    """Date, weekday and time of day in this zone, with how far that is from UTC."""
     local = moment.astimezone(ZoneInfo(zone))
     return phrases.moment.format(
         weekday=phrases.weekdays[local.weekday()],
         date=say_date(phrases, moment, zone),
         hour=f"{local.hour:02}",
         minute=f"{local.minute:02}",
-        zone=local.tzname() or zone,
+        zone=_from_utc(local.utcoffset() or timedelta()),
     )
+
+
+def _from_utc(offset: timedelta) -> str:
+    """UTC+8, UTC-3:30. Not the zone's letters: CST is the time of Shanghai, and that of Chicago."""
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    ahead = f"{'-' if offset < timedelta() else '+'}{hours}" if offset else ""
+    return f"UTC{ahead}" + (f":{minutes:02}" if minutes else "")
 
 
 def say_list(phrases: Phrases, items: tuple[str, ...]) -> str:

@@ -27,8 +27,8 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAMED = START + 4 * DAY
 """What the first notice names: three days until the update is drafted, and one for its approvals."""
 SORRY = {
-    "en": "We had said that you would hear from us by Sunday, 22 November 2026, 10:00 (CST). We are late, and we are sorry.",
-    "zh-CN": "我们说好最晚2026年11月22日（星期日）10:00（CST）前通报情况。这次晚了，对不起。",
+    "en": "We had said that you would hear from us by Sunday, 22 November 2026, 10:00 (UTC+8). We are late, and we are sorry.",
+    "zh-CN": "我们说好在2026年11月22日（星期日）10:00（UTC+8）前通报情况。这次晚了，对不起。",
 }
 
 
@@ -118,7 +118,7 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
             first_lines = weeks.text("update-1", locale, channel).split("\n\n")[:2]
             assert sorry in first_lines
     assert "sorry we are late" in weeks.text("update-1", "en", ChannelKind.SMS)
-    assert "迟报" in weeks.text("update-1", "zh-CN", ChannelKind.SMS)
+    assert "抱歉来晚了" in weeks.text("update-1", "zh-CN", ChannelKind.SMS)
 
     await weeks.approved()
     missed = next(clock for clock in clocks(weeks.case, weeks.clock.now) if clock.until == NAMED)
@@ -157,7 +157,7 @@ async def test_what_was_approved_in_time_and_left_late_goes_as_it_is_and_the_one
     following = awaited(weeks.case)
     assert following
     await weeks.on(following - HOUR)
-    assert "2026, 10:00 (CST). It came later than that, and we are sorry." in weeks.text("update-2", "en")
+    assert "2026, 10:00 (UTC+8). It came later than that, and we are sorry." in weeks.text("update-2", "en")
     assert "前通报情况。上次通报晚了，对不起。" in weeks.text("update-2", "zh-CN")
 
 
