@@ -74,7 +74,7 @@ def test_millions_may_be_written_in_either_language() -> None:
         ("It touches 12,000 customers.", [12_000]),
         ("It touches 1.2 million of our customers.", [1_200_000]),
         ("It touches half a million people.", [500_000]),
-        ("How many people it touches: 240", [240]),
+        ("How many people it affects: 240", [240]),
         ("People affected: about 3,000", [3_000]),
         ("涉及240人。", [240]),
         ("1.2万名用户", [12_000]),

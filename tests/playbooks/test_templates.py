@@ -204,9 +204,14 @@ def test_nothing_personal_stands_where_others_may_read_it(channel: ChannelKind) 
     assert failing(chosen(channel=channel), lambda notice: not any(slot.mark in notice.drafted for slot in Slot)) == []
 
 
-def test_an_sms_fits_in_two_segments() -> None:
+def test_an_sms_fits_in_two_segments_or_says_sorry_for_coming_late_in_a_third() -> None:
     texts = chosen(channel=ChannelKind.SMS)
-    assert failing(texts, lambda notice: segments(notice.text).count <= SMS_FINE) == []
+    assert failing(texts, lambda notice: segments(notice.text).count <= SMS_FINE + ("抱歉来晚了" in notice.text)) == []
+
+
+def test_no_customer_reads_that_somebody_was_touched() -> None:
+    words = re.compile(r"\btouch(?:ed|es)?\b", re.IGNORECASE)
+    assert failing(chosen(locale="en"), lambda notice: not words.search(notice.text)) == []
 
 
 def test_an_english_sms_needs_no_costly_characters() -> None:

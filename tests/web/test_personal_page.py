@@ -180,7 +180,7 @@ def sent(ledger: Ledger, person: int) -> None:
     ledger.end([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
 
 
-NOT_TOUCHED = {"en": "none of your data was touched", "zh-CN": "您的信息没有受到影响"}
+NOT_INVOLVED = {"en": "none of your data was involved", "zh-CN": "您的信息没有受到影响"}
 
 
 def taken_off(ledger: Ledger, person: int) -> None:
@@ -189,20 +189,20 @@ def taken_off(ledger: Ledger, person: int) -> None:
     ledger.correct_audience(ledger.compare_audience(INCIDENT, kept), {Ask.GONE: 1}, "f" * 64, "lena", NOW)
 
 
-@pytest.mark.parametrize("lang", NOT_TOUCHED)
+@pytest.mark.parametrize("lang", NOT_INVOLVED)
 def test_who_is_not_in_the_list_any_more_reads_that_they_were_not_touched(
     ledger: Ledger, ada: Visitor, lang: str
 ) -> None:
     taken_off(ledger, ADA)
     page = ada.look(f"?lang={lang}").text
-    assert NOT_TOUCHED[lang] in page
+    assert NOT_INVOLVED[lang] in page
     assert "bank card" not in page
     assert "银行卡" not in page
 
 
 def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
     taken_off(ledger, ADA)
-    assert NOT_TOUCHED["zh-CN"] not in li.look().text
+    assert NOT_INVOLVED["zh-CN"] not in li.look().text
 
 
 def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
@@ -211,7 +211,7 @@ def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_n
     doubled = ledger.compare_audience(INCIDENT, [*people()[1:], replace(people()[0], number=0, ref="C-90001")])
     ledger.correct_audience(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
     page = ada.look().text
-    assert NOT_TOUCHED["en"] not in page
+    assert NOT_INVOLVED["en"] not in page
     assert "You may be on it under another entry." in page
 
 
