@@ -9,6 +9,7 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
+from amends.cli.kept_here import kept_here
 from amends.cli.options import As, IncidentId, NoticeId
 from amends.cli.second import With
 from amends.cli.words import moment
@@ -106,7 +107,7 @@ def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member,
     answer = {"notice": draft.notice, "binding": binding, "stage": NoticeStage.APPROVED, "emergency": declared}
     desk.show(answer, f"EMERGENCY: {draft.notice} {binding[:12]} is {declared}")
     desk.hint("the audit chain, the timeline and the report say so; tell those who could not be asked")
-    _let_it_go(desk, draft.incident, draft.notice)
+    _let_it_go(desk, draft)
 
 
 def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
@@ -122,7 +123,7 @@ def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
     if stage is not NoticeStage.APPROVED:
         desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME --binding {draft.binding[:12]}`")
         raise typer.Exit(Exit.WAITING)
-    _let_it_go(desk, incident, notice)
+    _let_it_go(desk, draft)
 
 
 def reject(
@@ -175,9 +176,12 @@ def _look_over(desk: Desk, draft: Draft) -> None:
         look_over(desk, draft, status)
 
 
-def _let_it_go(desk: Desk, incident: str, notice: str) -> None:
+def _let_it_go(desk: Desk, draft: Draft) -> None:
     from amends.cli.nudge import nudge
 
+    incident, notice = draft.incident, draft.notice
+    if tells_nobody := kept_here(desk.settings.channels, draft.channels):
+        desk.hint(tells_nobody)
     if nudge(desk.settings, incident):
         desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
     else:

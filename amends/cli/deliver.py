@@ -11,6 +11,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
+from amends.cli.kept_here import kept_here
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counted, counts, moment, parked
 from amends.domain.channel import ChannelKind
@@ -143,6 +144,8 @@ def _which(kind: str) -> str:
 def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
     from amends.cli.nudge import nudge
 
+    if tells_nobody := kept_here(desk.settings.channels, desk.ledger.draft(incident, notice).channels):
+        desk.hint(tells_nobody)
     look = f"`amends deliveries {incident} {notice}"
     for state in (PersonState.UNREACHABLE, PersonState.HELD):
         if tally.people.get(state):

@@ -19,7 +19,7 @@ from amends.cli.exits import Exit
 from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import coloured, counted
 from amends.domain.case import IncidentState
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind
 from amends.domain.errors import AmendsError
 
 OLDEST_PYTHON = (3, 11)
@@ -65,7 +65,9 @@ def doctor(ctx: typer.Context) -> None:
         typer.echo("\n".join(told))
     if any(line.verdict is Verdict.FAIL for line in lines):
         raise typer.Exit(Exit.FINDINGS)
-    desk.hint("nothing here keeps Amends from working")
+    warned = sum(line.verdict is Verdict.WARN for line in lines)
+    but = f", but {counted(warned, 'line is', 'lines are')} marked warn" if warned else ""
+    desk.hint(f"nothing here keeps Amends from working{but}")
 
 
 def _examine(desk: Desk) -> Iterator[Line]:
@@ -195,7 +197,11 @@ def _channel(kind: ChannelKind, settings: dict[str, str]) -> Iterator[Line]:
     except AmendsError as error:
         yield Line(Verdict.FAIL, str(error))
         return
-    yield Line(Verdict.OK, f"channel {kind} is {settings.get('use')}")
+    use = settings.get("use")
+    if use in WITHOUT_PROVIDER:
+        yield Line(Verdict.WARN, f"channel {kind} is {use}: its messages are files on this machine, and reach nobody")
+    else:
+        yield Line(Verdict.OK, f"channel {kind} is {use}")
     if record:
         # Not looked up: from here the name servers of the company may answer otherwise than those of the world.
         yield Line(Verdict.OK, f"channel {kind} signs; publish in DNS: {record[0]} TXT {record[1]}")

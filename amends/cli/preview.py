@@ -13,6 +13,7 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
+from amends.cli.kept_here import kept_here
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counts
 from amends.domain.channel import ChannelKind, Message
@@ -36,6 +37,8 @@ class Preview:
     """How many people are written to on paper only."""
     findings: tuple[Finding, ...]
     preflight: "Preflight | None"
+    tells_nobody: str
+    """Which of its channels are files on this machine."""
     not_looked: str
     """Why nobody could look whether everybody's message can be put together."""
     variants: tuple[Variant, ...]
@@ -84,6 +87,7 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         letters=desk.ledger.letters_at_first(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         preflight=preflight,
+        tells_nobody=kept_here(desk.settings.channels, draft.channels),
         not_looked=not_looked,
         variants=_chosen(draft, variant),
         samples=tuple(_samples(composer, desk.ledger.samples(draft, people))),
@@ -190,7 +194,7 @@ def _heading(seen: Preview) -> str:
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
-        f"{_told_already(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
+        f"{_told_already(seen)}{_tells_nobody(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
     )
 
 
@@ -205,6 +209,10 @@ def _told_already(seen: Preview) -> str:
     if not told or seen.status.stage in (NoticeStage.SENDING, NoticeStage.SENT):
         return ""
     return f"\n{told} of them have a message of an earlier version already, and get no second one"
+
+
+def _tells_nobody(seen: Preview) -> str:
+    return f"\n{seen.tells_nobody}" if seen.tells_nobody else ""
 
 
 def _not_looked(seen: Preview) -> str:

@@ -162,6 +162,22 @@ def test_a_person_whose_message_would_have_a_gap_blocks_the_approval_until_the_l
     assert [text for text in texts if text.endswith("联系方式.")]
 
 
+def test_who_approves_or_sends_hears_that_outboxes_tell_nobody(office: Office) -> None:
+    nobody = "NOBODY IS TOLD by website, email, sms, social: files on this machine"
+    assert nobody in office.amends("preview", INCIDENT, NOTICE).stdout
+    approve(office, "omar")
+    assert nobody in approve(office, "wei").stderr
+    assert nobody in office.amends("deliver", INCIDENT, NOTICE).stderr
+
+
+def test_a_preview_says_nothing_of_outboxes_where_there_are_none(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("email", "sms", "social", "website"):
+        monkeypatch.setenv(f"AMENDS_CHANNELS__{kind.upper()}__USE", "website_static")
+    assert "NOBODY IS TOLD" not in office.amends("preview", INCIDENT, NOTICE).stdout
+
+
 def test_the_first_of_two_approvals_waits_for_the_second(office: Office) -> None:
     assert approve(office, "omar").exit_code == 4
 

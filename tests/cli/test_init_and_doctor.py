@@ -111,6 +111,15 @@ def failures(office: Office) -> list[str]:
     return [what for what, verdict in checks(office).items() if verdict == "fail"]
 
 
+def test_a_channel_that_reaches_nobody_is_not_called_ok(empty: Office) -> None:
+    reaches_nobody = "its messages are files on this machine, and reach nobody"
+    kinds = ("email", "sms", "social", "website")
+    assert {what: verdict for what, verdict in checks(empty).items() if reaches_nobody in what} == {
+        f"channel {kind} is outbox: {reaches_nobody}": "warn" for kind in kinds
+    }
+    assert "lines are marked warn" in empty.amends("doctor").stderr
+
+
 def test_a_key_that_others_can_read_fails(empty: Office) -> None:
     (empty.home / "keys" / "master.key").chmod(0o644)
     assert ["master.key" in what for what in failures(empty)] == [True]
