@@ -171,9 +171,16 @@ def _wrong_in_words(file: Path) -> Iterator[None]:
         raise SettingsError(_in_words(file, error)) from None
 
 
+def _what_then(home: Path) -> str:
+    """A home that has lost its settings is told apart from a folder that is none, where `init` would make one."""
+    if (home / KEY_FILE.parent).exists():
+        return "this home has lost it: put its copy there again"
+    return f"another folder is the home, or `amends init {home} --public-url URL` makes a new one"
+
+
 def _read(file: Path) -> Settings:
     if not file.exists():
-        raise SettingsError(f"{file} is not there; `amends init {file.parent}` makes it")
+        raise SettingsError(f"{file} is not there; {_what_then(file.parent)}")
     if not file.is_file():
         raise SettingsError(f"{file} is no file; the settings must stand in a file of that name")
     return Settings(home=file.parent)
@@ -233,7 +240,7 @@ def _keys(settings: Settings) -> "Keys":
     try:
         return Keys.from_text(settings.master_key or file.read_text(encoding="ascii"))
     except FileNotFoundError:
-        what = f"{file} is not there; without the master key the ledger cannot be read"
+        what = f"{file} is not there; put its copy there again: without the master key the ledger cannot be read"
     except OSError as error:
         what = f"{file} cannot be read: {error.strerror}"
     except (UnicodeDecodeError, KeyMissing):

@@ -16,7 +16,7 @@ from amends.cli.desk import Desk
 from amends.cli.letters import as_values, hint_at_publishing, in_words
 from amends.cli.options import IncidentId
 from amends.cli.whole_files import Utf8, whole
-from amends.cli.words import counts, say, table
+from amends.cli.words import counted, counts, say, table
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
@@ -135,7 +135,7 @@ def _list(asked: Asked, files: Sequence[Path]) -> None:
     states = asked.states()
     rows, matching = asked.first(), states.total()
     lines = [table(HEAD, rows)] if rows and not files else []
-    lines += [f"{matching} messages: {counts(states)}", *_written(files)]
+    lines += [f"{counted(matching, 'message')}: {counts(states)}", *_written(files)]
     asked.desk.show(_listed(states, rows, files), "\n".join(lines))
     if matching > len(rows) and not files:
         asked.desk.hint(f"{matching - len(rows)} more are not shown: --csv FILE or --xlsx FILE writes all of them")
@@ -153,15 +153,19 @@ def _written(files: Sequence[Path]) -> list[str]:
 
 
 def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
+    about = f"{asked.incident} {asked.notices[0] if len(asked.notices) == 1 else 'NOTICE'}"
     if states.get(DeliveryState.UNCERTAIN):
-        asked.desk.hint("whether an uncertain message left is not known; `amends deliver --again` sends one once more")
+        asked.desk.hint(
+            "whether an uncertain message left is not known: ask the provider's log; "
+            f"`amends deliver {about} --again PERSON --as NAME` sends one once more"
+        )
     if states.get(DeliveryState.PARKED):
         asked.desk.hint(
-            f"what is parked waits for a decision: `amends deliver {asked.incident} NOTICE --retry PERSON --as NAME` "
+            f"what is parked waits for a decision: `amends deliver {about} --retry PERSON --as NAME` "
             "tries it again, --give-up lets the next channel take over; `all` for everybody"
         )
     if states.get(DeliveryState.TO_PRINT):
-        asked.desk.hint(f"letters wait to be printed: `amends letters {asked.incident} NOTICE --out DIR --as NAME`")
+        asked.desk.hint(f"letters wait to be printed: `amends letters {about} --out DIR --as NAME`")
 
 
 # Numbers.
@@ -202,7 +206,7 @@ def _in_words(notice: str, numbers: "Numbers") -> str:
     people = _people(numbers)
     lines = [
         f"{notice}: {sum(people.values())} people: {counts(people)}",
-        f"{numbers.messages.total()} messages: {counts(_in_order(numbers.messages))}",
+        f"{counted(numbers.messages.total(), 'message')}: {counts(_in_order(numbers.messages))}",
         *([f"{numbers.gone} of the people are gone from the list"] if numbers.gone else []),
         *([f"not told: {numbers.not_told} people of the list have no message of it"] if numbers.not_told else []),
     ]

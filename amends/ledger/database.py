@@ -1,6 +1,7 @@
 """Connections that keep what was committed, on SQLite and PostgreSQL alike."""
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
-from amends.domain.errors import LedgerUnavailable
+from amends.domain.errors import DiskFull, LedgerUnavailable
+from amends.ledger.reserve import no_room
 
 BUSY_SECONDS = 15
 """So long is waited for others who write."""
@@ -110,6 +112,8 @@ def _turn_to_wal(cursor: sqlite3.Cursor, file: Path) -> None:
         except sqlite3.OperationalError as error:
             if disk_is_full(error) or (_others_are_in_the_way(error) and time.monotonic() > latest):
                 raise
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_IOERR and not shutil.disk_usage(file.parent).free:
+                raise DiskFull(no_room()) from None
             if not _others_are_in_the_way(error):
                 raise LedgerUnavailable(f"the ledger {file} cannot be opened: {error}; {MUST_WRITE}") from None
             time.sleep(0.02)

@@ -36,6 +36,7 @@ from amends.ledger.tables import IncidentRow, KeyCheckRow
 
 ENGINE = "amends"
 """The actor of what no person did."""
+DAMAGED = "it is damaged: keep a copy of it, and restore a backup, as docs/operations.md says under `Restore a backup`"
 
 
 class Write:
@@ -83,7 +84,10 @@ class Store:
         with self.read() as session:
             row = session.get(KeyCheckRow, 1) or self._first_check()
         if row.mac != self.keys.check():
-            raise KeyMissing("this master key is not the one that the ledger was written with")
+            raise KeyMissing(
+                "this master key is not the one that the ledger was written with; put that one in its place: "
+                "keys/master.key, or the setting master_key"
+            )
 
     def _first_check(self) -> KeyCheckRow:
         """What tells the key is stored by whoever opens the ledger first."""
@@ -152,7 +156,8 @@ class Store:
             if disk_is_full(cause):
                 raise DiskFull(no_room()) from None
             said = str(cause).partition(" with text ")[0]  # behind which SQLite shows what it could not read
-            raise LedgerUnavailable(f"{self._called} cannot be {tried}: {said}") from None
+            then = f"; {DAMAGED}" if type(cause) is sqlite3.DatabaseError else ""
+            raise LedgerUnavailable(f"{self._called} cannot be {tried}: {said}{then}") from None
 
     @property
     def _called(self) -> str:

@@ -242,6 +242,15 @@ def listed_by_nobody(office: Office, mode: int) -> Result:
             return given.amends("incident", "list")
 
 
+def test_a_folder_that_is_no_home_and_a_home_that_lost_its_settings_are_told_apart(
+    empty: Office, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    assert f"`amends init {elsewhere} --public-url URL`" in Office(elsewhere).amends("incident", "list").stderr
+    (empty.home / "amends.toml").unlink()
+    assert "put its copy there again" in empty.amends("incident", "list").stderr
+
+
 def test_a_home_that_must_not_be_written_is_said_at_once(empty: Office) -> None:
     started = time.monotonic()
     answer = listed_by_nobody(empty, 0o555)

@@ -94,7 +94,7 @@ def test_parked_messages_are_listed_and_their_reasons_told(parked: Office) -> No
     (numbers,) = parked.values("deliveries", INCIDENT, NOTICE)["notices"]
     assert {"state": "parked", "reason": "fault KeyError", "messages": 1} in numbers["reasons"]
     answer = parked.amends("deliveries", INCIDENT, NOTICE, "--state", "parked")
-    assert "1 messages: 1 parked" in answer.stdout
+    assert "1 message: 1 parked" in answer.stdout
     assert "--retry" in answer.stderr and "--give-up" in answer.stderr
 
 

@@ -41,7 +41,7 @@ from amends.delivery.engine import Tally
 from amends.delivery.line import FIRST_LANES
 from amends.domain import pace
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.errors import LedgerUnavailable
+from amends.domain.errors import DiskFull, LedgerUnavailable
 from amends.domain.guard import MOST_FIRST
 from amends.domain.notice import PersonState
 from amends.domain.pace import STOP_AFTER_CONTENT
@@ -1088,6 +1088,20 @@ def small_file_system(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_called_full_by_who_opens_the_ledger(tmp_path: Path) -> None:
+    with small_file_system(tmp_path / "small") as small:
+        file = small / "ledger.sqlite3"
+        with closing(sqlite3.connect(file)) as kept:
+            kept.execute("PRAGMA journal_mode=WAL")
+        with (small / "fill").open("wb", buffering=0) as fill, suppress(OSError):
+            while fill.write(bytes(4096)):
+                pass
+        opened = a_ledger(f"sqlite:///{file}", small)
+        with pytest.raises(DiskFull, match="make room"):
+            opened.incidents()
+        opened.dispose()
 
 
 @pytest.mark.parametrize("trouble", [limited, unchangeable, locked])

@@ -225,7 +225,9 @@ def test_a_damaged_ledger_is_said_in_our_words(tmp_path: Path) -> None:
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     ledger.dispose()
     (tmp_path / "ledger.sqlite3").write_bytes(b"no database " * 1000)
-    with pytest.raises(LedgerUnavailable, match=r"ledger\.sqlite3 cannot be read: file is not a database"):
+    with pytest.raises(
+        LedgerUnavailable, match=r"ledger\.sqlite3 cannot be read: file is not a database; .*restore a backup"
+    ):
         ledger.incidents()
     ledger.dispose()
 
