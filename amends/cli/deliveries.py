@@ -243,7 +243,7 @@ def _table(name: str, by: Mapping[str, Mapping[DeliveryState, int]]) -> str:
     rows: list[Row] = [(word, *stages(states)) for word, states in ordered[:LARGEST]]
     if rest := [stages(states) for _, states in ordered[LARGEST:]]:
         rows.append((f"{len(rest)} others", *map(sum, zip(*rest, strict=True))))
-    return table((name, *STAGES), rows)
+    return table((f"messages by {name}", *STAGES), rows)
 
 
 def _reasons(numbers: "Numbers") -> str:

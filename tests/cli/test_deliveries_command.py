@@ -178,7 +178,7 @@ def test_the_screen_has_summary_tables_and_reasons(office: Office, ledger: Ledge
     assert f"{NOTICE}: 3 people: 1 sent, 1 uncertain, 1 unreachable" in shown
     heads = [line.split() for line in shown.splitlines()]
     for name in ("channel", "country", "variant"):
-        assert [name, "reached", "waiting", "uncertain", "not", "reached"] in heads
+        assert ["messages", "by", name, "reached", "waiting", "uncertain", "not", "reached"] in heads
     assert ["bounced", "550", "5.1.1", "1"] in heads
 
 
