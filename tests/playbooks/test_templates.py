@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from amends.domain.assess import CONTENT
 from amends.domain.channel import ChannelKind
-from amends.domain.drafting import MOST_ADVICE
+from amends.domain.drafting import MOST_ADVICE, environment
 from amends.domain.lint import CHINESE_AT_MOST, GRADE_AT_MOST, SMS_FINE, SOCIAL_LENGTH, WORDS_AT_MOST, links, stated
 from amends.domain.notice import Reader, Slot
 from amends.domain.reading import grade, sentences, words
@@ -207,6 +207,13 @@ def test_nothing_personal_stands_where_others_may_read_it(channel: ChannelKind) 
 def test_an_sms_fits_in_two_segments_or_says_sorry_for_coming_late_in_a_third() -> None:
     texts = chosen(channel=ChannelKind.SMS)
     assert failing(texts, lambda notice: segments(notice.text).count <= SMS_FINE + ("抱歉来晚了" in notice.text)) == []
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en", "We have answered all of them."), ("zh-CN", "都已答复。")])
+def test_where_every_question_is_answered_nobody_reads_that_none_waits(locale: str, said: str) -> None:
+    pieces = environment(templates()).get_template(f"_base/{locale}.pieces.md")
+    told = str(pieces.make_module({"questions": {"asked": 12, "open": 0}}).questions_so_far())  # type: ignore[attr-defined]
+    assert told.endswith(said)
 
 
 def test_no_customer_reads_that_somebody_was_touched() -> None:
