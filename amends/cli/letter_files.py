@@ -68,7 +68,9 @@ def require_typst(text: str) -> None:
     try:
         import typst
     except ImportError:
-        raise AmendsError("letters as PDF need typst: `pip install amends[letters]`; or leave --pdf out") from None
+        raise AmendsError(
+            "letters as PDF need typst: `pip install 'amends[letters]'` where Amends is installed; or leave --pdf out"
+        ) from None
     if CHINESE.search(text) and not set(CHINESE_FONTS) & set(typst.Fonts().families()):
         raise AmendsError(
             f"no font here has Chinese characters: install {CHINESE_FONTS[0]} (on Debian fonts-noto-cjk), "

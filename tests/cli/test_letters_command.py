@@ -298,7 +298,7 @@ def test_without_typst_it_says_what_to_install_and_hands_nothing_over(
     monkeypatch.setitem(sys.modules, "typst", None)
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
     assert answer.exit_code == 1
-    assert "`pip install amends[letters]`" in answer.stderr
+    assert "`pip install 'amends[letters]'`" in answer.stderr
     assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
 
 
