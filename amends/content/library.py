@@ -32,6 +32,5 @@ def find_playbook(name_or_path: str | Path) -> Path:
     # os.path answers no for what can be no path at all, where pathlib raises.
     if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
         return Path(wanted)
-    raise ContentError(
-        Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", did_you_mean(wanted, known))
-    )
+    advice = f"{did_you_mean(wanted, known)}; a file of your own is named with its ending, such as my-leak.yaml"
+    raise ContentError(Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", advice))

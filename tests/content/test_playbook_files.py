@@ -170,6 +170,11 @@ def test_a_name_that_is_nearly_right_gets_advice():
         find_playbook("customer-data-thief")
 
 
+def test_who_names_a_playbook_of_their_own_without_its_ending_gets_advice():
+    with pytest.raises(ContentError, match="a file of your own is named with its ending"):
+        find_playbook("my-leak")
+
+
 def test_the_library_is_found_from_anywhere_and_not_where_one_works(tmp_path):
     (tmp_path / "playbooks").mkdir()
     command = [sys.executable, "-c", "from amends.content.playbooks import library; print(library())"]
