@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from amends.ledger import Claim
 
 
+WITHOUT_MESSAGE = (PersonState.HELD, PersonState.UNREACHABLE)
+
+
 @dataclass(frozen=True)
 class Preview:
     """A draft with all that is to be known before it is approved."""
@@ -189,12 +192,13 @@ def _titled(title: str, subject: str, text: str) -> str:
 def _heading(seen: Preview) -> str:
     draft = seen.draft
     kind = "optional" if draft.optional else "mandatory"
-    to_write = {"will be written to": seen.expected.get(PersonState.WAITING, 0)}
+    already = _told_already(seen)
+    to_write = {"to be reached in all" if already else "will be written to": seen.expected.get(PersonState.WAITING, 0)}
     others = {state.value: count for state, count in seen.expected.items() if state is not PersonState.WAITING}
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
-        f"{_told_already(seen)}{_tells_nobody(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
+        f"{already}{_tells_nobody(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
     )
 
 
@@ -205,7 +209,7 @@ def _approvals(seen: Preview) -> str:
 
 def _told_already(seen: Preview) -> str:
     """A version that is drafted after something of an earlier one left is for the others only."""
-    told = sum(seen.status.people.values())
+    told = sum(count for state, count in seen.status.people.items() if state not in WITHOUT_MESSAGE)
     if not told or seen.status.stage in (NoticeStage.SENDING, NoticeStage.SENT):
         return ""
     return f"\n{told} of them have a message of an earlier version already, and get no second one"

@@ -132,5 +132,5 @@ def test_a_preview_says_how_many_have_it_already(office: Office, tmp_path: Path)
     correct(office, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
     write_draft(office.ledger())
     answer = office.amends("preview", INCIDENT, NOTICE)
-    assert "3 of them have a message of an earlier version already, and get no second one" in answer.stdout
-    assert "4 people: 3 will be written to, 1 unreachable" in answer.stdout
+    assert "2 of them have a message of an earlier version already, and get no second one" in answer.stdout
+    assert "4 people: 3 to be reached in all, 1 unreachable" in answer.stdout
