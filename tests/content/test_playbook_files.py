@@ -149,6 +149,12 @@ def test_a_shipped_playbook_bears_its_files_name_and_has_no_findings(name):
     assert (playbook.id, check_playbook(playbook, wording)) == (name, ())
 
 
+@pytest.mark.parametrize("name", ["customer-data-theft", "stolen-device-or-papers", "vendor-breach"])
+def test_who_was_told_by_sms_or_letter_hears_everything_else_that_is_owed_to_them_too(name):
+    steps = [step for step in read_playbook(find_playbook(name)).steps if step.channels and not step.optional]
+    assert {step.id: step.cascade for step in steps if step.cascade != ("email", "sms", "letter")} == {}
+
+
 def test_a_playbook_is_found_by_name():
     assert find_playbook("customer-data-theft").parent == library()
 

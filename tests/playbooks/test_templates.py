@@ -38,7 +38,7 @@ CHANNELS = {
     "survey-invitation": {"email"},
     "promise-kept": {"email", "sms"},
     "promise-late": {"email", "sms"},
-    "closing": {"email", "website"},
+    "closing": {"email", "website", "sms"},
 }
 PARTS = {
     "first-notice": CONTENT,
