@@ -177,7 +177,7 @@ _SHOWN = tuple(PersonState)
 
 def _to_be_done(shown: Timeline) -> str:
     """A list, because the page cuts off the last column of a wide table, and that is the command."""
-    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, what, do in waiting_rows(shown)) or "nothing\n"
+    return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in waiting_rows(shown)) or "nothing\n"
 
 
 async def show_chases(case: Case, lines: list[str]) -> None:

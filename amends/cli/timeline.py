@@ -50,7 +50,7 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     paused = shown.state is IncidentState.PAUSED
     coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
     sections = {
-        WAITS: table((f"by ({shown.zone})", "whom", "what", "do"), waiting_rows(shown)),
+        WAITS: table((f"by ({shown.zone})", "whom", "do", "what"), waiting_rows(shown)),
         "Under way": table((when, "what", "note"), _rows(shown, shown.going)),
         coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
         "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
@@ -59,8 +59,8 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
 
 
 def waiting_rows(shown: Timeline) -> Rows:
-    """What waits: by when, for whom, what it is, and the command that goes on with it."""
-    return [(_by(shown, one), one.whom, one.what, one.do) for one in shown.waiting]
+    """What waits: by when, for whom, the command that goes on with it, and, because it may be long, last what it is."""
+    return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
 
 
 def _by(shown: Timeline, one: Waiting) -> str:

@@ -25,6 +25,13 @@ def test_it_says_how_many_approvals_are_missing_and_what_to_do(office: Office) -
     assert (found["missing"], found["do"]) == (1, f"amends preview {INCIDENT} {NOTICE}")
 
 
+def test_what_to_type_stands_within_a_terminals_width(office: Office) -> None:
+    lines = office.amends("timeline", INCIDENT).stdout.splitlines()
+    command = f"amends preview {INCIDENT} {NOTICE}"
+    assert [line.index(command) + len(command) < 100 for line in lines if command in line] == [True]
+    assert [line.split()[-3:] for line in lines if line.startswith("by (")] == [["whom", "do", "what"]]
+
+
 def test_it_expects_what_follows_once_the_first_notice_is_approved(office: Office) -> None:
     coming = [line["what"] for line in office.values("timeline", INCIDENT)["coming"]]
     assert "update 1" in coming
