@@ -52,10 +52,16 @@ def keep(
     """
     desk: Desk = ctx.obj
     by = desk.member(name).name
+    case = desk.ledger.case(incident, now())
     kept = {"state": CommitmentState.KEPT, "evidence": evidence.strip(), "settled_at": now()}
-    _refuse_unsayable(desk, desk.ledger.case(incident, now()), commitment, kept, "--evidence")
+    _refuse_unsayable(desk, case, commitment, kept, "--evidence")
     desk.ledger.keep_commitment(incident, commitment, evidence, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is kept")
+    if len(case.incident.texts) > 1:
+        locales = " and ".join(sorted(case.incident.texts))
+        desk.hint(
+            f"the letters in {locales} all give the evidence in these words; the same again with others replaces it"
+        )
 
 
 @app.command()

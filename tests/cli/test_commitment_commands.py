@@ -39,6 +39,11 @@ def test_a_kept_promise_has_its_evidence(promised: Office) -> None:
     assert (fate(promised, "audit")["state"], fate(promised, "audit")["evidence"]) == ("kept", "Report of 3 March")
 
 
+def test_who_gives_the_evidence_hears_that_it_is_not_translated(promised: Office) -> None:
+    answer = promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", "Report of 3 March", by="lena")
+    assert "the letters in en and zh-CN all give the evidence in these words" in answer.stderr
+
+
 def test_without_evidence_nothing_is_kept(promised: Office) -> None:
     assert promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", " ", by="lena").exit_code == 1
 
