@@ -52,6 +52,8 @@ class Lane:
         """What is said ahead, or will be next."""
         self._used = kept is not None
         """A transaction came to its end over this connection."""
+        self._carried = self._used
+        """A letter was taken over it."""
         self._latest = 0.0
         """By when the relay must have taken what comes before the end."""
         self._end: asyncio.Future[None] | None = None
@@ -64,7 +66,7 @@ class Lane:
         self._letter = letter
         while self._letter:
             if self.connection is None:
-                self.connection, self._used = await Connection.open(self._relay), False
+                self.connection, self._used, self._carried = await Connection.open(self._relay), False, False
             self._end = self._loop.create_future()
             self._announce(self.connection, self._letter)
             try:
@@ -138,6 +140,7 @@ class Lane:
             return
         (reply,) = replies
         self._letters.answer(after_dot(letter.key, reply))
+        self._carried = self._carried or not reply.refused
         if reply.code == CLOSES or 300 <= reply.code < 400:
             self._break_off()
         else:
@@ -162,6 +165,9 @@ class Lane:
         """The relay does not want this letter, or none at all."""
         if closing := next((reply for reply in replies if reply.code == CLOSES), None):
             raise Disconnected(f"closes with {closing.codes}")
+        if self._carried and 400 <= replies[0].code < 500:
+            # Perhaps only this connection has carried enough: OpenSMTPD says so with 452, and takes no more over it.
+            raise Disconnected(f"takes no more with {replies[0].codes}")
         *before, last = replies
         if connection.chunking and last.code in NOT_KNOWN and not any(reply.refused for reply in before):
             raise ChannelMisconfigured(f"{self._relay} offers CHUNKING and does not know BDAT: set chunking to false")

@@ -28,6 +28,8 @@ class ScriptedSmtp:
     connections: int = 0
     cut_short: int = 0
     """Contents that did not come to their end, because the client hung up or started anew."""
+    most_over_one: int = 0
+    """After so many messages a connection gets ENOUGH for MAIL, if there is such a limit."""
     _chunk: bytes = b""
     _server: asyncio.Server | None = None
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -63,12 +65,15 @@ class ScriptedSmtp:
 
     async def _dialogue(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answered = self._answer(writer, "CONNECT")
+        before = len(self.contents)
         while answered:
             line = (await reader.readuntil(b"\r\n")).decode().strip()
             self.heard.append(line)
             verb = line.split(" ")[0].upper()
             if verb == "RSET":
                 self._start_anew()
+            if verb == "MAIL" and 0 < self.most_over_one <= len(self.contents) - before:
+                verb = "ENOUGH"
             answered = await self._chunk_taken(reader, writer, line) if verb == "BDAT" else self._answer(writer, verb)
             if verb == "DATA" and self.replies["DATA"].startswith("354"):
                 answered = await self._content(reader) and self._answer(writer, "DOT")

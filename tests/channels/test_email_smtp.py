@@ -474,6 +474,32 @@ async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(sc
     assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
 
 
+ENOUGH = "452 4.5.3 Too many recipients: Too many messages sent"
+
+
+@pytest.mark.parametrize("offers", [{}, {"EHLO": "250-scripted\r\n250 PIPELINING"}, CHUNKING], ids=str)
+async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_message_over_another(
+    scripted: Callable[..., Any], offers: dict[str, str]
+) -> None:
+    relay = await scripted(offers)
+    relay.most_over_one = 2
+    relay.replies["ENOUGH"] = ENOUGH
+    channel = email_smtp.connect(settings_for(relay.port))
+    receipts = [await channel.deliver(a_message(key=f"number {number}"), Bell()) for number in range(5)]
+    await channel.close()
+    assert ({receipt.status for receipt in receipts}, relay.connections) == ({Status.SENT}, 3)
+
+
+async def test_a_sender_that_is_put_off_over_a_fresh_connection_too_waits(scripted: Callable[..., Any]) -> None:
+    relay = await scripted()
+    channel = email_smtp.connect(settings_for(relay.port))
+    await channel.deliver(a_message(key="first"), Bell())
+    relay.replies["MAIL"] = "452 4.3.1 out of space"
+    put_off = [await channel.deliver(a_message(key=key), Bell()) for key in ("second", "third")]
+    await channel.close()
+    assert {(receipt.status, receipt.detail) for receipt in put_off} == {(Status.DEFERRED, "452 4.3.1")}
+
+
 @pytest.mark.parametrize(("after_dot", "taken"), [(AfterDot.KEEP_AND_DROP, 1), (AfterDot.LOSE_AND_DROP, 0)])
 async def test_a_line_that_breaks_after_the_dot_leaves_us_in_doubt(
     mail: MailServer, after_dot: AfterDot, taken: int
