@@ -133,7 +133,7 @@ def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) ->
 
     What a mail server says and we do not understand is for people: it may be that somebody was not reached.
     """
-    reading = _by_status(parts) or _in_words(mail, said)
+    reading = _by_status(parts, said) or _in_words(mail, said)
     if reading:
         return Reading(ReportKind.UNKNOWN) if _is_report(returned) else reading
     automatic = _is_automatic(mail, parts) and not _is_from_server(mail, said)
@@ -143,12 +143,13 @@ def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) ->
 # RFC 3464
 
 
-def _by_status(parts: tuple[Mail, ...]) -> Reading | None:
+def _by_status(parts: tuple[Mail, ...], said: str) -> Reading | None:
     """The worst final one of the groups; None without any.
 
     Our messages have one recipient, so several groups mean that its address stands for several: a list, a forwarding.
     """
-    readings = [_group(group) for part in parts if part.get_content_type() in STATUS_TYPES for group in _groups(part)]
+    groups = [group for part in parts if part.get_content_type() in STATUS_TYPES for group in _groups(part)]
+    readings = [_group(group, said if len(groups) == 1 else "") for group in groups]
     return min(readings, key=lambda reading: WORST_FIRST.index(reading.kind), default=None)
 
 
@@ -160,8 +161,9 @@ def _groups(part: Mail) -> Iterator[Mail]:
                 yield group
 
 
-def _group(group: Mail) -> Reading:
-    diagnostic = field_of(group, "Diagnostic-Code")
+def _group(group: Mail, said: str) -> Reading:
+    """OpenSMTPD tells a machine 5.0.0 whatever it was, without a diagnostic, and the reason only to people."""
+    diagnostic = field_of(group, "Diagnostic-Code") or said
     codes = more_specific(field_of(group, "Status"), codes_in(words_of(diagnostic)))
     kind = _outcome(field_of(group, "Action").lower(), codes, diagnostic)
     return Reading(kind, codes.status, str(codes))

@@ -40,6 +40,7 @@ READ = {
     "gmail_full": Report(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
     "gmail_policy": Report(GAVE_UP, TOKEN, MESSAGE, "5.7.26", "550 5.7.26"),
     "exim_full": Report(GAVE_UP, TOKEN, MESSAGE),
+    "opensmtpd_policy": Report(GAVE_UP, TOKEN, MESSAGE, "5.7.1", "550 5.7.1"),
     "qq_full": Report(GAVE_UP, TOKEN),
     "netease_refused": Report(GAVE_UP, TOKEN, MESSAGE, "", "554"),
     "two_recipients": Report(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
