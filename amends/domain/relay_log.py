@@ -1,7 +1,8 @@
 """What the logs of relays say became of our messages. A log names a message before it is taken, and often it never is.
 
-Postfix writes a message's Message-ID when it has read that far, so what counts are its later lines about the same queue
-id. Of any other log we know less: a line that names a message tells that it has left, unless another one refuses it.
+Postfix and Sendmail write a message's Message-ID when they have read that far, so what counts are their later lines
+about the same queue id. Exim names what it took. Of any other log we know less: a line that names a message tells that
+it has left, unless another one refuses it.
 """
 
 import re
@@ -38,19 +39,19 @@ class RelayLog:
 
 # What lines say of one message. Bare numbers, because an enum's take as long as all else that is done with a line.
 TAKEN = 1
-"""Postfix had it in its queue."""
+"""Postfix or Sendmail had it in its queue."""
 DROPPED = 2
-"""Postfix gave it up before it was taken."""
+"""Postfix or Sendmail gave it up before it was taken."""
 OPEN = 4
-"""Postfix had begun to read it, and no line tells how that ended."""
+"""Postfix or Sendmail had begun to read it, and no line tells how that ended."""
 NAMED = 8
-"""In a log that is not Postfix's."""
+"""In a log of which we do not know whose it is."""
 REFUSED = 16
-"""The same, in a line of refusal."""
+"""In a line of refusal that is neither Postfix's nor Sendmail's."""
 MENTIONED = 32
-"""In a log of Postfix's, by some other program; or in headers that are shown of what was refused."""
+"""In a log of one of these relays, by some other program; or in headers that are shown of what was refused."""
 ACCEPTED = 64
-"""By Exim or Sendmail, which say so in a line of its own."""
+"""By Exim, which says so in a line of its own."""
 
 KEY = re.compile(rb"(?<!\+)([0-9a-f]{32})@")
 """Our Message-ID, with or without angle brackets; after a plus it is the token of an address for bounces."""
@@ -62,7 +63,9 @@ OTHER_STYLES = (b"<", b"{")
 """RFC 5424 and JSON have it nowhere, or only where a stranger wrote it."""
 AFTER_PROCESS = re.compile(rb"([0-9A-Za-z]{5,25}): ")
 NAMES = b"message-id="
-OURS = re.compile(rb"message-id=<?([0-9a-f]{32})@")
+FROM, MSGID = b"from=", b", msgid="
+"""Of Sendmail, which names a message so when it has read it, and may still refuse it."""
+OURS = re.compile(rb"(?:message-id=|from=.*, msgid=)<?([0-9a-f]{32})@")
 BEGINS, ENDS = b"client=", b"removed"
 GIVES_UP = (b"removed (canceled)", b"canceled", b"reject: ", b"milter-reject: ")
 REFUSES_AFTER_ITS_END = (b"reject: END-OF-MESSAGE", b"milter-reject: END-OF-MESSAGE")
@@ -79,12 +82,13 @@ RECIPIENTS = re.compile(rb"from=<[^>]*>, size=\d+, nrcpt=(\d+) ")
 SENT = b"sent"
 CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
 REFUSAL = re.compile(rb"rejected after DATA|rejected during|\breject=|[\",;\t]rejected[\",;\t]", re.IGNORECASE)
-"""Exim, Sendmail, and a cell of a table or a value of JSON."""
+"""Exim, a milter of Sendmail's, and a cell of a table or a value of JSON."""
 SHOWN_HEADER = re.compile(rb"(?:^|\[\d+[/\\]\d+\] )[ A-Z*] +Message-I[dD]: ")
 """In Exim's log of what it rejected, or in the syslog."""
 ARRIVED = b" <= "
 ARRIVAL = re.compile(rb" \w{6}-\w{6,11}-\w{2,4} <= ")
-FROM, MSGID, MILTER = b"from=", b"msgid=", b"Milter: "
+TO, MAILER, STAT, MILTER = b"to=", b", mailer=", b", stat=", b"Milter: "
+"""Of Sendmail: what became of a recipient, by which way it was to go on, and in which words it ended."""
 MOST_TURNED_AWAY = 10_000
 LOST, SUPPRESSED = b"due to rate-limiting", b"Suppressed "
 OF_SYSTEM = re.compile(
@@ -111,6 +115,7 @@ class _Held:
     key: str
     number: int
     """Which one of all that were ours."""
+    by_sendmail: bool
     recipients: int = 0
     """The most that the queue manager spoke of; a relay may send a copy to an archive."""
 
@@ -130,19 +135,19 @@ class _Reader:
         """Queue ids that were refused; some lines of refusal stand before the one that names the message."""
 
     def read(self, lines: Iterable[bytes]) -> None:
-        others, of_postfix = _Others(), False
+        others, by_queue_ids = _Others(), False
         for line in lines:
             entry = _entry(line)
-            if entry and line.startswith(NAMES, entry.end()):
-                of_postfix = True
+            if entry and _names(line, entry.end()):
+                by_queue_ids = True
                 self._begin(entry[1], OURS.match(line, entry.end()))
             elif not (entry and self._follow(entry[1], line, entry.end())):
-                others.take(line, entry)
+                others.take(line)
                 self._has_gaps = self._has_gaps or _is_gap(line)
         self._add(others.shown, MENTIONED)
-        self._add(others.named, MENTIONED if of_postfix else NAMED)
-        self._add(others.refused, MENTIONED if of_postfix else REFUSED)
-        self._add(others.accepted.union(others.milters.values()), MENTIONED if of_postfix else ACCEPTED)
+        self._add(others.named, MENTIONED if by_queue_ids or others.of_exim else NAMED)
+        self._add(others.refused, MENTIONED if by_queue_ids else REFUSED)
+        self._add(others.accepted, MENTIONED if by_queue_ids else ACCEPTED)
 
     def found(self) -> RelayLog:
         for queue_id in tuple(self._held):
@@ -161,7 +166,7 @@ class _Reader:
             self._add((ours[1].decode(),), DROPPED)
         elif ours:
             self._begun += 1
-            self._held[queue_id] = _Held(ours[1].decode(), self._begun)
+            self._held[queue_id] = _Held(ours[1].decode(), self._begun, ours[0].startswith(FROM))
 
     def _follow(self, queue_id: bytes, line: bytes, at: int) -> bool:
         """A further line about a queue id; whether it is one, and of a message of ours."""
@@ -169,8 +174,9 @@ class _Reader:
             self._turned_away.pop(queue_id, None)
             self._end(queue_id)
             return True
-        if queue_id in self._held:
-            self._hear(queue_id, self._held[queue_id], line, at)
+        if held := self._held.get(queue_id):
+            hear = self._hear_sendmail if held.by_sendmail else self._hear
+            hear(queue_id, held, line, at)
             return True
         if line.startswith(REFUSES_AFTER_ITS_END, at):
             self._turn_away(queue_id)
@@ -188,6 +194,16 @@ class _Reader:
                 held.recipients = max(held.recipients, int(counted[1]))
             elif held.recipients == 1 and STATUS_IS in line and (told := STATUS.match(line, at)):
                 self._hear_status(held, told)
+
+    def _hear_sendmail(self, queue_id: bytes, held: _Held, line: bytes, at: int) -> None:
+        """Of what was refused it says as well what became of the recipient, but names no way to go on."""
+        before_words = line[at:].partition(STAT)[0]
+        if before_words.startswith(TO):
+            self._add((held.key,), TAKEN if MAILER in before_words else DROPPED)
+            del self._held[queue_id]
+        elif before_words.startswith(MILTER) and REFUSAL.search(before_words):
+            self._add((held.key,), DROPPED)
+            del self._held[queue_id]
 
     def _hear_status(self, held: _Held, told: re.Match[bytes]) -> None:
         """Of one who alone got the mail, so that it is the person's."""
@@ -211,42 +227,38 @@ class _Reader:
 
 
 class _Others:
-    """What all lines of a log say that are not Postfix's own."""
+    """What all lines of a log say that are about no queue id of ours."""
 
     def __init__(self) -> None:
         self.named: set[str] = set()
         self.shown: set[str] = set()
         self.refused: set[str] = set()
         self.accepted: set[str] = set()
-        self.milters: dict[bytes, str] = {}
-        """Queue ids of Sendmail's with what they name: a milter may still refuse it, in a line without the name."""
+        self.of_exim = False
 
-    def take(self, line: bytes, entry: re.Match[bytes] | None) -> None:
+    def take(self, line: bytes) -> None:
         keys = [key.decode() for key in KEY.findall(line)] if b"@" in line else []
-        if entry and line.startswith(MILTER, entry.end()) and REFUSAL.search(line):
-            self._move(entry[1], self.refused)
-        elif len(keys) != 1:
+        arrived = ARRIVED in line and ARRIVAL.search(line) is not None
+        self.of_exim = self.of_exim or arrived
+        if len(keys) != 1:
             self.named.update(keys)
-        elif ARRIVED in line and ARRIVAL.search(line):
+        elif arrived:
             self.accepted.update(keys)
         elif REFUSAL.search(line):
             self.refused.update(keys)
         elif SHOWN_HEADER.search(line):
             self.shown.update(keys)
-        elif entry and line.startswith(FROM, entry.end()) and MSGID in line:
-            self._move(entry[1], self.accepted)
-            self.milters[entry[1]] = keys[0]
         else:
             self.named.update(keys)
-
-    def _move(self, queue_id: bytes, to: set[str]) -> None:
-        if key := self.milters.pop(queue_id, ""):
-            to.add(key)
 
 
 def _entry(line: bytes) -> re.Match[bytes] | None:
     at = -1 if line.startswith(OTHER_STYLES) else line.find(PROCESS)
     return (AFTER_PROCESS.match(line, at + len(PROCESS)) if at >= 0 else None) or ENTRY.search(line)
+
+
+def _names(line: bytes, at: int) -> bool:
+    return line.startswith(NAMES, at) or (line.startswith(FROM, at) and MSGID in line)
 
 
 def _is_gap(line: bytes) -> bool:
@@ -255,7 +267,7 @@ def _is_gap(line: bytes) -> bool:
 
 
 def _outcome(said: int) -> str:
-    """What Postfix says goes before what others do, and what was accepted before what was refused at another time.
+    """What tells of a queue goes before what others say, and what was accepted before what was refused another time.
 
     Where they differ otherwise only a person can tell: a filter names what is then refused.
     """

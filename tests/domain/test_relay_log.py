@@ -12,6 +12,7 @@ from amends.domain.relay_log import RelayLog, read_relay_logs
 
 LOGS = Path(__file__).parent.parent / "data" / "relay_logs"
 POSTFIX = (LOGS / "postfix_3_10.log").read_bytes().splitlines(keepends=True)
+SENDMAIL = (LOGS / "sendmail_8_18.log").read_bytes().splitlines(keepends=True)
 EXIM = (LOGS / "exim_4_97.log").read_bytes().splitlines(keepends=True)
 KEY, OTHER = "4ce821ef6583365ec4a70edb81c2cc8a", "0123456789abcdef0123456789abcdef"
 
@@ -235,7 +236,6 @@ def test_any_other_log_tells_by_naming_it_but_for_a_refusal() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        f"Nov 27 20:53:17 relay sm-mta[9]: xAR: from=<b+1@x.example>, size=9, nrcpts=1, msgid=<{KEY}@shop.example>",
         f'{{"event": "delivered", "message-id": "{KEY}@shop.example"}}',
         f'{{"event":"delivered","smtp-id":"\\u003c{KEY}@shop.example\\u003e"}}',
         f"2026-11-27,delivered,{KEY}@shop.example",
@@ -299,19 +299,68 @@ def test_what_exim_refused_once_and_took_later_has_left() -> None:
     assert outcome(read(plain(f"{EXIM_REFUSED} id={KEY}@shop.example", SPAMD), plain(EXIM_TOOK))) == "left"
 
 
+EXIM_CONFUSED = (
+    '2026-11-27 20:45:02 SMTP protocol synchronization error (next input sent too soon): rejected "From: a@x.example" '
+    f'H=(app) [192.0.2.7] next input="To: b@x.example\\r\\nMessage-ID: <{KEY}@shop.example>\\r\\n"'
+)
+
+
+@pytest.mark.parametrize("line", [SPAMD, EXIM_CONFUSED])
+def test_another_line_in_the_log_of_an_exim_proves_nothing(line: str) -> None:
+    assert outcome(read(plain(EXIM_TOOK.replace(KEY, OTHER), line))) == "unclear"
+    assert outcome(read(plain(line, EXIM_TOOK))) == "left"
+
+
 def sendmail(queue_id: str, *entries: str) -> list[bytes]:
     return [f"Nov 27 20:53:17 relay sm-mta[9]: {queue_id}: {entry}\n".encode() for entry in entries]
 
 
-def test_what_a_milter_of_sendmail_refused_has_not_left_though_it_was_named_before() -> None:
-    named = f"from=<b+1@x.example>, size=9, class=0, nrcpts=1, msgid=<{KEY}@shop.example>, proto=ESMTP"
-    milter = "Milter: data, reject=451 4.7.1 Greylisting in action"
-    assert outcome(read(sendmail("4ARKrH1a", named, milter))) == "refused"
-    assert outcome(read([*sendmail("4ARKrH1a", named, milter), *sendmail("4ARKrH1b", named)])) == "left"
-    assert outcome(read([*sendmail("4ARKrH1a", named), *sendmail("4ARKrH1b", named, milter)])) == "left"
-    assert outcome(read([*sendmail("4ARKrH1a", named), *sendmail("4ARKrH1b", milter)])) == "left"
-    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", named, milter)])) == "unclear"
-    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", named, milter), *sendmail("4ARKrH1b", named)])) == "left"
+def of_sendmail(*ends: str) -> set[str]:
+    return {f"02603000000000000000000000000{end}" for end in ends}
+
+
+@pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
+def test_what_sendmail_had_in_its_queue_has_left_and_what_it_only_read_has_not(
+    style: Callable[[bytes], bytes],
+) -> None:
+    log = read(map(style, SENDMAIL))
+    assert log.left == of_sendmail("a06", "a07", "d01")
+    assert log.refused == of_sendmail("a01", "a02", "a04")
+    assert log.unclear == of_sendmail("a03", "e01")
+
+
+READ = f"from=<b+1@x.example>, size=9, class=0, nrcpts=1, msgid=<{KEY}@shop.example>, proto=ESMTP"
+MILTER = "Milter: data, reject=451 4.7.1 Greylisting in action"
+GOES_ON = "to=<ann@mail.example>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=9, dsn=2.0.0, stat=Sent (ok)"
+ENDS_THERE = "to=<ann@mail.example>, delay=00:00:00, pri=9, stat=no, mailer=esmtp, stat=Sent"
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_then"),
+    [
+        ((READ,), "unclear"),
+        ((READ, GOES_ON), "left"),
+        ((READ, ENDS_THERE), "refused"),
+        ((READ, MILTER), "refused"),
+        ((READ, MILTER, ENDS_THERE), "refused"),
+        ((GOES_ON, READ), "unclear"),
+    ],
+)
+def test_what_follows_the_name_of_a_message_in_sendmails_log_tells(entries: tuple[str, ...], is_then: str) -> None:
+    assert outcome(read(sendmail("4ARKrH1a", *entries))) == is_then
+
+
+def test_what_sendmail_refused_once_and_took_another_time_has_left() -> None:
+    refused, taken = sendmail("4ARKrH1a", READ, MILTER), sendmail("4ARKrH1b", READ, GOES_ON)
+    assert outcome(read([*refused, *taken])) == "left"
+    assert outcome(read([*taken, *refused])) == "left"
+    assert outcome(read([*refused, *sendmail("4ARKrH1b", READ)])) == "unclear"
+
+
+def test_another_program_in_the_log_of_a_sendmail_proves_nothing() -> None:
+    others = sendmail("4ARKrH1b", READ.replace(KEY, OTHER), GOES_ON)
+    assert outcome(read([*others, *plain(SPAMD)])) == "unclear"
+    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", READ, MILTER)])) == "refused"
 
 
 def test_a_refusal_among_many_messages_on_one_line_is_of_none_of_them() -> None:
