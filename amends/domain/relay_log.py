@@ -81,7 +81,9 @@ STATUS = re.compile(
 RECIPIENTS = re.compile(rb"from=<[^>]*>, size=\d+, nrcpt=(\d+) ")
 SENT = b"sent"
 CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
-REFUSAL = re.compile(rb"rejected after DATA|rejected during|\breject=|[\",;\t]rejected[\",;\t]", re.IGNORECASE)
+REFUSAL = re.compile(
+    rb"rejected after DATA|rejected during|\breject=|[\",;\t](?:rejected|dropped)[\",;\t]", re.IGNORECASE
+)
 """Exim, a milter of Sendmail's, and a cell of a table or a value of JSON."""
 SHOWN_HEADER = re.compile(rb"(?:^|\[\d+[/\\]\d+\] )[ A-Z*] +Message-I[dD]: ")
 """In Exim's log of what it rejected, or in the syslog."""

@@ -252,6 +252,7 @@ def test_names_of_messages_are_found_with_and_without_angle_brackets(line: str) 
         f'{{"event": "rejected", "id": "{KEY}@x.example"}}',
         f'{{"event":"Rejected","id":"{KEY}@x.example"}}',
         f"1,rejected,{KEY}@x.example",
+        f'{{"event":"dropped","reason":"Bounced Address","smtp-id":"<{KEY}@x.example>"}}',
     ],
 )
 def test_what_a_provider_rejected_has_not_left(line: str) -> None:
