@@ -63,7 +63,7 @@ def reconcile(
     known = {*(none_left or ()), *([ChannelKind.EMAIL] if complete else ())}
     if not log and (complete or not none_left):
         raise typer.BadParameter("give the relay's log: --log FILE; or say --none-left email")
-    member, found = desk.member(name), relay_log(log or ())
+    member, found = desk.member(name), desk.ledger.named(relay_log(log or ()))
     if complete and ChannelKind.EMAIL not in (none_left or ()):
         desk.ledger.check_log(found)
     done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)

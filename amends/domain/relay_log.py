@@ -1,8 +1,8 @@
 """What the logs of relays say became of our messages. A log names a message before it is taken, and often it never is.
 
 Postfix and Sendmail write a message's Message-ID when they have read that far, so what counts are their later lines
-about the same queue id. Exim names what it took. Of any other log we know less: a line that names a message tells that
-it has left, unless another one refuses it.
+about the same queue id. Exim names what it took, and OpenSMTPD only its envelope sender. Of any other log we know less:
+a line that names a message tells that it has left, unless another one refuses it.
 """
 
 import re
@@ -24,6 +24,8 @@ class RelayLog:
     """Named, and nothing tells whether they were taken."""
     came_back: Mapping[str, Report] = field(default_factory=dict)
     """What arrived nowhere although it had left; reports without a token."""
+    tokens: Collection[str] = frozenset()
+    """What has left as well, by the tokens in its addresses for bounces: the ledger knows their keys."""
     has_gaps: bool = False
     """The system dropped lines because there were too many at a time, as it says itself."""
 
@@ -87,6 +89,11 @@ REFUSAL = re.compile(
 """Exim, a milter of Sendmail's, and a cell of a table or a value of JSON."""
 SHOWN_HEADER = re.compile(rb"(?:^|\[\d+[/\\]\d+\] )[ A-Z*] +Message-I[dD]: ")
 """In Exim's log of what it rejected, or in the syslog."""
+EVPID = b" evpid="
+ENVELOPE = re.compile(
+    rb"(?<!\w)[0-9a-f]{16} (?:smtp envelope|m[dt]a delivery) evpid=[0-9a-f]{16} from=<b\+([0-9a-f]{32})@", re.IGNORECASE
+)
+"""In OpenSMTPD's log, which names no Message-ID: the token of what it has put into its queue."""
 ARRIVED = b" <= "
 ARRIVAL = re.compile(rb" \w{6}-\w{6,11}-\w{2,4} <= ")
 TO, MAILER, STAT, MILTER = b"to=", b", mailer=", b", stat=", b"Milter: "
@@ -133,6 +140,7 @@ class _Reader:
         """From the line that names the message to the one that ends it."""
         self._begun = 0
         self._has_gaps = False
+        self._tokens: set[str] = set()
         self._turned_away: dict[bytes, None] = {}
         """Queue ids that were refused; some lines of refusal stand before the one that names the message."""
 
@@ -147,9 +155,10 @@ class _Reader:
                 others.take(line)
                 self._has_gaps = self._has_gaps or _is_gap(line)
         self._add(others.shown, MENTIONED)
-        self._add(others.named, MENTIONED if by_queue_ids or others.of_exim else NAMED)
+        self._add(others.named, MENTIONED if by_queue_ids or others.of_relay else NAMED)
         self._add(others.refused, MENTIONED if by_queue_ids else REFUSED)
         self._add(others.accepted, MENTIONED if by_queue_ids else ACCEPTED)
+        self._tokens |= others.tokens
 
     def found(self) -> RelayLog:
         for queue_id in tuple(self._held):
@@ -158,7 +167,7 @@ class _Reader:
         for key, said in self._said.items():
             sorted_out[_outcome(said)].add(key)
         came_back = {key: report for key, (_, report) in self._ends.items() if report}
-        return RelayLog(**sorted_out, came_back=came_back, has_gaps=self._has_gaps)
+        return RelayLog(**sorted_out, came_back=came_back, tokens=self._tokens, has_gaps=self._has_gaps)
 
     def _begin(self, queue_id: bytes, ours: re.Match[bytes] | None) -> None:
         self._end(queue_id)
@@ -236,12 +245,18 @@ class _Others:
         self.shown: set[str] = set()
         self.refused: set[str] = set()
         self.accepted: set[str] = set()
-        self.of_exim = False
+        self.tokens: set[str] = set()
+        self.of_relay = False
+        """Exim or OpenSMTPD wrote in it."""
 
     def take(self, line: bytes) -> None:
+        if EVPID in line and (envelope := ENVELOPE.search(line)):
+            self.tokens.add(envelope[1].decode().lower())
+            self.of_relay = True
+            return
         keys = [key.decode() for key in KEY.findall(line)] if b"@" in line else []
         arrived = ARRIVED in line and ARRIVAL.search(line) is not None
-        self.of_exim = self.of_exim or arrived
+        self.of_relay = self.of_relay or arrived
         if len(keys) != 1:
             self.named.update(keys)
         elif arrived:

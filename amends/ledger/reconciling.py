@@ -51,6 +51,12 @@ OTHER_DAYS = (
     f"the log names none of the {LATEST} emails that by this ledger were sent last: it begins too late, or is of other "
     "days or of another relay. Nothing was changed. Give the older log too: --log OLDER --log NEWER"
 )
+NUMBERS_END = 1 << 40
+"""No message of ours has such a number; a token of another ledger seems to, but for one in some millions."""
+NOT_STORED = (
+    "the log names {count} emails by nothing but their bounce address, and this ledger does not know them: they are of "
+    "an incident or a list from after the backup. Nothing was changed. Leave --complete away"
+)
 OTHER_LEDGER = (
     "the log names no message of this ledger: it is of other days or of another relay, or holds no Message-IDs. "
     "Nothing was changed. Give the right one; if nothing has left since the backup, say so with --none-left email"
@@ -73,6 +79,8 @@ class Reconciling(Store):
         """Raises LogUnfit when this cannot be a log of all emails that have left since the ledger's backup was made."""
         if log.has_gaps:
             raise LogUnfit(GAPS)
+        if log.tokens:
+            raise LogUnfit(NOT_STORED.format(count=len(log.tokens)))
         with self.read() as session:
             if self._names_latest(session, log):
                 return
@@ -81,6 +89,20 @@ class Reconciling(Store):
                 raise LogUnfit(OTHER_DAYS)
             if not names_one and not (log.names_any and self._lacks_incidents(session)):
                 raise LogUnfit(OTHER_LEDGER)
+
+    def named(self, log: RelayLog) -> RelayLog:
+        """This log with keys in place of tokens; only tokens of ours stay whose key is not to be found.
+
+        A token holds half of a key, so it tells also of a message that is not stored yet, or has another number now.
+        """
+        opened = ((token, self.keys.bounced(token) or (0, "")) for token in log.tokens)
+        starts = {start: token for token, (number, start) in opened if 0 < number < NUMBERS_END}
+        if not starts:
+            return replace(log, tokens=())
+        with self.read() as session:
+            found = {key for _, key in self._emails(session) if key[:16] in starts}
+        unknown = starts.keys() - {key[:16] for key in found}
+        return replace(log, left=found.union(log.left), tokens={starts[start] for start in unknown})
 
     def reconcile(
         self,

@@ -13,6 +13,7 @@ from amends.domain.relay_log import RelayLog, read_relay_logs
 LOGS = Path(__file__).parent.parent / "data" / "relay_logs"
 POSTFIX = (LOGS / "postfix_3_10.log").read_bytes().splitlines(keepends=True)
 SENDMAIL = (LOGS / "sendmail_8_18.log").read_bytes().splitlines(keepends=True)
+OPENSMTPD = (LOGS / "opensmtpd_7_6.log").read_bytes().splitlines(keepends=True)
 EXIM = (LOGS / "exim_4_97.log").read_bytes().splitlines(keepends=True)
 KEY, OTHER = "4ce821ef6583365ec4a70edb81c2cc8a", "0123456789abcdef0123456789abcdef"
 
@@ -362,6 +363,16 @@ def test_another_program_in_the_log_of_a_sendmail_proves_nothing() -> None:
     others = sendmail("4ARKrH1b", READ.replace(KEY, OTHER), GOES_ON)
     assert outcome(read([*others, *plain(SPAMD)])) == "unclear"
     assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", READ, MILTER)])) == "refused"
+
+
+@pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
+def test_what_opensmtpd_took_it_tells_by_the_bounce_address_alone(style: Callable[[bytes], bytes]) -> None:
+    log = read(map(style, OPENSMTPD))
+    assert (log.tokens, log.names_any) == ({"a" * 32, f"ad{'a' * 30}"}, False)
+
+
+def test_another_program_in_the_log_of_an_opensmtpd_proves_nothing() -> None:
+    assert outcome(read([*OPENSMTPD, *plain(SPAMD)])) == "unclear"
 
 
 def test_a_refusal_among_many_messages_on_one_line_is_of_none_of_them() -> None:

@@ -494,6 +494,35 @@ def test_a_log_that_names_none_of_our_messages_is_refused(restored: tuple[Ledger
             restored[0].check_log(log)
 
 
+def by_tokens(ledger: Ledger, keys: list[str]) -> RelayLog:
+    """A log without Message-IDs; the numbers are not those that the messages have, or will have."""
+    return RelayLog(tokens={ledger.keys.bounce_token(900 + place, key) for place, key in enumerate(keys)})
+
+
+def test_a_log_may_tell_by_bounce_addresses_alone(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, left = restored
+    log = ledger.named(by_tokens(ledger, left))
+    assert (log.left, log.tokens) == (set(left), set())
+
+
+def test_so_it_may_of_a_notice_released_since(tmp_path: Path) -> None:
+    old, left = lacking_the_release(tmp_path, 2)
+    log = old.named(by_tokens(old, left))
+    old.check_log(log)
+    assert log.left == set(left)
+    old.dispose()
+
+
+def test_but_not_where_it_tells_of_a_message_whose_key_cannot_be_found(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, left = restored
+    with pytest.raises(LogUnfit, match="names 1 emails by nothing but their bounce address"):
+        ledger.check_log(ledger.named(by_tokens(ledger, [*left, "0" * 32])))
+
+
+def test_tokens_of_another_ledger_hold_nobody_up(restored: tuple[Ledger, list[str]]) -> None:
+    assert restored[0].named(RelayLog(tokens={"a" * 32, "b" * 32})) == RelayLog(tokens=())
+
+
 def test_nor_may_lines_of_it_be_lost(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LogUnfit, match="lines of it were lost"):
         restored[0].check_log(RelayLog(left=frozenset(restored[1]), has_gaps=True))
