@@ -23,7 +23,7 @@ from amends.ledger.leases import recall
 from amends.ledger.notices import Notices
 from amends.ledger.optouts import opted_out
 from amends.ledger.store import Write
-from amends.ledger.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, MarkRow
+from amends.ledger.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, MarkRow, RestoredNoticeRow
 
 Told = Report | ProviderReceipt
 """What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
@@ -107,6 +107,7 @@ HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
 POLICY = ("5.7.", "4.7.")
 """Enhanced codes (RFC 3463) that blame the sender or the content, never the address."""
 
+PAGE = 2_000
 MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
 SMS_NAMED = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND provider_id = :name
@@ -185,9 +186,11 @@ class Reports(Notices):
         next channel of the cascade, and its notice is being sent again. Safe to repeat. Raises LedgerRestored: an older
         copy does not know what had left, and would take what came back for news of nothing.
         """
+        everything = tuple(reports)
         with self.read() as session:
             self.refuse_if_restored(session)
-            looked = [self._look(session, place, told) for place, told in enumerate(reports)]
+            anew = self._stored_anew(session, [told.token for told in everything if isinstance(told, Report)])
+            looked = [self._look(session, place, told, anew) for place, told in enumerate(everything)]
         each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
         handed_over = 0
         waiting: set[tuple[str, str]] = set()
@@ -234,9 +237,9 @@ class Reports(Notices):
         with self.read() as session:
             return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
 
-    def _look(self, session: Session, place: int, told: Told) -> News | Effect:
+    def _look(self, session: Session, place: int, told: Told, anew: Mapping[str, Message]) -> News | Effect:
         """What this report is the news of, or why it is none."""
-        message = self._by_token(session, told) if isinstance(told, Report) else self._by_gateway(session, told)
+        message = self._by_token(session, told, anew) if isinstance(told, Report) else self._by_gateway(session, told)
         if isinstance(message, Effect):
             return message
         state = KINDS[told.kind] if isinstance(told, Report) else RECEIPTS[told.status]
@@ -247,13 +250,28 @@ class Reports(Notices):
         changes = message.state in (*news.before, DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED
         return news if changes else Effect.UNCHANGED
 
-    def _by_token(self, session: Session, report: Report) -> Message | Effect:
-        number, start = self.keys.bounced(report.token) or (0, "")
-        message = _numbered(session, number)
-        key = self._key(message) if message else ""
-        if message is None or message.channel != ChannelKind.EMAIL or not compare_digest(key[:16], start):
+    def _by_token(self, session: Session, report: Report, anew: Mapping[str, Message]) -> Message | Effect:
+        message = self._named_by(session, report.token) or anew.get(report.token)
+        if message is None:
             return Effect.FOREIGN
-        return message if _agrees(report.message_id, key, message.provider_id) else Effect.CONTRADICTED
+        agrees = _agrees(report.message_id, self._key(message), message.provider_id)
+        return message if agrees else Effect.CONTRADICTED
+
+    def _named_by(self, session: Session, token: str) -> Message | None:
+        number, start = self.keys.bounced(token) or (0, "")
+        message = _numbered(session, number)
+        is_email = message is not None and message.channel == ChannelKind.EMAIL
+        return message if message and is_email and compare_digest(self._key(message)[:16], start) else None
+
+    def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, Message]:
+        """By token, what has another number since a backup was restored: the half of its key in the token tells."""
+        if not (restored := session.exec(select(RestoredNoticeRow.incident, RestoredNoticeRow.notice)).all()):
+            return {}
+        opened = ((token, self.keys.bounced(token)) for token in tokens if not self._named_by(session, token))
+        by_start = {found[1]: token for token, found in opened if found}
+        emails = (message for pair in restored for message in _emails(session, *pair)) if by_start else ()
+        starts = ((self._key(message)[:16], message) for message in emails)
+        return {by_start[start]: message for start, message in starts if start in by_start}
 
     def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> Message | Effect:
         """By the gateway's own name for it, and by our key where the receipt bears it: then both must fit."""
@@ -336,6 +354,12 @@ def _numbered(session: Session, number: int) -> Message | None:
     columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
     found = session.execute(select(*columns).where(col(DeliveryRow.id) == number)).first()
     return Message(*found) if found else None
+
+
+def _emails(session: Session, incident: str, notice: str) -> Iterator[Message]:
+    columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.channel == ChannelKind.EMAIL)
+    return (Message(*row) for row in session.execute(select(*columns).where(*here).execution_options(yield_per=PAGE)))
 
 
 def _named(session: Session, provider_id: str) -> list[Message]:

@@ -89,6 +89,18 @@ def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(t
     old.dispose()
 
 
+def test_what_came_back_of_a_message_that_is_stored_anew_is_known_by_its_key(tmp_path: Path) -> None:
+    old, left = lacking_the_release(tmp_path, 3)
+    old.reconcile(left, OMAR, NOW)
+    old.release(INCIDENT, NOTICE, NOW)
+    token = old.keys.bounce_token(900, left[0])
+    failed, forged = Report(ReportKind.FAILED, token), Report(ReportKind.FAILED, "0" * 32)
+    confused = Report(ReportKind.FAILED, token, message_id=f"<{left[1]}@shop.example>")
+    reported = old.reported([confused, forged, failed], NOW)
+    assert reported.each == (Effect.CONTRADICTED, Effect.FOREIGN, Effect.BOUNCED)
+    old.dispose()
+
+
 def test_nor_after_others_have_written_to_it_as_much_as_it_lacks(restored: tuple[Ledger, list[str]]) -> None:
     ledger, _ = restored
     for number in range(6):
