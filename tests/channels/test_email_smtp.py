@@ -371,7 +371,7 @@ LONG = "far too long\n" * 1000
 
 
 class TwoErrands:
-    """Two messages, the second of which goes at once; every last call is answered as soon as the loop turns."""
+    """Two messages or more, the next of which goes at once; last calls are answered as soon as the loop turns."""
 
     def __init__(self, *messages: Any) -> None:
         self.left, self.called, self.answers = list(messages), [], []
@@ -477,17 +477,25 @@ async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(sc
 ENOUGH = "452 4.5.3 Too many recipients: Too many messages sent"
 
 
-@pytest.mark.parametrize("offers", [{}, {"EHLO": "250-scripted\r\n250 PIPELINING"}, CHUNKING], ids=str)
-async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_message_over_another(
-    scripted: Callable[..., Any], offers: dict[str, str]
+@offering
+async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_rest_over_others(
+    scripted: Callable[..., Any], offers: str
 ) -> None:
-    relay = await scripted(offers)
+    relay = await scripted({**limited(offers, "0"), "ENOUGH": ENOUGH})
     relay.most_over_one = 2
-    relay.replies["ENOUGH"] = ENOUGH
+    errands = TwoErrands(*(a_message(key=f"number {number}") for number in range(5)))
+    await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    assert errands.answers == [(f"number {number}", Status.SENT) for number in range(5)]
+    assert (errands.called, relay.connections) == ([key for key, _ in errands.answers], 3)
+
+
+async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"ENOUGH": ENOUGH})
+    relay.most_over_one = 1
     channel = email_smtp.connect(settings_for(relay.port))
-    receipts = [await channel.deliver(a_message(key=f"number {number}"), Bell()) for number in range(5)]
+    receipts = [await channel.deliver(a_message(key=key), Bell()) for key in ("first", "second")]
     await channel.close()
-    assert ({receipt.status for receipt in receipts}, relay.connections) == ({Status.SENT}, 3)
+    assert ([receipt.status for receipt in receipts], relay.connections) == ([Status.SENT, Status.SENT], 2)
 
 
 async def test_a_sender_that_is_put_off_over_a_fresh_connection_too_waits(scripted: Callable[..., Any]) -> None:
