@@ -83,10 +83,8 @@ STATUS = re.compile(
 RECIPIENTS = re.compile(rb"from=<[^>]*>, size=\d+, nrcpt=(\d+) ")
 SENT = b"sent"
 CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
-REFUSAL = re.compile(
-    rb"rejected after DATA|rejected during|\breject=|[\",;\t](?:rejected|dropped)[\",;\t]", re.IGNORECASE
-)
-"""Exim, a milter of Sendmail's, and a cell of a table or a value of JSON."""
+REFUSAL = re.compile(rb"rejected after DATA|rejected during|[\",;\t](?:rejected|dropped)[\",;\t]", re.IGNORECASE)
+"""Exim, and a cell of a table or a value of JSON."""
 SHOWN_HEADER = re.compile(rb"(?:^|\[\d+[/\\]\d+\] )[ A-Z*] +Message-I[dD]: ")
 """In Exim's log of what it rejected, or in the syslog."""
 EVPID = b" evpid="
@@ -96,8 +94,8 @@ ENVELOPE = re.compile(
 """In OpenSMTPD's log, which names no Message-ID: the token of what it has put into its queue."""
 ARRIVED = b" <= "
 ARRIVAL = re.compile(rb" \w{6}-\w{6,11}-\w{2,4} <= ")
-TO, MAILER, STAT, MILTER = b"to=", b", mailer=", b", stat=", b"Milter: "
-"""Of Sendmail: what became of a recipient, by which way it was to go on, and in which words it ended."""
+TO, MAILER, STAT, QUARANTINE = b"to=", b", mailer=", b", stat=", b", quarantine="
+"""Of Sendmail: what became of a recipient, by which way it was to go on, how it ended, and that it is held."""
 MOST_TURNED_AWAY = 10_000
 LOST, SUPPRESSED = b"due to rate-limiting", b"Suppressed "
 OF_SYSTEM = re.compile(
@@ -209,11 +207,8 @@ class _Reader:
     def _hear_sendmail(self, queue_id: bytes, held: _Held, line: bytes, at: int) -> None:
         """Of what was refused it says as well what became of the recipient, but names no way to go on."""
         before_words = line[at:].partition(STAT)[0]
-        if before_words.startswith(TO):
+        if before_words.startswith(TO) and QUARANTINE not in before_words:
             self._add((held.key,), TAKEN if MAILER in before_words else DROPPED)
-            del self._held[queue_id]
-        elif before_words.startswith(MILTER) and REFUSAL.search(before_words):
-            self._add((held.key,), DROPPED)
             del self._held[queue_id]
 
     def _hear_status(self, held: _Held, told: re.Match[bytes]) -> None:

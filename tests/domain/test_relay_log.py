@@ -327,13 +327,14 @@ def test_what_sendmail_had_in_its_queue_has_left_and_what_it_only_read_has_not(
 ) -> None:
     log = read(map(style, SENDMAIL))
     assert log.left == of_sendmail("a06", "a07", "d01")
-    assert log.refused == of_sendmail("a01", "a02", "a04")
-    assert log.unclear == of_sendmail("a03", "e01")
+    assert log.refused == of_sendmail("a01", "a02", "a04", "f01")
+    assert log.unclear == of_sendmail("a03", "e01", "f04", "f05")
 
 
 READ = f"from=<b+1@x.example>, size=9, class=0, nrcpts=1, msgid=<{KEY}@shop.example>, proto=ESMTP"
 MILTER = "Milter: data, reject=451 4.7.1 Greylisting in action"
 GOES_ON = "to=<ann@mail.example>, delay=00:00:01, xdelay=00:00:01, mailer=esmtp, pri=9, dsn=2.0.0, stat=Sent (ok)"
+HELD = "to=<ann@mail.example>, delay=00:00:00, mailer=esmtp, pri=9, quarantine=spam, stat=quarantined"
 ENDS_THERE = "to=<ann@mail.example>, delay=00:00:00, pri=9, stat=no, mailer=esmtp, stat=Sent"
 
 
@@ -343,8 +344,10 @@ ENDS_THERE = "to=<ann@mail.example>, delay=00:00:00, pri=9, stat=no, mailer=esmt
         ((READ,), "unclear"),
         ((READ, GOES_ON), "left"),
         ((READ, ENDS_THERE), "refused"),
-        ((READ, MILTER), "refused"),
+        ((READ, MILTER), "unclear"),
         ((READ, MILTER, ENDS_THERE), "refused"),
+        ((READ, HELD), "unclear"),
+        ((READ, HELD, GOES_ON), "left"),
         ((GOES_ON, READ), "unclear"),
     ],
 )
@@ -353,7 +356,7 @@ def test_what_follows_the_name_of_a_message_in_sendmails_log_tells(entries: tupl
 
 
 def test_what_sendmail_refused_once_and_took_another_time_has_left() -> None:
-    refused, taken = sendmail("4ARKrH1a", READ, MILTER), sendmail("4ARKrH1b", READ, GOES_ON)
+    refused, taken = sendmail("4ARKrH1a", READ, ENDS_THERE), sendmail("4ARKrH1b", READ, GOES_ON)
     assert outcome(read([*refused, *taken])) == "left"
     assert outcome(read([*taken, *refused])) == "left"
     assert outcome(read([*refused, *sendmail("4ARKrH1b", READ)])) == "unclear"
@@ -362,7 +365,7 @@ def test_what_sendmail_refused_once_and_took_another_time_has_left() -> None:
 def test_another_program_in_the_log_of_a_sendmail_proves_nothing() -> None:
     others = sendmail("4ARKrH1b", READ.replace(KEY, OTHER), GOES_ON)
     assert outcome(read([*others, *plain(SPAMD)])) == "unclear"
-    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", READ, MILTER)])) == "refused"
+    assert outcome(read([*plain(SPAMD), *sendmail("4ARKrH1a", READ, ENDS_THERE)])) == "refused"
 
 
 @pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
