@@ -162,10 +162,12 @@ def _groups(part: Mail) -> Iterator[Mail]:
 
 
 def _group(group: Mail, said: str) -> Reading:
-    """OpenSMTPD tells a machine 5.0.0 whatever it was, without a diagnostic, and the reason only to people."""
-    diagnostic = field_of(group, "Diagnostic-Code") or said
+    """OpenSMTPD tells a machine that it failed with 5.0.0, whatever it was, and the reason only to people."""
+    action, diagnostic = field_of(group, "Action").lower(), field_of(group, "Diagnostic-Code")
+    if action == "failed" and not diagnostic:
+        diagnostic = said
     codes = more_specific(field_of(group, "Status"), codes_in(words_of(diagnostic)))
-    kind = _outcome(field_of(group, "Action").lower(), codes, diagnostic)
+    kind = _outcome(action, codes, diagnostic)
     return Reading(kind, codes.status, str(codes))
 
 

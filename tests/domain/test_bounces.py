@@ -90,6 +90,11 @@ def test_no_report_shows_an_address_or_the_text_of_a_server(name: str) -> None:
     )
 
 
+def test_words_for_people_say_nothing_against_a_delivery() -> None:
+    delivered = MAILS["opensmtpd_policy"].replace(b"Action: failed\nStatus: 5.0.0", b"Action: delivered\nStatus: 2.0.0")
+    assert read_report(delivered).kind is ReportKind.DELIVERED
+
+
 # Which message
 
 
