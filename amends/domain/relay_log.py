@@ -25,7 +25,7 @@ class RelayLog:
     came_back: Mapping[str, Report] = field(default_factory=dict)
     """What arrived nowhere although it had left; reports without a token."""
     tokens: Collection[str] = frozenset()
-    """What has left as well, by the tokens in its addresses for bounces: the ledger knows their keys."""
+    """What has left as well, by the tokens in its addresses for bounces, of which the ledger knows the keys."""
     has_gaps: bool = False
     """The system dropped lines because there were too many at a time, as it says itself."""
 
@@ -81,6 +81,8 @@ STATUS = re.compile(
 )
 """Behind the addresses, which may read like a status themselves, and before the words of another server."""
 RECIPIENTS = re.compile(rb"from=<[^>]*>, size=\d+, nrcpt=(\d+) ")
+ACTIVE = re.compile(rb"from=<b\+([0-9a-f]{32})@[^>]*>, size=\d+, nrcpt=\d+ \(queue active\)")
+"""With the token of what Postfix has in its queue, when the line that names it was lost."""
 SENT = b"sent"
 CAME_BACK = {b"bounced": ReportKind.FAILED, b"expired": ReportKind.GAVE_UP, b"force-expired": ReportKind.GAVE_UP}
 REFUSAL = re.compile(rb"rejected after DATA|rejected during|[\",;\t](?:rejected|dropped)[\",;\t]", re.IGNORECASE)
@@ -189,6 +191,8 @@ class _Reader:
             return True
         if line.startswith(REFUSES_AFTER_ITS_END, at):
             self._turn_away(queue_id)
+        elif line.startswith(FROM, at) and (active := ACTIVE.match(line, at)):
+            self._tokens.add(active[1].decode())
         return False
 
     def _hear(self, queue_id: bytes, held: _Held, line: bytes, at: int) -> None:

@@ -374,6 +374,18 @@ def test_what_opensmtpd_took_it_tells_by_the_bounce_address_alone(style: Callabl
     assert (log.tokens, log.names_any) == ({"a" * 32, f"ad{'a' * 30}"}, False)
 
 
+@pytest.mark.parametrize("style", [bytes, iso, rfc5424, solaris, journal])
+def test_so_does_a_postfix_whose_line_with_the_name_was_lost(style: Callable[[bytes], bytes]) -> None:
+    lost = [line for line in POSTFIX if b"message-id=" not in line]
+    log = read(map(style, lost))
+    assert (len(log.tokens), log.names_any, read(map(style, POSTFIX)).tokens) == (len(ALL_LEFT), False, set())
+
+
+def test_what_strangers_write_is_no_line_of_a_queue() -> None:
+    words = f"7FFF999: from=<b+{OTHER}@shop.example>, size=9, nrcpt=1 (queue active)"
+    assert not read(postfix(f"cleanup[2]: 6D569B06588: warning: header Subject: {words} from a[192.0.2.7]")).tokens
+
+
 def test_another_program_in_the_log_of_an_opensmtpd_proves_nothing() -> None:
     assert outcome(read([*OPENSMTPD, *plain(SPAMD)])) == "unclear"
 
