@@ -19,6 +19,8 @@ from channels.verdicts import after_dot, refusal
 
 ENVELOPE = 3
 """MAIL, RCPT, and DATA or BDAT."""
+TOO_MANY = "4.5.3"
+"""What OpenSMTPD answers to MAIL over a connection that has carried enough: it takes no more there (RFC 3463)."""
 NOT_KNOWN = (500, 502)
 """A command that the relay does not know."""
 FLUSH_SECONDS = 0.005
@@ -165,8 +167,7 @@ class Lane:
         """The relay does not want this letter, or none at all."""
         if closing := next((reply for reply in replies if reply.code == CLOSES), None):
             raise Disconnected(f"closes with {closing.codes}")
-        if self._carried and 400 <= replies[0].code < 500:
-            # Perhaps only this connection has carried enough: OpenSMTPD says so with 452, and takes no more over it.
+        if self._carried and replies[0].enhanced == TOO_MANY:
             raise Disconnected(f"takes no more with {replies[0].codes}")
         *before, last = replies
         if connection.chunking and last.code in NOT_KNOWN and not any(reply.refused for reply in before):

@@ -498,14 +498,18 @@ async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scr
     assert ([receipt.status for receipt in receipts], relay.connections) == ([Status.SENT, Status.SENT], 2)
 
 
-async def test_a_sender_that_is_put_off_over_a_fresh_connection_too_waits(scripted: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("reply", "connections"), [(ENOUGH, 3), ("452 4.3.1 out of space", 1)])
+async def test_a_sender_that_is_put_off_for_another_reason_or_over_a_fresh_connection_too_waits(
+    scripted: Callable[..., Any], reply: str, connections: int
+) -> None:
     relay = await scripted()
     channel = email_smtp.connect(settings_for(relay.port))
     await channel.deliver(a_message(key="first"), Bell())
-    relay.replies["MAIL"] = "452 4.3.1 out of space"
+    relay.replies["MAIL"] = reply
     put_off = [await channel.deliver(a_message(key=key), Bell()) for key in ("second", "third")]
     await channel.close()
-    assert {(receipt.status, receipt.detail) for receipt in put_off} == {(Status.DEFERRED, "452 4.3.1")}
+    assert {(receipt.status, receipt.detail) for receipt in put_off} == {(Status.DEFERRED, reply[:9])}
+    assert relay.connections == connections
 
 
 @pytest.mark.parametrize(("after_dot", "taken"), [(AfterDot.KEEP_AND_DROP, 1), (AfterDot.LOSE_AND_DROP, 0)])
