@@ -18,7 +18,7 @@ from amends.domain.people import Person
 
 LONG = 4_000_000
 """Bytes. A shorter file is read before another process has begun to."""
-BLOCK = 500
+BLOCK = 2_000
 
 _values = attrgetter(*(field.name for field in fields(Person)))
 """A person as a tuple, which takes a third of the time to hand over."""
