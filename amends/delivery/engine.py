@@ -167,17 +167,19 @@ class Run:
         self._lines: list[Line] = []
 
     async def rounds(self, rounds: Rounds) -> None:
-        """One after the other, as long as there is no trouble: whoever comes later waits for those who come first."""
+        """One after the other, as long as there is no trouble; the public hears last, so not while others are at work."""
         tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
         for task in tasks:
             task.add_done_callback(self._no_longer_looked_after)
         try:
             for kinds in rounds:
+                if ChannelKind.SOCIAL in kinds and self._others_at_work():
+                    break
                 while await self._round([kind for kind in kinds if kind in self._channels]):
                     pass  # a channel that failed somebody has handed over to one that was through already
                 if ChannelKind.WEBSITE in kinds and not await self._page_is_up():
                     self._tally.trouble.setdefault(ChannelKind.WEBSITE, NO_PAGE)
-                if self._tally.trouble or self._others_at_work():
+                if self._tally.trouble:
                     break
         finally:
             for task in tasks:

@@ -460,6 +460,19 @@ def test_two_engines_at_once_tell_nobody_twice(rig: Rig, tmp_path: Path) -> None
     assert rig.run().finished
 
 
+async def test_who_comes_while_another_is_sending_helps_and_leaves_the_public_to_the_last(rig: Rig) -> None:
+    approved(rig.ledger, people(510), channels=(*EMAIL_FIRST, ChannelKind.SOCIAL))
+    slow = Gated()
+    first = asyncio.create_task(_send_through(rig, slow))
+    while len(slow.waiting) < FIRST_LANES:
+        await asyncio.sleep(0.005)
+    second = await rig.send()
+    assert second.answers[Status.SENT] > 400
+    assert rig.posts() == []
+    slow.gate.set()
+    assert (await first).finished
+
+
 async def test_a_worker_whose_lease_ran_out_sends_nothing_after_another_took_over(rig: Rig) -> None:
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
     slow = Gated()
