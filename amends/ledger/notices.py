@@ -125,6 +125,7 @@ class Notices(Store):
             write.incident(incident)
             row = _releasable(write.session, incident, notice, now)
             draft, begins = self.drafted(row), row.stage not in RELEASED
+            self.released_notes.add(incident, notice)
             if begins:
                 self._begin(write.session, row, draft, now)
             if row.optional:
@@ -141,7 +142,6 @@ class Notices(Store):
         return draft
 
     def _begin(self, session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
-        self.released_notes.add(row.incident, row.notice)
         session.add(
             ReleaseRow(
                 incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now

@@ -14,8 +14,8 @@ class ReleasedNotes:
         self._file = anchor.with_name("released") if anchor else None
 
     def add(self, incident: str, notice: str) -> None:
-        """On the disk before anything of the notice can leave. Raises DiskFull, LedgerUnavailable."""
-        if self._file is None:
+        """On the disk before anything of the notice can leave from here. Raises DiskFull, LedgerUnavailable."""
+        if self._file is None or (incident, notice) in self.all():
             return
         try:
             outlast.add(self._file, f"\n{incident} {notice}\n")  # the last line may have been cut off

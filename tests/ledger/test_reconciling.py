@@ -228,6 +228,18 @@ def test_what_was_first_released_after_the_backup_may_have_left_too(tmp_path: Pa
     old.dispose()
 
 
+def test_who_joins_a_send_notes_the_release_as_well_as_who_began_it(tmp_path: Path) -> None:
+    ledger = with_phones(tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (tmp_path / "elsewhere").mkdir()
+    joined = Ledger(sqlite_url(tmp_path), ledger.keys, tmp_path / "elsewhere" / "audit-head")
+    assert joined.released_notes.all() == set()
+    joined.release(INCIDENT, NOTICE, NOW)
+    assert joined.released_notes.all() == ledger.released_notes.all() == {(INCIDENT, NOTICE)}
+    joined.dispose()
+    ledger.dispose()
+
+
 def test_an_email_that_the_log_names_has_been_sent_also_of_a_notice_released_since(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
     old.reconcile(left, OMAR, NOW)
