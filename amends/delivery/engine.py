@@ -167,7 +167,7 @@ class Run:
         self._lines: list[Line] = []
 
     async def rounds(self, rounds: Rounds) -> None:
-        """One after the other, as long as there is no trouble; the public hears last, so not while others are at work."""
+        """One after the other, as long as there is no trouble; the public hears nothing while others are at work."""
         tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
         for task in tasks:
             task.add_done_callback(self._no_longer_looked_after)

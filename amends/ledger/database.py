@@ -167,6 +167,21 @@ def alone(connection: Connection, lock: int) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
+PLACE = """
+SELECT concat_ws(
+    ' ', (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8),
+    (SELECT oid FROM pg_database WHERE datname = current_database()), 'key_check'::regclass::oid
+)
+"""
+"""PostgreSQL's names for a server's data, for its timeline (another after each recovery to a time and each fail-over),
+for the database, and for a table in it, which is made anew when a dump is restored."""
+
+
+def place_of(connection: Connection) -> str:
+    """Which database this is; a copy that was restored is another one. Empty for a file, which is like its copies."""
+    return str(connection.exec_driver_sql(PLACE).scalar_one()) if connection.dialect.name == "postgresql" else ""
+
+
 @contextmanager
 def reading(engine: Engine) -> Iterator[Session]:
     """One consistent view; nothing is kept."""

@@ -70,8 +70,9 @@ class Deliveries(Claims):
     ) -> tuple[Claim, ...]:
         """Take up to this many messages that are due; nobody else gets them while their lease runs.
 
-        Raises ApprovalMissing when what was released is not what stands approved now, and NotAllowed while the
-        incident is paused. What was claimed before is stopped when it is marked.
+        Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident
+        is paused, and LedgerRestored, also when that was done under a running send. What was claimed before is stopped
+        when it is marked.
         """
         while (claims := self._claim_page(incident, notice, channels, limit, now)) == ():
             pass  # all of that page had left already
@@ -82,6 +83,7 @@ class Deliveries(Claims):
     ) -> tuple[Claim, ...] | None:
         """The next page, or None when nothing is due."""
         with self.write() as write:
+            self.refuse_if_restored(write.session)
             released, facts = self._may_send(write.session, incident, notice, now)
             if released.optional:
                 withdraw(write.session, incident, now)

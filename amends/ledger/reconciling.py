@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import text
 from sqlmodel import Session, col, delete, func, insert, select, update
 
 from amends.domain.bounces import Report
@@ -18,6 +19,7 @@ from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
 from amends.domain.relay_log import RelayLog
 from amends.domain.team import Member
+from amends.ledger.bulk import on_postgresql
 from amends.ledger.marked import missed
 from amends.ledger.posting import EVERYONE, addressees
 from amends.ledger.sealing import Keys
@@ -41,6 +43,8 @@ EMAIL = (DeliveryRow.channel == ChannelKind.EMAIL,)
 WAS_SENT = (*EMAIL, col(DeliveryRow.state).in_(TOLD), DeliveryRow.detail != IN_LOG)
 """By what the ledger wrote down itself: what it has from a log says nothing of when that log begins."""
 IS_UNCERTAIN = DeliveryRow.state == DeliveryState.UNCERTAIN
+MANY_LEASES = 1_000_000
+"""More than were taken since any backup: each holds up to two thousand messages."""
 LATEST = 20
 """Of so many emails the log must name one, or it begins after the backup was made."""
 GAPS = (
@@ -129,6 +133,8 @@ class Reconciling(Store):
             self._remember_unclear(write.session, set(unclear) - keys)
             self._remember_notices(write.session, doubt)
             lacking = missed(write.session, self.mark_notes.all())
+            self.stays_here(write.session)
+            _skip_leases(write.session)
             write.note(
                 now, "", "reconciled", actor=by.name,
                 keys=len(keys), may_have_left=sorted(doubt), found=asdict(found),
@@ -229,6 +235,13 @@ class Reconciling(Store):
         """Something was released of an incident that the ledger does not know at all."""
         known = set(session.exec(select(IncidentRow.id)).all())
         return any(incident not in known for incident, _ in self.released_notes.all())
+
+
+def _skip_leases(session: Session) -> None:
+    """Numbers of leases taken since the backup must not come again: a sender that stood still may hold such a page."""
+    if on_postgresql(session.connection()):  # a sender at a file holds the file that was there before
+        sequence = "pg_get_serial_sequence('lease', 'id')"
+        session.execute(text(f"SELECT setval({sequence}, nextval({sequence}) + {MANY_LEASES})"))
 
 
 def _is_all_that_is_uncertain(session: Session, incident: str, notice: str, person: int) -> bool:

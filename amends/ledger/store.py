@@ -26,7 +26,7 @@ from amends.domain.errors import (
 from amends.domain.team import Member
 from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
-from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, reading, writing
+from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, place_of, reading, writing
 from amends.ledger.marked import MarkNotes, missed
 from amends.ledger.memory import Memory
 from amends.ledger.released import ReleasedNotes
@@ -37,6 +37,11 @@ from amends.ledger.tables import IncidentRow, KeyCheckRow
 ENGINE = "amends"
 """The actor of what no person did."""
 DAMAGED = "it is damaged: keep a copy of it, and restore a backup, as docs/operations.md says under `Restore a backup`"
+OLDER = "this ledger is older than what was noted beside it, as after a backup was restored"
+COPIED = (
+    "this ledger is not in the database that it was written in: it was restored or moved, or its server took over from "
+    "another, so it may lack what left last"
+)
 
 
 class Write:
@@ -82,7 +87,9 @@ class Store:
     def check_key(self) -> None:
         """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""
         with self.read() as session:
-            row = session.get(KeyCheckRow, 1) or self._first_check()
+            row = session.get(KeyCheckRow, 1)
+        if row is None or not (row.place or self._path):
+            row = self._first_check()
         if row.mac != self.keys.check():
             raise KeyMissing(
                 "this master key is not the one that the ledger was written with; put that one in its place: "
@@ -90,10 +97,11 @@ class Store:
             )
 
     def _first_check(self) -> KeyCheckRow:
-        """What tells the key is stored by whoever opens the ledger first."""
+        """What tells the key, and where the ledger is, is stored by whoever opens it first."""
         with writing(self.engine) as session:
             alone(session.connection(), SCHEMA_LOCK)
             row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
+            row.place = row.place or place_of(session.connection())
             session.add(row)
         return row
 
@@ -183,22 +191,33 @@ class Store:
         To be asked before anything is written. What is found is noted, so that this machine misses it in an older copy.
         """
         if self.is_restored(session):
+            why = COPIED if self._is_elsewhere(session) else OLDER
             raise LedgerRestored(
-                "this ledger is older than what was noted beside it, as after a backup was restored: nothing is sent "
-                "before `amends reconcile --log FILE --as NAME` has compared it with the relay's log"
+                f"{why}: nothing is sent before `amends reconcile --log FILE --as NAME` has compared it with the "
+                "relay's log"
             )
         if newest := self._chain.newest(session):
             self._chain.keep(newest)
 
     def is_restored(self, session: Session) -> bool:
-        """Whether an audit entry or a mark that was noted beside the ledger is not in it."""
+        """Whether an audit entry or a mark that was noted beside the ledger is not in it, or it is a copy."""
         noted = self.mark_notes.all()  # read first: what is marked meanwhile is not missing
-        if self._chain.is_behind(session):
+        if self._chain.is_behind(session) or self._is_elsewhere(session):
             return True
         lacking = missed(session, noted)
         if not lacking.marks:
             self.mark_notes.drop(lacking.leases)
         return bool(lacking.marks)
+
+    def _is_elsewhere(self, session: Session) -> bool:
+        """Whether it is in another database than it was written in; every machine knows such a copy."""
+        row = session.get(KeyCheckRow, 1)
+        return row is not None and row.place not in ("", place_of(session.connection()))
+
+    def stays_here(self, session: Session) -> None:
+        """It was compared with what has left: where it is now is its place."""
+        if row := session.get(KeyCheckRow, 1):
+            row.place = place_of(session.connection())
 
     def verify_audit(self) -> tuple[str, ...]:
         """What was done to the audit chain behind the ledger's back; empty when it holds."""

@@ -58,11 +58,13 @@ def _json() -> Any:
 
 
 class KeyCheckRow(SQLModel, table=True):
-    """Tells at start-up whether the master key is the one this ledger was written with."""
+    """Tells whether the master key is the one this ledger was written with, and whether it still is where it was."""
 
     __tablename__ = "key_check"
     id: int = Field(default=1, primary_key=True)
     mac: bytes = Field(sa_type=LargeBinary)
+    place: str = ""
+    """The database that it is in, see `place_of`; empty until it is noted, and on SQLite."""
 
 
 class AuditRow(SQLModel, table=True):

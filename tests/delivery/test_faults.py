@@ -462,6 +462,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *at(RECONCILING, "a_restored_ledger_sends_nothing", "what_no_log_tells_is_uncertain"),
             *at("ledger/test_marked.py", "a_backup_of_the_middle_of_a_page_is_known_as_one"),
+            *at("ledger/test_copied.py", "a_machine_that_is_new_to_it_sends_nothing"),
             *at(RECONCILING, "with_a_complete_log_only_those_who_were_not_told_are_told"),
             *at("cli/test_stop_and_reconcile.py", "a_log_tells_a_restored_ledger_what_had_left"),
         ),

@@ -57,6 +57,8 @@ def test_a_backup_of_the_middle_of_a_page_is_known_as_one(in_the_middle: tuple[L
     end_all_leases(ledger)
     with pytest.raises(LedgerRestored):
         ledger.recover(INCIDENT, NOTICE, NOW)
+    with pytest.raises(LedgerRestored):  # nor does a send take another page that goes on after a restore
+        ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     with pytest.raises(LedgerRestored):
         ledger.reported([Report(ReportKind.FAILED, claims[1].bounce)], NOW)
 

@@ -1,0 +1,97 @@
+"""A ledger on PostgreSQL that was restored is known as a copy by every machine, also by one that it is new to."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from amends.domain.channel import ChannelKind
+from amends.domain.errors import LedgerRestored
+from amends.ledger import Ledger
+from tests.builders import NOW, a_person
+from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
+from tests.ledger.test_reconciling import OMAR, send
+from tests.sending import INCIDENT, NOTICE, a_ledger, approved
+
+pytestmark = list(NEEDS_POSTGRES)
+EMAIL = (ChannelKind.EMAIL,)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with fresh_database() as made:
+        yield made
+
+
+def on_a_machine(url: str, folder: Path, name: str) -> Ledger:
+    (folder / name).mkdir()
+    return a_ledger(url, folder / name).migrate()
+
+
+def back_up(ledger: Ledger, url: str) -> None:
+    """As the ledger stands now."""
+    ledger.dispose()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")
+
+
+def restore(url: str) -> None:
+    """The backup takes the place of the ledger, whoever is at work there."""
+    name = url.rpartition("/")[2]
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(f"ALTER DATABASE {name}_copy RENAME TO {name}")
+
+
+@pytest.fixture
+def sender(url: str, tmp_path: Path) -> Iterator[Ledger]:
+    """Where three of four people were told."""
+    ledger = on_a_machine(url, tmp_path, "sender")
+    approved(ledger, [a_person(number=number) for number in range(1, 5)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    send(ledger, 3)
+    yield ledger
+    ledger.dispose()
+
+
+def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.reconcile([], OMAR, NOW, list(ChannelKind))
+    new.release(INCIDENT, NOTICE, NOW)
+    assert len(send(new, 4)) == 1
+    new.dispose()
+
+
+def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    with pytest.raises(LedgerRestored):
+        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+
+
+def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
+    url: str, tmp_path: Path, sender: Ledger
+) -> None:
+    back_up(sender, url)
+    (held,) = sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+    sender.dispose()
+    restore(url)
+    other = on_a_machine(url, tmp_path, "other")
+    other.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert len(other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)) == 1
+    assert sender.write_down([held], [], INCIDENT, NOTICE, NOW) == frozenset()
+    other.dispose()
+
+
+def test_a_server_that_was_only_started_anew_is_the_same(url: str, tmp_path: Path, sender: Ledger) -> None:
+    sender.dispose()
+    other = on_a_machine(url, tmp_path, "other")
+    other.release(INCIDENT, NOTICE, NOW)
+    assert len(send(other, 4)) == 1
+    other.dispose()
