@@ -16,7 +16,8 @@ class Life(StrEnum):
     """It is there, at work or halted."""
     ENDED = "ended"
     UNKNOWN = "unknown"
-    """It has no name, or is on another machine or in another container, where the same number is another process."""
+    """It has no name, is hidden from us, or is on another machine or in another container, where the same number is
+    another process."""
 
 
 def this_process() -> str:
@@ -38,13 +39,24 @@ def life_of(holder: str) -> Life:
         return Life.UNKNOWN
     try:
         return Life.ALIVE if _started(int(number)) == started else Life.ENDED
-    except (FileNotFoundError, ProcessLookupError):
-        return Life.ENDED
+    except OSError:
+        return Life.UNKNOWN if _is_there(int(number)) else Life.ENDED
 
 
 def has_ended(holder: str) -> bool:
     """Whether that process surely is no more."""
     return life_of(holder) is Life.ENDED
+
+
+def _is_there(number: int) -> bool:
+    """Also of a process of another user that /proc does not show (hidepid, ProtectProc=invisible)."""
+    try:
+        os.kill(number, 0)  # no signal is sent
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is somebody else's
+        return True
+    return True
 
 
 def _machine() -> str:

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from amends.domain.channel import ChannelKind
-from amends.ledger import Ledger
+from amends.ledger import Ledger, holder
 from amends.ledger.holder import UNKNOWN, Life, has_ended, life_of, this_process
 from amends.ledger.tables import LeaseRow
 from tests.builders import NOW, a_person
@@ -67,6 +67,23 @@ def test_of_a_process_elsewhere_nothing_is_known_whatever_process_has_its_number
 def test_of_a_process_in_another_container_of_this_machine_nothing_is_known() -> None:
     boot, _, number, started = this_process().split(" ")
     assert life_of(f"{boot} pid:[1] {number} {started}") is Life.UNKNOWN
+
+
+@pytest.mark.parametrize("hidden", [FileNotFoundError, PermissionError])
+def test_of_a_process_that_the_system_hides_nothing_is_known(
+    other: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch, hidden: type[OSError]
+) -> None:
+    """As /proc does of other users' processes when it is mounted with hidepid."""
+
+    def refuse(_number: int) -> str:
+        raise hidden
+
+    name = named(other)
+    monkeypatch.setattr(holder, "_started", refuse)
+    assert life_of(name) is Life.UNKNOWN
+    other.kill()
+    other.wait()
+    assert life_of(name) is Life.ENDED
 
 
 def test_of_a_process_without_a_name_nothing_is_known() -> None:
