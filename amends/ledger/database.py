@@ -22,6 +22,16 @@ BUSY_SECONDS = 15
 """So long is waited for others who write."""
 NO_IDLING = "-c idle_in_transaction_session_timeout=60000"
 """A worker that was halted in the middle of a transaction does not hold up the others for longer than a minute."""
+ON_DISK = "-c synchronous_commit=on"
+"""Whatever the server is set to: a mark that a crash of the server takes back is a message that leaves twice."""
+DEAD_LINE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that is gone without a word is missed within half a minute; by itself the system waits for two hours."""
 FRESH_SECONDS = 1.0
 """A connection that was in use so lately is still one."""
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
@@ -46,7 +56,7 @@ def connect(url: str) -> Engine:
         server = create_engine(
             url,
             hide_parameters=True,
-            connect_args={"options": f"{NO_IDLING} -c lock_timeout={BUSY_SECONDS * 1000:.0f}"},
+            connect_args={**DEAD_LINE, "options": f"{NO_IDLING} {ON_DISK} -c lock_timeout={BUSY_SECONDS * 1000:.0f}"},
         )
         event.listen(server, "checkin", _note_use)
         event.listen(server, "checkout", partial(_ask_when_idle, server.dialect))

@@ -315,6 +315,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             ),
             *at(NOTICES, "after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_uncertain"),
             *at("ledger/test_migrations.py", "every_commit_is_on_disk_before_it_returns"),
+            *at("ledger/test_lost_connections.py", "every_commit_is_on_the_servers_disk_whatever_it_is_set_to"),
         ),
     ),
     "F23": (

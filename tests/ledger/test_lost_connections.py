@@ -63,6 +63,28 @@ def test_one_that_was_in_use_a_moment_ago_is_replaced_at_the_next_try(
 
 
 @ON_A_SERVER
+def test_a_server_that_is_gone_without_a_word_is_missed_soon(ledger: Ledger) -> None:
+    """As when its machine or the network is cut off: no connection is ended, and no answer ever comes."""
+    with ledger.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        used = driver.info.get_parameters()
+    silence = int(used["keepalives_idle"]) + int(used["keepalives_interval"]) * int(used["keepalives_count"])
+    assert silence <= 30
+    assert int(used["tcp_user_timeout"]) <= 30_000
+    assert int(used["connect_timeout"]) <= 30
+
+
+@ON_A_SERVER
+def test_every_commit_is_on_the_servers_disk_whatever_it_is_set_to(ledger: Ledger, url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off")
+    ledger.dispose()
+    with ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
+@ON_A_SERVER
 def test_a_send_outlives_a_server_that_is_away_for_a_while(url: str, tmp_path: Path) -> None:
     wire = Wire(url)
     ledger = a_ledger(wire.url, tmp_path).migrate()
