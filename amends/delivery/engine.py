@@ -28,6 +28,8 @@ RENEW_SECONDS = 20
 LOOK_SECONDS = 0.5
 PAGE_SECONDS = 15.0
 """So long a run waits for another worker that is putting up the page."""
+CLAIM_SECONDS = 1.0
+"""So long another worker may take to claim the page; PostgreSQL shows neither the message nor the lease meanwhile."""
 ROUNDS = (
     (ChannelKind.WEBSITE,),  # the page is there before anybody gets a link to it
     (ChannelKind.EMAIL, ChannelKind.SMS),
@@ -213,10 +215,12 @@ class Run:
 
     async def _page_is_up(self) -> bool:
         """Wait for it, while another worker is putting it up."""
-        latest = asyncio.get_running_loop().time() + PAGE_SECONDS
+        time = asyncio.get_running_loop().time
+        latest, at_work = time() + PAGE_SECONDS, time()
         while not self._ledger.published(self._incident, self._notice):
-            busy = self._ledger.at_work(self._incident, self._notice, [ChannelKind.WEBSITE])
-            if not busy or asyncio.get_running_loop().time() > latest:
+            if self._ledger.at_work(self._incident, self._notice, [ChannelKind.WEBSITE]):
+                at_work = time()
+            if time() > min(latest, at_work + CLAIM_SECONDS):
                 return False
             await asyncio.sleep(0.05)
         return True

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -573,6 +573,26 @@ class FailsToLook(Ledger):
             return super().troubles(incident, notice)
         self.looked = True
         raise ZeroDivisionError
+
+
+class ClaimedElsewhere(Ledger):
+    """The page is in the hands of another machine, whose claim is not committed when this one looks first."""
+
+    looks = 0
+
+    def published(self, incident: str, notice: str) -> bool:
+        self.looks += 1
+        return self.looks > 3
+
+    def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
+        return self.looks == 2
+
+
+def test_a_page_that_another_machine_is_just_claiming_is_waited_for(tmp_path: Path, rig: Rig) -> None:
+    approved(rig.ledger, people(3), channels=EMAIL_FIRST)
+    ledger = ClaimedElsewhere(sqlite_url(tmp_path), rig.ledger.keys, tmp_path / "audit-head")
+    assert replace(rig, ledger=ledger).run().trouble == {}
+    assert rig.mailed() == addresses(3)
 
 
 def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, rig: Rig) -> None:
