@@ -58,7 +58,7 @@ def opened() -> Iterator[Context]:
     try:
         clock = rehearsal_clock(settings) or wall_clock
         if clock is wall_clock:
-            ledger.observe_clock(seen())
+            ledger.observe_clock(seen(), ledger.server_time())
         yield Context(ledger, Links(settings.public_url), settings.channels, clock, settings.limits)
     finally:
         ledger.dispose()

@@ -90,7 +90,7 @@ async def send(
     """
     if work.clock is not wall_clock:
         return await _alone(work, ROUNDS, told)
-    work.ledger.observe_clock(seen())
+    work.ledger.observe_clock(seen(), work.ledger.server_time())
     draft = work.ledger.draft(*work.named)
     shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
     if max(shares.values(), default=1) < 2:

@@ -37,6 +37,15 @@ def doubt(before: Seen, after: Seen) -> str:
     return f"the clock of {after.host} {by}, to {after.at:%Y-%m-%d %H:%M} UTC" if by else ""
 
 
+def apart(seen: Seen, server: datetime | None) -> str:
+    """Why a clock is not believed that shows another time than the ledger's server; empty when there is none."""
+    by = seen.at - server if server else timedelta()
+    if abs(by) <= MOST:
+        return ""
+    off = f"{about(abs(by))} {'ahead of' if by > timedelta() else 'behind'} that of the ledger's server"
+    return f"the clock of {seen.host} is {off}, at {seen.at:%Y-%m-%d %H:%M} UTC"
+
+
 def jumped(by: timedelta) -> str:
     """Which way and how far; empty for what may be a correction."""
     return f"jumped {'ahead' if by > timedelta() else 'back'} by {about(abs(by))}" if abs(by) > MOST else ""

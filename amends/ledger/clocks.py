@@ -2,9 +2,11 @@
 
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
-from amends.domain.clock_jump import Seen, doubt
+from amends.domain.clock_jump import Seen, apart, doubt
+from amends.ledger.bulk import on_postgresql
 from amends.ledger.store import Store
 from amends.ledger.tables import ClockRow
 
@@ -13,19 +15,28 @@ EVERY_INCIDENT = ""
 
 
 class Clocks(Store):
-    """Notice a wall clock that jumped, and let a person say that it is right."""
+    """Notice a wall clock that jumped or is wrong, and let a person say that it is right."""
 
-    def observe_clock(self, seen: Seen) -> str:
+    def server_time(self) -> datetime | None:
+        """What the clock of the ledger's server shows; None for a file, which has none."""
+        with self.read() as session:
+            connection = session.connection()
+            return connection.scalar(text("SELECT clock_timestamp()")) if on_postgresql(connection) else None
+
+    def observe_clock(self, seen: Seen, server: datetime | None = None) -> str:
         """Compare with what was last seen of this machine; why its clock is not believed, empty when it is.
 
-        A doubt stays until a person settles it: a clock that was set wrong and right again has jumped twice.
+        A machine that is new to the ledger, or was started anew, is compared with the ledger's server. A doubt stays
+        until a person settles it: a clock that was set wrong and right again has jumped twice.
         """
         with self.write() as write:
             row = write.session.get(ClockRow, seen.host)
+            found = doubt(Seen(row.host, row.boot, row.elapsed, row.at), seen) if row else ""
+            if row is None or row.boot != seen.boot:
+                found = found or apart(seen, server)
             if row is None:
-                write.session.add(ClockRow(**seen._asdict(), doubt=""))
-                return ""
-            found = doubt(Seen(row.host, row.boot, row.elapsed, row.at), seen)
+                row = ClockRow(**seen._asdict(), doubt="")
+                write.session.add(row)
             if found and not row.doubt:
                 row.doubt = found
                 write.note(seen.at, EVERY_INCIDENT, "clock doubted", seen.host, why=found)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from amends.domain.clock_jump import Seen, doubt
+from amends.domain.clock_jump import Seen, apart, doubt
 from tests.builders import NOW
 
 BEFORE = Seen("host-1", "boot-1", 1000.0, NOW)
@@ -40,3 +40,19 @@ def test_a_machine_that_was_off_for_a_week_is_believed() -> None:
 
 def test_a_machine_that_comes_back_in_the_past_is_not() -> None:
     assert "back by about 1 day" in doubt(BEFORE, later(MINUTE, -timedelta(days=1), boot="boot-2"))
+
+
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [
+        (timedelta(minutes=9), ""),
+        (timedelta(days=2), "the clock of host-1 is about 2 days ahead of that of the ledger's server"),
+        (timedelta(hours=-3), "the clock of host-1 is about 3 hours behind that of the ledger's server"),
+    ],
+)
+def test_a_clock_that_is_off_the_servers_is_not_believed(off: timedelta, said: str) -> None:
+    assert apart(BEFORE, NOW - off).partition(", at ")[0] == said
+
+
+def test_where_there_is_no_server_nothing_is_off_it() -> None:
+    assert apart(BEFORE, None) == ""

@@ -89,3 +89,20 @@ def test_each_machine_has_a_clock_of_its_own(ledger: Ledger) -> None:
     assert ledger.observe_clock(seen(HOUR, timedelta(days=2), host="host-2")) == ""
     ledger.observe_clock(seen(2 * HOUR, host="host-2"))
     assert [doubt.split(" jumped")[0] for doubt in ledger.clock_doubts()] == ["the clock of host-2"]
+
+
+def test_a_machine_that_comes_with_a_wrong_clock_holds_every_timer(released: Ledger) -> None:
+    assert "about 2 days ahead" in released.observe_clock(seen(HOUR), NOW + HOUR - timedelta(days=2))
+    assert released.clock_doubts()
+    released.trust_clocks("lena", NOW)
+    assert released.observe_clock(seen(2 * HOUR), NOW + 2 * HOUR - timedelta(days=2)) == ""
+
+
+def test_so_does_one_that_was_started_anew_with_one(ledger: Ledger) -> None:
+    assert ledger.observe_clock(seen(HOUR), NOW + HOUR) == ""
+    anew = seen(2 * HOUR, timedelta(days=2))._replace(boot="boot-2")
+    assert "about 2 days ahead" in ledger.observe_clock(anew, NOW + 2 * HOUR)
+
+
+def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
+    assert (ledger.server_time() is None) == (ledger.engine.dialect.name == "sqlite")
