@@ -57,6 +57,7 @@ def opened() -> Iterator[Context]:
     ledger = open_ledger(settings)
     try:
         clock = rehearsal_clock(settings) or wall_clock
+        ledger.note_newest()
         if clock is wall_clock:
             ledger.observe_clock(seen(), ledger.server_time())
         yield Context(ledger, Links(settings.public_url), settings.channels, clock, settings.limits)

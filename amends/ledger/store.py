@@ -196,6 +196,15 @@ class Store:
                 f"{why}: nothing is sent before `amends reconcile --log FILE --as NAME` has compared it with the "
                 "relay's log"
             )
+        self._keep_newest(session)
+
+    def note_newest(self) -> None:
+        """Note the end of the chain, so that this machine misses it in an older copy; not of what is one itself."""
+        with self.read() as session:
+            if not self.is_restored(session):
+                self._keep_newest(session)
+
+    def _keep_newest(self, session: Session) -> None:
         if newest := self._chain.newest(session):
             self._chain.keep(newest)
 
