@@ -22,9 +22,9 @@ from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
 from amends.delivery.line import AT_ONCE, Pace
 from amends.delivery.steady import SteadyClock, seen
-from amends.domain.channel import ChannelKind, PipelinedChannel
+from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind, PipelinedChannel
 from amends.domain.drafting import Links
-from amends.domain.errors import AmendsError
+from amends.domain.errors import AmendsError, ChannelMisconfigured
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import Draft
 from amends.ledger import Ledger
@@ -114,7 +114,23 @@ async def send(
 
 async def _begun(work: Work) -> Begun:
     """Begin it, in a thread: to store what is to leave takes a while for very many people."""
-    return await asyncio.to_thread(begin, work.ledger, work.channels, *work.named, work.clock())
+    return await asyncio.to_thread(_begin, work)
+
+
+def _begin(work: Work) -> Begun:
+    """Raises as `begin` does, and ChannelMisconfigured where one writes files that has a provider elsewhere."""
+    draft = work.ledger.draft(*work.named)
+    needed = work.channels.keys() & {*draft.channels, *draft.cascade}
+    only_files = {kind for kind in needed if work.channels[kind].get("use") in WITHOUT_PROVIDER}
+    if wrong := sorted(only_files & work.ledger.provided()):
+        raise ChannelMisconfigured(
+            f"[channels.{wrong[0]}] uses {work.channels[wrong[0]]['use']} on this machine, which reaches nobody, and "
+            "messages of this ledger have left by a provider: set it up as on the other machines, or rehearse in a "
+            "home of its own"
+        )
+    begun = begin(work.ledger, work.channels, *work.named, work.clock())
+    work.ledger.note_provided(needed - only_files)
+    return begun
 
 
 async def _shares(settings: ChannelSettings, draft: Draft, processes: int) -> Shares:

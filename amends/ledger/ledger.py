@@ -21,6 +21,7 @@ from amends.ledger.news import NewsTimes
 from amends.ledger.optouts import OptOuts
 from amends.ledger.previews import Previews
 from amends.ledger.promises import Promises
+from amends.ledger.providers import Providers
 from amends.ledger.reconciling import Reconciling
 from amends.ledger.reminders import Reminders
 from amends.ledger.reports import Reports
@@ -35,7 +36,8 @@ ALEMBIC_ALONE = threading.Lock()
 
 class Ledger(
     Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
-    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Visits, Cases,
+    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Visits, Providers,
+    Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 

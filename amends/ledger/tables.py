@@ -402,6 +402,13 @@ class RestoredNoticeRow(SQLModel, table=True):
     """On which channels, parted by |."""
 
 
+class ProvidedRow(SQLModel, table=True):
+    """A channel that has had a provider: by it messages have really left."""
+
+    __tablename__ = "provided"
+    channel: str = Field(primary_key=True)
+
+
 class CommitmentRow(SQLModel, table=True):
     """A promise that was given."""
 

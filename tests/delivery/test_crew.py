@@ -6,6 +6,8 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +110,15 @@ def test_few_people_are_not_worth_a_second_process(rig: Rig) -> None:
     seen: set[int] = set()
     assert asyncio.run(send(work(rig), lambda _: seen.update(_processes()), PROCESSES)).finished
     assert seen == set()
+
+
+def test_a_machine_that_would_only_write_files_does_not_join_one_that_sends(rig: Rig, tmp_path: Path) -> None:
+    """As one does that was just set up: the ledger would count everybody as told in whose place there is a file."""
+    approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
+    run(rig)
+    outbox = {"use": "outbox", "kind": "email", "folder": str(tmp_path / "outbox")}
+    with pytest.raises(ChannelMisconfigured, match="outbox on this machine, which reaches nobody"):
+        run(replace(rig, settings={**rig.settings, ChannelKind.EMAIL: outbox}))
 
 
 async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(big: Rig) -> None:
