@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
@@ -177,19 +177,34 @@ def alone(connection: Connection, lock: int) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
 
 
-PLACE = """
-SELECT concat_ws(
-    ' ', (SELECT system_identifier FROM pg_control_system()), left(pg_walfile_name(pg_current_wal_lsn()), 8),
-    (SELECT oid FROM pg_database WHERE datname = current_database()), 'key_check'::regclass::oid
-)
+SERVER = """
+SELECT concat_ws(' ', (SELECT system_identifier FROM pg_control_system()),
+                 (SELECT oid FROM pg_database WHERE datname = current_database()))
 """
-"""PostgreSQL's names for a server's data, for its timeline (another after each recovery to a time and each fail-over),
-for the database, and for a table in it, which is made anew when a dump is restored."""
+"""PostgreSQL's names for a server's data and for a database."""
+TIMELINE = "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+"""Another one after each recovery to a time and each fail-over."""
+TABLE = "SELECT to_regclass('key_check')::oid"
+"""A table is made anew when a dump is restored, be it under those who are at work."""
+NOT_TOLD = "?"
 
 
 def place_of(connection: Connection) -> str:
     """Which database this is; a copy that was restored is another one. Empty for a file, which is like its copies."""
-    return str(connection.exec_driver_sql(PLACE).scalar_one()) if connection.dialect.name == "postgresql" else ""
+    if connection.dialect.name != "postgresql":
+        return ""
+    if "server" not in connection.info:  # it stays as long as the connection does
+        connection.info["server"] = f"{_told(connection, SERVER)} {_told(connection, TIMELINE)}"
+    return f"{connection.info['server']} {connection.exec_driver_sql(TABLE).scalar_one()}"
+
+
+def _told(connection: Connection, query: str) -> str:
+    """The answer, or NOT_TOLD where a provider's own PostgreSQL has none."""
+    try:
+        with connection.begin_nested():
+            return str(connection.exec_driver_sql(query).scalar_one())
+    except (NotSupportedError, ProgrammingError):
+        return NOT_TOLD
 
 
 @contextmanager

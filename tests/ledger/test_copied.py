@@ -8,7 +8,7 @@ import pytest
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerRestored
-from amends.ledger import Ledger
+from amends.ledger import Ledger, database
 from tests.builders import NOW, a_person
 from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
 from tests.ledger.test_reconciling import OMAR, send
@@ -95,3 +95,17 @@ def test_a_server_that_was_only_started_anew_is_the_same(url: str, tmp_path: Pat
     other.release(INCIDENT, NOTICE, NOW)
     assert len(send(other, 4)) == 1
     other.dispose()
+
+
+def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_same(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TIMELINE", "SELECT not_supported_here()")
+    ledger = on_a_machine(url, tmp_path, "sender")
+    with ledger.read() as session:
+        assert not ledger.is_restored(session)
+    back_up(ledger, url)
+    restore(url)
+    with ledger.read() as session:
+        assert ledger.is_restored(session)
+    ledger.dispose()
