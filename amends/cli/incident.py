@@ -25,6 +25,7 @@ from amends.domain.errors import NotAllowed
 from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.plan import Plan, plan, unmet_closing_criteria
+from amends.few_cycles import expect_few_cycles
 
 if TYPE_CHECKING:
     from amends.ledger import Entry
@@ -60,6 +61,7 @@ def open_(
     people = AudienceReadAhead(audience, encoding=encoding)
     leave_out = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
+    expect_few_cycles()
     count = desk.ledger.open_incident(incident, rows, author, now())
     report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))

@@ -15,6 +15,7 @@ from amends.content.audience import AudienceFile, AudienceReport
 from amends.content.codes import Code
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
+from amends.few_cycles import expect_few_cycles
 
 LONG = 4_000_000
 """Bytes. A shorter file is read before another process has begun to."""
@@ -78,6 +79,7 @@ def _read(audience: AudienceFile, pipe: Connection, ends: Connection) -> None:
     ends.close()  # as long as it is open here, we would not notice that nobody listens any more
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked is told as well, and ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    expect_few_cycles()
     with suppress(BrokenPipeError):
         try:
             _tell(AudienceFile.rows(audience), pipe)

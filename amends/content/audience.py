@@ -1,5 +1,6 @@
 """Reads an audience file: every row becomes a person or a rejection with its reason; none gets lost."""
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -156,12 +157,14 @@ class _Reading:
     def _all_children(self) -> frozenset[int]:
         """A guardian may stand above the child, so these are read before the persons."""
         place, other = self._columns["id"], self._columns["guardian_of"]
-        ids, children = FirstRows(), set()
-        for number, row in self._table.rows():
+        ids, children = array("q"), set()
+        for _, row in self._table.rows():
             if len(row) == self._width:
-                ids.note(hash(row[place]), number)
+                ids.append(hash(row[place]))
                 children.add(hash(row[other]))
-        return frozenset(filter(ids.row_of, children))
+        for seen in (self._ids, self._emails, self._phones):
+            seen.expect(len(ids))
+        return frozenset(children.intersection(ids))
 
     def _person(self, number: int, row: list[str]) -> Person | None:
         if len(row) != self._width or not any(row):

@@ -14,6 +14,10 @@ class FirstRows:
     def __init__(self) -> None:
         self._make_room(FEWEST)
 
+    def expect(self, values: int) -> None:
+        """Make room for so many at once; to be said before the first is noted."""
+        self._make_room(max(FEWEST, 1 << (2 * values).bit_length()))
+
     def row_of(self, key: int) -> int:
         """Where the value with this hash was first noted; 0 if it was not."""
         return self._rows[self._place(key or 1)]

@@ -27,6 +27,7 @@ from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import Draft
+from amends.few_cycles import expect_few_cycles
 from amends.ledger import Ledger
 
 SHARE = 5_000
@@ -306,9 +307,7 @@ def _listen(pipe: Connection) -> Tally:
 def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connection]) -> None:
     for end in ends:
         end.close()  # as long as it is open here, a pipe does not end when the other side is killed
-    # It makes few cycles, and looking for them among a page of messages costs a tenth of its time.
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
+    expect_few_cycles()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_stoppable(_part(work, shares, pipe)))

@@ -73,6 +73,12 @@ def take_stock(connection: Connection, table: str) -> None:
         connection.exec_driver_sql(f"ANALYZE {table}")
 
 
+def make_room(connection: Connection) -> None:
+    """Let SQLite keep 64 MB of pages in memory from now on; of a long list it writes those twice that have no room."""
+    if not on_postgresql(connection):
+        connection.exec_driver_sql("PRAGMA cache_size=-64000")
+
+
 class Kept(NamedTuple):
     """An answer as it is stored, times as they are `spelled`."""
 

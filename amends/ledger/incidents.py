@@ -21,7 +21,7 @@ from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import AudienceCounts, Flag, Hold, Person, hold_for
 from amends.ledger.audit import Entry, entry
-from amends.ledger.bulk import take_stock
+from amends.ledger.bulk import make_room, take_stock
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.store import Store, Write, incident_row
 from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
@@ -83,6 +83,7 @@ class Incidents(Store):
     def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> AudienceCounts:
         census, running = Census(), hashlib.sha256()
         connection, statement = session.connection(), insert_people(session)
+        make_room(connection)
         rest = iter(people)
         while chunk := list(islice(rest, CHUNK)):
             for person in chunk:
@@ -242,7 +243,7 @@ class Incidents(Store):
 def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tuple[Any, ...]:
     """The values of PEOPLE_COLUMNS, of somebody who is stored for the first time."""
     number = person.number
-    only_guardian = bool(person.guardian_of and not person.data)
+    data, flags, hold = _spelled(person.data, person.flags, person.guardian_of != "")
     return (
         incident,
         number,
@@ -257,13 +258,20 @@ def person_values(keys: Keys, incident: str, seal: Seal, person: Person) -> tupl
         person.country,
         person.region,
         person.timezone,
-        "|".join(person.data),
+        data,
         person.segment,
-        "|".join(sorted(person.flags)),
+        flags,
         keys.index(incident, "ref", person.guardian_of) if person.guardian_of else None,
         0,
-        hold_for(person.flags, has_guardian=False, only_guardian=only_guardian) or "",
+        hold,
     )
+
+
+@lru_cache(4096)
+def _spelled(data: tuple[DataCategory, ...], flags: frozenset[Flag], is_guardian: bool) -> tuple[str, str, str]:
+    """Kinds of data and flags as they are stored, and why somebody with them is held at first, or nothing."""
+    hold = hold_for(flags, has_guardian=False, only_guardian=is_guardian and not data)
+    return "|".join(data), "|".join(sorted(flags)), hold or ""
 
 
 def link_index(token: str) -> bytes:
@@ -340,10 +348,11 @@ def _flags(words: str) -> frozenset[Flag]:
 
 def spelled_person(person: Person) -> str:
     """All that the audience file says of a person, for its digest."""
+    data, flags, _ = _spelled(person.data, person.flags, person.guardian_of != "")
     return SEPARATOR.join(
         (
             str(person.number), _contact(person), person.locale, person.country, person.region, person.timezone,
-            "|".join(person.data), person.segment, "|".join(sorted(person.flags)), "",
+            data, person.segment, flags, "",
         )
     )  # fmt: skip
 

@@ -9,9 +9,10 @@ CLOSE = st.integers(-3, 3) | st.integers(0, 3).map(lambda n: n * FEWEST) | st.in
 """Hashes that want the same place, and any."""
 
 
-@given(st.lists(CLOSE))
-def test_the_first_row_of_a_value_is_kept(keys: list[int]) -> None:
+@given(st.lists(CLOSE), st.integers(0, 3 * FEWEST))
+def test_the_first_row_of_a_value_is_kept(keys: list[int], expected: int) -> None:
     rows, known = FirstRows(), dict[int, int]()
+    rows.expect(expected)
     for row, key in enumerate(keys, 1):
         assert rows.row_of(key) == known.get(key or 1, 0)
         assert rows.note(key, row) == known.setdefault(key or 1, row)
