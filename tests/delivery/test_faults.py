@@ -286,6 +286,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at(HERE, "on_a_full_disk_what_is_in_hand_is_written_down_and_the_run_ends_with_what_to_do"),
             *at(HERE, "nothing_leaves_before_there_is_room_again_and_then_everybody_is_told_once"),
             *at(HERE, "a_send_stops_when_another_process_has_found_the_disk_full"),
+            *at(HERE, "a_full_disk_is_called_full_by_who_opens_the_ledger"),
             *at(HERE, "on_a_full_disk_an_act_is_kept_although_it_cannot_be_noted_beside_the_ledger"),
             *at(HERE, "the_portal_is_not_healthy_while_its_ledgers_disk_is_full"),
             *at(HERE, "a_ledger_on_a_disk_that_is_read_only_sends_nothing"),
