@@ -22,8 +22,8 @@ from amends.content.audience import AudienceFile
 from amends.content.incidents import read_incident
 from amends.content.playbooks import library
 from amends.domain.people import Person
-from amends.few_cycles import expect_few_cycles
 from amends.ledger import Keys, Ledger
+from amends.processes import expect_few_cycles
 from bench.peers.measure import memory
 
 GIVEN = ("Anna", "Björn", "Chloé", "Wei", "李娜", "王伟", "Siti", "Zainab", "Łukasz", "Niamh")

@@ -126,6 +126,7 @@ def correct(
     corrected address; who is new is told, and who is gone gets nothing new. Approvals of what has not left become void.
     """
     from amends.content.ahead import AudienceReadAhead
+    from amends.processes import expect_few_cycles
 
     desk: Desk = ctx.obj
     if not (name or check):
@@ -133,6 +134,7 @@ def correct(
     by = desk.member(name).name if name else ""
     people = AudienceReadAhead(file, encoding=encoding)
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
+    expect_few_cycles()
     correction = desk.ledger.compare_audience(incident, rows)
     difference = correction.difference
     said = {Ask.SWAPPED: swapped, Ask.GONE: gone, Ask.CHANGED: changed}

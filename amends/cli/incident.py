@@ -25,7 +25,6 @@ from amends.domain.errors import NotAllowed
 from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.plan import Plan, plan, unmet_closing_criteria
-from amends.few_cycles import expect_few_cycles
 
 if TYPE_CHECKING:
     from amends.ledger import Entry
@@ -54,6 +53,7 @@ def open_(
     """Store an incident with its people: all of it, or nothing."""
     from amends.content.ahead import AudienceReadAhead
     from amends.content.incidents import read_incident
+    from amends.processes import expect_few_cycles
 
     desk: Desk = ctx.obj
     incident = read_incident(file)

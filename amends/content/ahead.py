@@ -1,13 +1,11 @@
 """Reads a long audience file in a process of its own, while the one that asked works with what is read already."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import fields
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from operator import attrgetter
 from typing import Any, TypeAlias
 
@@ -15,7 +13,7 @@ from amends.content.audience import AudienceFile, AudienceReport
 from amends.content.codes import Code
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
-from amends.few_cycles import expect_few_cycles
+from amends.processes import expect_few_cycles, process_kind
 
 LONG = 4_000_000
 """Bytes. A shorter file is read before another process has begun to."""
@@ -47,11 +45,8 @@ class AudienceReadAhead(AudienceFile):
 @contextmanager
 def _reader(audience: AudienceFile) -> Iterator[Connection]:
     """What a process that reads the file tells; it ends with us, however we end."""
-    # A fork shares what is loaded already, but only a process without other threads may be forked.
-    alone = threading.active_count() == 1
-    fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
     ours, theirs = Pipe(duplex=False)
-    process = fresh(target=_read, args=(audience, theirs, ours), daemon=True)
+    process = process_kind()(target=_read, args=(audience, theirs, ours), daemon=True)
     process.start()
     theirs.close()
     try:

@@ -4,16 +4,14 @@ import asyncio
 import gc
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from multiprocessing import Pipe, get_context
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvloop
@@ -27,8 +25,8 @@ from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import Draft
-from amends.few_cycles import expect_few_cycles
 from amends.ledger import Ledger
+from amends.processes import expect_few_cycles, process_kind
 
 SHARE = 5_000
 """Fewer people than this are not worth a process of their own."""
@@ -207,12 +205,9 @@ class _Worker:
 
     def __init__(self, work: Work, shares: Shares, ends: list[Connection]) -> None:
         """`ends` are our ends of the pipes to all of them, which a fork inherits."""
-        # A fork shares what is loaded already, but only a process without other threads may be forked.
-        alone = threading.active_count() == 1
-        fresh: type[BaseProcess] = (get_context("fork") if alone else get_context("spawn")).Process
         self._pipe, theirs = Pipe()
         ends.append(self._pipe)
-        self._process = fresh(target=_work, args=(work, shares, theirs, ends), daemon=True)
+        self._process = process_kind()(target=_work, args=(work, shares, theirs, ends), daemon=True)
         self._process.start()
         theirs.close()
         self._has_ended = False
