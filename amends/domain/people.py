@@ -1,8 +1,8 @@
 """The people an incident touches, and how each of them stands to a notice."""
 
 import re
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from amends.domain.facts import DataCategory
 from amends.domain.value import Value
@@ -19,28 +19,30 @@ class Flag(StrEnum):
     PROTECTED = "protected"
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Someone affected, as a row of the audience file names them. Holds personal data: never log or print it."""
 
     number: int
     """Together with the incident it names the person outside the ledger: the row of the first audience file, or, for
     those whom a corrected file brought, the next free number."""
-    ref: str = field(repr=False)
+    ref: str
     """The company's own id for this customer."""
-    name: str = field(repr=False)
-    email: str = field(repr=False)
-    phone: str = field(repr=False)
+    name: str
+    email: str
+    phone: str
     """E.164, or empty."""
     locale: str
     country: str
     region: str = ""
-    postal_address: str = field(default="", repr=False)
+    postal_address: str = ""
     timezone: str = ""
     data: tuple[DataCategory, ...] = ()
     segment: str = ""
-    guardian_of: str = field(default="", repr=False)
+    guardian_of: str = ""
     flags: frozenset[Flag] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"Person(number={self.number})"
 
 
 class Hold(StrEnum):

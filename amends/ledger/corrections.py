@@ -208,7 +208,7 @@ class _Comparing:
             if row := stored.get(ref):
                 self._hold_against(row, person)
             else:
-                self._keep(Kind.NEW, replace(person, number=self._next), person.number)
+                self._keep(Kind.NEW, person._replace(number=self._next), person.number)
                 self._next += 1
 
     def _hold_against(self, row: Any, person: Person) -> None:
@@ -220,7 +220,7 @@ class _Comparing:
         if row.gone_at or stands_otherwise(old, person):
             self._anew.add(row.number)
         kind = Kind.BACK if row.gone_at else Kind.CHANGED
-        self._keep(kind, replace(person, number=row.number), person.number, fields, row)
+        self._keep(kind, person._replace(number=row.number), person.number, fields, row)
 
     def _stored(self, row: Any) -> Person:
         """As the list in force has them; contact data that was altered counts as none, so that this list mends it."""

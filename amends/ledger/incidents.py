@@ -86,8 +86,7 @@ class Incidents(Store):
         make_room(connection)
         rest = iter(people)
         while chunk := list(islice(rest, CHUNK)):
-            for person in chunk:
-                running.update(spelled_person(person).encode())
+            running.update("".join(map(spelled_person, chunk)).encode())
             rows = [person_values(self.keys, incident, seal, person) for person in chunk]
             connection.exec_driver_sql(statement, rows)
             census.see(chunk)

@@ -198,7 +198,7 @@ def test_the_same_batch_again_leaves_out_whose_letter_goes_elsewhere_by_a_correc
     office: Office, ledger: Ledger, tmp_path: Path
 ) -> None:
     first = hand_over(office, tmp_path / "out")
-    people = [replace(one, postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
+    people = [one._replace(postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
     found = ledger.compare_audience(INCIDENT, people)
     ledger.correct_audience(found, {Ask.CHANGED: 1}, "f" * 64, "maya", NOW)
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]

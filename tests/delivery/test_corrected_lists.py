@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 
 from amends.delivery.connect import connected
@@ -37,8 +36,8 @@ def test_after_a_correction_in_the_middle_everybody_is_told_once_at_the_right_ad
     )
     approved(rig.ledger, [told, wrong, late, leaves], **BY_EMAIL)
     assert rig.run().people == {PersonState.SENT: 1, PersonState.UNREACHABLE: 1, PersonState.WAITING: 2}
-    found, moved = a_person(number=9), replace(told, email="moved@mail.example")
-    correct(rig, moved, replace(wrong, email="right2@mail.example"), replace(late, email="right3@mail.example"), found)
+    found, moved = a_person(number=9), told._replace(email="moved@mail.example")
+    correct(rig, moved, wrong._replace(email="right2@mail.example"), late._replace(email="right3@mail.example"), found)
     rig.clock.forward(LONG)
     approved_again(rig.ledger, **BY_EMAIL)
     assert rig.run().finished

@@ -294,7 +294,7 @@ def test_an_sms_gateway_that_is_down_is_stopped_before_everybody_was_tried(rig: 
 
 
 def test_a_relay_that_refuses_everybody_is_stopped_before_all_are_handed_over(rig: Rig) -> None:
-    refused = [replace(person, email=f"content{person.number}@mail.example") for person in people(200)]
+    refused = [person._replace(email=f"content{person.number}@mail.example") for person in people(200)]
     approved(rig.ledger, refused, channels=EMAIL_FIRST)
     tally = rig.run()
     assert "in a row" in tally.trouble[ChannelKind.EMAIL]

@@ -1,6 +1,5 @@
 """Everybody's message is put together as for sending, by real channels that reach no server, before anybody approves."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +90,14 @@ def test_a_slot_in_the_subject_counts(ledger: Ledger, real: ChannelSettings) -> 
 
 def test_a_child_without_a_name_is_found(ledger: Ledger, real: ChannelSettings) -> None:
     child, guardian = a_person(number=1, name="", flags=frozenset({Flag.MINOR})), a_person(number=2)
-    draft = drafted(ledger, child, replace(guardian, guardian_of=child.ref))
+    draft = drafted(ledger, child, guardian._replace(guardian_of=child.ref))
     assert looked_over(ledger, draft, real) == Preflight(messages=2, wrong=wrong("child is empty", 1))
 
 
 def test_a_reader_for_whom_nothing_was_written_is_found(ledger: Ledger, real: ChannelSettings) -> None:
     child, guardian = a_person(number=1, flags=frozenset({Flag.MINOR})), a_person(number=2)
     only_self = tuple(each for each in personal_variants("en") if each.reader is Reader.SELF)
-    draft = drafted(ledger, child, replace(guardian, guardian_of=child.ref), variants=only_self)
+    draft = drafted(ledger, child, guardian._replace(guardian_of=child.ref), variants=only_self)
     assert looked_over(ledger, draft, real).wrong == wrong("no text for reader guardian by email", 1)
 
 

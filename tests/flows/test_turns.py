@@ -79,7 +79,7 @@ async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
 async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp_path: Path) -> None:
     ledger = a_ledger(tmp_path)
     first, *others = islice(everybody(), 5)
-    opened(ledger, [replace(first, name="None"), *others])
+    opened(ledger, [first._replace(name="None"), *others])
     with using(a_context(ledger, tmp_path)[0]):
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, "first-notice", 1)

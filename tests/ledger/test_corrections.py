@@ -1,7 +1,6 @@
 """A corrected list: what differs, what is stored, and what becomes of everybody's messages."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 
@@ -34,7 +33,7 @@ def people(count: int) -> list[Person]:
 
 
 def with_address(person: Person, email: str) -> Person:
-    return replace(person, email=email)
+    return person._replace(email=email)
 
 
 def as_it_is(difference: Difference) -> dict[Ask, int | None]:
@@ -158,7 +157,7 @@ def test_sorting_one_column_is_noticed(ledger_on_sqlite: Ledger) -> None:
 def test_the_same_customer_under_another_id_is_noticed(ledger_on_sqlite: Ledger) -> None:
     one, two, three = people(3)
     opened(ledger_on_sqlite, one, two, three)
-    found = ledger_on_sqlite.compare_audience(INCIDENT, [one, two, replace(three, ref="X-3")]).difference
+    found = ledger_on_sqlite.compare_audience(INCIDENT, [one, two, three._replace(ref="X-3")]).difference
     assert [change.taken_over for change in found.changes if change.kind is Kind.NEW] == [("email", "phone")]
 
 
@@ -190,7 +189,7 @@ def test_a_comparison_holds_nothing_personal(ledger_on_sqlite: Ledger) -> None:
 def test_new_people_get_the_next_numbers_and_links_of_their_own(ledger: Ledger) -> None:
     newcomer = a_person(number=2, ref="C-7", email="new@mail.example", phone="")
     correct(opened(ledger), [people(3)[0], newcomer, *people(3)[1:]])
-    assert ledger.person(INCIDENT, 4) == replace(newcomer, number=4)
+    assert ledger.person(INCIDENT, 4) == newcomer._replace(number=4)
     assert ledger.person_with(INCIDENT, "C-7") == 4
     assert ledger.whose_link(ledger.link_of(INCIDENT, 4)) == (INCIDENT, 4)
 
@@ -200,7 +199,7 @@ def test_changed_people_keep_number_and_link(ledger: Ledger) -> None:
     link = ledger.link_of(INCIDENT, 2)
     changed = a_person(number=99, ref="C-00002", name="李雷", locale="zh-CN", country="CN", postal_address="1 Road")
     correct(ledger, [changed, *people(3)[::2]])
-    assert ledger.person(INCIDENT, 2) == replace(changed, number=2)
+    assert ledger.person(INCIDENT, 2) == changed._replace(number=2)
     assert ledger.whose_link(link) == (INCIDENT, 2)
 
 
@@ -254,7 +253,7 @@ def test_a_link_is_kept_when_an_address_is_added_or_one_is_taken_away_to_which_n
     ledger = ledger_on_sqlite
     sent(released(ledger, people(2)))
     before, (one, two) = links(ledger, 1, 2), people(2)
-    correct(ledger, [replace(one, postal_address="1 Road"), replace(two, phone="")])
+    correct(ledger, [one._replace(postal_address="1 Road"), two._replace(phone="")])
     assert works(ledger, *before) == [True, True]
 
 
@@ -264,7 +263,7 @@ def test_a_name_that_is_corrected_later_does_not_cost_the_new_link(ledger_on_sql
     moved = with_address(people(1)[0], "right@mail.example")
     correct(ledger, [moved])
     before = links(ledger, 1)
-    correct(ledger, [replace(moved, name="Kim", phone="+4915199900099")])
+    correct(ledger, [moved._replace(name="Kim", phone="+4915199900099")])
     assert works(ledger, *before) == [True]
 
 
@@ -302,7 +301,7 @@ def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_o
     child, parent, other = family()
     sent(released(ledger, [child, parent, other]))
     before = links(ledger, 1)
-    correct(ledger, [replace(child, flags=frozenset()), parent, other])
+    correct(ledger, [child._replace(flags=frozenset()), parent, other])
     assert works(ledger, *before) == [False]
 
 
@@ -557,11 +556,11 @@ def test_a_corrected_language_is_the_one_that_is_written_in(ledger_on_sqlite: Le
 
 
 def test_who_left_the_part_that_a_notice_is_for_does_not_get_it(ledger_on_sqlite: Ledger) -> None:
-    patients = [replace(person, segment="patients") for person in people(2)]
+    patients = [person._replace(segment="patients") for person in people(2)]
     ledger = with_a_team(opened(ledger_on_sqlite, *patients))
     audience = ledger.audience(INCIDENT, "patients")
     released_again(ledger, audience="patients", audience_digest=audience.digest, people=audience.people)
-    correct(ledger, [patients[0], replace(patients[1], segment="staff")])
+    correct(ledger, [patients[0], patients[1]._replace(segment="staff")])
     assert states(ledger) == {1: ["waiting"], 2: ["held"]}
 
 
@@ -656,10 +655,10 @@ def _planned_with(ledger: Ledger) -> int:
 
 
 def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_one(ledger: Ledger) -> None:
-    wrong = replace(a_person(number=1, email="wrong@mail.example"), phone="")
+    wrong = a_person(number=1, email="wrong@mail.example")._replace(phone="")
     released(ledger, [wrong])
     (claim,) = sent(ledger)
-    correct(ledger, [replace(wrong, email="right@mail.example")])
+    correct(ledger, [wrong._replace(email="right@mail.example")])
     assert states(ledger) == {1: ["sent"]}
     ledger.reported([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
     assert states(ledger) == {1: ["bounced", "waiting"]}

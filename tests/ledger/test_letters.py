@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -112,7 +111,7 @@ def test_people_of_before_have_no_index_and_get_none(ledger: Ledger) -> None:
 
 def test_an_address_is_the_same_however_it_is_spaced_and_cased() -> None:
     same = ["Example  Street 1\n10115 Berlin", "EXAMPLE STREET 1 10115 BERLIN", "Ｅxample Street 1\r\n10115 berlin "]
-    assert len({address_as_written(replace(a_person(), postal_address=one)) for one in same}) == 1
+    assert len({address_as_written(a_person()._replace(postal_address=one)) for one in same}) == 1
 
 
 def test_no_engine_may_claim_a_letter(ledger: Ledger) -> None:
@@ -327,7 +326,7 @@ def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(l
     released(ledger, [by_post(1), by_post(2), child, guardian])
     taken(ledger)
     references = {one.about.number: reference_of(one.key) for one in letters(ledger) if one.about}
-    moved, elsewhere = replace(guardian, postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
+    moved, elsewhere = guardian._replace(postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
     corrected(ledger, by_post(1), elsewhere, child, moved)
     left_out = tuple(Moved(person, references[person]) for person in (2, 3))
     assert ledger.moved_since(INCIDENT, NOTICE, 1) == left_out

@@ -384,7 +384,7 @@ def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
 def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:
     assert opened.person(INCIDENT, 1) == people()[0]
     assert sorted(opened.people(INCIDENT, range(1, 99))) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert replace(people()[0], name="x") != opened.person(INCIDENT, 1)
+    assert people()[0]._replace(name="x") != opened.person(INCIDENT, 1)
 
 
 def test_a_release_goes_on_although_an_approver_leaves_the_team_afterwards(opened: Ledger) -> None:
