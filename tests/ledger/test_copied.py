@@ -97,6 +97,20 @@ def test_a_server_that_was_only_started_anew_is_the_same(url: str, tmp_path: Pat
     other.dispose()
 
 
+def test_a_machine_that_is_new_to_it_notes_the_end_of_its_chain(url: str, tmp_path: Path, sender: Ledger) -> None:
+    new = on_a_machine(url, tmp_path, "new")
+    assert new.verify_audit() == ()
+    assert (tmp_path / "new" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    new.dispose()
+
+
+def test_one_that_is_new_to_a_copy_notes_nothing_of_it(url: str, tmp_path: Path, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    on_a_machine(url, tmp_path, "new").dispose()
+    assert not (tmp_path / "new" / "audit-head").exists()
+
+
 def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_same(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
