@@ -172,6 +172,11 @@ def _audit(desk: Desk) -> Iterator[Line]:
         yield Line(Verdict.OK, "the audit chain holds")
 
 
+def _whole(desk: Desk) -> Iterator[Line]:
+    if why := desk.ledger.doubt():
+        yield Line(Verdict.FAIL, f"nothing is sent: {why}; `amends reconcile` compares it with what has left")
+
+
 def _team(desk: Desk) -> Iterator[Line]:
     approvers = [member for member in desk.ledger.members() if member.active and member.role.may_approve]
     enough = len(approvers) >= 3
@@ -246,6 +251,7 @@ CHECKS: tuple[Check, ...] = (
     _modes,
     _ledger,
     _audit,
+    _whole,
     _team,
     _channels,
     _public_url,
@@ -254,6 +260,6 @@ CHECKS: tuple[Check, ...] = (
 
 NEEDED_BY: dict[Check, tuple[Check, ...]] = {
     _settings: CHECKS[CHECKS.index(_settings) + 1 :],
-    _ledger: (_audit, _team, _public_url),
+    _ledger: (_audit, _whole, _team, _public_url),
 }
 """What is not looked at when this one failed, because it would only say the same again."""

@@ -104,6 +104,8 @@ class Case(Value):
     embargo: Embargo | None = None
     clock_doubt: str = ""
     """Why nobody can tell what time it is; until a person says, nothing falls due."""
+    ledger_doubt: str = ""
+    """Why the ledger may lack what left last; until a person has compared it with what left, nothing leaves."""
 
     @property
     def authors(self) -> tuple[str, ...]:

@@ -39,6 +39,8 @@ def to_look_at_again(case: Case, now: datetime) -> str:
 def _doubt(case: Case) -> Iterator[str]:
     if case.clock_doubt:
         yield f"{case.clock_doubt}; `amends clock trust` says that it is right"
+    if case.ledger_doubt:
+        yield f"{case.ledger_doubt}; `amends reconcile` compares it with what has left"
 
 
 def _embargo(case: Case, now: datetime) -> Iterator[str]:

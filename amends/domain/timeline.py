@@ -153,6 +153,9 @@ def _waiting(case: Case, now: datetime) -> Iterator[Waiting]:
     if case.clock_doubt:
         what = f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
         yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends clock trust --as NAME")
+    if case.ledger_doubt:
+        what = f"nothing is sent: {case.ledger_doubt}"
+        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends reconcile --log FILE --as NAME")
     if case.playbook is None and case.state is IncidentState.OPEN:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
         yield Waiting(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)

@@ -57,6 +57,7 @@ class Cases(Notices):
         With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
         with self.read() as session:
+            doubt = self.doubt_in(session)
             row = incident_row(session, incident)
             version = version_row(session, incident, row.version)
             pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
@@ -82,6 +83,7 @@ class Cases(Notices):
                 survey=survey_counts(session, incident),
                 embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
                 clock_doubt="; ".join(clock_doubts(session)),
+                ledger_doubt=doubt,
             )
             changed = self._with_changed_facts(session, _without_lost_assessments(case), version.at)
         return as_news_stands(changed, now) if now else changed

@@ -42,6 +42,11 @@ COPIED = (
     "this ledger is not in the database that it was written in: it was restored or moved, or its server took over from "
     "another, so it may lack what left last"
 )
+THEN = (
+    "nothing is sent before `amends reconcile --log FILE --as NAME` has compared it with the relay's log, or somebody "
+    "has said that nothing is lost; docs/operations.md has both, under `Restore a backup` and `When another database "
+    "server takes over`"
+)
 
 
 class Write:
@@ -190,13 +195,20 @@ class Store:
 
         To be asked before anything is written. What is found is noted, so that this machine misses it in an older copy.
         """
-        if self.is_restored(session):
-            why = COPIED if self._is_elsewhere(session) else OLDER
-            raise LedgerRestored(
-                f"{why}: nothing is sent before `amends reconcile --log FILE --as NAME` has compared it with the "
-                "relay's log"
-            )
+        if why := self.doubt_in(session):
+            raise LedgerRestored(f"{why}: {THEN}")
         self._keep_newest(session)
+
+    def doubt(self) -> str:
+        """Why it may lack what has left, as after a backup was restored; empty when nothing says so."""
+        with self.read() as session:
+            return self.doubt_in(session)
+
+    def doubt_in(self, session: Session) -> str:
+        """The same; to be asked before anything else is read, or what is marked meanwhile seems to be missing."""
+        if not self.is_restored(session):
+            return ""
+        return COPIED if self._is_elsewhere(session) else OLDER
 
     def note_newest(self) -> None:
         """Note the end of the chain, so that this machine misses it in an older copy; not of what is one itself."""

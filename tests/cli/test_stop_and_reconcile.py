@@ -38,6 +38,8 @@ def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: P
         file.unlink()
     shutil.copy(tmp_path / "backup", home / "ledger.sqlite3")
     assert office.amends("audit", "verify").exit_code != 0
+    assert "nothing is sent: this ledger is older" in office.amends("timeline", INCIDENT).stdout
+    assert "nothing is sent: this ledger is older" in office.amends("doctor").stdout
     found = office.values("reconcile", "--none-left", "email", by="omar")
     assert found == {"sent": 0, "uncertain": 0, "waiting": 0, "bounced": 0}
     assert office.amends("audit", "verify").exit_code == 0

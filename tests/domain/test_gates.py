@@ -58,6 +58,10 @@ def test_a_doubtful_clock_shuts_every_gate() -> None:
     assert opens_at(a_case(clock_doubt="the clock jumped"), (), NOW) is None
 
 
+def test_a_ledger_that_may_lack_what_has_left_shuts_every_gate() -> None:
+    assert opens_at(a_case(ledger_doubt="it was restored"), (), NOW) is None
+
+
 def test_the_lead_looks_at_an_embargo_again_a_day_before_its_end() -> None:
     long = a_case(embargo=Embargo(until=NOW + timedelta(days=9), why="police"))
     assert to_look_at_again(long, NOW) == ""

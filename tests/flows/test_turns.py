@@ -35,7 +35,7 @@ from flows.notify import notify
 from flows.sweep import sweep
 from flows.update import update as update_flow
 from tests.builders import an_incident
-from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
+from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 
 
 @pytest.fixture
@@ -225,6 +225,20 @@ async def test_a_parked_message_waits_for_a_person_and_holds_up_nobody_else(cont
     context.ledger.try_parked(INCIDENT, "first-notice", first.person, APPROVERS[0], clock.now)
     await notify.fn(INCIDENT, "first-notice", 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_a_turn_waits_without_failing_while_the_ledger_may_lack_what_has_left(
+    context: Context, tmp_path: Path
+) -> None:
+    """Four runs that fail in a row would hold its step, also after a person has said what was lost."""
+    await draft_and_approve(context)
+    (tmp_path / "audit-head").write_text(f"999 {'00' * 32}\n")  # as after an older copy was put back
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert state.is_completed()
+    assert outbox(tmp_path) == []
+    context.ledger.reconcile([], APPROVERS[0], START, list(ChannelKind))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert outbox(tmp_path)
 
 
 async def test_a_turn_waits_until_its_notice_is_approved(context: Context) -> None:

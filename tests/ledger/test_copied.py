@@ -62,7 +62,9 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
         new.release(INCIDENT, NOTICE, NOW)
+    assert "restored or moved" in new.case(INCIDENT).ledger_doubt
     new.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert new.case(INCIDENT).ledger_doubt == ""
     new.release(INCIDENT, NOTICE, NOW)
     assert len(send(new, 4)) == 1
     new.dispose()
