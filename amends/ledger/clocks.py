@@ -35,8 +35,8 @@ class Clocks(Store):
             if row is None or row.boot != seen.boot:
                 found = found or apart(seen, server)
             if row is None:
-                row = ClockRow(**seen._asdict(), doubt="")
-                write.session.add(row)
+                write.add_once(ClockRow(**seen._asdict(), doubt=""))
+                row = write.session.get_one(ClockRow, seen.host)
             if found and not row.doubt:
                 row.doubt = found
                 write.note(seen.at, EVERY_INCIDENT, "clock doubted", seen.host, why=found)

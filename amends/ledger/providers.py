@@ -22,4 +22,4 @@ class Providers(Store):
         if new := set(kinds) - self.provided():
             with self.write() as write:
                 for kind in sorted(new):
-                    write.session.merge(ProvidedRow(channel=kind))
+                    write.add_once(ProvidedRow(channel=kind))

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self, cast
 
 from sqlalchemy import CursorResult, PoolProxiedConnection
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from amends.domain.errors import (
     AlreadyInLedger,
@@ -66,6 +67,11 @@ class Write:
     def change(self, statement: UpdateBase) -> int:
         """Carry out an update; how many rows it changed."""
         return cast("CursorResult[Any]", self.session.execute(statement)).rowcount
+
+    def add_once(self, row: SQLModel) -> None:
+        """Store it, unless a row with this key is there, be it since just now and from another machine."""
+        dialect = import_module(f"sqlalchemy.dialects.{self.session.get_bind().dialect.name}")  # in use, so loaded
+        self.session.connection().execute(dialect.insert(type(row)).on_conflict_do_nothing(), row.model_dump())
 
     def incident(self, incident: str) -> IncidentRow:
         """The incident's row, locked until the transaction ends. Raises NotInLedger."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from amends.delivery.steady import seen
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed
@@ -207,3 +208,13 @@ def test_an_event_noted_by_ten_at_once_happened_once(ledger: Ledger) -> None:
     ledger.open_incident(an_incident(), [], "lena", NOW)
     assert at_once(10, lambda _: ledger.event(INCIDENT, "notified", NOW)) == [None] * 10
     assert [entry.act for entry in ledger.timeline(INCIDENT)].count("event") == 1
+
+
+def test_machines_that_begin_to_send_at_once_note_their_providers_once(ledger: Ledger) -> None:
+    assert at_once(20, lambda _: ledger.note_provided(PERSONAL)) == [None] * 20
+    assert ledger.provided() == set(PERSONAL)
+
+
+def test_processes_of_a_machine_that_is_new_to_the_ledger_look_at_its_clock_at_once(ledger: Ledger) -> None:
+    now = seen()
+    assert at_once(20, lambda _: ledger.observe_clock(now)) == [""] * 20
