@@ -177,6 +177,15 @@ def _whole(desk: Desk) -> Iterator[Line]:
         yield Line(Verdict.FAIL, f"nothing is sent: {why}; `amends reconcile` compares it with what has left")
 
 
+def _server(desk: Desk) -> Iterator[Line]:
+    if kept := desk.ledger.kept_back():
+        yield Line(
+            Verdict.FAIL,
+            f"the ledger's server has kept back {counted(kept, 'commit')}: its synchronous standby does not answer, "
+            "and nothing is written or sent until it does, or is taken out of synchronous_standby_names",
+        )
+
+
 def _team(desk: Desk) -> Iterator[Line]:
     approvers = [member for member in desk.ledger.members() if member.active and member.role.may_approve]
     enough = len(approvers) >= 3
@@ -252,6 +261,7 @@ CHECKS: tuple[Check, ...] = (
     _ledger,
     _audit,
     _whole,
+    _server,
     _team,
     _channels,
     _public_url,
@@ -260,6 +270,6 @@ CHECKS: tuple[Check, ...] = (
 
 NEEDED_BY: dict[Check, tuple[Check, ...]] = {
     _settings: CHECKS[CHECKS.index(_settings) + 1 :],
-    _ledger: (_audit, _whole, _team, _public_url),
+    _ledger: (_audit, _whole, _server, _team, _public_url),
 }
 """What is not looked at when this one failed, because it would only say the same again."""

@@ -1,6 +1,9 @@
 """Stops everything that is being sent for an incident, on whichever machine, and says when nothing leaves any more."""
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -12,6 +15,8 @@ from amends.domain.errors import NotAllowed
 PATIENCE = 15.0
 """Seconds to wait for the answers to what had left already."""
 LOOK_SECONDS = 0.1
+SLOW_SECONDS = 3.0
+NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amends doctor` says what keeps its server"
 
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
@@ -23,12 +28,25 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     by = desk.member(name).name
     try:
-        desk.ledger.pause_incident(incident, by, now())
+        with _told_when_slow(desk):
+            desk.ledger.pause_incident(incident, by, now())
     except NotAllowed as reason:
         desk.hint(str(reason))
     unanswered = _wait_for_answers(desk, incident)
     desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
     desk.hint(f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident}` goes on")
+
+
+@contextmanager
+def _told_when_slow(desk: Desk) -> Iterator[None]:
+    """Say so when it is not written down at once: until it is, a send that can write goes on."""
+    told = threading.Timer(SLOW_SECONDS, desk.hint, (NOT_YET,))
+    told.daemon = True
+    told.start()
+    try:
+        yield
+    finally:
+        told.cancel()
 
 
 def _wait_for_answers(desk: Desk, incident: str) -> int:

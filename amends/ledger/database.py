@@ -209,6 +209,18 @@ def place_of(connection: Connection) -> str:
     return f"{connection.info['server']} {connection.exec_driver_sql(TABLE).scalar_one()}"
 
 
+KEPT_BACK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '5 seconds'
+"""
+"""Commits that wait for a synchronous standby for longer than any does that one answers."""
+
+
+def kept_back(connection: Connection) -> int:
+    """How many commits the server keeps back because its synchronous standby is silent; none for a file."""
+    return int(_told(connection, KEPT_BACK)) if connection.dialect.name == "postgresql" else 0
+
+
 def _told(connection: Connection, query: str) -> str:
     """The answer, or NOT_TOLD where a provider's own PostgreSQL has none."""
     try:

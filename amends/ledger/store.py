@@ -27,7 +27,18 @@ from amends.domain.errors import (
 from amends.domain.team import Member
 from amends.ledger.audit import Chain, Head
 from amends.ledger.bulk import Swift
-from amends.ledger.database import SCHEMA_LOCK, alone, begin, connect, disk_is_full, file_of, place_of, reading, writing
+from amends.ledger.database import (
+    SCHEMA_LOCK,
+    alone,
+    begin,
+    connect,
+    disk_is_full,
+    file_of,
+    kept_back,
+    place_of,
+    reading,
+    writing,
+)
 from amends.ledger.marked import MarkNotes, missed
 from amends.ledger.memory import Memory
 from amends.ledger.released import ReleasedNotes
@@ -195,6 +206,11 @@ class Store:
             row = incident_row(session, incident)
             self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
         return self._seals[incident]
+
+    def kept_back(self) -> int:
+        """How many commits the ledger's server keeps back, because its synchronous standby does not answer."""
+        with self.read() as session:
+            return kept_back(session.connection())
 
     def refuse_if_restored(self, session: Session) -> None:
         """Raises LedgerRestored when this is an older copy of the ledger: it does not know what has left since.

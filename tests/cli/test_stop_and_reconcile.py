@@ -2,6 +2,8 @@
 
 import gzip
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,18 @@ def test_stopping_twice_is_no_mistake(office: Office) -> None:
     again = office.amends("stop", INCIDENT, by="lena")
     assert again.exit_code == 0
     assert "nothing leaves any more" in again.output
+
+
+def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amends.cli.stop.SLOW_SECONDS", 0.05)
+    ledger = office.ledger()
+    with ThreadPoolExecutor(1) as elsewhere, ledger.write() as write:
+        write.incident(INCIDENT)
+        stopping = elsewhere.submit(office.amends, "stop", INCIDENT, by="lena")
+        time.sleep(1)
+        assert not stopping.done()
+    assert "not yet: the ledger has not taken it" in stopping.result().stderr
+    ledger.dispose()
 
 
 def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: Path) -> None:

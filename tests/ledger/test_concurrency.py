@@ -210,6 +210,10 @@ def test_an_event_noted_by_ten_at_once_happened_once(ledger: Ledger) -> None:
     assert [entry.act for entry in ledger.timeline(INCIDENT)].count("event") == 1
 
 
+def test_a_server_whose_standby_answers_or_that_has_none_keeps_no_commit_back(ledger: Ledger) -> None:
+    assert ledger.kept_back() == 0
+
+
 def test_machines_that_begin_to_send_at_once_note_their_providers_once(ledger: Ledger) -> None:
     assert at_once(20, lambda _: ledger.note_provided(PERSONAL)) == [None] * 20
     assert ledger.provided() == set(PERSONAL)
