@@ -1,6 +1,7 @@
 """The one Ledger, with all its verbs, and the migrations that keep its tables up to date."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import inspect, text
@@ -44,8 +45,8 @@ class Ledger(
     def migrate(self) -> "Ledger":
         """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing, LedgerUnavailable.
 
-        Several processes may do so at once; a ledger that is up to date is only read. A machine that is new to a
-        server's ledger notes the end of its chain, and so misses it in an older copy.
+        Several processes may do so at once; a ledger that is up to date is only read. Of a ledger on a server the
+        end of its chain is noted here: others write to it too, and so this machine misses that in an older copy.
         """
         with self._told_apart("opened"):
             revision = self._revision()
@@ -53,13 +54,10 @@ class Ledger(
             if revision != _newest():
                 self._upgrade()
         self.check_key()
-        if self._is_new_here():
-            self.note_newest()
+        if self._path is None:
+            with suppress(LedgerUnavailable):  # where nothing can be noted nothing is sent either
+                self.note_newest()
         return self
-
-    def _is_new_here(self) -> bool:
-        """Whether this home has never noted anything of a ledger on a server, as a further machine's."""
-        return self._path is None and self._anchor is not None and not self._anchor.exists()
 
     def _refuse_wrong(self, revision: str | None) -> None:
         """An empty database where a ledger was, and tables that are not known here."""

@@ -106,6 +106,15 @@ def test_a_machine_that_is_new_to_it_notes_the_end_of_its_chain(url: str, tmp_pa
     new.dispose()
 
 
+def test_whoever_opens_it_notes_what_others_have_written_since(url: str, tmp_path: Path, sender: Ledger) -> None:
+    """So also a machine that is idle misses that where an old server comes back in place of the one that took over."""
+    idle = on_a_machine(url, tmp_path, "idle")
+    assert len(send(sender, 4)) == 1
+    idle.migrate()
+    assert (tmp_path / "idle" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    idle.dispose()
+
+
 def test_one_that_is_new_to_a_copy_notes_nothing_of_it(url: str, tmp_path: Path, sender: Ledger) -> None:
     back_up(sender, url)
     restore(url)
