@@ -185,4 +185,4 @@ def _let_it_go(desk: Desk, draft: Draft) -> None:
     if nudge(desk.settings, incident):
         desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
     else:
-        desk.hint(f"Prefect is not running: `amends deliver {incident} {notice}` sends it, or `amends up` does")
+        desk.hint(f"Prefect is not running here: `amends deliver {incident} {notice}` sends it, or `amends up` does")

@@ -131,7 +131,7 @@ def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
     if nudge(desk.settings, incident):
         desk.hint(f"what has not left is drafted anew; `amends timeline {incident}` says what waits for approval")
     else:
-        desk.hint("Prefect is not running; `amends up` starts it, and what has not left is drafted anew")
+        desk.hint("Prefect is not running here; `amends up` starts it, and what has not left is drafted anew")
 
 
 def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days: int, at: datetime) -> Iterator[str]:

@@ -33,4 +33,4 @@ def run(
     if nudge(desk.settings, incident):
         desk.hint(f"Prefect begins now; `amends incident show {incident}` says what waits for approval")
     else:
-        desk.hint("Prefect is not running: `amends up` starts it, and the first step begins")
+        desk.hint("Prefect is not running here: `amends up` starts it, and the first step begins")

@@ -100,4 +100,4 @@ def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState,
     desk.ledger.mark_occurrence(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
     desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {said}")
     if not nudge(desk.settings, incident):
-        desk.hint("Prefect is not running; `amends up` starts it and it goes on from there")
+        desk.hint("Prefect is not running here; `amends up` starts it and it goes on from there")

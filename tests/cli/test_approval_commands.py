@@ -505,3 +505,8 @@ def test_the_command_that_is_named_for_the_others_approves_exactly_this(office: 
     named = re.search(r"others approve with `amends (approve .+) --as NAME (--binding \w+)`", hint)
     assert named
     assert office.amends(*named[1].split(), *named[2].split(), "--people", 3, by="wei").exit_code == 0
+
+
+def test_who_approves_where_no_prefect_runs_hears_that_it_is_not_here(office: Office) -> None:
+    """It may well run on another machine at the same ledger."""
+    assert "Prefect is not running here" in approve(office, "omar", "wei").stderr
