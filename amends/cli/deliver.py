@@ -53,7 +53,7 @@ def deliver(
     desk: Desk = ctx.obj
     if any(choice is not None for choice in (again, held, retry, give_up)):
         _decide(desk, incident, notice, again, held, retry, give_up, name)
-    with _progress(notice, quiet=desk.json) as told:
+    with _progress(desk, notice) as told:
         tally = _send(desk, incident, notice, told)
     letters = desk.ledger.letters_to_print(incident, notice)
     desk.show(tally, _summary(incident, notice, tally, letters))
@@ -104,18 +104,39 @@ def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None
         return runner.run(send(work, told))
 
 
+class Waits:
+    """Says why nothing leaves while the ledger cannot be written, and when it goes on; each once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._waits = say, False
+
+    def __call__(self, tally: "Tally") -> None:
+        why = tally.trouble.get("ledger", "")
+        if why and not self._waits:
+            self._say(f"nothing leaves: {why}; it is tried again each second")
+        elif self._waits and not why:
+            self._say("the ledger can be written again: it goes on")
+        self._waits = bool(why)
+
+
 @contextmanager
-def _progress(notice: str, *, quiet: bool) -> Iterator[Callable[["Tally"], None]]:
-    """A bar on stderr where a person looks, else nothing."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
+def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
+    """A bar on stderr where a person looks; else only why nothing leaves."""
+    waits = Waits(desk.hint)
+    if desk.json or not sys.stderr.isatty():
+        yield waits
         return
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(f"Sending {notice}", total=None)
-        yield lambda tally: bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
+
+        def told(tally: "Tally") -> None:
+            waits(tally)
+            bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
+
+        yield told
 
 
 def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:

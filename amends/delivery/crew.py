@@ -345,13 +345,13 @@ def _stop_when_alone(pipe: Connection) -> None:
 
 
 class _Told:
-    """Passes on how far it is, not more often than anybody looks."""
+    """Passes on how far it is, not more often than anybody looks; another trouble at once."""
 
     def __init__(self, pipe: Connection) -> None:
-        self._pipe, self._next = pipe, 0.0
+        self._pipe, self._next, self._trouble = pipe, 0.0, dict[str, str]()
 
     def __call__(self, tally: Tally) -> None:
-        if (now := time.monotonic()) >= self._next:
-            self._next = now + TELL_SECONDS
+        if (now := time.monotonic()) >= self._next or tally.trouble != self._trouble:
+            self._next, self._trouble = now + TELL_SECONDS, dict(tally.trouble)
             with suppress(ConnectionError):  # nobody hears it any more; it is about to be stopped
                 self._pipe.send(tally)

@@ -1,0 +1,35 @@
+"""Who sends from a terminal hears why nothing leaves."""
+
+from multiprocessing import Pipe
+
+from amends.cli.deliver import Waits
+from amends.delivery.crew import _Told
+from amends.delivery.engine import Tally
+
+GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
+
+
+def test_that_the_ledger_cannot_be_written_is_said_once_and_that_it_can_be_again() -> None:
+    said: list[str] = []
+    waits = Waits(said.append)
+    for tally in (Tally(), GONE, GONE, Tally(), Tally()):
+        waits(tally)
+    assert said == [
+        "nothing leaves: the ledger cannot be written: the server is gone; it is tried again each second",
+        "the ledger can be written again: it goes on",
+    ]
+
+
+def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_and_then() -> None:
+    ours, theirs = Pipe()
+    told = _Told(theirs)
+    for tally in (Tally(messages=1), Tally(messages=2), GONE, GONE, Tally()):
+        told(tally)
+    theirs.close()
+    heard = []
+    while ours.poll():
+        try:
+            heard.append(ours.recv())
+        except EOFError:
+            break
+    assert [(tally.messages, bool(tally.trouble)) for tally in heard] == [(1, False), (0, True), (0, False)]
