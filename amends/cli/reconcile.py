@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BATCH = 200
 """How many reports are taken in with one commit."""
+GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
 READ_AGAIN = (
     "after a restore, what came back since the backup is unknown too: read the mails again with "
     "`amends bounces PATH --again`, ask for SMS with `amends receipts`; docs/operations.md has more, also on webhooks"
@@ -77,6 +78,8 @@ def reconcile(
     )
     if done.uncertain:
         desk.hint("`amends deliveries INC --state uncertain` lists them; `amends deliver INC NOTICE --again PERSON`")
+    if values["waiting"]:
+        desk.hint(GOES_ON)
     desk.hint(READ_AGAIN)
 
 

@@ -138,6 +138,11 @@ def test_what_came_back_by_the_log_is_written_to_on_another_channel(office: Offi
     assert f"amends deliver {INCIDENT} {NOTICE}" in answer.stderr
 
 
+def test_it_says_when_what_waits_leaves(office: Office, doubtful: Claim) -> None:
+    answer = office.amends("reconcile", "--none-left", "email", *NO_OTHERS, by="omar")
+    assert "leaves with the next sweep" in answer.stderr
+
+
 def test_it_says_that_what_came_back_must_be_read_again(office: Office, message: Claim, log: Path) -> None:
     log.write_bytes(postfix(message, TAKEN))
     assert "amends bounces PATH --again" in office.amends("reconcile", "--log", log, "--complete", by="omar").stderr
