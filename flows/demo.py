@@ -31,7 +31,7 @@ from amends.domain.duty import Addressee
 from amends.domain.notice import NoticeStage, PersonState
 from amends.domain.question import SURVEY
 from amends.domain.team import Member, TeamRole
-from amends.domain.value import text_for
+from amends.domain.value import Texts, text_for
 from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, read_settings
 from amends.web import create_app
@@ -52,8 +52,19 @@ PORTAL_QUESTIONS = {
     9: "Please send your staff with a code word. That would help me trust them.",
 }
 SURVEY_SCORES = (5, 4, 4, 5, 3)
-PHOTOS = ("photo-before-visit", "Visit log V-2026-11", "names and photos are sent before each visit")
-ACCOUNTS = ("account-recheck", "Check report CHK-2026-11, signed by internal audit", "the accounts are checked")
+PHOTOS = (
+    "photo-before-visit",
+    {"en": "Visit log V-2026-11", "zh-CN": "上门记录 V-2026-11"},
+    "names and photos are sent before each visit",
+)
+ACCOUNTS = (
+    "account-recheck",
+    {
+        "en": "Check report CHK-2026-11, signed by internal audit",
+        "zh-CN": "核查报告 CHK-2026-11，已由内部审计部门签字确认",
+    },
+    "the accounts are checked",
+)
 """A promise, what shows that it is kept, and what was done."""
 
 
@@ -128,7 +139,7 @@ class Story:
             self._visitor.send(person, "survey", scores | {"comment": ""})
         say(self._clock.now, "12 people answer the survey")
 
-    def _keep(self, promise: str, evidence: str, done: str) -> None:
+    def _keep(self, promise: str, evidence: Texts, done: str) -> None:
         self._ledger.keep_commitment(INCIDENT, promise, evidence, "mei", self._clock.now)
         say(self._clock.now, f"{done}: this promise is kept, with evidence")
 

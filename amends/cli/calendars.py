@@ -19,7 +19,7 @@ from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import DutyStatus, statuses
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
-from amends.domain.value import text_for
+from amends.domain.value import some_text
 
 if TYPE_CHECKING:
     from icalendar import Event
@@ -145,7 +145,7 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
 
 
 def _of_promise(case: Case, promise: Commitment) -> Entry:
-    said = text_for(promise.promise, case.incident.default_locale) or next(iter(promise.promise.values()))
+    said = some_text(promise.promise, case.incident.default_locale)
     fate = {CommitmentState.OPEN: "Promise", CommitmentState.KEPT: "Kept", CommitmentState.DROPPED: "Dropped"}
     put_off = f"\nPromised for {moment(promise.due_at)} at first" if promise.new_due_at else ""
     return Entry(

@@ -16,9 +16,17 @@ from amends.domain.case import Case
 from amends.domain.commitment import CommitmentState
 from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
-from amends.domain.value import LOCALE, Texts, text_for
+from amends.domain.value import LOCALE, Texts, some_text, text_for
 
 CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
+Evidence = Annotated[
+    list[str],
+    typer.Option(
+        "--evidence",
+        metavar="LOCALE=TEXT",
+        help="What shows that it was kept, in words for those promised; once for each locale.",
+    ),
+]
 Reason = Annotated[
     list[str],
     typer.Option("--reason", metavar="LOCALE=TEXT", help="Why, in words for those promised; once for each locale."),
@@ -34,34 +42,24 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
 
     desk: Desk = ctx.obj
     promises = desk.ledger.commitments(incident)
-    rows = [(p.id, fate(p, now()), p.new_due_at or p.due_at, p.owner, p.evidence) for p in promises]
+    rows = [(p.id, fate(p, now()), p.new_due_at or p.due_at, p.owner, some_text(p.evidence, "en")) for p in promises]
     desk.show(promises, table(("promise", "stands", "due", "owner", "evidence"), rows))
 
 
 @app.command()
-def keep(
-    ctx: typer.Context,
-    incident: IncidentId,
-    commitment: CommitmentId,
-    evidence: Annotated[str, typer.Option(help="What shows that it was kept; those promised read it.")],
-    name: As,
-) -> None:
+def keep(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, evidence: Evidence, name: As) -> None:
     """Note that a promise is kept; those promised will be told.
 
     Until they are, the same with other evidence puts it in the place of the first.
     """
     desk: Desk = ctx.obj
-    by = desk.member(name).name
-    case = desk.ledger.case(incident, now())
-    kept = {"state": CommitmentState.KEPT, "evidence": evidence.strip(), "settled_at": now()}
+    by, case = desk.member(name).name, desk.ledger.case(incident, now())
+    shown = _texts(evidence, case.incident, "--evidence")
+    kept = {"state": CommitmentState.KEPT, "evidence": shown, "settled_at": now()}
     _refuse_unsayable(desk, case, commitment, kept, "--evidence")
-    desk.ledger.keep_commitment(incident, commitment, evidence, by, now())
+    desk.ledger.keep_commitment(incident, commitment, shown, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is kept")
-    if len(case.incident.texts) > 1:
-        locales = " and ".join(sorted(case.incident.texts))
-        desk.hint(
-            f"the letters in {locales} all give the evidence in these words; the same again with others replaces it"
-        )
+    _point_out_untranslated(desk, shown, case.incident, "--evidence")
 
 
 @app.command()
@@ -79,10 +77,11 @@ def late(
     by = desk.member(name).name
     case = desk.ledger.case(incident, now())
     due = _end_of_day(until, case.incident.organisation.timezone)
-    reasons = _reasons([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident)
+    reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
     _refuse_unsayable(desk, case, commitment, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is due by {moment(due)} now")
+    _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
 @app.command()
@@ -93,11 +92,12 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.case(incident, now())
-    reasons = _reasons(reason, case.incident)
+    reasons = _texts(reason, case.incident, "--reason")
     dropped = {"state": CommitmentState.DROPPED, "reason": reasons, "settled_at": now()}
     _refuse_unsayable(desk, case, commitment, dropped, "--reason")
     desk.ledger.drop_commitment(incident, commitment, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
+    _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
 def _refuse_unsayable(desk: Desk, case: Case, commitment: str, changes: dict[str, object], option: str) -> None:
@@ -124,17 +124,29 @@ def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None
     desk.hint(f"a notice to those promised is drafted next; `amends incident show {incident}` says when it can be read")
 
 
-def _reasons(spelled: list[str], incident: Incident) -> Texts:
-    """From LOCALE=TEXT, or one bare text for every locale; each locale of the incident must get one."""
-    reasons: Texts = {}
+def _point_out_untranslated(desk: Desk, texts: Texts, incident: Incident, option: str) -> None:
+    bare = sorted(locale for locale in incident.texts if text_for(texts, locale) == texts.get("*"))
+    if len(bare) > 1:
+        desk.hint(
+            f"the letters in {' and '.join(bare)} all say it in these words; "
+            f"until they leave, the same again with {option} {bare[0]}=TEXT and so on says it in each language"
+        )
+
+
+def _texts(spelled: list[str], incident: Incident, option: str) -> Texts:
+    """From LOCALE=TEXT, or one bare text for every locale; each locale of the incident must get one.
+
+    Raises BadParameter.
+    """
+    texts: Texts = {}
     for given in spelled:
         locale, equals, text = given.partition("=")
         named = equals and LOCALE.fullmatch(locale)
-        reasons[locale if named else "*"] = (text if named else given).strip()
-    missing = [locale for locale in incident.texts if not text_for(reasons, locale)]
+        texts[locale if named else "*"] = (text if named else given).strip()
+    missing = [locale for locale in incident.texts if not text_for(texts, locale)]
     if missing:
-        raise typer.BadParameter(f"say why in {', '.join(missing)} too: --reason {missing[0]}=TEXT")
-    return reasons
+        raise typer.BadParameter(f"say it in {', '.join(missing)} too: {option} {missing[0]}=TEXT")
+    return texts
 
 
 def _end_of_day(text: str, zone: str) -> datetime:

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from amends.cli.words import moment, say
+from amends.domain.value import some_text
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -19,8 +20,13 @@ def render(name: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": moment, "say": say, "percent": percent}
+    environment.filters |= {"moment": moment, "say": say, "percent": percent, "in_english": in_english}
     return environment.get_template(name).render(**values)
+
+
+def in_english(texts: dict[str, str]) -> str:
+    """In the language of these pages, else in whichever there is."""
+    return some_text(texts, "en")
 
 
 def percent(part: float, whole: float) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from amends.domain.approval import listed
 from amends.domain.playbook import Event, Gate, Playbook, QuietHours, Step, StepChange, Threshold, Waves, When
-from amends.domain.value import text_for
+from amends.domain.value import some_text
 
 EVENTS: dict[str, str] = {
     Event.OPENED: "the incident was opened",
@@ -32,7 +32,7 @@ def in_words(playbook: Playbook) -> Iterator[str]:
         yield from (f"  {line}" for line in _about(playbook, step))
     for promise in playbook.commitments:
         yield f"\npromise {promise.id}, due {promise.due} after people were told, {promise.owner}"
-        yield f"  {text_for(promise.promise, 'en') or next(iter(promise.promise.values()))}"
+        yield f"  {some_text(promise.promise, 'en')}"
     yield ""
     yield from _rules(playbook)
     yield from _events(playbook)

@@ -54,7 +54,8 @@ class Commitment(Value):
     state: CommitmentState = CommitmentState.OPEN
     made_in: str
     """The notice that promised it."""
-    evidence: str = ""
+    evidence: Texts = {}
+    """What shows that it was kept, in words for those promised."""
     settled_at: Moment | None = None
     new_due_at: Moment | None = None
     """Set when the owner said that it will be late; the promised date stays beside it."""
@@ -72,7 +73,7 @@ class Commitment(Value):
 
         Another delay replaces the date of the one before, and only being kept leaves its reason as it was.
         """
-        undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": "", "settled_at": None}
+        undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": {}, "settled_at": None}
         if first or self.state is CommitmentState.OPEN:
             undone["new_due_at"] = None
         if first or self.state is not CommitmentState.KEPT:

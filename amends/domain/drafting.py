@@ -349,8 +349,8 @@ class _Writer:
             "state": state,
             "state_in_words": phrases.commitment_states[state],
             "new_due": self._date(phrases, commitment.new_due_at),
-            "reason": _said(commitment.reason, locale, f"reason for {commitment.id}") if commitment.reason else "",
-            "evidence": commitment.evidence,
+            "reason": _said_if_any(commitment.reason, locale, f"reason for {commitment.id}"),
+            "evidence": _said_if_any(commitment.evidence, locale, f"evidence of {commitment.id}"),
         }
 
 
@@ -365,6 +365,11 @@ def _said(texts: dict[str, str], locale: str, where: str) -> str:
     if text := text_for(texts, locale):
         return text
     raise ContentError(Finding(where, "E110", f"says nothing in {locale}", "write it in every language of the notice"))
+
+
+def _said_if_any(texts: dict[str, str], locale: str, where: str) -> str:
+    """The same of what nobody may have said yet: empty where it is said in no language."""
+    return _said(texts, locale, where) if texts else ""
 
 
 def _place(error: Exception, path: str) -> str:

@@ -330,7 +330,11 @@ def _days_known(proof: Proof) -> frozenset[date]:
 
 
 def _in_words(promise: Commitment, locale: str) -> tuple[str, str, str]:
-    return text_for(promise.promise, locale), text_for(promise.reason, locale), promise.evidence
+    return (
+        text_for(promise.promise, locale),
+        text_for(promise.reason, locale),
+        text_for(promise.evidence, locale),
+    )
 
 
 def contacts(proof: Proof) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def unsayable(
     What stops it whatever they say is for others to correct, and is told when it is drafted.
     """
     desk = _Desk(case, wording, readers, links, now)
-    silent = changed.model_copy(update={"evidence": "", "reason": {}})
+    silent = changed.model_copy(update={"evidence": {}, "reason": {}})
     found = (one for step in _telling(case) for one in desk.because(step, changed, silent))
     return tuple({(one.code, one.what): one for one in found}.values())
 

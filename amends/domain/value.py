@@ -104,6 +104,11 @@ def text_for(texts: dict[str, str], locale: str) -> str:
     return ""
 
 
+def some_text(texts: dict[str, str], locale: str) -> str:
+    """The text in this locale, else the first in any, for people of the team; empty when there is none at all."""
+    return text_for(texts, locale) or next(iter(texts.values()), "")
+
+
 LARGEST_NUMBER = 2**63 - 1
 """A ledger holds no larger one, whatever it numbers: persons, questions."""
 

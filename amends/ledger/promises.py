@@ -22,20 +22,19 @@ class Promises(Store):
             incident_row(session, incident)
             return commitments_of(session, incident)
 
-    def keep_commitment(self, incident: str, commitment: str, evidence: str, by: str, now: datetime) -> None:
+    def keep_commitment(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
         """It is kept, and this shows it. Those promised will be told.
 
         Until they are, other evidence takes its place. Raises NotAllowed without evidence.
         """
-        said = evidence.strip()
-        if not said:
+        if not any(text.strip() for text in evidence.values()):
             raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
         with self.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
-            _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != said)
-            row.evidence, row.worded_by = said, by
-            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=said)
+            _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != evidence)
+            row.evidence, row.worded_by = evidence, by
+            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)
 
     def put_off_commitment(
         self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime

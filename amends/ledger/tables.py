@@ -422,7 +422,7 @@ class CommitmentRow(SQLModel, table=True):
     due_at: datetime = _time()
     state: str
     made_in: str
-    evidence: str
+    evidence: dict[str, str] = _json()
     settled_at: datetime | None = _time_or_none()
     new_due_at: datetime | None = _time_or_none()
     reason: dict[str, str] = _json()

@@ -24,7 +24,7 @@ from amends.domain.rehearsed import (
     silences,
     tells_news,
 )
-from amends.domain.value import text_for
+from amends.domain.value import some_text
 from amends.ledger import Entry, Ledger
 from channels.simulated import World
 from flows.rehearsal.scene import Scene
@@ -45,7 +45,7 @@ def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: dat
     return Rehearsed(
         incident=incident,
         title=case.incident.title,
-        organisation=text_for(organisation.name, "en") or next(iter(organisation.name.values())),
+        organisation=some_text(organisation.name, "en"),
         timezone=organisation.timezone,
         playbook=case.playbook.id if case.playbook else "",
         injects=scene.script.injects.title,

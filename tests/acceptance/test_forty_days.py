@@ -53,7 +53,7 @@ class Weeks:
         if "notified" in case.events and not case.filings:
             self._file(case, now)
         if now >= KEPT_ON and self._is_open(case, "account-recheck"):
-            self.ledger.keep_commitment(INCIDENT, "account-recheck", "Report CHK-17", "Customer care", now)
+            self.ledger.keep_commitment(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
             self.ledger.resolve_incident(INCIDENT, LEAD.name, now)
 

@@ -36,16 +36,38 @@ def test_of_an_incident_that_is_not_there_it_is_said(office: Office) -> None:
 
 def test_a_kept_promise_has_its_evidence(promised: Office) -> None:
     promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", "Report of 3 March", by="lena")
-    assert (fate(promised, "audit")["state"], fate(promised, "audit")["evidence"]) == ("kept", "Report of 3 March")
+    assert (fate(promised, "audit")["state"], fate(promised, "audit")["evidence"]) == (
+        "kept",
+        {"*": "Report of 3 March"},
+    )
 
 
-def test_who_gives_the_evidence_hears_that_it_is_not_translated(promised: Office) -> None:
-    answer = promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", "Report of 3 March", by="lena")
-    assert "the letters in en and zh-CN all give the evidence in these words" in answer.stderr
+SHOWN = {"en": "Report of 3 March", "zh-CN": "3月3日的报告"}
+
+
+def test_evidence_is_given_in_each_language(promised: Office) -> None:
+    options = [f"--evidence={locale}={text}" for locale, text in SHOWN.items()]
+    answer = promised.amends("commitments", "keep", INCIDENT, "audit", *options, by="lena")
+    assert (fate(promised, "audit")["evidence"], "in these words" in answer.stderr) == (SHOWN, False)
+
+
+def test_evidence_must_be_said_in_every_language(promised: Office) -> None:
+    words = ("commitments", "keep", INCIDENT, "audit", "--evidence", "en=Report of 3 March")
+    answer = promised.amends(*words, by="lena")
+    assert (answer.exit_code, "--evidence zh-CN=TEXT" in answer.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("words", [("keep", "--evidence"), ("drop", "--reason")])
+def test_who_gives_one_text_for_all_languages_hears_that_it_is_not_translated(
+    promised: Office, words: tuple[str, str]
+) -> None:
+    verb, option = words
+    answer = promised.amends("commitments", verb, INCIDENT, "audit", option, "Report of 3 March", by="lena")
+    assert "the letters in en and zh-CN all say it in these words" in answer.stderr
 
 
 def test_without_evidence_nothing_is_kept(promised: Office) -> None:
-    assert promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", " ", by="lena").exit_code == 1
+    assert promised.amends("commitments", "keep", INCIDENT, "audit", "--evidence", " ", by="lena").exit_code == 2
 
 
 def test_a_new_date_is_the_end_of_that_day_where_the_organisation_is(promised: Office) -> None:
@@ -97,7 +119,7 @@ def test_a_settled_promise_is_not_settled_again(promised: Office) -> None:
 def test_evidence_is_reworded_until_those_promised_are_told(promised: Office) -> None:
     for evidence in ("Report 17", "Report 18"):
         promised.values("commitments", "keep", INCIDENT, "audit", "--evidence", evidence, by="lena")
-    assert fate(promised, "audit")["evidence"] == "Report 18"
+    assert fate(promised, "audit")["evidence"] == {"*": "Report 18"}
 
 
 ELSEWHERE = "see https://evil.example/report"

@@ -299,6 +299,23 @@ def test_a_notice_about_a_promise_knows_its_fate() -> None:
     assert text_of(said) == "late: The firm is ill. 22 February 2027"
 
 
+def about_a_kept_promise(evidence: dict[str, str]) -> Draft:
+    kept = a_commitment(id="audit", state=CommitmentState.KEPT, evidence=evidence)
+    wording = words("Shown by {{ promise.evidence }}.", notice="promise-kept")
+    return drafted(wording, case=a_case(commitments=(kept,)), wanted=notice_about(kept, 1))
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("en", "Report 17"), ("zh-CN", "第17号报告")])
+def test_what_shows_that_a_promise_was_kept_is_said_in_the_language_of_the_letter(locale: str, shown: str) -> None:
+    said = about_a_kept_promise({"en": "Report 17", "zh-CN": "第17号报告"})
+    assert text_of(said, locale) == f"Shown by {shown}."
+
+
+def test_evidence_that_is_not_said_in_a_language_of_the_notice_is_refused() -> None:
+    with pytest.raises(ContentError, match="evidence of audit E110 says nothing in zh-CN"):
+        about_a_kept_promise({"en": "Report 17"})
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

@@ -724,7 +724,7 @@ def test_a_sentence_without_a_dated_promise_is_fine(words: str) -> None:
 
 
 def test_a_promise_of_an_earlier_notice_is_known_with_its_days() -> None:
-    earlier = a_commitment(id="fix", new_due_at=NOW + timedelta(days=90), evidence="Contract of 1 December 2026")
+    earlier = a_commitment(id="fix", new_due_at=NOW + timedelta(days=90), evidence={"*": "Contract of 1 December 2026"})
     words = "New date: 22 February 2027. What shows it: Contract of 1 December 2026"
     assert told(saying(words), "L143", commitments=(earlier,)) == []
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from amends.domain.value import Moment, Slug, Span, Texts, Value, fallbacks, nearest_locale, text_for, to_utc
+from amends.domain.value import Moment, Slug, Span, Texts, Value, fallbacks, nearest_locale, some_text, text_for, to_utc
 
 LOCALES = ("en", "zh-CN", "de")
 
@@ -111,6 +111,12 @@ def test_a_text_of_the_language_goes_before_the_one_for_all() -> None:
 
 def test_a_text_that_is_missing_is_empty() -> None:
     assert text_for({"de": "Hallo"}, "en") == ""
+
+
+@pytest.mark.parametrize(("locale", "said"), [("en", "Hello"), ("ko", "Hallo")])
+def test_people_of_the_team_read_a_text_in_whichever_language_there_is(locale: str, said: str) -> None:
+    assert some_text({"de": "Hallo", "en": "Hello"}, locale) == said
+    assert some_text({}, locale) == ""
 
 
 def test_a_moment_is_held_in_utc() -> None:

@@ -280,7 +280,7 @@ def _live(weeks: Weeks) -> None:
     up.mail.delay = 0.0
     weeks.calm()
 
-    ledger.keep_commitment(INCIDENT, "account-recheck", "Report CHK-17", "Customer care", weeks.clock())
+    ledger.keep_commitment(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
     ledger.put_off_commitment(INCIDENT, "monitoring", START + timedelta(days=24), late, LEAD.name, weeks.clock())
     weeks.live_without_a_runner("update")

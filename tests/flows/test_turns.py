@@ -297,7 +297,7 @@ def keep(ledger: Ledger, *evidence: str) -> list[str]:
     """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
     promises = [promise.id for promise in ledger.commitments(INCIDENT)][: len(evidence)]
     for promise, what in zip(promises, evidence, strict=True):
-        ledger.keep_commitment(INCIDENT, promise, what, "mei", START)
+        ledger.keep_commitment(INCIDENT, promise, {"*": what}, "mei", START)
     return promises
 
 
@@ -377,7 +377,7 @@ async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
 @pytest.mark.usefixtures("lame_and_sound")
 async def test_a_run_names_what_cannot_be_sent_beside_what_cannot_be_drafted(context: Context) -> None:
     third = context.ledger.commitments(INCIDENT)[2].id
-    context.ledger.keep_commitment(INCIDENT, third, SAYS["stops"], "mei", START)
+    context.ledger.keep_commitment(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
     with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
         await follow_up.fn(INCIDENT, "promises", 1)
 

@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
 from amends.ledger.ledger import MIGRATIONS
+from amends.ledger.promises import commitments_of
 from tests.builders import NOW
 from tests.sending import a_ledger, sqlite_url
 
@@ -40,6 +41,12 @@ OLD_MESSAGE = (
     "provider_id, attempts, updated_at) VALUES ('old', 'first-notice', 1, {}, 'email', '', 'en/self', 'held', '{}', "
     "'', 3, '2026-11-01 00:00:00+00:00')"
 )
+OLD_PROMISE = (
+    "INSERT INTO commitment (incident, id, kind, promise, owner, audience, due_at, state, made_in, evidence, reason, "
+    "changes, told, worded_by) VALUES ('old', '{}', 'audit', '{{\"*\": \"We will.\"}}', 'The lead', 'everyone', "
+    "'2026-12-01 00:00:00+00:00', '{}', 'first-notice', '{}', '{{}}', 0, 0, '')"
+)
+OLD_EVIDENCE = (("fix", "kept", '"Prüf" says:\n报告 17'), ("cards", "kept", "17"), ("course", "open", ""))
 OLD_REASONS = ("deceased", "parked: fault KeyError")
 
 
@@ -103,6 +110,16 @@ def test_what_was_parked_before_that_was_a_state_is_parked(ledger_url: str, tmp_
     with ledger.engine.connect() as connection:
         found = connection.exec_driver_sql("SELECT state, detail FROM delivery ORDER BY person").all()
     assert found == [("held", "deceased"), ("parked", "fault KeyError")]
+    ledger.dispose()
+
+
+def test_evidence_that_had_one_language_stands_for_every_language(ledger_url: str, tmp_path: Path) -> None:
+    ledger = a_ledger(ledger_url, tmp_path)
+    as_it_was(ledger, "0021", OLD_ROWS[0], *(OLD_PROMISE.format(*one) for one in OLD_EVIDENCE))
+    ledger.migrate()
+    with ledger.read() as session:
+        found = {promise.id: promise.evidence for promise in commitments_of(session, "old")}
+    assert found == {"fix": {"*": '"Prüf" says:\n报告 17'}, "cards": {"*": "17"}, "course": {}}
     ledger.dispose()
 
 

@@ -48,21 +48,21 @@ def test_a_promise_is_open_until_something_becomes_of_it(promised: Ledger) -> No
 
 
 def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None:
-    promised.keep_commitment(INCIDENT, "audit", "  Report 17 ", "mei", NOW + DAY)
+    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW + DAY)
     kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
-    assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, "Report 17", NOW + DAY)
+    assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, {"*": "Report 17"}, NOW + DAY)
     assert untold(promised) == {"audit": 1}
 
 
 def test_who_gave_the_evidence_wrote_what_is_told_of_it(promised: Ledger) -> None:
-    promised.keep_commitment(INCIDENT, "audit", "Report 17", "omar", NOW + DAY)
+    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
     case = promised.case(INCIDENT)
     assert (case.earlier_authors_about("audit"), case.earlier_authors_about("fix")) == (("omar",), ())
 
 
 def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
     with pytest.raises(NotAllowed, match="evidence"):
-        promised.keep_commitment(INCIDENT, "audit", " ", "mei", NOW)
+        promised.keep_commitment(INCIDENT, "audit", {"*": " "}, "mei", NOW)
 
 
 def test_a_promise_that_is_put_off_keeps_its_first_date_beside_the_new_one(promised: Ledger) -> None:
@@ -107,7 +107,7 @@ def test_a_chase_is_noted_with_its_time(promised: Ledger) -> None:
 def settle(ledger: Ledger, how: str, words: str = "Report 17") -> None:
     """Keep the audit with this evidence, or drop it for this reason."""
     if how == "keep":
-        ledger.keep_commitment(INCIDENT, "audit", words, "mei", NOW)
+        ledger.keep_commitment(INCIDENT, "audit", {"*": words}, "mei", NOW)
     else:
         ledger.drop_commitment(INCIDENT, "audit", {"*": words}, "mei", NOW)
 
@@ -131,9 +131,9 @@ def test_the_same_words_again_change_nothing(promised: Ledger, how: str) -> None
 
 def test_evidence_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
     settle(promised, "keep")
-    promised.keep_commitment(INCIDENT, "audit", " Report 18 ", "wei", NOW + DAY)
+    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 18"}, "wei", NOW + DAY)
     kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
-    assert (kept.evidence, kept.settled_at, untold(promised)) == ("Report 18", NOW, {"audit": 2})
+    assert (kept.evidence, kept.settled_at, untold(promised)) == ({"*": "Report 18"}, NOW, {"audit": 2})
     noted = [(entry.actor, entry.act) for entry in promised.timeline(INCIDENT) if entry.subject == "audit"]
     assert noted == [("mei", "commitment kept"), ("wei", "commitment kept")]
 
@@ -173,7 +173,7 @@ def test_once_those_promised_know_the_words_stay_also_after_the_notice_before(pr
 
 def test_an_unknown_promise_is_named(promised: Ledger) -> None:
     with pytest.raises(NotInLedger, match="no commitment holiday"):
-        promised.keep_commitment(INCIDENT, "holiday", "x", "mei", NOW)
+        promised.keep_commitment(INCIDENT, "holiday", {"*": "x"}, "mei", NOW)
 
 
 def test_when_the_notice_about_it_was_sent_those_promised_know(promised: Ledger) -> None:
@@ -186,7 +186,7 @@ def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised
     promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
     promised.release(INCIDENT, draft.notice, NOW)
-    promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     send(promised, draft)
     assert untold(promised) == {"audit": 2}
 
@@ -194,7 +194,7 @@ def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised
 def test_a_draft_that_was_overtaken_never_leaves_and_nobody_is_asked_to_approve_it(promised: Ledger) -> None:
     promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
-    promised.keep_commitment(INCIDENT, "audit", "Report 17", "mei", NOW)
+    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     assert promised.case(INCIDENT).notice(draft.notice) is None
     with pytest.raises(ApprovalMissing, match="overtaken"):
         promised.release(INCIDENT, draft.notice, NOW)

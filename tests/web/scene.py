@@ -138,7 +138,7 @@ async def _nothing_to_ask() -> None:
 def settle_promises(ledger: Ledger, now: datetime) -> None:
     """One promise is kept, one late, one dropped, and people were told; the rest stay open."""
     reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
-    ledger.keep_commitment(INCIDENT, "fix", "Report 2026-12, checked by Prüf AG", "lena", now)
+    ledger.keep_commitment(INCIDENT, "fix", {"*": "Report 2026-12, checked by Prüf AG"}, "lena", now)
     ledger.put_off_commitment(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
     ledger.drop_commitment(INCIDENT, "course", reason, "lena", now)
     with ledger.write() as write:

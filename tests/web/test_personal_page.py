@@ -100,7 +100,7 @@ def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: L
 
 
 def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger: Ledger, ada: Visitor) -> None:
-    ledger.keep_commitment(INCIDENT, "audit", "Report 2027-01", "lena", NOW)
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert page.count('<span class="state kept">') == 1
     assert "Report 2027-01" not in page
@@ -109,10 +109,17 @@ def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger
     assert "Report 2027-01" in ada.look().text
 
 
+def test_what_shows_that_a_promise_was_kept_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
+    ledger.keep_commitment(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    page = li.look().text
+    assert ("2027年1月的报告" in page, "Report 2027-01" in page) == (True, False)
+
+
 def test_a_delay_that_people_were_told_of_stays_until_they_hear_more(ledger: Ledger, ada: Visitor) -> None:
     ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
     release(ledger, notice="late-audit-1", about="audit", change=1)
-    ledger.keep_commitment(INCIDENT, "audit", "Report 2027-01", "lena", NOW)
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert "It takes longer." in page
     assert "Report 2027-01" not in page
@@ -327,7 +334,7 @@ def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, c
 
 def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.look()
-    ledger.keep_commitment(INCIDENT, "audit", "Summary of the audit", "lena", clock())
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     clock.forward(seconds=15)
     assert "Summary of the audit" in ada.look().text
