@@ -1,7 +1,7 @@
 """How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from prefect import State, task
@@ -18,12 +18,12 @@ from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.gates import shut, to_look_at_again
 from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
-from amends.domain.notice import Draft, NoticeStage, NoticeStatus, PersonState
+from amends.domain.nobody import count_as_told, has_nobody, nobody_is_left
+from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
 from amends.domain.thresholds import newly_reached
-from amends.ledger import EVERYONE
 from amends.ledger.store import ENGINE
 from flows import artifacts
 from flows.context import Context, opened
@@ -167,7 +167,7 @@ async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: W
     existing = case.notice(wanted.id)
     if existing and (existing.current or existing.stage is NoticeStage.SENT):
         return
-    if existing and _nobody_is_left(case, step, wanted, existing):
+    if existing and nobody_is_left(case, step, wanted, existing):
         await asyncio.to_thread(context.ledger.finish, case.incident.id, wanted.id, context.clock())
         return
     drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
@@ -190,25 +190,11 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
-    if _has_nobody(case, wanted.audience):
+    if has_nobody(case, wanted.audience):
         ledger.alert(incident_id, f"{step.id} tells nobody: the list has no segment {wanted.audience}", now)
     for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):
         ledger.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
     return drafted, findings
-
-
-def _has_nobody(case: Case, audience: str) -> bool:
-    """Whether there is a list of people, and nobody of it is in this segment: perhaps its name is misspelled."""
-    return bool(case.audience.people) and audience not in (EVERYONE, *case.audience.by_segment)
-
-
-def _nobody_is_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
-    """Whether it was let go, and a corrected list has nobody for whom another version would be.
-
-    So it ends without one that people would have to approve; whoever a later list brings gets one then.
-    """
-    let_go = notice.stage is NoticeStage.SENDING and not notice.pending
-    return let_go and all(kind.personal for kind in step.channels) and _has_nobody(case, wanted.audience)
 
 
 async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
@@ -250,15 +236,8 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], com
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
         context.ledger.alert(incident_id, trouble, context.clock())
-    if turn.phase is Phase.NOTIFY and _told(case, step_of(case, turn), mine):
+    if turn.phase is Phase.NOTIFY and count_as_told(case, step_of(case, turn).audience, mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage is NoticeStage.SENT for notice in mine):
         done(context, turn, incident_id)
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"
-
-
-def _told(case: Case, step: Step, mine: Sequence[NoticeStatus]) -> bool:
-    """Whether people count as told, also those whom a corrected list has taken out of their segment since then."""
-    tried = any(state is not PersonState.HELD for notice in mine for state in notice.people)
-    somebody = tried or not _has_nobody(case, step.audience)
-    return bool(mine) and somebody and all(notice.has_gone for notice in mine)

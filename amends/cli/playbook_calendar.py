@@ -11,9 +11,8 @@ from amends.domain.case import Case
 from amends.domain.forecast import forecast
 from amends.domain.plan import Turn, holds
 from amends.domain.playbook import DEADLINES, Event, Phase, Playbook, Step
-from amends.domain.value import Moment, Value
+from amends.domain.value import EVERYONE, Moment, Value
 
-EVERYONE = "everyone"
 WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMITMENT_LATE, Event.APPROVED)
 """Events of which nobody knows when they come."""
 

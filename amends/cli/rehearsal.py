@@ -17,12 +17,12 @@ from amends.domain.news_clock import holding_step
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus, Reader
 from amends.domain.people import AudienceCounts, Person
 from amends.domain.playbook import HOLDING, Event, Phase, Playbook, Step
+from amends.domain.value import EVERYONE
 
 if TYPE_CHECKING:
     from amends.domain.incident import Incident
     from amends.domain.wording import Wording
 
-EVERYONE = "everyone"
 HOUR, DAY, A_FORTNIGHT = timedelta(hours=1), timedelta(days=1), timedelta(days=14)
 
 

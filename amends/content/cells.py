@@ -15,7 +15,7 @@ from amends.content.countries import COUNTRIES
 from amends.content.numbering import numbering_plan
 from amends.domain.facts import DataCategory
 from amends.domain.people import NULL_LIKE, Flag
-from amends.domain.value import LOCALE
+from amends.domain.value import EVERYONE, LOCALE
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -100,8 +100,8 @@ def postal_address(cell: str) -> str:
 @lru_cache(4096)
 def segment(cell: str) -> str:
     """The name of a part of the audience; may be empty."""
-    if cell == "everyone":
-        raise Unfit("segment", "'everyone' is the whole audience and cannot be a segment")
+    if cell == EVERYONE:
+        raise Unfit("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
     return text(cell)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from amends.domain.value import Moment, Slug, Span, Texts, Value
+from amends.domain.value import EVERYONE, Moment, Slug, Span, Texts, Value
 
 
 class CommitmentKind(StrEnum):
@@ -30,7 +30,7 @@ class Promise(Value):
     """The role or office that must keep it."""
     due: Span
     """How long after the people were told."""
-    audience: str = "everyone"
+    audience: str = EVERYONE
     """Who is promised this: everyone, or the name of a segment."""
 
 

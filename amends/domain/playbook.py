@@ -12,7 +12,7 @@ from amends.domain.commitment import Promise
 from amends.domain.facts import Cause, DataCategory, Vector
 from amends.domain.team import TeamRole
 from amends.domain.timing import ClockTime, Delay
-from amends.domain.value import Moment, Slug, Span, Value
+from amends.domain.value import EVERYONE, Moment, Slug, Span, Value
 
 DEADLINES = "deadlines"
 """The step under which reminders of legal deadlines stand in the plan; no playbook names it."""
@@ -164,7 +164,7 @@ class Step(Value):
     when: When = When()
     notice: Slug | None = None
     """The folder of templates that this step sends."""
-    audience: str = "everyone"
+    audience: str = EVERYONE
     """Everyone, or the name of a segment."""
     channels: tuple[ChannelKind, ...] = ()
     """Every channel to use; a person is written to on each personal one for which we have an address."""

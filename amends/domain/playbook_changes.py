@@ -17,13 +17,12 @@ from amends.domain.commitment import Promise
 from amends.domain.letters import Letters
 from amends.domain.playbook import Playbook, Step
 from amends.domain.timing import Delay
-from amends.domain.value import Value
+from amends.domain.value import EVERYONE, Value
 from amends.domain.wording import Phrases, Wording
 
 RETIRED = "The playbook has this step no more; what had begun of it goes to its end."
 """How a step reads that stays only for what had begun of it."""
 SHARED = "_base"
-EVERYONE = "everyone"
 
 
 class Change(Value):

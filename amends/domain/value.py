@@ -32,6 +32,9 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 """A country, or a state or province of one as ISO 3166-2 writes it: DE, US-WA, CA-QC."""
 
+EVERYONE = "everyone"
+"""The audience of all people of an incident; any other name is that of a segment."""
+
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 Locale = Annotated[str, Field(pattern=rf"^{LOCALE.pattern}$")]
 """BCP 47: a language, and if needed a script and a country, as in en, zh-CN, zh-Hant-TW."""

@@ -6,12 +6,10 @@ from amends.ledger.feedback import once_for
 from amends.ledger.incidents import IncidentLine
 from amends.ledger.ledger import Ledger
 from amends.ledger.notices import PUBLIC, Audience
-from amends.ledger.posting import EVERYONE
 from amends.ledger.sealing import Keys
 from amends.ledger.standing import DeliveryLine
 
 __all__ = [
-    "EVERYONE",
     "PUBLIC",
     "Audience",
     "Claim",

@@ -13,12 +13,13 @@ from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Hold
 from amends.domain.reach import NOT_KNOWN, OPTED_OUT, doubt_left, may_have_it, starts_as
 from amends.domain.team import Member
+from amends.domain.value import EVERYONE
 from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import DELIVERY, spelled, store_messages
 from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
 from amends.ledger.notices import PUBLIC, notice_row
-from amends.ledger.posting import EVERYONE, Post, addressees, may_have_left
+from amends.ledger.posting import Post, addressees, may_have_left
 from amends.ledger.store import Write, must_approve
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 

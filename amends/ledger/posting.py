@@ -28,6 +28,7 @@ from amends.domain.errors import LedgerUnavailable
 from amends.domain.letters import Letters
 from amends.domain.notice import Draft, Reader, text_name
 from amends.domain.reach import Planned, first_messages, in_doubt, starts_as, why_held
+from amends.domain.value import EVERYONE
 from amends.ledger.bulk import DELIVERY, on_postgresql
 from amends.ledger.tables import DeliveryRow, PersonRow, RestoredNoticeRow
 
@@ -35,7 +36,6 @@ PAGE = 10_000
 """So many people get their messages in one transaction."""
 MOST_KINDS = 500
 """So many kinds of people in one statement: databases take only so many values in one."""
-EVERYONE = "everyone"
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
 """In the order in which `addressees` tells the addresses."""
 EMAIL, SMS, LETTER = (kind.value for kind in ADDRESSED)

@@ -19,9 +19,10 @@ from amends.domain.notice import DeliveryState
 from amends.domain.reach import NOT_KNOWN
 from amends.domain.relay_log import RelayLog
 from amends.domain.team import Member
+from amends.domain.value import EVERYONE
 from amends.ledger.bulk import on_postgresql
 from amends.ledger.marked import missed
-from amends.ledger.posting import EVERYONE, addressees
+from amends.ledger.posting import addressees
 from amends.ledger.sealing import Keys
 from amends.ledger.store import Store, Write, must_approve
 from amends.ledger.tables import DeliveryRow, IncidentRow, LeftRow, NoticeRow, ReleaseRow, RestoredNoticeRow

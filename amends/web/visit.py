@@ -10,7 +10,7 @@ from fastapi import Path
 from amends.domain.commitment import Commitment
 from amends.domain.drafting import fate
 from amends.domain.people import Flag, Left, Person
-from amends.ledger import EVERYONE
+from amends.domain.value import EVERYONE
 from amends.web.recent import Known, Told, Voice
 
 Link = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{27}$")]

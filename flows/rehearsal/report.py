@@ -24,7 +24,7 @@ from amends.domain.rehearsed import (
     silences,
     tells_news,
 )
-from amends.domain.value import some_text
+from amends.domain.value import EVERYONE, some_text
 from amends.ledger import Entry, Ledger
 from channels.simulated import World
 from flows.rehearsal.scene import Scene
@@ -153,7 +153,7 @@ def _disagreements(ledger: Ledger, case: Case, world: World) -> Iterator[str]:
     """Where people do not add up, or the ledger and the world do not say the same."""
     for notice in case.notices:
         states, people = sum(notice.people.values()) + notice.not_told, case.audience.people + case.audience.gone
-        if notice.people and ledger.draft(case.incident.id, notice.id).audience == "everyone" and states != people:
+        if notice.people and ledger.draft(case.incident.id, notice.id).audience == EVERYONE and states != people:
             yield f"{notice.id}: {states} states for {people} people"
         numbers = ledger.numbers(case.incident.id, notice.id)
         for kind in (kind for kind in ChannelKind if not kind.printed):
