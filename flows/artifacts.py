@@ -148,7 +148,7 @@ def notice_line(notice: NoticeStatus) -> str:
     if notice.stage is NoticeStage.DRAFTED:
         return f"{notice.id} waits for approval ({len(notice.approvals)} of {notice.approvals_needed})"
     people = ", ".join(f"{count} {state}" for state, count in notice.people.items())
-    return f"{notice.id} {notice.stands}: {people}"
+    return f"{notice.id} {notice.stands}: {people or 'nobody'}"
 
 
 async def show_timeline(case: Case, now: datetime) -> None:

@@ -18,7 +18,7 @@ from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.gates import shut, to_look_at_again
 from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
-from amends.domain.nobody import count_as_told, has_nobody, nobody_is_left
+from amends.domain.nobody import count_as_told, why_nobody, why_nobody_is_left
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan import Turn, plan, ready_to_close
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
@@ -165,14 +165,23 @@ def step_of(case: Case, turn: Turn) -> Step:
 
 async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> None:
     existing = case.notice(wanted.id)
-    if existing and (existing.current or existing.stage is NoticeStage.SENT):
+    if existing and (existing.current or existing.stage.is_over):
         return
-    if existing and nobody_is_left(case, step, wanted, existing):
-        await asyncio.to_thread(context.ledger.finish, case.incident.id, wanted.id, context.clock())
+    if existing is not None and await asyncio.to_thread(_ended, context, case, step, wanted, existing):
         return
     drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
     found = await _looked_over(context, drafted)
     await artifacts.show_preview(drafted, advice, found)
+
+
+def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
+    """Whether it ends without another version, because one would tell nobody; a lead hears of it."""
+    ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
+    why = why_nobody_is_left(case, step, wanted, notice)
+    if not (why and ledger.end_notice(incident_id, notice.id, now)):
+        return False
+    ledger.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
+    return True
 
 
 def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> tuple[Draft, tuple[Finding, ...]]:
@@ -190,8 +199,8 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     ledger.draft_notice(drafted, now)
-    if has_nobody(case, wanted.audience):
-        ledger.alert(incident_id, f"{step.id} tells nobody: the list has no segment {wanted.audience}", now)
+    if why := why_nobody(case, wanted.audience):
+        ledger.alert(incident_id, f"{step.id} tells nobody: {why}", now)
     for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):
         ledger.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
     return drafted, findings
@@ -238,6 +247,7 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], com
         context.ledger.alert(incident_id, trouble, context.clock())
     if turn.phase is Phase.NOTIFY and count_as_told(case, step_of(case, turn).audience, mine):
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
-    if complete and all(notice.stage is NoticeStage.SENT for notice in mine):
-        done(context, turn, incident_id)
+    if complete and all(notice.stage.is_over for notice in mine):
+        dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
+        done(context, turn, incident_id, "nobody was left to tell" if dropped else "")
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"

@@ -235,7 +235,9 @@ def _on_paper(seen: Preview) -> str:
 
 def _next(desk: Desk, seen: Preview) -> None:
     draft, status = seen.draft, seen.status
-    if not status.current:
+    if status.stage is NoticeStage.DROPPED:
+        desk.hint("it is dropped: nobody is left to tell; a list that brings somebody has it drafted afresh")
+    elif not status.current:
         desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
     elif status.stage is NoticeStage.DRAFTED and (why := _cannot_be_approved(seen)):
         desk.hint(f"nobody can approve it: {why}")

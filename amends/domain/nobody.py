@@ -4,27 +4,41 @@ from collections.abc import Sequence
 
 from amends.domain.case import Case
 from amends.domain.drafting import Wanted
-from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice import NoticeStatus, PersonState
 from amends.domain.playbook import Step
 from amends.domain.value import EVERYONE
 
 
-def has_nobody(case: Case, audience: str) -> bool:
-    """Whether there is a list of people, and nobody of it is in this audience."""
-    return bool(case.audience.people) and audience not in (EVERYONE, *case.audience.by_segment)
+def why_nobody(case: Case, audience: str) -> str:
+    """Why nobody is in this audience, in words; empty when somebody is, and before there is a list of people."""
+    counts = case.audience
+    if audience == EVERYONE:
+        return "nobody is in the list any more" if counts.gone and not counts.people else ""
+    listed = counts.people or counts.gone
+    return f"the list has no segment {audience}" if listed and audience not in counts.by_segment else ""
 
 
-def nobody_is_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
-    """Whether it was let go, and a corrected list has nobody for whom another version would be.
+def why_nobody_is_left(case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> str:
+    """Why another version of it would tell nobody since a corrected list, in words; empty when it would tell somebody.
 
-    So it ends without one that people would have to approve; whoever a later list brings gets one then.
+    So it ends without one that people would have to approve; whoever a later list brings gets one then. A draft that
+    was for nobody from the first stays, because its audience may be misspelled; so does one that the public reads.
     """
-    let_go = notice.stage is NoticeStage.SENDING and not notice.pending
-    return let_go and all(kind.personal for kind in step.channels) and has_nobody(case, wanted.audience)
+    if notice.audience != wanted.audience or _somebody_waits(notice):
+        return ""
+    if notice.let_go:
+        return "nobody in the list waits for it"
+    lost = notice.meant_for and all(kind.personal for kind in step.channels)
+    return why_nobody(case, wanted.audience) if lost else ""
+
+
+def _somebody_waits(notice: NoticeStatus) -> bool:
+    """Also for a person: a letter that is to be printed, or a message that somebody must decide on."""
+    return bool(notice.pending or notice.parked or notice.not_told or notice.people.get(PersonState.WAITING))
 
 
 def count_as_told(case: Case, audience: str, notices: Sequence[NoticeStatus]) -> bool:
     """Whether people count as told by these, also those whom a corrected list has taken out of their segment since."""
     tried = any(state is not PersonState.HELD for notice in notices for state in notice.people)
-    somebody = tried or not has_nobody(case, audience)
+    somebody = tried or not why_nobody(case, audience)
     return bool(notices) and somebody and all(notice.has_gone for notice in notices)

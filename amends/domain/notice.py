@@ -11,7 +11,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.commitment import Commitment
 from amends.domain.letters import GENERAL
 from amends.domain.playbook import Gate, QuietHours, Waves
-from amends.domain.value import Moment, Value
+from amends.domain.value import EVERYONE, Moment, Value
 
 SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
 """Around the name of a value that differs from person to person; private-use characters that no text may hold."""
@@ -234,6 +234,13 @@ class NoticeStage(StrEnum):
     """Nothing of it is pending any more, and nothing is parked."""
     REJECTED = "rejected"
     """An approver said no; a new draft is needed."""
+    DROPPED = "dropped"
+    """Nobody was left to tell before this version was let go; a list that brings somebody has it drafted afresh."""
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is to be done for it any more, and nobody is asked about it."""
+        return self in (NoticeStage.SENT, NoticeStage.DROPPED)
 
 
 class LetGo(Value):
@@ -265,6 +272,9 @@ class NoticeStatus(Value):
     step: str
     occurrence: int
     about: str = ""
+    audience: str = EVERYONE
+    meant_for: int = 0
+    """How many people stood in its audience when it was drafted."""
     authors: tuple[str, ...] = ()
     """Who handed in what it was drafted from, and so cannot approve it."""
     stage: NoticeStage
@@ -343,7 +353,7 @@ class NoticeStatus(Value):
     def has_gone(self) -> bool:
         """People count as told when only those are left whose mailbox said `later`, or whose message is parked."""
         only_deferred = self.stage is NoticeStage.SENDING and self.next_try_at is not None
-        return self.stage is NoticeStage.SENT or (only_deferred and self._all_were_tried) or self.only_parked
+        return self.stage.is_over or (only_deferred and self._all_were_tried) or self.only_parked
 
     @property
     def _all_were_tried(self) -> bool:
@@ -356,7 +366,7 @@ class NoticeStatus(Value):
 
     def wants_work(self, now: datetime) -> bool:
         """Something can be done for it without a person: sending on, or drafting afresh."""
-        if self.stage is NoticeStage.SENT or self.only_parked:
+        if self.stage.is_over or self.only_parked:
             return False
         if not self.current:
             return True

@@ -135,9 +135,8 @@ def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
     steps = case.playbook.steps if case.playbook else ()
     telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
     aside = set_aside(case)
-    drafts = [
-        n for n in case.notices if n.step in telling and n.begun_at is None and n.stage is not NoticeStage.REJECTED
-    ]
+    silent = (NoticeStage.REJECTED, NoticeStage.DROPPED)
+    drafts = [n for n in case.notices if n.step in telling and n.begun_at is None and n.stage not in silent]
     if not case.is_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
     return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
@@ -153,7 +152,7 @@ def _outlives(case: Case, turn: Turn) -> bool:
 
 def _is_on_its_way(notice: NoticeStatus) -> bool:
     """A version was let go and somebody waits for it still, or for the one that was drafted since."""
-    return notice.stage is NoticeStage.SENDING or (bool(notice.let_go) and notice.stage is not NoticeStage.SENT)
+    return notice.stage is NoticeStage.SENDING or (bool(notice.let_go) and not notice.stage.is_over)
 
 
 def _in_time(turn: Turn) -> tuple[datetime, str, int]:
@@ -180,7 +179,7 @@ def _turn_again(case: Case, occurrence: Occurrence, now: datetime) -> Turn | Non
 
 def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> datetime | None:
     """When there is something to do for these notices; None while people must decide."""
-    if all(notice.stage is NoticeStage.SENT for notice in notices):
+    if all(notice.stage.is_over for notice in notices):
         return now
     return min((at for n in notices if (at := _wants_work_at(case, n, now))), default=None)
 
@@ -403,7 +402,7 @@ def _somebody_waits(case: Case) -> bool:
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
     """What speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [_unsent(notice) for notice in case.notices if notice.stage is not NoticeStage.SENT]
+    unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
     owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
     return tuple(

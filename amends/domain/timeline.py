@@ -292,7 +292,7 @@ def _names(duties: list[Duty]) -> str:
 
 def _going(case: Case, now: datetime) -> Iterator[Line]:
     for notice in case.notices:
-        if not notice.current and notice.stage is not NoticeStage.SENT:
+        if not notice.current and not notice.stage.is_over:
             note = "facts, audience or words changed; approvals given before are void"
             yield Line(at=notice.drafted_at, kind=Kind.NOTICE, what=f"{notice.id} is drafted afresh", note=note)
         elif notice.stage is NoticeStage.SENDING:

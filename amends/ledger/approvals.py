@@ -32,7 +32,7 @@ def standing_of(session: Session, row: NoticeRow, draft: Draft, now: datetime | 
 
 def stage_of(row: NoticeRow, stands: Standing) -> NoticeStage:
     """How far the notice has come."""
-    if row.stage in RELEASED:
+    if row.stage in (*RELEASED, NoticeStage.DROPPED):
         return NoticeStage(row.stage)
     if stands.rejected_by:
         return NoticeStage.REJECTED

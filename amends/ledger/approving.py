@@ -137,6 +137,8 @@ def _not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now:
         release = session.get_one(ReleaseRow, (row.incident, row.notice, row.version))
         return f"{row.notice} has been released already, {_at(release.at)}; your word changes nothing any more"
     look = f"look at it again with `amends preview {row.incident} {row.notice}`"
+    if row.stage == NoticeStage.DROPPED:
+        return f"{row.notice} is dropped: the list of people has nobody left whom it would tell"
     if row.binding != binding:
         made = f"version {row.version}, drafted {_at(row.drafted_at)}"
         return f"{row.notice} is another by now than the one you looked at: {made}; {look}"

@@ -83,10 +83,13 @@ def reachable_at(session: Session, incident: str, person: int) -> dict[ChannelKi
     return addresses(session.get_one(PersonRow, (incident, about.guardian)) if about.guardian else about)
 
 
+AGAIN = {NoticeStage.SENT: NoticeStage.SENDING, NoticeStage.DROPPED: NoticeStage.DRAFTED}
+
+
 def reopen(session: Session, row: NoticeRow) -> None:
-    """A notice that was sent is being sent again, because something of it waits once more; its turn goes on."""
-    if row.stage == NoticeStage.SENT:
-        row.stage = NoticeStage.SENDING
+    """A notice that was over goes on, because somebody waits for it once more; so does its turn."""
+    if row.stage in AGAIN:
+        row.stage = AGAIN[NoticeStage(row.stage)]
     turn = session.get(OccurrenceRow, (row.incident, row.draft["step"], row.draft["occurrence"]))
     if turn and turn.state == OccurrenceState.DONE:
         turn.state, turn.done_at = OccurrenceState.WAITING, None

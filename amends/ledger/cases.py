@@ -281,6 +281,8 @@ def _status(
         step=draft.step,
         occurrence=draft.occurrence,
         about=draft.about,
+        audience=draft.audience,
+        meant_for=draft.people,
         authors=draft.authors,
         stage=stage_of(row, stands),
         binding=row.binding,

@@ -13,9 +13,10 @@ from sqlmodel import Session, col, func, select
 from amends.domain.case import IncidentState
 from amends.domain.correction import Ask, Change, Difference, Kind, changed_fields, objections, stands_otherwise
 from amends.domain.errors import KeyMissing, NotAllowed
-from amends.domain.notice import NoticeStage
+from amends.domain.notice import Draft, NoticeStage
 from amends.domain.people import Hold, Person
 from amends.domain.playbook import Phase, Playbook
+from amends.ledger.approvals import RELEASED
 from amends.ledger.bulk import among, listed, take_stock
 from amends.ledger.cascade import reopen
 from amends.ledger.counting import count_people
@@ -35,7 +36,8 @@ from amends.ledger.incidents import (
     version_row,
 )
 from amends.ledger.links import links_held, renew_links
-from amends.ledger.notices import not_told, notice_row
+from amends.ledger.notices import existing_row, is_overtaken, not_told, notice_row
+from amends.ledger.promises import told, untold_again
 from amends.ledger.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.sealing import Keys, Seal
 from amends.ledger.steps import pin_row
@@ -140,6 +142,25 @@ class Corrections(Incidents, Deliveries):
             write.note(now, incident, "audience corrected", actor=by, **detail | counts)
             return followed
 
+    def end_notice(self, incident: str, notice: str, now: datetime) -> bool:
+        """End a notice without another version, because nobody is left whom one would tell; a mere draft is dropped.
+
+        Whether it ended: not when somebody in the list has no message of it, or waits for one.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            row = existing_row(write.session, incident, notice)
+            draft = self.drafted(row)
+            if _somebody_is_left(write.session, draft):
+                return False
+            if row.stage in RELEASED:
+                return self._finish(write, incident, notice, now)
+            row.stage = NoticeStage.DROPPED
+            if draft.about:
+                told(write.session, incident, draft.about, draft.change)
+            write.note(now, incident, "dropped", f"{notice} v{row.version}", why="nobody is left to tell")
+            return True
+
     def _notices_in_hand(self, incident: str) -> Sequence[str]:
         with self.read() as session:
             return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
@@ -164,17 +185,31 @@ class Corrections(Incidents, Deliveries):
         """What has not left goes where the list says now."""
         telling = _telling_steps(session, incident)
         released = select(ReleaseRow.notice, func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident)
-        return tuple(
+        followed = tuple(
             self._follow_in(session, session.get_one(NoticeRow, (incident, notice, version)), touched, telling, now)
             for notice, version in session.exec(released.group_by(col(ReleaseRow.notice))).all()
         )
+        return (*followed, *self._take_up(session, incident))
+
+    def _take_up(self, session: Session, incident: str) -> Iterator[Followed]:
+        """Drafts that nobody was left for, and now somebody is; of what was let go before, `_follow_in` decides."""
+        released = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
+        dropped = select(NoticeRow).where(NoticeRow.incident == incident, NoticeRow.stage == NoticeStage.DROPPED)
+        for row in session.exec(dropped.where(col(NoticeRow.notice).not_in(released))).all():
+            draft = self.drafted(row)
+            late = not_told(session, incident, row.notice, draft.audience)
+            if late and not is_overtaken(session, draft):
+                reopen(session, row)
+                if draft.about:
+                    untold_again(session, incident, draft.about, draft.change)
+                yield Followed(row.notice, 0, 0, 0, late, True)
 
     def _follow_in(
         self, session: Session, released: NoticeRow, touched: Sequence[int], telling: frozenset[str], now: datetime
     ) -> Followed:
         """A notice that was sent, and is not one that people must have, is not sent again for its latecomers' sake."""
         draft, latest = self.drafted(released), notice_row(session, released.incident, released.notice) or released
-        goes_on = latest.stage != NoticeStage.SENT or draft.step in telling
+        goes_on = not NoticeStage(latest.stage).is_over or draft.step in telling
         letters, done = self.letters(session, released.incident), Redirected()
         for page in _pages(touched, PAGE):
             done += redirect(session, draft, released.version, letters, page, now, anew=goes_on)
@@ -374,6 +409,11 @@ def _find_guardians_anew(session: Session, incident: str, guardians: Sequence[in
 
 
 # Notices that go on.
+
+
+def _somebody_is_left(session: Session, draft: Draft) -> bool:
+    here = (draft.incident, draft.notice)
+    return not_told(session, *here, draft.audience) > 0 or waits_for_somebody(session, *here)
 
 
 def _telling_steps(session: Session, incident: str) -> frozenset[str]:

@@ -261,21 +261,24 @@ class Deliveries(Claims):
         """Note that nothing of the notice is pending any more, if so; whether it is sent: nothing is parked either."""
         with self.write() as write:
             write.incident(incident)
-            row = notice_row(write.session, incident, notice)
-            if row is None or row.stage != NoticeStage.SENDING:
-                return row is not None and row.stage == NoticeStage.SENT
-            if _pending(write.session, incident, notice):
-                return False
-            row.sent_at = row.sent_at or now
-            states = message_states(write.session, incident, notice).get(notice, {})
-            if states.get(DeliveryState.PARKED):
-                return False
-            row.stage = NoticeStage.SENT
-            draft = self.drafted(row)
-            if draft.about:
-                told(write.session, incident, draft.about, draft.change)
-            write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
-            return True
+            return self._finish(write, incident, notice, now)
+
+    def _finish(self, write: Write, incident: str, notice: str, now: datetime) -> bool:
+        row = notice_row(write.session, incident, notice)
+        if row is None or row.stage != NoticeStage.SENDING:
+            return row is not None and row.stage == NoticeStage.SENT
+        if _pending(write.session, incident, notice):
+            return False
+        row.sent_at = row.sent_at or now
+        states = message_states(write.session, incident, notice).get(notice, {})
+        if states.get(DeliveryState.PARKED):
+            return False
+        row.stage = NoticeStage.SENT
+        draft = self.drafted(row)
+        if draft.about:
+            told(write.session, incident, draft.about, draft.change)
+        write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})
+        return True
 
     def published(self, incident: str, notice: str) -> bool:
         """Whether every page of the notice, as it was last drafted, stands on the website; true when it has none."""

@@ -102,6 +102,12 @@ def told(session: Session, incident: str, commitment: str, change: int) -> None:
     row.told = max(row.told, change)
 
 
+def untold_again(session: Session, incident: str, commitment: str, change: int) -> None:
+    """Whoever was promised, and is back in the list, has not heard of this change of its fate."""
+    row = _row(session, incident, commitment)
+    row.told = min(row.told, change - 1)
+
+
 def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
     row = session.get(CommitmentRow, (incident, commitment), with_for_update=True)
     if row is None:

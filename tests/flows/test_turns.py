@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlmodel import col, select
 
 from amends.content.playbooks import load_playbook
@@ -22,10 +22,11 @@ from amends.domain.correction import Ask
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.facts import Cause, Certainty, Fact
+from amends.domain.notice import NoticeStage
 from amends.domain.people import Person
 from amends.domain.plan import plan
 from amends.ledger import Ledger
-from amends.ledger.tables import DeliveryRow
+from amends.ledger.tables import DeliveryRow, NoticeRow
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
 from flows.context import Context, using
@@ -172,6 +173,96 @@ async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     assert "notified" not in case.events
     list_again(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+
+
+def alerts(ledger: Ledger) -> list[str]:
+    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+
+
+ENDS = "first-notice ends, and nobody is asked to approve it: "
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_a_draft_to_a_segment_that_has_left_the_list_is_dropped_until_a_list_brings_somebody(
+    context: Context, approved: bool
+) -> None:
+    by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
+    pin_with_first_notice_to("household", context.ledger, **by_mail)
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    if approved:
+        approve_all(context.ledger, START)
+    without_households(context.ledger)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    notice, planned = case.notices[0], plan(case, START)
+    assert state.message == "first-notice dropped: nobody"
+    assert ENDS + "the list has no segment household" in alerts(context.ledger)
+    assert (notice.stage, notice.version, planned.awaiting_approval) == (NoticeStage.DROPPED, 1, ())
+    assert "first-notice" not in {turn.step for turn in (*planned.due, *planned.upcoming)}
+    assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, False)
+    list_again(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    approve_all(context.ledger, START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "notified" in context.ledger.case(INCIDENT, START).events
+
+
+def without(ledger: Ledger, number: int) -> None:
+    """A corrected list of the same people but for this one."""
+    correct(ledger, [person for person in islice(everybody(), 5) if person.number != number])
+
+
+async def released_but_to_one(context: Context) -> int:
+    """All but one person have the first notice, and the page is up; who waits still."""
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    waits = max(line.person for line in context.ledger.deliveries(INCIDENT, "first-notice"))
+    with context.ledger.write() as write:
+        of_one = update(DeliveryRow).where(col(DeliveryRow.person) == waits)
+        write.change(of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
+        write.change(update(NoticeRow).values(stage="sending", sent_at=None))
+    return waits
+
+
+async def test_a_notice_that_has_reached_all_whom_a_corrected_list_has_ends_without_another_approval(
+    context: Context,
+) -> None:
+    without(context.ledger, await released_but_to_one(context))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert (case.notices[0].stage, case.notices[0].version) == (NoticeStage.SENT, 1)
+    assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, True)
+    assert ENDS + "nobody in the list waits for it" in alerts(context.ledger)
+
+
+async def test_a_version_for_latecomers_whom_the_next_list_has_no_more_is_dropped(context: Context) -> None:
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    for people in (6, 5):
+        correct(context.ledger, islice(everybody(), people))
+        await notify.fn(INCIDENT, "first-notice", 1)
+    notice = context.ledger.case(INCIDENT, START).notices[0]
+    assert (notice.stage, notice.version) == (NoticeStage.DROPPED, 2)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    correct(context.ledger, islice(everybody(), 6))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+
+
+async def test_a_notice_of_which_not_every_message_was_stored_does_not_end_though_nothing_waits(
+    context: Context,
+) -> None:
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    with context.ledger.write() as write:
+        write.change(delete(DeliveryRow))
+    incident = context.ledger.case(INCIDENT).incident
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
     await notify.fn(INCIDENT, "first-notice", 1)
     assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
 

@@ -4,11 +4,16 @@ from datetime import timedelta
 
 import pytest
 
+from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.commitment import Chase, CommitmentState, commit
+from amends.domain.correction import Ask
 from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
-from amends.domain.notice import Draft
+from amends.domain.notice import Draft, NoticeStage
+from amends.domain.people import Person
+from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
+from amends.ledger.corrections import Followed
 from tests.builders import NOW, a_person, a_promise
 from tests.sending import INCIDENT, approved, approved_again
 
@@ -198,6 +203,44 @@ def test_a_draft_that_was_overtaken_never_leaves_and_nobody_is_asked_to_approve_
     assert promised.case(INCIDENT).notice(draft.notice) is None
     with pytest.raises(ApprovalMissing, match="overtaken"):
         promised.release(INCIDENT, draft.notice, NOW)
+
+
+def correct(ledger: Ledger, *people: Person) -> tuple[Followed, ...]:
+    correction = ledger.compare_audience(INCIDENT, people)
+    said = {ask: correction.difference.counts[ask] for ask in Ask}
+    return ledger.correct_audience(correction, said, "", "lena", NOW)
+
+
+def test_a_notice_about_it_is_dropped_when_nobody_is_left_and_drafted_afresh_when_somebody_is_back(
+    ledger: Ledger,
+) -> None:
+    settle(promise_in(ledger), "keep")
+    draft = about(ledger, change=1, template="promise-kept")
+    correct(ledger)
+    assert ledger.end_notice(INCIDENT, draft.notice, NOW)
+    assert untold(ledger) == {}
+    followed = correct(ledger, a_person(number=1))
+    assert [(one.notice, one.not_told, one.drafted_afresh) for one in followed][-1] == (draft.notice, 1, True)
+    assert untold(ledger) == {"audit": 1}
+    status = ledger.case(INCIDENT).notice(draft.notice)
+    assert status and (status.stage, status.current) == (NoticeStage.APPROVED, False)
+
+
+def test_nobody_approves_what_is_dropped(promised: Ledger) -> None:
+    settle(promised, "keep")
+    draft = about(promised, change=1, template="promise-kept")
+    correct(promised)
+    promised.end_notice(INCIDENT, draft.notice, NOW)
+    member = Member(name="rosa", role=TeamRole.LEGAL)
+    promised.add_member(member.name, member.role, "lena", NOW)
+    with pytest.raises(NotAllowed, match="nobody left whom it would tell"):
+        promised.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+
+
+def test_a_notice_does_not_end_as_long_as_somebody_has_no_message_of_it(promised: Ledger) -> None:
+    settle(promised, "keep")
+    draft = about(promised, change=1, template="promise-kept")
+    assert not promised.end_notice(INCIDENT, draft.notice, NOW)
 
 
 def send(ledger: Ledger, draft: Draft) -> None:
