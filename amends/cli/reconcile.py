@@ -1,7 +1,7 @@
 """After a backup of the ledger was restored: compares it with the relay's log, then sending may go on."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ from amends.domain.errors import NotAllowed
 if TYPE_CHECKING:
     from amends.domain.bounces import Report
     from amends.domain.team import Member
+    from amends.ledger.reconciling import Reconciled
 
 BATCH = 200
 """How many reports are taken in with one commit."""
@@ -27,29 +28,31 @@ READ_AGAIN = (
 )
 
 
+Logs = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        exists=True,
+        dir_okay=False,
+        help="A log with Message-IDs, also packed (gz, xz, bz2); may be repeated, the older ones first.",
+    ),
+]
+Complete = Annotated[
+    bool, typer.Option("--complete", help="The logs hold every email that left since the backup was made.")
+]
+NoneLeft = Annotated[
+    list[ChannelKind] | None,
+    typer.Option(
+        "--none-left",
+        metavar="CHANNEL",
+        help="Nothing has left there since the backup, as the provider or the print shop says; may be repeated.",
+    ),
+]
+
+
 def reconcile(
-    ctx: typer.Context,
-    name: As,
-    log: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE",
-            exists=True,
-            dir_okay=False,
-            help="A log with Message-IDs, also packed (gz, xz, bz2); may be repeated, the older ones first.",
-        ),
-    ] = None,
-    complete: Annotated[
-        bool, typer.Option("--complete", help="The logs hold every email that left since the backup was made.")
-    ] = False,
-    none_left: Annotated[
-        list[ChannelKind] | None,
-        typer.Option(
-            "--none-left",
-            metavar="CHANNEL",
-            help="Nothing has left there since the backup, as the provider or the print shop says; may be repeated.",
-        ),
-    ] = None,
+    ctx: typer.Context, name: As, log: Logs = None, complete: Complete = False, none_left: NoneLeft = None
 ) -> None:
     """Take what the relay's log knows of as sent, after a backup was restored.
 
@@ -60,20 +63,24 @@ def reconcile(
     """
     from amends.content.relay_logs import relay_log
 
-    desk: Desk = ctx.obj
-    known = {*(none_left or ()), *([ChannelKind.EMAIL] if complete else ())}
     if not log and (complete or not none_left):
         raise typer.BadParameter("give the relay's log: --log FILE; or say --none-left email")
+    desk: Desk = ctx.obj
+    nothing_left = frozenset(none_left or ())
+    known = nothing_left | ({ChannelKind.EMAIL} if complete else set())
     member, found = desk.member(name), desk.ledger.named(relay_log(log or ()))
-    if complete and ChannelKind.EMAIL not in (none_left or ()):
+    if complete and ChannelKind.EMAIL not in nothing_left:
         desk.ledger.check_log(found)
     done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)
     again = _send_again(desk, found.refused, member) if complete else 0
     bounced = _take_in(desk, desk.ledger.proven(found.came_back))
-    values = {**asdict(done), "waiting": done.waiting + again, "bounced": bounced}
+    _say(desk, replace(done, waiting=done.waiting + again), bounced)
+
+
+def _say(desk: Desk, done: "Reconciled", bounced: int) -> None:
     desk.show(
-        values,
-        f"{done.sent} messages had left, {done.uncertain} are uncertain now, {values['waiting']} wait to be sent; "
+        {**asdict(done), "bounced": bounced},
+        f"{done.sent} messages had left, {done.uncertain} are uncertain now, {done.waiting} wait to be sent; "
         f"{bounced} came back by the log",
     )
     if done.uncertain:
