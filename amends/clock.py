@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind
+from amends.domain.kept_here import is_kept_here
 from amends.settings import FILE, Settings, SettingsError, is_local
 
 MARK = "this-is-a-rehearsal"
@@ -75,7 +76,7 @@ def _refusal(home: Path, kind: ChannelKind, own: Mapping[str, str]) -> str:
 
 def _leads_outside(own: Mapping[str, str]) -> bool:
     """Whether a channel with these settings reaches more than a provider that is simulated on this machine."""
-    if own.get("use") in WITHOUT_PROVIDER:
+    if is_kept_here(own):
         return False
     places = [own[name] for name in ADDRESSES if name in own]
     places += [f"//{own['host']}:{own.get('port', '')}"] if "host" in own else []

@@ -9,12 +9,12 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
-from amends.cli.kept_here import kept_here
 from amends.cli.options import As, IncidentId, NoticeId
 from amends.cli.second import With
 from amends.cli.words import moment
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
+from amends.domain.kept_here import kept_here
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.team import Member
 

@@ -11,10 +11,10 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.kept_here import kept_here
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counted, counts, moment, parked
 from amends.domain.channel import ChannelKind
+from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
 from amends.domain.value import LARGEST_NUMBER
 

@@ -19,8 +19,9 @@ from amends.cli.exits import Exit
 from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import coloured, counted
 from amends.domain.case import IncidentState
-from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind
+from amends.domain.channel import ChannelKind
 from amends.domain.errors import AmendsError
+from amends.domain.kept_here import kept_here
 
 OLDEST_PYTHON = (3, 11)
 
@@ -211,11 +212,8 @@ def _channel(kind: ChannelKind, settings: dict[str, str]) -> Iterator[Line]:
     except AmendsError as error:
         yield Line(Verdict.FAIL, str(error))
         return
-    use = settings.get("use")
-    if use in WITHOUT_PROVIDER:
-        yield Line(Verdict.WARN, f"channel {kind} is {use}: its messages are files on this machine, and reach nobody")
-    else:
-        yield Line(Verdict.OK, f"channel {kind} is {use}")
+    here = kept_here({kind: settings}, [kind])
+    yield Line(Verdict.WARN if here else Verdict.OK, here or f"channel {kind} is {settings.get('use')}")
     if record:
         # Not looked up: from here the name servers of the company may answer otherwise than those of the world.
         yield Line(Verdict.OK, f"channel {kind} signs; publish in DNS: {record[0]} TXT {record[1]}")

@@ -13,11 +13,11 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
-from amends.cli.kept_here import kept_here
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counts
 from amends.domain.channel import ChannelKind, Message
 from amends.domain.errors import ChannelMisconfigured, Finding
+from amends.domain.kept_here import kept_here
 from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
 
 if TYPE_CHECKING:

@@ -20,10 +20,11 @@ from amends.delivery.connect import ChannelSettings, connected, paces
 from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
 from amends.delivery.line import AT_ONCE, Pace
 from amends.delivery.steady import SteadyClock, seen
-from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind, PipelinedChannel
+from amends.domain.channel import ChannelKind, PipelinedChannel
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured
 from amends.domain.guard import DEFAULT, Limits
+from amends.domain.kept_here import is_kept_here, kept_here
 from amends.domain.notice import Draft
 from amends.ledger import Ledger
 from amends.processes import expect_few_cycles, process_kind
@@ -120,15 +121,13 @@ def _begin(work: Work) -> Begun:
     """Raises as `begin` does, and ChannelMisconfigured where one writes files that has a provider elsewhere."""
     draft = work.ledger.draft(*work.named)
     needed = work.channels.keys() & {*draft.channels, *draft.cascade}
-    only_files = {kind for kind in needed if work.channels[kind].get("use") in WITHOUT_PROVIDER}
-    if wrong := sorted(only_files & work.ledger.provided()):
+    if wrong := kept_here(work.channels, sorted(needed & work.ledger.provided())):
         raise ChannelMisconfigured(
-            f"[channels.{wrong[0]}] uses {work.channels[wrong[0]]['use']} on this machine, which reaches nobody, and "
-            "messages of this ledger have left by a provider: set it up as on the other machines, or rehearse in a "
-            "home of its own"
+            f"{wrong}; messages of this ledger have left there by a provider: set it up as on the other machines, "
+            "or rehearse in a home of its own"
         )
     begun = begin(work.ledger, work.channels, *work.named, work.clock())
-    work.ledger.note_provided(needed - only_files)
+    work.ledger.note_provided({kind for kind in needed if not is_kept_here(work.channels[kind])})
     return begun
 
 

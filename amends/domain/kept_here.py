@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from amends.domain.channel import WITHOUT_PROVIDER, ChannelKind
 
 
+def is_kept_here(settings: Mapping[str, str]) -> bool:
+    """Whether nothing of a channel with these settings leaves this machine."""
+    return settings.get("use") in WITHOUT_PROVIDER
+
+
 def kept_here(channels: Mapping[ChannelKind, Mapping[str, str]], wanted: Iterable[ChannelKind]) -> str:
-    """Which of the wanted channels tell nobody, and where that is changed; empty where each has a provider."""
-    kept = [kind for kind in wanted if channels.get(kind, {}).get("use") in WITHOUT_PROVIDER]
-    if not kept:
-        return ""
-    return (
-        f"NOBODY IS TOLD by {', '.join(kept)}: files on this machine; amends.toml names a channel that reaches people"
-    )
+    """By which of the wanted channels nobody is told, in words; empty where each has a provider."""
+    kept = [kind for kind in wanted if is_kept_here(channels.get(kind, {}))]
+    return f"NOBODY IS TOLD by {', '.join(kept)}: files on this machine, as amends.toml says" if kept else ""

@@ -117,7 +117,7 @@ def test_a_machine_that_would_only_write_files_does_not_join_one_that_sends(rig:
     approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
     run(rig)
     outbox = {"use": "outbox", "kind": "email", "folder": str(tmp_path / "outbox")}
-    with pytest.raises(ChannelMisconfigured, match="outbox on this machine, which reaches nobody"):
+    with pytest.raises(ChannelMisconfigured, match="NOBODY IS TOLD by email: files on this machine"):
         run(replace(rig, settings={**rig.settings, ChannelKind.EMAIL: outbox}))
 
 
