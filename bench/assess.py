@@ -24,7 +24,7 @@ from amends.domain.facts import DataCategory
 from amends.domain.incident import Incident
 from amends.domain.people import AudienceCounts, Person
 from amends.ledger import Keys, Ledger
-from amends.ledger.counting import by_place
+from amends.ledger.counting import count_people
 from bench.open_incident import INCIDENT, peak_mb
 
 RECORDS = Path(__file__).parents[1] / "tests" / "data" / "vcdb" / "records.jsonl"
@@ -88,8 +88,8 @@ def read(path: str) -> None:
     )
     began = time.perf_counter()
     with ledger.read() as session:
-        places = by_place(session, "bench")
-    print(f"residences counted anew by SQL: {time.perf_counter() - began:.2f} s, {len(places)} places")
+        places = count_people(session, "bench", "").by_place
+    print(f"people counted anew by the database: {time.perf_counter() - began:.2f} s, {len(places)} places")
     ledger.dispose()
 
 

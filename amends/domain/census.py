@@ -1,24 +1,23 @@
-"""Counts people while they pass: by where they live, what they read, and how they can be reached."""
+"""Counts people: by where they live, what they read, and how they can be reached."""
 
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from amends.domain.facts import DataCategory
-from amends.domain.people import AudienceCounts, Flag, Person, place_of
+from amends.domain.people import AudienceCounts, Person, place_of
 
 _place_of = lru_cache(4096)(place_of)
 
 
-class _Sort(NamedTuple):
+class Sort(NamedTuple):
     """What is counted of a person; people who are alike in it are counted together."""
 
     place: str
     locale: str
     segment: str
-    data: tuple[DataCategory, ...]
-    flags: frozenset[Flag]
+    data: tuple[str, ...]
+    flags: frozenset[str]
     has_email: bool
     has_phone: bool
     is_guardian: bool
@@ -40,16 +39,20 @@ class Census:
             for one in people
         )  # fmt: skip
 
+    def add(self, sort: Sort, people: int) -> None:
+        """Count so many people who are alike."""
+        self._sorts[sort] += people
+
     def counts(self, digest: str = "") -> AudienceCounts:
         """All that were seen; `digest` is that of the list they stand in."""
-        sorts = [(_Sort._make(sort), count) for sort, count in self._sorts.items()]
+        sorts = [(Sort._make(sort), count) for sort, count in self._sorts.items()]
         return AudienceCounts(
             people=self._sorts.total(),
             by_place=_sums((sort.place, count) for sort, count in sorts),
             by_locale=_sums((sort.locale, count) for sort, count in sorts),
             by_segment=_sums((sort.segment, count) for sort, count in sorts),
-            by_category=_sums((kind.value, count) for sort, count in sorts for kind in sort.data),
-            by_flag=_sums((flag.value, count) for sort, count in sorts for flag in sort.flags),
+            by_category=_sums((str(kind), count) for sort, count in sorts for kind in sort.data),
+            by_flag=_sums((str(flag), count) for sort, count in sorts for flag in sort.flags),
             guardians=sum(count for sort, count in sorts if sort.is_guardian),
             with_email=sum(count for sort, count in sorts if sort.has_email),
             with_phone=sum(count for sort, count in sorts if sort.has_phone),

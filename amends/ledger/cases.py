@@ -213,7 +213,7 @@ def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
     """As counted when the list was put in force; in ledgers from before that was kept, counted anew."""
     if row.counts:
         return AudienceCounts.model_validate(row.counts)
-    return count_people(session, row.id, row.people, row.audience_digest)
+    return count_people(session, row.id, row.audience_digest)
 
 
 def _without_lost_assessments(case: Case) -> Case:

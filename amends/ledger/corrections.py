@@ -171,7 +171,7 @@ class Corrections(Incidents, Deliveries):
         A page of messages that was claimed before may not leave any more, and who hands in a list approves nothing.
         """
         row.people, row.audience_digest = correction.difference.after, correction.digest
-        counts = count_people(write.session, row.id, row.people, row.audience_digest)
+        counts = count_people(write.session, row.id, row.audience_digest)
         row.counts = counts.model_dump(mode="json")
         facts = version_row(write.session, row.id, row.version)
         row.version += 1
