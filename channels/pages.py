@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from feedgenerator import Atom1Feed
 
 from amends.domain.value import Moment, Value, nearest_locale
+from amends.domain.wording import from_utc
 
 WORDS: dict[str, dict[str, str]] = json.loads(files("channels").joinpath("website_words.json").read_text("utf-8"))
 STYLE = files("channels").joinpath("website_style.css").read_text("utf-8")
@@ -189,8 +190,7 @@ def _earlier(heading: str, entries: Iterable[Entry]) -> str:
 def _time(entry: Entry) -> str:
     there = entry.published_at.astimezone(ZoneInfo(entry.zone))
     machines = there.isoformat(timespec="minutes")
-    day, time, ahead = machines[:10], machines[11:16], machines[16:]
-    return f'<time datetime="{machines}">{day} {time} (UTC{ahead})</time>'
+    return f'<time datetime="{machines}">{there:%Y-%m-%d %H:%M} ({from_utc(there)})</time>'
 
 
 def _linked_data(view: _View) -> str:

@@ -68,12 +68,13 @@ def say_moment(phrases: Phrases, moment: datetime, zone: str) -> str:
         date=say_date(phrases, moment, zone),
         hour=f"{local.hour:02}",
         minute=f"{local.minute:02}",
-        zone=_from_utc(local.utcoffset() or timedelta()),
+        zone=from_utc(local),
     )
 
 
-def _from_utc(offset: timedelta) -> str:
+def from_utc(local: datetime) -> str:
     """UTC+8, UTC-3:30. Not the zone's letters: CST is the time of Shanghai, and that of Chicago."""
+    offset = local.utcoffset() or timedelta()
     hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
     ahead = f"{'-' if offset < timedelta() else '+'}{hours}" if offset else ""
     return f"UTC{ahead}" + (f":{minutes:02}" if minutes else "")
