@@ -2,9 +2,9 @@
 
 python bench/assess.py [PEOPLE]
 
-The people are stored first, which is not measured; how long the database takes to count them anew is measured by itself.
-Then a fresh process reads the case and assesses it; its memory is that on top of what it had once everything was
-imported. The real incidents are VERIS records, converted and assessed in one process.
+The people are stored first, which is not measured; how long the database takes to count them anew is measured by
+itself. Then a fresh process reads the case and assesses it; its memory is that on top of what it had once everything
+was imported. The real incidents are VERIS records, converted and assessed in one process.
 """
 
 import os

@@ -150,6 +150,7 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
     from amends.cli.letter_text import blocks_of
     from amends.delivery.compose import Composer
     from amends.domain.drafting import Links
+    from amends.domain.typed_link import on_paper
     from amends.domain.value import text_for
     from amends.domain.wording import say_date
     from amends.ledger.letters import reference_of
@@ -157,9 +158,10 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
     draft, organisation, links = made_of.draft, made_of.incident.organisation, Links(public_url)
     composer = Composer(made_of.incident, draft, made_of.wording, links)
     for claim in ledger.letters_of(draft.incident, draft.notice, batch):
-        message, to = composer.on_paper(claim), claim.to
+        to, link = claim.to, on_paper(claim.link)
         if to is None:
             continue
+        message = composer.on_paper(claim._replace(link=link))
         address = " ".join(text_for(organisation.contacts.postal_address, message.locale).split())
         yield PaperLetter(
             name=to.name,
@@ -167,7 +169,7 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
             locale=message.locale,
             subject=message.subject,
             blocks=blocks_of(message.html),
-            link=links.personal.replace(Slot.PERSONAL_LINK.mark, claim.link),
+            link=links.personal.replace(Slot.PERSONAL_LINK.mark, link),
             reference=reference_of(claim.key),
             sender=" · ".join(filter(None, (message.sender, address))),
             date=say_date(made_of.wording.phrases[message.locale], draft.dated, organisation.timezone),

@@ -6,15 +6,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path
+from pydantic import BeforeValidator
 
 from amends.domain.commitment import Commitment
 from amends.domain.drafting import fate
 from amends.domain.people import Flag, Left, Person
+from amends.domain.typed_link import as_sent
 from amends.domain.value import EVERYONE
 from amends.web.recent import Known, Told, Voice
 
-Link = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
-"""The secret part of a personal link."""
+Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
+"""The secret part of a personal link, as it was sent or as it is typed from a letter."""
 
 SURVEY_NOTICE = "survey-invitation"
 

@@ -12,6 +12,7 @@ from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.correction import Ask
 from amends.domain.notice import Variant
 from amends.domain.question import Source
+from amends.domain.typed_link import on_paper
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web import create_app
@@ -365,6 +366,15 @@ def test_looking_changes_nothing(ledger: Ledger, ada: Visitor, client: TestClien
 
 def test_a_link_that_got_a_slash_on_its_way_works_all_the_same(ada: Visitor, client: TestClient) -> None:
     assert "Hello Ada Example" in client.get(f"{ada.page}/", follow_redirects=True).text
+
+
+@pytest.mark.parametrize("typed", [str, str.upper, lambda link: link.replace("-", "")])
+def test_a_link_typed_from_a_letter_opens_the_same_page(
+    ada: Visitor, client: TestClient, typed: Callable[[str], str]
+) -> None:
+    page = client.get(f"/p/{typed(on_paper(ada.link))}").text
+    assert "Hello Ada Example" in page
+    assert f"/p/{ada.link}" in page
 
 
 def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:
