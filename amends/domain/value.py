@@ -1,10 +1,20 @@
 """The base of all domain values, and the small types that several of them share."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+)
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -12,6 +22,15 @@ class Value(BaseModel):
     """Frozen, strict about its keys; equal when its content is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @classmethod
+    def as_stored(cls, content: object) -> Self:
+        """From what the ledger keeps: what was accepted before there was a limit stays readable."""
+        return cls.model_validate(content, context=STORED)
+
+
+STORED = "stored"
+"""The context in which `Value.as_stored` reads."""
 
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -141,6 +160,16 @@ class Span(timedelta):
         return span
 
     @classmethod
+    def stored(cls, text: object) -> "Span":
+        """One that the ledger keeps, from before there was a longest, too: what is longer counts as the longest."""
+        return min(cls._read(text), cls(days=LONGEST.days))
+
+    @classmethod
+    def reader(cls, info: ValidationInfo) -> Callable[[object], "Span"]:
+        """How a span is read here: as somebody has written it, or as the ledger keeps it."""
+        return cls.stored if info.context == STORED else cls.parse
+
+    @classmethod
     def _read(cls, text: object) -> "Span":
         if isinstance(text, timedelta):
             return cls(seconds=text.total_seconds())
@@ -163,8 +192,8 @@ class Span(timedelta):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse,
+        return core_schema.with_info_plain_validator_function(
+            lambda text, info: cls.reader(info)(text),
             serialization=core_schema.plain_serializer_function_ser_schema(str),
             json_schema_input_schema=core_schema.str_schema(pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+)\s*$"),
         )

@@ -107,4 +107,4 @@ def _expires_after(session: Session, row: NoticeRow) -> timedelta:
     newest = select(func.max(PinRow.number)).where(PinRow.incident == row.incident).scalar_subquery()
     written = col(PinRow.playbook)["approval_expires_after"].as_string()
     text = session.exec(select(written).where(PinRow.incident == row.incident, PinRow.number == newest)).first()
-    return Span.parse(text) if text else EXPIRES_AFTER
+    return Span.stored(text) if text else EXPIRES_AFTER

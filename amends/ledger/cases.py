@@ -92,7 +92,7 @@ class Cases(Notices):
         if pin is None:
             return None
         name = ("playbook", pin.digest, severity)
-        return self._memory.get(name, lambda: at_severity(Playbook.model_validate(pin.playbook), severity))
+        return self._memory.get(name, lambda: at_severity(Playbook.as_stored(pin.playbook), severity))
 
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
         """The news that all have heard; the event that the facts are others than those that people heard last."""
@@ -120,7 +120,7 @@ class Cases(Notices):
 
     def _version(self, session: Session, incident: str, version: int) -> Incident:
         name = ("incident", incident, version)
-        return self._memory.get(name, lambda: Incident.model_validate(version_row(session, incident, version).content))
+        return self._memory.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
 
     def _counted(self, session: Session, incident: str) -> Counted:
         return message_states(session, incident), person_states(session, incident), next_tries(session, incident)

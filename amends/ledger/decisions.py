@@ -177,7 +177,7 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, n
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
     query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
-    draft = Draft.model_validate(row.draft)
+    draft = Draft.as_stored(row.draft)
     post = Post(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
     messages = post.first_rows(*session.execute(query).one())
     if any(message[DETAIL] == OPTED_OUT for message in messages):

@@ -82,7 +82,7 @@ def _pinned(session: Session, incident: str) -> Pinned:
     if row is None:
         incident_row(session, incident)
         raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
-    return Pinned(row.digest, Playbook.model_validate(row.playbook), Wording.model_validate(row.wording))
+    return Pinned(row.digest, Playbook.as_stored(row.playbook), Wording.model_validate(row.wording))
 
 
 def _not_theirs(lead: Member, second: Member | None, weaker: int) -> str | None:

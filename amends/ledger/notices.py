@@ -96,7 +96,7 @@ class Notices(Store):
     def draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""
         with self.read() as session:
-            return Draft.model_validate(existing_row(session, incident, notice).draft)
+            return Draft.as_stored(existing_row(session, incident, notice).draft)
 
     def preflight(self, draft: Draft) -> Preflight | None:
         """What was found in everybody's message of exactly this draft; None when nobody has looked."""
@@ -182,7 +182,7 @@ class Notices(Store):
     def drafted(self, row: NoticeRow) -> Draft:
         """The row as a value; read once for each version, because a version never changes."""
         name = ("draft", row.incident, row.notice, row.version)
-        return self._memory.get(name, lambda: Draft.model_validate(row.draft))
+        return self._memory.get(name, lambda: Draft.as_stored(row.draft))
 
     def letters(self, session: Session, incident: str) -> Letters:
         """The letters that the words in force know; none before a playbook runs."""
@@ -314,7 +314,7 @@ def not_fit(row: NoticeRow) -> str | None:
 def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
     """The notice, if exactly this may leave now; once released it may go on. Raises ApprovalMissing."""
     row = existing_row(session, incident, notice)
-    draft = Draft.model_validate(row.draft)
+    draft = Draft.as_stored(row.draft)
     if draft.binding != row.binding or not is_current(session, draft):
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
     if row.stage in RELEASED:

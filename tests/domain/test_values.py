@@ -44,6 +44,11 @@ def test_a_span_with_which_nothing_could_be_reckoned_is_refused(written: object)
         Span.parse(written)
 
 
+@pytest.mark.parametrize(("kept", "read"), [("36526d", "36525d"), ("100000d", "36525d"), ("3d", "3d")])
+def test_a_span_that_was_kept_before_there_was_a_longest_is_read_as_the_longest(kept: str, read: str) -> None:
+    assert Span.stored(kept) == Span.parse(read)
+
+
 @given(st.integers(0, 10**6))
 def test_a_span_written_out_is_read_back_the_same(minutes: int) -> None:
     span = Span.parse(f"{minutes}min")

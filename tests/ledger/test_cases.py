@@ -1,13 +1,20 @@
 """The numbers of a case add up, and it is read in one consistent view."""
 
+from copy import deepcopy
 from datetime import timedelta
+
+from sqlmodel import select
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import NoticeStage, PersonState
 from amends.domain.people import Flag, Person
+from amends.domain.plan import plan
 from amends.domain.reach import FIRST_WAIT, SPREAD
+from amends.domain.timing import Delay
+from amends.domain.value import LONGEST, Span
 from amends.ledger import Ledger
-from tests.builders import NOW, a_person, an_incident
+from amends.ledger.tables import PinRow
+from tests.builders import NOW, a_person, a_playbook, a_wording, an_incident
 from tests.sending import INCIDENT, NOTICE, approved
 
 LATER = NOW + timedelta(minutes=1)
@@ -124,3 +131,18 @@ def test_a_case_is_one_view_although_others_write_meanwhile(ledger: Ledger) -> N
         before = session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar()
         ledger.event(INCIDENT, "notified", NOW)
         assert session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar() == before
+
+
+def test_a_playbook_that_was_pinned_before_spans_had_a_limit_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger_on_sqlite.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    with ledger_on_sqlite.write() as write:
+        pin = write.session.exec(select(PinRow)).one()
+        (_, tell, *_), (audit,) = kept = deepcopy((pin.playbook["steps"], pin.playbook["commitments"]))
+        tell["after"], audit["due"] = "60000d", "100000d"
+        pin.playbook = pin.playbook | dict(zip(("steps", "commitments"), kept, strict=True))
+    case = ledger_on_sqlite.case(INCIDENT, NOW)
+    assert case.playbook
+    assert case.playbook.step("first-notice").after == Delay(Span(days=LONGEST.days))
+    assert [promise.due for promise in case.playbook.commitments] == [LONGEST]
+    assert [turn.step for turn in plan(case, NOW).due] == ["assess"]
