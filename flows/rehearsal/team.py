@@ -15,7 +15,7 @@ from amends.domain.playbook import Event
 from amends.domain.team import Member
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 
-KEPT_BY = {"*": "Rehearsal: the document that would show it", "zh": "演练：将在此列出兑现承诺的证明文件"}
+KEPT_BY = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
 
 
 class Team:
