@@ -1,7 +1,6 @@
 """A ledger that one process has for itself says the same as any other, and reads less."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ def test_it_is_read_by_nobody_without_its_key(ledger: LedgerAlone) -> None:
 def test_whoever_has_another_address_by_now_is_written_to_there(ledger: LedgerAlone) -> None:
     draft = ledger.draft(INCIDENT, NOTICE)
     before = {claim.to.email for claim in ledger.first_claims(draft) if claim.to}
-    moved = [replace(a_person(number=1), email="moved@new.example"), a_person(number=2), a_person(number=3)]
+    moved = [a_person(number=1, email="moved@new.example"), a_person(number=2), a_person(number=3)]
     correction = ledger.compare_audience(INCIDENT, moved)
     ledger.correct_audience(correction, {ask: correction.difference.counts[ask] for ask in Ask}, "f" * 64, "mei", NOW)
     after = {claim.to.email for claim in ledger.first_claims(draft) if claim.to}

@@ -1,7 +1,6 @@
 """What a person reads on their page."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -216,7 +215,7 @@ def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledge
 def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
     ledger: Ledger, ada: Visitor
 ) -> None:
-    doubled = ledger.compare_audience(INCIDENT, [*people()[1:], replace(people()[0], number=0, ref="C-90001")])
+    doubled = ledger.compare_audience(INCIDENT, [*people()[1:], people()[0]._replace(number=0, ref="C-90001")])
     ledger.correct_audience(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
     page = ada.look().text
     assert NOT_INVOLVED["en"] not in page
