@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -18,6 +19,10 @@ SHARES = 4
 IDLE_SECONDS = 2.0
 """Shorter than what servers allow, so that none hangs up just as the next message is written."""
 KEEP_ADDRESS_SECONDS = 30.0
+
+
+# httpx2 would log each address with its query, where some gateways want the number and the text.
+logging.getLogger("httpx2").addFilter(lambda _: False)
 
 
 class Reach(StrEnum):

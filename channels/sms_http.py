@@ -1,4 +1,4 @@
-"""SMS through a gateway that takes one HTTP request per message: JSON, a form, or Twilio's form."""
+"""SMS through a gateway that takes one HTTP request per message: JSON, a form, a query, or Twilio's form."""
 
 import re
 from base64 import b64encode
@@ -38,6 +38,8 @@ class Shape(StrEnum):
 
     JSON = "json"
     FORM = "form"
+    QUERY = "query"
+    """GET with everything behind the question mark, as Kannel wants it."""
     TWILIO = "twilio"
 
 
@@ -45,6 +47,7 @@ PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
 REQUIRED = {
     Shape.JSON: PLAIN_REQUIRED,
     Shape.FORM: PLAIN_REQUIRED,
+    Shape.QUERY: PLAIN_REQUIRED,
     Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
 USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
@@ -52,12 +55,13 @@ PLAIN_OPTIONAL = {**USUAL, "id_field": "", "status_url": "", "more_fields": "", 
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
     Shape.FORM: PLAIN_OPTIONAL,
+    Shape.QUERY: PLAIN_OPTIONAL,
     Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL},
 }
 
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
-    """Settings: shape and url; for json and form to_field, text_field, token, id_field as it is in the reply, and
+    """Settings: shape and url; but for twilio to_field, text_field, token, id_field as it is in the reply, and
     key_field, where the gateway takes a reference of ours and hands it back in its reports; more_fields, what it wants
     in every request besides, written as in a query: from=Example&unicode=1.
 
@@ -90,12 +94,13 @@ class Gateway:
     text_field: str
     id_field: str
     authorization: str = field(repr=False)
-    as_form: bool
+    style: Shape
+    """How it wants its request."""
     shape: ReportShape
     """How it words what became of a message when it is asked."""
     reports: ReportRules | None
     """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
-    fixed: dict[str, str] = field(default_factory=dict)
+    fixed: dict[str, str] = field(default_factory=dict, repr=False)
     """What stands in every request besides."""
     key_field: str = ""
     """Where it takes our key, to hand it back in its reports."""
@@ -114,9 +119,13 @@ class Gateway:
         """The request for one message."""
         fields = {**self.fixed, self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
         headers = {"Authorization": self.authorization, "Idempotency-Key": message.key}
-        if self.as_form:
-            return client.build_request("POST", self.url, data=fields, headers=headers)
-        return client.build_request("POST", self.url, json=fields, headers=headers)
+        match self.style:
+            case Shape.JSON:
+                return client.build_request("POST", self.url, json=fields, headers=headers)
+            case Shape.QUERY:
+                return client.build_request("GET", self.url, params=fields, headers=headers)
+            case Shape.FORM | Shape.TWILIO:
+                return client.build_request("POST", self.url, data=fields, headers=headers)
 
     def question(self, client: httpx2.AsyncClient, provider_id: str) -> httpx2.Request:
         """The request that asks what became of a message."""
@@ -250,7 +259,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         text_field=chosen.text("text_field"),
         id_field=chosen.text("id_field"),
         authorization=f"Bearer {chosen.secret('token')}",
-        as_form=shape is Shape.FORM,
+        style=shape,
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
         key_field=chosen.text("key_field"),
@@ -295,7 +304,7 @@ def _twilio(chosen: Settings) -> Gateway:
         text_field="Body",
         id_field="sid",
         authorization=f"Basic {login}",
-        as_form=True,
+        style=Shape.TWILIO,
         shape=TWILIO_MESSAGE,
         reports=receipts.twilio_rules(chosen),
         fixed={"From": chosen.text("from_")},

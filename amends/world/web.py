@@ -39,7 +39,7 @@ class Trouble:
 class WebServices:
     """Runs in threads of its own from `with` to the end of the block, on a port that the system chose.
 
-    POST /sms takes JSON or a form; the paths of Twilio, Mastodon and Bluesky are the real ones. A repeated
+    POST /sms takes JSON or a form, GET /sms a query; the paths of Twilio, Mastodon and Bluesky are real. A repeated
     Idempotency-Key, or a repeated record key on Bluesky, is answered as the first time and taken once.
     """
 
@@ -101,20 +101,26 @@ class _Request(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
+        self._take(self.path, self._fields())
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        self._take(path, dict(parse_qsl(query, keep_blank_values=True)))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Say nothing: a request line can hold an address."""
+
+    def _take(self, path: str, fields: dict[str, Any]) -> None:
         world = self.server.world
         world.requests += 1
-        fields = self._fields()
         if world.trouble.status:
             self._answer(world.trouble.status, {"error": "to order"}, world.trouble.headers)
             return
-        status, answer = _serve(world, self.path, fields, {name.lower(): value for name, value in self.headers.items()})
+        status, answer = _serve(world, path, fields, {name.lower(): value for name, value in self.headers.items()})
         if world.trouble.silent:
             self.close_connection = True
             return
         self._answer(status, answer)
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing: a request line can hold an address."""
 
     def _fields(self) -> dict[str, Any]:
         body = self.rfile.read(min(int(self.headers.get("Content-Length", 0)), LARGEST_BODY)).decode()

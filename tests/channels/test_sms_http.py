@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 from base64 import b64encode
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,8 @@ from channels import sms_http
 from tests.channels.contract import PUBLISHED, Arrival, Bell, PersonalChannelContract, Rig, a_message
 from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
 
-TO, TEXT = {"json": "to", "form": "to", "twilio": "To"}, {"json": "text", "form": "text", "twilio": "Body"}
+TO = {"json": "to", "form": "to", "query": "to", "twilio": "To"}
+TEXT = {"json": "text", "form": "text", "query": "text", "twilio": "Body"}
 NOWHERE = "http://127.0.0.1:1"
 TWILIO_POST = "POST /2010-04-01/Accounts/AC123/Messages.json"
 TWILIO_GET = "GET /2010-04-01/Accounts/AC123/Messages/SM1.json"
@@ -71,6 +73,10 @@ class TestJson(SmsContract):
 
 class TestForm(SmsContract):
     shape = "form"
+
+
+class TestQuery(SmsContract):
+    shape = "query"
 
 
 class TestTwilio(SmsContract):
@@ -469,6 +475,15 @@ async def test_a_gateway_that_gives_no_id_is_asked_by_our_key(told: Any, expecte
     async with scripted_http({"GET /status/k1": reply(200, told)}) as server:
         by_key = {"status_url": f"{server.url}/status", "key_field": "reference", "id_field": ""}
         assert await polled(server, "json", "k1", **by_key) == expected
+
+
+async def test_what_stands_in_a_query_is_written_down_nowhere(
+    web: WebServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        receipt = await delivered(settings_for("query", web.url))
+    assert receipt.status is Status.SENT
+    assert not [line for line in caplog.messages if an_sms().to.strip("+") in line]
 
 
 async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebServices) -> None:
