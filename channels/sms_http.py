@@ -26,6 +26,8 @@ from channels.https import Answer, Provider, accepted, open_provider, writable
 from channels.settings import Settings
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
+HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
+"""A header's name."""
 LARGEST_CODE = 999_999
 TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
 """Not a number, a short code, our own number, a premium number, unsubscribed, not a mobile number, a landline."""
@@ -43,7 +45,11 @@ class Shape(StrEnum):
     TWILIO = "twilio"
 
 
+PROOFS = ("login", "scheme", "token_header", "token_field")
+"""Settings that say how the token is shown; without any of them it is a bearer token."""
 PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
+OURS = ("to_field", "text_field", "key_field", "token_field")
+"""Settings that name what is filled in by us."""
 REQUIRED = {
     Shape.JSON: PLAIN_REQUIRED,
     Shape.FORM: PLAIN_REQUIRED,
@@ -51,7 +57,11 @@ REQUIRED = {
     Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
 USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
-PLAIN_OPTIONAL = {**USUAL, "id_field": "", "status_url": "", "more_fields": "", **receipts.PLAIN_OPTIONAL}
+PLAIN_OPTIONAL = {
+    **USUAL,
+    **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields"), ""),
+    **receipts.PLAIN_OPTIONAL,
+}
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
     Shape.FORM: PLAIN_OPTIONAL,
@@ -63,7 +73,8 @@ OPTIONAL = {
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """Settings: shape and url; but for twilio to_field, text_field, token, id_field as it is in the reply, and
     key_field, where the gateway takes a reference of ours and hands it back in its reports; more_fields, what it wants
-    in every request besides, written as in a query: from=Example&unicode=1.
+    in every request besides, written as in a query: from=Example&unicode=1. The token is a bearer token, or is shown
+    with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field of the request.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
     does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
@@ -93,7 +104,8 @@ class Gateway:
     to_field: str
     text_field: str
     id_field: str
-    authorization: str = field(repr=False)
+    proof: Mapping[str, str] = field(repr=False)
+    """Headers that say who we are."""
     style: Shape
     """How it wants its request."""
     shape: ReportShape
@@ -118,7 +130,7 @@ class Gateway:
     def request(self, client: httpx2.AsyncClient, message: Message) -> httpx2.Request:
         """The request for one message."""
         fields = {**self.fixed, self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
-        headers = {"Authorization": self.authorization, "Idempotency-Key": message.key}
+        headers = {**self.proof, "Idempotency-Key": message.key}
         match self.style:
             case Shape.JSON:
                 return client.build_request("POST", self.url, json=fields, headers=headers)
@@ -130,7 +142,7 @@ class Gateway:
     def question(self, client: httpx2.AsyncClient, provider_id: str) -> httpx2.Request:
         """The request that asks what became of a message."""
         url = self.status_url.replace("{id}", quote(provider_id, safe=""))
-        return client.build_request("GET", url, headers={"Authorization": self.authorization})
+        return client.build_request("GET", url, headers=dict(self.proof))
 
     def taken(self, answer: Answer, key: str) -> Receipt:
         """The receipt for a yes. A gateway without ids of its own knows the message by our key, if it takes that."""
@@ -258,14 +270,41 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         to_field=chosen.text("to_field"),
         text_field=chosen.text("text_field"),
         id_field=chosen.text("id_field"),
-        authorization=f"Bearer {chosen.secret('token')}",
+        proof=_proof(chosen),
         style=shape,
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
         key_field=chosen.text("key_field"),
-        fixed=_more_fields(chosen),
+        fixed=_more_fields(chosen) | _token_field(chosen),
         status_url=_status_url(chosen),
     )
+
+
+def _proof(chosen: Settings) -> dict[str, str]:
+    """The header that shows the token; none where it stands among the fields."""
+    token, ways = chosen.secret("token"), [name for name in PROOFS if chosen.text(name)]
+    if len(ways) > 1:
+        raise chosen.wrong(ways[1], f"cannot stand beside {ways[0]}: the token is shown in one way")
+    if chosen.text("token_field"):
+        return {}
+    if name := chosen.text("token_header"):
+        if not HEADER.fullmatch(name):
+            raise chosen.wrong("token_header", "must be the name of a header")
+        return {name: token}
+    if login := chosen.secret("login"):
+        return {"Authorization": _basic(login, token)}
+    return {"Authorization": f"{chosen.secret('scheme') or 'Bearer'} {token}"}
+
+
+def _token_field(chosen: Settings) -> dict[str, str]:
+    name = chosen.text("token_field")
+    if name and chosen.text("status_url"):
+        raise chosen.wrong("status_url", "cannot stand beside token_field: a token in an address would be logged there")
+    return {name: chosen.secret("token")} if name else {}
+
+
+def _basic(login: str, token: str) -> str:
+    return f"Basic {b64encode(f'{login}:{token}'.encode()).decode()}"
 
 
 def _more_fields(chosen: Settings) -> dict[str, str]:
@@ -274,9 +313,9 @@ def _more_fields(chosen: Settings) -> dict[str, str]:
         fields = dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)) if text else {}
     except ValueError:
         raise chosen.wrong("more_fields", "must be written as in a query: from=Example&unicode=1") from None
-    ours = fields.keys() & {chosen.text(name) for name in ("to_field", "text_field", "key_field")}
+    ours = fields.keys() & {chosen.text(name) for name in OURS}
     if ours:
-        raise chosen.wrong("more_fields", f"must not have {min(ours)}, which is filled in for each message")
+        raise chosen.wrong("more_fields", f"must not have {min(ours)}, which is filled in by us")
     return fields
 
 
@@ -296,14 +335,13 @@ def _twilio(chosen: Settings) -> Gateway:
     account = chosen.text("account")
     if not account.isalnum():
         raise chosen.wrong("account", "must be letters and digits")
-    login = b64encode(f"{account}:{chosen.secret('token')}".encode()).decode()
     messages = f"{chosen.url('url')}/2010-04-01/Accounts/{account}/Messages"
     return Gateway(
         url=f"{messages}.json",
         to_field="To",
         text_field="Body",
         id_field="sid",
-        authorization=f"Basic {login}",
+        proof={"Authorization": _basic(account, chosen.secret("token"))},
         style=Shape.TWILIO,
         shape=TWILIO_MESSAGE,
         reports=receipts.twilio_rules(chosen),

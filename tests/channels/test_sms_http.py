@@ -437,6 +437,47 @@ async def test_without_an_address_for_reports_twilio_is_told_none(web: WebServic
     assert set(web.taken[0].fields) == {"From", "To", "Body"}
 
 
+@pytest.mark.parametrize(
+    ("way", "header", "shown"),
+    [
+        ({}, "authorization", "Bearer s3cret"),
+        ({"scheme": "App"}, "authorization", "App s3cret"),
+        ({"login": "us"}, "authorization", f"Basic {b64encode(b'us:s3cret').decode()}"),
+        ({"token_header": "X-Api-Key"}, "x-api-key", "s3cret"),
+    ],
+    ids=str,
+)
+async def test_the_token_is_shown_as_the_gateway_wants_it(
+    web: WebServices, way: dict[str, str], header: str, shown: str
+) -> None:
+    await delivered(settings_for("json", web.url, **way))
+    assert {name for name, value in web.taken[0].headers.items() if "s3cret" in value or value == shown} == {header}
+    assert web.taken[0].headers[header] == shown
+
+
+async def test_a_token_among_the_fields_stands_in_no_header(web: WebServices) -> None:
+    channel = sms_http.connect(settings_for("query", web.url, token_field="password", more_fields="username=us"))
+    await channel.deliver(an_sms(), Bell())
+    await channel.close()
+    taken = web.taken[0]
+    assert (taken.fields["username"], taken.fields["password"]) == ("us", "s3cret")
+    assert "authorization" not in taken.headers
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"login": "us", "token_field": "password"}, "token_field cannot stand beside login"),
+        ({"token_header": "X Api: Key"}, "token_header must be the name of a header"),
+        ({"token_field": "password", "status_url": f"{NOWHERE}/status"}, "status_url cannot stand beside token_field"),
+    ],
+    ids=str,
+)
+def test_a_token_that_cannot_be_shown_so_is_a_setting_to_correct(changes: dict[str, str], why: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=why):
+        sms_http.connect(settings_for("json", NOWHERE, **changes))
+
+
 @pytest.mark.parametrize("shape", ["json", "form"])
 async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServices, shape: str) -> None:
     await delivered(settings_for(shape, web.url, more_fields="from=Beta%20Pai&reply=+4930&unicode=1&udh="))
@@ -445,11 +486,12 @@ async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServ
 
 
 @pytest.mark.parametrize(
-    ("more_fields", "why"), [("Beta Pai", "written as in a query"), ("from=us&to=%2B49", "must not have to,")]
+    ("more_fields", "why"),
+    [("Beta Pai", "written as in a query"), ("from=us&to=%2B49", "must not have to,"), ("p=1", "must not have p,")],
 )
 def test_what_stands_in_every_request_is_looked_at(more_fields: str, why: str) -> None:
     with pytest.raises(ChannelMisconfigured, match=f"more_fields.*{why}"):
-        sms_http.connect(settings_for("json", NOWHERE, more_fields=more_fields))
+        sms_http.connect(settings_for("json", NOWHERE, token_field="p", more_fields=more_fields))
 
 
 async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
