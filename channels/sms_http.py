@@ -19,7 +19,7 @@ from amends.domain.provider_receipts import (
     last_word,
     plain_value,
 )
-from amends.domain.sms import segments
+from amends.domain.sms import Encoding, segments
 from channels import receipts
 from channels.guarded import Reach
 from channels.https import Answer, Provider, accepted, open_provider, writable
@@ -59,7 +59,7 @@ REQUIRED = {
 USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
 PLAIN_OPTIONAL = {
     **USUAL,
-    **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields"), ""),
+    **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields"), ""),
     **receipts.PLAIN_OPTIONAL,
 }
 OPTIONAL = {
@@ -72,9 +72,11 @@ OPTIONAL = {
 
 def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """Settings: shape and url; but for twilio to_field, text_field, token, id_field as it is in the reply, and
-    key_field, where the gateway takes a reference of ours and hands it back in its reports; more_fields, what it wants
-    in every request besides, written as in a query: from=Example&unicode=1. The token is a bearer token, or is shown
-    with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field of the request.
+    key_field, where the gateway takes a reference of ours and hands it back in its reports.
+
+    more_fields is what it wants in every request besides, written as in a query: from=Example; unicode_fields, what it
+    wants where a text does not fit the phones' own alphabet: coding=2&charset=UTF-8. The token is a bearer token, or
+    is shown with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
     does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
@@ -114,6 +116,8 @@ class Gateway:
     """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
     fixed: dict[str, str] = field(default_factory=dict, repr=False)
     """What stands in every request besides."""
+    fixed_unicode: dict[str, str] = field(default_factory=dict, repr=False)
+    """And in those whose text does not fit GSM 7-bit."""
     key_field: str = ""
     """Where it takes our key, to hand it back in its reports."""
     callback_field: str = ""
@@ -129,7 +133,9 @@ class Gateway:
 
     def request(self, client: httpx2.AsyncClient, message: Message) -> httpx2.Request:
         """The request for one message."""
-        fields = {**self.fixed, self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
+        unicode = self.fixed_unicode if segments(message.text).encoding is Encoding.UCS2 else {}
+        ours = {self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
+        fields = {**self.fixed, **unicode, **ours}
         headers = {**self.proof, "Idempotency-Key": message.key}
         match self.style:
             case Shape.JSON:
@@ -275,7 +281,8 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
         key_field=chosen.text("key_field"),
-        fixed=_more_fields(chosen) | _token_field(chosen),
+        fixed=_fields(chosen, "more_fields") | _token_field(chosen),
+        fixed_unicode=_fields(chosen, "unicode_fields"),
         status_url=_status_url(chosen),
     )
 
@@ -307,15 +314,15 @@ def _basic(login: str, token: str) -> str:
     return f"Basic {b64encode(f'{login}:{token}'.encode()).decode()}"
 
 
-def _more_fields(chosen: Settings) -> dict[str, str]:
-    text = chosen.text("more_fields")  # a plus is one: senders are often numbers
+def _fields(chosen: Settings, setting: str) -> dict[str, str]:
+    text = chosen.text(setting)  # a plus is one: senders are often numbers
     try:
         fields = dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)) if text else {}
     except ValueError:
-        raise chosen.wrong("more_fields", "must be written as in a query: from=Example&unicode=1") from None
+        raise chosen.wrong(setting, "must be written as in a query: from=Example&unicode=1") from None
     ours = fields.keys() & {chosen.text(name) for name in OURS}
     if ours:
-        raise chosen.wrong("more_fields", f"must not have {min(ours)}, which is filled in by us")
+        raise chosen.wrong(setting, f"must not have {min(ours)}, which is filled in by us")
     return fields
 
 

@@ -486,12 +486,24 @@ async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServ
 
 
 @pytest.mark.parametrize(
-    ("more_fields", "why"),
+    ("text", "coding"),
+    [("Your data was copied: {x} €", None), ("您的信息被复制", "2"), ("Your dàta was copied", None), ("ő", "2")],
+)
+async def test_only_a_text_beyond_the_phones_alphabet_is_marked_as_unicode(
+    web: WebServices, text: str, coding: str | None
+) -> None:
+    await delivered(settings_for("query", web.url, unicode_fields="coding=2&charset=UTF-8"), text=text)
+    assert (web.taken[0].fields["text"], web.taken[0].fields.get("coding")) == (text, coding)
+
+
+@pytest.mark.parametrize("setting", ["more_fields", "unicode_fields"])
+@pytest.mark.parametrize(
+    ("fields", "why"),
     [("Beta Pai", "written as in a query"), ("from=us&to=%2B49", "must not have to,"), ("p=1", "must not have p,")],
 )
-def test_what_stands_in_every_request_is_looked_at(more_fields: str, why: str) -> None:
-    with pytest.raises(ChannelMisconfigured, match=f"more_fields.*{why}"):
-        sms_http.connect(settings_for("json", NOWHERE, token_field="p", more_fields=more_fields))
+def test_what_stands_in_every_request_is_looked_at(setting: str, fields: str, why: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=f"{setting}.*{why}"):
+        sms_http.connect(settings_for("json", NOWHERE, token_field="p", **{setting: fields}))
 
 
 async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
