@@ -1,5 +1,7 @@
 """How a gateway's settings describe the delivery reports it sends or gives when asked."""
 
+import re
+
 from amends.domain.channel import Status
 from amends.domain.provider_receipts import TWILIO, ReportRules, ReportShape, Scheme
 from channels.settings import Settings
@@ -15,7 +17,13 @@ OUTCOMES = {
     "rejected_words": Status.REJECTED,
     "deferred_words": Status.DEFERRED,
 }
-PLAIN_OPTIONAL = {**WORDS, "status_field": "status", "code_field": "", "key_field": "", "callback_secret": ""}
+CALLBACK = ("callback_url", "callback_field", "callback_secret")
+"""What a gateway needs that is told with each message where to report on it."""
+PLAIN_OPTIONAL = {
+    **WORDS,
+    **dict.fromkeys((*CALLBACK, "callback_query", "code_field", "key_field"), ""),
+    "status_field": "status",
+}
 TWILIO_OPTIONAL = {"callback_url": "", "callback_secret": ""}
 
 
@@ -31,9 +39,19 @@ def plain_shape(chosen: Settings) -> ReportShape:
 
 
 def plain_rules(chosen: Settings, shape: ReportShape) -> ReportRules | None:
-    """How its reports are read and checked; None without a secret, because anybody could send one."""
+    """How its reports are read and checked; None without a secret, because anybody could send one.
+
+    With callback_field it is told an address of its own for each message, under callback_url, and need not sign:
+    callback_secret is ours alone then. callback_query is what it fills in there: status=%d.
+    """
     secret = chosen.secret("callback_secret")
-    return ReportRules(shape, Scheme.BODY, secret) if secret else None
+    if not any(chosen.text(name) for name in ("callback_url", "callback_field", "callback_query")):
+        return ReportRules(shape, Scheme.BODY, secret) if secret else None
+    if missing := [name for name in CALLBACK if not chosen.text(name)]:
+        raise chosen.wrong(missing[0], f"is needed too: {', '.join(CALLBACK)} go together")
+    if chosen.text("status_url"):
+        raise chosen.wrong("status_url", "cannot stand beside callback_url: the message is known by our key there")
+    return ReportRules(shape, Scheme.ADDRESS, secret, chosen.url("callback_url"), _filled_in(chosen))
 
 
 def twilio_rules(chosen: Settings) -> ReportRules | None:
@@ -45,6 +63,13 @@ def twilio_rules(chosen: Settings) -> ReportRules | None:
         return None
     secret = chosen.secret("callback_secret") or chosen.secret("token")
     return ReportRules(TWILIO, Scheme.TWILIO, secret, chosen.url("callback_url"))
+
+
+def _filled_in(chosen: Settings) -> str:
+    query = chosen.text("callback_query")
+    if re.search(r"[\s#?]|(^|&)(key|proof)=", query):
+        raise chosen.wrong("callback_query", "must be written as in a query, as status=%d, without key or proof")
+    return query
 
 
 def _outcomes(chosen: Settings) -> dict[str, Status]:

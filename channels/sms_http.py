@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, quote
 
 import httpx2
 
@@ -48,7 +48,7 @@ class Shape(StrEnum):
 PROOFS = ("login", "scheme", "token_header", "token_field")
 """Settings that say how the token is shown; without any of them it is a bearer token."""
 PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
-OURS = ("to_field", "text_field", "key_field", "token_field")
+OURS = ("to_field", "text_field", "key_field", "token_field", "callback_field")
 """Settings that name what is filled in by us."""
 REQUIRED = {
     Shape.JSON: PLAIN_REQUIRED,
@@ -122,6 +122,8 @@ class Gateway:
     """Where it takes our key, to hand it back in its reports."""
     callback_field: str = ""
     """Where it takes the address for reports on this message."""
+    known_by_key: bool = False
+    """Reports name a message by our key and not by an id of its own."""
     status_url: str = ""
     """Where a message is asked for, with {id} in its place; empty when it cannot be."""
     status_setting: str = "status_url"
@@ -151,16 +153,15 @@ class Gateway:
         return client.build_request("GET", url, headers=dict(self.proof))
 
     def taken(self, answer: Answer, key: str) -> Receipt:
-        """The receipt for a yes. A gateway without ids of its own knows the message by our key, if it takes that."""
-        if self.id_field or not self.key_field:
-            return accepted(answer, key, *filter(None, (self.id_field,)))
-        return replace(accepted(answer, key), provider_id=key)
+        """The receipt for a yes."""
+        receipt = accepted(answer, key, *filter(None, (self.id_field,)))
+        return replace(receipt, provider_id=key) if self.known_by_key else receipt
 
     def _marks(self, key: str) -> dict[str, str]:
         """What lets a report name the message, even one whose answer we never got."""
         marks = {self.key_field: key} if self.key_field else {}
         if self.callback_field and self.reports:
-            marks[self.callback_field] = f"{self.reports.url}?{urlencode({'key': key})}"
+            marks[self.callback_field] = self.reports.address(key)
         return marks
 
 
@@ -269,7 +270,7 @@ def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) ->
 
 def _plain(chosen: Settings, shape: Shape) -> Gateway:
     reported = receipts.plain_shape(chosen)
-    if not reported.name_field:
+    if not reported.name_field and not chosen.text("callback_url"):
         _refuse_what_matches_nothing(chosen)
     return Gateway(
         url=chosen.url("url"),
@@ -281,6 +282,8 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
         key_field=chosen.text("key_field"),
+        callback_field=chosen.text("callback_field"),
+        known_by_key=bool(chosen.text("callback_field") or (chosen.text("key_field") and not chosen.text("id_field"))),
         fixed=_fields(chosen, "more_fields") | _token_field(chosen),
         fixed_unicode=_fields(chosen, "unicode_fields"),
         status_url=_status_url(chosen),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from amends.domain.channel import Status
 from amends.domain.errors import NotAllowed
@@ -120,6 +120,8 @@ class Scheme(StrEnum):
 
     TWILIO = "twilio"
     BODY = "body"
+    ADDRESS = "address"
+    """It comes to an address that only the provider was told, one for each message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,20 @@ class ReportRules:
     secret: str = field(repr=False)
     url: str = ""
     """Where it sends them, without a query, as the provider was told; Twilio signs it."""
+    fills_in: str = ""
+    """What else stands in the query, for the provider to fill in: status=%d."""
     largest: int = LARGEST_REPORT
     """Bytes of one body."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How the provider may come: a fetched address is enough where the address is the proof."""
+        return ("GET", "POST") if self.scheme is Scheme.ADDRESS else ("POST",)
+
+    def address(self, key: str) -> str:
+        """Where the provider is to report on the message with this key."""
+        proof = {"proof": _proof(self.secret, key)} if self.scheme is Scheme.ADDRESS else {}
+        return "&".join(filter(None, (f"{self.url}?{urlencode({'key': key} | proof)}", self.fills_in)))
 
     def read(self, report: "Report", now: datetime) -> tuple[ProviderReceipt, ...]:
         """What a report says; nothing when it is no last word. Raises as `read_reports` does."""
@@ -161,6 +175,8 @@ def read_reports(rules: ReportRules, report: Report, now: datetime) -> tuple[Pro
         raise NotAllowed("the report is too long")
     if rules.scheme is Scheme.TWILIO:
         return _read_twilio(rules, report)
+    if rules.scheme is Scheme.ADDRESS:
+        return _read_at_address(rules, report)
     if not signed_as_agreed(rules.secret, report, now):
         raise NotAllowed("the report is not signed by the provider")
     told = json_of(report.body)
@@ -198,16 +214,37 @@ def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: d
 
 
 def _read_twilio(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
-    try:
-        fields = parse_qsl(report.body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
-        asked = parse_qsl(report.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
-    except ValueError as error:
-        raise NotAllowed("the report cannot be read") from error
+    fields, asked = _pairs(report.body), _pairs(report.query.encode())
     url = f"{rules.url}?{report.query}" if report.query else rules.url
     if not twilio_signed(rules.secret, url, fields, report.headers.get("x-twilio-signature", "")):
         raise NotAllowed("the report is not signed by the provider")
     found = sms_receipt(rules.shape, dict(asked) | dict(fields))
     return (found,) if found else ()
+
+
+def _read_at_address(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
+    """The query names the message, and the proof is of that message only; body or query say what became of it."""
+    asked = dict(_pairs(report.query.encode()))
+    key = asked.get("key", "")
+    if not rules.secret or not _same(_proof(rules.secret, key), asked.get("proof", "")):
+        raise NotAllowed("the report did not come to an address of ours")
+    told = json_of(report.body)
+    fields = told if isinstance(told, dict) else dict(_pairs(report.body))
+    found = last_word(rules.shape, {**fields, **asked})
+    return (ProviderReceipt(key, *found, key),) if found else ()
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    """The fields of a form or a query. Raises NotAllowed when it is neither."""
+    try:
+        return parse_qsl(query.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise NotAllowed("the report cannot be read") from error
+
+
+def _proof(secret: str, key: str) -> str:
+    """What shows that an address for reports on this message is ours."""
+    return hmac.digest(secret.encode(), f"receipt {key}".encode(errors="replace"), "sha256").hex()[:32]
 
 
 def json_of(body: bytes) -> object:

@@ -59,12 +59,12 @@ def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callab
     """Take reports at the path of each channel of this installation that has any that can be believed."""
     for kind, path in PATHS.items():
         if rules := report_rules(settings, kind):
-            who = str(getattr(rules, "provider", kind))
-            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who))
+            who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "methods", ("POST",))
+            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)
 
 
-def _take(app: FastAPI, path: str, gate: "Gate", inbox: "Inbox") -> None:
-    @app.post(path)
+def _take(app: FastAPI, path: str, gate: "Gate", inbox: "Inbox", methods: Sequence[str]) -> None:
+    @app.api_route(path, methods=list(methods))
     async def receive(request: Request) -> Response:
         try:
             if told := await gate.let_in(request):

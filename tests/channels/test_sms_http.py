@@ -20,6 +20,7 @@ from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_
 
 TO = {"json": "to", "form": "to", "query": "to", "twilio": "To"}
 TEXT = {"json": "text", "form": "text", "query": "text", "twilio": "Body"}
+CALLED_BACK = {"callback_url": "https://n.test/receipts", "callback_field": "dlr-url", "callback_secret": "ours"}
 NOWHERE = "http://127.0.0.1:1"
 TWILIO_POST = "POST /2010-04-01/Accounts/AC123/Messages.json"
 TWILIO_GET = "GET /2010-04-01/Accounts/AC123/Messages/SM1.json"
@@ -540,6 +541,15 @@ async def test_what_stands_in_a_query_is_written_down_nowhere(
     assert not [line for line in caplog.messages if an_sms().to.strip("+") in line]
 
 
+async def test_a_gateway_with_ids_is_told_where_to_report_and_knows_the_message_by_our_key(web: WebServices) -> None:
+    channel = sms_http.connect(settings_for("json", web.url, **CALLED_BACK))
+    receipt = await channel.deliver(an_sms(key="k1"), Bell())
+    await channel.close()
+    report = Report(b"id=sms-1&status=delivered", {}, web.taken[0].fields["dlr-url"].partition("?")[2])
+    expected = ProviderReceipt(receipt.provider_id, Status.DELIVERED, "delivered", "k1")
+    assert (receipt.provider_id, read_reports(channel.reports, report, PUBLISHED)) == ("k1", (expected,))
+
+
 async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebServices) -> None:
     channel = sms_http.connect(settings_for("twilio", web.url, callback_url="https://n.test/receipts"))
     await channel.deliver(an_sms(key="k1"), Bell())
@@ -576,6 +586,10 @@ def test_reports_are_believed_only_with_a_secret(shape: str, changes: dict[str, 
         ("form", {"callback_secret": "both know", "id_field": ""}, "callback_secret needs id_field or key_field"),
         ("json", {"status_url": "http://gateway.example.test/status"}, "status_url"),
         ("json", {"callback_url": "https://n.test/receipts"}, "callback_url"),
+        ("json", {"callback_field": "dlr-url", "callback_secret": "x"}, "callback_url is needed too"),
+        ("json", CALLED_BACK | {"callback_query": "status=%d&key=1"}, "callback_query must be"),
+        ("json", CALLED_BACK | {"status_url": "https://gateway.example.test/status"}, "status_url cannot stand"),
+        ("json", CALLED_BACK | {"more_fields": "dlr-url=x"}, "more_fields must not have dlr-url"),
         ("twilio", {"callback_url": "http://n.test/receipts"}, "callback_url"),
         ("twilio", {"callback_secret": "line\nbreak", "callback_url": "https://n.test/r"}, "callback_secret"),
         ("twilio", {"network": "world"}, "network"),

@@ -220,6 +220,7 @@ def test_one_changed_byte_is_noticed(body: bytes, place: int, change: int) -> No
 
 BY_BODY = ReportRules(PLAIN, Scheme.BODY, SECRET)
 BY_TWILIO = ReportRules(TWILIO, Scheme.TWILIO, "t", URL)
+BY_ADDRESS = ReportRules(PLAIN, Scheme.ADDRESS, SECRET, URL, "state=%d")
 
 
 def signed_report(body: bytes) -> Report:
@@ -259,7 +260,7 @@ def test_another_key_in_the_address_is_noticed() -> None:
         read_reports(BY_TWILIO, Report(report.body, report.headers, "key=k2"), NOW)
 
 
-@pytest.mark.parametrize("rules", [BY_BODY, BY_TWILIO], ids=["body", "twilio"])
+@pytest.mark.parametrize("rules", [BY_BODY, BY_TWILIO, BY_ADDRESS], ids=["body", "twilio", "address"])
 @pytest.mark.parametrize(
     "report",
     [
@@ -274,6 +275,30 @@ def test_another_key_in_the_address_is_noticed() -> None:
 def test_a_report_of_anybody_else_is_refused(rules: ReportRules, report: Report) -> None:
     with pytest.raises(NotAllowed):
         read_reports(rules, report, NOW)
+
+
+def at_address(key: str = "k1", body: bytes = b"", **filled_in: str) -> Report:
+    query = BY_ADDRESS.address(key).partition("?")[2].replace("state=%d", urlencode(filled_in))
+    return Report(body, {}, query)
+
+
+@pytest.mark.parametrize(
+    "report",
+    [at_address(state="ok"), at_address(body=b"state=ok&key=k2"), at_address(body=b'{"state": "ok", "key": "k2"}')],
+    ids=["query", "form", "json"],
+)
+def test_what_comes_to_the_address_of_a_message_is_of_that_message(report: Report) -> None:
+    assert read_reports(BY_ADDRESS, report, NOW) == (ProviderReceipt("k1", Status.DELIVERED, "ok", "k1"),)
+
+
+def test_an_address_made_from_another_messages_is_none() -> None:
+    report = Report(b"", {}, at_address("k1", state="ok").query.replace("key=k1", "key=k2"))
+    with pytest.raises(NotAllowed):
+        read_reports(BY_ADDRESS, report, NOW)
+
+
+def test_what_comes_to_an_address_is_no_last_word_while_the_message_is_under_way() -> None:
+    assert read_reports(BY_ADDRESS, at_address(state="queued"), NOW) == ()
 
 
 def test_neither_rules_nor_report_show_what_they_hold() -> None:

@@ -310,6 +310,23 @@ async def test_a_gateway_that_knows_our_key_alone_tells_what_became_of_an_sms_th
     assert (state(ledger, ADA), state(ledger, LI)) == ("bounced", "sent")
 
 
+async def test_a_gateway_that_signs_nothing_reports_at_the_address_that_it_was_told(
+    settings: Settings, ledger: Ledger, clock: Clock, tmp_path: Path
+) -> None:
+    kannel = PLAIN | {"id_field": "", "callback_field": "dlr-url", "callback_url": URL, "callback_query": "status=%d"}
+    kannel |= {"shape": "query", "delivered_words": "1", "rejected_words": "2, 16"}
+    with WebServices(tmp_path / "web") as web:
+        await text_everybody(ledger, kannel | {"url": f"{web.url}/sms"})
+        told = {taken.fields["to"]: taken.fields["dlr-url"] for taken in web.taken}
+    client = TestClient(portal(settings, ledger, clock, **kannel))
+    ada = told[a_person(number=ADA).phone].removeprefix("https://betapai.example")
+    assert client.get(ada.replace("%d", "8")).status_code == 200
+    assert (state(ledger, ADA), state(ledger, LI)) == ("sent", "sent")
+    assert client.get(ada.replace("%d", "2")).status_code == 200
+    assert client.get(PATH + "?key=k1&status=1").status_code == 403
+    assert (state(ledger, ADA), state(ledger, LI)) == ("bounced", "sent")
+
+
 async def text_everybody(ledger: Ledger, gateway: dict[str, str]) -> None:
     claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
     ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
