@@ -48,7 +48,7 @@ class Shape(StrEnum):
 PROOFS = ("login", "scheme", "token_header", "token_field")
 """Settings that say how the token is shown; without any of them it is a bearer token."""
 PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
-OURS = ("to_field", "text_field", "key_field", "token_field", "callback_field")
+OURS = ("to_field", "text_field", "key_field", "token_field", "callback_field", "unicode_field")
 """Settings that name what is filled in by us."""
 REQUIRED = {
     Shape.JSON: PLAIN_REQUIRED,
@@ -59,7 +59,7 @@ REQUIRED = {
 USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
 PLAIN_OPTIONAL = {
     **USUAL,
-    **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields"), ""),
+    **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields", "unicode_field"), ""),
     **receipts.PLAIN_OPTIONAL,
 }
 OPTIONAL = {
@@ -75,7 +75,8 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
     key_field, where the gateway takes a reference of ours and hands it back in its reports.
 
     more_fields is what it wants in every request besides, written as in a query: from=Example; unicode_fields, what it
-    wants where a text does not fit the phones' own alphabet: coding=2&charset=UTF-8. The token is a bearer token, or
+    wants where a text does not fit the phones' own alphabet: coding=2&charset=UTF-8; unicode_field, where it takes such
+    a text as the hexadecimal digits of UTF-16 instead of in text_field. The token is a bearer token, or
     is shown with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
@@ -118,6 +119,8 @@ class Gateway:
     """What stands in every request besides."""
     fixed_unicode: dict[str, str] = field(default_factory=dict, repr=False)
     """And in those whose text does not fit GSM 7-bit."""
+    unicode_field: str = ""
+    """Where it takes such a text in hexadecimal digits of UTF-16; empty when text_field is the place for every text."""
     key_field: str = ""
     """Where it takes our key, to hand it back in its reports."""
     callback_field: str = ""
@@ -135,9 +138,7 @@ class Gateway:
 
     def request(self, client: httpx2.AsyncClient, message: Message) -> httpx2.Request:
         """The request for one message."""
-        unicode = self.fixed_unicode if segments(message.text).encoding is Encoding.UCS2 else {}
-        ours = {self.to_field: message.to, self.text_field: message.text, **self._marks(message.key)}
-        fields = {**self.fixed, **unicode, **ours}
+        fields = {**self.fixed, self.to_field: message.to, **self._text(message.text), **self._marks(message.key)}
         headers = {**self.proof, "Idempotency-Key": message.key}
         match self.style:
             case Shape.JSON:
@@ -156,6 +157,14 @@ class Gateway:
         """The receipt for a yes."""
         receipt = accepted(answer, key, *filter(None, (self.id_field,)))
         return replace(receipt, provider_id=key) if self.known_by_key else receipt
+
+    def _text(self, text: str) -> dict[str, str]:
+        """The text and, where it does not fit GSM 7-bit, what says so."""
+        if segments(text).encoding is Encoding.GSM7:
+            return {self.text_field: text}
+        if self.unicode_field:
+            return {**self.fixed_unicode, self.unicode_field: text.encode("utf-16-be").hex()}
+        return {**self.fixed_unicode, self.text_field: text}
 
     def _marks(self, key: str) -> dict[str, str]:
         """What lets a report name the message, even one whose answer we never got."""
@@ -286,6 +295,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         known_by_key=bool(chosen.text("callback_field") or (chosen.text("key_field") and not chosen.text("id_field"))),
         fixed=_fields(chosen, "more_fields") | _token_field(chosen),
         fixed_unicode=_fields(chosen, "unicode_fields"),
+        unicode_field=chosen.text("unicode_field"),
         status_url=_status_url(chosen),
     )
 

@@ -497,6 +497,17 @@ async def test_only_a_text_beyond_the_phones_alphabet_is_marked_as_unicode(
     assert (web.taken[0].fields["text"], web.taken[0].fields.get("coding")) == (text, coding)
 
 
+async def test_a_text_beyond_the_phones_alphabet_goes_in_hexadecimal_where_the_gateway_wants_it(
+    web: WebServices,
+) -> None:
+    channel = sms_http.connect(settings_for("form", web.url, unicode_fields="coding=8", unicode_field="hex-content"))
+    for number, text in enumerate(("Beta", "信😀")):
+        await channel.deliver(an_sms(key=f"k{number}", text=text), Bell())
+    await channel.close()
+    texts = [{name: taken.fields[name] for name in taken.fields if name != "to"} for taken in web.taken]
+    assert texts == [{"text": "Beta"}, {"coding": "8", "hex-content": "4fe1d83dde00"}]
+
+
 @pytest.mark.parametrize("setting", ["more_fields", "unicode_fields"])
 @pytest.mark.parametrize(
     ("fields", "why"),
