@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from urllib.parse import parse_qsl, quote
@@ -17,6 +17,7 @@ from amends.domain.provider_receipts import (
     ReportRules,
     ReportShape,
     last_word,
+    nested,
     plain_value,
 )
 from amends.domain.sms import Encoding, segments
@@ -48,7 +49,9 @@ class Shape(StrEnum):
 PROOFS = ("login", "scheme", "token_header", "token_field")
 """Settings that say how the token is shown; without any of them it is a bearer token."""
 PLAIN_REQUIRED = ("shape", "url", "to_field", "text_field", "token")
-OURS = ("to_field", "text_field", "key_field", "token_field", "callback_field", "unicode_field")
+FILLED_IN = ("to_field", "text_field", "key_field", "callback_field", "unicode_field")
+"""Settings that name what is filled in for each message."""
+OURS = (*FILLED_IN, "token_field")
 """Settings that name what is filled in by us."""
 REQUIRED = {
     Shape.JSON: PLAIN_REQUIRED,
@@ -142,7 +145,7 @@ class Gateway:
         headers = {**self.proof, "Idempotency-Key": message.key}
         match self.style:
             case Shape.JSON:
-                return client.build_request("POST", self.url, json=fields, headers=headers)
+                return client.build_request("POST", self.url, json=nested(fields), headers=headers)
             case Shape.QUERY:
                 return client.build_request("GET", self.url, params=fields, headers=headers)
             case Shape.FORM | Shape.TWILIO:
@@ -281,6 +284,9 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
     reported = receipts.plain_shape(chosen)
     if not reported.name_field and not chosen.text("callback_url"):
         _refuse_what_matches_nothing(chosen)
+    fixed, fixed_unicode = _fields(chosen, "more_fields") | _token_field(chosen), _fields(chosen, "unicode_fields")
+    if shape is Shape.JSON:
+        _must_fit(chosen, (*fixed, *(fixed_unicode.keys() - fixed.keys()), *filter(None, map(chosen.text, FILLED_IN))))
     return Gateway(
         url=chosen.url("url"),
         to_field=chosen.text("to_field"),
@@ -293,8 +299,8 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         key_field=chosen.text("key_field"),
         callback_field=chosen.text("callback_field"),
         known_by_key=bool(chosen.text("callback_field") or (chosen.text("key_field") and not chosen.text("id_field"))),
-        fixed=_fields(chosen, "more_fields") | _token_field(chosen),
-        fixed_unicode=_fields(chosen, "unicode_fields"),
+        fixed=fixed,
+        fixed_unicode=fixed_unicode,
         unicode_field=chosen.text("unicode_field"),
         status_url=_status_url(chosen),
     )
@@ -343,6 +349,14 @@ def _refuse_what_matches_nothing(chosen: Settings) -> None:
     for asked in ("status_url", "callback_secret"):
         if chosen.text(asked):
             raise chosen.wrong(asked, "needs id_field or key_field: without them nothing says which message is meant")
+
+
+def _must_fit(chosen: Settings, fields: Iterable[str]) -> None:
+    """Raises ChannelMisconfigured when no object can have all these names."""
+    try:
+        nested(dict.fromkeys(fields, ""))
+    except ValueError as error:
+        raise chosen.wrong("to_field", f"and the other names of fields cannot stand together: {error}") from None
 
 
 def _status_url(chosen: Settings) -> str:

@@ -4,7 +4,7 @@ import hmac
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -18,6 +18,8 @@ FRESH = timedelta(minutes=5)
 LARGEST_REPORT = 64_000
 MOST_FIELDS = 100
 PLAIN = re.compile(r"[!-~]{1,200}")
+PLACE = re.compile(r"0|[1-9]\d{0,2}", re.ASCII)
+"""Of one thing in a list, in a name with dots."""
 CODE = re.compile(r"\d{1,6}|[A-Za-z][\w.-]{0,39}", re.ASCII)
 """An error code; nothing that could be an address."""
 
@@ -37,7 +39,7 @@ class ProviderReceipt:
 
 @dataclass(frozen=True, slots=True)
 class ReportShape:
-    """How a provider words its reports. A name with dots leads into objects within the object."""
+    """How a provider words its reports. A name with dots leads into objects and lists within: results.0.status."""
 
     id_field: str
     status_field: str
@@ -101,6 +103,37 @@ def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status
     return status, f"{word} {code}" if CODE.fullmatch(code) else word
 
 
+def nested(fields: Mapping[str, str]) -> object:
+    """What names with dots spell: objects, and lists where all that stands side by side is a place.
+
+    {"to.0": "+49"} is {"to": ["+49"]}. Raises ValueError when a name leads into another's value.
+    """
+    tree: dict[str, object] = {}
+    for name, value in fields.items():
+        _put(tree, name.split("."), value)
+    return _listed(tree)
+
+
+def _put(tree: dict[str, object], way: Sequence[str], value: str) -> None:
+    first, *rest = way
+    match tree.setdefault(first, {} if rest else value), rest:
+        case dict() as inner, [_, *_]:
+            _put(inner, rest, value)
+        case str(), []:
+            pass
+        case _:
+            raise ValueError(first)
+
+
+def _listed(tree: object) -> object:
+    if not isinstance(tree, dict):
+        return tree
+    inner = {name: _listed(value) for name, value in tree.items()}
+    if inner and all(PLACE.fullmatch(name) for name in inner):
+        return [inner[name] for name in sorted(inner, key=int)]
+    return inner
+
+
 def plain_value(payload: Mapping[str, object], name: str) -> str:
     """The value of this field when it is a short word or number, else empty."""
     text = _said(payload, name)
@@ -111,7 +144,10 @@ def _said(payload: Mapping[str, object], name: str) -> str:
     """The value of this field when it is a text or a whole number, else empty."""
     found: object = payload
     for part in name.split("."):
-        found = found.get(part) if isinstance(found, Mapping) else None
+        if isinstance(found, list):
+            found = dict(enumerate(found)).get(int(part)) if PLACE.fullmatch(part) else None
+        else:
+            found = found.get(part) if isinstance(found, Mapping) else None
     return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
 
 

@@ -518,6 +518,20 @@ def test_what_stands_in_every_request_is_looked_at(setting: str, fields: str, wh
         sms_http.connect(settings_for("json", NOWHERE, token_field="p", **{setting: fields}))
 
 
+async def test_a_gateway_may_want_and_answer_objects_within_objects() -> None:
+    names = {"to_field": "messages.0.destinations.0.to", "text_field": "messages.0.content.text"}
+    asked = {**names, "more_fields": "messages.0.sender=Beta", "id_field": "messages.0.messageId"}
+    async with scripted_http({"POST /sms": reply(200, {"messages": [{"messageId": "m-1"}]})}) as server:
+        receipt = await delivered(settings_for("json", server.url, **asked), text="Hello", to="+4915112345678")
+    wanted = {"sender": "Beta", "destinations": [{"to": "+4915112345678"}], "content": {"text": "Hello"}}
+    assert (receipt.provider_id, server.heard[0].fields) == ("m-1", {"messages": [wanted]})
+
+
+def test_names_of_fields_that_cannot_stand_together_are_settings_to_correct() -> None:
+    with pytest.raises(ChannelMisconfigured, match="to_field and the other names"):
+        sms_http.connect(settings_for("json", NOWHERE, to_field="to", text_field="to.text"))
+
+
 async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
     await delivered(settings_for("json", web.url, key_field="reference"), key="k1")
     assert web.taken[0].fields["reference"] == "k1"

@@ -23,6 +23,8 @@ from amends.domain.provider_receipts import (
     ReportShape,
     Scheme,
     body_signed,
+    last_word,
+    nested,
     read_reports,
     sms_receipt,
     twilio_signed,
@@ -114,6 +116,47 @@ json_values = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "status"),
+    [
+        ("results.0.status", {"results": [{"status": "ok"}]}, Status.DELIVERED),
+        ("results.1.status", {"results": [{"status": "ok"}, {"status": "dead"}]}, Status.REJECTED),
+        ("results.1.status", {"results": [{"status": "ok"}]}, None),
+        ("results.-1.status", {"results": [{"status": "ok"}]}, None),
+        ("results.00.status", {"results": [{"status": "ok"}]}, None),
+        ("results.status", {"results": [{"status": "ok"}]}, None),
+        ("results.0", {"results": {"0": "ok"}}, Status.DELIVERED),
+    ],
+)
+def test_a_name_leads_into_lists_too(name: str, told: Any, status: Status | None) -> None:
+    found = last_word(replace(PLAIN, status_field=name), told)
+    assert (found[0] if found else None) is status
+
+
+@pytest.mark.parametrize(
+    ("fields", "spelled"),
+    [
+        ({"to": "+49", "text": "a"}, {"to": "+49", "text": "a"}),
+        ({"to.0": "+49"}, {"to": ["+49"]}),
+        (
+            {"messages.0.destinations.0.to": "+49", "messages.0.sender": "us", "messages.0.content.text": "a"},
+            {"messages": [{"destinations": [{"to": "+49"}], "sender": "us", "content": {"text": "a"}}]},
+        ),
+        ({"a.1": "y", "a.0": "x"}, {"a": ["x", "y"]}),
+        ({"a.0": "x", "a.b": "y"}, {"a": {"0": "x", "b": "y"}}),
+    ],
+    ids=str,
+)
+def test_names_with_dots_spell_objects_and_lists(fields: dict[str, str], spelled: Any) -> None:
+    assert nested(fields) == spelled
+
+
+@pytest.mark.parametrize("fields", [{"a": "x", "a.b": "y"}, {"a.b": "y", "a": "x"}], ids=str)
+def test_a_name_that_leads_into_another_ones_value_spells_nothing(fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^a$"):
+        nested(fields)
 
 
 def test_a_gateway_without_ids_of_its_own_names_the_message_by_our_key() -> None:
