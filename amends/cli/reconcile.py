@@ -85,7 +85,7 @@ def _say(desk: Desk, done: "Reconciled", bounced: int) -> None:
     )
     if done.uncertain:
         desk.hint("`amends deliveries INC --state uncertain` lists them; `amends deliver INC NOTICE --again PERSON`")
-    if values["waiting"]:
+    if done.waiting:
         desk.hint(GOES_ON)
     desk.hint(READ_AGAIN)
 

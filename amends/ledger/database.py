@@ -218,7 +218,8 @@ WHERE datname = current_database() AND wait_event = 'SyncRep' AND query_start < 
 
 def kept_back(connection: Connection) -> int:
     """How many commits the server keeps back because its synchronous standby is silent; none for a file."""
-    return int(_told(connection, KEPT_BACK)) if connection.dialect.name == "postgresql" else 0
+    told = _told(connection, KEPT_BACK) if connection.dialect.name == "postgresql" else NOT_TOLD
+    return 0 if told == NOT_TOLD else int(told)
 
 
 def _told(connection: Connection, query: str) -> str:
