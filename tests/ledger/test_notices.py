@@ -185,6 +185,35 @@ def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_unce
     assert claims[1].id in {claim.id for claim in again}
 
 
+def test_what_another_worker_holds_among_the_messages_of_a_crashed_one_stays_in_its_hands(opened: Ledger) -> None:
+    release(opened)
+    emails = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    texts = opened.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, HOUR_LATER)
+    assert any(min(emails).id < text.id < max(emails).id for text in texts)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    both = [ChannelKind.EMAIL, ChannelKind.SMS]
+    assert {claim.id for claim in opened.claim(INCIDENT, "first-notice", both, 100, HOUR_LATER)} == {
+        claim.id for claim in emails
+    }
+
+
+def test_what_two_workers_hold_is_pending_once(opened: Ledger) -> None:
+    release(opened)
+    before = opened.pending(INCIDENT, "first-notice")
+    for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
+        assert opened.claim(INCIDENT, "first-notice", [channel], 100, NOW)
+    assert opened.pending(INCIDENT, "first-notice") == before
+
+
+def test_a_lease_of_which_something_is_in_hand_does_not_end(opened: Ledger) -> None:
+    release(opened)
+    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([held], (), INCIDENT, "first-notice", NOW)
+    opened.end([held.lease], {}, INCIDENT, "first-notice", NOW)
+    assert opened.recover(INCIDENT, "first-notice", HOUR_LATER) == 1
+    assert email_of(opened, 1) == DeliveryState.UNCERTAIN
+
+
 def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -> None:
     release(opened)
     (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
@@ -214,10 +243,13 @@ def test_a_late_answer_does_not_count_once_a_person_has_sent_the_message_again(o
     assert email_of(opened, 1) == DeliveryState.WAITING
 
 
-def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger) -> None:
+@pytest.mark.parametrize("in_hand", [False, True], ids=["it waits again", "another holds it"])
+def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger, *, in_hand: bool) -> None:
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
     (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    if in_hand:
+        assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
     opened.write_down((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
     assert {line.channel for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1} == {"email"}
 
