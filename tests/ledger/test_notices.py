@@ -614,14 +614,15 @@ def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) 
 
 
 def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(ledger: Ledger) -> None:
-    live(ledger, at_home(1, "MA"), at_home(2, "CA"))
+    live(ledger, at_home(1, "MA"), at_home(2, "CA", locale="zh-CN"), at_home(3, "DE"))
     pin(ledger, Letters())
     release(ledger)
-    assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL}
+    assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL, 3: GENERAL}
     pin(ledger)
     release(ledger, dated=LATER)
     ledger.recover(INCIDENT, "first-notice", LATER)
-    assert letters_of(claimed(ledger)) == {1: "us-ma", 2: "us"}
+    assert letters_of(claimed(ledger)) == {1: "us-ma", 2: "us", 3: GENERAL}
+    assert stored(ledger, ChannelKind.EMAIL) == {1: "en/self/us-ma", 2: "zh-CN/self/us", 3: "en/self"}
 
 
 def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
