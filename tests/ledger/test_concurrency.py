@@ -100,8 +100,8 @@ def test_who_takes_over_sees_every_mark_that_was_kept_and_no_other_is_kept_after
 
 
 def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Ledger) -> None:
-    people = (a_person(number=number) for number in range(1, PEOPLE + 1))
-    approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    people = (a_person(number=number, postal_address="Road 1, Berlin") for number in range(1, PEOPLE + 1))
+    approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(*PERSONAL, ChannelKind.LETTER))
     ledger.release(INCIDENT, NOTICE, NOW)
     claims = ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
     answers = [(claim, Receipt(claim.key, Status.REJECTED)) for claim in claims]
