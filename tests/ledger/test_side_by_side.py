@@ -1,0 +1,169 @@
+"""Two incidents in one ledger, of the same people and with the same notices: what befalls one leaves the other alone."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import select
+
+from amends.domain.approval import Decision
+from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.notice import DeliveryState
+from amends.domain.people import Flag, Hold, Person
+from amends.ledger import Claim, Ledger
+from amends.ledger.standing import Only
+from amends.ledger.tables import DeliveryRow, LeaseRow, NoticeRow, PersonRow
+from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_wording, an_incident
+from tests.sending import APPROVERS, FAR_AHEAD, INCIDENT, NOTICE, looked_over, personal_variants
+
+OTHER = "march-breach"
+LATER = NOW + timedelta(hours=1)
+"""When the lease of whoever claimed at NOW has run out."""
+EMAIL, SMS = ChannelKind.EMAIL, ChannelKind.SMS
+CHILD, PROTECTED = 3, 5
+Act = Callable[[Ledger], object]
+
+
+@pytest.fixture
+def both(ledger: Ledger) -> Ledger:
+    """Of each, a page of emails is in hand and the SMS wait; the notice is optional."""
+    for member in APPROVERS:
+        ledger.add_member(member.name, member.role, "lena", NOW)
+    for incident in (OTHER, INCIDENT):
+        ledger.open_incident(an_incident(id=incident), people(), "lena", NOW)
+        ledger.pin_playbook(incident, a_playbook(), a_wording(), "lena", NOW)
+        release(ledger, incident)
+        assert claim(ledger, EMAIL, incident, at=NOW)
+    return ledger
+
+
+def people() -> list[Person]:
+    return [
+        a_person(number=1),
+        a_person(number=2, locale="zh-CN"),
+        a_person(number=CHILD, flags=frozenset({Flag.MINOR})),
+        a_person(number=4, guardian_of="C-00003"),
+        a_person(number=PROTECTED, flags=frozenset({Flag.PROTECTED})),
+    ]
+
+
+def release(ledger: Ledger, incident: str) -> None:
+    audience = ledger.audience(incident, "everyone")
+    draft = a_draft(
+        incident=incident, audience_digest=audience.digest, people=audience.people,
+        facts_digest=ledger.facts_digest(incident), pinned=ledger.case(incident).pinned, optional=True,
+        variants=personal_variants("en", "zh-CN"), next_news_at=FAR_AHEAD,
+    )  # fmt: skip
+    ledger.draft_notice(draft, NOW)
+    looked_over(ledger, draft)
+    for member in APPROVERS:
+        ledger.decide(incident, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW)
+    ledger.release(incident, NOTICE, NOW)
+
+
+def claim(ledger: Ledger, channel: ChannelKind, incident: str = INCIDENT, at: datetime = LATER) -> tuple[Claim, ...]:
+    return ledger.claim(incident, NOTICE, [channel], 100, at)
+
+
+def answered(ledger: Ledger, status: Status) -> None:
+    claims = claim(ledger, SMS)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
+    ledger.write_down((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+    ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, LATER)
+
+
+def doubted(ledger: Ledger) -> None:
+    claims = claim(ledger, SMS, at=NOW)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    ledger.recover(INCIDENT, NOTICE, LATER)
+
+
+def decided(ledger: Ledger) -> None:
+    doubted(ledger)
+    ledger.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+
+
+def corrected(ledger: Ledger) -> None:
+    ledger.recover(INCIDENT, NOTICE, LATER)
+    listed = [a_person(number=1, email="new@mail.example"), *people()[2:]]  # one has moved, one is gone
+    correction = ledger.compare_audience(INCIDENT, listed)
+    ledger.correct_audience(correction, correction.difference.counts, "f" * 64, "lena", LATER)
+
+
+ACTS: dict[str, Act] = {
+    "claimed": lambda ledger: claim(ledger, SMS),
+    "given back": lambda ledger: ledger.give_back(claim(ledger, SMS), LATER),
+    "sent": lambda ledger: answered(ledger, Status.SENT),
+    "refused": lambda ledger: answered(ledger, Status.REJECTED),
+    "recovered": doubted,
+    "sent again": decided,
+    "let go": lambda ledger: ledger.let_go(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
+    "opted out": lambda ledger: ledger.opt_out(INCIDENT, 1, "test", LATER),
+    "opted out for a child": lambda ledger: ledger.opt_out(INCIDENT, CHILD, "test", LATER),
+    "opted in": lambda ledger: (ledger.opt_out(INCIDENT, 2, "t", NOW), ledger.opt_in(INCIDENT, 2, "t", LATER)),
+    "paused": lambda ledger: ledger.pause_incident(INCIDENT, "lena", LATER),
+    "amended": lambda ledger: ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER),
+    "corrected": corrected,
+}
+
+
+def seen(ledger: Ledger) -> dict[str, object]:
+    """All that is stored of the other incident, and all that is counted of it."""
+    with ledger.read() as session:
+        rows = {
+            table.__name__: [
+                row.model_dump() for row in session.exec(select(table).where(table.incident == OTHER)).all()
+            ]
+            for table in (DeliveryRow, LeaseRow, NoticeRow, PersonRow)
+        }
+    counted = {
+        "pending": ledger.pending(OTHER, NOTICE),
+        "standing": ledger.standing(OTHER, NOTICE),
+        "numbers": ledger.numbers(OTHER, NOTICE),
+        "states": ledger.delivery_states(OTHER, NOTICE),
+        "lines": ledger.deliveries(OTHER, NOTICE, Only(country="DE")),
+        "taken over": ledger.taken_over(OTHER, NOTICE),
+        "came back": ledger.came_back(OTHER, NOTICE),
+        "left": ledger.share_left(OTHER, NOTICE),
+        "at work": [ledger.at_work(OTHER, NOTICE, [kind]) for kind in ChannelKind],
+        "opted out": [ledger.has_opted_out(OTHER, person.number) for person in people()],
+        "case": ledger.case(OTHER),
+    }
+    return rows | counted
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_whatever_is_done_to_one_incident_leaves_the_other_as_it_was(both: Ledger, act: str) -> None:
+    before = seen(both)
+    ACTS[act](both)
+    assert seen(both) == before
+
+
+def test_each_message_is_listed_once_however_many_people_have_that_number(both: Ledger) -> None:
+    lines = both.deliveries(OTHER, NOTICE)
+    assert len(lines) == both.numbers(OTHER, NOTICE).messages.total()
+
+
+def test_a_crash_in_one_incident_frees_nothing_that_is_in_hand_in_the_other(both: Ledger) -> None:
+    assert both.recover(INCIDENT, NOTICE, LATER) == 0
+    assert claim(both, EMAIL, OTHER) == ()
+    assert {one.about.number for one in claim(both, EMAIL) if one.about} == {1, 2, CHILD, 4}
+
+
+def test_who_opted_out_of_one_incident_is_written_to_about_the_other(both: Ledger) -> None:
+    both.opt_out(INCIDENT, 1, "test", LATER)
+    both.recover(OTHER, NOTICE, LATER)
+    both.recover(INCIDENT, NOTICE, LATER)
+    there, here = claim(both, EMAIL, OTHER), claim(both, EMAIL)
+    assert {one.about.number for one in there if one.about} - {one.about.number for one in here if one.about} == {1}
+
+
+def test_each_message_is_of_the_person_of_its_own_incident(both: Ledger) -> None:
+    for incident in (INCIDENT, OTHER):
+        both.recover(incident, NOTICE, LATER)
+    links = {one.link for incident in (INCIDENT, OTHER) for one in claim(both, EMAIL, incident)}
+    assert {both.whose_link(link) for link in links} == {
+        (incident, number) for incident in (INCIDENT, OTHER) for number in (1, 2, CHILD, 4)
+    }
+    held = [line for line in both.deliveries(OTHER, NOTICE) if line.state is DeliveryState.HELD]
+    assert {(line.person, line.detail) for line in held} == {(PROTECTED, Hold.PROTECTED.value)}
