@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -134,6 +135,13 @@ def test_who_has_no_other_channel_stays_bounced_and_the_notice_sent(opened: Ledg
     assert (effects(reported), reported.handed_over) == (["bounced"], 0)
     assert stage(opened) is NoticeStage.SENT
     assert opened.case(INCIDENT).notices[0].people[PersonState.BOUNCED] == 1
+
+
+def test_the_version_in_which_it_is_handed_over_is_its_notices_own(opened: Ledger, emails: Sent) -> None:
+    for day in (1, 2, 3):
+        release(opened, notice="update-1", template="update", dated=LATER + timedelta(days=day), **BY_EMAIL)
+    assert opened.reported([a_report(emails[1])], LATER).handed_over == 1
+    assert claimed(opened, SMS)[1].released.version == emails[1].released.version
 
 
 def test_a_childs_message_is_handed_over_to_the_guardians_telephone(opened: Ledger, emails: Sent) -> None:
