@@ -622,6 +622,19 @@ def test_one_whose_data_was_damaged_is_parked_and_the_others_are_told(tmp_path: 
     assert rig.states()[7] == "parked"
 
 
+@pytest.mark.parametrize("damaged", [2, 3], ids=["the child's", "the guardian's"])
+def test_nothing_is_written_about_a_child_when_its_data_or_its_guardians_was_damaged(
+    tmp_path: Path, rig: Rig, damaged: int
+) -> None:
+    child = a_person(number=2, flags=frozenset({Flag.MINOR}))
+    parents = [a_person(number=1), child, a_person(number=3, guardian_of=child.ref, data=())]
+    approved(rig.ledger, parents, channels=(ChannelKind.EMAIL,))
+    damage(tmp_path, damaged)
+    rig.run()
+    assert rig.states()[1] == "sent"
+    assert rig.states()[2] == "parked"
+
+
 def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_run(rig: Rig) -> None:
     approved(rig.ledger, people(300), channels=(ChannelKind.EMAIL,), optional=True)
     rig.mail.delay = 0.02
