@@ -57,6 +57,11 @@ def test_a_delivered_sms_is_delivered(word: str) -> None:
     assert twilio_says(word) == ProviderReceipt("SM1", Status.DELIVERED, word.lower())
 
 
+@pytest.mark.parametrize("code", ["30003", "30007"])
+def test_what_was_delivered_stays_so_whatever_trouble_is_named_beside_it(code: str) -> None:
+    assert twilio_says("delivered", code).status is Status.DELIVERED
+
+
 @pytest.mark.parametrize("code", ["30003", "30005", "30006", 30006, "30004", "30008", "99999", None])
 @pytest.mark.parametrize("word", ["undelivered", "failed"])
 def test_an_sms_that_did_not_arrive_is_rejected(word: str, code: Any) -> None:
