@@ -1,7 +1,9 @@
-"""What one lane has in hand, after its process stood still and what it held was claimed anew."""
+"""What one lane has in hand, when its process stood still and what it held was claimed anew, and when it breaks off."""
 
 from collections import deque
 from pathlib import Path
+
+import pytest
 
 from amends.delivery.errand import Errand
 from amends.domain.channel import Called, ChannelKind, Form, Message, Receipt, Status
@@ -20,6 +22,7 @@ class Line:
     def __init__(self, claims: tuple[Claim, ...], lease: int) -> None:
         self.queue, self.lease = deque(claims), lease
         self.answers: dict[str, list[Receipt]] = {}
+        self.given_back: list[str] = []
 
     def take(self) -> Claim | None:
         return self.queue.popleft() if self.queue else None
@@ -42,8 +45,8 @@ class Line:
     def stale(self, claim: Claim) -> None:
         self.queue = deque(other for other in self.queue if other.lease != claim.lease)
 
-    def left(self, _: Claim) -> None:
-        """Nothing is left here."""
+    def left(self, claim: Claim) -> None:
+        self.given_back.append(claim.key)
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
         self.answers.setdefault(claim.key, []).append(receipt)
@@ -73,3 +76,38 @@ async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp
         errand.answer(Receipt(message.key, Status.SENT))
     assert heard == [None, None]
     assert {key: len(receipts) for key, receipts in line.answers.items()} == {claim.key: 1 for claim in newer}
+
+
+async def with_two_in_hand(folder: Path) -> tuple[Line, Errand, tuple[str, str]]:
+    """A lane that may have sent the first of them already, and its line."""
+    ledger = a_ledger(sqlite_url(folder), folder).migrate()
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
+    ledger.dispose()
+    line = Line(claims, claims[0].lease)
+    errand = Errand(line)
+    first, second = await errand.next(), errand.next_at_once()
+    assert first and second
+    errand.last_call(first.key, lambda _: None)
+    return line, errand, (first.key, second.key)
+
+
+@pytest.mark.parametrize(("now", "wait"), [(True, 0), (False, None)], ids=["at once", "later"])
+async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_rest_is_tried_again(
+    tmp_path: Path, *, now: bool, wait: float | None
+) -> None:
+    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    errand.end("why", now=now)
+    assert line.answers == {
+        marked: [Receipt(marked, Status.UNCERTAIN, "why")],
+        unmarked: [Receipt(unmarked, Status.DEFERRED, "why", retry_after=wait)],
+    }
+
+
+async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -> None:
+    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    errand.leave()
+    errand.end("why", now=True)
+    assert line.given_back == [unmarked]
+    assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
