@@ -150,12 +150,13 @@ def test_a_file_that_is_no_note_is_passed_over(tmp_path: Path) -> None:
     assert MarkNotes(tmp_path / "audit-head").all() == {}
 
 
-def test_without_room_for_the_note_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT], ids=["the disk is full", "the quota is used up"])
+def test_without_room_for_the_note_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int) -> None:
     ledger = released(tmp_path, 1)
     (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
 
     def full(*_: object) -> int:
-        raise OSError(errno.ENOSPC, "full")
+        raise OSError(why, "full")
 
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(DiskFull):
