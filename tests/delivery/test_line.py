@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -87,11 +87,11 @@ def rig(ledger: Ledger, relay: WatchedRelay, tmp_path: Path) -> Iterator[Rig]:
         yield Rig(ledger, relay, web, settings)
 
 
-def run(rig: Rig, pace: Pace | None = None) -> Tally:
+def run(rig: Rig, pace: Pace | None = None, told: Callable[[Tally], None] = lambda _: None) -> Tally:
     async def send() -> Tally:
         paces = {ChannelKind.EMAIL: pace or Pace(patience=0)}
         async with connected(rig.settings) as channels:
-            return await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, paces=paces)
+            return await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, told, paces)
 
     return asyncio.run(send())
 
@@ -134,6 +134,22 @@ def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: Watch
     approved(rig.ledger, everybody, channels=CHANNELS)
     run(rig)
     assert reached(rig) == 40 - first
+
+
+def test_whoever_hears_how_far_it_is_can_break_it_off_and_nobody_stays_in_hand(rig: Rig, relay: WatchedRelay) -> None:
+    """Those who wait for their turn in a domain are given back too."""
+    approved(rig.ledger, people(3 * PER_DOMAIN, "kim{}@big.example"), channels=CHANNELS)
+    relay.delay = 0.05
+
+    def told(_: Tally) -> None:
+        if len(relay.offered) > PER_DOMAIN:
+            raise KeyError("no more of this")
+
+    with pytest.raises(KeyError):
+        run(rig, told=told)
+    states = Counter(rig.states().values())
+    assert 0 < states["sent"] < 3 * PER_DOMAIN
+    assert states["waiting"] == 3 * PER_DOMAIN - states["sent"]
 
 
 # How many at once.
