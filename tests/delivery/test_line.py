@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES, SLOW_ASIDE, Pace
-from amends.domain.channel import ChannelKind, Status
+from amends.domain.channel import ChannelKind, Errands, PipelinedChannel, Status
 from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
@@ -150,6 +151,41 @@ def test_whoever_hears_how_far_it_is_can_break_it_off_and_nobody_stays_in_hand(r
     states = Counter(rig.states().values())
     assert 0 < states["sent"] < 3 * PER_DOMAIN
     assert states["waiting"] == 3 * PER_DOMAIN - states["sent"]
+
+
+class Forgetful:
+    """Carries email as the real one does, but that it leaves once with a message in hand."""
+
+    kind, at_once = ChannelKind.EMAIL, 1
+
+    def __init__(self, real: PipelinedChannel) -> None:
+        self._real, self._has_forgotten = real, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def carry(self, errands: Errands) -> None:
+        if self._has_forgotten:
+            await self._real.carry(errands)
+        elif await errands.next():
+            self._has_forgotten = True
+
+
+def test_what_a_channel_leaves_without_an_answer_and_without_a_mark_is_tried_again(rig: Rig) -> None:
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
+
+    async def send() -> None:
+        async with connected(rig.settings) as channels:
+            email = channels[ChannelKind.EMAIL]
+            assert isinstance(email, PipelinedChannel)
+            forgetful = {**channels, ChannelKind.EMAIL: Forgetful(email)}
+            await deliver(rig.ledger, forgetful, INCIDENT, NOTICE, LINKS, rig.clock)
+
+    asyncio.run(send())
+    assert Counter(rig.states().values()) == {"deferred": 1, "sent": 2}
+    rig.clock.forward(timedelta(minutes=1))
+    run(rig)
+    assert sorted(rig.mailed()) == [f"kim{number}@mail.example" for number in (1, 2, 3)]
 
 
 # How many at once.
