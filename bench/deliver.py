@@ -46,7 +46,8 @@ from amends.domain.facts import DataCategory
 from amends.domain.notice import Draft, Variant
 from amends.domain.people import Person
 from amends.domain.team import Member, TeamRole
-from amends.ledger import EVERYONE, Claim, Keys, Ledger
+from amends.domain.value import EVERYONE
+from amends.ledger import Claim, Keys, Ledger
 from amends.settings import ANCHOR_FILE
 
 STORY = library() / "examples" / "stolen-terminals"
