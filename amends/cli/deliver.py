@@ -13,6 +13,7 @@ from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
 from amends.cli.words import counted, counts, moment, parked
+from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
@@ -152,10 +153,14 @@ def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
     return "\n".join(lines)
 
 
-def _when(desk: Desk, incident: str, notice: str) -> str:
-    """From when on something can be done: the next wave, the end of the night, the next try."""
-    status = desk.ledger.case(incident, now()).notice(notice)
-    return f"after {moment(status.next_try_at)}" if status and status.next_try_at else "later"
+def _goes_on(desk: Desk, incident: str, notice: str) -> str:
+    """How what is left leaves, and from when on: the next wave, the end of the night, the next try."""
+    case = desk.ledger.case(incident, now())
+    if case.state is IncidentState.PAUSED:
+        return f"some wait: once you know why it was stopped, `amends incident resume {incident} --as NAME` goes on"
+    status = case.notice(notice)
+    when = f"after {moment(status.next_try_at)}" if status and status.next_try_at else "later"
+    return f"some wait: `amends deliver {incident} {notice}` again {when} sends what is left"
 
 
 def _which(kind: str) -> str:
@@ -179,9 +184,7 @@ def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) 
         desk.hint(f"`amends deliver {incident} {notice} --retry PERSON --as NAME` tries again, --give-up gives it up")
     waiting = tally.people.get(PersonState.WAITING, 0) > letters
     if not tally.finished and (tally.trouble or waiting or not tally.parked):
-        desk.hint(
-            f"some wait: `amends deliver {incident} {notice}` again {_when(desk, incident, notice)} sends what is left"
-        )
+        desk.hint(_goes_on(desk, incident, notice))
     nudge(desk.settings, incident)
 
 

@@ -160,7 +160,7 @@ class Run:
         journal = Journal(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = Source(
-            self._claim, self._give_back, self._alert, composer, journal, self._told,
+            self._claim, self._give_back, self._alert, composer, journal, self._told, self._surprised,
             not_yet if not_yet.decides else None,
         )  # fmt: skip
         self._leases: Counter[int] = Counter()
@@ -288,6 +288,11 @@ class Run:
                 if why := self._watch.alarm(self._clock()):
                     self._halt("guard", why)
                     return
+
+    def _surprised(self, kind: ChannelKind, why: str) -> None:
+        with suppress(LedgerUnavailable):
+            if self._watch.stops_surprised(kind, why, self._clock()):
+                self._halt("guard", f"{kind}: {why}")
 
     def _no_longer_looked_after(self, task: "asyncio.Task[None]") -> None:
         """Nothing leaves unwatched, or under leases that run out."""

@@ -30,7 +30,7 @@ from amends.domain.errors import (
     LedgerUnavailable,
     StaleClaim,
 )
-from amends.domain.guard import canary_size, canary_verdict
+from amends.domain.guard import canary_size, canary_verdict, nothing_taken
 from amends.domain.pace import PER_DOMAIN, Breaker, Bucket, Domains, Lanes, Pages, SameAnswer, slows_channel
 from amends.domain.reach import CHANNEL_FAILED, DOMAIN_SLOWED, DOMAIN_STOPPED, NOT_SENT
 from amends.ledger import Claim
@@ -74,6 +74,8 @@ class Source:
     journal: Journal
     told: Callable[[], None]
     """Hears now and then that something may have happened."""
+    surprised: Callable[[ChannelKind, str], None]
+    """Hears why the rest does not follow on this channel, when none of those that went first was taken."""
     not_yet: Callable[[Claim], Postponed | None] | None = None
     """Why a message that is due does not leave yet; None when there is nothing to ask."""
 
@@ -221,6 +223,8 @@ class Line:
             rest = self._fill()
             if rest and (why := canary_verdict(self._canary.answers)):
                 self.halt(why)
+                if nothing_taken(self._canary.answers):
+                    self._source.surprised(self.kind, why)
             if not rest or not self._canary.left:
                 self._canary = None
         self._source.told()

@@ -63,13 +63,27 @@ class Watch:
         self._back = Counter({state: found[state] for state in CAME_BACK if state in found})
         counts = self._own()
         if why := self._trouble(counts) or self._trouble_in_all(now):
-            incident = self._draft.incident
-            self._ledger.alert(incident, f"stopped by itself: {why}", now)
-            with suppress(NotAllowed):  # somebody else was faster
-                self._ledger.pause_incident(incident, ENGINE, now)
+            self._stop(why, now)
             return why
         self._warn(warning(counts, self._limits), now)
         return ""
+
+    def stops_surprised(self, kind: ChannelKind, why: str, now: datetime) -> bool:
+        """Whether all of it was stopped because those who went first were refused or left open.
+
+        So it is where this channel has never taken a message of the notice: each run would fail the next few people.
+        """
+        taken = self._ledger.taken_over(*self._named).get(kind)
+        if taken and taken.sent:
+            return False
+        self._stop(f"{kind}: {why}", now)
+        return True
+
+    def _stop(self, why: str, now: datetime) -> None:
+        incident = self._draft.incident
+        self._ledger.alert(incident, f"stopped by itself: {why}", now)
+        with suppress(NotAllowed):  # somebody else was faster
+            self._ledger.pause_incident(incident, ENGINE, now)
 
     @property
     def _named(self) -> tuple[str, str]:

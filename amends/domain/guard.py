@@ -134,6 +134,11 @@ def canary_verdict(answers: Collection[Status]) -> str:
     return ""
 
 
+def nothing_taken(answers: Collection[Status]) -> bool:
+    """Whether none of the messages that went first was taken over."""
+    return not {Status.SENT, Status.DELIVERED}.intersection(answers)
+
+
 def _alarms(counts: Counts, limits: Limits) -> Iterator[str]:
     yield from _sent_twice(counts)
     yield from _sent_too_many(counts)

@@ -1,10 +1,13 @@
 """Who sends from a terminal hears why nothing leaves."""
 
+from datetime import UTC, datetime
 from multiprocessing import Pipe
 
-from amends.cli.deliver import Waits
+from amends.cli.deliver import Waits, _goes_on
+from amends.cli.desk import Desk
 from amends.delivery.crew import _Told
 from amends.delivery.engine import Tally
+from tests.cli.conftest import INCIDENT, NOTICE, Office
 
 GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
 
@@ -33,3 +36,11 @@ def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_
         except EOFError:
             break
     assert [(tally.messages, bool(tally.trouble)) for tally in heard] == [(1, False), (0, True), (0, False)]
+
+
+def test_how_a_send_goes_on_depends_on_whether_it_was_stopped(office: Office) -> None:
+    desk = Desk(office.home)
+    assert f"`amends deliver {INCIDENT} {NOTICE}` again" in _goes_on(desk, INCIDENT, NOTICE)
+    desk.ledger.pause_incident(INCIDENT, "lena", datetime.now(UTC))
+    assert f"`amends incident resume {INCIDENT} --as NAME` goes on" in _goes_on(desk, INCIDENT, NOTICE)
+    desk.close()

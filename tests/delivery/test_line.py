@@ -15,7 +15,9 @@ import pytest
 from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES, SLOW_ASIDE, Pace
+from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Errands, PipelinedChannel, Status
+from amends.domain.errors import NotAllowed
 from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
@@ -127,6 +129,30 @@ def test_when_the_first_few_are_refused_nobody_else_is_tried(rig: Rig, relay: Wa
     tally = run(rig)
     assert "refused or left open" in tally.trouble[ChannelKind.EMAIL]
     assert len(relay.offered) == canary_size(200)
+
+
+def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_few_are_tried(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    everybody = [*people(5, "bounce{}@mail.example"), *people(95, "kim{}@mail.example", 6)]
+    approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
+    assert "email: 5 of the first 5" in run(rig).trouble["guard"]
+    with pytest.raises(NotAllowed, match="paused"):
+        run(rig)
+    rig.ledger.resume_incident(INCIDENT, "mei", rig.clock())
+    run(rig)
+    assert (len(relay.offered), reached(rig)) == (100, 95)
+
+
+def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_itself(rig: Rig) -> None:
+    everybody = [*people(5, "kim{}@mail.example"), *people(95, "bounce{}@mail.example", 6)]
+    approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
+    run(rig)
+    assert rig.ledger.case(INCIDENT).state is IncidentState.OPEN
+    again = run(rig).trouble
+    assert "refused or left open" in again[ChannelKind.EMAIL]
+    assert "guard" not in again
+    assert rig.ledger.case(INCIDENT).state is IncidentState.OPEN
 
 
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:

@@ -18,6 +18,7 @@ from amends.domain.guard import (
     canary_size,
     canary_verdict,
     complaints,
+    nothing_taken,
     warning,
 )
 from amends.domain.notice import DeliveryState, Reader
@@ -234,6 +235,19 @@ def test_the_rest_follows_when_the_first_met_no_surprise(answers: list[Status]) 
 )
 def test_the_rest_waits_when_more_than_half_were_refused_or_left_open(answers: list[Status]) -> None:
     assert "refused or left open" in canary_verdict(answers)
+
+
+@pytest.mark.parametrize(
+    ("answers", "nothing"),
+    [
+        ([REJECTED] * 5, True),
+        ([REJECTED, UNCERTAIN, DEFERRED], True),
+        ([REJECTED, REJECTED, SENT], False),
+        ([Status.DELIVERED], False),
+    ],
+)
+def test_whether_any_of_the_first_was_taken_over(answers: list[Status], nothing: bool) -> None:
+    assert nothing_taken(answers) is nothing
 
 
 @pytest.mark.parametrize("answers", [[DEFERRED] * 5, [DEFERRED, REJECTED], []])
