@@ -474,6 +474,20 @@ async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(sc
     assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
 
 
+async def test_a_reply_that_nobody_asked_for_is_never_taken_for_the_answer_to_a_later_message(
+    scripted: Callable[..., Any],
+) -> None:
+    relay = await scripted(CHUNKING)
+    channel = email_smtp.connect(settings_for(relay.port))
+    await channel.deliver(a_message(key="first"), Bell())
+    relay._writers[0].write(b"250 2.0.0 Ok\r\n")
+    await asyncio.sleep(0.02)
+    relay.replies["DOT"] = "550 5.1.1 unknown"
+    receipt = await channel.deliver(a_message(key="second"), Bell())
+    await channel.close()
+    assert (receipt.status, relay.connections) == (Status.REJECTED, 2)
+
+
 ENOUGH = "452 4.5.3 Too many recipients: Too many messages sent"
 
 
