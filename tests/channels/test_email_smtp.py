@@ -570,6 +570,14 @@ async def test_a_relay_without_plain_is_logged_into_step_by_step(scripted: Calla
     assert (receipt.status, relay.heard[1:4]) == (Status.SENT, ["AUTH LOGIN", username, password])
 
 
+async def test_a_login_that_is_put_off_lets_nothing_leave(scripted: Callable[..., Any]) -> None:
+    relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH PLAIN", "AUTH": "454 4.7.0 not now"})
+    channel = email_smtp.connect(settings_for(relay.port, username="amends", password="rehearsal"))
+    with pytest.raises(ChannelUnavailable, match="454"):
+        await channel.deliver(a_message(), Bell())
+    assert not [line for line in relay.heard if line.startswith("MAIL")]
+
+
 async def test_a_line_that_begins_with_a_dot_is_not_the_end(mail: MailServer) -> None:
     text = "a\n.\n..b\n" + ". " * 100
     await delivered(mail.port, text=text, html=f"<p>{text}</p>")
@@ -665,7 +673,15 @@ class TestEncryption:
         server.close()
         assert receipt.status is Status.SENT
 
-    async def test_words_put_in_before_the_encryption_end_the_connection(self, certificate: Path) -> None:
+    async def test_a_relay_that_refuses_starttls_gets_nothing(self, scripted: Callable[..., Any]) -> None:
+        relay = await scripted({"EHLO": "250-scripted\r\n250 STARTTLS", "STARTTLS": "454 4.7.0 not now"})
+        channel = email_smtp.connect(settings_for(relay.port, security="starttls"))
+        with pytest.raises(ChannelUnavailable, match="refused STARTTLS"):
+            await channel.deliver(a_message(), Bell())
+        assert not [line for line in relay.heard if line.startswith(("MAIL", "AUTH"))]
+
+    @pytest.mark.parametrize("words", [b"250-injected\r\n250 AUTH PLAIN\r\n", b"250-injected\r\n", b"250-injec"])
+    async def test_words_put_in_before_the_encryption_end_the_connection(self, certificate: Path, words: bytes) -> None:
         heard: list[bytes] = []
 
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -673,7 +689,7 @@ class TestEncryption:
             await reader.readline()
             writer.write(b"250-hi\r\n250 STARTTLS\r\n")
             await reader.readline()
-            writer.write(b"220 go\r\n250-injected\r\n250 AUTH PLAIN\r\n")
+            writer.write(b"220 go\r\n" + words)
             heard.append(await reader.read())
             writer.close()
 
