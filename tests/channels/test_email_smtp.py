@@ -276,6 +276,20 @@ async def test_a_stale_claim_ends_the_connection_without_an_end(scripted: Callab
 
 
 @ends
+async def test_a_relay_that_hangs_up_while_the_mark_is_kept_has_no_message_and_leaves_no_doubt(
+    scripted: Callable[..., Any], end: str
+) -> None:
+    relay = await scripted(ENDED_BY[end])
+
+    async def last_call() -> None:
+        relay.hang_up()
+        await asyncio.sleep(0.05)
+
+    receipt = await email_smtp.connect(settings_for(relay.port)).deliver(a_message(), last_call)
+    assert (receipt.status, receipt.retry_after, relay.contents) == (Status.DEFERRED, 0, [])
+
+
+@ends
 async def test_a_message_cancelled_before_its_end_never_gets_one(scripted: Callable[..., Any], end: str) -> None:
     relay = await scripted(ENDED_BY[end])
     waiting = asyncio.Event()
