@@ -451,6 +451,17 @@ async def test_a_relay_that_names_no_limit_gets_every_letter(scripted: Callable[
     assert (await delivered(relay.port, text=LONG)).status is Status.SENT
 
 
+@offering
+@pytest.mark.parametrize("reply", ["354 what", "421 4.3.2 shutting down"])
+async def test_after_an_answer_that_ends_a_connection_the_next_message_goes_over_another(
+    scripted: Callable[..., Any], offers: str, reply: str
+) -> None:
+    relay = await scripted({**limited(offers, "0"), "DOT": reply})
+    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
+    await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    assert (errands.called, relay.connections) == (["first", "second"], 2)
+
+
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
     for number in range(5):
