@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._one_by_one(commands, [], then)
 
     async def replies(self, count: int) -> list[Reply]:
-        """The next replies. Raises Disconnected for silence, an end, what is no SMTP, and a server that leaves."""
+        """The next replies. Raises Disconnected for silence, an end, and what is no SMTP."""
         heard: asyncio.Future[list[Reply]] = self._loop.create_future()
 
         def then(replies: list[Reply]) -> None:
@@ -203,9 +203,6 @@ class Connection(asyncio.Protocol):
         replies = await heard
         if not replies:
             raise Disconnected(self.lost)
-        for reply in replies:
-            if reply.code == CLOSES:
-                raise Disconnected(f"closes with {reply.codes}")
         return replies
 
     async def command(self, command: str) -> Reply:
