@@ -157,6 +157,8 @@ def test_short_plain_text_stays_readable_in_a_header() -> None:
         (b"Subject: ", b"Cc: evil@attacker.test\r\nSubject: "),
         (b"Reply-To: ", b"Errors-To: "),
         (b"To: Ada", b"To: evil@attacker.test, Ada"),
+        (b"To: Ada", b"To: evil@attacker.test Ada"),
+        (b"To: Ada", b"To: root, Ada"),
         (b"<ada@example.test>", b"<bob@example.test>"),
         (b"<ada@example.test>", b"<ada@example.test>, <bob@example.test>"),
         (b"Subject: Your", b"Subject: \nYour"),
@@ -193,6 +195,12 @@ def test_the_last_look_finds_the_value_of_another_letter() -> None:
     letter, bones = with_slot()
     with pytest.raises(Unfit, match="unsafe message"):
         check(replace(letter, content=letter.content.replace(letter.values[0], b"Bob")), bones)
+
+
+def test_the_last_look_finds_what_stands_there_twice() -> None:
+    letter, bones = made()
+    with pytest.raises(Unfit, match="unsafe message"):
+        check(replace(letter, content=letter.content + bones.filled(letter.values)), bones)
 
 
 def test_what_all_letters_share_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
