@@ -150,6 +150,10 @@ def test_short_plain_text_stays_readable_in_a_header() -> None:
     assert words("Your data was copied") == "Your data was copied"
 
 
+def test_a_subject_that_looks_encoded_reads_back_as_it_was() -> None:
+    assert parsed(composed(subject="=?utf-8?b?RXZpbA==?="))["Subject"] == "=?utf-8?b?RXZpbA==?="
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
