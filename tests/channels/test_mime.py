@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from amends.domain.channel import Message
 from channels import mime
+from channels.mail_events import ECHOED, Provider
 from channels.mime import (
     HEADERS,
     SOMETIMES,
@@ -237,6 +238,13 @@ def test_an_address_is_plain_ascii_or_refused(text: str) -> None:
         return
     assert address.isascii()
     assert all(unicodedata.category(character)[0] not in "CZ" for character in address)
+
+
+def test_what_a_provider_gives_back_is_the_token_and_offers_no_stopping_of_what_people_must_get() -> None:
+    message, letterhead = a_message(), replace(LETTERHEAD, echoed=ECHOED[Provider.MAILGUN])
+    head = parsed(compose(message, letterhead, skeleton(message.form, letterhead)))
+    assert message.bounce in head["X-Mailgun-Variables"]
+    assert "List-Unsubscribe" not in head
 
 
 def test_neither_repr_shows_the_person() -> None:
