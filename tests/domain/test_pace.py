@@ -116,6 +116,10 @@ def test_who_does_not_wait_goes_within_the_burst_only_and_counts_for_nothing_whe
     assert [bucket.at_once(1, at=0.5), bucket.at_once(1, at=0.5), bucket.wait(1, at=0.5)] == [True, False, 0.5]
 
 
+def test_what_costs_more_than_the_burst_never_goes_without_waiting() -> None:
+    assert not Bucket(per_second=2, burst=3).at_once(4, at=100)
+
+
 asks = st.lists(st.tuples(st.floats(0, 5), st.sampled_from((0.5, 1.0, 2.0, 7.0))), min_size=1, max_size=40)
 
 
