@@ -320,7 +320,7 @@ def test_after_it_has_worked_the_wait_is_short_again() -> None:
 
 
 def test_failures_that_were_under_way_do_not_make_the_wait_longer() -> None:
-    assert failing(Breaker(first_wait=5), times=64).opens_at == 5
+    assert failing(failing(Breaker(first_wait=5)), times=64, at=3).opens_at == 5
 
 
 def test_an_answer_that_was_under_way_lets_nobody_through() -> None:
