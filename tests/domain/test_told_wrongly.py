@@ -34,6 +34,7 @@ def suspected(value: Any) -> dict[str, Any]:
         ({"data_categories": ["contact"]}, {"data_categories": ["contact", "national_id"]}, ("data_categories",)),
         ({"data_categories": ["contact", "health"]}, {"data_categories": ["contact"]}, ("data_categories",)),
         ({}, {"data_categories": ["contact"]}, ()),
+        ({"data_categories": ["contact"]}, {}, ()),
     ],
 )
 def test_what_was_told_as_certain_and_is_otherwise_was_told_wrongly(
