@@ -22,7 +22,7 @@ def on_paper(token: str) -> str:
 def as_sent(typed: str) -> str:
     """The token that a letter prints so, with or without its groups; any other text as it is."""
     letters = NOT_TYPED.sub("", typed).lower()
-    if len(typed) == SENT_LENGTH or len(letters) != PAPER_LENGTH or not set(letters) <= set(ON_PAPER):
+    if len(letters) != PAPER_LENGTH or not set(letters) <= set(ON_PAPER):
         return typed
     return _spelled(_number(letters, ON_PAPER), AS_SENT, SENT_LENGTH)
 
