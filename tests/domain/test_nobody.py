@@ -46,6 +46,11 @@ def test_whom_a_list_left_out_before_anything_left_does_not_count_as_told() -> N
     assert count_as_told(CASE, "shop", (held.model_copy(update={"people": {PersonState.SENT: 1}}),))
 
 
+def test_people_count_as_told_only_when_all_notices_to_them_have_gone() -> None:
+    gone, leaving = a_notice(stage=NoticeStage.SENT), a_notice(stage=NoticeStage.SENDING)
+    assert [count_as_told(CASE, "patients", notices) for notices in ((gone, gone), (gone, leaving))] == [True, False]
+
+
 LET_GO = (LetGo(at=NOW, drafted_at=NOW),)
 DRAFT = a_notice(audience="shop", meant_for=2, current=False)
 ON_ITS_WAY = DRAFT.model_copy(update={"stage": NoticeStage.SENDING, "let_go": LET_GO, "people": GONE})
