@@ -223,6 +223,15 @@ def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -
     assert email_of(opened, 1) == DeliveryState.WAITING
 
 
+def test_an_answer_of_a_worker_that_fell_behind_changes_nothing_of_what_another_holds(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
+    opened.write_down((), [(old, Receipt(old.key, Status.DEFERRED))], INCIDENT, "first-notice", HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.CLAIMED
+
+
 def test_a_late_answer_still_settles_what_its_worker_had_marked(opened: Ledger) -> None:
     release(opened)
     (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
