@@ -232,6 +232,16 @@ def test_an_answer_of_a_worker_that_fell_behind_changes_nothing_of_what_another_
     assert email_of(opened, 1) == DeliveryState.CLAIMED
 
 
+def test_an_answer_that_comes_after_a_report_changes_nothing_of_which_more_is_known(opened: Ledger) -> None:
+    release(opened)
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
+    with opened.write() as write:
+        write.session.connection().exec_driver_sql(f"UPDATE delivery SET state = 'bounced' WHERE id = {claim.id}")
+    opened.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    assert email_of(opened, 1) == DeliveryState.BOUNCED
+
+
 def test_a_late_answer_still_settles_what_its_worker_had_marked(opened: Ledger) -> None:
     release(opened)
     (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
