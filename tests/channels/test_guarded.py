@@ -32,6 +32,9 @@ from tests.channels.test_https import TAKEN, post_through, posted
         ("::1", "sms.example.test", Reach.PRIVATE, False),
         ("::ffff:127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
         ("::ffff:10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
+        ("::ffff:10.0.0.1", "sms.example.test", Reach.PRIVATE, True),
+        ("::ffff:93.184.216.34", "sms.example.test", Reach.PUBLIC, True),
+        ("::ffff:169.254.169.254", "sms.example.test", Reach.PRIVATE, False),
         ("100.64.0.1", "sms.example.test", Reach.PUBLIC, False),
         ("100.64.0.1", "sms.example.test", Reach.PRIVATE, True),  # RFC 6598: in clouds and overlay networks
         ("224.0.1.1", "sms.example.test", Reach.PRIVATE, False),
