@@ -43,6 +43,8 @@ class WatchedRelay(MailServer):
         self.turned_away: list[float] = []
         """When somebody came while it took nothing."""
         self.closed = False
+        self.hesitates = 0.0
+        """Seconds until it says whether it takes somebody."""
         self.most: defaultdict[str, int] = defaultdict(int)
         """How many messages to a domain were under way at once."""
         self._now: Counter[str] = Counter()
@@ -60,6 +62,7 @@ class WatchedRelay(MailServer):
     ) -> str:
         self.offered.append(address)
         self.arrived_before.append(len(self.arrived))
+        await asyncio.sleep(self.hesitates)
         return await super().handle_RCPT(server, session, envelope, address, options)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -177,6 +180,20 @@ def test_whoever_hears_how_far_it_is_can_break_it_off_and_nobody_stays_in_hand(r
     states = Counter(rig.states().values())
     assert 0 < states["sent"] < 3 * PER_DOMAIN
     assert states["waiting"] == 3 * PER_DOMAIN - states["sent"]
+
+
+def test_whom_the_relay_was_only_offered_when_it_is_broken_off_gets_nothing(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
+    relay.hesitates = 0.5
+
+    def told(_: Tally) -> None:
+        if relay.offered:
+            raise KeyError("no more of this")
+
+    with pytest.raises(KeyError):
+        run(rig, told=told)
+    assert Counter(rig.states().values()) == {"waiting": 3}
+    assert not relay.arrived
 
 
 class Forgetful:
