@@ -147,6 +147,25 @@ async def test_a_report_that_is_faster_than_the_gateways_own_answer_is_not_lost(
     assert state(ledger) == "bounced"
 
 
+async def test_nor_is_it_lost_among_others_that_are_kept_together_with_it(
+    settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("amends.web.receipts.AGAIN_AFTER", (0.3,))
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    receipts = [(claim, _taken(claim)) for claim in claims]
+    others = [(claim, receipt) for claim, receipt in receipts if receipt.provider_id != "SM-of-Ada"]
+    ledger.write_down(claims, others, INCIDENT, NOTICE, NOW)
+    names = [receipt.provider_id for _, receipt in others] * 3 + ["SM-of-Ada"]
+    transport = httpx2.ASGITransport(app=portal(settings, ledger, clock, **TWILIO))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://betapai.example") as client:
+        posts = [_post(client, {"MessageSid": name, "MessageStatus": "undelivered"}) for name in names]
+        told = asyncio.gather(*posts)
+        await asyncio.sleep(0.15)
+        ledger.write_down((), receipts, INCIDENT, NOTICE, NOW)
+        await told
+    assert state(ledger) == "bounced"
+
+
 def _taken(claim: Claim) -> Receipt:
     ada = claim.about and claim.about.number == ADA
     return Receipt(claim.key, Status.SENT, provider_id="SM-of-Ada" if ada else f"SM{claim.id}")
