@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from amends.domain.errors import ChannelMisconfigured
 
@@ -68,6 +68,14 @@ class Settings:
             return offered(self._values[name])
         except ValueError:
             raise self.wrong(name, f"must be one of {', '.join(offered)}") from None
+
+    def query(self, name: str) -> dict[str, str]:
+        """Fields written as in a query, from=Example&unicode=1; a plus is one, as numbers have it."""
+        text = self._values[name].replace("+", "%2B")
+        try:
+            return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+        except ValueError:
+            raise self.wrong(name, "must be written as in a query: from=Example&unicode=1") from None
 
     def url(self, name: str) -> str:
         """An https address without a slash at its end; http only to this machine."""

@@ -5,12 +5,13 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 import httpx2
 
 from amends.domain.channel import ChannelKind, Flaw, LastCall, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.incoming import IncomingRules
 from amends.domain.provider_receipts import (
     TWILIO_MESSAGE,
     ProviderReceipt,
@@ -21,7 +22,7 @@ from amends.domain.provider_receipts import (
     plain_value,
 )
 from amends.domain.sms import Encoding, segments
-from channels import receipts
+from channels import incoming, receipts
 from channels.guarded import Reach
 from channels.https import Answer, Provider, accepted, open_provider, writable
 from channels.settings import Settings
@@ -64,12 +65,13 @@ PLAIN_OPTIONAL = {
     **USUAL,
     **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields", "unicode_field"), ""),
     **receipts.PLAIN_OPTIONAL,
+    **incoming.PLAIN_OPTIONAL,
 }
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
     Shape.FORM: PLAIN_OPTIONAL,
     Shape.QUERY: PLAIN_OPTIONAL,
-    Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL},
+    Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL, **incoming.TWILIO_OPTIONAL},
 }
 
 
@@ -84,7 +86,8 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
     does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
-    status_url/ID answers for one message, or status_url/KEY where there is no id_field.
+    status_url/ID answers for one message, or status_url/KEY where there is no id_field. What people write back: see
+    channels/incoming.py.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
@@ -118,6 +121,8 @@ class Gateway:
     """How it words what became of a message when it is asked."""
     reports: ReportRules | None
     """How to read what it reports of its own accord; None when it reports nothing that can be believed."""
+    incoming: IncomingRules | None = None
+    """How to read what people write back; None when it hands on nothing that can be believed."""
     fixed: dict[str, str] = field(default_factory=dict, repr=False)
     """What stands in every request besides."""
     fixed_unicode: dict[str, str] = field(default_factory=dict, repr=False)
@@ -192,6 +197,11 @@ class SmsHttp:
     def reports(self) -> ReportRules | None:
         """How the gateway's delivery reports are read; None when whatever comes in is to be refused."""
         return self._gateway.reports
+
+    @property
+    def incoming(self) -> IncomingRules | None:
+        """How what people write back is read; None when whatever comes in is to be refused."""
+        return self._gateway.incoming
 
     @property
     def can_be_asked(self) -> bool:
@@ -296,6 +306,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         style=shape,
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
+        incoming=incoming.plain_rules(chosen),
         key_field=chosen.text("key_field"),
         callback_field=chosen.text("callback_field"),
         known_by_key=bool(chosen.text("callback_field") or (chosen.text("key_field") and not chosen.text("id_field"))),
@@ -334,11 +345,7 @@ def _basic(login: str, token: str) -> str:
 
 
 def _fields(chosen: Settings, setting: str) -> dict[str, str]:
-    text = chosen.text(setting)  # a plus is one: senders are often numbers
-    try:
-        fields = dict(parse_qsl(text.replace("+", "%2B"), keep_blank_values=True, strict_parsing=True)) if text else {}
-    except ValueError:
-        raise chosen.wrong(setting, "must be written as in a query: from=Example&unicode=1") from None
+    fields = chosen.query(setting)
     ours = fields.keys() & {chosen.text(name) for name in OURS}
     if ours:
         raise chosen.wrong(setting, f"must not have {min(ours)}, which is filled in by us")
@@ -379,6 +386,7 @@ def _twilio(chosen: Settings) -> Gateway:
         style=Shape.TWILIO,
         shape=TWILIO_MESSAGE,
         reports=receipts.twilio_rules(chosen),
+        incoming=incoming.twilio_rules(chosen),
         fixed={"From": chosen.text("from_")},
         callback_field="StatusCallback",
         status_url=f"{messages}/{{id}}.json",

@@ -93,7 +93,7 @@ def sms_receipt(shape: ReportShape, payload: Mapping[str, object]) -> ProviderRe
 
 def last_word(shape: ReportShape, payload: Mapping[str, object]) -> tuple[Status, str] | None:
     """What became of the message and the provider's words for it; None while that is open."""
-    word = _said(payload, shape.status_field).strip().casefold()
+    word = said(payload, shape.status_field).strip().casefold()
     status = shape.outcomes.get(word)
     if status is None:
         return None
@@ -136,11 +136,11 @@ def _listed(tree: object) -> object:
 
 def plain_value(payload: Mapping[str, object], name: str) -> str:
     """The value of this field when it is a short word or number, else empty."""
-    text = _said(payload, name)
+    text = said(payload, name)
     return text if PLAIN.fullmatch(text) else ""
 
 
-def _said(payload: Mapping[str, object], name: str) -> str:
+def said(payload: Mapping[str, object], name: str) -> str:
     """The value of this field when it is a text or a whole number, else empty."""
     found: object = payload
     for part in name.split("."):
@@ -215,9 +215,7 @@ def read_reports(rules: ReportRules, report: Report, now: datetime) -> tuple[Pro
         return _read_at_address(rules, report)
     if not signed_as_agreed(rules.secret, report, now):
         raise NotAllowed("the report is not signed by the provider")
-    told = json_of(report.body)
-    each = told if isinstance(told, list) else [told]
-    read = (sms_receipt(rules.shape, one) for one in each if isinstance(one, dict))
+    read = (sms_receipt(rules.shape, one) for one in objects_of(report.body))
     return tuple(found for found in read if found)
 
 
@@ -228,7 +226,7 @@ def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signa
     """
     joined = "".join(name + value for name, value in sorted(set(fields)))
     expected = [_sha1(token, each + joined) for each in (url, _with_port(url), _without_port(url))]
-    return bool(token) and any(_same(each, signature) for each in expected)
+    return bool(token) and any(same(each, signature) for each in expected)
 
 
 def signed_as_agreed(secret: str, report: Report, now: datetime) -> bool:
@@ -246,31 +244,36 @@ def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: d
         return False
     fresh = abs(now.timestamp() - int(timestamp)) <= FRESH.total_seconds()
     expected = hmac.digest(secret.encode(), f"{timestamp}.".encode() + body, "sha256").hex()
-    return _same(f"sha256={expected}", signature) and fresh
+    return same(f"sha256={expected}", signature) and fresh
+
+
+def signed_by_twilio(token: str, url: str, report: Report) -> dict[str, str]:
+    """The fields of a form that Twilio sent to this address of ours. Raises NotAllowed when it did not sign them."""
+    fields, asked = pairs_of(report.body), pairs_of(report.query.encode())
+    whole = f"{url}?{report.query}" if report.query else url
+    if not twilio_signed(token, whole, fields, report.headers.get("x-twilio-signature", "")):
+        raise NotAllowed("the report is not signed by the provider")
+    return dict(asked) | dict(fields)
 
 
 def _read_twilio(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
-    fields, asked = _pairs(report.body), _pairs(report.query.encode())
-    url = f"{rules.url}?{report.query}" if report.query else rules.url
-    if not twilio_signed(rules.secret, url, fields, report.headers.get("x-twilio-signature", "")):
-        raise NotAllowed("the report is not signed by the provider")
-    found = sms_receipt(rules.shape, dict(asked) | dict(fields))
+    found = sms_receipt(rules.shape, signed_by_twilio(rules.secret, rules.url, report))
     return (found,) if found else ()
 
 
 def _read_at_address(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
     """The query names the message, and the proof is of that message only; body or query say what became of it."""
-    asked = dict(_pairs(report.query.encode()))
+    asked = dict(pairs_of(report.query.encode()))
     key = asked.get("key", "")
-    if not rules.secret or not _same(_proof(rules.secret, key), asked.get("proof", "")):
+    if not rules.secret or not same(_proof(rules.secret, key), asked.get("proof", "")):
         raise NotAllowed("the report did not come to an address of ours")
     told = json_of(report.body)
-    fields = told if isinstance(told, dict) else dict(_pairs(report.body))
+    fields = told if isinstance(told, dict) else dict(pairs_of(report.body))
     found = last_word(rules.shape, {**fields, **asked})
     return (ProviderReceipt(key, *found, key),) if found else ()
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def pairs_of(query: bytes) -> list[tuple[str, str]]:
     """The fields of a form or a query. Raises NotAllowed when it is neither."""
     try:
         return parse_qsl(query.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
@@ -281,6 +284,13 @@ def _pairs(query: bytes) -> list[tuple[str, str]]:
 def _proof(secret: str, key: str) -> str:
     """What shows that an address for reports on this message is ours."""
     return hmac.digest(secret.encode(), f"receipt {key}".encode(errors="replace"), "sha256").hex()[:32]
+
+
+def objects_of(body: bytes) -> list[dict[str, object]]:
+    """The JSON object that the body is, or those of its list; none when it is neither."""
+    told = json_of(body)
+    each = told if isinstance(told, list) else [told]
+    return [one for one in each if isinstance(one, dict)]
 
 
 def json_of(body: bytes) -> object:
@@ -295,7 +305,8 @@ def _sha1(token: str, text: str) -> str:
     return b64encode(hmac.digest(token.encode(), text.encode(errors="replace"), "sha1")).decode()
 
 
-def _same(expected: str, given: str) -> bool:
+def same(expected: str, given: str) -> bool:
+    """Whether a secret was given; it takes as long for every wrong one."""
     return hmac.compare_digest(expected.encode(), given.encode(errors="replace"))
 
 

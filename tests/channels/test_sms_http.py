@@ -11,7 +11,7 @@ import pytest
 
 from amends.domain.channel import ChannelKind, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.provider_receipts import ProviderReceipt, Report, read_reports
+from amends.domain.provider_receipts import ProviderReceipt, Report, Scheme, read_reports
 from amends.world import WebServices
 from amends.world.web import Trouble
 from channels import sms_http
@@ -21,6 +21,7 @@ from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_
 TO = {"json": "to", "form": "to", "query": "to", "twilio": "To"}
 TEXT = {"json": "text", "form": "text", "query": "text", "twilio": "Body"}
 CALLED_BACK = {"callback_url": "https://n.test/receipts", "callback_field": "dlr-url", "callback_secret": "ours"}
+WRITTEN_BACK = {"incoming_from_field": "from", "incoming_text_field": "text", "incoming_id_field": "id"}
 NOWHERE = "http://127.0.0.1:1"
 TWILIO_POST = "POST /2010-04-01/Accounts/AC123/Messages.json"
 TWILIO_GET = "GET /2010-04-01/Accounts/AC123/Messages/SM1.json"
@@ -625,6 +626,49 @@ def test_reports_are_believed_only_with_a_secret(shape: str, changes: dict[str, 
 def test_a_wrong_setting_for_reports_is_named(shape: str, changes: dict[str, str], named: str) -> None:
     with pytest.raises(ChannelMisconfigured, match=named):
         sms_http.connect(settings_for(shape, "https://gateway.example.test", **changes))
+
+
+@pytest.mark.parametrize(
+    ("shape", "changes", "scheme"),
+    [
+        ("json", {}, None),
+        ("json", {"callback_secret": "both know"}, None),
+        ("json", WRITTEN_BACK | {"callback_secret": "both know"}, Scheme.BODY),
+        ("query", WRITTEN_BACK | {"incoming_secret": "s3cret-in-its-address"}, Scheme.ADDRESS),
+        ("form", CALLED_BACK | WRITTEN_BACK | {"incoming_secret": "s3cret-in-its-address"}, Scheme.ADDRESS),
+        ("twilio", {"callback_url": "https://n.test/receipts"}, None),
+        ("twilio", {"incoming_url": "https://n.test/incoming/sms"}, Scheme.TWILIO),
+    ],
+)
+def test_what_people_write_back_is_believed_only_with_a_secret(
+    shape: str, changes: dict[str, str], scheme: Scheme | None
+) -> None:
+    channel = sms_http.connect(settings_for(shape, "https://gateway.example.test", **changes))
+    assert (channel.incoming and channel.incoming.scheme) == scheme
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"incoming_from_field": "from"}, "incoming_text_field is needed too"),
+        ({"incoming_secret": "s3cret-in-its-address"}, "incoming_from_field is needed too"),
+        (WRITTEN_BACK, "incoming_secret is needed too"),
+        (WRITTEN_BACK | CALLED_BACK, "incoming_secret is needed too"),
+        (WRITTEN_BACK | {"incoming_secret": "too short"}, "incoming_secret must be 16 letters"),
+        (WRITTEN_BACK | {"incoming_secret": "s3cret in its address"}, "incoming_secret must be 16 letters"),
+        (WRITTEN_BACK | {"callback_secret": "x", "incoming_country": "China"}, "incoming_country"),
+        (WRITTEN_BACK | {"callback_secret": "x", "incoming_hex_when": "coding=8"}, "incoming_hex_when needs"),
+        (
+            WRITTEN_BACK | {"callback_secret": "x", "incoming_hex_field": "hex", "incoming_hex_when": "coding"},
+            "incoming_hex_when must be written",
+        ),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_for_what_people_write_back_is_named(changes: dict[str, str], named: str) -> None:
+    with pytest.raises(ChannelMisconfigured, match=named) as error:
+        sms_http.connect(settings_for("form", "https://gateway.example.test", **changes))
+    assert "s3cret in" not in str(error.value)
 
 
 @pytest.mark.parametrize(
