@@ -24,6 +24,7 @@ class Source(StrEnum):
     PORTAL = "portal"
     HOTLINE = "hotline"
     MAILBOX = "mailbox"
+    SMS = "sms"
     SURVEY = "survey"
 
 

@@ -16,6 +16,7 @@ from amends.ledger.decisions import Decisions
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
+from amends.ledger.incoming import IncomingTexts
 from amends.ledger.letters import PaperLetters
 from amends.ledger.migrating import Migrating
 from amends.ledger.news import NewsTimes
@@ -37,7 +38,7 @@ ALEMBIC_ALONE = threading.Lock()
 
 class Ledger(
     Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
-    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, Visits, Providers,
+    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, IncomingTexts, Visits, Providers,
     Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""

@@ -49,7 +49,7 @@ class OptOuts(Store):
         """
         with self.write() as write:
             write.incident(incident)
-            reader = _reader(write.session, incident, person)
+            reader = reader_of(write.session, incident, person)
             new = reader.opted_out_at is not None
             reader.opted_out_at = None
             if new:
@@ -59,7 +59,7 @@ class OptOuts(Store):
     def has_opted_out(self, incident: str, person: int) -> bool:
         """Whether no optional messages go to whoever reads for this person. Raises NotInLedger."""
         with self.read() as session:
-            return _reader(session, incident, person).opted_out_at is not None
+            return reader_of(session, incident, person).opted_out_at is not None
 
 
 def opted_out(session: Session, incident: str, person: int, now: datetime) -> bool:
@@ -70,7 +70,7 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
     # With both locks no page of an optional notice can be prepared meanwhile for people as they stood before.
     session.get(IncidentRow, incident, with_for_update={"key_share": True})
     _lock_releases(session, incident)
-    reader = _reader(session, incident, person)
+    reader = reader_of(session, incident, person)
     new = reader.opted_out_at is None
     reader.opted_out_at = reader.opted_out_at or now
     session.flush()
@@ -112,7 +112,7 @@ def _lock_releases(session: Session, incident: str) -> None:
     session.exec(query.with_for_update(of=ReleaseRow, key_share=True)).all()
 
 
-def _reader(session: Session, incident: str, person: int) -> PersonRow:
+def reader_of(session: Session, incident: str, person: int) -> PersonRow:
     """Who is written to about this person: they themselves, or the guardian."""
     row = session.get(PersonRow, (incident, person))
     reader = session.get(PersonRow, (incident, row.guardian)) if row and row.guardian else row

@@ -363,6 +363,7 @@ class DeliveryRow(SQLModel, table=True):
         _partial("ix_delivery_due", f"state IN {DUE}", "incident", "notice", "state", "channel", "next_try_at"),
         _partial("ix_delivery_trouble", TROUBLED, "incident", "notice", "state"),
         _partial("ix_delivery_sms", "channel = 'sms' AND provider_id <> ''", "provider_id"),
+        _partial("ix_delivery_sms_to", "channel = 'sms'", "address_index"),
     )
     id: int | None = _number()
     incident: str
@@ -474,6 +475,14 @@ class QuestionRow(SQLModel, table=True):
     sealed_answer: bytes | None = Field(default=None, sa_type=LargeBinary, nullable=True)
     answered_at: datetime | None = _time_or_none()
     answered_by: str
+
+
+class HeardRow(SQLModel, table=True):
+    """A text that somebody sent us and that was obeyed or kept, whatever else the gateway does."""
+
+    __tablename__ = "heard"
+    once: str = Field(primary_key=True)
+    at: datetime = _time()
 
 
 class SurveyRow(SQLModel, table=True):
