@@ -21,7 +21,8 @@ from amends.domain.notice import DeliveryState
 from amends.ledger import Claim, Ledger
 from amends.settings import Settings
 from amends.web import create_app
-from amends.web.receipts import PATHS, REFUSED_PER_ADDRESS
+from amends.web.gate import REFUSED_PER_ADDRESS
+from amends.web.receipts import PATHS
 from amends.world import WebServices
 from tests.builders import NOW, a_person
 from tests.channels.contract import Bell, a_message
