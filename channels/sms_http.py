@@ -199,7 +199,7 @@ class SmsHttp:
         return self._gateway.reports
 
     @property
-    def incoming(self) -> IncomingRules | None:
+    def incoming_texts(self) -> IncomingRules | None:
         """How what people write back is read; None when whatever comes in is to be refused."""
         return self._gateway.incoming
 

@@ -1,4 +1,4 @@
-"""Verbs about texts that people send us: whom an SMS went to at a number, and what was heard already."""
+"""Verbs about texts that people send us: whose SMS goes to a number, and what was heard already."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ BY_SMS = text("channel = 'sms'")
 
 @dataclass(frozen=True, slots=True)
 class Texted:
-    """A person whose SMS went to a number that is still that of whoever reads for them."""
+    """A person whose SMS goes to a number that is still that of whoever reads for them."""
 
     incident: str
     person: int

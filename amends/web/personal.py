@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -23,8 +23,6 @@ from amends.web.pages import RETRY_SECONDS, Pages
 from amends.web.recent import RecentCases
 from amends.web.visit import Visit
 
-REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
-"""For questions that come before a playbook runs."""
 ON_PAGE = "personal page"
 """How somebody opted out, for the audit."""
 SCORES = ("1", "2", "3", "4", "5")
@@ -157,7 +155,6 @@ class PersonalPages:
             return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
         if self._waits(visit, kind, text):
             return None
-        playbook = visit.known.case.playbook
         asked = Asked(
             text=text,
             person=visit.person.number,
@@ -166,8 +163,8 @@ class PersonalPages:
             locale=visit.voice.phrases.locale,
             # With the text in it, a second question from the same form, after going back, is not taken for the first.
             once=once_for(fields["form"], kind, text),
-            reply_within=playbook.reply_within if playbook else REPLY_WITHIN,
-            owner=playbook.questions_owner if playbook else OWNER,
+            reply_within=visit.known.reply_within,
+            owner=visit.known.questions_owner,
             at=visit.now,
         )
         self._ledger.ask(visit.incident, asked, visit.now)

@@ -20,6 +20,7 @@ from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, read_settings
 from amends.web.forms import Fields
 from amends.web.guard import Door, QuietErrors, SafeHeaders
+from amends.web.incoming import add_incoming
 from amends.web.languages import best_locale
 from amends.web.limits import WRITERS, PostLimits
 from amends.web.notices import INDEX, NoticePages, plain_file
@@ -57,6 +58,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     _add_personal_pages(app, personal, turns)
     add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, turns))
     add_receipts(app, settings, ledger, clock)
+    add_incoming(app, settings, ledger, recent, clock, turns)
     for refusal in (HTTPException, RequestValidationError):
         app.add_exception_handler(refusal, _friendly(pages))
     app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=pages.too_many)

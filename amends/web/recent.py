@@ -16,6 +16,8 @@ from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_date
 from amends.ledger import Ledger
 
+REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
+"""For questions that come before a playbook runs."""
 FRESH = timedelta(seconds=15)
 """How long a case is not read again: it counts the whole audience, which must not happen at each visit."""
 
@@ -71,6 +73,16 @@ class Known:
     def locales(self) -> tuple[str, ...]:
         """In which a page can be read."""
         return tuple(self.wording.phrases)
+
+    @property
+    def reply_within(self) -> timedelta:
+        """How soon a question is to be answered."""
+        return self.case.playbook.reply_within if self.case.playbook else REPLY_WITHIN
+
+    @property
+    def questions_owner(self) -> str:
+        """By whom."""
+        return self.case.playbook.questions_owner if self.case.playbook else OWNER
 
     def voice(self, locale: str) -> Voice:
         """The voice that comes nearest to this locale."""

@@ -644,7 +644,7 @@ def test_what_people_write_back_is_believed_only_with_a_secret(
     shape: str, changes: dict[str, str], scheme: Scheme | None
 ) -> None:
     channel = sms_http.connect(settings_for(shape, "https://gateway.example.test", **changes))
-    assert (channel.incoming and channel.incoming.scheme) == scheme
+    assert (channel.incoming_texts and channel.incoming_texts.scheme) == scheme
 
 
 @pytest.mark.parametrize(
