@@ -191,16 +191,17 @@ def quiet_hours_of(case: Case) -> QuietHours | None:
 
 
 def _new_promises(case: Case, step: Step, wanted: Wanted, now: datetime) -> tuple[Commitment, ...]:
-    """Promises that this notice gives for the first time; only a notice of the notify phase gives any."""
+    """Promises that this notice gives for the first time, the earliest due first; only the notify phase gives any."""
     if step.phase is not Phase.NOTIFY or case.playbook is None or "notified" in case.events:
         return ()
     known = {commitment.id for commitment in case.commitments}
     given = promises_of(case.playbook.commitments, case.incident.commitments)
-    return tuple(
+    made = (
         commit(promise, now, wanted.id)
         for promise in given
         if promise.audience == wanted.audience and promise.id not in known
     )
+    return tuple(sorted(made, key=lambda promise: promise.due_at))
 
 
 class _Writer:

@@ -250,6 +250,12 @@ def test_the_first_notice_gives_the_promises_of_its_audience() -> None:
     ]
 
 
+def test_a_first_notice_lists_its_promises_by_date() -> None:
+    later, sooner = a_promise(due="60d"), a_promise(id="call-back", due="7d")
+    case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in (later, sooner)]))
+    assert [promise.id for promise in drafted(case=case).promises] == ["call-back", "audit"]
+
+
 def test_the_text_of_a_notice_lists_what_it_promises() -> None:
     assert text_of(drafted(words(PROMISES))).endswith("we will publish what it finds. 23 January 2027 open")
 
