@@ -177,7 +177,8 @@ def _summary(asked: Asked, files: Sequence[Path]) -> None:
     shown = {name: numbers for name, numbers in found.items() if numbers.messages or len(found) == 1}
     states = sum((numbers.messages for numbers in shown.values()), Counter[DeliveryState]())
     due = _substitutes(asked, found)
-    parts = ["\n\n".join(_in_words(name, numbers) for name, numbers in shown.items()) or "no notice was drafted yet"]
+    told = [_in_words(name, numbers) for name, numbers in shown.items() if numbers.messages]
+    parts = ["\n\n".join(told) or _nothing_yet(asked)]
     parts += ["\n".join((*map(in_words, due), *_written(files)))] if due or files else []
     values = {
         **_listed(states, asked.first() if desk.json else (), files),
@@ -189,6 +190,14 @@ def _summary(asked: Asked, files: Sequence[Path]) -> None:
         desk.hint("--state, --channel and --country list single messages; --csv FILE and --xlsx FILE write them all")
     _hint(asked, states)
     hint_at_publishing(desk, asked.incident, due)
+
+
+def _nothing_yet(asked: Asked) -> str:
+    """Also for the minute between the last approval and the first message."""
+    if not asked.notices:
+        return "no notice was drafted yet"
+    names = " and ".join(asked.notices)
+    return f"no messages yet of {names}; `amends incident show {asked.incident}` says how far that is"
 
 
 def _substitutes(asked: Asked, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":

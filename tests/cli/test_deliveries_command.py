@@ -45,6 +45,11 @@ def ledger(office: Office) -> Iterator[Ledger]:
     ledger.dispose()
 
 
+def test_a_notice_without_messages_yet_is_said_to_have_none(office: Office) -> None:
+    said = office.amends("deliveries", INCIDENT, NOTICE).stdout
+    assert said == f"no messages yet of {NOTICE}; `amends incident show {INCIDENT}` says how far that is\n"
+
+
 def set_fate(ledger: Ledger, where: str, state: str, detail: str) -> None:
     with ledger.write() as write:
         change = text(f"UPDATE delivery SET state = :state, detail = :detail WHERE {where}")
