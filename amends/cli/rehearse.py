@@ -162,6 +162,7 @@ def carry_out(order: "Order", *, quiet: bool = False) -> "Rehearsed":
         done = subprocess.run(
             call, env=_environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=words,
             text=True, check=False,
+            process_group=0,  # Ctrl-C is for us, who end it; in the midst of its work it would show a traceback
         )  # fmt: skip
         if done.returncode:
             raise AmendsError(f"the rehearsal did not end well\n{done.stderr or ''}".rstrip())

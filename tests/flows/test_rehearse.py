@@ -437,13 +437,18 @@ def test_a_rehearsal_that_is_stopped_leaves_nothing_behind(tmp_path: Path, numbe
     files = ("--incident", STORY / "incident.yaml", "--audience", STORY / "audience.csv")
     call = (sys.executable, "-c", "from amends.cli import main; main()", "rehearse", "customer-data-theft", *files)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as rehearsal:
+    with subprocess.Popen(
+        call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+    ) as rehearsal:
         until = time.monotonic() + START_SECONDS
         while not list(tmp_path.glob("*/ledger.sqlite3")) and time.monotonic() < until:
             time.sleep(0.05)
-        rehearsal.send_signal(number)
-        rehearsal.communicate(timeout=START_SECONDS)  # its own process writes there too, so that has ended as well
-    assert rehearsal.returncode == code
+        children = Path(f"/proc/{rehearsal.pid}/task/{rehearsal.pid}/children").read_text().split()
+        groups = {os.getpgid(int(child)) for child in children}
+        os.killpg(rehearsal.pid, number)  # as a terminal does
+        said, _ = rehearsal.communicate(timeout=START_SECONDS)  # its own process writes there too: it has ended as well
+    assert (rehearsal.returncode, said) == (code, b"")
+    assert groups and rehearsal.pid not in groups, "a Ctrl-C would be two processes', and one would show a traceback"
     assert list(tmp_path.iterdir()) == []
 
 
