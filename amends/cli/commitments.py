@@ -13,7 +13,7 @@ from amends.cli.options import As, IncidentId, noun
 from amends.cli.times import in_utc
 from amends.cli.words import moment, table
 from amends.domain.case import Case
-from amends.domain.commitment import CommitmentState
+from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
 from amends.domain.value import LOCALE, Texts, some_text, text_for
@@ -54,9 +54,10 @@ def keep(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, evi
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.case(incident, now())
+    promise = desk.ledger.commitment(incident, commitment)
     shown = _texts(evidence, case.incident, "--evidence")
     kept = {"state": CommitmentState.KEPT, "evidence": shown, "settled_at": now()}
-    _refuse_unsayable(desk, case, commitment, kept, "--evidence")
+    _refuse_unsayable(desk, case, promise, kept, "--evidence")
     desk.ledger.keep_commitment(incident, commitment, shown, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is kept")
     _point_out_untranslated(desk, shown, case.incident, "--evidence")
@@ -76,9 +77,10 @@ def late(
     desk: Desk = ctx.obj
     by = desk.member(name).name
     case = desk.ledger.case(incident, now())
+    promise = desk.ledger.commitment(incident, commitment)
     due = _end_of_day(until, case.incident.organisation.timezone)
     reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
-    _refuse_unsayable(desk, case, commitment, {"new_due_at": due, "reason": reasons}, "--reason")
+    _refuse_unsayable(desk, case, promise, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is due by {moment(due)} now")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
@@ -92,21 +94,21 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.case(incident, now())
+    promise = desk.ledger.commitment(incident, commitment)
     reasons = _texts(reason, case.incident, "--reason")
     dropped = {"state": CommitmentState.DROPPED, "reason": reasons, "settled_at": now()}
-    _refuse_unsayable(desk, case, commitment, dropped, "--reason")
+    _refuse_unsayable(desk, case, promise, dropped, "--reason")
     desk.ledger.drop_commitment(incident, commitment, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
-def _refuse_unsayable(desk: Desk, case: Case, commitment: str, changes: dict[str, object], option: str) -> None:
+def _refuse_unsayable(desk: Desk, case: Case, promise: Commitment, changes: dict[str, object], option: str) -> None:
     """Raises ContentError for words that would stop the notice to those promised, which nobody could correct then."""
     from amends.domain.drafting import Links, Readers
     from amends.domain.unsayable import unsayable
 
-    promise = next((one for one in case.commitments if one.id == commitment), None)
-    if promise is None or case.playbook is None:
+    if case.playbook is None:
         return  # the ledger says what is wrong
     changed, to = promise.model_copy(update=changes), desk.ledger.audience(case.incident.id, promise.audience)
     readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
@@ -118,8 +120,7 @@ def _refuse_unsayable(desk: Desk, case: Case, commitment: str, changes: dict[str
 def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None:
     from amends.cli.nudge import nudge
 
-    promise = next(p for p in desk.ledger.commitments(incident) if p.id == commitment)
-    desk.show(promise, text)
+    desk.show(desk.ledger.commitment(incident, commitment), text)
     nudge(desk.settings, incident)
     desk.hint(f"a notice to those promised is drafted next; `amends incident show {incident}` says when it can be read")
 

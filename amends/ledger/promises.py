@@ -22,6 +22,13 @@ class Promises(Store):
             incident_row(session, incident)
             return commitments_of(session, incident)
 
+    def commitment(self, incident: str, commitment: str) -> Commitment:
+        """One of them. Raises NotInLedger."""
+        given = {one.id: one for one in self.commitments(incident)}
+        if commitment not in given:
+            raise _not_given(incident, commitment)
+        return given[commitment]
+
     def keep_commitment(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
         """It is kept, and this shows it. Those promised will be told.
 
@@ -111,8 +118,12 @@ def untold_again(session: Session, incident: str, commitment: str, change: int) 
 def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
     row = session.get(CommitmentRow, (incident, commitment), with_for_update=True)
     if row is None:
-        raise NotInLedger(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
+        raise _not_given(incident, commitment)
     return row
+
+
+def _not_given(incident: str, commitment: str) -> NotInLedger:
+    return NotInLedger(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
 
 
 def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow:

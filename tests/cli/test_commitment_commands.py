@@ -153,6 +153,11 @@ def test_a_promise_that_is_not_there_is_named(promised: Office) -> None:
     assert (answer.exit_code, "no commitment holiday" in answer.stderr) == (1, True)
 
 
+def test_of_a_mistyped_promise_nobody_is_asked_for_words(promised: Office) -> None:
+    answer = promised.amends("commitments", "keep", INCIDENT, "audti", "--evidence", "en=Report of 3 March", by="lena")
+    assert (answer.exit_code, "no commitment audti" in answer.stderr) == (1, True)
+
+
 def test_words_are_not_blamed_for_what_stops_the_notice_anyway(promised: Office) -> None:
     settings = promised.home / "amends.toml"
     settings.write_text(settings.read_text().replace("https://btepai.example", "https://elsewhere.example"))
