@@ -33,6 +33,10 @@ _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 
 
+_GOES_ON = "expected '<document start>'"
+"""Where another kind of file, such as a table, is read as YAML: its first row passes for all of it."""
+
+
 class YamlReading(Reading):
     """One YAML document."""
 
@@ -42,7 +46,7 @@ class YamlReading(Reading):
             return self._document()
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            self.stop(_place(mark), Code.UNREADABLE, f"this is not YAML: {error.problem or error.context}")
+            self.stop(_place(mark), Code.UNREADABLE, f"this is not YAML: {_in_words(error)}")
         except YAMLError:
             self.stop(self._first(_NOT_YAML), Code.UNREADABLE, "a character stands here that YAML does not allow")
         except (ValueError, OverflowError):
@@ -119,6 +123,13 @@ class YamlReading(Reading):
         found = odd.search(self.text)
         before = self.text[: found.start()] if found else ""
         return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+
+
+def _in_words(error: MarkedYAMLError) -> str:
+    said = str(error.problem or error.context)
+    if said.startswith(_GOES_ON):
+        return "what came before was all of it, yet it goes on; is it the right file?"
+    return said
 
 
 def _place(mark: Any) -> Place:

@@ -37,6 +37,11 @@ def test_a_quoted_code_with_a_leading_zero_is_a_text(write):
     assert read_document(write("a.yaml", "size: '0123'")).content == {"size": "0123"}
 
 
+def test_a_table_that_is_taken_for_yaml_is_asked_about(write):
+    with pytest.raises(ContentError, match=r"a\.yaml:3:1 E105 this is not YAML: .+ is it the right file"):
+        read_document(write("a.yaml", "id,name\n1,Ada #2\n2,Li"))
+
+
 @pytest.mark.parametrize("name", ["a.yaml", "a.json"])
 def test_every_value_has_its_place(write, name):
     document = read_document(write(name, '{"a":\n  [1,\n   {"b": 2}]}'))
