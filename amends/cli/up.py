@@ -114,7 +114,8 @@ def _require_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise AmendsError(
-                f"port {port} is taken; stop what uses it, or set another in amends.toml (portal_port, prefect_port)"
+                f"port {port} is taken, by another `amends up` perhaps; "
+                "stop what uses it, or set another in amends.toml (portal_port, prefect_port)"
             ) from None
 
 

@@ -146,6 +146,14 @@ def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office:
     assert not (office.home / "prefect" / "prefect.db").exists()
 
 
+def test_a_port_that_is_taken_is_named_with_who_may_have_it(empty: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        monkeypatch.setenv("AMENDS_PREFECT_PORT", str(port))
+        answer = empty.amends("up")
+    assert (answer.exit_code, f"port {port} is taken, by another `amends up` perhaps" in answer.stderr) == (1, True)
+
+
 def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(tmp_path: Path) -> None:
     """Prefect's own command line waits long for a server that is gone."""
     with socket.socket() as silent:
