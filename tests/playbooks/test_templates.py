@@ -160,6 +160,12 @@ def test_a_report_says_when_the_next_one_comes(locale: str) -> None:
     assert failing(reports, lambda notice: moment in notice.text) == []
 
 
+@pytest.mark.parametrize(("locale", "said"), [("en", "nothing new yet"), ("zh-CN", "暂无新进展")])
+def test_a_short_report_without_news_says_so_before_anybody_follows_its_link(locale: str, said: str) -> None:
+    short = chosen(notices=("holding",), detailed=False, locale=locale, sparse=True)
+    assert failing(short, lambda notice: said in notice.text.partition("http")[0]) == []
+
+
 @pytest.mark.parametrize("locale", LOCALES)
 def test_without_a_next_date_it_says_when_we_would_write_again(locale: str) -> None:
     last = chosen(detailed=True, locale=locale, sparse=True)
