@@ -27,6 +27,7 @@ from amends.domain.errors import (
     ChannelDown,
     ChannelError,
     ChannelMisconfigured,
+    LedgerNewer,
     LedgerUnavailable,
     StaleClaim,
 )
@@ -262,10 +263,13 @@ class Line:
             self._recalled = []
 
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
-        """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience."""
+        """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience.
+
+        A ledger that a newer Amends has does not come back.
+        """
         now = self._loop.time()
         self._exhausted, self._no_ledger = True, self._no_ledger or now
-        if now - self._no_ledger > PATIENCE:
+        if isinstance(error, LedgerNewer) or now - self._no_ledger > PATIENCE:
             self._failure = error
             self.halt()
 

@@ -61,6 +61,10 @@ class DiskFull(LedgerUnavailable):
     """The disk with the ledger is full; somebody must make room."""
 
 
+class LedgerNewer(LedgerUnavailable):
+    """The ledger's tables are those of a newer Amends; somebody must install that here too."""
+
+
 class LedgerRestored(LedgerError):
     """The ledger is an older copy of itself; a person must compare it with what has left since."""
 

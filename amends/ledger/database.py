@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DisconnectionError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
@@ -186,6 +186,17 @@ def alone(connection: Connection, lock: int) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+
+
+def together(connection: Connection, lock: int) -> None:
+    """Let others pass here with the same lock, but nobody who is alone with it; until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock_shared({lock})")
+
+
+def revision_of(connection: Connection) -> str:
+    """The last migration of the tables; empty when there was none."""
+    return str(connection.scalar(text("SELECT version_num FROM amends_schema")) or "")
 
 
 SERVER = """

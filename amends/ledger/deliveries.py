@@ -3,7 +3,21 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Update, and_, bindparam, delete, insert, not_, or_, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    inspect,
+    not_,
+    or_,
+    text,
+    type_coerce,
+    update,
+)
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import Embargo, IncidentState
@@ -36,6 +50,7 @@ from amends.ledger.tables import (
     MarkRow,
     NoticeRow,
     ReleaseRow,
+    UtcDateTime,
 )
 
 LEASE = timedelta(seconds=90)
@@ -305,6 +320,14 @@ HELD = and_(
 
 def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
     return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
+
+
+def any_at_work(connection: Connection) -> bool:
+    """Whether some worker holds messages, by the database's own clock; of tables as old as leases are."""
+    if not inspect(connection).has_table("lease"):
+        return False
+    now: datetime = connection.execute(select(type_coerce(func.current_timestamp(), UtcDateTime))).scalar_one()
+    return connection.execute(select(LeaseRow.id).where(not_(_over(now)))).first() is not None
 
 
 def park(write: Write, messages: Collection[int], now: datetime) -> None:

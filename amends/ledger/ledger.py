@@ -4,15 +4,16 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect
 
 from amends.domain.errors import LedgerUnavailable
 from amends.ledger.approving import Approving
 from amends.ledger.cases import Cases
 from amends.ledger.clocks import Clocks
 from amends.ledger.corrections import Corrections
-from amends.ledger.database import SCHEMA_LOCK, alone
+from amends.ledger.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.decisions import Decisions
+from amends.ledger.deliveries import any_at_work
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
@@ -29,11 +30,17 @@ from amends.ledger.reminders import Reminders
 from amends.ledger.reports import Reports
 from amends.ledger.standing import Standings
 from amends.ledger.steps import Steps
+from amends.ledger.store import refuse_newer
+from amends.ledger.tables import SCHEMA
 from amends.ledger.team import Team
 from amends.ledger.visits import Visits
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()
+AT_WORK = (
+    "an older Amends is sending from this ledger, and its tables do not change under it: wait until it is through, or "
+    "end it on every machine, `amends up` as well as `amends deliver`; one that was killed counts for 90 seconds"
+)
 
 
 class Ledger(
@@ -46,13 +53,15 @@ class Ledger(
     def migrate(self) -> "Ledger":
         """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing, LedgerUnavailable.
 
-        Several processes may do so at once; a ledger that is up to date is only read. Of a ledger on a server the
-        end of its chain is noted here: others write to it too, and so this machine misses that in an older copy.
+        Several processes may do so at once; a ledger that is up to date is only read. While somebody sends by the
+        tables as they are, they stay so. Of a ledger on a server the end of its chain is noted here: others write to
+        it too, and so this machine misses that in an older copy.
         """
         with self._told_apart("opened"):
-            revision = self._revision()
+            with self.engine.connect() as connection:
+                revision = _revision(connection)
             self._refuse_wrong(revision)
-            if revision != _newest():
+            if revision != SCHEMA:
                 self._upgrade()
         self.check_key()
         if self._path is None:
@@ -66,11 +75,7 @@ class Ledger(
             raise LedgerUnavailable(
                 f"the ledger's database is empty, yet {self._anchor} notes what stood in it: restore it from a backup"
             )
-        if revision and revision not in _known():
-            raise LedgerUnavailable(
-                f"the ledger was written by a newer Amends: its tables are {revision}, and this one knows those up to "
-                f"{_newest()}; install the newer one again"
-            )
+        refuse_newer(revision or "")
 
     def _upgrade(self) -> None:
         # Needed once in months, and a quarter of a second to import.
@@ -82,20 +87,11 @@ class Ledger(
         # Alembic keeps what it works on in a global variable.
         with ALEMBIC_ALONE, self.engine.execution_options(writes=True).connect() as connection:
             alone(connection, SCHEMA_LOCK)
+            if _revision(connection) != SCHEMA and any_at_work(connection):
+                raise LedgerUnavailable(AT_WORK)
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-    def _revision(self) -> str | None:
-        with self.engine.connect() as connection:
-            known = inspect(connection).has_table("amends_schema")
-            revision = connection.scalar(text("SELECT version_num FROM amends_schema")) if known else None
-            return str(revision) if revision else None
+            command.upgrade(config, SCHEMA)
 
 
-def _newest() -> str:
-    """The last of the migrations, which are named in their order."""
-    return max(_known())
-
-
-def _known() -> set[str]:
-    return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
+def _revision(connection: Connection) -> str | None:
+    return revision_of(connection) if inspect(connection).has_table("amends_schema") else None

@@ -19,6 +19,7 @@ from amends.domain.errors import (
     AlreadyInLedger,
     DiskFull,
     KeyMissing,
+    LedgerNewer,
     LedgerRestored,
     LedgerUnavailable,
     NotAllowed,
@@ -37,6 +38,8 @@ from amends.ledger.database import (
     kept_back,
     place_of,
     reading,
+    revision_of,
+    together,
     writing,
 )
 from amends.ledger.marked import MarkNotes, missed
@@ -44,7 +47,7 @@ from amends.ledger.memory import Memory
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reserve import Reserve, no_room
 from amends.ledger.sealing import Keys, Seal
-from amends.ledger.tables import IncidentRow, KeyCheckRow
+from amends.ledger.tables import SCHEMA, IncidentRow, KeyCheckRow
 
 ENGINE = "amends"
 """The actor of what no person did."""
@@ -135,8 +138,13 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Write]:
-        """One transaction. Raises AlreadyInLedger when it would store a key twice, LedgerUnavailable."""
+        """One transaction. Raises AlreadyInLedger when it would store a key twice, LedgerUnavailable.
+
+        The tables may have become those of a newer Amends since they were opened here.
+        """
         with self._told_apart("written"), writing(self.engine) as session:
+            together(session.connection(), SCHEMA_LOCK)
+            refuse_newer(revision_of(session.connection()))
             write = Write(session, self._chain)
             yield write
             to_keep = None if write.head is None or self._chain.is_behind(session) else write.head
@@ -270,6 +278,15 @@ class Store:
     def dispose(self) -> None:
         """Give back the connections."""
         self.engine.dispose()
+
+
+def refuse_newer(revision: str) -> None:
+    """Raises LedgerNewer for tables that are not known here."""
+    if revision > SCHEMA:
+        raise LedgerNewer(
+            f"the ledger was written by a newer Amends: its tables are {revision}, and this one knows those up to "
+            f"{SCHEMA}; install the newer one here, and start again"
+        )
 
 
 def _cause(error: Exception) -> str:

@@ -19,6 +19,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
+SCHEMA = "0022"
+"""The last of the migrations, which are named in their order; what makes these tables."""
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """Aware in and out, UTC inside; SQLite keeps no zone, so it is put back on reading."""

@@ -20,11 +20,11 @@ from amends.delivery.connect import Channels, connected
 from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, NotAllowed
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, LedgerNewer, NotAllowed
 from amends.domain.notice import DeliveryState, PersonState, Reader
 from amends.domain.people import Flag, Person
 from amends.ledger import Ledger
-from amends.ledger.tables import DeliveryRow
+from amends.ledger.tables import SCHEMA, DeliveryRow
 from amends.world import MailServer
 from amends.world.mail import AfterDot
 from tests.builders import NOW, a_member, a_person, a_variant, an_incident
@@ -603,6 +603,23 @@ def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, 
     ledger.dispose()
     assert tally.trouble["guard"] == "what looks after the send broke off: ZeroDivisionError"
     assert 0 < len(rig.mailed()) < 300
+
+
+def of_schema(folder: Path, revision: str) -> None:
+    """As if another Amends had made the tables."""
+    with closing(sqlite3.connect(folder / "ledger.sqlite3")) as file, file:
+        file.execute("UPDATE amends_schema SET version_num = ?", (revision,))
+
+
+def test_a_send_ends_when_a_newer_amends_has_the_ledger_and_that_one_tells_the_others(tmp_path: Path, rig: Rig) -> None:
+    approved(rig.ledger, people(30), channels=(ChannelKind.EMAIL,))
+    with pytest.raises(LedgerNewer, match="written by a newer Amends"):
+        rig.run(lambda _: of_schema(tmp_path, "9999") if rig.mailed() else None)
+    assert 0 < len(rig.mailed()) < 30
+    of_schema(tmp_path, SCHEMA)  # which that one knows
+    rig.clock.forward(timedelta(minutes=5))
+    assert rig.run().finished
+    assert rig.mailed() == addresses(30)
 
 
 def damage(folder: Path, person: int) -> None:
