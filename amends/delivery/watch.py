@@ -14,6 +14,7 @@ from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import NotAllowed
 from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, complaints, rates, warning
 from amends.domain.notice import DeliveryState, Draft
+from amends.domain.pace import STOP_AFTER
 from amends.ledger import Claim, Ledger
 from amends.ledger.standing import CAME_BACK
 from amends.ledger.store import ENGINE
@@ -71,10 +72,12 @@ class Watch:
     def stops_surprised(self, kind: ChannelKind, why: str, now: datetime) -> bool:
         """Whether all of it was stopped because those who went first were refused or left open.
 
-        So it is where this channel has never taken a message of the notice: each run would fail the next few people.
+        So it is where this channel has never taken a message of the notice, or nothing since as many as stop a run:
+        each run would fail the next few people.
         """
         taken = self._ledger.taken_over(*self._named).get(kind)
-        if taken and taken.sent:
+        in_vain = self._ledger.taken_nothing(*self._named, kind)
+        if taken and taken.sent and in_vain < STOP_AFTER[Status.REJECTED]:
             return False
         self._stop(f"{kind}: {why}", now)
         return True

@@ -181,6 +181,19 @@ class Standings(Store):
                 counted[channel][DeliveryState(state)] += news if state in CAME_BACK else 0
         return {ChannelKind(channel): _as_sent(states) for channel, states in counted.items()}
 
+    def taken_nothing(self, incident: str, notice: str, channel: ChannelKind) -> int:
+        """How many messages of a notice this channel has refused or left open since it took one.
+
+        Somebody who resumed the incident since has looked at those before.
+        """
+        on_it = (*_of(incident, notice), DeliveryRow.channel == channel)
+        changed = col(DeliveryRow.updated_at)
+        with self.read() as session:
+            taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
+            since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
+            bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
+            return session.exec(select(func.count()).where(*on_it, bad, *(changed > at for at in since))).one()
+
     def deliveries(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
         """These messages of a notice, by person, all in memory; see delivery_lines for many."""
         return tuple(self.delivery_lines(incident, notice, only))
@@ -316,8 +329,7 @@ def _add_message(numbers: Numbers, place: str, message: str, people: int) -> Del
 
 def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[Any, ...]]:
     """How many messages each channel took over, by state, and how many of them changed since the last resuming."""
-    acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
-    resumed_at = session.exec(acts).one()
+    resumed_at = _resumed_at(session, incident)
     news = true() if resumed_at is None else col(DeliveryRow.updated_at) > resumed_at
     by = (col(DeliveryRow.channel), col(DeliveryRow.state))
     return (
@@ -325,6 +337,12 @@ def _taken_over(session: Session, incident: str, notice: str) -> Select[*tuple[A
         .where(*_of(incident, notice), col(DeliveryRow.state).in_(TAKEN_OVER))  # type: ignore[arg-type]
         .group_by(*by)
     )
+
+
+def _resumed_at(session: Session, incident: str) -> datetime | None:
+    """When somebody last had it go on."""
+    acts = select(func.max(col(AuditRow.at))).where(AuditRow.incident == incident, AuditRow.act == IncidentState.OPEN)
+    return session.exec(acts).one()
 
 
 def _as_sent(states: States) -> OnChannel:

@@ -43,6 +43,8 @@ class WatchedRelay(MailServer):
         self.turned_away: list[float] = []
         """When somebody came while it took nothing."""
         self.closed = False
+        self.takes_nobody = False
+        """As when an account was closed: each recipient is refused."""
         self.hesitates = 0.0
         """Seconds until it says whether it takes somebody."""
         self.most: defaultdict[str, int] = defaultdict(int)
@@ -63,6 +65,8 @@ class WatchedRelay(MailServer):
         self.offered.append(address)
         self.arrived_before.append(len(self.arrived))
         await asyncio.sleep(self.hesitates)
+        if self.takes_nobody:
+            return "550 Account closed"
         return await super().handle_RCPT(server, session, envelope, address, options)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -147,15 +151,34 @@ def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_
     assert (len(relay.offered), reached(rig)) == (100, 95)
 
 
-def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_itself(rig: Rig) -> None:
-    everybody = [*people(5, "kim{}@mail.example"), *people(95, "bounce{}@mail.example", 6)]
+def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_itself(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    everybody = [*people(5, "kim{}@mail.example"), *people(12, "grey{}@mail.example", 6)]
     approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
     run(rig)
-    assert rig.ledger.case(INCIDENT).state is IncidentState.OPEN
+    relay.takes_nobody = True
+    rig.clock.forward(timedelta(minutes=10))
     again = run(rig).trouble
     assert "refused or left open" in again[ChannelKind.EMAIL]
     assert "guard" not in again
     assert rig.ledger.case(INCIDENT).state is IncidentState.OPEN
+
+
+def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_once_and_not_in_each_run(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    everybody = [*people(5, "kim{}@mail.example"), *people(95, "bounce{}@mail.example", 6)]
+    approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
+    run(rig, told=lambda _: rig.clock.forward(timedelta(milliseconds=1)))
+    assert "email: 5 of the first 5" in run(rig).trouble["guard"]
+    with pytest.raises(NotAllowed, match="paused"):
+        run(rig)
+    tried = len(relay.offered)
+    rig.clock.forward(timedelta(minutes=1))
+    rig.ledger.resume_incident(INCIDENT, "mei", rig.clock())
+    assert "guard" not in run(rig).trouble, "somebody has looked, so it is counted anew"
+    assert tried < len(relay.offered) < 100
 
 
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:

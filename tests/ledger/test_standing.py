@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
 from amends.ledger.standing import Only, message_states, person_states, reason_of
+from amends.ledger.tables import DeliveryRow
 from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, NOTICE, approved
 
@@ -27,6 +28,7 @@ PEOPLE = (
 )
 MESSAGES = 8
 """Two for each of those with two addresses, one for each of the others."""
+FAILED = DeliveryState.FAILED
 BEST_FIRST = list(DeliveryState)
 
 states = st.lists(st.sampled_from(DeliveryState), min_size=MESSAGES, max_size=MESSAGES)
@@ -215,3 +217,23 @@ def test_notices_come_in_the_order_in_which_they_were_first_drafted(opened: Ledg
     opened.draft_notice(later, NOW + timedelta(hours=1))
     opened.draft_notice(opened.draft(INCIDENT, NOTICE).model_copy(update={"people": 4}), NOW + timedelta(hours=2))
     assert opened.drafted_notices(INCIDENT) == (NOTICE, "a-later-one")
+
+
+def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_somebody_looked(opened: Ledger) -> None:
+    by_email = [(person, EMAIL) for person in (1, 2, 3, 4)]
+    fates = (FAILED, DeliveryState.DELIVERED, DeliveryState.UNCERTAIN, FAILED)
+    for minute, (message, state) in enumerate(zip(by_email, fates, strict=True)):
+        ends_at(opened, message, state, NOW + timedelta(minutes=minute))
+    ends_at(opened, (1, SMS), FAILED, NOW + timedelta(minutes=9))
+    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == 2
+    assert opened.taken_nothing(INCIDENT, NOTICE, SMS) == 1
+    opened.pause_incident(INCIDENT, "mei", NOW + timedelta(minutes=2))
+    opened.resume_incident(INCIDENT, "mei", NOW + timedelta(minutes=2))
+    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
+
+
+def ends_at(ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime) -> None:
+    person, channel = message
+    mine = (DeliveryRow.person == person, DeliveryRow.channel == channel)
+    with ledger.write() as write:
+        write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at))
