@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,6 +71,13 @@ class WebsiteStatic:
 
     async def close(self) -> None:
         """Nothing is held open."""
+
+    def trouble(self) -> str:
+        """Why no page could be put up now, as far as a look tells; empty when one can be."""
+        if not self._folder.is_dir():
+            return "channel website_static: folder does not exist"
+        may_write = os.access(self._folder, os.W_OK | os.X_OK)
+        return "" if may_write else "channel website_static: folder cannot be written"
 
     async def _in_turn(self, message: Message) -> Receipt:
         """Publish it when nobody else is at the folder; later, when whoever is does not come to an end.

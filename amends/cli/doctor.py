@@ -19,7 +19,7 @@ from amends.cli.exits import Exit
 from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import coloured, counted
 from amends.domain.case import IncidentState
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import Channel, ChannelKind
 from amends.domain.errors import AmendsError
 from amends.domain.kept_here import kept_here
 
@@ -53,6 +53,14 @@ class SigningChannel(Protocol):
     @property
     def dns_record(self) -> tuple[str, str] | None:
         """Name and value of the TXT record with which others check that; None when it does not sign after all."""
+
+
+@runtime_checkable
+class WritingChannel(Protocol):
+    """A channel that writes into a folder of this machine."""
+
+    def trouble(self) -> str:
+        """Why nothing could be written there now; empty when it can be."""
 
 
 def doctor(ctx: typer.Context) -> None:
@@ -201,32 +209,48 @@ def _channels(desk: Desk) -> Iterator[Line]:
     for kind in ChannelKind:
         settings = desk.settings.channels.get(kind)
         if settings is not None:
-            yield from _channel(kind, settings)
+            yield from _channel(desk, kind, settings)
         elif not kind.printed:
             yield Line(Verdict.WARN, f"channel {kind} is not set up; notices that need it cannot leave")
 
 
-def _channel(kind: ChannelKind, settings: dict[str, str]) -> Iterator[Line]:
+def _channel(desk: Desk, kind: ChannelKind, settings: dict[str, str]) -> Iterator[Line]:
     try:
-        record = asyncio.run(_dns_record(kind, settings))
+        channel = asyncio.run(_closed(kind, settings))
     except AmendsError as error:
         yield Line(Verdict.FAIL, str(error))
         return
+    if isinstance(channel, WritingChannel) and (why := channel.trouble()):
+        yield Line(Verdict.FAIL, why)
+        return
     here = kept_here({kind: settings}, [kind])
     yield Line(Verdict.WARN if here else Verdict.OK, here or f"channel {kind} is {settings.get('use')}")
-    if record:
+    yield from (Line(Verdict.WARN, f"channel {kind}: {what}") for what in _past_the_portal(desk, kind, settings))
+    if isinstance(channel, SigningChannel) and (record := channel.dns_record):
         # Not looked up: from here the name servers of the company may answer otherwise than those of the world.
         yield Line(Verdict.OK, f"channel {kind} signs; publish in DNS: {record[0]} TXT {record[1]}")
 
 
-async def _dns_record(kind: ChannelKind, settings: dict[str, str]) -> tuple[str, str] | None:
-    """What the channel needs to stand in DNS, after it was connected and closed."""
+async def _closed(kind: ChannelKind, settings: dict[str, str]) -> Channel:
+    """The channel, after it was connected and closed."""
     from amends.delivery.connect import connect, paces
 
     paces({kind: settings})
     channel = connect(kind, settings)
     await channel.close()
-    return channel.dns_record if isinstance(channel, SigningChannel) else None
+    return channel
+
+
+def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> Iterator[str]:
+    """What is read or reported elsewhere than at the portal of this home."""
+    ours, reports = desk.settings, f"/receipts/{kind}"
+    here = {f"http://{host}:{ours.portal_port}{reports}" for host in ("127.0.0.1", "localhost", "[::1]")}
+    if channel.get("callback_url", "").rstrip("/") not in {"", f"{ours.public_url}{reports}", *here}:
+        yield f"callback_url is not {ours.public_url}{reports}, where the portal takes delivery reports"
+    if channel.get("base_url", "").rstrip("/") not in ("", f"{ours.public_url}/n"):
+        yield f"base_url is not {ours.public_url}/n, where every message leads"
+    elif "base_url" in channel and Path(channel["folder"]).resolve() != ours.site.resolve():
+        yield f"its folder is not {ours.site}, which the portal shows"
 
 
 def _public_url(desk: Desk) -> Iterator[Line]:

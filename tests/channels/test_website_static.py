@@ -23,6 +23,7 @@ from amends.domain.channel import ChannelKind, Message, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
 from channels import website_static
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
+from tests.privileges import given_to_nobody, of_nobody
 
 BASE = "https://notice.example.test"
 
@@ -430,3 +431,12 @@ async def test_a_folder_that_is_not_there_is_the_channels_trouble(tmp_path: Path
 def test_a_relative_folder_is_refused() -> None:
     with pytest.raises(ChannelMisconfigured, match="folder"):
         website_static.connect({"folder": "www", "base_url": BASE})
+
+
+def test_a_folder_that_nobody_may_write_is_told_before_there_is_a_page(folder: Path) -> None:
+    with given_to_nobody(folder) as given:
+        channel = website_static.connect({"folder": str(given), "base_url": BASE})
+        with of_nobody():
+            assert channel.trouble() == ""
+            given.chmod(0o500)
+            assert channel.trouble() == "channel website_static: folder cannot be written"

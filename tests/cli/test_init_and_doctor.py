@@ -149,16 +149,74 @@ def signing(office: Office) -> Office:
     (office.home / "dkim.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     relay = ('use = "email_smtp"', 'host = "127.0.0.1"', 'security = "none"', 'sender = "care@btepai.example"')
     dkim = (f'dkim_key_file = "{office.home}/dkim.pem"', 'dkim_domain = "btepai.example"', 'dkim_selector = "notices"')
-    section = "\n".join((*relay, 'bounce_domain = "b.btepai.example"', *dkim))
-    settings = office.home / "amends.toml"
-    settings.write_text(re.sub(r'use = "outbox"\nkind = "email"\nfolder = .*', section, settings.read_text()))
-    return office
+    return with_section(office, "email", *relay, 'bounce_domain = "b.btepai.example"', *dkim)
 
 
 def test_whoever_signs_is_told_what_to_publish_in_dns(empty: Office) -> None:
     (told,) = [what for what in checks(signing(empty)) if "publish" in what]
     signer = Signer.load(empty.home / "dkim.pem", "btepai.example", "notices")
     assert told.endswith(f"notices._domainkey.btepai.example TXT {signer.public_record()}")
+
+
+def with_section(office: Office, kind: str, *lines: str) -> Office:
+    """An office with these settings of a channel, in place of its outbox."""
+    settings = office.home / "amends.toml"
+    section = "\n".join(lines)
+    settings.write_text(re.sub(rf'use = "outbox"\nkind = "{kind}"\nfolder = .*', section, settings.read_text()))
+    return office
+
+
+def with_pages(office: Office, folder: str = "site", base_url: str = "https://btepai.example/n") -> Office:
+    where = (f'folder = "{office.home / folder}"', f'base_url = "{base_url}"')
+    return with_section(office, "website", 'use = "website_static"', *where)
+
+
+def with_reports(office: Office, url: str) -> Office:
+    """SMS by a gateway that is told to report there."""
+    gateway = ('use = "sms_http"', 'shape = "twilio"', 'url = "https://sms.example"', 'account = "AC1"')
+    return with_section(office, "sms", *gateway, 'token = "t"', 'from_ = "+1555"', f'callback_url = "{url}"')
+
+
+def warnings(office: Office) -> list[str]:
+    return [what for what, verdict in checks(office).items() if verdict == "warn"]
+
+
+def test_pages_that_the_portal_shows_are_fine(empty: Office) -> None:
+    assert checks(with_pages(empty))["channel website is website_static"] == "ok"
+    assert not [what for what in warnings(empty) if "channel website" in what]
+
+
+def test_a_folder_for_pages_that_is_not_there_fails(empty: Office) -> None:
+    assert failures(with_pages(empty, "gone")) == ["channel website_static: folder does not exist"]
+
+
+def test_a_folder_for_pages_that_the_portal_does_not_show_is_told(empty: Office) -> None:
+    assert f"channel website: its folder is not {empty.home / 'site'}, which the portal shows" in warnings(
+        with_pages(empty, "keys")
+    )
+
+
+def test_pages_at_an_address_where_no_message_leads_are_told(empty: Office) -> None:
+    assert "channel website: base_url is not https://btepai.example/n, where every message leads" in warnings(
+        with_pages(empty, base_url="https://btepai.example/notices")
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://btepai.example/receipts/sms", False),
+        ("http://127.0.0.1:8400/receipts/sms", False),
+        ("https://btepai.example/receipts", True),
+        ("https://elsewhere.example/receipts/sms", True),
+        ("http://127.0.0.1:8401/receipts/sms", True),
+    ],
+)
+def test_an_address_at_which_the_portal_takes_no_report_is_told(empty: Office, url: str, told: bool) -> None:
+    ours = "https://btepai.example/receipts/sms"
+    line = f"channel sms: callback_url is not {ours}, where the portal takes delivery reports"
+    assert (line in warnings(with_reports(empty, url))) is told
+    assert checks(empty)["channel sms is sms_http"] == "ok"
 
 
 def test_whoever_does_not_sign_has_nothing_to_publish(empty: Office) -> None:
