@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,15 +13,19 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import counted, counts, moment, parked
+from amends.cli.words import counted, counts, kept_back, moment, parked
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import LedgerUnavailable
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
 from amends.domain.value import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from amends.delivery.engine import Tally
+
+
+LOOK_SECONDS = 5.0
 
 
 def deliver(
@@ -54,7 +59,9 @@ def deliver(
     desk: Desk = ctx.obj
     if any(choice is not None for choice in (again, held, retry, give_up)):
         _decide(desk, incident, notice, again, held, retry, give_up, name)
-    with _progress(desk, notice) as told:
+    if desk.ledger.busy(incident, now()):
+        desk.hint("another send of this incident is under way: it and this one share what is left")
+    with _server_watched(desk), _progress(desk, notice) as told:
         tally = _send(desk, incident, notice, told)
     letters = desk.ledger.letters_to_print(incident, notice)
     desk.show(tally, _summary(incident, notice, tally, letters))
@@ -120,6 +127,44 @@ class Waits:
         self._waits = bool(why)
 
 
+class KeptBack:
+    """Says that the ledger's server keeps commits back, and when it does not any more; each once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._kept = say, False
+
+    def __call__(self, commits: int) -> None:
+        if commits and not self._kept:
+            self._say(f"nothing leaves: {kept_back(commits)}")
+        elif self._kept and not commits:
+            self._say("the ledger's server keeps nothing back any more: it goes on")
+        self._kept = bool(commits)
+
+
+@contextmanager
+def _server_watched(desk: Desk) -> Iterator[None]:
+    """Whoever waits for a commit that is kept back can say nothing, so somebody beside it looks."""
+    from amends.ledger.database import file_of
+
+    if file_of(desk.settings.ledger_url):
+        yield
+        return
+    kept, over = KeptBack(desk.hint), threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_SECONDS):
+            with suppress(LedgerUnavailable):
+                kept(desk.ledger.kept_back())
+
+    watching = threading.Thread(target=look, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
 @contextmanager
 def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
     """A bar on stderr where a person looks; else only why nothing leaves."""
@@ -158,6 +203,8 @@ def _goes_on(desk: Desk, incident: str, notice: str) -> str:
     case = desk.ledger.case(incident, now())
     if case.state is IncidentState.PAUSED:
         return f"some wait: once you know why it was stopped, `amends incident resume {incident} --as NAME` goes on"
+    if desk.ledger.busy(incident, now()):
+        return "some are in the hands of another send, which goes on with them"
     status = case.notice(notice)
     when = f"after {moment(status.next_try_at)}" if status and status.next_try_at else "later"
     return f"some wait: `amends deliver {incident} {notice}` again {when} sends what is left"

@@ -17,7 +17,7 @@ import amends
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.own_domains import portal_elsewhere
-from amends.cli.words import coloured, counted
+from amends.cli.words import coloured, counted, kept_back
 from amends.domain.case import IncidentState
 from amends.domain.channel import Channel, ChannelKind
 from amends.domain.errors import AmendsError
@@ -188,11 +188,7 @@ def _whole(desk: Desk) -> Iterator[Line]:
 
 def _server(desk: Desk) -> Iterator[Line]:
     if kept := desk.ledger.kept_back():
-        yield Line(
-            Verdict.FAIL,
-            f"the ledger's server has kept back {counted(kept, 'commit')}: its synchronous standby does not answer, "
-            "and nothing is written or sent until it does, or is taken out of synchronous_standby_names",
-        )
+        yield Line(Verdict.FAIL, kept_back(kept))
 
 
 def _team(desk: Desk) -> Iterator[Line]:

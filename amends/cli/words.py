@@ -36,6 +36,14 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
+def kept_back(commits: int) -> str:
+    """Why nothing is written while the ledger's server keeps so many commits back."""
+    return (
+        f"the ledger's server has kept back {counted(commits, 'commit')}: its synchronous standby does not answer, "
+        "and nothing is written or sent until it does, or is taken out of synchronous_standby_names"
+    )
+
+
 def parked(incident: str, notice: str, messages: int) -> str:
     """That so many messages of a notice wait for somebody's decision, and how to see which."""
     are, look = counted(messages, "message is", "messages are"), f"amends deliveries {incident} {notice}"

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from multiprocessing import Pipe
 
-from amends.cli.deliver import Waits, _goes_on
+from amends.cli.deliver import KeptBack, Waits, _goes_on
 from amends.cli.desk import Desk
 from amends.delivery.crew import _Told
 from amends.delivery.engine import Tally
-from tests.cli.conftest import INCIDENT, NOTICE, Office
+from amends.domain.channel import ChannelKind
+from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
 
 GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
 
@@ -21,6 +22,27 @@ def test_that_the_ledger_cannot_be_written_is_said_once_and_that_it_can_be_again
         "nothing leaves: the ledger cannot be written: the server is gone; it is tried again each second",
         "the ledger can be written again: it goes on",
     ]
+
+
+def test_that_the_server_keeps_commits_back_is_said_once_and_that_it_goes_on_again() -> None:
+    said: list[str] = []
+    kept = KeptBack(said.append)
+    for commits in (0, 1, 2, 0, 0):
+        kept(commits)
+    first, second = said
+    assert first.startswith("nothing leaves: the ledger's server has kept back 1 commit: its synchronous standby")
+    assert second == "the ledger's server keeps nothing back any more: it goes on"
+
+
+def test_who_comes_to_a_send_that_is_under_way_hears_of_it_first_and_last(office: Office) -> None:
+    approve(office, "omar", "wei")
+    ledger, now = office.ledger(), datetime.now(UTC)
+    ledger.release(INCIDENT, NOTICE, now)
+    assert len(ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now)) == 1
+    said = office.amends("deliver", INCIDENT, NOTICE).stderr
+    ledger.dispose()
+    assert "another send of this incident is under way: it and this one share what is left" in said
+    assert "some are in the hands of another send, which goes on with them" in said
 
 
 def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_and_then() -> None:
