@@ -5,11 +5,14 @@ from collections.abc import Sequence
 
 from amends.domain.channel import Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.reports_words import OURS
 from channels.smtp import Relay, Reply
 
 NO_SUCH_ADDRESS = frozenset({501, 550, 551, 553, 556})
+BLOCKED = (*OURS, "5.4.6")
+"""Enhanced codes (RFC 3463). A relay that takes mail from us sees no loop: some call it so that we send too much."""
 THE_PERSONS = ("5.1.", "5.2.1", "5.2.3")
-"""Enhanced codes (RFC 3463): no such address; a mailbox that takes nothing, or nothing so long."""
+"""No such address; a mailbox that takes nothing, or nothing so long."""
 MAILBOX_FULL = "5.2.2"
 OF_THE_CONTENT = ("5.3.4", "5.6.")
 """Too long for the whole system, or not acceptable in it."""
@@ -68,7 +71,7 @@ def _by_codes(key: str, reply: Reply) -> Receipt | None:
     """What a refusal means wherever it is heard; None when that depends on what was refused."""
     if reply.code < 500 or reply.enhanced == MAILBOX_FULL or reply.codes == "552":
         return Receipt(key, Status.DEFERRED, reply.codes)
-    if reply.enhanced.startswith("5.7."):
+    if reply.enhanced.startswith(BLOCKED):
         return Receipt(key, Status.DEFERRED, f"policy {reply.codes}")
     if reply.enhanced.startswith(THE_PERSONS):
         return Receipt(key, Status.REJECTED, reply.codes)

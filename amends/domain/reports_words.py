@@ -11,7 +11,9 @@ STATUS = re.compile(r"(?<![A-Za-z0-9.,-])([245]\.[0-7]\.[0-9]{1,3})(?!\.?[0-9])"
 REPLY = re.compile(r"(?<![A-Za-z0-9.,-])(421|45[0-5]|50[0-4]|52[0-9]|55[0-6])(?![A-Za-z0-9]|[.,][0-9])")
 """No port and no part of an IP address or a version."""
 
-SPARES_THE_ADDRESS = re.compile(r"[24]\..*|5\.(?:1\.[78]|2\.[23]|3\.\d+|4\.(?:[5-7]|14|300|316)|6\.\d+|7\.\d+)")
+OURS = ("4.7.", "5.7.", "5.1.7", "5.1.8", "5.1.90", "5.4.5")
+"""How statuses begin that blame our sender, our text, or how much we send: never the person."""
+SPARES_THE_ADDRESS = re.compile(r"[24]\..*|5\.(?:1\.(?:[78]|90)|2\.[23]|3\.\d+|4\.(?:[5-7]|14|300|316)|6\.\d+|7\.\d+)")
 """Statuses that blame the moment, the sender, the content or the server."""
 REPLIES_THAT_SPARE = re.compile(r"4\d\d|552|554")
 

@@ -15,6 +15,7 @@ from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
+from amends.domain.reports_words import OURS
 from amends.domain.value import LARGEST_NUMBER
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
@@ -104,8 +105,6 @@ BEFORE = {
 """From which states a report leads to this one; and from claimed, once the message may have left."""
 HAS_IT = (DELIVERED, DeliveryState.COMPLAINED)
 """The person has the message, so it need not leave once more."""
-POLICY = ("5.7.", "4.7.")
-"""Enhanced codes (RFC 3463) that blame the sender or the content, never the address."""
 
 PAGE = 2_000
 MESSAGE = ("id", "incident", "notice", "person", "channel", "address_index", "state", "provider_id")
@@ -320,7 +319,7 @@ class Reports(Notices):
 
 def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:
     if isinstance(told, Report):
-        return News(place, message, state, _before(state, told), told.detail, told.status.startswith(POLICY))
+        return News(place, message, state, _before(state, told), told.detail, told.status.startswith(OURS))
     ours = told.status is Status.DEFERRED
     return News(place, message, state, _before(state, told), told.detail, ours, told.provider_id)
 

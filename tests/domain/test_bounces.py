@@ -158,6 +158,7 @@ def test_nothing_is_delivered_or_failed_when_action_and_status_disagree(action: 
         ("5.0.0", "smtp; 550", FAILED),
         ("5.0.0", "smtp; 550 Domain name not found", FAILED),
         ("5.1.8", "", GAVE_UP),
+        ("5.1.90", "", GAVE_UP),
         ("5.2.2", "", GAVE_UP),
         ("5.2.3", "", GAVE_UP),
         ("5.3.4", "", GAVE_UP),

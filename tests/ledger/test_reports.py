@@ -196,13 +196,16 @@ def test_a_provider_that_called_it_delivered_may_say_later_that_it_came_back(ope
     assert effects(opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["unchanged"]
 
 
-def test_a_refusal_for_our_sake_hands_over_too_and_calls_for_a_person_once(opened: Ledger, emails: Sent) -> None:
-    policy = {"status": "5.7.26", "detail": "550 5.7.26"}
+@pytest.mark.parametrize("status", ["5.7.26", "4.7.0", "5.1.8", "5.1.90", "5.4.5"])
+def test_a_refusal_for_our_sake_hands_over_too_and_calls_for_a_person_once(
+    opened: Ledger, emails: Sent, status: str
+) -> None:
+    policy = {"status": status, "detail": status}
     reported = opened.reported([a_report(emails[1], ReportKind.GAVE_UP, **policy)], LATER)
     opened.reported([a_report(emails[2], ReportKind.GAVE_UP, **policy)], LATER)
     alerts = [entry.subject for entry in opened.timeline(INCIDENT) if entry.act == "alert"]
     assert reported.handed_over == 1
-    assert alerts == ["first-notice: email came back for a reason that lies with us: 550 5.7.26"]
+    assert alerts == [f"first-notice: email came back for a reason that lies with us: {status}"]
 
 
 def test_a_wrong_address_calls_for_nobody(opened: Ledger, emails: Sent) -> None:
