@@ -176,6 +176,12 @@ async def test_a_refused_chunk_means_what_a_refused_dot_does(scripted: Callable[
     assert (by_chunk, by_chunk.detail.split(" ")[0]) == (by_dot, "content")
 
 
+async def test_a_relay_that_does_not_want_the_data_has_not_seen_the_content(scripted: Callable[..., Any]) -> None:
+    relay, bell = await scripted({"DATA": "554 no"}), Bell()
+    receipt = await delivered(relay.port, bell)
+    assert (receipt.status, receipt.detail, bell.rung) == (Status.DEFERRED, "policy 554", 0)
+
+
 async def test_a_relay_that_says_the_same_to_recipient_and_chunk_speaks_of_the_recipient(
     scripted: Callable[..., Any],
 ) -> None:
@@ -210,8 +216,9 @@ async def test_trouble_of_the_relay_is_an_error_before_the_last_call(
     assert bell.rung == 0
 
 
-async def test_a_relay_that_wants_a_login_is_an_engineers_matter(scripted: Callable[..., Any]) -> None:
-    relay = await scripted({"MAIL": "530 5.7.0 Authentication required"})
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
+async def test_a_relay_that_wants_a_login_is_an_engineers_matter(scripted: Callable[..., Any], verb: str) -> None:
+    relay = await scripted({verb: "530 5.7.0 Authentication required"})
     with pytest.raises(ChannelMisconfigured, match="530"):
         await delivered(relay.port)
 

@@ -125,6 +125,13 @@ def test_the_message_id_of_the_report_itself_is_never_taken_for_ours() -> None:
     assert read_report(mail).message_id == ""
 
 
+@pytest.mark.parametrize("mark", ["", "> "])
+def test_the_message_is_known_by_what_a_server_without_a_report_returns_as_text(mark: str) -> None:
+    head = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\n\nNo such user.\n\n"
+    returned = f"{mark}Received: from relay.example\n{mark}Message-ID: {MESSAGE}\n"
+    assert read_report((head + returned).encode()).message_id == MESSAGE
+
+
 # What it says
 
 
@@ -203,6 +210,7 @@ def test_a_group_without_an_action_is_judged_by_its_status() -> None:
         ("仍在尝试投递", DELAYED),
         ("Nothing that we know.", UNKNOWN),
         ("The digits of others: 55\u0660 and 5.1.\u0661", UNKNOWN),
+        ("Nothing that we know.\n> 550 5.1.1 No such user, you wrote", UNKNOWN),
         ("Our version is 5.1.1.7 and the port 5500.", UNKNOWN),
         ("See no-such-user@elsewhere.example and https://elsewhere.example/mailbox-full", UNKNOWN),
     ],
@@ -250,6 +258,20 @@ def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(
     assert read_report(mail.encode()).kind is UNKNOWN
 
 
+def test_a_server_that_lists_who_failed_gave_up_in_whatever_words() -> None:
+    mail = f"From: x@mx.example\nX-Failed-Recipients: kim@elsewhere.example\nTo: {BOUNCES}\n\nNon recapitato.\n"
+    assert read_report(mail.encode()).kind is GAVE_UP
+
+
+@pytest.mark.parametrize(
+    "sign", ["Auto-Submitted: auto-generated (Vacation)", "X-Autoreply: yes", "X-Autorespond: yes", "X-Vacation: yes"]
+)
+def test_a_vacation_is_one_though_a_postmaster_takes_it(sign: str) -> None:
+    mail = f"From: postmaster@elsewhere.example\nTo: {BOUNCES}\n\nNo such user before Monday.\n"
+    assert read_report(mail.encode()).kind is FAILED
+    assert read_report(f"{sign}\n{mail}".encode()).kind is AUTO_REPLY
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -288,11 +310,23 @@ def test_a_report_that_somebody_forwards_is_no_report() -> None:
     assert read_report(forwarded, BOUNCES).kind is UNKNOWN
 
 
-@pytest.mark.parametrize("stated", ["virus", "other", "auth-failure", "kim@elsewhere.example"])
+@pytest.mark.parametrize("sign", ["Return-Path: <>", "Auto-Submitted: auto-replied", "Content-Type: multipart/report"])
+def test_what_comes_back_of_a_machines_answer_is_no_news_of_a_message(sign: str) -> None:
+    head = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\n\nNo such user.\n\n--- Below this line is a copy.\n\n"
+    assert read_report(f"{head}Received: from us\nSubject: to you\n".encode()).kind is FAILED
+    assert read_report(f"{head}Received: from us\n{sign}\n".encode()).kind is UNKNOWN
+
+
+@pytest.mark.parametrize("stated", ["abuse", "Fraud", "opt-out"])
+def test_who_reports_abuse_or_wants_no_more_complains(stated: str) -> None:
+    report = read_report(MAILS["complaint_abuse"].replace(b"Feedback-Type: abuse", f"Feedback-Type: {stated}".encode()))
+    assert (report.kind, report.detail) == (COMPLAINED, stated.lower())
+
+
+@pytest.mark.parametrize("stated", ["virus", "other", "auth-failure", "dmarc", "kim@elsewhere.example"])
 def test_only_people_complain(stated: str) -> None:
     report = read_report(MAILS["complaint_abuse"].replace(b"Feedback-Type: abuse", f"Feedback-Type: {stated}".encode()))
-    assert report.kind is UNKNOWN
-    assert "@" not in report.detail
+    assert (report.kind, report.detail) == (UNKNOWN, "" if "@" in stated else stated)
 
 
 # Bytes that mean harm
