@@ -123,6 +123,11 @@ async def test_the_link_in_a_bluesky_post_is_marked_by_bytes(web: WebServices) -
     assert record["text"].encode()[place["byteStart"] : place["byteEnd"]].decode() == LINK
 
 
+async def test_a_bluesky_post_without_a_link_marks_nothing(web: WebServices) -> None:
+    await skeeted(web, a_post(text="No link.", link=""))
+    assert web.taken[0].fields["record"]["facets"] == []
+
+
 @pytest.mark.parametrize(("length", "status"), [(300, Status.SENT), (301, Status.REJECTED)])
 async def test_a_bluesky_post_that_is_too_long_is_refused(web: WebServices, length: int, status: Status) -> None:
     assert (await skeeted(web, a_post(text="字" * length))).status is status

@@ -187,6 +187,10 @@ def test_a_failure_condemns_the_address_only_when_the_address_is_to_blame(
     assert read_report(a_status(Action="failed", Status=status, Diagnostic_Code=diagnostic)).kind is kind
 
 
+def test_a_failure_without_a_status_is_one() -> None:
+    assert read_report(a_status(Action="failed")).kind is GAVE_UP
+
+
 def test_a_group_without_an_action_is_judged_by_its_status() -> None:
     assert [read_report(a_status(Status=status)).kind for status in ("4.0.0", "5.1.1", "2.0.0")] == [
         DELAYED,
@@ -256,6 +260,13 @@ def test_each_sign_of_a_machine_makes_it_an_automatic_answer(sign: str) -> None:
 def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(head: str) -> None:
     mail = f"Return-Path: <>\n{head}To: {BOUNCES}\nSubject: consegna\n\nIl messaggio non e' stato recapitato.\n"
     assert read_report(mail.encode()).kind is UNKNOWN
+
+
+@pytest.mark.parametrize("kind", ["text/rfc822-headers", "application/octet-stream", "message/rfc822", "text/plain"])
+def test_only_what_the_server_wrote_says_what_happened(kind: str) -> None:
+    head = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\nContent-Type: multipart/mixed; boundary=b\n\n"
+    mail = f"{head}--b\n\nNon recapitato.\n--b\nContent-Type: {kind}\n\nSubject: no such user\n\n--b--\n"
+    assert read_report(mail.encode()).kind is (FAILED if kind == "text/plain" else UNKNOWN)
 
 
 def test_a_server_that_lists_who_failed_gave_up_in_whatever_words() -> None:
