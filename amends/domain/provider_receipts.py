@@ -63,7 +63,10 @@ TWILIO_CODES = {
     "30010": Status.DEFERRED,  # dearer than we allow
     "30022": Status.DEFERRED,  # over the rate of our US registration
     "30023": Status.DEFERRED,  # over the daily number of our US registration
+    "30024": Status.DEFERRED,  # our number is not set up at the carrier
+    "30032": Status.DEFERRED,  # our toll-free number is not verified
     "30034": Status.DEFERRED,  # our number is not registered
+    "63038": Status.DEFERRED,  # over the daily number of our account
 }
 """What twilio.com/docs/api/errors calls trouble of account, sender or text. 30003, 30005, 30006 are the number's."""
 TWILIO = ReportShape(

@@ -1,5 +1,6 @@
 """Public posts on Mastodon and Bluesky."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -154,6 +155,7 @@ def test_a_record_key_is_a_tid() -> None:
     assert len(key) == 13
     assert set(key) <= set(TID_LETTERS)
     assert key[0] in TID_LETTERS[:16]
+    assert key < record_key("november-breach", PUBLISHED + timedelta(seconds=1))
 
 
 def test_two_posts_of_one_moment_have_different_record_keys() -> None:

@@ -69,7 +69,9 @@ def test_an_sms_that_did_not_arrive_is_rejected(word: str, code: Any) -> None:
     assert (receipt.status, receipt.detail) == (Status.REJECTED, f"{word} {code}" if code else word)
 
 
-@pytest.mark.parametrize("code", ["30001", "30002", "30007", "30010", "30022", "30023", 30034])
+@pytest.mark.parametrize(
+    "code", ["30001", "30002", "30007", "30010", "30022", "30023", "30024", "30032", "30034", "63038", 63038]
+)
 def test_trouble_of_account_sender_or_text_is_not_the_persons(code: str) -> None:
     assert twilio_says("undelivered", code).status is Status.DEFERRED
 
