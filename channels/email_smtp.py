@@ -260,7 +260,7 @@ def _signer(chosen: Settings, letterhead: Letterhead) -> Signer | None:
         if name not in given:
             raise chosen.wrong(name, f"is missing, and goes together with {given[0]}")
     domain = _domain(chosen, "dkim_domain")
-    if not f".{letterhead.sender.rpartition('@')[2]}".endswith(f".{domain}"):
+    if not f".{letterhead.sender.rpartition('@')[2]}".lower().endswith(f".{domain}".lower()):
         raise chosen.wrong("dkim_domain", "must be the sender's domain or one above it, or DMARC will not count it")
     try:
         return Signer.load(Path(chosen.text("dkim_key_file")), domain, chosen.text("dkim_selector"))

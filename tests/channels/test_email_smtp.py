@@ -772,10 +772,18 @@ async def test_with_a_key_every_message_arrives_signed(mail: MailServer, dkim_ke
     assert dkim_verify(arrived.content, dnsfunc=lambda name, timeout: record)
 
 
-async def test_a_signature_that_does_not_fit_the_sender_is_refused(dkim_key: Path) -> None:
-    dkim = {"dkim_key_file": str(dkim_key), "dkim_domain": "other.test", "dkim_selector": "notices"}
+@pytest.mark.parametrize("domain", ["other.test", "ank.test", "mail.bank.test"])
+def test_a_signature_that_does_not_fit_the_sender_is_refused(dkim_key: Path, domain: str) -> None:
+    dkim = {"dkim_key_file": str(dkim_key), "dkim_domain": domain, "dkim_selector": "notices"}
     with pytest.raises(ChannelMisconfigured, match="dkim_domain"):
         email_smtp.connect({**SETTINGS, **dkim})
+
+
+@pytest.mark.parametrize("sender", ["care@bank.test", "care@Bank.Test", "care@notices.bank.test"])
+async def test_a_signature_fits_a_sender_of_its_domain_or_below_it(dkim_key: Path, sender: str) -> None:
+    dkim = {"dkim_key_file": str(dkim_key), "dkim_domain": "bank.test", "dkim_selector": "notices"}
+    channel = email_smtp.connect({**SETTINGS, **dkim, "sender": sender})
+    assert channel.dns_record[0] == "notices._domainkey.bank.test"
 
 
 @pytest.mark.parametrize(
