@@ -119,6 +119,13 @@ def test_a_complaint_is_known_by_the_sender_of_the_message_that_it_encloses() ->
     assert read_report(MAILS["complaint_abuse"], "complaints@company.example").token == TOKEN
 
 
+@pytest.mark.parametrize("gone", [b"Original-Mail-From:", b"\nReturn-Path: <b+"])
+def test_either_sender_in_a_complaint_names_the_message(gone: bytes) -> None:
+    mail = MAILS["complaint_abuse"]
+    assert gone in mail
+    assert read_report(mail.replace(gone, b"\nX-Gone: "), "complaints@company.example").token == TOKEN
+
+
 def test_the_message_id_of_the_report_itself_is_never_taken_for_ours() -> None:
     mail = MAILS["postfix_no_such_user"].replace(f"Message-ID: {MESSAGE}".encode(), b"X-Gone: yes")
     assert b"Message-ID: <report-of" in mail
@@ -267,6 +274,18 @@ def test_only_what_the_server_wrote_says_what_happened(kind: str) -> None:
     head = f"From: MAILER-DAEMON@mx.example\nTo: {BOUNCES}\nContent-Type: multipart/mixed; boundary=b\n\n"
     mail = f"{head}--b\n\nNon recapitato.\n--b\nContent-Type: {kind}\n\nSubject: no such user\n\n--b--\n"
     assert read_report(mail.encode()).kind is (FAILED if kind == "text/plain" else UNKNOWN)
+
+
+@pytest.mark.parametrize(("recipients", "kind"), [(1, GAVE_UP), (2, FAILED)])
+def test_words_about_one_recipient_of_several_are_nobodys(recipients: int, kind: ReportKind) -> None:
+    groups = "\n".join("Action: failed\nStatus: 5.0.0\n" for _ in range(recipients))
+    parts = f"--b\n\nThe mailbox is full.\n--b\nContent-Type: message/delivery-status\n\nReporting-MTA: mx\n\n{groups}\n--b--\n"
+    assert read_report(f"Content-Type: multipart/report; boundary=b\n\n{parts}".encode()).kind is kind
+
+
+def test_a_message_that_is_returned_is_no_report_whatever_its_header_says() -> None:
+    mail = f"To: {BOUNCES}\nContent-Type: message/rfc822\n\nAction: failed\nStatus: 5.1.1\n\nHello\n"
+    assert read_report(mail.encode()).kind is UNKNOWN
 
 
 def test_a_server_that_lists_who_failed_gave_up_in_whatever_words() -> None:
