@@ -1,6 +1,5 @@
 """Public posts on Mastodon and Bluesky."""
 
-from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -155,7 +154,13 @@ def test_a_record_key_is_a_tid() -> None:
     assert len(key) == 13
     assert set(key) <= set(TID_LETTERS)
     assert key[0] in TID_LETTERS[:16]
-    assert key < record_key("november-breach", PUBLISHED + timedelta(seconds=1))
+
+
+def test_a_record_key_says_when_the_notice_is_dated() -> None:
+    number = 0
+    for letter in record_key("november-breach", PUBLISHED):
+        number = number << 5 | TID_LETTERS.index(letter)
+    assert (number >> 10) // 1_000_000 == PUBLISHED.timestamp()
 
 
 def test_two_posts_of_one_moment_have_different_record_keys() -> None:
@@ -292,6 +297,13 @@ async def test_a_bluesky_post_that_stands_in_its_place_is_sent(put: bytes, at_on
     assert [line.partition("?")[0] for line in server.lines] == [LOGIN, PUT, GET_RECORD]
 
 
+async def test_a_bluesky_post_is_only_put_where_nothing_stands(at_once: None) -> None:
+    """Without swapRecord the server would replace what stands there, whoever wrote it."""
+    _, server = await skeet(reply(200, {"uri": URI}))
+    put = server.heard[1].fields
+    assert put.get("swapRecord", "left out") is None
+
+
 async def test_a_bluesky_post_is_looked_for_in_its_own_place(at_once: None) -> None:
     _, server = await skeet(HANG_UP, standing(a_post().text))
     place = dict(parse_qsl(server.lines[-1].partition("?")[2]))
@@ -339,6 +351,11 @@ async def test_a_refusal_by_bluesky_means(put: bytes, status: Status, detail: st
 async def test_a_session_that_is_none_is_the_channels_trouble(session: dict[str, Any]) -> None:
     with pytest.raises(ChannelUnavailable, match="refused a session"):
         await skeet(HANG_UP, login=reply(200, session))
+
+
+async def test_a_refused_login_opens_no_session_whatever_it_says() -> None:
+    with pytest.raises(ChannelUnavailable, match="refused a session with 400"):
+        await skeet(HANG_UP, login=reply(400, {"did": "did:plc:bank", "accessJwt": "token"}))
 
 
 @pytest.mark.parametrize("post", [tooted, skeeted])

@@ -173,6 +173,13 @@ def test_what_a_provider_tells_becomes_the_state_of_that_message_alone(
     assert told.rig.states() == {number: state if number == 2 else "sent" for number in range(1, 6)}
 
 
+@pytest.mark.parametrize(("name", "word"), [("mailgun", "rejected"), ("sendgrid", "dropped")])
+def test_what_a_provider_took_and_never_tried_has_come_back_too(rig: Rig, tmp_path: Path, name: str, word: str) -> None:
+    told = Told(rig, PROVIDERS[name], tmp_path)
+    told.hears(told.event(1, word))
+    assert told.rig.states()[1] == "bounced"
+
+
 def test_the_same_again_changes_nothing(told: Told) -> None:
     for _ in range(3):
         assert told.hears(told.event(1, "failed")).status_code == 200
