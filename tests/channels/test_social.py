@@ -121,6 +121,7 @@ async def test_the_link_in_a_bluesky_post_is_marked_by_bytes(web: WebServices) -
     (facet,) = record["facets"]
     place = facet["index"]
     assert record["text"].encode()[place["byteStart"] : place["byteEnd"]].decode() == LINK
+    assert facet["features"] == [{"$type": "app.bsky.richtext.facet#link", "uri": LINK}]
 
 
 async def test_a_bluesky_post_without_a_link_marks_nothing(web: WebServices) -> None:
