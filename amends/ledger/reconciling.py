@@ -127,7 +127,7 @@ class Reconciling(Store):
         must_approve(by)
         with self.write() as write:
             # Of two words about the same backup the second counts.
-            if ChannelKind.EMAIL in known and not self.is_restored(write.session):
+            if ChannelKind.EMAIL in known and not self.doubt_in(write.session):
                 write.change(delete(LeftRow).where(col(LeftRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
@@ -200,7 +200,7 @@ class Reconciling(Store):
         What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
         words about the same backup the second counts.
         """
-        earlier = session.exec(select(RestoredNoticeRow)).all() if self.is_restored(session) else ()
+        earlier = session.exec(select(RestoredNoticeRow)).all() if self.doubt_in(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
         for incident, notice in self._released(session):
             kinds = {*doubt, *before.get((incident, notice), ())}

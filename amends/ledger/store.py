@@ -236,29 +236,25 @@ class Store:
 
     def doubt_in(self, session: Session) -> str:
         """The same; to be asked before anything else is read, or what is marked meanwhile seems to be missing."""
-        if not self.is_restored(session):
-            return ""
-        return COPIED if self._is_elsewhere(session) else OLDER
+        # What is noted beside the ledger is read before it, so that what is added meanwhile is not missing.
+        noted, behind = self.mark_notes.all(), self._chain.is_behind(session)
+        if self._is_elsewhere(session):
+            return COPIED
+        lacking = missed(session, noted)
+        if behind or lacking.marks:
+            return OLDER
+        self.mark_notes.drop(lacking.leases)
+        return ""
 
     def note_newest(self) -> None:
         """Note the end of the chain, so that this machine misses it in an older copy; not of what is one itself."""
         with self.read() as session:
-            if not self.is_restored(session):
+            if not self.doubt_in(session):
                 self._keep_newest(session)
 
     def _keep_newest(self, session: Session) -> None:
         if newest := self._chain.newest(session):
             self._chain.keep(newest)
-
-    def is_restored(self, session: Session) -> bool:
-        """Whether an audit entry or a mark that was noted beside the ledger is not in it, or it is a copy."""
-        noted = self.mark_notes.all()  # read first: what is marked meanwhile is not missing
-        if self._chain.is_behind(session) or self._is_elsewhere(session):
-            return True
-        lacking = missed(session, noted)
-        if not lacking.marks:
-            self.mark_notes.drop(lacking.leases)
-        return bool(lacking.marks)
 
     def _is_elsewhere(self, session: Session) -> bool:
         """Whether it is in another database than it was written in; every machine knows such a copy."""

@@ -128,9 +128,9 @@ def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_sam
     monkeypatch.setattr(database, "TIMELINE", "SELECT not_supported_here()")
     ledger = on_a_machine(url, tmp_path, "sender")
     with ledger.read() as session:
-        assert not ledger.is_restored(session)
+        assert not ledger.doubt_in(session)
     back_up(ledger, url)
     restore(url)
     with ledger.read() as session:
-        assert ledger.is_restored(session)
+        assert ledger.doubt_in(session)
     ledger.dispose()
