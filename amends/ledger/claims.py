@@ -17,8 +17,8 @@ from amends.domain.notice import name_parts
 from amends.domain.pace import domain_of
 from amends.domain.reach import may_have_it
 from amends.ledger.bulk import among, listed
-from amends.ledger.incidents import categories, opened_contact
 from amends.ledger.notices import PUBLIC, Notices
+from amends.ledger.people import categories, opened_contact
 from amends.ledger.posting import letter_of
 from amends.ledger.sealing import Seal
 from amends.ledger.tables import PersonRow

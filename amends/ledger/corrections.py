@@ -21,22 +21,20 @@ from amends.ledger.bulk import among, listed, take_stock
 from amends.ledger.cascade import reopen
 from amends.ledger.counting import count_people
 from amends.ledger.deliveries import Deliveries
-from amends.ledger.incidents import (
+from amends.ledger.incidents import Incidents, state_before_pause, version_row
+from amends.ledger.links import links_held, renew_links
+from amends.ledger.notices import existing_row, is_overtaken, not_told, notice_row
+from amends.ledger.people import (
     CHUNK,
     OPENED,
     PEOPLE_COLUMNS,
-    Incidents,
     find_guardians,
     insert_people,
     opened_person,
     person_of,
     person_values,
     spelled_person,
-    state_before_pause,
-    version_row,
 )
-from amends.ledger.links import links_held, renew_links
-from amends.ledger.notices import existing_row, is_overtaken, not_told, notice_row
 from amends.ledger.promises import told, untold_again
 from amends.ledger.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.sealing import Keys, Seal

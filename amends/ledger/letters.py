@@ -24,9 +24,9 @@ from amends.domain.wording import Wording
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.claims import Claim, Released, Waiting
 from amends.ledger.deliveries import Deliveries, park
-from amends.ledger.incidents import CHUNK
 from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.optouts import withdraw
+from amends.ledger.people import CHUNK
 from amends.ledger.posting import GUARDED, letter_of
 from amends.ledger.standing import BEST_FIRST
 from amends.ledger.store import ENGINE, Write, must_approve

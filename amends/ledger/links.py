@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from amends.domain.notice import DeliveryState
 from amends.ledger.bulk import among, listed
-from amends.ledger.incidents import CHUNK, link_index
+from amends.ledger.people import CHUNK, link_index
 from amends.ledger.sealing import Keys
 from amends.ledger.tables import DeliveryRow, PersonRow, ReleaseRow
 

@@ -7,12 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from amends.domain.errors import NotInLedger
 from amends.domain.reach import OPTED_OUT
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.leases import recall
-from amends.ledger.store import Store
-from amends.ledger.tables import IncidentRow, NoticeRow, PersonRow, ReleaseRow
+from amends.ledger.people import person_row
+from amends.ledger.store import Store, incident_row
+from amends.ledger.tables import NoticeRow, PersonRow, ReleaseRow
 
 # What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
 WITHDRAW = """
@@ -68,7 +68,7 @@ def opted_out(session: Session, incident: str, person: int, now: datetime) -> bo
     For whoever has a transaction open and notes in the audit what it was about. Raises NotInLedger.
     """
     # With both locks no page of an optional notice can be prepared meanwhile for people as they stood before.
-    session.get(IncidentRow, incident, with_for_update={"key_share": True})
+    incident_row(session, incident, locked=True)
     _lock_releases(session, incident)
     reader = reader_of(session, incident, person)
     new = reader.opted_out_at is None
@@ -114,11 +114,8 @@ def _lock_releases(session: Session, incident: str) -> None:
 
 def reader_of(session: Session, incident: str, person: int) -> PersonRow:
     """Who is written to about this person: they themselves, or the guardian."""
-    row = session.get(PersonRow, (incident, person))
-    reader = session.get(PersonRow, (incident, row.guardian)) if row and row.guardian else row
-    if reader is None:
-        raise NotInLedger(f"incident {incident} has no person {person}")
-    return reader
+    row = person_row(session, incident, person)
+    return person_row(session, incident, row.guardian) if row.guardian else row
 
 
 def _read_for(session: Session, incident: str, reader: int = 0) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.domain.reach import Planned, first_messages, why_held
 from amends.ledger.bulk import DELIVERY
 from amends.ledger.claims import Claim, Claims, Released, Waiting
-from amends.ledger.incidents import CHUNK
+from amends.ledger.people import CHUNK
 from amends.ledger.posting import Post, addressees, in_audience
 from amends.ledger.tables import PersonRow
 

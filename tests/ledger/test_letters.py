@@ -18,8 +18,8 @@ from amends.domain.playbook import Waves
 from amends.domain.team import Member, TeamRole
 from amends.domain.value import Span
 from amends.ledger import Claim, Ledger
-from amends.ledger.incidents import address_as_written
 from amends.ledger.letters import Batch, Moved, Returned, reference_of
+from amends.ledger.people import address_as_written
 from amends.ledger.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
 from tests.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approved_again, personal_variants
