@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.desk import Desk
-from amends.cli.letters import as_values, hint_at_publishing, in_words
 from amends.cli.options import IncidentId
+from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.whole_files import Utf8, whole
 from amends.cli.words import counted, counts, say, table
 from amends.domain.channel import ChannelKind
@@ -202,13 +202,7 @@ def _nothing_yet(asked: Asked) -> str:
 
 def _substitutes(asked: Asked, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
     """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
-    from amends.domain.substitute import substitute_due
-
-    assessments = asked.desk.ledger.assessments(asked.incident)
-    if not (assessments and found):
-        return ()
-    name, numbers = next(iter(found.items()))
-    return substitute_due(assessments[-1].duties, numbers.reach, asked.desk.ledger.page_up_since(asked.incident, name))
+    return substitutes(asked.desk, asked.incident, *next(iter(found.items()))) if found else ()
 
 
 def _in_words(notice: str, numbers: "Numbers") -> str:

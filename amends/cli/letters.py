@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import IncidentId, NoticeId
-from amends.cli.words import counted, moment
+from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
+from amends.cli.words import counted
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import Slot
-from amends.domain.substitute import SubstituteDue
 from amends.domain.value import LARGEST_NUMBER
 
 NAMED = 20
@@ -21,6 +21,7 @@ NAMED = 20
 
 if TYPE_CHECKING:
     from amends.cli.letter_files import PaperLetter
+    from amends.domain.substitute import SubstituteDue
     from amends.domain.team import Member
     from amends.ledger import Ledger
     from amends.ledger.letters import Batch, Moved, PrintedFrom, Returned
@@ -60,12 +61,15 @@ def letters(
         raise typer.BadParameter(wrong)
     if out:
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
-    elif returned:
+        return
+    if returned:
         _note_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
-    else:
-        _status(desk, incident, notice)
-    if not out:
-        _say_substitutes(desk, incident, notice)
+    due = substitutes(desk, incident, notice, desk.ledger.numbers(incident, notice))
+    if not returned:
+        _status(desk, incident, notice, due)
+    for one in due:
+        desk.hint(in_words(one))
+    hint_at_publishing(desk, incident, due)
 
 
 def _note_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
@@ -176,13 +180,13 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
         )
 
 
-def _status(desk: Desk, incident: str, notice: str) -> None:
+def _status(desk: Desk, incident: str, notice: str, due: Sequence["SubstituteDue"]) -> None:
     draft = desk.ledger.draft(incident, notice)
     waiting, batches = desk.ledger.letters_to_print(incident, notice), desk.ledger.letter_batches(incident, notice)
     lines = [f"{waiting} letters wait to be handed over"]
     lines += [f"batch {one.number}: {one.letters} letters, {one.returned} came back" for one in batches]
-    due = [as_values(one) for one in substitutes(desk, incident, notice)]
-    desk.show({"waiting": waiting, "batches": batches, "substitute": due}, "\n".join(lines))
+    substitute = [as_values(one) for one in due]
+    desk.show({"waiting": waiting, "batches": batches, "substitute": substitute}, "\n".join(lines))
     if ChannelKind.LETTER not in draft.cascade:
         desk.hint(f"{notice} has no letter in its cascade, so nobody gets one")
     elif not waiting and not batches:
@@ -195,56 +199,4 @@ def _status_hint(desk: Desk, incident: str, notice: str) -> None:
         desk.hint(
             f"{waiting} wait: `amends letters {incident} {notice} --out DIR --as NAME`; one that waits even then is of "
             "a wave that has not begun, or has no approved text for where the person lives"
-        )
-
-
-def substitutes(desk: Desk, incident: str, notice: str) -> tuple[SubstituteDue, ...]:
-    """The duties for which telling the public may or must stand for telling each person, by this notice's numbers."""
-    from amends.domain.substitute import substitute_due
-
-    assessment = desk.ledger.case(incident).assessment
-    if assessment is None:
-        return ()
-    counts = desk.ledger.reach_counts(incident, notice)
-    return substitute_due(assessment.duties, counts, desk.ledger.page_up_since(incident, notice))
-
-
-def _say_substitutes(desk: Desk, incident: str, notice: str) -> None:
-    found = substitutes(desk, incident, notice)
-    for due in found:
-        desk.hint(in_words(due))
-    hint_at_publishing(desk, incident, found)
-
-
-def in_words(due: SubstituteDue) -> str:
-    """One line: which law, whether it must be, on which numbers, what the page does of it and what a person must do."""
-    will = ("must" if due.must else "may") if due.because else "could"
-    parts = [
-        f"substitute notice {will} be given: {due.law} ({due.citation}, {due.duty})"
-        + ("" if due.certain else ", if it applies"),
-        *due.because,
-        *due.asks,
-        _page(due),
-        "to do: " + ", ".join(due.to_do) if due.to_do else "",
-    ]
-    return "; ".join(filter(None, parts))
-
-
-def _page(due: SubstituteDue) -> str:
-    if not due.done:
-        return f"it must stay up for {due.for_days} days" if due.for_days else ""
-    stay = f" and must stay until {moment(due.until)}" if due.until else ""
-    return f"our page does: {', '.join(due.done)}{stay}"
-
-
-def as_values(due: SubstituteDue) -> dict[str, Any]:
-    """For programs."""
-    return {name: getattr(due, name) for name in due.__slots__}
-
-
-def hint_at_publishing(desk: Desk, incident: str, found: tuple[SubstituteDue, ...]) -> None:
-    """That no machine does it, where something is due."""
-    if found:
-        desk.hint(
-            f"nothing is sent to media by machine: a person sees to it; `amends duty show {incident} DUTY` says more"
         )

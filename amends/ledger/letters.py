@@ -16,19 +16,17 @@ from sqlmodel import Session, col, func, select
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import DataDamaged, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
-from amends.domain.notice import PERSON_STATE, DeliveryState, Draft, PersonState, name_parts, text_name
-from amends.domain.people import damaged, place_of
-from amends.domain.substitute import Counts
+from amends.domain.notice import DeliveryState, Draft, name_parts, text_name
+from amends.domain.people import damaged
 from amends.domain.team import Member
 from amends.domain.wording import Wording
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.claims import Claim, Released, Waiting
 from amends.ledger.deliveries import Deliveries, park
-from amends.ledger.notices import PUBLIC, notice_row
+from amends.ledger.notices import existing_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.people import CHUNK
 from amends.ledger.posting import GUARDED, letter_of
-from amends.ledger.standing import BEST_FIRST
 from amends.ledger.store import ENGINE, Write, must_approve
 from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
@@ -36,7 +34,6 @@ BATCH = "letter-batch-"
 REFERENCE_LENGTH = 10
 WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
 Conditions = tuple[Any, ...]
-NOT_REACHED = (PersonState.BOUNCED, PersonState.UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +113,7 @@ class PaperLetters(Deliveries):
     def _hand_over_letters(
         self, write: Write, incident: str, notice: str, batch: int, released: Released, now: datetime
     ) -> int:
-        row = notice_row(write.session, incident, notice)
-        draft = self.drafted(row) if row else None
-        if draft is None:
-            return 0
+        draft = self.drafted(existing_row(write.session, incident, notice))
         waiting = _to_print(incident, notice, released.people)
         self._park_unreadable(write, draft, waiting, now)
         self._choose_letters_anew(write, draft)
@@ -264,44 +258,6 @@ class PaperLetters(Deliveries):
             people = " and ".join(str(person) for _, person in found)
             raise NotAllowed(f"{wanted} stands on the letters of persons {people}; nothing was noted")
         return found[0]
-
-    def reach_counts(self, incident: str, notice: str) -> Counts:
-        """Of each place, how many people the notice is for, and how many of them nothing reaches."""
-        rank = case({state.value: place for place, state in enumerate(BEST_FIRST)}, value=col(DeliveryRow.state))
-        best = (
-            select(DeliveryRow.person, func.min(rank).label("rank"))
-            .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.person != PUBLIC)
-            .group_by(col(DeliveryRow.person))
-            .subquery()
-        )
-        kinds = (col(PersonRow.country), col(PersonRow.region), best.c.rank)
-        query = (
-            sql(*kinds, func.count())
-            .join(best, best.c.person == PersonRow.number)
-            .where(col(PersonRow.incident) == incident, col(PersonRow.gone_at).is_(None))
-            .group_by(*kinds)
-        )
-        people: dict[str, int] = {}
-        unreached: dict[str, int] = {}
-        with self.read() as session:
-            for country, region, place, count in session.execute(query):
-                home = place_of(country, region)
-                people[home] = people.get(home, 0) + count
-                if PERSON_STATE[BEST_FIRST[place]] in NOT_REACHED:
-                    unreached[home] = unreached.get(home, 0) + count
-        return Counts(people, unreached)
-
-    def page_up_since(self, incident: str, notice: str) -> datetime | None:
-        """When the notice's page was put up on the website, or None."""
-        query = select(func.min(DeliveryRow.updated_at)).where(
-            DeliveryRow.incident == incident,
-            DeliveryRow.notice == notice,
-            DeliveryRow.person == PUBLIC,
-            DeliveryRow.channel == ChannelKind.WEBSITE,
-            col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED]),
-        )
-        with self.read() as session:
-            return session.exec(query).first()
 
 
 def reference_of(key: str) -> str:

@@ -194,6 +194,18 @@ class Standings(Store):
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
             return session.exec(select(func.count()).where(*on_it, bad, *(changed > at for at in since))).one()
 
+    def page_up_since(self, incident: str, notice: str) -> datetime | None:
+        """When the notice's page was put up on the website, or None."""
+        query = select(func.min(DeliveryRow.updated_at)).where(
+            DeliveryRow.incident == incident,
+            DeliveryRow.notice == notice,
+            DeliveryRow.person == PUBLIC,
+            DeliveryRow.channel == ChannelKind.WEBSITE,
+            col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED]),
+        )
+        with self.read() as session:
+            return session.exec(query).first()
+
     def deliveries(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
         """These messages of a notice, by person, all in memory; see delivery_lines for many."""
         return tuple(self.delivery_lines(incident, notice, only))

@@ -372,11 +372,11 @@ def reference(ledger: Ledger, person: int) -> str:
 def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> None:
     released(ledger)
     taken(ledger)
-    before = ledger.reach_counts(INCIDENT, NOTICE).unreached
+    before = ledger.numbers(INCIDENT, NOTICE).reach.unreached
     assert ledger.letter_returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar").person == 2
     assert states(ledger)[2] == "bounced"
     assert before == {"DE": 1}
-    assert ledger.reach_counts(INCIDENT, NOTICE).unreached == {"DE": 2}
+    assert ledger.numbers(INCIDENT, NOTICE).reach.unreached == {"DE": 2}
     assert ledger.letter_batches(INCIDENT, NOTICE) == (Batch(1, 3, 1),)
 
 
@@ -481,7 +481,7 @@ def test_what_was_never_handed_over_cannot_come_back(ledger_on_sqlite: Ledger) -
 
 def test_counts_go_by_the_home_of_the_person_concerned(ledger: Ledger) -> None:
     audience = [by_post(1, country="US", region="CA", postal_address=""), by_post(2, country="US", region="NV")]
-    counts = released(ledger, audience).reach_counts(INCIDENT, NOTICE)
+    counts = released(ledger, audience).numbers(INCIDENT, NOTICE).reach
     assert (counts.people, counts.unreached) == ({"US-CA": 1, "US-NV": 1}, {"US-CA": 1})
 
 
