@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from amends.domain.duty import Addressee, Duty, DutyStanding, Substitute
 
 MORE_PEOPLE_THAN = re.compile(r"people > ([\d,]+)")
-COSTS_MORE_THAN = re.compile(r"cost > USD ([\d,]+)")
 NO_CONTACT = re.compile(r"\bcontact\b")
 """No address, or none that works."""
 HARD_TO_REACH = re.compile(r"\b(?:practicable|impossible|difficult|effort|hardship|onerous)\b")
@@ -29,8 +28,6 @@ class Counts:
     people: Mapping[str, int]
     unreached: Mapping[str, int]
     """Those for whom there is no address, or none that works."""
-    cost: int | None = None
-    """What telling each of them would cost, in US dollars, as a person estimates it; None while nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def _due(duty: Duty, counts: Counts, page_up_since: datetime | None) -> Substitu
         return None
     people, unreached = _living_in(duty.places, counts.people), _living_in(duty.places, counts.unreached)
     must = tuple(_no_contact(rule, people, unreached))
-    may = (*_too_many(rule, people), *_too_costly(rule, counts.cost if people else None))
+    may = tuple(_too_many(rule, people))
     asks = tuple(_to_be_judged(rule, people, unreached))
     if not (must or may or asks):
         return None
@@ -107,27 +104,16 @@ def _no_contact(rule: Substitute, people: int, unreached: int) -> Iterator[str]:
 
 
 def _too_many(rule: Substitute, people: int) -> Iterator[str]:
-    for limit in _numbers(MORE_PEOPLE_THAN, rule):
-        if people > limit:
+    for ground in rule.if_any:
+        found = MORE_PEOPLE_THAN.fullmatch(ground)
+        if found and people > (limit := int(found[1].replace(",", ""))):
             yield f"{people:,} people live there, more than {limit:,}"
-
-
-def _too_costly(rule: Substitute, cost: int | None) -> Iterator[str]:
-    for limit in _numbers(COSTS_MORE_THAN, rule):
-        if cost is not None and cost > limit:
-            yield f"telling each of them costs USD {cost:,}, more than {limit:,}"
 
 
 def _to_be_judged(rule: Substitute, people: int, unreached: int) -> Iterator[str]:
     for ground in rule.if_any:
         if unreached and HARD_TO_REACH.search(ground):
             yield f"{unreached} of {people} people there were not reached: is that {ground}?"
-
-
-def _numbers(pattern: re.Pattern[str], rule: Substitute) -> Iterator[int]:
-    for ground in rule.if_any:
-        if found := pattern.fullmatch(ground):
-            yield int(found[1].replace(",", ""))
 
 
 def _steps(rule: Substitute, unreached: int, *, page_is_up: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
