@@ -11,8 +11,9 @@ from prefect.states import Completed, Failed
 from amends.cli.words import counted
 from amends.delivery.alerts import remind_approvers
 from amends.domain.case import Case
+from amends.domain.closing import is_over, late_answers
 from amends.domain.errors import AmendsError
-from amends.domain.plan import is_over, late_answers, plan
+from amends.domain.plan import plan
 from flows.artifacts import show_timeline
 from flows.context import Context, opened
 from flows.mirror import mirror, standing, tag_own_run

@@ -13,6 +13,7 @@ from amends.delivery.engine import Tally
 from amends.delivery.preflight import look_over
 from amends.domain.approvers import ADD, too_few
 from amends.domain.case import Case, OccurrenceState
+from amends.domain.closing import ready_to_close
 from amends.domain.drafting import Readers, Wanted, draft, in_its_words, notices_wanted
 from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError, Finding
 from amends.domain.gates import shut, to_look_at_again
@@ -20,7 +21,7 @@ from amends.domain.lint import lint_in
 from amends.domain.news_clock import holding_step
 from amends.domain.nobody import count_as_told, why_nobody, why_nobody_is_left
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus
-from amends.domain.plan import Turn, plan, ready_to_close
+from amends.domain.plan import Turn, plan
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
 from amends.domain.thresholds import newly_reached

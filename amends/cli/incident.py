@@ -21,10 +21,11 @@ from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import counts, moment, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
+from amends.domain.closing import unmet_closing_criteria
 from amends.domain.errors import NotAllowed
 from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.plan import Plan, plan, unmet_closing_criteria
+from amends.domain.plan import Plan, plan
 
 if TYPE_CHECKING:
     from amends.ledger import Entry

@@ -118,6 +118,11 @@ class Case(Value):
         return tuple(sorted({*self.earlier_authors, added} - {self.author}))
 
     @property
+    def promises_open(self) -> bool:
+        """Whether a promise is not settled yet, or those promised have not heard how it ended."""
+        return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
+
+    @property
     def named_events(self) -> dict[str, datetime]:
         """The events that a playbook can name, steps among them; not what a ledger notes so that it is said once."""
         steps = self.playbook.steps if self.playbook else ()

@@ -360,6 +360,11 @@ class NoticeStatus(Value):
         return not (self.more_waves or self.kept_back)
 
     @property
+    def is_on_its_way(self) -> bool:
+        """A version was let go and somebody waits for it still, or for the one that was drafted since."""
+        return self.stage is NoticeStage.SENDING or (bool(self.let_go) and not self.stage.is_over)
+
+    @property
     def is_open(self) -> bool:
         """People can still decide on it."""
         return self.current and self.stage in (NoticeStage.DRAFTED, NoticeStage.APPROVED)

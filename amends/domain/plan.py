@@ -6,8 +6,7 @@ from itertools import chain
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.commitment import CommitmentState
-from amends.domain.deadlines import open_duties, reminders
-from amends.domain.duty import DutyStanding
+from amends.domain.deadlines import reminders
 from amends.domain.facts import DataCategory, Facts
 from amends.domain.filing import facts_known
 from amends.domain.gates import opens_at
@@ -147,12 +146,7 @@ def _outlives(case: Case, turn: Turn) -> bool:
     if not case.is_closed or turn.phase is Phase.FOLLOW_UP:
         return True
     begun = (notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number))
-    return any(map(_is_on_its_way, begun))
-
-
-def _is_on_its_way(notice: NoticeStatus) -> bool:
-    """A version was let go and somebody waits for it still, or for the one that was drafted since."""
-    return notice.stage is NoticeStage.SENDING or (bool(notice.let_go) and not notice.stage.is_over)
+    return any(notice.is_on_its_way for notice in begun)
 
 
 def _in_time(turn: Turn) -> tuple[datetime, str, int]:
@@ -333,7 +327,7 @@ def holds(case: Case, when: When) -> bool:
         not when.cause or facts.cause.may_be(*when.cause),
         not when.vector or facts.vector.may_be(*when.vector),
         not when.data_includes or _may_be_touched(facts, when.data_includes),
-        when.open_commitments is None or when.open_commitments == _promises_open(case),
+        when.open_commitments is None or when.open_commitments == case.promises_open,
         when.open_questions is None or when.open_questions == (case.questions.open > 0),
         when.told_wrongly is None or when.told_wrongly == bool(case.told_wrongly),
     )
@@ -351,73 +345,3 @@ def _people(case: Case) -> int | None:
         return case.audience.people
     counted = case.incident.facts.people.value
     return counted.max if counted else None
-
-
-def _promises_open(case: Case) -> bool:
-    """A promise counts as open until it is settled and those promised have heard of it."""
-    return bool(case.untold) or any(commitment.settled_at is None for commitment in case.commitments)
-
-
-def ready_to_close(case: Case) -> bool:
-    """Resolved, every step that closing asks for is done, and nothing that is approved is still to reach somebody."""
-    if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
-        return False
-    left_out = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.SKIPPED}
-    leaving = [
-        notice
-        for notice in case.notices
-        if notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
-    ]
-    if any((notice.step, notice.occurrence) not in left_out for notice in leaving):
-        return False
-    closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
-    done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
-    return set(closing) <= done
-
-
-def is_over(case: Case, now: datetime) -> bool:
-    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come."""
-    if case.state is not IncidentState.CLOSED or _promises_open(case) or _somebody_waits(case) or case.questions.open:
-        return False
-    planned = plan(case, now)
-    return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
-
-
-def late_answers(case: Case, now: datetime) -> str:
-    """That people wait for an answer for longer than they were told; empty when nobody does.
-
-    The same words all day, so that it is said once a day. It hangs on no step: people ask when the playbook has ended.
-    """
-    if not case.questions.overdue:
-        return ""
-    return f"questions are overdue on {now:%Y-%m-%d}: `amends questions list {case.incident.id} --open` shows which"
-
-
-def _somebody_waits(case: Case) -> bool:
-    """For a notice that has reached others, and not only for a person's decision about it."""
-    going = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.WAITING}
-    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in going)
-    return any(_is_on_its_way(notice) and not notice.only_parked for notice in begun)
-
-
-def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
-    """What speaks against closing the case, in words for the lead; empty when nothing does."""
-    unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
-    late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
-    owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
-    return tuple(
-        reason
-        for reason in (
-            "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
-            f"not sent: {', '.join(unsent)}" if unsent else "",
-            f"{case.questions.open} questions have no answer" if case.questions.open else "",
-            f"no filing is recorded for {', '.join(owed)}" if owed else "",
-            f"late, and nobody was told: {', '.join(late)}" if late else "",
-            "the incident is not known to be contained" if case.incident.times.contained is None else "",
-        )
-        if reason
-    )
-
-
-def _unsent(notice: NoticeStatus) -> str:
-    return f"{notice.id} ({notice.parked} parked)" if notice.parked else notice.id

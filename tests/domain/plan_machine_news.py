@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from amends.domain.case import IncidentState, Occurrence, OccurrenceState
+from amends.domain.closing import ready_to_close
 from amends.domain.news_clock import MISSED, noted_as, warnings
 from amends.domain.notice import DeliveryState, NoticeStage
-from amends.domain.plan import Turn, ready_to_close
+from amends.domain.plan import Turn
 from amends.domain.playbook import HOLDING, Event, Phase, Playbook
 from amends.domain.question import QuestionCounts
 from tests.builders import a_playbook

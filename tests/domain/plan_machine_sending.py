@@ -17,12 +17,13 @@ from hypothesis.stateful import precondition, rule
 from amends.delivery.not_yet import NotYet
 from amends.domain.case import Case, Embargo, IncidentState, OccurrenceState
 from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.closing import ready_to_close
 from amends.domain.drafting import notices_wanted
 from amends.domain.gates import shut
 from amends.domain.incident import Incident
 from amends.domain.news_clock import Fate, as_news_stands, clocks, holding_step, to_be_sorry_for
 from amends.domain.notice import PERSON_STATE, DeliveryState, LetGo, NoticeStage, NoticeStatus, PersonState
-from amends.domain.plan import Turn, next_news_at, ready_to_close
+from amends.domain.plan import Turn, next_news_at
 from amends.domain.playbook import HOLDING, Event, Phase, Playbook, Step
 from amends.domain.reach import first_messages, outcome, why_held
 from amends.ledger.claims import Contact

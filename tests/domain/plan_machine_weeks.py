@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from amends.domain.case import IncidentState, Occurrence, OccurrenceState
+from amends.domain.closing import ready_to_close
 from amends.domain.commitment import CommitmentState
 from amends.domain.notice import NoticeStage, NoticeStatus
-from amends.domain.plan import TOLD_LATE, Turn, ready_to_close
+from amends.domain.plan import TOLD_LATE, Turn
 from amends.domain.playbook import Event, Phase, Playbook, Step
 from amends.domain.question import QuestionCounts
 from tests.builders import a_commitment, a_playbook, an_assessment

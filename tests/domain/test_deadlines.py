@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.closing import is_over
 from amends.domain.deadlines import OVERDUE, SOON, deadline_line, open_duties, reminders
 from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import Filing
-from amends.domain.plan import is_over, plan
+from amends.domain.plan import plan
 from tests.builders import AWARE, a_case, a_duty, an_assessment
 
 DUE = a_duty().due_at

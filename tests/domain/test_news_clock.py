@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.closing import is_over
 from amends.domain.forecast import forecast
 from amends.domain.news_clock import (
     HOLDING,
@@ -24,7 +25,7 @@ from amends.domain.news_clock import (
     warnings,
 )
 from amends.domain.notice import LetGo, NoticeStage, NoticeStatus, PersonState
-from amends.domain.plan import is_over, plan
+from amends.domain.plan import plan
 from amends.domain.playbook import Gate, Phase, Playbook
 from tests.builders import NOW, a_case, a_playbook, an_assessment
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.closing import ready_to_close, unmet_closing_criteria
 from amends.domain.commitment import CommitmentState
 from amends.domain.notice import LetGo, NoticeStage, NoticeStatus
-from amends.domain.plan import Turn, holds, next_news_at, plan, ready_to_close, unmet_closing_criteria
+from amends.domain.plan import Turn, holds, next_news_at, plan
 from amends.domain.playbook import Playbook, Step, When
 from amends.domain.question import QuestionCounts
 from tests.builders import NOW, a_case, a_commitment, a_playbook, an_assessment, an_audience, an_incident

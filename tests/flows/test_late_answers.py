@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amends.domain.plan import is_over
+from amends.domain.closing import is_over
 from amends.domain.question import Source
 from amends.ledger import Ledger
 from flows.fast_forward import PassedClock
