@@ -14,6 +14,7 @@ from amends.domain.case import Case
 from amends.domain.closing import is_over, late_answers
 from amends.domain.errors import AmendsError
 from amends.domain.plan import plan
+from amends.ledger import Ledger
 from flows.artifacts import show_timeline
 from flows.context import Context, opened
 from flows.mirror import mirror, standing, tag_own_run
@@ -55,9 +56,7 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             case = await noted(context, incident_id)
             if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
-                await asyncio.to_thread(remind_approvers, context.ledger, case, context.clock())
-                if late := late_answers(case, context.clock()):
-                    await asyncio.to_thread(context.ledger.alert, incident_id, late, context.clock())
+                await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
     runs = await standing(plannable, now) if context.mirrored and plannable else {}
@@ -68,6 +67,13 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             if touched or asked_for:
                 await show_timeline(case, now)
     return troubles
+
+
+def _call_people(ledger: Ledger, case: Case, now: datetime) -> None:
+    """Remind those whose approval is missing, and have the lead look at questions that nobody has answered in time."""
+    remind_approvers(ledger, case, now)
+    if late := late_answers(case, now):
+        ledger.alert(case.incident.id, late, now)
 
 
 def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:
