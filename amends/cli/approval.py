@@ -9,7 +9,7 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
-from amends.cli.options import As, IncidentId, NoticeId
+from amends.cli.options import As, IncidentId, NoticeId, Yes
 from amends.cli.second import With
 from amends.cli.words import moment
 from amends.domain.approval import Decision
@@ -54,7 +54,7 @@ def approve(
     people: Annotated[
         int | None, typer.Option(metavar="COUNT", help="How many people it goes to, instead of typing it.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Yes = False,
     binding: Binding = None,
     in_place_of: InPlaceOf = "",
     emergency: Annotated[

@@ -8,6 +8,7 @@ import typer
 from amends.cli.assessment_words import in_words
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
+from amends.cli.options import AudienceFileIfAny
 from amends.domain.assessment import Assessment
 from amends.domain.census import counted
 from amends.domain.people import AudienceCounts
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def assess(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An incident file.")],
-    audience: Annotated[Path | None, typer.Option(metavar="FILE", help="Its audience file.")] = None,
+    audience: AudienceFileIfAny = None,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a page too, with a picture.")] = None,
 ) -> None:
     """Work out how grave an incident is, from its file alone."""

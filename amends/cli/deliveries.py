@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.desk import Desk
-from amends.cli.options import IncidentId
+from amends.cli.options import IncidentId, OneNotice
 from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.whole_files import Utf8, whole
 from amends.cli.words import counted, counts, say, table
@@ -50,7 +50,7 @@ STAGES = ("reached", "waiting", "uncertain", "not reached")
 def deliveries(
     ctx: typer.Context,
     incident: IncidentId,
-    notice: Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")] = "",
+    notice: OneNotice = "",
     state: Annotated[DeliveryState | None, typer.Option(help="List the messages in this state.")] = None,
     channel: Annotated[ChannelKind | None, typer.Option(help="List the messages on this channel.")] = None,
     country: Annotated[

@@ -16,7 +16,7 @@ from amends.cli.audience import Encoding, only_good, told, usable
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.options import As, IncidentId, noun
+from amends.cli.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
 from amends.cli.own_domains import portal_elsewhere
 from amends.cli.words import counts, moment, parked, table
 from amends.domain.assessment import Assessment
@@ -42,13 +42,11 @@ app = noun()
 def open_(
     ctx: typer.Context,
     file: File,
-    audience: Annotated[Path, typer.Option(metavar="FILE", help="The people affected, CSV or XLSX.")],
+    audience: AudienceFile,
     name: Annotated[
         str, typer.Option("--as", metavar="NAME", help="Who you are; needed once the team has people.")
     ] = "",
-    allow_bad_rows: Annotated[
-        bool, typer.Option("--allow-bad-rows", help="Leave out rows that cannot be used.")
-    ] = False,
+    allow_bad_rows: AllowBadRows = False,
     encoding: Encoding = None,
 ) -> None:
     """Store an incident with its people: all of it, or nothing."""
@@ -267,7 +265,7 @@ def resume(
     ctx: typer.Context,
     incident: IncidentId,
     name: As,
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Go on; what came due meanwhile is due now. Asks when the world has changed since it was paused."""
     from amends.cli.nudge import nudge

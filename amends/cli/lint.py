@@ -10,6 +10,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
+from amends.cli.options import AudienceFileIfAny, InFile, InThisLedger, OneNotice
 from amends.domain.errors import Finding
 from amends.domain.notice import NoticeStage
 
@@ -29,10 +30,10 @@ class Checked:
 
 def lint(
     ctx: typer.Context,
-    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")] = "",
-    notice: Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")] = "",
-    file: Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")] = None,
-    audience: Annotated[Path | None, typer.Option(metavar="FILE", help="Its audience file.")] = None,
+    incident: InThisLedger = "",
+    notice: OneNotice = "",
+    file: InFile = None,
+    audience: AudienceFileIfAny = None,
     playbook: Annotated[
         str, typer.Option(metavar="NAME", help="The playbook whose notices are written for it.")
     ] = "customer-data-theft",

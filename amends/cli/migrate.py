@@ -9,7 +9,7 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import IncidentId
+from amends.cli.options import IncidentId, Yes
 from amends.cli.second import With, second_member
 from amends.cli.timeline import there
 from amends.cli.words import table
@@ -36,7 +36,7 @@ def migrate(
     to: Annotated[str, typer.Option("--to", metavar="FILE", help="A shipped playbook by name, or a file of your own.")],
     name: Lead = "",
     second: With = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing.")] = False,
+    yes: Yes = False,
     days: Annotated[int, typer.Option(min=1, max=366, help="How much of the calendar to show.")] = 30,
 ) -> None:
     """Replace the playbook of a running incident; shows first what that changes."""

@@ -14,6 +14,13 @@ As = Annotated[
         "--as", metavar="NAME", help="Who you are in the team; your token is asked for, or read from AMENDS_TOKEN."
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Ask nothing.")]
+InThisLedger = Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")]
+InFile = Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")]
+AudienceFile = Annotated[Path, typer.Option(metavar="FILE", help="The people affected, CSV or XLSX.")]
+AudienceFileIfAny = Annotated[Path | None, typer.Option(metavar="FILE", help="Its audience file.")]
+AllowBadRows = Annotated[bool, typer.Option("--allow-bad-rows", help="Leave out rows that cannot be used.")]
+OneNotice = Annotated[str, typer.Argument(metavar="NOTICE", help="Only this notice.")]
 
 
 def place(text: str) -> Path:

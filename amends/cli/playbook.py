@@ -7,7 +7,7 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import noun
+from amends.cli.options import InFile, InThisLedger, noun
 from amends.domain.playbook import Playbook, at_severity
 
 if TYPE_CHECKING:
@@ -161,8 +161,8 @@ def schema(ctx: typer.Context) -> None:
 def plan_(
     ctx: typer.Context,
     name: Name,
-    incident: Annotated[str, typer.Argument(metavar="INCIDENT", help="An incident of this ledger.")] = "",
-    file: Annotated[Path | None, typer.Option("--incident", metavar="FILE", help="Or an incident file.")] = None,
+    incident: InThisLedger = "",
+    file: InFile = None,
     days: Annotated[int, typer.Option(min=1, max=1000, help="How far to look ahead.")] = 30,
 ) -> None:
     """Print what would happen when, and to whom, if everything were approved at once. Nothing is stored."""

@@ -11,6 +11,7 @@ import typer
 
 from amends.cli.desk import Desk, save
 from amends.cli.exits import Exit
+from amends.cli.options import AllowBadRows, AudienceFile
 from amends.cli.playbook import Name
 from amends.domain.errors import AmendsError
 
@@ -26,7 +27,7 @@ def rehearse(
     ctx: typer.Context,
     playbook: Name,
     incident: Annotated[Path, typer.Option("--incident", metavar="FILE", help="An incident file.")],
-    audience: Annotated[Path, typer.Option(metavar="FILE", help="The people affected, CSV or XLSX.")],
+    audience: AudienceFile,
     inject: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,9 +39,7 @@ def rehearse(
     approve_after: Annotated[str, typer.Option(metavar="SPAN", help="How long approvers take.")] = "2h",
     answers_a_day: Annotated[int, typer.Option(min=1, help="How many questions the team can answer in a day.")] = 120,
     seed: Annotated[int, typer.Option(help="Another number has other people bounce, ask and complain.")] = 1,
-    allow_bad_rows: Annotated[
-        bool, typer.Option("--allow-bad-rows", help="Leave out rows that cannot be used.")
-    ] = False,
+    allow_bad_rows: AllowBadRows = False,
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of the audience file, such as gb18030.")] = None,
 ) -> None:
     """Play a playbook through with a simulated team, in virtual time. Nothing is sent; no home is needed or read.
