@@ -1,23 +1,9 @@
 """Verbs about messages: claim, mark, record, and what is left when a worker is gone."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Update,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    inspect,
-    not_,
-    or_,
-    text,
-    type_coerce,
-    update,
-)
+from sqlalchemy import Update, bindparam, delete, insert, not_, text, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.case import Embargo, IncidentState
@@ -36,6 +22,17 @@ from amends.ledger.bulk import (
 from amends.ledger.cascade import next_message
 from amends.ledger.claims import Claim, Claims, Released, Waiting
 from amends.ledger.holder import has_ended, this_process
+from amends.ledger.leases import (
+    HELD,
+    LEASE,
+    ended_leases,
+    free_rest,
+    held_by,
+    leases_of,
+    open_marks,
+    put_in_doubt,
+    run_out,
+)
 from amends.ledger.notices import PUBLIC, changed_since, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
@@ -50,13 +47,7 @@ from amends.ledger.tables import (
     MarkRow,
     NoticeRow,
     ReleaseRow,
-    UtcDateTime,
 )
-
-LEASE = timedelta(seconds=90)
-"""How long a claim holds without being renewed."""
-CLOCKS_APART = LEASE
-"""So far the clocks of two machines may be apart; more, and each would take the other's leases for ended anyway."""
 
 SPAN = 20_000
 """So far the numbers of put off messages in one page may lie apart."""
@@ -227,11 +218,11 @@ class Deliveries(Claims):
         """
         with self.write() as write:
             freed = doubtful = 0
-            if stale := _stale(write.session, incident, notice, now):
+            if stale := ended_leases(write.session, incident, notice, now):
                 self.refuse_if_restored(write.session)
             for lease in stale:
-                doubtful += _doubt(write.session, lease, now)
-                freed += _free(write.session, lease, now)
+                doubtful += put_in_doubt(write.session, lease, now)
+                freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
             if stale:  # also when nothing was left of it: its marks are gone now, and the chain must tell of them
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
@@ -241,20 +232,20 @@ class Deliveries(Claims):
     def busy(self, incident: str, now: datetime) -> bool:
         """Whether some worker holds messages of this incident right now."""
         with self.read() as session:
-            query = select(LeaseRow.holder).where(LeaseRow.incident == incident, not_(_over(now)))
+            query = select(LeaseRow.holder).where(LeaseRow.incident == incident, not_(run_out(now)))
             return not all(map(has_ended, session.exec(query)))
 
     def unanswered(self, incident: str) -> int:
         """How many messages of this incident may have left and have no answer yet."""
         with self.read() as session:
             leases = select(LeaseRow).where(LeaseRow.incident == incident)
-            return sum(len(_open_marks(session, lease)) for lease in session.exec(leases))
+            return sum(len(open_marks(session, lease)) for lease in session.exec(leases))
 
     def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
         """Whether some worker has messages of this notice on these channels in hand."""
         with self.read() as session:
             on_these = col(DeliveryRow.channel).in_(list(channels))
-            return any(_in_hand(session, lease, on_these) for lease in _leases(session, incident, notice))
+            return any(held_by(session, lease, on_these) for lease in leases_of(session, incident, notice))
 
     def pending(self, incident: str, notice: str) -> int:
         """How many messages of the notice have not come to an end yet."""
@@ -269,7 +260,7 @@ class Deliveries(Claims):
         with self.read() as session:
             messages = session.exec(here).one()
             due = session.exec(here.where(text("state IN " + DUE))).one()
-            in_hand = sum(_in_hand(session, lease, to_people) for lease in _leases(session, incident, notice))
+            in_hand = sum(held_by(session, lease, to_people) for lease in leases_of(session, incident, notice))
         return 1 - (due + in_hand) / messages if messages else 1.0
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
@@ -310,26 +301,6 @@ class Deliveries(Claims):
             return session.exec(missing.limit(1)).first() is None
 
 
-HELD = and_(
-    col(DeliveryRow.id).between(LeaseRow.first, LeaseRow.last),
-    col(DeliveryRow.lease) == LeaseRow.id,
-    col(DeliveryRow.state) == DeliveryState.CLAIMED,
-)
-"""That a lease holds a message: looked for among the numbers it spans, because no index leads to it."""
-
-
-def _leases(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
-    return session.exec(select(LeaseRow).where(LeaseRow.incident == incident, LeaseRow.notice == notice)).all()
-
-
-def any_at_work(connection: Connection) -> bool:
-    """Whether some worker holds messages, by the database's own clock; of tables as old as leases are."""
-    if not inspect(connection).has_table("lease"):
-        return False
-    now: datetime = connection.execute(select(type_coerce(func.current_timestamp(), UtcDateTime))).scalar_one()
-    return connection.execute(select(LeaseRow.id).where(not_(_over(now)))).first() is not None
-
-
 def park(write: Write, messages: Collection[int], now: datetime) -> None:
     """Messages of people whose data cannot be opened, held by whoever calls this."""
     parked = {"state": DeliveryState.PARKED, "detail": f"{FAULT}KeyMissing", "updated_at": now}
@@ -344,12 +315,6 @@ def _pending(session: Session, incident: str, notice: str) -> int:
     leases = select(func.coalesce(func.sum(held), 0)).select_from(LeaseRow)
     in_hand = leases.where(LeaseRow.incident == incident, LeaseRow.notice == notice)
     return int(session.exec(select(due.scalar_subquery() + in_hand.scalar_subquery())).one())
-
-
-def _in_hand(session: Session, lease: LeaseRow, *conditions: ColumnElement[bool]) -> int:
-    """How many messages this lease holds."""
-    held = select(func.count()).select_from(LeaseRow).join(DeliveryRow, HELD)
-    return session.exec(held.where(LeaseRow.id == lease.id, *conditions)).one()
 
 
 def _due(
@@ -443,57 +408,6 @@ def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
     held = col(DeliveryRow.state).in_([DeliveryState.CLAIMED, DeliveryState.UNCERTAIN])
     ours = (col(DeliveryRow.id) == claim.id, col(DeliveryRow.lease) == claim.lease, held)
     return update(DeliveryRow).where(*ours).values(state=answer.state, detail=answer.detail, updated_at=now)
-
-
-def _stale(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:
-    """The leases that have ended, or whose holder has; who still holds one is not disturbed."""
-    query = select(LeaseRow.id, LeaseRow.holder, _over(now)).where(
-        LeaseRow.incident == incident, LeaseRow.notice == notice
-    )
-    ended = [number for number, holder, over in session.exec(query) if over or has_ended(holder)]
-    return session.exec(select(LeaseRow).where(col(LeaseRow.id).in_(ended)).with_for_update(skip_locked=True)).all()
-
-
-def _over(now: datetime) -> ColumnElement[bool]:
-    """That a lease has ended. One that ends later than any can was taken before the clock was set back."""
-    return or_(col(LeaseRow.until) < now, col(LeaseRow.until) > now + LEASE + CLOCKS_APART)
-
-
-def _open_marks(session: Session, lease: LeaseRow) -> list[int]:
-    """The messages of this lease that were marked and are still in hand."""
-    marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == lease.id)).all()
-    connection = session.connection()
-    query = text("SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND " + among(connection, "id"))
-    asked = {"lease": lease.id, "ids": listed(connection, [message for messages in marks for message in messages])}
-    return [number for (number,) in connection.execute(query, asked).all()]
-
-
-def _doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
-    """What of this lease may have left and is no page. A late answer of the worker that held it still counts."""
-    connection = session.connection()
-    asked = {
-        "now": spelled(connection, now),
-        "lease": lease.id,
-        "ids": listed(connection, _open_marks(session, lease)),
-    }
-    return connection.execute(text(DOUBT + among(connection, "id")), asked).rowcount
-
-
-DOUBT = """
-UPDATE delivery SET state = 'uncertain', detail = 'the sender stopped before an answer came', updated_at = :now
-WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
-
-
-def _free(session: Session, lease: LeaseRow, now: datetime) -> int:
-    """The rest of this lease waits again."""
-    held = (
-        col(DeliveryRow.id).between(lease.first, lease.last),
-        col(DeliveryRow.lease) == lease.id,
-        col(DeliveryRow.state) == DeliveryState.CLAIMED,
-    )
-    waiting = {"state": DeliveryState.WAITING, "lease": None, "updated_at": now}
-    freed = session.connection().execute(update(DeliveryRow).where(*held).values(**waiting))
-    return freed.rowcount
 
 
 def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> None:

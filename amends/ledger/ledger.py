@@ -13,11 +13,11 @@ from amends.ledger.clocks import Clocks
 from amends.ledger.corrections import Corrections
 from amends.ledger.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.decisions import Decisions
-from amends.ledger.deliveries import any_at_work
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
 from amends.ledger.incoming import IncomingTexts
+from amends.ledger.leases import any_at_work
 from amends.ledger.letters import PaperLetters
 from amends.ledger.migrating import Migrating
 from amends.ledger.news import NewsTimes

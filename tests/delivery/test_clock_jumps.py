@@ -19,7 +19,7 @@ from amends.domain.channel import ChannelKind, Status
 from amends.domain.notice import PersonState
 from amends.domain.people import Person
 from amends.ledger import Ledger
-from amends.ledger.deliveries import CLOCKS_APART, LEASE
+from amends.ledger.leases import CLOCKS_APART, LEASE
 from tests.builders import NOW, a_person
 from tests.delivery.test_engine import Gated
 from tests.ledger.conftest import ledger, made_on_postgres, made_on_sqlite  # noqa: F401 - fixtures, of both databases

@@ -18,7 +18,7 @@ from amends.delivery.engine import Begun, Tally
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
 from amends.domain.notice import PersonState
-from amends.ledger.deliveries import LEASE
+from amends.ledger.leases import LEASE
 from tests.builders import a_person
 from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved
 

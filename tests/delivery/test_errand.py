@@ -9,7 +9,7 @@ from amends.delivery.errand import Errand
 from amends.domain.channel import Called, ChannelKind, Form, Message, Receipt, Status
 from amends.domain.errors import StaleClaim
 from amends.ledger import Claim
-from amends.ledger.deliveries import LEASE
+from amends.ledger.leases import LEASE
 from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 

@@ -46,7 +46,7 @@ from amends.domain.guard import MOST_FIRST
 from amends.domain.notice import PersonState
 from amends.domain.pace import STOP_AFTER_CONTENT
 from amends.ledger import Ledger, database, reserve
-from amends.ledger.deliveries import LEASE
+from amends.ledger.leases import LEASE
 from amends.ledger.tables import DeliveryRow
 from amends.settings import Settings
 from amends.web import create_app
