@@ -1,6 +1,7 @@
 """The names that the parts of a playbook have for each other, looked up where they stand in the file."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -67,17 +68,22 @@ def odd_changes(document: Whole) -> Iterator[Finding]:
     for severity in (str(one) for one in Severity if ("by_severity", str(one)) in document.values):
         for name in _keys(document, ("by_severity", severity)):
             trail = ("by_severity", severity, name)
+            change = _change_at(document, trail)
+            if change is None or name not in steps:
+                continue
             try:
-                change = StepChange.model_validate(document.at(trail))
-            except ValidationError:
-                continue  # its keys are no keys of a change; binding says so
-            if name in steps:
-                try:
-                    steps[name] = change.of(steps[name])
-                except ValidationError as error:
-                    why = error.errors()[0]["msg"].removeprefix("Value error, ")
-                    what = f"{_dotted(trail)}: the step makes no sense then: {why}"
-                    yield Finding(document.where(trail, of_key=True), Code.DOES_NOT_FIT, what)
+                steps[name] = change.of(steps[name])
+            except ValidationError as error:
+                why = error.errors()[0]["msg"].removeprefix("Value error, ")
+                what = f"{_dotted(trail)}: the step makes no sense then: {why}"
+                yield Finding(document.where(trail, of_key=True), Code.DOES_NOT_FIT, what)
+
+
+def _change_at(document: Whole, trail: Trail) -> StepChange | None:
+    """None where its keys are no keys of a change, which binding says."""
+    with suppress(ValidationError):
+        return StepChange.model_validate(document.at(trail))
+    return None
 
 
 def _steps(document: Whole) -> Iterator[tuple[str, Step]]:

@@ -61,8 +61,8 @@ class Migrating(Store):
             write.session.get(IncidentRow, incident, with_for_update=True)
             old = _pinned(write.session, incident)
             weaker = sum(bool(change.weaker) for change in _changes(old, playbook, wording))
-            refusal = _not_theirs(lead, second, weaker) or _looks_different(old, seen)
-            if refusal := refusal or _leaves_behind(write.session, incident, playbook):
+            unfit = _not_theirs(lead, second, weaker) or _looks_different(old, seen)
+            if refusal := unfit or _leaves_behind(write.session, incident, playbook):
                 raise NotAllowed(refusal)
             recall(write.session, incident)  # before anything is noted, as those do who end a lease
             for step, number in sorted(hold):

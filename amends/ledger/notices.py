@@ -243,6 +243,7 @@ def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None
 
 
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
+    """The latest version of the notice. Raises NotInLedger."""
     row = notice_row(session, incident, notice)
     if row is None:
         incident_row(session, incident)

@@ -79,11 +79,11 @@ class Team:
 
     def _words(self, case: Case, now: datetime) -> Iterator[tuple[NoticeStatus, Member, datetime]]:
         """Who will decide on which notice, and when."""
-        for notice in case.notices:
-            if notice.stage is NoticeStage.DRAFTED and notice.current:
-                for place, member in enumerate(APPROVERS):
-                    if self._may_decide(notice, place, member):
-                        yield notice, member, self._decides_at(notice, place, member, now)
+        waiting = [notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
+        for notice in waiting:
+            for place, member in enumerate(APPROVERS):
+                if self._may_decide(notice, place, member):
+                    yield notice, member, self._decides_at(notice, place, member, now)
 
     def _may_decide(self, notice: NoticeStatus, place: int, member: Member) -> bool:
         asked = place < notice.approvals_needed
