@@ -91,7 +91,7 @@ def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Findin
     from jinja2 import TemplateSyntaxError
     from jinja2.nodes import Const, Extends, FromImport, Import, Include
 
-    from amends.domain.drafting import environment
+    from amends.domain.templates import environment
 
     reader = environment(templates)
     for name, source in templates.items():
@@ -137,7 +137,7 @@ def _items_named(source: str) -> Iterator[tuple[int, str]]:
     from jinja2 import TemplateSyntaxError
     from jinja2.nodes import Call, Const, Getattr, Name
 
-    from amends.domain.drafting import environment
+    from amends.domain.templates import environment
 
     try:
         tree = environment({}).parse(source)

@@ -1,15 +1,13 @@
 """Drafting a notice: from the case and the words to every variant that the audience needs."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from traceback import walk_tb
 from typing import Any
 
-from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateSyntaxError
 
 from amends.domain.assessment import Severity, Tone
 from amends.domain.case import Case
@@ -23,12 +21,10 @@ from amends.domain.news_clock import Clock, is_needless, to_be_sorry_for
 from amends.domain.notice import Draft, Reader, Slot, Variant
 from amends.domain.plan import next_news_at
 from amends.domain.playbook import HOLDING, Phase, QuietHours, Step
+from amends.domain.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
 from amends.domain.value import nearest_locale, text_for
 from amends.domain.wording import Phrases, Wording, say_data, say_date, say_moment
 
-PART_OPEN, PART_CLOSE = "\ue002", "\ue003"
-ITEM_OPEN, ITEM_CLOSE = "\ue004", "\ue005"
-"""Around the names of what the text says up to the next mark; taken out like those of parts before anybody reads."""
 MOST_ADVICE = 5
 TOLL_FREE = re.compile(r"(?:\+1|\b1|^)[\s().-]*8(?:00|33|44|55|66|77|88)\b")
 """A number that is free to call within North America."""
@@ -408,57 +404,3 @@ def _known(facts: Facts) -> dict[str, str]:
         "encrypted": "yes" if encrypted.sure(True) else "no" if encrypted.sure(False) else "",
         "nobody_knows_who": "yes" if taker in UNKNOWN_TAKERS else "",
     }
-
-
-def environment(templates: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Templates may include each other and nothing else; a value that is null or not there is an error, never a gap.
-
-    The same templates give the same environment, so that each is compiled once in weeks of drafts.
-    """
-    return _environment(tuple(templates.items()))
-
-
-@lru_cache(maxsize=8)
-def _environment(templates: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
-        loader=DictLoader(dict(templates)),
-        undefined=StrictUndefined,
-        finalize=_never_null,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=False,
-    )
-
-
-def _never_null(value: object) -> object:
-    """What a template puts into the text. Raises ValueError for null, which would be printed as None."""
-    if value is None:
-        raise ValueError("null cannot be put into a text")
-    return value
-
-
-def mark_items(names: Iterable[str], known: Collection[str]) -> str:
-    """The mark that a text says these from here to the next mark; no names end what was said before.
-
-    Raises KeyError for an item that there is not.
-    """
-    listed = tuple(names)
-    if unknown := [name for name in listed if name not in known]:
-        raise KeyError(*unknown)
-    return f"{ITEM_OPEN}{' '.join(listed)}{ITEM_CLOSE}"
-
-
-def split_items(text: str) -> tuple[str, tuple[str, ...]]:
-    """The text without the marks of its items, and those that it says something for; sorted."""
-    opening, *rest = text.split(ITEM_OPEN)
-    marked = [piece.split(ITEM_CLOSE, 1) for piece in rest]
-    said = {name for names, body in marked if re.search(r"\w", body.split(PART_OPEN)[0]) for name in names.split()}
-    return opening + "".join(body for _, body in marked), tuple(sorted(said))
-
-
-def split_parts(text: str) -> tuple[str, dict[str, str]]:
-    """The text without its part marks, and the text of each part."""
-    opening, *rest = text.split(PART_OPEN)
-    named = [piece.split(PART_CLOSE, 1) for piece in rest]
-    parts = {name: body.strip() for name, body in named}
-    return (opening + "".join(body for _, body in named)).strip(), parts

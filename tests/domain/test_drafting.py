@@ -9,25 +9,13 @@ from amends.domain.approval import Approvals
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import CommitmentState
-from amends.domain.drafting import (
-    PART_CLOSE,
-    PART_OPEN,
-    Links,
-    Readers,
-    Wanted,
-    draft,
-    fate,
-    mark_items,
-    notice_about,
-    notices_wanted,
-    split_items,
-    split_parts,
-)
+from amends.domain.drafting import Links, Readers, Wanted, draft, fate, notice_about, notices_wanted
 from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
 from amends.domain.letters import GENERAL, Item, Letter, Letters
 from amends.domain.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
 from amends.domain.playbook import Step
+from amends.domain.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
 from amends.domain.wording import Wording
 from tests.builders import (
     NEXT_NEWS,

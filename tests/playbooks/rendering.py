@@ -13,20 +13,12 @@ from ruamel.yaml import YAML
 from amends.domain.assessment import Severity, Tone
 from amends.domain.channel import ChannelKind
 from amends.domain.commitment import commit, promises_of
-from amends.domain.drafting import (
-    MOST_ADVICE,
-    PART_CLOSE,
-    PART_OPEN,
-    SUFFIX,
-    environment,
-    mark_items,
-    split_items,
-    split_parts,
-)
+from amends.domain.drafting import MOST_ADVICE, SUFFIX
 from amends.domain.incident import Incident, Organisation
 from amends.domain.letters import GENERAL, Letters
 from amends.domain.notice import Reader, Slot
 from amends.domain.playbook import Playbook
+from amends.domain.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
 from amends.domain.value import text_for
 from amends.domain.wording import Phrases, say_data, say_date, say_moment
 

@@ -8,13 +8,13 @@ import pytest
 
 from amends.content.duties import read_duties
 from amends.domain.channel import ChannelKind
-from amends.domain.drafting import ITEM_CLOSE, environment
 from amends.domain.duty import Addressee
 from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
 from amends.domain.notice import Slot
 from amends.domain.reading import LINK, sentences
 from amends.domain.regimes import DutyRow, Regime
+from amends.domain.templates import ITEM_CLOSE, environment
 from tests.playbooks.rendering import (
     LOCALES,
     Rendered,
