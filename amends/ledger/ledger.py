@@ -8,6 +8,7 @@ from sqlalchemy import Connection, inspect
 
 from amends.domain.errors import LedgerUnavailable
 from amends.ledger.approving import Approving
+from amends.ledger.asking import Asking
 from amends.ledger.cases import Cases
 from amends.ledger.clocks import Clocks
 from amends.ledger.corrections import Corrections
@@ -46,7 +47,7 @@ AT_WORK = (
 class Ledger(
     Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
     Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, IncomingTexts, Visits, Providers,
-    Cases,
+    Asking, Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 

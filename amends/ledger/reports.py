@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Status
@@ -17,7 +17,7 @@ from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
 from amends.domain.reports_words import OURS
 from amends.domain.value import LARGEST_NUMBER
-from amends.ledger.bulk import among, listed, spelled
+from amends.ledger.bulk import among, listed
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incidents import note_alert
 from amends.ledger.leases import recall
@@ -121,17 +121,6 @@ WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND 
 SMS_TO_LEAVE_AGAIN = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND attempts > 0
 """
-NOTHING_TOLD = """
-FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('sent', 'uncertain')
-AND updated_at BETWEEN :since AND :until
-"""
-SMS_TO_ASK = f"SELECT id, provider_id {NOTHING_TOLD} AND id > :after AND id <= :upto ORDER BY id LIMIT :limit"
-SMS_COUNTED = f"SELECT count(*) {NOTHING_TOLD}"
-SMS_AT = f"SELECT id {NOTHING_TOLD} ORDER BY id LIMIT 1 OFFSET :place"
-SMS_TOLD_OF = """
-SELECT 1 FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('delivered', 'bounced')
-AND updated_at BETWEEN :since AND :until LIMIT 1
-"""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -200,41 +189,6 @@ class Reports(Notices):
                 handed_over += taken.handed_over
                 waiting |= {(incident, notice)} if taken.handed_over else set()
         return Reported(tuple(each), handed_over, frozenset(waiting))
-
-    def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
-        """How many messages of the notice bounced, failed, are parked, uncertain or drew a complaint; always quick."""
-        with self.read() as session:
-            query = (
-                select(DeliveryRow.state, func.count())
-                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text(TROUBLED))
-                .group_by(col(DeliveryRow.state))
-            )
-            return {DeliveryState(state): count for state, count in session.exec(query)}
-
-    def sms_to_ask(
-        self, after: int, upto: int, limit: int, since: datetime, until: datetime
-    ) -> tuple[tuple[int, str], ...]:
-        """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
-
-        The next ones after the one number, and up to the other, in order.
-        """
-        asked = {"after": after, "upto": upto, "limit": limit}
-        with self.read() as session:
-            rows = session.execute(text(SMS_TO_ASK), asked | _times(session, since, until))
-            return tuple((number, name) for number, name in rows)
-
-    def sms_before(self, share: float, since: datetime, until: datetime) -> int:
-        """The number up to which this share of all SMS to ask for lies, from 0 to 1."""
-        with self.read() as session:
-            times = _times(session, since, until)
-            place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
-            found = session.execute(text(SMS_AT), times | {"place": place}).scalar()
-            return int(found) - 1 if found else 0
-
-    def sms_told_of(self, since: datetime, until: datetime) -> bool:
-        """Whether a gateway told between these times what became of some SMS."""
-        with self.read() as session:
-            return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
 
     def _look(self, session: Session, place: int, told: Told, anew: Mapping[str, Message]) -> News | Effect:
         """What this report is the news of, or why it is none."""
@@ -379,11 +333,6 @@ def _open_sms(session: Session) -> list[Message]:
 
 def _messages(rows: Iterable[Any]) -> list[Message]:
     return [Message(*row) for row in rows]
-
-
-def _times(session: Session, since: datetime, until: datetime) -> dict[str, Any]:
-    connection = session.connection()
-    return {"since": spelled(connection, since), "until": spelled(connection, until)}
 
 
 def _locked(session: Session, news: Sequence[News], *, skip_locked: bool) -> dict[int, DeliveryRow]:

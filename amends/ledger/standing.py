@@ -155,6 +155,16 @@ class Standings(Store):
             counted = session.execute(query.group_by(col(DeliveryRow.state))).all()
         return {DeliveryState(state): count for state, count in counted}
 
+    def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
+        """How many messages of the notice bounced, failed, are parked, uncertain or drew a complaint; always quick."""
+        with self.read() as session:
+            query = (
+                select(DeliveryRow.state, func.count())
+                .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text(TROUBLED))
+                .group_by(col(DeliveryRow.state))
+            )
+            return {DeliveryState(state): count for state, count in session.exec(query)}
+
     def came_back(self, incident: str, notice: str) -> tuple[CameBack, ...]:
         """Each message of the notice that bounced or drew a complaint; an index leads to them."""
         query = sql(col(DeliveryRow.id), col(DeliveryRow.channel), col(DeliveryRow.state)).where(
