@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -564,12 +565,16 @@ async def _send_through(rig: Rig, email: Gated | HangsUpAt) -> Tally:
 
 
 class FailsToLook(Ledger):
-    """A ledger with a fault where the guard looks for the first time."""
+    """A ledger with a fault where the guard looks for the first time after something was sent."""
 
-    looked = False
+    sent = looked = False
+
+    def write_down(self, leaving: Any, answers: Any, *about: Any) -> frozenset[int]:
+        self.sent = self.sent or bool(answers)
+        return super().write_down(leaving, answers, *about)
 
     def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
-        if self.looked:
+        if self.looked or not self.sent:
             return super().troubles(incident, notice)
         self.looked = True
         raise ZeroDivisionError
