@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO, Any, Self, cast
 
 from amends.cli.deliveries import SHEET_HOLDS, inert
-from amends.cli.letter_text import Block, plain_text
 from amends.cli.whole_files import Utf8, whole
 from amends.delivery.compose import CELL_HOLDS
+from amends.delivery.plain import Block, plain_text
 from amends.domain.errors import AmendsError
 
 HEAD = ("name", "postal address", "locale", "subject", "text", "personal page", "reference")

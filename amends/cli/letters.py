@@ -151,8 +151,8 @@ def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *,
 def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:
     """Every letter of a batch, as the email would be that the person cannot get."""
     from amends.cli.letter_files import PaperLetter
-    from amends.cli.letter_text import blocks_of
     from amends.delivery.compose import Composer
+    from amends.delivery.plain import blocks_of
     from amends.domain.drafting import Links
     from amends.domain.typed_link import on_paper
     from amends.domain.value import text_for

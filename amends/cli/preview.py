@@ -258,7 +258,7 @@ def _cannot_be_approved(seen: Preview) -> str | None:
 def _page(seen: Preview) -> str:
     """The preview as one page; what is shown in frames can run nothing and load nothing."""
     from amends.cli.pages import render
-    from amends.delivery.compose import to_html
+    from amends.delivery.plain import to_html
 
     shown: list[dict[str, str]] = [
         {

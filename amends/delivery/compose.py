@@ -4,8 +4,7 @@ import re
 from functools import cache
 from urllib.parse import quote
 
-from markdown_it import MarkdownIt
-
+from amends.delivery.plain import blocks_of, plain_text, to_html
 from amends.domain.channel import ChannelKind, Form, Message, Pieces
 from amends.domain.drafting import Links
 from amends.domain.facts import DataCategory
@@ -17,7 +16,6 @@ from amends.ledger import Claim
 
 SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")
 QUOTED_OPEN, QUOTED_CLOSE = quote(SLOT_OPEN), quote(SLOT_CLOSE)
-MARKDOWN = MarkdownIt("commonmark", {"html": False})
 CELL_HOLDS = 32_767
 """Characters in one cell of a spreadsheet, which is what a print shop gets a letter in."""
 
@@ -67,12 +65,11 @@ class Composer:
         """The variant with its HTML, ready to be filled."""
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
-        shown = _summary(variant) if variant.channel is ChannelKind.WEBSITE else variant.text
         return Form(
             kind=variant.channel,
             locale=variant.locale,
             subject=_pieces(variant.subject),
-            text=_pieces(shown),
+            text=_pieces(_in_words(variant, slots_as_such)),
             html=_pieces(slots_as_such),
             link=self._links.page(self._draft.incident, variant.locale),
             incident=self._draft.incident,
@@ -107,13 +104,15 @@ def _address(claim: Claim) -> str:
     return claim.to.email if claim.channel is ChannelKind.EMAIL else claim.to.phone
 
 
-def to_html(markdown: str) -> str:
-    """Markdown as markup; HTML inside it stays text."""
-    return str(MARKDOWN.render(markdown))
-
-
 def _pieces(text: str) -> Pieces:
     return tuple(SLOT.split(text))
+
+
+def _in_words(variant: Variant, markup: str) -> str:
+    """What is read where no markup is: all of a mail without any marks, the beginning of a page for feeds."""
+    if variant.channel is ChannelKind.WEBSITE:
+        return _summary(variant)
+    return plain_text(blocks_of(markup)) if markup else variant.text
 
 
 def _summary(variant: Variant) -> str:

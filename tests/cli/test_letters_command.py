@@ -16,8 +16,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy import text
 
 from amends.cli.letter_files import PaperLetter, pdf_of, write_letters
-from amends.cli.letter_text import blocks_of, plain_text
-from amends.delivery.compose import to_html
+from amends.delivery.plain import blocks_of
 from amends.domain.channel import ChannelKind
 from amends.domain.correction import Ask
 from amends.domain.people import Person
@@ -348,25 +347,6 @@ def test_all_of_an_address_is_seen_through_the_window(monkeypatch: pytest.Monkey
     assert max(at_the_window) < 90
 
 
-# What it says.
-
-
 def test_a_batch_that_cannot_be_is_a_usage_error(office: Office, tmp_path: Path) -> None:
     asked = ("letters", INCIDENT, NOTICE, "--out", tmp_path, "--again", 2**63)
     assert office.amends(*asked, by="omar").exit_code == 2
-
-
-def test_a_letter_is_the_email_without_its_marks() -> None:
-    markdown = "# A notice\n\nIt was **your** data.\nRead on.\n\n1. Change it\n2. Watch out\n   - here\n\nSee [your page](https://a.example/p)."
-    assert plain_text(blocks_of(to_html(markdown))) == (
-        "A notice\n\nIt was your data. Read on.\n\n1. Change it\n2. Watch out\n  • here\n\nSee your page (https://a.example/p)."
-    )
-
-
-@pytest.mark.parametrize("name", ["*Star*", "# 1", "<b>Bold</b>", "1. One", "[a](https://b.example)", "A & B"])
-def test_nothing_in_a_name_becomes_a_mark(name: str) -> None:
-    from html import escape
-
-    (block,) = blocks_of(to_html("Dear NAME,").replace("NAME", escape(name)))
-    assert block.text == f"Dear {name},"
-    assert {run.style for run in block.runs} == {""}

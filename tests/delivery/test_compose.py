@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.delivery import compose
-from amends.delivery.compose import Composer, to_html
+from amends.delivery.compose import Composer
+from amends.delivery.plain import to_html
 from amends.domain.channel import ChannelKind
 from amends.domain.facts import DataCategory
 from amends.domain.letters import GENERAL
@@ -110,6 +111,13 @@ def test_a_hostile_name_is_only_text_in_the_markup(name: str) -> None:
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_stands_in_the_text_as_it_is(name: str) -> None:
     assert a_composer().message(a_claim(a_person(name=name))).text.startswith(f"Dear {name},\n")
+
+
+def test_whoever_reads_a_mail_without_markup_sees_no_marks_and_every_link() -> None:
+    text = f"## What to do\n\n1. **Call** us\n2. Read [your page]({LINKS.personal})\n"
+    message = a_composer(a_variant(text=text)).message(a_claim(a_person(name="Kim", number=7)))
+    link = LINKS.personal.replace(Slot.PERSONAL_LINK.mark, "token-of-7-xxxxxxxxxxxx")
+    assert message.text == f"What to do\n\n1. Call us\n2. Read your page ({link})"
 
 
 def test_a_value_inside_an_attribute_cannot_leave_it() -> None:

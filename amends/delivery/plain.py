@@ -1,4 +1,4 @@
-"""What a letter says, taken from the markup of its email: as plain text for a list, as blocks for a page.
+"""Markdown as markup, and what that says without any: as plain text for mails and lists, as blocks for a printed page.
 
 The person's own values are escaped in the markup, so nothing in a name or an address can become a heading or a link.
 """
@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
+from markdown_it import MarkdownIt
+
+MARKDOWN = MarkdownIt("commonmark", {"html": False})
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 STYLES = {"strong": "strong", "em": "em"}
 LISTS = ("ul", "ol")
@@ -38,6 +41,11 @@ class Block:
         return "".join(run.text for run in self.runs).strip()
 
 
+def to_html(markdown: str) -> str:
+    """Markdown as markup; HTML inside it stays text."""
+    return str(MARKDOWN.render(markdown))
+
+
 def blocks_of(markup: str) -> tuple[Block, ...]:
     """The blocks of markup that was made from Markdown; what a link leads to is written out after its words."""
     reading = _Reading()
@@ -48,7 +56,7 @@ def blocks_of(markup: str) -> tuple[Block, ...]:
 
 
 def plain_text(blocks: tuple[Block, ...]) -> str:
-    """The letter without any marks: blocks apart by an empty line, the entries of a list each on a line."""
+    """All of it without any marks: blocks apart by an empty line, the entries of a list each on a line."""
     return "".join(_with_gaps(blocks)).strip()
 
 
