@@ -7,6 +7,7 @@ import email.policy
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,17 @@ async def test_a_relay_that_says_nothing_is_given_up_in_time(scripted: Callable[
     channel = email_smtp.connect(settings_for(relay.port, command_timeout="1"))
     with pytest.raises(ChannelUnavailable, match="in time"):
         await channel.deliver(a_message(), Bell())
+
+
+@pytest.mark.parametrize("said", [b"250-" + 20_000 * b"x", 200 * b"250-more\r\n"], ids=["line", "lines"])
+async def test_a_greeting_without_an_end_is_not_listened_to(said: bytes) -> None:
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    with pytest.raises(ChannelUnavailable, match="not an SMTP reply"):
+        await delivered(server.sockets[0].getsockname()[1])
+    server.close()
 
 
 async def test_a_relay_that_takes_no_more_of_a_message_is_given_up_in_time_and_nothing_is_delivered() -> None:
@@ -478,6 +490,20 @@ async def test_after_an_answer_that_ends_a_connection_the_next_message_goes_over
     errands = TwoErrands(a_message(key="first"), a_message(key="second"))
     await email_smtp.connect(settings_for(relay.port)).carry(errands)
     assert (errands.called, relay.connections) == (["first", "second"], 2)
+
+
+@pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
+async def test_to_a_relay_that_offers_no_pipelining_nothing_is_said_before_its_answer(
+    scripted: Callable[..., Any], verb: str
+) -> None:
+    """Behind 421 nothing is said over that connection, so what it hears there all the same was said ahead."""
+    relay = await scripted({verb: "421 4.3.2 shutting down"})
+    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
+    with suppress(ChannelUnavailable):
+        await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    connections = " ".join(line.split(" ")[0] for line in relay.heard).split("EHLO")[1:]
+    assert {connection.split()[-1] for connection in connections} == {"DATA" if verb == "DOT" else verb}
+    assert {connection.count("MAIL") for connection in connections} == {1}
 
 
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
