@@ -195,6 +195,7 @@ async def test_a_relay_that_says_the_same_to_recipient_and_chunk_speaks_of_the_r
     [
         {"CONNECT": "554 5.3.2 go away"},
         {"CONNECT": "421 4.3.2 busy"},
+        {"CONNECT": "250 2.0.0 hello"},
         {"CONNECT": "hello"},
         {"CONNECT": ""},
         {"EHLO": "502 5.5.1 what"},
@@ -506,6 +507,31 @@ async def test_to_a_relay_that_offers_no_pipelining_nothing_is_said_before_its_a
     assert {connection.count("MAIL") for connection in connections} == {1}
 
 
+class StaleFirst(TwoErrands):
+    """The first message must not leave any more when its last call comes; no other goes at once behind it."""
+
+    async def next(self) -> Any:
+        return self.left.pop(0) if self.left else None
+
+    def next_at_once(self) -> None:
+        return None
+
+    def last_call(self, key: str, then: Callable[[Exception | None], None]) -> None:
+        self.called.append(key)
+        asyncio.get_running_loop().call_soon(then, StaleClaim(key) if len(self.called) == 1 else None)
+
+
+@offering
+async def test_what_must_not_leave_any_more_does_not_leave_with_the_next_message(
+    scripted: Callable[..., Any], offers: str
+) -> None:
+    relay = await scripted(limited(offers, "0"))
+    errands = StaleFirst(a_message(key="stale", text="It is stale."), a_message(key="next"))
+    await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    assert (errands.answers, relay.connections) == ([("next", Status.SENT)], 2)
+    assert ["stale" in content.decode() for content in relay.contents] == [False]
+
+
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
     for number in range(5):
@@ -639,10 +665,11 @@ async def test_a_relay_without_plain_is_logged_into_step_by_step(scripted: Calla
     assert (receipt.status, relay.heard[1:4]) == (Status.SENT, ["AUTH LOGIN", username, password])
 
 
-async def test_a_login_that_is_put_off_lets_nothing_leave(scripted: Callable[..., Any]) -> None:
-    relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH PLAIN", "AUTH": "454 4.7.0 not now"})
+@pytest.mark.parametrize("reply", ["454 4.7.0 not now", "334 more"])
+async def test_a_login_that_has_not_succeeded_lets_nothing_leave(scripted: Callable[..., Any], reply: str) -> None:
+    relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH PLAIN", "AUTH": reply})
     channel = email_smtp.connect(settings_for(relay.port, username="amends", password="rehearsal"))
-    with pytest.raises(ChannelUnavailable, match="454"):
+    with pytest.raises(ChannelUnavailable, match=reply[:3]):
         await channel.deliver(a_message(), Bell())
     assert not [line for line in relay.heard if line.startswith("MAIL")]
 

@@ -20,7 +20,7 @@ class Line:
     """Hands out claims in their order, and knows which leases still hold."""
 
     def __init__(self, claims: tuple[Claim, ...], lease: int) -> None:
-        self.queue, self.lease = deque(claims), lease
+        self.claims, self.queue, self.lease = claims, deque(claims), lease
         self.answers: dict[str, list[Receipt]] = {}
         self.given_back: list[str] = []
 
@@ -111,3 +111,13 @@ async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -
     errand.end("why", now=True)
     assert line.given_back == [unmarked]
     assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
+
+
+async def test_what_comes_again_after_an_answer_is_in_no_doubt_before_its_next_last_call(tmp_path: Path) -> None:
+    line, errand, (marked, _) = await with_two_in_hand(tmp_path)
+    errand.answer(Receipt(marked, Status.DEFERRED, "connection lost"))
+    line.put_back(line.claims[0])
+    again = await errand.next()
+    assert again and again.key == marked
+    errand.end("why", now=True)
+    assert [receipt.status for receipt in line.answers[marked]] == [Status.DEFERRED, Status.DEFERRED]

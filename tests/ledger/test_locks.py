@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
+from amends.domain.errors import NotInLedger
 from amends.ledger import Ledger
+from amends.ledger.bulk import Kept
 from amends.ledger.optouts import opted_out
-from tests.builders import NOW, a_person
+from tests.builders import NOW, a_member, a_person
+from tests.ledger.test_reports import a_report
 from tests.sending import INCIDENT, NOTICE, approved
 
 LATER = NOW + timedelta(minutes=10)
@@ -62,8 +66,38 @@ def released(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def claim(ledger: Ledger) -> Any:
-    return ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 10, NOW)
+def claim(ledger: Ledger, most: int = 10) -> Any:
+    return ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], most, NOW)
+
+
+def states(ledger: Ledger) -> dict[int, str]:
+    lines = ledger.deliveries(INCIDENT, NOTICE)
+    return {line.person: line.state.value for line in lines if line.channel is ChannelKind.EMAIL}
+
+
+@pytest.fixture
+def uncertain(released: Ledger) -> Any:
+    """The messages of a worker that fell behind after it had marked them."""
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    assert released.recover(INCIDENT, NOTICE, LATER) == len(in_hand) == 2
+    return in_hand
+
+
+def test_two_workers_that_claim_at_once_get_different_messages(released: Ledger, second: Second) -> None:
+    others: list[Future[Any]] = []
+    before(released, "INSERT INTO lease", lambda: others.append(second(lambda: claim(released, 1))))
+    claimed = [*claim(released, 1), *(one for other in others for one in other.result())]
+    assert sorted(one.about.number for one in claimed) == [1, 2]
+
+
+def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledger, second: Second) -> None:
+    in_hand = claim(released)
+    with released.swift_write() as swift:
+        assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+    assert taken_over.result() + released.recover(INCIDENT, NOTICE, LATER) == 2
+    assert states(released) == {1: "uncertain", 2: "uncertain"}
 
 
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
@@ -87,3 +121,31 @@ def test_a_worker_that_wants_to_mark_what_is_just_taken_over_hears_that_it_may_n
     before(released, "DELETE FROM lease", lambda: marks.append(second(marking)))
     assert released.recover(INCIDENT, NOTICE, LATER) == 0
     assert [mark.result() for mark in marks] == [frozenset()]
+
+
+def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_again(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    first = next(one for one in uncertain if one.about.number == 1)
+    with released.swift_write() as swift:
+        at = swift.spelled(LATER)
+        swift.keep_answers([Kept("sent", "250", "", None, at, first.id, first.lease)])
+        again = second(lambda: released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
+    with pytest.raises(NotInLedger):
+        again.result()
+    assert states(released) == {1: "sent", 2: "uncertain"}
+
+
+def test_what_turns_out_to_be_there_while_a_worker_claims_it_once_more_does_not_leave(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    first, reports = next(one for one in uncertain if one.about.number == 1), list[Future[Any]]()
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+
+    def reporting() -> object:
+        return released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+
+    before(released, "INSERT INTO lease", lambda: reports.append(second(reporting)))
+    once_more = claim(released)
+    assert [[effect.value for effect in report.result().each] for report in reports] == [["delivered"]]
+    assert released.write_down(once_more, (), INCIDENT, NOTICE, LATER) == frozenset()
