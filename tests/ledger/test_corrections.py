@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from threading import Thread
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +16,6 @@ from amends.domain.people import Flag, Person
 from amends.domain.playbook import Event
 from amends.ledger import Claim, Ledger
 from amends.ledger.corrections import Followed
-from amends.ledger.tables import IncidentRow
 from tests.builders import NOW, a_member, a_person, a_playbook, a_wording, an_incident
 from tests.databases import NEEDS_POSTGRES
 from tests.sending import APPROVERS, INCIDENT, NOTICE, approved, approved_again
@@ -606,18 +604,6 @@ def test_while_messages_are_in_hand_no_list_is_taken(ledger_on_sqlite: Ledger) -
     with pytest.raises(NotAllowed, match="amends stop"):
         correct(ledger_on_sqlite, people(3))
     assert ledger_on_sqlite.case(INCIDENT).audience.people == 2
-
-
-def test_nobody_claims_while_a_list_is_put_in_force(ledger: Ledger) -> None:
-    released(ledger, people(2))
-    claiming = Thread(target=lambda: ledger.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER))
-    with ledger.write() as write:
-        write.session.get_one(IncidentRow, INCIDENT, with_for_update=True)
-        claiming.start()
-        claiming.join(0.2)
-        assert claiming.is_alive()
-    claiming.join(10)
-    assert ledger.busy(INCIDENT, LATER)
 
 
 def test_what_a_crash_left_behind_is_settled_first(ledger_on_sqlite: Ledger) -> None:

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, event
 
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import NotInLedger
+from amends.domain.errors import ApprovalMissing, NotInLedger
 from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
 from amends.ledger.optouts import opted_out
+from amends.ledger.tables import IncidentRow
 from tests.builders import NOW, a_member, a_person
 from tests.ledger.test_reports import a_report
 from tests.sending import INCIDENT, NOTICE, approved
@@ -89,6 +90,14 @@ def test_two_workers_that_claim_at_once_get_different_messages(released: Ledger,
     before(released, "INSERT INTO lease", lambda: others.append(second(lambda: claim(released, 1))))
     claimed = [*claim(released, 1), *(one for other in others for one in other.result())]
     assert sorted(one.about.number for one in claimed) == [1, 2]
+
+
+def test_nobody_claims_by_a_list_that_is_just_being_replaced(released: Ledger, second: Second) -> None:
+    with released.write() as write:
+        write.session.get_one(IncidentRow, INCIDENT, with_for_update=True).audience_digest = "corrected"
+        claimed = second(lambda: claim(released))
+    with pytest.raises(ApprovalMissing):
+        claimed.result()
 
 
 def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledger, second: Second) -> None:
