@@ -1268,9 +1268,22 @@ def test_nothing_leaves_before_there_is_room_again_and_then_everybody_is_told_on
     assert beside(small, "ledger.sqlite3.reserve").exists()
 
 
+EMAILS_MARKED = """
+SELECT count(*) FROM delivery
+WHERE channel = 'email' AND id IN (SELECT value FROM mark, json_each(mark.messages))
+"""
+
+
 def test_a_send_stops_when_another_process_has_found_the_disk_full(small: Rig) -> None:
-    tally = small.run(once_begun(beside(small, "ledger.sqlite3.reserve").unlink))
+    marked: list[int] = []
+
+    def found_full() -> None:
+        beside(small, "ledger.sqlite3.reserve").unlink()
+        marked.append(looked_up(beside(small, "ledger.sqlite3"), EMAILS_MARKED))
+
+    tally = small.run(once_begun(found_full))
     assert "make room" in tally.trouble["disk"]
+    assert [len(small.mailed())] == marked, "what was marked before left, and nothing else"
     assert len(small.mailed()) < MANY
     assert ended_cleanly(small)
 
