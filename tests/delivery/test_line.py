@@ -339,6 +339,19 @@ def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay)
         assert within <= burst + 0.5 * per_second + CONNECTIONS  # lanes of a busy machine come late, and together
 
 
+def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
+    one_an_hour = Pace(Bucket(1 / 3600, 1))
+
+    def told(_: Tally) -> None:
+        if relay.arrived:
+            raise KeyError("no more of this")
+
+    with pytest.raises(KeyError):
+        run(rig, one_an_hour, told)
+    assert Counter(rig.states().values()) == {"sent": 1, "waiting": 2}
+
+
 # The channel is in trouble.
 
 
