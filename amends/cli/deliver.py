@@ -12,14 +12,13 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.options import IncidentId, NoticeId
+from amends.cli.options import IncidentId, NoticeId, number, number_or_none
 from amends.cli.words import counted, counts, kept_back, moment, parked
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
-from amends.domain.value import LARGEST_NUMBER
 
 if TYPE_CHECKING:
     from amends.delivery.engine import Tally
@@ -41,7 +40,7 @@ def deliver(
     ] = None,
     held: Annotated[
         int | None,
-        typer.Option(metavar="PERSON", min=1, max=LARGEST_NUMBER, help="Write to this person after all, who was held."),
+        typer.Option(metavar="PERSON", parser=number, help="Write to this person after all, who was held."),
     ] = None,
     retry: Annotated[
         str | None, typer.Option(metavar="PERSON", help="Try again what is parked for this person, or for `all`.")
@@ -92,9 +91,10 @@ def _whose(said: str | None) -> int | None:
     """A person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
     if said is None or said == "all":
         return None
-    if not said.isdecimal() or len(said) > len(str(LARGEST_NUMBER)) or int(said) > LARGEST_NUMBER:
-        raise typer.BadParameter(f"{said!r} is neither a person's number nor `all`")
-    return int(said)
+    try:
+        return number_or_none(said)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{said!r} is neither a person's number nor `all`") from None
 
 
 def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":

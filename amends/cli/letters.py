@@ -9,12 +9,11 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import IncidentId, NoticeId
+from amends.cli.options import IncidentId, NoticeId, number
 from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.words import counted
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import Slot
-from amends.domain.value import LARGEST_NUMBER
 
 NAMED = 20
 """So many persons are named in a line; --json has all of them."""
@@ -38,8 +37,7 @@ def letters(
         int | None,
         typer.Option(
             metavar="N",
-            min=1,
-            max=LARGEST_NUMBER,
+            parser=number,
             help="With --out: write batch N once more, nothing new.",
         ),
     ] = None,

@@ -1,24 +1,16 @@
 """Personal links: each leads one person to their own page."""
 
-from typing import Annotated
-
 import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import As, IncidentId, noun
-from amends.domain.value import LARGEST_NUMBER
+from amends.cli.options import As, IncidentId, PersonNumber, noun
 
 app = noun()
 
 
 @app.command()
-def revoke(
-    ctx: typer.Context,
-    incident: IncidentId,
-    person: Annotated[int, typer.Argument(metavar="PERSON", min=1, max=LARGEST_NUMBER, help="The person's number.")],
-    name: As,
-) -> None:
+def revoke(ctx: typer.Context, incident: IncidentId, person: PersonNumber, name: As) -> None:
     """Stop a person's link, for example because it was passed on; their next message carries a new one."""
     desk: Desk = ctx.obj
     desk.ledger.revoke_link(incident, person, desk.member(name).name, now())

@@ -1,12 +1,34 @@
 """Arguments and options that several commands share."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+NUMBER = re.compile(r"[0-9]{1,18}")
+"""So many digits have room in every ledger."""
+
+
+def number(said: str) -> int:
+    """The number of a person, a question or a batch: from 1 on. Raises BadParameter."""
+    return _at_least(1, said)
+
+
+def number_or_none(said: str) -> int:
+    """A number of which there may be none, and then it is 0. Raises BadParameter."""
+    return _at_least(0, said)
+
+
+def _at_least(least: int, said: str) -> int:
+    if not NUMBER.fullmatch(said) or int(said) < least:
+        raise typer.BadParameter(f"must be a whole number from {least} on, of 18 digits at most")
+    return int(said)
+
+
 IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]
+PersonNumber = Annotated[int, typer.Argument(metavar="PERSON", parser=number, help="The person's number.")]
 NoticeId = Annotated[str, typer.Argument(metavar="NOTICE", help="The notice's id, such as first-notice.")]
 As = Annotated[
     str,

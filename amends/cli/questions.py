@@ -9,15 +9,13 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.options import As, IncidentId, noun
+from amends.cli.options import As, IncidentId, noun, number
 from amends.cli.words import counted, moment, table
 from amends.domain.errors import ContentError, Finding, NotAllowed, NotInLedger
 from amends.domain.question import Question, Source
-from amends.domain.value import LARGEST_NUMBER, NAME
+from amends.domain.value import NAME
 
-QuestionId = Annotated[
-    int, typer.Argument(metavar="QUESTION", min=1, max=LARGEST_NUMBER, help="The question's number.")
-]
+QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
 WORDS = {"text", "answer"}
 """Fields that may name people; a list leaves them out."""

@@ -6,15 +6,14 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import As, IncidentId, noun
+from amends.cli.options import As, IncidentId, noun, number_or_none
 from amends.domain.case import Occurrence, OccurrenceState
 from amends.domain.errors import NotAllowed
-from amends.domain.value import LARGEST_NUMBER
 
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id.")]
 Number = Annotated[
     int,
-    typer.Argument(metavar="NUMBER", min=0, max=LARGEST_NUMBER, help="Which turn of the step; 1 when it has only one."),
+    typer.Argument(metavar="NUMBER", parser=number_or_none, help="Which turn of the step; 1 when it has only one."),
 ]
 
 app = noun()
