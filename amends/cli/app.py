@@ -60,6 +60,7 @@ COMMANDS = {
     "step": Entry("step:app", "Decide about a step that is held; say that a task is done."),
     "clock": Entry("clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
     "team": Entry("team:app", "Say who works on incidents."),
+    "opt-out": Entry("opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."),
     "link": Entry("link:app", "Revoke a personal link."),
     "audit": Entry("audit:app", "Check the audit chain."),
     "schema": Entry("schema:schema", "Print the JSON schema of a file."),

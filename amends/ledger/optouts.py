@@ -11,7 +11,7 @@ from amends.domain.reach import OPTED_OUT
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.leases import recall
 from amends.ledger.people import person_row
-from amends.ledger.store import Store, incident_row
+from amends.ledger.store import ENGINE, Store, incident_row
 from amends.ledger.tables import NoticeRow, PersonRow, ReleaseRow
 
 # What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
@@ -31,7 +31,7 @@ AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :i
 class OptOuts(Store):
     """Stop the optional messages to a person, or let them go on."""
 
-    def opt_out(self, incident: str, person: int, how: str, now: datetime) -> bool:
+    def opt_out(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
         """The person wants no optional messages; whether that is new. What waits for them is withdrawn at once.
 
         Who reads for a child speaks for both. Raises NotInLedger.
@@ -39,10 +39,10 @@ class OptOuts(Store):
         with self.write() as write:
             new = opted_out(write.session, incident, person, now)
             if new:
-                write.note(now, incident, "opted out", f"person {person}", how=how)
+                write.note(now, incident, "opted out", f"person {person}", actor=by, how=how)
             return new
 
-    def opt_in(self, incident: str, person: int, how: str, now: datetime) -> bool:
+    def opt_in(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
         """They want them again, from the next notice on; whether that is new. Raises NotInLedger.
 
         What was withdrawn stays so: weeks later it would come as a surprise.
@@ -53,7 +53,7 @@ class OptOuts(Store):
             new = reader.opted_out_at is not None
             reader.opted_out_at = None
             if new:
-                write.note(now, incident, "opted in", f"person {person}", how=how)
+                write.note(now, incident, "opted in", f"person {person}", actor=by, how=how)
             return new
 
     def has_opted_out(self, incident: str, person: int) -> bool:

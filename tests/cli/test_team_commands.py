@@ -71,6 +71,23 @@ def test_a_number_that_no_person_has_is_a_usage_error(office: Office, number: ob
     assert office.amends("link", "revoke", INCIDENT, number, by="rosa").exit_code == 2
 
 
+def test_what_somebody_tells_the_team_counts_as_their_own_opt_out(office: Office) -> None:
+    asked = ("opt-out", INCIDENT, 2)
+    assert [office.values(*asked, by="rosa")["new"] for _ in range(2)] == [True, False]
+    ledger = office.ledger()
+    assert ledger.has_opted_out(INCIDENT, 2)
+    assert office.values(*asked, "--again", by="rosa")["opted_out"] is False
+    assert not ledger.has_opted_out(INCIDENT, 2)
+    noted = [(entry.actor, entry.act) for entry in ledger.timeline(INCIDENT) if entry.act.startswith("opted")]
+    assert noted == [("rosa", "opted out"), ("rosa", "opted in")]
+    ledger.dispose()
+
+
+def test_an_opt_out_of_nobody_is_an_error(office: Office) -> None:
+    answer = office.amends("opt-out", INCIDENT, 99, by="rosa")
+    assert (answer.exit_code, "no person 99" in answer.stderr) == (1, True)
+
+
 def test_an_untouched_audit_chain_holds(office: Office) -> None:
     assert office.values("audit", "verify") == {"problems": []}
 
