@@ -10,7 +10,7 @@ import pytest
 from amends.delivery import journal
 from amends.delivery.errand import settle
 from amends.delivery.journal import Journal
-from amends.domain.channel import ChannelKind, Receipt, Status
+from amends.domain.channel import TURNS, ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerUnavailable, StaleClaim
 from amends.ledger import Claim
 from amends.ledger.claims import Released
@@ -84,6 +84,16 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 # Together.
+
+
+async def test_each_mark_is_called_back_once_however_many_turns_its_message_waits(book: Book) -> None:
+    opened, called = book.journal(company=3), []
+    for number in range(3):
+        opened.mark(a_claim(number), lambda error, number=number: called.append((number, error)))
+    await until(lambda: len(called) >= 3)
+    for _ in range(2 * TURNS):
+        await asyncio.sleep(0)
+    assert called == [(0, None), (1, None), (2, None)]
 
 
 async def test_the_marks_of_many_lanes_share_one_commit(book: Book) -> None:
