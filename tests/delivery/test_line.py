@@ -106,6 +106,15 @@ def run(rig: Rig, pace: Pace | None = None, told: Callable[[Tally], None] = lamb
     return asyncio.run(send())
 
 
+def run_until_stopped(rig: Rig) -> dict[str, str]:
+    """What stopped the notice in one of a few runs; what is written down at the same moment has no order."""
+    for _ in range(5):
+        if "guard" in (trouble := run(rig, told=lambda _: rig.clock.forward(timedelta(milliseconds=1))).trouble):
+            return trouble
+        rig.clock.forward(timedelta(seconds=1))
+    return {}
+
+
 def people(count: int, address: str, first: int = 1) -> list[Person]:
     """So many people with an address such as grey{}@mail.example."""
     return [a_person(number=number, email=address.format(number)) for number in range(first, first + count)]
@@ -170,8 +179,8 @@ def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_o
 ) -> None:
     everybody = [*people(5, "kim{}@mail.example"), *people(95, "bounce{}@mail.example", 6)]
     approved(rig.ledger, everybody, channels=CHANNELS, cascade=())
-    run(rig, told=lambda _: rig.clock.forward(timedelta(milliseconds=1)))
-    assert "email: 5 of the first 5" in run(rig).trouble["guard"]
+    stopped = run_until_stopped(rig)
+    assert "email: 5 of the first 5" in stopped["guard"]
     with pytest.raises(NotAllowed, match="paused"):
         run(rig)
     tried = len(relay.offered)
