@@ -108,7 +108,7 @@ def run(rig: Rig, pace: Pace | None = None, told: Callable[[Tally], None] = lamb
 
 def run_until_stopped(rig: Rig) -> dict[str, str]:
     """What stopped the notice in one of a few runs; what is written down at the same moment has no order."""
-    for _ in range(5):
+    for _ in range(7):
         if "guard" in (trouble := run(rig, told=lambda _: rig.clock.forward(timedelta(milliseconds=1))).trouble):
             return trouble
         rig.clock.forward(timedelta(seconds=1))
