@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DisconnectionError, NotSupportedError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
@@ -196,7 +196,7 @@ def together(connection: Connection, lock: int) -> None:
 
 def revision_of(connection: Connection) -> str:
     """The last migration of the tables; empty when there was none."""
-    return str(connection.scalar(text("SELECT version_num FROM amends_schema")) or "")
+    return str(connection.exec_driver_sql("SELECT version_num FROM amends_schema").scalar() or "")
 
 
 SERVER = """
