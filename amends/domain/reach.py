@@ -37,6 +37,7 @@ UNASKED = frozenset({NOT_SENT, DOMAIN_STOPPED, DOMAIN_SLOWED})
 
 NO_ADDRESS = "no_address"
 OPTED_OUT = "opted_out"
+BROKEN_OFF = "the sender stopped before an answer came"
 NOT_KNOWN = "a backup was restored, and whether it has left is not known"
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, text
 from sqlmodel import Session, col, func, select
 
 from amends.domain.notice import DeliveryState
+from amends.domain.reach import BROKEN_OFF
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.holder import has_ended
 from amends.ledger.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
@@ -25,8 +26,8 @@ HELD = and_(
 )
 """That a lease holds a message: looked for among the numbers it spans, because no index leads to it."""
 
-DOUBT = """
-UPDATE delivery SET state = 'uncertain', detail = 'the sender stopped before an answer came', updated_at = :now
+DOUBT = f"""
+UPDATE delivery SET state = 'uncertain', detail = '{BROKEN_OFF}', updated_at = :now
 WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
 
 

@@ -16,7 +16,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.guard import OnChannel
 from amends.domain.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
-from amends.domain.reach import MAY_HAVE_IT, NOT_YET
+from amends.domain.reach import BROKEN_OFF, MAY_HAVE_IT, NOT_KNOWN, NOT_YET
 from amends.domain.substitute import Counts
 from amends.ledger.notices import PUBLIC, latecomers, notice_row
 from amends.ledger.store import Store, incident_row
@@ -194,7 +194,8 @@ class Standings(Store):
     def taken_nothing(self, incident: str, notice: str, channel: ChannelKind) -> int:
         """How many messages of a notice this channel has refused or left open since it took one.
 
-        Somebody who resumed the incident since has looked at those before.
+        Somebody who resumed the incident since has looked at those before. What a crash or an old backup left open is
+        not the channel's doing.
         """
         on_it = (*_of(incident, notice), DeliveryRow.channel == channel)
         changed = col(DeliveryRow.updated_at)
@@ -202,7 +203,8 @@ class Standings(Store):
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
             since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
-            return session.exec(select(func.count()).where(*on_it, bad, *(changed > at for at in since))).one()
+            its_own = col(DeliveryRow.detail).not_in((BROKEN_OFF, NOT_KNOWN))
+            return session.exec(select(func.count()).where(*on_it, bad, its_own, *(changed > at for at in since))).one()
 
     def page_up_since(self, incident: str, notice: str) -> datetime | None:
         """When the notice's page was put up on the website, or None."""

@@ -131,6 +131,10 @@ class Chaos:
             self.errand = replace(self.errand, ahead=self.errand.ahead + timedelta(hours=1))
         raise AssertionError("the notice was never finished")
 
+    def alerts(self) -> list[str]:
+        """What people were called for."""
+        return [entry.subject for entry in self.ledger.timeline(INCIDENT) if entry.act == "alert"]
+
     def lines(self, *states: DeliveryState) -> list[DeliveryLine]:
         """The messages in these states."""
         return [line for line in self.ledger.deliveries(INCIDENT, NOTICE) if line.state in states]

@@ -64,7 +64,7 @@ def test_two_workers_at_once_of_whom_some_are_killed_share_one_ledger(server: st
         while world.kills < KILLS // 2:
             survivor, victim = world.start_together(2)
             world.kill(victim)
-            ended(survivor)
+            ended(world, survivor)
             if survivor.exitcode == 0:
                 break
         world.finish()
@@ -82,11 +82,11 @@ def test_a_worker_that_stood_still_beyond_its_lease_sends_nothing_that_another_t
         world.mail.delay = 0
         before = world.mailed()
         successor = world.start()  # its clock is ahead by more than a lease
-        ended(successor)
+        ended(world, successor)
         reached, in_doubt = world.mailed(), {line.person for line in world.lines(DeliveryState.UNCERTAIN)}
         assert len(reached - before) > PEOPLE // 10, "the successor had to take over"
         world.go_on(sleeper)
-        ended(sleeper)
+        ended(world, sleeper)
         assert (world.mailed() - reached).keys() <= in_doubt, "only what it had marked before may still leave"
         world.finish()
         check(world)
@@ -105,14 +105,14 @@ def test_workers_of_which_one_again_and_again_stands_still_beyond_its_lease_tell
             successor = world.start()
             world.kill(successor)
             world.go_on(sleeper)
-            ended(sleeper)
+            ended(world, sleeper)
         world.finish()
         check(world)
 
 
-def ended(sender: BaseProcess) -> None:
+def ended(world: Chaos, sender: BaseProcess) -> None:
     sender.join(60)
-    assert sender.exitcode in (0, UNFINISHED)
+    assert sender.exitcode in (0, UNFINISHED), world.alerts()
 
 
 def nobody_writes(url: str) -> bool:

@@ -13,6 +13,7 @@ from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people import place_of
+from amends.domain.reach import BROKEN_OFF, NOT_KNOWN
 from amends.domain.substitute import Counts
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
 from amends.ledger.standing import Only, message_states, person_states, reason_of
@@ -245,8 +246,19 @@ def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_som
     assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
 
 
-def ends_at(ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime) -> None:
+@pytest.mark.parametrize(("why", "counted"), [("no answer", 2), (BROKEN_OFF, 1), (NOT_KNOWN, 1)])
+def test_what_a_crash_or_an_old_backup_left_open_the_channel_has_not_refused(
+    opened: Ledger, why: str, counted: int
+) -> None:
+    ends_at(opened, (1, EMAIL), FAILED, NOW)
+    ends_at(opened, (2, EMAIL), DeliveryState.UNCERTAIN, NOW, why)
+    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == counted
+
+
+def ends_at(
+    ledger: Ledger, message: tuple[int, ChannelKind], state: DeliveryState, at: datetime, why: str = ""
+) -> None:
     person, channel = message
     mine = (DeliveryRow.person == person, DeliveryRow.channel == channel)
     with ledger.write() as write:
-        write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at))
+        write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at, detail=why))
