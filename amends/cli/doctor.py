@@ -55,6 +55,13 @@ class SigningChannel(Protocol):
         """Name and value of the TXT record with which others check that; None when it does not sign after all."""
 
 
+HANDED_IN = (
+    ("callback_url", "/receipts", "delivery reports"),
+    ("incoming_url", "/incoming", "what people write back"),
+)
+"""Settings with an address of the portal's, the path there, and what comes to it."""
+
+
 @runtime_checkable
 class WritingChannel(Protocol):
     """A channel that writes into a folder of this machine."""
@@ -239,10 +246,12 @@ async def _closed(kind: ChannelKind, settings: dict[str, str]) -> Channel:
 
 def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> Iterator[str]:
     """What is read or reported elsewhere than at the portal of this home."""
-    ours, reports = desk.settings, f"/receipts/{kind}"
-    here = {f"http://{host}:{ours.portal_port}{reports}" for host in ("127.0.0.1", "localhost", "[::1]")}
-    if channel.get("callback_url", "").rstrip("/") not in {"", f"{ours.public_url}{reports}", *here}:
-        yield f"callback_url is not {ours.public_url}{reports}, where the portal takes delivery reports"
+    ours = desk.settings
+    for setting, path, what in HANDED_IN:
+        place = f"{path}/{kind}"
+        here = {f"http://{host}:{ours.portal_port}{place}" for host in ("127.0.0.1", "localhost", "[::1]")}
+        if channel.get(setting, "").rstrip("/") not in {"", f"{ours.public_url}{place}", *here}:
+            yield f"{setting} is not {ours.public_url}{place}, where the portal takes {what}"
     if channel.get("base_url", "").rstrip("/") not in ("", f"{ours.public_url}/n"):
         yield f"base_url is not {ours.public_url}/n, where every message leads"
     elif "base_url" in channel and Path(channel["folder"]).resolve() != ours.site.resolve():

@@ -73,11 +73,6 @@ class IncomingRules:
     largest: int = LARGEST_REPORT
     """Bytes of one body."""
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """How the gateway may come: a fetched address is enough where the address is the proof."""
-        return ("GET", "POST") if self.scheme is Scheme.ADDRESS else ("POST",)
-
     def read(self, report: Report, now: datetime) -> tuple[Incoming, ...]:
         """The texts that are handed on, without those that cannot be read.
 

@@ -160,7 +160,12 @@ class Scheme(StrEnum):
     TWILIO = "twilio"
     BODY = "body"
     ADDRESS = "address"
-    """It comes to an address that only the provider was told, one for each message."""
+    """It comes to an address that only the provider was told."""
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How the provider may come: a fetched address is enough where the address is the proof."""
+        return ("GET", "POST") if self is Scheme.ADDRESS else ("POST",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +181,6 @@ class ReportRules:
     """What else stands in the query, for the provider to fill in: status=%d."""
     largest: int = LARGEST_REPORT
     """Bytes of one body."""
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """How the provider may come: a fetched address is enough where the address is the proof."""
-        return ("GET", "POST") if self.scheme is Scheme.ADDRESS else ("POST",)
 
     def address(self, key: str) -> str:
         """Where the provider is to report on the message with this key."""

@@ -47,7 +47,7 @@ def add_incoming(
     gate = Gate(rules, settings.trusted_proxies, clock)
     desk = TextDesk(ledger, recent, rules.country)
 
-    @app.api_route(PATH, methods=list(rules.methods))
+    @app.api_route(PATH, methods=list(rules.scheme.methods))
     async def receive(request: Request) -> Response:
         """The answer has no words: some gateways would send them to whoever wrote."""
         try:

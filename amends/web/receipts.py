@@ -16,7 +16,7 @@ from amends.domain.bounces import Report as MailReport
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerRestored, LedgerUnavailable
-from amends.domain.provider_receipts import ProviderReceipt
+from amends.domain.provider_receipts import ProviderReceipt, Scheme
 from amends.ledger import Ledger
 from amends.ledger.reports import Effect, Told
 from amends.settings import Settings
@@ -36,7 +36,7 @@ def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callab
     """Take reports at the path of each channel of this installation that has any that can be believed."""
     for kind, path in PATHS.items():
         if rules := report_rules(settings, kind):
-            who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "methods", ("POST",))
+            who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
             _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)
 
 

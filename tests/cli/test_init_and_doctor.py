@@ -171,10 +171,10 @@ def with_pages(office: Office, folder: str = "site", base_url: str = "https://bt
     return with_section(office, "website", 'use = "website_static"', *where)
 
 
-def with_reports(office: Office, url: str) -> Office:
+def with_reports(office: Office, url: str, *more: str) -> Office:
     """SMS by a gateway that is told to report there."""
     gateway = ('use = "sms_http"', 'shape = "twilio"', 'url = "https://sms.example"', 'account = "AC1"')
-    return with_section(office, "sms", *gateway, 'token = "t"', 'from_ = "+1555"', f'callback_url = "{url}"')
+    return with_section(office, "sms", *gateway, 'token = "t"', 'from_ = "+1555"', f'callback_url = "{url}"', *more)
 
 
 def warnings(office: Office) -> list[str]:
@@ -217,6 +217,16 @@ def test_an_address_at_which_the_portal_takes_no_report_is_told(empty: Office, u
     line = f"channel sms: callback_url is not {ours}, where the portal takes delivery reports"
     assert (line in warnings(with_reports(empty, url))) is told
     assert checks(empty)["channel sms is sms_http"] == "ok"
+
+
+def test_an_address_at_which_the_portal_hears_nobody_is_told(empty: Office) -> None:
+    ours = "https://btepai.example/incoming/sms"
+    line = f"channel sms: incoming_url is not {ours}, where the portal takes what people write back"
+    assert line in warnings(
+        with_reports(
+            empty, "https://btepai.example/receipts/sms", 'incoming_url = "https://btepai.example/receipts/sms"'
+        )
+    )
 
 
 def test_whoever_does_not_sign_has_nothing_to_publish(empty: Office) -> None:
