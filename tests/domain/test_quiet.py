@@ -18,6 +18,10 @@ ZONES = (
     "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "America/Santiago",
 )  # fmt: skip
 """From +14 to -11, with half and quarter hours, and with changes of the clock at midnight and by half an hour."""
+RUSSIA = (
+    "Europe/Kaliningrad", "Europe/Moscow", "Europe/Samara", "Asia/Yekaterinburg", "Asia/Omsk", "Asia/Krasnoyarsk",
+    "Asia/Irkutsk", "Asia/Yakutsk", "Asia/Vladivostok", "Asia/Magadan", "Asia/Kamchatka",
+)  # fmt: skip
 minutes = st.integers(0, 2 * 365 * 24 * 60)
 moments = minutes.map(lambda count: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=count))
 
@@ -48,6 +52,10 @@ def test_it_is_quiet_from_the_first_minute_up_to_the_last(hours: QuietHours, now
 def test_a_country_with_several_zones_is_quiet_while_any_of_them_is() -> None:
     coasts = ("America/New_York", "America/Los_Angeles")
     assert quiet_until(NIGHT, coasts, at("09:00", "America/New_York")) == at("08:00", "America/Los_Angeles")
+
+
+def test_the_country_with_the_most_zones_is_quiet_until_its_last_one_wakes_up() -> None:
+    assert quiet_until(NIGHT, RUSSIA, at("07:30", "Asia/Kamchatka")) == at("08:00", "Europe/Kaliningrad")
 
 
 def is_quiet(hours: QuietHours, zone: str, moment: datetime) -> bool:

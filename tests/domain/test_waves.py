@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from amends.domain.playbook import Waves
 from amends.domain.waves import ReleasedVersion, go_on
 from tests.builders import NOW
@@ -24,9 +26,10 @@ def test_who_is_found_when_all_have_had_their_turn_comes_at_once() -> None:
     assert go_on([ReleasedVersion(NOW, 8, WAVES), later]) == (later.at, 8)
 
 
-def test_the_last_wave_that_was_not_full_is_filled_up_at_once() -> None:
+@pytest.mark.parametrize("people", [9, 10, 11])
+def test_the_last_wave_that_was_not_full_is_filled_up_at_once(people: int) -> None:
     later = ReleasedVersion(NOW + 4.5 * HOUR, 12, WAVES)
-    assert go_on([ReleasedVersion(NOW, 10, WAVES), later]) == (later.at, 10)
+    assert go_on([ReleasedVersion(NOW, people, WAVES), later]) == (later.at, people)
 
 
 def test_after_a_version_that_left_all_at_once_the_others_begin_behind_its_people() -> None:
