@@ -59,6 +59,15 @@ def test_as_long_as_everybody_gets_one_message_nothing_is_stopped(ledger: Ledger
     assert ledger.case(INCIDENT).state is IncidentState.OPEN
 
 
+def test_two_messages_whose_numbers_are_far_apart_are_not_taken_for_one(ledger: Ledger) -> None:
+    draft = approved(ledger, people(3), channels=EMAIL)
+    watch = Watch(ledger, draft, DEFAULT)
+    (first, *_) = claimed(ledger, 3)
+    for number in (first.id, first.id + watching.PAGE_BITS, first.id + 2 * watching.PAGE_BITS):
+        watch.note(first._replace(id=number), Receipt(first.key, Status.SENT))
+    assert watch.alarm(NOW) == ""
+
+
 def test_an_old_list_is_noticed_while_it_is_being_used(rig: Rig) -> None:
     wrong = people(260, "bounce{}@mail.example")[200:]
     approved(rig.ledger, [*people(200), *wrong], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
@@ -83,7 +92,11 @@ def test_spam_reports_stop_what_people_may_do_without_and_only_warn_otherwise(le
         for claim in claims:
             watch.note(claim, Receipt(claim.key, Status.SENT))
         assert bool(watch.alarm(NOW)) is stops
-    assert any("reported as spam" in alert for alert in alerts(ledger))
+        if not stops:
+            watch.alarm(NOW)
+    warned, stopped = alerts(ledger)
+    assert "reported as spam" in warned, "once, however often somebody looks"
+    assert stopped.startswith("stopped by itself")
 
 
 # Each share is of one set.
@@ -147,6 +160,13 @@ def test_five_in_a_hundred_of_what_a_run_sent_stop_it_however_many_had_arrived_b
     come_back(many, claims[5:6])
     assert "6 of 120 on email were refused or came back" in watch.alarm(NOW)
     assert many.case(INCIDENT).state is IncidentState.PAUSED
+
+
+def test_whoever_finds_that_another_was_faster_stops_for_the_same_reason(many: Ledger) -> None:
+    come_back(many, sent(many, 400)[:20])
+    first, second = a_watch(many), a_watch(many)
+    assert "20 of 400 on email" in first.alarm(NOW)
+    assert "20 of 400 on email" in second.alarm(NOW)
 
 
 @pytest.mark.parametrize(
