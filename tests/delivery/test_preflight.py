@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlmodel import col
 
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind
@@ -135,6 +136,17 @@ def test_an_address_that_is_of_no_use_is_counted_and_stops_nobody(ledger: Ledger
 def test_a_number_that_is_of_no_use_is_counted_too(ledger: Ledger, real: ChannelSettings) -> None:
     draft = drafted(ledger, a_person(number=1, email="", phone="110"), channels=(SMS,))
     assert looked_over(ledger, draft, real) == Preflight(messages=1, unusable=wrong("not an E.164 number", 1))
+
+
+def test_stored_data_that_does_not_open_is_found_and_hides_no_trouble_of_the_others(
+    ledger: Ledger, real: ChannelSettings
+) -> None:
+    draft = drafted(ledger, a_person(number=1), a_person(number=2, name=""), a_person(number=3))
+    with ledger.write() as write:
+        write.change(update(PersonRow).where(col(PersonRow.number) == 1).values(sealed=b"\1\2\3\4"))
+    assert looked_over(ledger, draft, real) == Preflight(
+        messages=3, wrong=wrong("name is empty", 2), unusable=wrong("stored data that cannot be opened", 1)
+    )
 
 
 # What is said and kept of it.
