@@ -156,6 +156,31 @@ def test_everybody_gets_the_nearest_locale_and_scripts_are_not_mixed(reads: str,
     assert a_composer().message(a_claim(a_person(locale=reads))).locale == gets
 
 
+@pytest.mark.parametrize("approved", [("en", "zh-CN"), ("zh-CN", "en")])
+def test_whose_language_nobody_wrote_in_reads_that_of_the_incident(approved: tuple[str, str]) -> None:
+    composer = a_composer(*personal_variants(*approved))
+    assert composer.message(a_claim(a_person(locale="fr"))).locale == an_incident().default_locale == "en"
+
+
+@pytest.mark.parametrize(("locale", "organisation"), [("en", "Betapai"), ("zh-CN", "贝塔派")])
+def test_who_writes_and_where_the_page_is_are_said_in_the_language_of_the_message(
+    locale: str, organisation: str
+) -> None:
+    message = a_composer().message(a_claim(a_person(locale=locale)))
+    assert (message.form.sender, message.form.link) == (organisation, LINKS.page(an_incident().id, locale))
+
+
+def test_what_comes_back_names_the_message_that_it_is_about() -> None:
+    claims = [a_claim(a_person(number=number)) for number in (1, 2)]
+    composer = a_composer()
+    assert [composer.message(claim).bounce for claim in claims] == ["bounce-1", "bounce-2"]
+
+
+def test_who_reads_for_themselves_reads_of_no_child() -> None:
+    variant = a_variant(text=f"About {Slot.CHILD.mark}.")
+    assert a_composer(variant).message(a_claim(a_person())).values[Slot.CHILD] == ""
+
+
 def test_the_data_is_named_in_the_language_of_the_message() -> None:
     assert "姓名和联系方式" in a_composer().message(a_claim(a_person(locale="zh-CN"))).text
 
