@@ -152,6 +152,13 @@ def test_messages_leave_in_the_order_of_asking(
 # How many at once.
 
 
+def test_where_only_one_may_be_under_way_it_stays_one() -> None:
+    lanes = Lanes(1, 5)
+    for second in range(9):
+        lanes.went_well(float(second))
+    assert (lanes.allowed, lanes.full) == (1, True)
+
+
 def test_lanes_start_slowly_and_double_with_each_round_of_success() -> None:
     lanes = Lanes(most=64, first=4)
     for _ in range(4):
