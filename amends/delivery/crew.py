@@ -41,6 +41,9 @@ that cannot be written is tried again for ten minutes. Who is killed before that
 HALTED_SECONDS = 10.0
 """One that somebody has halted hears no answer, so there is nothing to wait for."""
 
+ENDED = (EOFError, OSError)
+"""What a pipe raises when its other side has ended; OSError where that was killed in the middle of telling."""
+
 Shares = Mapping[ChannelKind, int]
 """How many processes use each channel."""
 UNSHARED: Shares = {}
@@ -216,17 +219,10 @@ class _Worker:
         tally = Tally()
         with suppress(ConnectionError):  # it has ended
             self._pipe.send(begun)
-        while news := await self._news():
+        while news := await _news(self._pipe):
             heard(tally := news)
         self._has_ended = True
         return tally
-
-    async def _news(self) -> Tally | None:
-        """What it tells next; None when it has ended. Raises what went wrong there."""
-        await _readable(self._pipe)
-        with suppress(EOFError, ConnectionError):
-            return _listen(self._pipe)
-        return None
 
     async def dismissed(self) -> None:
         """It is gone; one still at work waits for the answers to what is under way, if it can hear them."""
@@ -238,7 +234,7 @@ class _Worker:
             runs_at = runs_at if self._is_halted() else now
             if now - began > ANSWERS_SECONDS or now - runs_at > HALTED_SECONDS:
                 self._process.kill()
-            with suppress(AmendsError, EOFError, ConnectionError):
+            with suppress(AmendsError, *ENDED):
                 while self._pipe.poll():
                     _listen(self._pipe)  # it would wait for ever to tell what nobody hears
             await asyncio.sleep(LOOK_SECONDS)
@@ -287,8 +283,16 @@ async def _readable(pipe: Connection) -> None:
         loop.remove_reader(pipe.fileno())
 
 
+async def _news(pipe: Connection) -> Tally | None:
+    """What is told next; None when the other side has ended. Raises what went wrong there."""
+    await _readable(pipe)
+    with suppress(*ENDED):
+        return _listen(pipe)
+    return None
+
+
 def _listen(pipe: Connection) -> Tally:
-    """What is told next. Raises what went wrong there, and EOFError at its end."""
+    """What is told next. Raises what went wrong there, and one of ENDED at its end."""
     heard: Tally | AmendsError = pipe.recv()
     if isinstance(heard, AmendsError):
         raise heard
@@ -330,7 +334,7 @@ async def _part(work: Work, shares: Shares, pipe: Connection) -> None:
 async def _begins(pipe: Connection) -> Begun | None:
     """What was found when the send began; None when it does not begin."""
     await _readable(pipe)
-    with suppress(EOFError, ConnectionError):
+    with suppress(*ENDED):
         begun: Begun = pipe.recv()
         return begun
     return None

@@ -4,9 +4,12 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import Pipe
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +189,14 @@ async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_
     assert max(arrived.values()) == 1
     assert arrived.keys() | {f"kim{number}@mail.example" for number in unsure} == EVERYBODY.keys()
     assert len(unsure) <= CONNECTIONS
+
+
+async def test_a_process_that_was_killed_while_it_told_how_far_it_is_has_ended() -> None:
+    ours, theirs = Pipe()
+    whole = ForkingPickler.dumps(Tally())
+    os.write(theirs.fileno(), struct.pack("!i", len(whole)) + whole[:20])
+    theirs.close()
+    assert await crew._news(ours) is None
 
 
 async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
