@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from amends.delivery import crew
 from amends.delivery.crew import Work, send
@@ -158,6 +159,19 @@ async def test_a_process_that_is_halted_does_not_hold_up_who_cancels_it(
     assert Counter(big.states().values())["uncertain"] <= CONNECTIONS
 
 
+async def test_a_process_that_never_ends_is_ended(big: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "ANSWERS_SECONDS", 0.2)
+    big.settings[ChannelKind.EMAIL]["final_timeout"] = "3600"
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    big.mail.delay = 3600
+    await asyncio.sleep(STOP_SECONDS)  # now all of them wait for an answer
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(sending, 60)
+    assert multiprocessing.active_children() == []
+
+
 async def test_a_process_that_runs_has_time_for_its_answers(big: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew, "HALTED_SECONDS", 0.05)
     big.mail.delay = 0.5
@@ -246,6 +260,31 @@ def test_what_stops_one_process_is_raised(big: Rig) -> None:
     with pytest.raises(ChannelMisconfigured, match="final_timeout"):
         run(big)
     assert big.mailed() == []
+
+
+def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
+    big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
+    tally = run(big)
+    assert ChannelKind.WEBSITE in tally.trouble
+    assert (tally.finished, tally.people) == (False, {PersonState.WAITING: PEOPLE})
+    assert big.mailed() + big.posts() == []
+
+
+def test_no_connection_to_the_ledger_is_open_when_the_processes_begin(
+    big: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork would share it: two processes on one connection to PostgreSQL read each other's answers."""
+    open_ones: list[int] = []
+    kind = crew.process_kind
+    monkeypatch.setattr(crew, "process_kind", lambda: open_ones.append(_open_connections(big)) or kind())
+    assert run(big).finished
+    assert open_ones == [0] * PROCESSES
+
+
+def _open_connections(rig: Rig) -> int:
+    pool = rig.ledger.engine.pool
+    assert isinstance(pool, QueuePool)
+    return pool.checkedin() + pool.checkedout()
 
 
 def test_without_approval_nothing_leaves_and_no_process_is_left(big: Rig) -> None:
