@@ -78,7 +78,8 @@ def _decide(
     once_more, tried, given_up = map(_whose, (again, retry, give_up))  # a typo in one leaves the others undone
     ledger, by = desk.ledger, desk.member(name)
     if again is not None:
-        ledger.send_again(incident, notice, once_more, by, now())
+        waiting = ledger.send_again(incident, notice, once_more, by, now())
+        desk.hint(f"{counted(waiting, 'message goes', 'messages go')} out once more")
     if held is not None:
         ledger.let_go(incident, notice, held, by, now())
     if retry is not None:

@@ -33,7 +33,7 @@ class Decisions(Deliveries):
         """An uncertain message shall go out once more, to the address that the list says now; how many do.
 
         Of everybody only what is uncertain because a backup was restored: what was under way in a crash needs a word
-        for each person. Raises NotAllowed, also when a corrected list lets nobody write to this person any more, and
+        for each person. Raises NotAllowed, also when by a corrected list none of them can be sent again, and
         NotInLedger when nothing of this notice is uncertain so.
         """
         must_approve(by)
@@ -47,8 +47,9 @@ class Decisions(Deliveries):
                 raise NotInLedger(f"nothing of {notice} is uncertain {why}")
             free = uncertain if person is not None else [one for one in uncertain if not _held(write.session, one)]
             again = sum(_once_more(write.session, message, now) for message in free)
-            row = notice_row(write.session, incident, notice)
-            if again and row:
+            if not again:
+                raise NotAllowed(_nowhere(incident, notice, person))
+            if row := notice_row(write.session, incident, notice):
                 reopen(write.session, row)
             write.note(now, incident, "sent again", _subject(notice, person), actor=by.name, messages=again)
             return again
@@ -123,6 +124,16 @@ class Decisions(Deliveries):
 def _held(session: Session, message: DeliveryRow) -> str:
     """Why nobody may write to its person any more, by a corrected list; or empty."""
     return "" if message.person == PUBLIC else session.get_one(PersonRow, (message.incident, message.person)).hold
+
+
+def _nowhere(incident: str, notice: str, person: int | None) -> str:
+    """Why nothing goes out again, and what can be done about it."""
+    who = "these people have" if person is None else f"person {person} has"
+    return (
+        f"nothing of {notice} goes out again: by the list in force {who} no address for it, or one that another of its "
+        f"messages goes to. `amends deliveries {incident} {notice}` says how they stand; once a corrected list gives "
+        f"an address (`amends audience correct {incident} FILE`), it can be sent again"
+    )
 
 
 def _once_more(session: Session, message: DeliveryRow, now: datetime) -> bool:

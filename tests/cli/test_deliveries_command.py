@@ -144,6 +144,11 @@ def test_a_message_in_doubt_is_named_when_everybody_was_reached_otherwise(office
     assert (answer.exit_code, "1 message is uncertain: `amends deliveries" in answer.stderr) == (0, True)
 
 
+def test_who_has_a_message_sent_again_hears_how_many_go_out(office: Office, ledger: Ledger) -> None:
+    answer = office.amends("deliver", INCIDENT, NOTICE, "--again", 3, by="omar")
+    assert "1 message goes out once more\n" in answer.stderr
+
+
 def test_who_is_meant_must_be_a_number_or_all(parked: Office) -> None:
     assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "everybody", by="omar").exit_code == 2
     assert parked.amends("deliver", INCIDENT, NOTICE, "--give-up", "all").exit_code == 2

@@ -528,6 +528,21 @@ def test_an_uncertain_message_is_left_to_a_person_and_then_goes_to_the_corrected
     assert claim.key not in old
 
 
+def test_whose_address_a_corrected_list_takes_away_is_sent_nothing_again_and_that_is_said(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    sent(released(ledger_on_sqlite, people(2)), Status.UNCERTAIN)
+    correct(ledger_on_sqlite, [with_address(person, "")._replace(phone="") for person in people(2)])
+    released_again(ledger_on_sqlite)
+    entries = len(ledger_on_sqlite.timeline(INCIDENT))
+    with pytest.raises(
+        NotAllowed, match=r"person 1 has no address .* \(`amends audience correct november-breach FILE`\)"
+    ):
+        ledger_on_sqlite.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    assert states(ledger_on_sqlite) == {1: ["uncertain"], 2: ["uncertain"]}
+    assert len(ledger_on_sqlite.timeline(INCIDENT)) == entries
+
+
 def test_nothing_more_goes_to_who_is_gone(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite, people(3))
     sent(ledger_on_sqlite, Status.UNCERTAIN, 2)
