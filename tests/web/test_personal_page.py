@@ -54,6 +54,17 @@ def test_a_person_can_change_the_language(li: Visitor) -> None:
     assert "Hello 李雷" in li.look("?lang=en").text
 
 
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", 'In charge of personal data: <span dir="auto">Shen Yulan, data protection officer</span>'),
+        ("zh-CN", '个人信息负责人： <span dir="auto">个人信息保护负责人 沈玉兰</span>'),
+    ],
+)
+def test_whose_name_stands_among_the_contacts_is_said(ada: Visitor, lang: str, said: str) -> None:
+    assert said in ada.look(f"?lang={lang}").text
+
+
 @pytest.mark.parametrize("lang", ["xx", "", "../en", "%00", "<script>"])
 def test_a_language_that_is_not_offered_is_passed_over(ada: Visitor, lang: str) -> None:
     assert '<html lang="en">' in ada.look(f"?lang={lang}").text
