@@ -21,6 +21,7 @@ from amends.cli.words import coloured, counted, kept_back
 from amends.domain.case import IncidentState
 from amends.domain.channel import Channel, ChannelKind
 from amends.domain.errors import AmendsError
+from amends.domain.handed_in import INCOMING, RECEIPTS
 from amends.domain.kept_here import kept_here
 
 OLDEST_PYTHON = (3, 11)
@@ -56,10 +57,10 @@ class SigningChannel(Protocol):
 
 
 HANDED_IN = (
-    ("callback_url", "/receipts", "delivery reports"),
-    ("incoming_url", "/incoming", "what people write back"),
+    ("callback_url", RECEIPTS, "delivery reports"),
+    ("incoming_url", INCOMING, "what people write back"),
 )
-"""Settings with an address of the portal's, the path there, and what comes to it."""
+"""Settings with an address of the portal's, the paths there, and what comes to it."""
 
 
 @runtime_checkable
@@ -247,11 +248,11 @@ async def _closed(kind: ChannelKind, settings: dict[str, str]) -> Channel:
 def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> Iterator[str]:
     """What is read or reported elsewhere than at the portal of this home."""
     ours = desk.settings
-    for setting, path, what in HANDED_IN:
-        place = f"{path}/{kind}"
-        here = {f"http://{host}:{ours.portal_port}{place}" for host in ("127.0.0.1", "localhost", "[::1]")}
-        if channel.get(setting, "").rstrip("/") not in {"", f"{ours.public_url}{place}", *here}:
-            yield f"{setting} is not {ours.public_url}{place}, where the portal takes {what}"
+    for setting, paths, what in HANDED_IN:
+        path = paths.get(kind, "")
+        here = {f"http://{host}:{ours.portal_port}{path}" for host in ("127.0.0.1", "localhost", "[::1]")}
+        if path and channel.get(setting, "").rstrip("/") not in {"", f"{ours.public_url}{path}", *here}:
+            yield f"{setting} is not {ours.public_url}{path}, where the portal takes {what}"
     if channel.get("base_url", "").rstrip("/") not in ("", f"{ours.public_url}/n"):
         yield f"base_url is not {ours.public_url}/n, where every message leads"
     elif "base_url" in channel and Path(channel["folder"]).resolve() != ours.site.resolve():

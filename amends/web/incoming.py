@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from amends.content.cells import Unfit, is_national, phone
 from amends.domain.channel import ChannelKind
+from amends.domain.handed_in import INCOMING
 from amends.domain.incoming import Incoming, IncomingRules
 from amends.domain.question import Asked, QuestionKind, Source
 from amends.domain.wishes import Wish, wish_of
@@ -29,7 +30,6 @@ from amends.web.recent import RecentCases
 
 log = logging.getLogger("amends.web")
 
-PATH = "/incoming/sms"
 BY_SMS = "SMS"
 """How somebody opted out, for the audit."""
 NO_WORDS = "(no words; perhaps a picture)"
@@ -47,7 +47,7 @@ def add_incoming(
     gate = Gate(rules, settings.trusted_proxies, clock)
     desk = TextDesk(ledger, recent, rules.country)
 
-    @app.api_route(PATH, methods=list(rules.scheme.methods))
+    @app.api_route(INCOMING[ChannelKind.SMS], methods=list(rules.scheme.methods))
     async def receive(request: Request) -> Response:
         """The answer has no words: some gateways would send them to whoever wrote."""
         try:

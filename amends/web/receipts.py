@@ -16,6 +16,7 @@ from amends.domain.bounces import Report as MailReport
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerRestored, LedgerUnavailable
+from amends.domain.handed_in import RECEIPTS
 from amends.domain.provider_receipts import ProviderReceipt, Scheme
 from amends.ledger import Ledger
 from amends.ledger.reports import Effect, Told
@@ -25,7 +26,6 @@ from amends.web.pages import RETRY_SECONDS
 
 log = logging.getLogger("amends.web")
 
-PATHS = {ChannelKind.SMS: "/receipts/sms", ChannelKind.EMAIL: "/receipts/email"}
 CAME_BACK = (ReportKind.FAILED, ReportKind.GAVE_UP)
 AGAIN_AFTER = (1.0, 3.0)
 """Seconds until a receipt that names no message is looked at again: it may be faster than the gateway's own answer,
@@ -34,7 +34,7 @@ which is where we learn the name."""
 
 def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callable[[], datetime]) -> None:
     """Take reports at the path of each channel of this installation that has any that can be believed."""
-    for kind, path in PATHS.items():
+    for kind, path in RECEIPTS.items():
         if rules := report_rules(settings, kind):
             who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
             _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)

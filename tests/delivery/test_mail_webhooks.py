@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
 from amends.domain.channel import ChannelKind
+from amends.domain.handed_in import RECEIPTS
 from amends.settings import Settings
 from amends.web import create_app
-from amends.web.receipts import PATHS
 from tests.builders import a_person
 from tests.sending import INCIDENT, NOTICE, Rig, approved, letters
 
 EMAIL = ChannelKind.EMAIL
-PATH = PATHS[EMAIL]
+PATH = RECEIPTS[EMAIL]
 Headers = dict[str, str]
 
 

@@ -26,6 +26,14 @@ from tests.sending import looked_over
 INCIDENT = "november-breach"
 KEY = b"m" * 32
 ADA, LI, TOBY, SAM = 1, 2, 3, 4
+TWILIO_ACCOUNT = {
+    "use": "sms_http",
+    "shape": "twilio",
+    "url": "https://api.gateway.example",
+    "account": "AC1",
+    "token": "the account's main token",
+    "from_": "+4930555000",
+}
 SUBJECTS = {"en": "Your data was copied", "zh-CN": "您的数据被复制"}
 
 

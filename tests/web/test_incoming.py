@@ -17,16 +17,18 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from amends.domain.channel import ChannelKind
+from amends.domain.handed_in import INCOMING
 from amends.domain.question import Question, Source
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web import create_app
 from amends.web.gate import REFUSED_PER_ADDRESS
-from amends.web.incoming import NO_WORDS, PATH, international
+from amends.web.incoming import NO_WORDS, international
 from tests.builders import NOW, a_person, an_incident
 from tests.databases import NEEDS_POSTGRES, fresh_database
-from tests.web.scene import ADA, INCIDENT, KEY, LI, Clock, open_scene, release
+from tests.web.scene import ADA, INCIDENT, KEY, LI, TWILIO_ACCOUNT, Clock, open_scene, release
 
+PATH = INCOMING[ChannelKind.SMS]
 SECRET = "a-secret-in-its-address"
 KANNEL = {
     "use": "sms_http",
@@ -41,15 +43,7 @@ KANNEL = {
     "incoming_id_field": "id",
     "incoming_secret": SECRET,
 }
-TWILIO = {
-    "use": "sms_http",
-    "shape": "twilio",
-    "url": "https://api.gateway.example",
-    "account": "AC1",
-    "token": SECRET,
-    "from_": "+4930555000",
-    "incoming_url": f"https://betapai.example{PATH}",
-}
+TWILIO = TWILIO_ACCOUNT | {"incoming_url": f"https://betapai.example{PATH}"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 ADAS, LIS, NOBODYS = a_person(number=ADA).phone, a_person(number=LI).phone, "+4930555999"
 Hand = Callable[..., httpx2.Response]
@@ -264,7 +258,7 @@ def test_a_body_in_json_may_hold_several(settings: Settings, ledger: Ledger) -> 
 def test_what_twilio_signed_is_taken(settings: Settings, ledger: Ledger) -> None:
     client, fields = TestClient(portal(settings, ledger, **TWILIO)), {"From": ADAS, "Body": "STOP", "MessageSid": "SM1"}
     spelled = TWILIO["incoming_url"] + "".join(name + value for name, value in sorted(fields.items()))
-    signature = b64encode(hmac.digest(SECRET.encode(), spelled.encode(), "sha1")).decode()
+    signature = b64encode(hmac.digest(TWILIO["token"].encode(), spelled.encode(), "sha1")).decode()
     for given, status in (("guessed", 403), (signature, 200)):
         answer = client.post(PATH, content=urlencode(fields), headers=FORM | {"x-twilio-signature": given})
         assert (answer.status_code, ledger.has_opted_out(INCIDENT, ADA)) == (status, status == 200)

@@ -17,30 +17,22 @@ from starlette.testclient import TestClient
 from amends.delivery.connect import connect
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerRestored
+from amends.domain.handed_in import RECEIPTS
 from amends.domain.notice import DeliveryState
 from amends.ledger import Claim, Ledger
 from amends.settings import Settings
 from amends.web import create_app
 from amends.web.gate import REFUSED_PER_ADDRESS
-from amends.web.receipts import PATHS
 from amends.world import WebServices
 from tests.builders import NOW, a_person
 from tests.channels.contract import Bell, a_message
-from tests.web.scene import ADA, INCIDENT, LI, Clock
+from tests.web.scene import ADA, INCIDENT, LI, TWILIO_ACCOUNT, Clock
 
 NOTICE = "first-notice"
-PATH = PATHS[ChannelKind.SMS]
+PATH = RECEIPTS[ChannelKind.SMS]
 URL = f"https://betapai.example{PATH}"
-SECRET = "the account's main token"
-TWILIO = {
-    "use": "sms_http",
-    "shape": "twilio",
-    "url": "https://api.gateway.example",
-    "account": "AC1",
-    "token": SECRET,
-    "from_": "+4930555000",
-    "callback_url": URL,
-}
+SECRET = TWILIO_ACCOUNT["token"]
+TWILIO = TWILIO_ACCOUNT | {"callback_url": URL}
 PLAIN = {
     "use": "sms_http",
     "shape": "json",
