@@ -104,7 +104,7 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
 
 
 def _refuse_unsayable(desk: Desk, case: Case, promise: Commitment, changes: dict[str, object], option: str) -> None:
-    """Raises ContentError for words that would stop the notice to those promised, which nobody could correct then."""
+    """Raises ContentError for words that would stop the notice to those promised, before they are stored."""
     from amends.domain.drafting import Links, Readers
     from amends.domain.unsayable import unsayable
 
