@@ -10,13 +10,19 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId
-from amends.domain.errors import NotAllowed
+from amends.domain.errors import LedgerUnavailable, NotAllowed
 
 PATIENCE = 15.0
 """Seconds to wait for the answers to what had left already."""
 LOOK_SECONDS = 0.1
 SLOW_SECONDS = 3.0
 NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amends doctor` says what keeps its server"
+
+BY_HAND = (
+    "NOTHING WAS STOPPED, for the reason below. End `amends up` and every `amends deliver` themselves, on each "
+    "machine: with Ctrl-C, or with `kill` and the number that `pgrep -af amends` shows; each waits for the answers to "
+    "what has left"
+)
 
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
@@ -26,15 +32,29 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     little, and names how many still have no answer.
     """
     desk: Desk = ctx.obj
-    by = desk.member(name).name
+    with _by_hand_instead(desk):
+        _pause(desk, incident, desk.member(name).name)
+    unanswered = _wait_for_answers(desk, incident)
+    desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
+    desk.hint(f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident}` goes on")
+
+
+def _pause(desk: Desk, incident: str, by: str) -> None:
     try:
         with _told_when_slow(desk):
             desk.ledger.pause_incident(incident, by, now())
     except NotAllowed as reason:
         desk.hint(str(reason))
-    unanswered = _wait_for_answers(desk, incident)
-    desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
-    desk.hint(f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident}` goes on")
+
+
+@contextmanager
+def _by_hand_instead(desk: Desk) -> Iterator[None]:
+    """Where the ledger cannot take it, say how what is being sent is stopped without it."""
+    try:
+        yield
+    except LedgerUnavailable:
+        desk.complain(BY_HAND)
+        raise
 
 
 @contextmanager

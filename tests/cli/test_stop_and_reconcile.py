@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,6 +43,28 @@ def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeyp
         assert not stopping.done()
     assert "not yet: the ledger has not taken it" in stopping.result().stderr
     ledger.dispose()
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [("0001", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
+)
+def test_a_stop_that_another_version_keeps_from_the_ledger_says_how_to_stop_without_it(
+    office: Office, tables: str, reason: str
+) -> None:
+    approve(office, "omar", "wei")
+    ledger = office.ledger()
+    ledger.release(INCIDENT, NOTICE, now())
+    ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.dispose()
+    with sqlite3.connect(office.home / "ledger.sqlite3") as tables_of:
+        tables_of.execute("UPDATE amends_schema SET version_num = ?", (tables,))
+    answer = office.amends("stop", INCIDENT, by="lena")
+    assert answer.exit_code == Exit.ERROR
+    first, then = answer.stderr.splitlines()
+    assert "NOTHING WAS STOPPED" in first
+    assert "End `amends up` and every `amends deliver` themselves" in first
+    assert reason in then
 
 
 def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: Path) -> None:
