@@ -57,6 +57,8 @@ def letters(
     desk: Desk = ctx.obj
     if wrong := _wrong_together(out, again, pdf=pdf, returned=returned, name=name):
         raise typer.BadParameter(wrong)
+    if not returned:
+        desk.ledger.draft(incident, notice)  # a wrong name is told before anything is written
     if out:
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
         return

@@ -77,6 +77,16 @@ def ledger(office: Office) -> Iterator[Ledger]:
     opened.dispose()
 
 
+@pytest.mark.parametrize("out", [False, True], ids=["look", "hand over"])
+def test_a_notice_that_is_not_there_is_told_apart_from_one_without_letters(
+    office: Office, tmp_path: Path, out: bool
+) -> None:
+    folder = tmp_path / "letters"
+    answer = office.amends("letters", INCIDENT, "nope", *(("--out", folder) if out else ()), by="lena" if out else "")
+    assert (answer.exit_code, folder.exists()) == (1, False)
+    assert f"incident {INCIDENT} has no notice nope" in answer.stderr
+
+
 def hand_over(office: Office, out: Path, *more: object) -> dict:
     return office.values("letters", INCIDENT, NOTICE, "--out", out, *more, by="lena")
 
