@@ -38,10 +38,10 @@ def run(settings: Settings) -> None:
 
     Raises AmendsError when a port is taken, or the ledger cannot be opened, before anything is started.
     """
+    for port in (settings.prefect_port, settings.portal_port):
+        _require_free(port)  # first: what runs here already may be an older Amends, at work in this ledger
     open_ledger(settings).dispose()
     os.umask(0o077)  # Prefect would make its database readable by everybody
-    for port in (settings.prefect_port, settings.portal_port):
-        _require_free(port)
     environment = prefect_environment(settings)
     with suppress(Stopped), stopped_by_signals(), Parts(environment) as parts:
         serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -152,6 +153,22 @@ def test_a_port_that_is_taken_is_named_with_who_may_have_it(empty: Office, monke
         monkeypatch.setenv("AMENDS_PREFECT_PORT", str(port))
         answer = empty.amends("up")
     assert (answer.exit_code, f"port {port} is taken, by another `amends up` perhaps" in answer.stderr) == (1, True)
+
+
+def test_the_ledger_stays_as_it_is_where_another_amends_is_up_already(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be an older one, which could not write to newer tables."""
+    ledger = office.home / "ledger.sqlite3"
+    with sqlite3.connect(ledger) as tables:
+        tables.execute("UPDATE amends_schema SET version_num = '0022'")
+        tables.execute("DROP TABLE heard")
+        tables.execute("DROP INDEX ix_delivery_sms_to")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        monkeypatch.setenv("AMENDS_PORTAL_PORT", str(other.getsockname()[1]))
+        assert office.amends("up").exit_code == 1
+    with sqlite3.connect(ledger) as tables:
+        assert tables.execute("SELECT version_num FROM amends_schema").fetchall() == [("0022",)]
 
 
 def test_what_sets_up_prefect_again_takes_what_it_has_called_with_it(tmp_path: Path) -> None:
