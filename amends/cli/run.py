@@ -30,7 +30,13 @@ def run(
     turns = [f"  {moment(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
-    if nudge(desk.settings, incident):
-        desk.hint(f"Prefect begins now; `amends incident show {incident}` says what waits for approval")
-    else:
-        desk.hint("Prefect is not running here: `amends up` starts it, and the first step begins")
+    desk.hint(_what_now(incident, reached=nudge(desk.settings, incident), again=bool(case.pinned)))
+
+
+def _what_now(incident: str, *, reached: bool, again: bool) -> str:
+    if not reached:
+        begins = "it goes on from there" if again else "the first step begins"
+        return f"Prefect does not answer here: `amends up` starts it, and {begins}"
+    if again:
+        return f"it ran already and goes on as it was; `amends timeline {incident}` says where it stands"
+    return f"Prefect begins now; `amends incident show {incident}` says what waits for approval"

@@ -88,6 +88,11 @@ def test_running_says_that_prefect_is_not_there(office: Office) -> None:
     assert "amends up" in office.amends("run", INCIDENT, "--playbook", PLAYBOOK, by="lena").stderr
 
 
+def test_running_what_runs_already_does_not_say_that_its_first_step_begins(office: Office) -> None:
+    again = office.amends("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
+    assert (again.exit_code, "first step begins" in again.stderr) == (0, False)
+
+
 def test_an_assessment_needs_no_ledger(nowhere: Office) -> None:
     assessed = nowhere.values("assess", STORY / "incident.yaml")
     assert assessed["severity"]["band"] in ("low", "medium", "high", "very_high")
