@@ -177,7 +177,7 @@ def _look_over(desk: Desk, draft: Draft) -> None:
 
 
 def _let_it_go(desk: Desk, draft: Draft) -> None:
-    from amends.cli.nudge import nudge
+    from amends.cli.nudge import NOT_BEGUN, nudge
 
     incident, notice = draft.incident, draft.notice
     if tells_nobody := kept_here(desk.settings.channels, draft.channels):
@@ -185,4 +185,4 @@ def _let_it_go(desk: Desk, draft: Draft) -> None:
     if nudge(desk.settings, incident):
         desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
     else:
-        desk.hint(f"Prefect is not running here: `amends deliver {incident} {notice}` sends it, or `amends up` does")
+        desk.hint(f"{NOT_BEGUN}: `amends deliver {incident} {notice}` sends it, or `amends up` does")

@@ -271,12 +271,16 @@ def _public_url(desk: Desk) -> Iterator[Line]:
 
 def _prefect(desk: Desk) -> Iterator[Line]:
     from amends.cli.nudge import answers
+    from amends.cli.work_pool import held
 
     address = f"http://127.0.0.1:{desk.settings.prefect_port}"
-    if answers(address):
-        yield Line(Verdict.OK, f"Prefect answers at {address}")
-    else:
+    if not answers(address):
         yield Line(Verdict.WARN, f"Prefect does not answer at {address}; `amends up` starts it")
+    elif why := held(desk.settings):
+        what = f"Prefect at {address} does not do its work: {'; '.join(why)}; `amends up`, started anew, puts it right"
+        yield Line(Verdict.FAIL, what)
+    else:
+        yield Line(Verdict.OK, f"Prefect answers at {address}")
 
 
 CHECKS: tuple[Check, ...] = (

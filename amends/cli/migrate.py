@@ -124,14 +124,14 @@ def _ask(incident: str, *, yes: bool) -> None:
 
 
 def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
-    from amends.cli.nudge import nudge
+    from amends.cli.nudge import NOT_BEGUN, nudge
 
     for step, number in sorted(planned.hold):
         desk.hint(f"{step} {number} is held: `amends step go|skip {incident} {step} {number} --as NAME`")
     if nudge(desk.settings, incident):
         desk.hint(f"what has not left is drafted anew; `amends timeline {incident}` says what waits for approval")
     else:
-        desk.hint("Prefect is not running here; `amends up` starts it, and what has not left is drafted anew")
+        desk.hint(f"{NOT_BEGUN}; `amends up` starts it, and what has not left is drafted anew")
 
 
 def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days: int, at: datetime) -> Iterator[str]:

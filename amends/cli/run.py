@@ -34,9 +34,11 @@ def run(
 
 
 def _what_now(incident: str, *, reached: bool, again: bool) -> str:
+    from amends.cli.nudge import NOT_BEGUN
+
     if not reached:
         begins = "it goes on from there" if again else "the first step begins"
-        return f"Prefect does not answer here: `amends up` starts it, and {begins}"
+        return f"{NOT_BEGUN}: `amends up` starts it, and {begins}"
     if again:
         return f"it ran already and goes on as it was; `amends timeline {incident}` says where it stands"
     return f"Prefect begins now; `amends incident show {incident}` says what waits for approval"

@@ -94,9 +94,9 @@ def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrenc
 
 
 def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState, by: str, said: str) -> None:
-    from amends.cli.nudge import nudge
+    from amends.cli.nudge import NOT_BEGUN, nudge
 
     desk.ledger.mark_occurrence(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
     desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {said}")
     if not nudge(desk.settings, incident):
-        desk.hint("Prefect is not running here; `amends up` starts it and it goes on from there")
+        desk.hint(f"{NOT_BEGUN}; `amends up` starts it and it goes on from there")

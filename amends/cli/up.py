@@ -14,11 +14,11 @@ from typing import Self
 
 import typer
 
+from amends.cli.work_pool import POOL
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
 from amends.settings import Settings, open_ledger, prefect_environment
 
-POOL = "amends"
 START_SECONDS = 90
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
@@ -48,6 +48,7 @@ def run(settings: Settings) -> None:
         parts.start(SERVER, serve, nicer=NICER)
         parts.wait_for(SERVER, settings.prefect_port)
         deploy(environment)
+        end_pauses(environment)
         parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
         parts.start("portal", [sys.executable, "-m", "amends.web"])
         parts.wait_for("portal", settings.portal_port)
@@ -74,13 +75,19 @@ SWEEP = prefect("deployment", "run", "sweep/sweep")
 
 def deploy(environment: Mapping[str, str]) -> None:
     """Make the work pool and apply prefect.yaml. Raises AmendsError with Prefect's own words."""
-    create = prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
-    for call in (create, prefect("--no-prompt", "deploy", "--all", "--prefect-file", deployments_file())):
-        done = subprocess.run(
-            call, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-        )
-        if done.returncode:
-            raise AmendsError(f"Prefect refused `{' '.join(call[3:])}`:\n{done.stdout}{done.stderr}")
+    _call(environment, prefect("work-pool", "create", POOL, "--type", "process", "--overwrite"))
+    _call(environment, prefect("--no-prompt", "deploy", "--all", "--prefect-file", deployments_file()))
+
+
+def end_pauses(environment: Mapping[str, str]) -> None:
+    """Prefect keeps what somebody has paused there for ever, and says it nowhere. Raises AmendsError."""
+    _call(environment, [sys.executable, "-m", "amends.cli.work_pool"])
+
+
+def _call(environment: Mapping[str, str], call: Sequence[str]) -> None:
+    done = subprocess.run(call, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise AmendsError(f"Prefect refused `{' '.join(call[2:])}`:\n{done.stdout}{done.stderr}")
 
 
 def look_at_ledger(parts: "Parts") -> None:

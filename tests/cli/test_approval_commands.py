@@ -509,4 +509,4 @@ def test_the_command_that_is_named_for_the_others_approves_exactly_this(office: 
 
 def test_who_approves_where_no_prefect_runs_hears_that_it_is_not_here(office: Office) -> None:
     """It may well run on another machine at the same ledger."""
-    assert "Prefect is not running here" in approve(office, "omar", "wei").stderr
+    assert "Prefect does not begin it here" in approve(office, "omar", "wei").stderr

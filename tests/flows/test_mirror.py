@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.flow_engine import run_flow_async
@@ -21,13 +23,16 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.states import Cancelled, Completed, Crashed, Failed, Late, Pending, Running, Scheduled, Suspended
 from prefect.testing.utilities import prefect_test_harness
 
-from amends.cli.up import deploy
+from amends.cli.nudge import nudge
+from amends.cli.up import deploy, end_pauses
+from amends.cli.work_pool import POOL, held
 from amends.content.playbooks import load_playbook
 from amends.domain.case import OccurrenceState
 from amends.domain.errors import AmendsError
 from amends.domain.playbook import Phase, Step
 from amends.ledger import Ledger
 from amends.ledger.holder import this_process
+from amends.settings import new_settings, prefect_environment
 from flows.context import using
 from flows.fast_forward import PHASES, PassedClock
 from flows.mirror import HALTED, MOST_CRASHES, PAUSES, SILENT, mirror, process_label, tag_of, tag_own_run
@@ -561,6 +566,40 @@ def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deploye
         return []
 
     assert [run.parameters for run in in_prefect(act)] == [{"incident_id": INCIDENT}]
+
+
+@pytest.mark.timeout(600)
+def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
+    lead: Lead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = PREFECT_API_URL.value()
+    environment = {**os.environ, "PREFECT_API_URL": server}
+    port = urlsplit(server).port
+    settings = new_settings(tmp_path, "https://btepai.example").model_copy(update={"prefect_port": port})
+    for name, value in prefect_environment(settings).items():
+        monkeypatch.setenv(name, value)  # so that what a nudge sets is taken back again
+    monkeypatch.delenv("PREFECT_API_URL")
+
+    async def pause(client: PrefectClient) -> None:
+        await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=0))
+        for queue in await client.read_work_queues(POOL):
+            await client.update_work_queue(queue.id, is_paused=True, concurrency_limit=0)
+        sweeping = await client.read_deployment_by_name("sweep/sweep")
+        await client.pause_deployment(sweeping.id)
+        for schedule in sweeping.schedules:
+            await client.delete_deployment_schedule(sweeping.id, schedule.id)
+
+    deploy(environment)
+    in_prefect(pause)
+    assert [why.split("`")[0].strip() for why in held(settings)] == [
+        "its work pool",
+        "its work queue",
+        "its deployment sweep has no schedule, or is paused",
+    ]
+    assert not nudge(settings, INCIDENT), "a sweep was asked for, and nothing begins it"
+    deploy(environment)
+    end_pauses(environment)
+    assert held(settings) == ("no runner takes runs from it",)
 
 
 def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lead: Lead, tmp_path: Path) -> None:
