@@ -23,5 +23,5 @@ def _contradicts(told: Facts, known: Facts, name: str) -> bool:
 
 
 def _other_data(told: Facts, known: Facts) -> bool:
-    sure = told.data_categories.certainty is Certainty.CONFIRMED and known.data_categories.stands
+    sure = told.data_categories.certainty is Certainty.CONFIRMED and not known.data_categories.unknown
     return sure and set(told.categories()) != set(known.categories())

@@ -19,12 +19,16 @@ def suspected(value: Any) -> dict[str, Any]:
     return {"value": value, "certainty": "suspected"}
 
 
+def ruled_out(value: Any) -> dict[str, Any]:
+    return {"value": value, "certainty": "ruled_out"}
+
+
 @pytest.mark.parametrize(
     ("told", "known", "wrong"),
     [
         ({"cause": "theft"}, {"cause": "theft"}, ()),
         ({"cause": "theft"}, {"cause": "insider"}, ("cause",)),
-        ({"cause": "theft"}, {"cause": {"value": "theft", "certainty": "ruled_out"}}, ("cause",)),
+        ({"cause": "theft"}, {"cause": ruled_out("theft")}, ("cause",)),
         ({"cause": suspected("theft")}, {"cause": "insider"}, ()),
         ({}, {"cause": "insider"}, ()),
         ({"cause": "theft"}, {}, ()),
@@ -35,6 +39,15 @@ def suspected(value: Any) -> dict[str, Any]:
         ({"data_categories": ["contact", "health"]}, {"data_categories": ["contact"]}, ("data_categories",)),
         ({}, {"data_categories": ["contact"]}, ()),
         ({"data_categories": ["contact"]}, {}, ()),
+        ({"data_categories": ["contact"]}, {"data_categories": ruled_out(["contact"])}, ("data_categories",)),
+        ({"data_categories": ruled_out(["contact"])}, {"data_categories": ["contact"]}, ()),
+        ({"data_categories": ["contact", "health"]}, {"data_categories": ["health", "contact"]}, ()),
+        ({"cause": "theft"}, {"cause": suspected("theft")}, ()),
+        ({"cause": "theft"}, {"cause": suspected("insider")}, ("cause",)),
+        ({"vector": "phishing"}, {"vector": "ransomware"}, ("vector",)),
+        ({"malicious": True}, {"malicious": False}, ("malicious",)),
+        ({"encryption_key_safe": True}, {"encryption_key_safe": False}, ("encryption_key_safe",)),
+        ({"exfiltration": "no"}, {"exfiltration": "yes"}, ("exfiltration",)),
     ],
 )
 def test_what_was_told_as_certain_and_is_otherwise_was_told_wrongly(
