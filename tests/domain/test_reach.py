@@ -10,12 +10,16 @@ from amends.domain.notice import DeliveryState
 from amends.domain.reach import (
     GIVE_UP_AFTER,
     MAY_HAVE_IT,
+    NOT_KNOWN,
+    OPTED_OUT,
     Outcome,
     Planned,
     first_messages,
+    in_doubt,
     next_channel,
     outcome,
     untried,
+    why_held,
 )
 from tests.builders import NOW
 
@@ -34,6 +38,7 @@ WAITING, HELD, UNREACHABLE = DeliveryState.WAITING, DeliveryState.HELD, Delivery
         ({EMAIL, SMS}, (WEBSITE,), (SMS, EMAIL), [(SMS, WAITING)]),
         (set(), (WEBSITE, SMS), (EMAIL,), [(SMS, UNREACHABLE)]),
         (set(), (WEBSITE,), (), [(EMAIL, UNREACHABLE)]),
+        (set(), (WEBSITE,), (SMS, EMAIL), [(SMS, UNREACHABLE)]),
         ({LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS, LETTER), [(LETTER, TO_PRINT)]),
         ({SMS, LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS, LETTER), [(SMS, WAITING)]),
         ({LETTER}, (WEBSITE, EMAIL), (EMAIL, SMS), [(EMAIL, UNREACHABLE)]),
@@ -51,6 +56,34 @@ def test_everybody_gets_messages_where_there_is_an_address_and_never_nothing(
 
 def test_a_held_person_has_one_message_that_stands_aside_with_the_reason() -> None:
     assert first_messages("deceased", {EMAIL, SMS}, (EMAIL, SMS), ()) == (Planned(EMAIL, HELD, "deceased"),)
+
+
+@pytest.mark.parametrize(
+    ("hold", "optional", "opted_out", "why"),
+    [
+        ("", False, True, ""),
+        ("", True, False, ""),
+        ("", True, True, OPTED_OUT),
+        ("protected", True, True, "protected"),
+        ("protected", False, False, "protected"),
+    ],
+)
+def test_an_opt_out_stops_what_is_optional_and_a_hold_everything(
+    hold: str, optional: bool, opted_out: bool, why: str
+) -> None:
+    assert why_held(hold, optional=optional, opted_out=opted_out) == why
+
+
+@pytest.mark.parametrize("begins", [Planned(EMAIL, WAITING), Planned(LETTER, TO_PRINT)])
+def test_what_may_have_left_before_a_backup_was_restored_waits_for_a_person(begins: Planned) -> None:
+    uncertain = Planned(begins.channel, DeliveryState.UNCERTAIN, NOT_KNOWN)
+    assert in_doubt(begins, {EMAIL, LETTER}) == uncertain
+    assert in_doubt(begins, {SMS}) == begins
+
+
+def test_what_stands_aside_does_so_whatever_may_have_left() -> None:
+    aside = Planned(EMAIL, HELD, "protected")
+    assert in_doubt(aside, {EMAIL}) == aside
 
 
 def test_an_unreachable_person_is_kept_with_the_reason() -> None:
@@ -144,6 +177,11 @@ def test_what_a_provider_may_have_all_the_same_is_uncertain_and_not_sent_elsewhe
 def test_a_doubt_of_an_earlier_try_is_kept_whatever_comes_after_it(detail: str) -> None:
     answer = outcome(Receipt("key", Status.DEFERRED, detail), 2, NOW, NOW, doubtful=True)
     assert answer.detail == f"{MAY_HAVE_IT}{detail.removeprefix(MAY_HAVE_IT)}"
+
+
+def test_a_refusal_of_what_an_earlier_try_may_have_brought_is_uncertain_and_not_sent_elsewhere() -> None:
+    answer = outcome(Receipt("key", Status.REJECTED, "550 5.1.1"), 2, NOW, NOW, doubtful=True)
+    assert (answer.state, answer.detail) == (DeliveryState.UNCERTAIN, f"{MAY_HAVE_IT}550 5.1.1")
 
 
 def test_what_a_provider_may_have_from_an_earlier_try_is_not_sent_elsewhere() -> None:
