@@ -11,14 +11,18 @@ from sqlalchemy import Connection, event
 
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import ApprovalMissing, NotInLedger
+from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
 from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
+from amends.ledger.deliveries import park
 from amends.ledger.optouts import opted_out
-from amends.ledger.tables import IncidentRow
-from tests.builders import NOW, a_member, a_person
+from amends.ledger.tables import IncidentRow, KeyCheckRow, MemberRow
+from tests.builders import NOW, a_member, a_person, an_asked, an_incident
+from tests.ledger import test_letters as by_post
+from tests.ledger.test_migrating import OMAR, STRONGER, replace
+from tests.ledger.test_promises import REASON, promise_in
 from tests.ledger.test_reports import a_report
-from tests.sending import INCIDENT, NOTICE, approved
+from tests.sending import APPROVERS, INCIDENT, NOTICE, approved
 
 LATER = NOW + timedelta(minutes=10)
 """When the lease of whoever claimed at NOW has run out."""
@@ -58,6 +62,17 @@ def before(ledger: Ledger, statement: str, act: Callable[[], object]) -> None:
             once.pop()()
 
     event.listen(ledger.engine, "before_cursor_execute", look)
+
+
+def just_before(
+    ledger: Ledger, statement: str, second: Second, theirs: Callable[[], Any], ours: Callable[[], Any]
+) -> Any:
+    """Let somebody begin theirs just before this statement of ours; what came of theirs."""
+    begun: list[Future[Any]] = []
+    before(ledger, statement, lambda: begun.append(second(theirs)))
+    ours()
+    (other,) = begun
+    return other.result()
 
 
 @pytest.fixture
@@ -158,3 +173,180 @@ def test_what_turns_out_to_be_there_while_a_worker_claims_it_once_more_does_not_
     once_more = claim(released)
     assert [[effect.value for effect in report.result().each] for report in reports] == [["delivered"]]
     assert released.write_down(once_more, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+# Who decides while somebody else decides.
+
+
+def test_a_promise_that_is_just_being_kept_is_not_put_off(ledger: Ledger, second: Second) -> None:
+    promise_in(ledger)
+
+    def putting_off() -> None:
+        ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=90), REASON, "omar", LATER)
+
+    def keeping() -> None:
+        ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
+
+    with pytest.raises(NotAllowed, match="audit is kept already"):
+        just_before(ledger, "INSERT INTO audit", second, putting_off, keeping)
+    assert ledger.case(INCIDENT).untold == {"audit": 1}
+
+
+def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Ledger, second: Second) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+
+    def answering(words: str) -> Callable[[], None]:
+        return lambda: ledger.answer(INCIDENT, number, words, "mei", LATER)
+
+    with pytest.raises(NotAllowed, match="was answered already"):
+        just_before(ledger, "INSERT INTO audit", second, answering("Yes."), answering("No."))
+    assert [question.answer for question in ledger.questions(INCIDENT)] == ["No."]
+
+
+def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, second: Second) -> None:
+    by_post.released(ledger)
+    by_post.taken(ledger)
+    reference = by_post.reference(ledger, 2)
+
+    def returning() -> Any:
+        return ledger.letter_returned(INCIDENT, NOTICE, reference, LATER)
+
+    assert just_before(ledger, "INSERT INTO audit", second, returning, returning).person == 2
+    assert [entry.act for entry in ledger.timeline(INCIDENT)].count("letter returned") == 1
+
+
+def test_a_link_that_two_revoke_at_once_is_revoked_twice(released: Ledger, second: Second) -> None:
+    def revoking() -> None:
+        released.revoke_link(INCIDENT, 1, "lena", LATER)
+
+    just_before(released, "INSERT INTO audit", second, revoking, revoking)
+    assert released.link_of(INCIDENT, 1) == released.keys.link_token(INCIDENT, 1, 3)
+
+
+def test_what_a_restored_ledger_is_just_held_uncertain_for_is_not_tried_again(released: Ledger, second: Second) -> None:
+    in_hand = claim(released)
+    with released.write() as write:
+        park(write, [one.id for one in in_hand], NOW)
+
+    def trying() -> int:
+        return released.try_parked(INCIDENT, NOTICE, None, a_member(), LATER)
+
+    with pytest.raises(NotInLedger):
+        just_before(released, "INSERT INTO audit", second, trying, lambda: released.reconcile((), a_member(), LATER))
+    assert states(released) == {1: "uncertain", 2: "uncertain"}
+
+
+# Who is in the team.
+
+
+@pytest.fixture
+def team(ledger: Ledger) -> Ledger:
+    for member in APPROVERS:
+        ledger.add_member(member.name, member.role, "lena", NOW)
+    return ledger
+
+
+def stand_in(ledger: Ledger, to: str, name: str) -> Callable[[], None]:
+    return lambda: ledger.delegate(name, to, NOW + timedelta(days=1), NOW)
+
+
+def test_who_is_just_being_removed_is_not_removed_again(team: Ledger, second: Second) -> None:
+    def removing() -> None:
+        team.remove_member("wei", "lena", NOW)
+
+    with pytest.raises(NotAllowed, match="wei is not in the team"):
+        just_before(team, "INSERT INTO audit", second, removing, removing)
+
+
+def test_two_do_not_stand_in_for_each_other_although_both_say_so_at_once(team: Ledger, second: Second) -> None:
+    with pytest.raises(NotAllowed):
+        just_before(team, "INSERT INTO audit", second, stand_in(team, "omar", "wei"), stand_in(team, "wei", "omar"))
+    assert {one.name: one.deputy for one in team.members()} == {"omar": "wei", "wei": ""}
+
+
+def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger, second: Second) -> None:
+    with team.write() as write:
+        write.session.get(MemberRow, "omar", with_for_update=True)
+        said = second(stand_in(team, "omar", "wei"))
+        write.session.get(MemberRow, "wei", with_for_update=True)
+    said.result()
+    assert {one.name: one.deputy for one in team.members()} == {"omar": "", "wei": "omar"}
+
+
+# What is put in force while messages are prepared or taken.
+
+
+def correcting(ledger: Ledger) -> Callable[[], Any]:
+    """The list that is handed in has another address for the first of them."""
+    correction = ledger.compare_audience(INCIDENT, [a_person(number=1, email="new@mail.example"), a_person(number=2)])
+    said = correction.difference.counts
+    return lambda: ledger.correct_audience(correction, said, "f" * 64, "lena", LATER)
+
+
+def test_a_list_is_not_replaced_under_whoever_is_just_claiming_by_it(released: Ledger, second: Second) -> None:
+    with pytest.raises(NotAllowed, match="are being sent right now"):
+        just_before(released, "INSERT INTO lease", second, correcting(released), lambda: claim(released))
+
+
+def test_what_is_just_being_prepared_follows_the_list_that_is_handed_in_meanwhile(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)])
+
+    def releasing() -> object:
+        return ledger.release(INCIDENT, NOTICE, NOW)
+
+    followed = just_before(ledger, "UPDATE release SET prepared", second, correcting(ledger), releasing)
+    assert [one.redirected for one in followed] == [1]
+
+
+def test_nothing_is_prepared_for_whom_an_opt_out_is_just_being_kept(ledger: Ledger, second: Second) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
+    with ledger.write() as write:
+        opted_out(write.session, INCIDENT, 1, NOW)
+        releasing = second(lambda: ledger.release(INCIDENT, NOTICE, NOW))
+    releasing.result()
+    assert states(ledger) == {1: "held", 2: "waiting"}
+
+
+def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanwhile(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
+
+    def opting_out() -> bool:
+        return ledger.opt_out(INCIDENT, 1, "test", NOW)
+
+    def releasing() -> object:
+        return ledger.release(INCIDENT, NOTICE, NOW)
+
+    assert just_before(ledger, "UPDATE release SET prepared", second, opting_out, releasing)
+    assert states(ledger) == {1: "held", 2: "waiting"}
+
+
+def test_who_takes_back_an_opt_out_that_is_just_being_kept_gets_optional_messages_again(
+    released: Ledger, second: Second
+) -> None:
+    def opting(back: bool) -> Callable[[], bool]:
+        return lambda: (released.opt_in if back else released.opt_out)(INCIDENT, 1, "test", LATER)
+
+    assert just_before(released, "INSERT INTO audit", second, opting(back=True), opting(back=False))
+    assert not released.has_opted_out(INCIDENT, 1)
+
+
+def test_what_is_claimed_while_the_playbook_is_replaced_does_not_leave(released: Ledger, second: Second) -> None:
+    in_hand: list[Any] = []
+
+    def replacing() -> str:
+        return replace(released, STRONGER, second=OMAR)
+
+    just_before(released, "INSERT INTO lease", second, replacing, lambda: in_hand.extend(claim(released)))
+    assert len(in_hand) == 2
+    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+def test_two_who_open_a_ledger_first_note_its_key_once(ledger: Ledger, second: Second) -> None:
+    with ledger.write() as write:
+        write.session.delete(write.session.get_one(KeyCheckRow, 1))
+    just_before(ledger, "INSERT INTO key_check", second, ledger.check_key, ledger.check_key)

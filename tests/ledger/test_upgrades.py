@@ -1,6 +1,8 @@
 """A newer Amends comes to a ledger at which an older one is at work."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from amends.ledger import Ledger
 from amends.ledger.database import revision_of
 from amends.ledger.tables import SCHEMA
 from tests.builders import NOW, a_person
+from tests.ledger.test_locks import has_to_wait
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved
 
 EMAIL = (ChannelKind.EMAIL,)
@@ -64,3 +67,13 @@ def test_who_is_sending_takes_no_more_when_a_newer_amends_has_the_ledger(sender:
     with pytest.raises(LedgerNewer, match=r"its tables are 9999, .* install the newer one here"):
         sender.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     assert not sender.at_work(INCIDENT, NOTICE, EMAIL)
+
+
+def test_the_tables_stay_as_they_are_until_whoever_is_just_writing_is_through(sender: Ledger) -> None:
+    has_tables_of(sender, BEFORE)
+    with ThreadPoolExecutor(1) as thread, sender.write():
+        upgraded = thread.submit(sender.migrate)
+        while not (upgraded.done() or has_to_wait(sender)):
+            time.sleep(0.005)
+        assert not upgraded.done()
+    assert revision(sender) == SCHEMA
