@@ -70,7 +70,7 @@ class Feedback(Store):
     def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
         """Move a question to another theme."""
         with self.write() as write:
-            row = write.session.get(QuestionRow, (incident, question), with_for_update=True)
+            row = write.session.get(QuestionRow, (incident, question))
             if row is None:
                 raise NotInLedger(f"incident {incident} has no question {question}")
             row.theme = theme

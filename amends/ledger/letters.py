@@ -231,7 +231,7 @@ class PaperLetters(Deliveries):
         with self.write() as write:
             case = write.incident(incident)
             number, person = self._letter_with(write.session, incident, notice, reference)
-            letter = write.session.get_one(DeliveryRow, number, with_for_update=True)
+            letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
             letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
