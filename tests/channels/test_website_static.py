@@ -289,9 +289,31 @@ async def test_machines_find_the_notice_as_linked_data(folder: Path) -> None:
     assert (article["headline"], article["inLanguage"]) == ("</script><b>", "zh-CN")
 
 
-async def test_a_subject_is_shown_and_not_obeyed(folder: Path) -> None:
-    await publish(folder, a_page(subject="</title><img src=x>", sender="<img src=y>"))
-    assert Page(read(folder, "index.html")).all("img") == []
+@pytest.mark.parametrize("name", ["index.html", "first-notice.html"])
+async def test_a_text_is_shown_and_not_obeyed(folder: Path, name: str) -> None:
+    await publish(folder, a_page(subject="</title><img src=x>", text='"><img src=y>', sender="<img src=z>"))
+    assert Page(read(folder, name)).all("img") == []
+
+
+async def test_the_subject_of_an_earlier_notice_is_shown_and_not_obeyed(folder: Path) -> None:
+    await publish(folder, a_page(subject="</a><img src=x>"), numbered(a_page(), 1))
+    page = read(folder, "index.html")
+    assert "&lt;/a&gt;&lt;img src=x&gt;" in page
+    assert Page(page).all("img") == []
+
+
+async def test_a_feed_shows_a_text_that_looks_like_markup_as_it_is(folder: Path) -> None:
+    await publish(folder, a_page(text="1 < 2 <b>"))
+    (entry,) = feedparser.parse(read(folder, "feed.atom"), sanitize_html=False).entries
+    assert entry.summary == "1 &lt; 2 &lt;b&gt;"
+
+
+@pytest.mark.parametrize("feed", ["feed.atom", "feed.json"])
+async def test_a_feed_bears_the_title_of_the_notice_that_came_first(folder: Path, feed: str) -> None:
+    await publish(folder, a_page(subject="Our data was copied"), numbered(a_page(), 1))
+    text = read(folder, feed)
+    title = json.loads(text)["title"] if feed == "feed.json" else feedparser.parse(text).feed.title
+    assert title == "Our data was copied"
 
 
 async def test_the_atom_feed_lists_the_notices_newest_first(folder: Path) -> None:
@@ -342,9 +364,15 @@ async def test_a_name_that_is_no_name_touches_no_path(folder: Path, changes: dic
     assert (receipt.status, receipt.detail, list(folder.iterdir())) == (Status.REJECTED, "unsafe name", [])
 
 
-async def test_a_text_that_would_break_the_feed_is_refused(folder: Path) -> None:
-    (receipt,) = await publish(folder, a_page(text="nul \x00"))
+@pytest.mark.parametrize("place", ["subject", "text", "html", "sender"])
+async def test_a_text_that_would_break_the_feed_is_refused(folder: Path, place: str) -> None:
+    (receipt,) = await publish(folder, a_page(**{place: "nul \x00"}))
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "unsafe characters")
+
+
+async def test_a_page_without_a_date_is_refused(folder: Path) -> None:
+    (receipt,) = await publish(folder, a_page(published_at=None))
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, "message has no date")
 
 
 async def test_a_page_that_cannot_be_written_can_be_tried_again(folder: Path) -> None:
@@ -359,6 +387,20 @@ async def test_what_was_cut_short_is_made_whole_by_the_next_try(folder: Path) ->
     (folder / "november-breach" / "en" / "index.html").write_text("half")
     await publish(folder, a_page())
     assert a_page().html in read(folder, "index.html")
+
+
+@pytest.mark.parametrize("name", ["index.html", "first-notice.html", "feed.atom", "feed.json"])
+async def test_a_notice_of_which_one_file_failed_is_not_taken_for_published_at_the_next_try(
+    folder: Path, name: str
+) -> None:
+    in_the_way = folder / "november-breach" / "en" / name
+    in_the_way.mkdir(parents=True)
+    (failed,) = await publish(folder, a_page())
+    assert (failed.status, failed.detail) == (Status.DEFERRED, "not written: Is a directory")
+    assert list(folder.rglob("*.part")) == []
+    in_the_way.rmdir()
+    await publish(folder, a_page())
+    assert "Somebody copied part" in in_the_way.read_text()
 
 
 async def test_a_damaged_state_is_left_for_a_person(folder: Path) -> None:
