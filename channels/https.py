@@ -31,6 +31,8 @@ IN_DOUBT = frozenset({302, 303, 408, 409})
 """With 5xx: the message may have been taken. A redirect of this kind may come after a form was taken."""
 NO_ERROR = frozenset({"", "none", "null", "false", "no", "ok", "success", "[]", "{}"})
 """What stands where an error would, when there is none; zeros say it too."""
+NO_SUCCESS = frozenset({"", "false", "no"})
+"""What `success` says of a failure; zeros say it too."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
 """How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
@@ -248,7 +250,7 @@ def _against(answer: Answer) -> str:
     if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page"
     fields = answer.object()
-    failed = _word(fields.get("success", True)) == "false"
+    failed = _word(fields.get("success", True)) in NO_SUCCESS
     return "an error" if failed or any(_word(fields.get(name)) not in NO_ERROR for name in ("error", "errors")) else ""
 
 
