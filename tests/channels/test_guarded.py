@@ -147,3 +147,12 @@ async def test_when_the_first_address_is_down_the_next_one_is_tried(certificate:
         asked = await posted_to_addresses(server, ("127.0.0.9", "127.0.0.1"), trusting, messages=2)
     assert len(server.heard) == 2
     assert len(asked) == 1  # and the one that is down is left alone for a while
+
+
+async def test_a_name_is_looked_up_again_after_a_while(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded, "KEEP_ADDRESS_SECONDS", 0.0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=certificate)
+    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
+        assert await posted_to_addresses(server, ("127.0.0.1",), trusting, messages=2) == ["localhost"] * 2

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from amends.domain.channel import LastCall, Receipt, Status
 from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from channels import https
+from channels import guarded, https
 from channels.guarded import GuardedTransport, Reach
 from channels.https import (
     LONGEST_WAIT,
@@ -185,6 +185,12 @@ async def test_an_answer_that_is_neither_yes_nor_no_leaves_us_in_doubt(
         assert await posted(server.url, repeatable=repeatable) == Receipt("k", status, f"{says}{code}")
 
 
+async def test_the_next_try_after_an_answer_in_doubt_waits_as_long_as_the_server_asks() -> None:
+    async with scripted_http({"POST /": reply(503, Retry_After="7")}) as server:
+        receipt = await posted(server.url, repeatable=True)
+    assert receipt == Receipt("k", Status.DEFERRED, "may have it: 503", retry_after=7.0)
+
+
 async def test_an_answer_that_breaks_off_leaves_us_in_doubt() -> None:
     async with scripted_http({"POST /": HANG_UP}) as server:
         assert await posted(server.url) == Receipt("k", Status.UNCERTAIN, "no answer")
@@ -250,7 +256,7 @@ def test_an_id_within_an_object_is_found() -> None:
     assert accepted(Answer(200, {}, b'{"message": {"id": 17}}'), "k", "message.id").provider_id == "17"
 
 
-@pytest.mark.parametrize("code", [301, 307, 308])
+@pytest.mark.parametrize("code", [300, 301, 307, 308])
 async def test_no_redirect_is_followed(code: int) -> None:
     async with scripted_http({"POST /": reply(code, Location="/elsewhere")}) as server:
         receipt = await posted(server.url)
@@ -263,6 +269,40 @@ async def test_nothing_in_the_environment_leads_elsewhere(monkeypatch: pytest.Mo
         monkeypatch.setenv(name, NOWHERE)
     async with scripted_http({"POST /": TAKEN}) as server:
         assert (await posted(server.url)).code == 200
+
+
+async def test_no_certificate_is_trusted_because_the_environment_vouches_for_it(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    async with scripted_http({"POST /": TAKEN}, tls=context) as server:
+        with pytest.raises(ChannelUnavailable, match="cannot be reached"):
+            await posted(server.url)
+    assert server.heard == []
+
+
+async def test_a_connection_that_stood_idle_is_not_used_again_because_the_server_may_hang_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(guarded, "IDLE_SECONDS", 0.01)
+    async with scripted_http({"POST /": TAKEN}) as server:
+        provider = open_provider(server.url, 5)
+        for _ in range(2):
+            await post_through(provider, server.url)
+            await asyncio.sleep(0.1)
+        await provider.close()
+    assert server.connections == 2
+
+
+async def test_a_question_is_given_up_in_time_however_slowly_the_answer_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "ASK_SECONDS", 0.2)
+    async with scripted_http({"GET /": TAKEN}, drip=0.01) as server:
+        provider = open_provider(server.url, 60)
+        with pytest.raises(ChannelUnavailable, match="did not answer: ReadTimeout"):
+            await provider.ask(provider.client.build_request("GET", server.url))
+        await provider.close()
 
 
 async def test_no_cookie_goes_from_one_message_to_the_next() -> None:
@@ -381,7 +421,9 @@ async def test_after_a_refusal_of_our_account_nothing_more_leaves(code: int, err
     assert await refusals([reply(code)] * 3) == ([f"refused {code}", error, error], 1)
 
 
-@pytest.mark.parametrize(("code", "error"), [(403, "ChannelUnavailable"), (404, "ChannelMisconfigured")])
+@pytest.mark.parametrize(
+    ("code", "error"), [(403, "ChannelUnavailable"), (404, "ChannelMisconfigured"), (405, "ChannelMisconfigured")]
+)
 async def test_what_may_be_about_one_message_is_believed_at_the_third_time(code: int, error: str) -> None:
     assert await refusals([reply(code)] * 4) == ([f"refused {code}"] * 3 + [error], 3)
 
