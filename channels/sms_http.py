@@ -302,7 +302,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         to_field=chosen.text("to_field"),
         text_field=chosen.text("text_field"),
         id_field=chosen.text("id_field"),
-        proof=_proof(chosen),
+        proof=_token_header(chosen),
         style=shape,
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
@@ -317,7 +317,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
     )
 
 
-def _proof(chosen: Settings) -> dict[str, str]:
+def _token_header(chosen: Settings) -> dict[str, str]:
     """The header that shows the token; none where it stands among the fields."""
     token, ways = chosen.secret("token"), [name for name in PROOFS if chosen.text(name)]
     if len(ways) > 1:
