@@ -5,16 +5,18 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import httpx2
 import pytest
 
 from amends.domain.errors import ChannelUnavailable
-from channels import guarded
+from channels import guarded, sms_http, social_bluesky, social_mastodon
 from channels.guarded import GuardedTransport, Reach, may_stand_at
 from channels.https import Answer, open_provider
+from tests.channels.contract import a_message
 from tests.channels.scripted_http import ScriptedHttp, scripted_http
-from tests.channels.test_https import TAKEN, post_through, posted
+from tests.channels.test_https import TAKEN, nothing, post_through, posted
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,30 @@ async def test_this_machine_under_another_spelling_is_not_connected_to(host: str
 async def test_a_provider_that_may_not_stand_there_says_what_allows_it(host: str, reach: Reach, said: str) -> None:
     with pytest.raises(ChannelUnavailable, match=said):
         await posted(f"https://{host}", reach=reach)
+
+
+NOWHERE = "https://169.254.169.254"
+LOGINS = (
+    (sms_http, {"shape": "json", "to_field": "to", "text_field": "text", "token": "t"}),
+    (sms_http, {"shape": "twilio", "account": "AC1", "token": "t", "from_": "+15550100"}),
+    (social_mastodon, {"token": "t"}),
+    (social_bluesky, {"identifier": "bank.test", "password": "p"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [({}, "no public address"), ({"network": "private"}, "no address that is public or in your own network")],
+    ids=str,
+)
+@pytest.mark.parametrize(("provider", "login"), LOGINS)
+async def test_every_channel_hands_on_what_its_settings_say_of_the_network(
+    provider: ModuleType, login: dict[str, str], network: dict[str, str], said: str
+) -> None:
+    channel = provider.connect({"url": NOWHERE, **login, **network})
+    with pytest.raises(ChannelUnavailable, match=said):
+        await channel.deliver(a_message(to="+4915112345678"), nothing)
+    await channel.close()
 
 
 async def test_a_name_that_is_none_is_the_channels_trouble() -> None:

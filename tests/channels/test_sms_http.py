@@ -464,6 +464,25 @@ async def test_the_token_is_shown_as_the_gateway_wants_it(
     assert web.taken[0].headers[header] == shown
 
 
+@pytest.mark.parametrize(
+    ("shape", "way"),
+    [
+        ("json", {}),
+        ("json", {"login": "us"}),
+        ("json", {"token_field": "password"}),
+        ("json", {"callback_secret": "also s3cret"}),
+        ("twilio", {"callback_url": "https://n.test/receipts"}),
+    ],
+    ids=str,
+)
+async def test_nothing_that_the_channel_holds_shows_the_token(shape: str, way: dict[str, str]) -> None:
+    channel = sms_http.connect(settings_for(shape, NOWHERE, **way))
+    shown = repr(vars(channel))
+    await channel.close()
+    assert "Gateway" in shown
+    assert not [secret for secret in ("s3cret", b64encode(b"us:s3cret").decode()) if secret in shown]
+
+
 async def test_a_token_among_the_fields_stands_in_no_header(web: WebServices) -> None:
     channel = sms_http.connect(settings_for("query", web.url, token_field="password", more_fields="username=us"))
     await channel.deliver(an_sms(), Bell())
