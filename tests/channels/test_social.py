@@ -201,6 +201,7 @@ async def test_a_toot_whose_answer_was_lost_is_sent_when_it_can_be_seen(lost: by
     receipt, server = await lost_toot(lost, reply(200, [OTHERS, OURS]))
     assert (receipt.status, receipt.provider_id) == (Status.SENT, OURS["url"])
     assert server.lines.count(MASTODON_POST) == 1
+    assert {heard.headers["authorization"] for heard in server.heard} == {"Bearer s3cret"}
 
 
 async def test_a_toot_that_shows_up_late_is_found(at_once: None) -> None:
@@ -331,6 +332,7 @@ async def test_other_words_under_the_same_key_are_an_error(put: bytes, at_once: 
     ("put", "status", "detail"),
     [
         (reply(400, {"error": "InvalidRecord"}), Status.REJECTED, "refused 400 InvalidRecord"),
+        (reply(400, {"error": "InvalidRequest"}), Status.REJECTED, "refused 400 InvalidRequest"),
         (reply(400, {"error": "ExpiredToken"}), Status.DEFERRED, "refused 400"),
         (reply(401, {"error": "AuthMissing"}), Status.DEFERRED, "refused 401"),
         (reply(429, {}, RateLimit_Reset="1795511400"), Status.DEFERRED, "429"),
