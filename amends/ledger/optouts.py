@@ -36,6 +36,8 @@ class OptOuts(Store):
 
         Who reads for a child speaks for both. Raises NotInLedger.
         """
+        if self.has_opted_out(incident, person):  # one button pressed a thousand times must keep no send from writing
+            return False
         with self.write() as write:
             new = opted_out(write.session, incident, person, now)
             if new:

@@ -27,12 +27,13 @@ class PostLimits:
         self._counts = FixedWindowRateLimiter(MemoryStorage())
 
     def seconds_to_wait(self, address: str, link: str) -> int:
-        """Count one post; 0 when it may go on, else the seconds until the next may come."""
-        if seconds := self.seconds_for_all():
+        """Count one post that may go on, and give 0; else the seconds until the next may come, and count nothing."""
+        theirs = ((PER_ADDRESS, address), (PER_LINK, link))
+        full = (self._until_reset(limit, key) for limit, key in theirs if not self._counts.test(limit, key))
+        if seconds := self.seconds_for_all() or max(full, default=0):
             return seconds
-        for limit, key in ((PER_ADDRESS, address), (PER_LINK, link)):
-            if not self._counts.hit(limit, key):
-                return self._until_reset(limit, key)
+        for limit, key in theirs:
+            self._counts.hit(limit, key)
         for common in (IN_ALL, AT_ONCE):
             self._counts.hit(common)
         return 0

@@ -253,6 +253,16 @@ def locked(settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
     holder.close()
 
 
+@pytest.fixture
+def stopped(ledger: Ledger) -> None:
+    ledger.opt_out(INCIDENT, ADA, "test", Clock().now)
+
+
+@pytest.mark.usefixtures("stopped", "locked")
+def test_pressed_again_it_asks_for_no_turn_to_write(client: TestClient, ledger: Ledger) -> None:
+    assert press(client, address(ledger)).status_code == 200
+
+
 @pytest.mark.usefixtures("locked")
 def test_nobody_is_told_that_it_is_done_while_it_cannot_be_kept(app: FastAPI, ledger: Ledger) -> None:
     answer = press(TestClient(app, raise_server_exceptions=False), address(ledger))

@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 from limits import RateLimitItemPerSecond
+from limits.storage import MemoryStorage
 from starlette.datastructures import Headers
 
-from amends.web.limits import IN_ALL, PostLimits, sender_address
+from amends.web.limits import AT_ONCE, IN_ALL, PER_ADDRESS, PER_LINK, PostLimits, sender_address
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,16 @@ def test_one_who_floods_does_not_use_up_what_all_may_send() -> None:
     for _ in range(2 * IN_ALL.amount):
         limits.seconds_to_wait("203.0.113.5", "link")
     assert limits.seconds_to_wait("203.0.113.6", "other link") <= 1
+
+
+def test_what_may_not_go_on_is_not_kept_in_mind(monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = MemoryStorage()
+    monkeypatch.setattr("amends.web.limits.MemoryStorage", lambda: counts)
+    monkeypatch.setattr("amends.web.limits.AT_ONCE", RateLimitItemPerSecond(IN_ALL.amount + 1))
+    limits = PostLimits()
+    for n in range(2 * PER_LINK.amount):
+        limits.seconds_to_wait(f"2001:db8:0:{n}::/64", "link")
+    for n in range(2 * PER_ADDRESS.amount):
+        limits.seconds_to_wait("203.0.113.5", f"link-{n}")
+    theirs = (PER_LINK.amount + 1) + (1 + PER_ADDRESS.amount)
+    assert len(counts.storage) == theirs + len((IN_ALL, AT_ONCE))
