@@ -7,10 +7,12 @@ import sys
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from amends.content.codes import Code
 from amends.domain.errors import ContentError, Finding
@@ -21,9 +23,13 @@ Row: TypeAlias = tuple[int, list[str]]
 MOST_UNPACKED = 200_000_000
 MOST_RATIO = 100
 MOST_CELLS = 20_000_000
+MOST_SHARED = 2_000_000_000
+"""Characters that a reader may have to copy into cells of a workbook that name a text instead of holding it."""
 CHUNK = 1 << 20
 
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_END_OF_SHARED = re.compile(rb"</[^<>]*\bsst\s*>")
+"""Whatever the entry is called; no reader takes a list of texts without it."""
 _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
@@ -182,23 +188,28 @@ class Workbook(Table):
     def _check_size(self) -> None:
         """Measure what comes out of the archive, whatever it declares, before anything is built from it."""
         most = min(MOST_UNPACKED, MOST_RATIO * self.path.stat().st_size)
-        unpacked, area = 0, _Area()
+        unpacked, area, shared = 0, _Area(), 0
         try:
             with zipfile.ZipFile(self.path) as archive:
-                for chunk in _unpack(archive):
+                for chunk in _unpack(archive, archive.infolist()):
                     unpacked += len(chunk)
                     area.see(chunk)
                     if unpacked > most:
                         self.refuse("it unpacks to far more than an audience needs", "save it again, or as CSV")
+                shared = area.named and area.named * _longest_shared(archive)
+        except ExpatError:
+            self.refuse("the texts inside this file cannot be read", "save it again as .xlsx, or as CSV")
         except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, OSError, EOFError):
             self.refuse("the archive inside this file is damaged", "save it again as .xlsx, or as CSV")
         if area.cells > MOST_CELLS:
             what = f"a cell stands alone far out in the sheet ({area.width} columns, {area.height} rows)"
             self.refuse(what, "delete the empty rows and columns, and save it again")
+        if shared > MOST_SHARED:
+            self.refuse("a very long text stands in it, and too many cells could have it", "save it as CSV")
 
 
-def _unpack(archive: zipfile.ZipFile) -> Iterator[bytes]:
-    for entry in archive.infolist():
+def _unpack(archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo]) -> Iterator[bytes]:
+    for entry in entries:
         # The declared size is the sender's word; with an endless one the archive gives all that there is.
         entry.file_size = sys.maxsize
         with archive.open(entry) as content:
@@ -206,19 +217,56 @@ def _unpack(archive: zipfile.ZipFile) -> Iterator[bytes]:
                 yield chunk
 
 
+def _longest_shared(archive: zipfile.ZipFile) -> int:
+    """The longest text that cells may share. It stands in the file once, and a reader copies it for each of them.
+
+    Raises ExpatError when the texts are not XML.
+    """
+    lists = [entry for entry in archive.infolist() if _is_shared(_unpack(archive, [entry]))]
+    return max((_longest_in(_unpack(archive, [entry])) for entry in lists), default=0)
+
+
+def _is_shared(chunks: Iterator[bytes]) -> bool:
+    return any(_END_OF_SHARED.search(before + chunk) for before, chunk in pairwise(chain((b"",), chunks)))
+
+
+def _longest_in(chunks: Iterator[bytes]) -> int:
+    longest = length = 0
+
+    def count(text: str) -> None:
+        nonlocal length
+        length += len(text)
+
+    def end(name: str) -> None:
+        nonlocal longest, length
+        if name.rpartition(":")[2] == "si":
+            longest, length = max(longest, length), 0
+
+    parser = ParserCreate()
+    parser.buffer_text, parser.CharacterDataHandler, parser.EndElementHandler = True, count, end
+    for chunk in chunks:
+        parser.Parse(chunk)
+    parser.Parse(b"", True)
+    return longest
+
+
 class _Area:
     """How far out cells stand: a reader makes room for the whole rectangle, even for one stray cell."""
 
     _CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,7})["']""")
+    _NAMES_TEXT = re.compile(rb"""\bt\s*=\s*["']s["']""")
 
     def __init__(self) -> None:
         self.width, self.height, self._rest = 1, 1, b""
+        self.named = 0
+        """Cells that name a text of the list that all share."""
 
     @property
     def cells(self) -> int:
         return self.width * self.height
 
     def see(self, chunk: bytes) -> None:
+        self.named += len(self._NAMES_TEXT.findall(chunk))
         found = self._CELL.findall(self._rest + chunk)
         self._rest = chunk[-30:]
         if found:

@@ -1,8 +1,10 @@
+import random
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from amends.content.tables import MOST_UNPACKED, open_table
+from amends.content.tables import MOST_SHARED, MOST_UNPACKED, open_table
 from amends.domain.errors import ContentError
 
 COLUMNS = frozenset({"id", "name"})
@@ -169,6 +171,29 @@ def test_a_bomb_that_lies_about_its_size_is_refused_too(workbook):
     true_size = (20_000_000).to_bytes(4, "little")
     path.write_bytes(path.read_bytes().replace(true_size, (10).to_bytes(4, "little")))
     assert "unpacks to far more" in refusal(path)
+
+
+def shared(path: Path, text: str, cells: int) -> Path:
+    """With this text in the list that cells may share, and so many cells that name it."""
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/any.xml", f"<x:sst xmlns:x='s'><x:si><x:t>{text}</x:t></x:si></x:sst >")
+        archive.writestr("xl/worksheets/sheet2.xml", '<c t="s"><v>0</v></c>' * cells)
+        archive.writestr("xl/media/noise", random.Random(1).randbytes(20_000))
+    return path
+
+
+@pytest.mark.parametrize("between", ["", "<!--</x:si>-->", "<![CDATA[</x:si>]]>", "<x:t a='>&lt;/x:si>'/>"])
+def test_a_long_text_that_many_cells_share_is_refused_before_each_of_them_gets_a_copy(workbook, between):
+    text = between.join(["x" * 250_000] * 4)
+    assert "very long text" in refusal(shared(workbook([["id", "name"]]), text, MOST_SHARED // 1_000_000 + 1))
+
+
+def test_a_long_text_that_few_cells_share_is_read(workbook):
+    assert rows(shared(workbook([["id", "name"]]), "x" * 1_000_000, 10)) == [(1, ["id", "name"])]
+
+
+def test_shared_texts_that_are_no_xml_are_refused(workbook):
+    assert "texts inside" in refusal(shared(workbook([["id", "name"]]), "</x:si>", 1))
 
 
 def test_a_cell_far_out_is_refused_because_the_reader_would_fill_the_whole_rectangle(workbook):
