@@ -11,7 +11,7 @@ from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun, number
 from amends.cli.words import counted, moment, table
-from amends.domain.errors import ContentError, Finding, NotAllowed, NotInLedger
+from amends.domain.errors import ContentError, Finding, NotAllowed
 from amends.domain.question import Question, Source
 from amends.domain.value import NAME
 
@@ -56,7 +56,7 @@ def comments(ctx: typer.Context, incident: IncidentId) -> None:
 def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None:
     """One question with its words."""
     desk: Desk = ctx.obj
-    found = _question(desk, incident, question)
+    found = desk.ledger.question(incident, question)
     person = f"person {found.person}" if found.person else "nobody we know"
     lines = [
         f"{found.kind} {found.id} by {person}, {found.source}, {found.locale}, theme {found.theme}",
@@ -90,7 +90,7 @@ def answer(
         desk.hint("write the answer; end it with Ctrl-D on a line of its own")
     desk.ledger.answer(incident, question, _words(file), by, now())
     desk.show({"answered": question}, f"question {question} is answered")
-    asked = _question(desk, incident, question)
+    asked = desk.ledger.question(incident, question)
     if asked.person is None:
         desk.hint("nobody knows who asked, so the answer stands on no page: tell them yourself, such as by telephone")
     elif asked.source is not Source.PORTAL:
@@ -163,11 +163,3 @@ def _words(file: Path | None) -> str:
     except UnicodeDecodeError:
         raise ContentError(Finding("stdin", Code.UNREADABLE, "the answer is not UTF-8", "save it as UTF-8")) from None
     return text.replace("\r\n", "\n")
-
-
-def _question(desk: Desk, incident: str, number: int) -> Question:
-    """Raises NotInLedger."""
-    found = next((q for q in desk.ledger.questions(incident) if q.id == number), None)
-    if found is None:
-        raise NotInLedger(f"incident {incident} has no question {number}; `amends questions list {incident}`")
-    return found

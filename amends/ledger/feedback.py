@@ -1,11 +1,12 @@
 """Verbs about questions, complaints, suggestions and the survey."""
 
 import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import String, cast, false, insert
 from sqlmodel import Session, col, func, select
 
 from amends.domain.errors import KeyMissing, NotAllowed, NotInLedger
@@ -57,9 +58,7 @@ class Feedback(Store):
         if not text.strip():
             raise NotAllowed("an answer needs words")
         with self.write() as write:
-            row = write.session.get(QuestionRow, (incident, question), with_for_update=True)
-            if row is None:
-                raise NotInLedger(f"incident {incident} has no question {question}")
+            row = _row(write.session, incident, question, locked=True)
             if row.answered_at is not None:
                 raise NotAllowed(f"question {question} was answered already")
             seal = self.seal(write.session, incident)
@@ -70,9 +69,7 @@ class Feedback(Store):
     def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
         """Move a question to another theme."""
         with self.write() as write:
-            row = write.session.get(QuestionRow, (incident, question))
-            if row is None:
-                raise NotInLedger(f"incident {incident} has no question {question}")
+            row = _row(write.session, incident, question)
             row.theme = theme
             write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
 
@@ -89,6 +86,11 @@ class Feedback(Store):
         with self.read() as session:
             seal = self.seal(session, incident)
             return tuple(_question(row, seal) for row in session.exec(query))
+
+    def question(self, incident: str, question: int) -> Question:
+        """One of them; no other is opened for it. Raises NotInLedger, KeyMissing."""
+        with self.read() as session:
+            return _question(_row(session, incident, question), self.seal(session, incident))
 
     def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
         """Keep a person's answers; other ones replace them, and a comment is replaced only by another one.
@@ -156,6 +158,14 @@ def _store(session: Session, incident: str, number: int, asked: Asked, sealed: b
     session.connection().execute(insert(QuestionRow), values)
 
 
+def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
+    """The question, if need be locked until the transaction ends. Raises NotInLedger."""
+    row = session.get(QuestionRow, (incident, question), with_for_update=locked or None)
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no question {question}; `amends questions list {incident}`")
+    return row
+
+
 def _known(session: Session, incident: str, once: str) -> int | None:
     query = select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
     return session.exec(query).first()
@@ -173,34 +183,40 @@ def once_for(*parts: object) -> str:
 
 def question_counts(session: Session, incident: str, now: datetime | None) -> QuestionCounts:
     """The questions in numbers; none is overdue without a now."""
-    rows = session.exec(
-        select(QuestionRow.theme, QuestionRow.answered_at, QuestionRow.reply_due_at).where(
-            QuestionRow.incident == incident
-        )
-    ).all()
-    waiting = [(theme, due) for theme, answered, due in rows if answered is None]
+    waits, due = col(QuestionRow.answered_at).is_(None), col(QuestionRow.reply_due_at)
+    is_late = false() if now is None else waits & (due < now)
+    themes = (
+        select(QuestionRow.theme, func.count(), func.count().filter(waits), func.count().filter(is_late))
+        .where(QuestionRow.incident == incident)
+        .group_by(col(QuestionRow.theme))
+        .order_by(func.count().desc(), col(QuestionRow.theme))
+    )
+    found = session.exec(themes).all()
     return QuestionCounts(
-        asked=len(rows),
-        open=len(waiting),
-        overdue=sum(now is not None and due < now for _, due in waiting),
-        by_theme=_counted(theme for theme, *_ in rows),
-        open_by_theme=_counted(theme for theme, _ in waiting),
+        asked=sum(asked for _, asked, _, _ in found),
+        open=sum(waiting for _, _, waiting, _ in found),
+        overdue=sum(late for *_, late in found),
+        by_theme={theme: asked for theme, asked, _, _ in found},
+        open_by_theme=dict(Counter({theme: waiting for theme, _, waiting, _ in found if waiting}).most_common()),
     )
 
 
-def _counted(words: Iterable[str]) -> dict[str, int]:
-    return dict(Counter(words).most_common())
-
-
 def survey_counts(session: Session, incident: str) -> SurveyCounts:
-    """The survey in numbers."""
-    answers = session.exec(select(SurveyRow.scores).where(SurveyRow.incident == incident)).all()
-    means = {
-        measure: round(sum(given) / len(given), 2)
-        for measure in SURVEY
-        if (given := [scores[measure] for scores in answers if measure in scores])
-    }
-    return SurveyCounts(answers=len(answers), means=means)
+    """The survey in numbers. Of many answers few differ, so the database counts those that are alike."""
+    scores = cast(SurveyRow.scores, String)
+    alike = select(scores, func.count()).where(SurveyRow.incident == incident).group_by(scores)
+    given = [(json.loads(words), people) for words, people in session.exec(alike)]
+    return SurveyCounts(
+        answers=sum(people for _, people in given),
+        means={measure: mean for measure in SURVEY if (mean := _mean(given, measure)) is not None},
+    )
+
+
+def _mean(given: Sequence[tuple[dict[str, int], int]], measure: str) -> float | None:
+    """The mean of those who answered this; each set of scores stands with how many people gave it."""
+    answered = [(scores[measure], people) for scores, people in given if measure in scores]
+    people = sum(count for _, count in answered)
+    return round(sum(score * count for score, count in answered) / people, 2) if people else None
 
 
 def _place(incident: str, question: int, column: str) -> str:

@@ -1,0 +1,63 @@
+"""What is asked for often reads no row for each person, question or answer, and what reads many holds up nobody.
+
+A test with a few people cannot feel it, so these look at the statements.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from amends.ledger import Ledger
+from amends.ledger.sealing import Seal
+from tests.builders import NOW, a_person, an_asked, an_incident
+from tests.sending import INCIDENT
+
+
+@contextmanager
+def statements(ledger: Ledger) -> Iterator[list[tuple[str, bool]]]:
+    """Each statement about rows, and whether others who write wait until its transaction ends."""
+    found: list[tuple[str, bool]] = []
+
+    def note(connection: Any, _cursor: Any, statement: str, _values: Any, _context: Any, _many: bool) -> None:
+        found.append((statement, bool(connection.get_execution_options().get("writes"))))
+
+    event.listen(ledger.engine, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def asked(ledger: Ledger) -> Ledger:
+    ledger.open_incident(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
+    for number in (1, 2):
+        ledger.ask(INCIDENT, an_asked(f"Question {number}", person=number, once=str(number)), NOW)
+        ledger.answer_survey(INCIDENT, number, {"understood": number}, "", NOW)
+    return ledger
+
+
+@pytest.mark.parametrize("table", ["question", "survey_answer"])
+def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger, table: str) -> None:
+    with statements(asked) as found:
+        case = asked.case(INCIDENT, NOW)
+    assert (case.questions.open, case.questions.by_theme, case.survey.means) == (2, {"other": 2}, {"understood": 1.5})
+    about = [statement for statement, _ in found if f"FROM {table}" in statement]
+    assert about
+    assert [statement for statement in about if "GROUP BY" not in statement] == []
+
+
+def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    opens = Seal.open
+
+    def noted(seal: Seal, sealed: bytes, place: str) -> str:
+        opened.append(place)
+        return opens(seal, sealed, place)
+
+    monkeypatch.setattr(Seal, "open", noted)
+    assert asked.question(INCIDENT, 2).text == "Question 2"
+    assert opened == [f"question:text:{INCIDENT}:2"]
