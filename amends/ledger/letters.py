@@ -27,7 +27,7 @@ from amends.ledger.notices import existing_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.people import CHUNK
 from amends.ledger.posting import GUARDED, letter_of
-from amends.ledger.store import ENGINE, Write, must_approve
+from amends.ledger.store import ENGINE, Write, incident_row, must_approve
 from amends.ledger.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
 BATCH = "letter-batch-"
@@ -228,9 +228,11 @@ class PaperLetters(Deliveries):
         The next channel of the cascade takes over, or a letter to another address from a corrected list. Raises
         NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
         """
+        with self.read() as session:  # every letter is looked at, and nobody who sends has to wait for that
+            incident_row(session, incident)
+            number, person = self._letter_with(session, incident, notice, reference)
         with self.write() as write:
             case = write.incident(incident)
-            number, person = self._letter_with(write.session, incident, notice, reference)
             letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)

@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import event
 
 from amends.ledger import Ledger
+from amends.ledger.letters import reference_of
 from amends.ledger.sealing import Seal
 from tests.builders import NOW, a_person, an_asked, an_incident
-from tests.sending import INCIDENT
+from tests.ledger.test_letters import OMAR, released
+from tests.sending import INCIDENT, NOTICE
 
 
 @contextmanager
@@ -61,3 +63,13 @@ def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeyp
     monkeypatch.setattr(Seal, "open", noted)
     assert asked.question(INCIDENT, 2).text == "Question 2"
     assert opened == [f"question:text:{INCIDENT}:2"]
+
+
+def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    ledger_on_sqlite.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    letter = next(claim for claim in ledger_on_sqlite.letters_of(INCIDENT, NOTICE, 1))
+    with statements(ledger_on_sqlite) as found:
+        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference_of(letter.key), NOW)
+    of_all = [waits for statement, waits in found if "provider_id != ?" in statement]
+    assert of_all == [False]
