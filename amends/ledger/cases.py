@@ -57,36 +57,50 @@ class Cases(Notices):
         With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
         with self.read() as session:
-            doubt = self.doubt_in(session)
-            row = incident_row(session, incident)
-            version = version_row(session, incident, row.version)
-            pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
-            case = Case(
-                incident=self._file(session, row),
-                version=row.version,
-                state=IncidentState(row.state),
-                opened_at=row.opened_at,
-                author=version.author,
-                earlier_authors=_earlier_authors(session, version),
-                audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
-                assessment=assessment,
-                playbook=self._playbook(pin, assessment.band if assessment else None),
-                pinned=pin.digest if pin else "",
-                events=_events(session, incident),
-                occurrences=_occurrences(session, incident),
-                notices=self._notices(session, incident, now),
-                commitments=commitments_of(session, incident),
-                filings=filings_of(session, incident),
-                untold=untold(session, incident),
-                worded_by=worded_by(session, incident),
-                questions=question_counts(session, incident, now),
-                survey=survey_counts(session, incident),
-                embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
-                clock_doubt="; ".join(clock_doubts(session)),
-                ledger_doubt=doubt,
-            )
-            changed = self._with_changed_facts(session, _without_lost_assessments(case), version.at)
+            bare = self._uncounted(session, incident)
+            counted = {
+                "notices": self._notices(session, incident, now),
+                "questions": question_counts(session, incident, now),
+                "survey": survey_counts(session, incident),
+            }
+            case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
+            changed = self._with_changed_facts(session, _without_lost_assessments(case), amended_at)
         return as_news_stands(changed, now) if now else changed
+
+    def case_for_visits(self, incident: str) -> Case:
+        """The case without its notices, questions and answers: to count them all messages are read, for each notice.
+
+        Raises NotInLedger.
+        """
+        with self.read() as session:
+            return self._uncounted(session, incident)
+
+    def _uncounted(self, session: Session, incident: str) -> Case:
+        doubt = self.doubt_in(session)  # before anything else is read
+        row = incident_row(session, incident)
+        version = version_row(session, incident, row.version)
+        pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
+        return Case(
+            incident=self._file(session, row),
+            version=row.version,
+            state=IncidentState(row.state),
+            opened_at=row.opened_at,
+            author=version.author,
+            earlier_authors=_earlier_authors(session, version),
+            audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
+            assessment=assessment,
+            playbook=self._playbook(pin, assessment.band if assessment else None),
+            pinned=pin.digest if pin else "",
+            events=_events(session, incident),
+            occurrences=_occurrences(session, incident),
+            commitments=commitments_of(session, incident),
+            filings=filings_of(session, incident),
+            untold=untold(session, incident),
+            worded_by=worded_by(session, incident),
+            embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
+            clock_doubt="; ".join(clock_doubts(session)),
+            ledger_doubt=doubt,
+        )
 
     def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:
         if pin is None:

@@ -19,7 +19,7 @@ from amends.ledger import Ledger
 REPLY_WITHIN, OWNER = timedelta(hours=72), "support"
 """For questions that come before a playbook runs."""
 FRESH = timedelta(seconds=15)
-"""How long a case is not read again: it counts the whole audience, which must not happen at each visit."""
+"""How long a case is not read again: right after a notice, people come by the thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ class Told:
     """A version of a notice that has left or is leaving."""
 
     notice: str
+    template: str
     version: int
     audience: str
     dated: datetime
@@ -61,7 +62,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A case with its words and the notices that people have; no person is in it."""
+    """A case as `case_for_visits` tells it, its words, and the notices that people have; no person is in it."""
 
     case: Case
     wording: Wording
@@ -136,7 +137,7 @@ class RecentCases:
         return None
 
     def _read(self, incident: str) -> Known:
-        case, wording = self._ledger.case(incident), self._wording(incident)
+        case, wording = self._ledger.case_for_visits(incident), self._wording(incident)
         self._reach = _reach(case.incident)
         told = tuple(_told(version, draft) for version, draft in self._ledger.released_versions(incident))
         return Known(case, wording, told, self._shipped)
@@ -156,4 +157,5 @@ def _reach(incident: Incident) -> Reach:
 def _told(version: int, draft: Draft) -> Told:
     general_last = sorted(draft.variants, key=lambda variant: variant.letter == GENERAL)
     subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
-    return Told(draft.notice, version, draft.audience, draft.dated, (draft.about, draft.change), subjects)
+    about = (draft.about, draft.change)
+    return Told(draft.notice, draft.template, version, draft.audience, draft.dated, about, subjects)

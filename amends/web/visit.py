@@ -69,8 +69,8 @@ class Visit:
     @property
     def survey_open(self) -> bool:
         """People were told, so they can say how."""
-        case = self.known.case
-        return "notified" in case.events or any(notice.template == SURVEY_NOTICE for notice in case.notices)
+        invited = any(told.template == SURVEY_NOTICE for told in self.known.told)
+        return invited or "notified" in self.known.case.events
 
     def _as_told(self, promise: Commitment) -> Commitment:
         """Without what became of it, until a notice that says so was approved and let go."""
