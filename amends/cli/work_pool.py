@@ -29,8 +29,9 @@ def _held(prefect: httpx2.Client) -> Iterator[str]:
     pool = _found(prefect, f"/work_pools/{POOL}")
     queue = _found(prefect, f"/work_pools/{POOL}/queues/{QUEUE}")
     sweep = _found(prefect, "/deployments/name/sweep/sweep")
-    stopped = (f"its {what}" for what, it in (("work pool", pool), ("work queue", queue)) if _is_stopped(it))
-    yield from (f"{what} `{POOL}` is paused, limited to no run, or gone" for what in stopped)
+    for what, it in ((f"work pool `{POOL}`", pool), (f"work queue `{QUEUE}`", queue)):
+        if _is_stopped(it):
+            yield f"its {what} is paused, limited to no run, or gone"
     if not _is_stopped(pool) and pool.get("status") == "NOT_READY":
         yield "no runner takes runs from it"
     if sweep.get("paused", True) or not any(schedule["active"] for schedule in sweep["schedules"]):

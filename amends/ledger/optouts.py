@@ -15,13 +15,12 @@ from amends.ledger.store import ENGINE, Store, incident_row
 from amends.ledger.tables import NoticeRow, PersonRow, ReleaseRow
 
 # What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
-WITHDRAW = """
-UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now
+WAITS = """
 WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
 AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
 """
-
-
+WITHDRAW = "UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now" + WAITS
+WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
 IN_HAND = """
 SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {people} AND state || '' = 'claimed'
 AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
@@ -36,7 +35,7 @@ class OptOuts(Store):
 
         Who reads for a child speaks for both. Raises NotInLedger.
         """
-        if self.has_opted_out(incident, person):  # one button pressed a thousand times must keep no send from writing
+        if self._is_heeded(incident, person):  # one button pressed a thousand times must keep no send from writing
             return False
         with self.write() as write:
             new = opted_out(write.session, incident, person, now)
@@ -62,6 +61,16 @@ class OptOuts(Store):
         """Whether no optional messages go to whoever reads for this person. Raises NotInLedger."""
         with self.read() as session:
             return reader_of(session, incident, person).opted_out_at is not None
+
+    def _is_heeded(self, incident: str, person: int) -> bool:
+        """Whether they opted out before, and nothing has come to wait for them since."""
+        with self.read() as session:
+            reader = reader_of(session, incident, person)
+            if reader.opted_out_at is None:
+                return False
+            connection, theirs = session.connection(), _read_for(session, incident, reader.number)
+            asked = {"incident": incident, "ids": listed(connection, theirs)}
+            return connection.execute(text(WAITING.format(people=among(connection, "person"))), asked).first() is None
 
 
 def opted_out(session: Session, incident: str, person: int, now: datetime) -> bool:
