@@ -3,7 +3,7 @@
 The mark that a letter was handed over comes first; its batch can be written again from the ledger as often as needed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -97,6 +97,7 @@ class PaperLetters(Deliveries):
         paused or when this member may not do it, and LedgerRestored.
         """
         must_approve(by, "hand over letters")
+        readable = self._readable(incident, notice, now)
         with self.write() as write:
             self.refuse_if_restored(write.session)
             write.incident(incident)
@@ -104,38 +105,38 @@ class PaperLetters(Deliveries):
             if released.optional:
                 withdraw(write.session, incident, now)
             batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1
-            taken = self._hand_over_letters(write, incident, notice, batch, released, now)
+            draft = self.drafted(existing_row(write.session, incident, notice))
+            waiting = _to_print(incident, notice, released.people)
+            self._park_unreadable(write, draft, waiting, readable, now)
+            self._choose_letters_anew(write, draft)
+            taken = _hand_over(write, draft, waiting, f"{BATCH}{batch}", released.version, now)
             if not taken:
                 return None
             write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
             return Batch(batch, taken, 0)
 
-    def _hand_over_letters(
-        self, write: Write, incident: str, notice: str, batch: int, released: Released, now: datetime
-    ) -> int:
-        draft = self.drafted(existing_row(write.session, incident, notice))
-        waiting = _to_print(incident, notice, released.people)
-        self._park_unreadable(write, draft, waiting, now)
-        self._choose_letters_anew(write, draft)
-        names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
-        approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
-        handed_over = {
-            "state": DeliveryState.SENT,
-            "provider_id": f"{BATCH}{batch}",
-            "version": released.version,
-            "attempts": DeliveryRow.attempts + 1,
-            "updated_at": now,
-        }
-        return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
+    def _readable(self, incident: str, notice: str, now: datetime) -> frozenset[int]:
+        """The letters that wait and can be written: all are opened for that, and nobody who sends has to wait."""
+        with self.read() as session:
+            if not (rows := _rows(session, _to_print(incident, notice))):
+                return frozenset()
+            draft = self.drafted(existing_row(session, incident, notice))
+            return frozenset(row.id for row in rows).difference(*self._unreadable(session, draft, rows, now))
 
-    def _park_unreadable(self, write: Write, draft: Draft, waiting: Conditions, now: datetime) -> None:
+    def _park_unreadable(
+        self, write: Write, draft: Draft, waiting: Conditions, readable: Collection[int], now: datetime
+    ) -> None:
         """Nobody counts as told by a letter that cannot be written."""
-        session, incident = write.session, draft.incident
-        columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
-        rows = [Waiting(*row) for row in session.execute(sql(*columns).where(*waiting)).all()]
+        others = [row for row in _rows(write.session, waiting) if row.id not in readable]
+        for shut in self._unreadable(write.session, draft, others, now):
+            park(write, shut, now)
+
+    def _unreadable(
+        self, session: Session, draft: Draft, rows: Sequence[Waiting], now: datetime
+    ) -> Iterator[list[int]]:
         for start in range(0, len(rows), CHUNK):
-            page = self.claims_of(session, incident, rows[start : start + CHUNK], Released(draft.template, now))
-            park(write, [claim.id for claim in page if not claim.readable], now)
+            page = self.claims_of(session, draft.incident, rows[start : start + CHUNK], Released(draft.template, now))
+            yield [claim.id for claim in page if not claim.readable]
 
     def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
         """Since the messages were stored, the laws that decide what people are told may have got other letters."""
@@ -279,6 +280,25 @@ def _to_print(incident: str, notice: str, people: int | None = None) -> Conditio
     """That a letter waits; where waves have begun only up to this person, that it is of one of those."""
     begun = () if people is None else (col(DeliveryRow.person) <= people,)
     return (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT, *begun)
+
+
+def _rows(session: Session, letters: Conditions) -> list[Waiting]:
+    columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
+    return [Waiting(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
+
+
+def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: str, version: int, now: datetime) -> int:
+    """Those that have an approved text; how many."""
+    names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
+    approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
+    handed_over = {
+        "state": DeliveryState.SENT,
+        "provider_id": batch,
+        "version": version,
+        "attempts": DeliveryRow.attempts + 1,
+        "updated_at": now,
+    }
+    return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
 
 
 def _of_batch(incident: str, notice: str, batch: int) -> Conditions:

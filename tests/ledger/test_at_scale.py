@@ -81,3 +81,12 @@ def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(
         ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference_of(letter.key), NOW)
     of_all = [waits for statement, waits in found if "provider_id != ?" in statement]
     assert of_all == [False]
+
+
+def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    with statements(ledger_on_sqlite) as found:
+        ledger_on_sqlite.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    opened = [waits for statement, waits in found if "person.sealed" in statement]
+    assert opened
+    assert not any(opened)
