@@ -75,6 +75,8 @@ async def noted(context: Context, incident_id: str) -> Case:
     """Note what time has brought about: thresholds, an embargo that ends, the end of the case, news that are late."""
     ledger, now = context.ledger, context.clock()
     case = await asyncio.to_thread(ledger.case, incident_id, now)
+    if case.destroyed_at:
+        return case
     if reached := newly_reached(case):
         for name in reached:
             await asyncio.to_thread(ledger.event, incident_id, name, now)

@@ -16,6 +16,9 @@ from amends.domain.question import QuestionCounts, SurveyCounts
 from amends.domain.timing import Calendar
 from amends.domain.value import Moment, Value
 
+DESTROYED = "destroyed"
+"""The event that the personal data was destroyed. No step is timed from it: nobody is left to be told."""
+
 
 class IncidentState(StrEnum):
     OPEN = "open"
@@ -154,6 +157,11 @@ class Case(Value):
         until = self.told_news_until()
         written = {one.drafted_at for notice in self.with_news() for one in notice.heard}
         return tuple(sorted(at for at in written if until and at >= until))
+
+    @property
+    def destroyed_at(self) -> datetime | None:
+        """When its personal data was destroyed; None as long as it is there."""
+        return self.events.get(DESTROYED)
 
     @property
     def is_closed(self) -> bool:

@@ -6,7 +6,7 @@ from amends.domain.case import Case, IncidentState, OccurrenceState
 from amends.domain.deadlines import open_duties, reminders
 from amends.domain.duty import DutyStanding
 from amends.domain.news_clock import awaited
-from amends.domain.notice import NoticeStage, NoticeStatus
+from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan import holds, plan
 from amends.domain.playbook import Event
 
@@ -29,11 +29,30 @@ def ready_to_close(case: Case) -> bool:
 
 
 def is_over(case: Case, now: datetime) -> bool:
-    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come."""
+    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come.
+
+    Once its personal data was destroyed, nothing can come any more.
+    """
+    if case.destroyed_at:
+        return True
     if case.state is not IncidentState.CLOSED or case.promises_open or _somebody_waits(case) or case.questions.open:
         return False
     planned = plan(case, now)
     return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
+
+
+def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
+    """What the personal data of the case is still needed for, in words; empty when it may be destroyed."""
+    leaving = [notice.id for notice in case.notices if notice.pending or notice.people.get(PersonState.WAITING)]
+    reasons = (
+        "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
+        "a promise is open, or those promised have not heard how it ended" if case.promises_open else "",
+        f"{case.questions.open} questions have no answer" if case.questions.open else "",
+        f"messages are still to leave: {', '.join(leaving)}" if leaving else "",
+    )
+    found = tuple(reason for reason in reasons if reason)
+    to_come = f"something of it is still to come: `amends timeline {case.incident.id}` shows what"
+    return found or (() if is_over(case, now) else (to_come,))
 
 
 def late_answers(case: Case, now: datetime) -> str:

@@ -41,6 +41,10 @@ class NotInLedger(LedgerError):
     """Nothing is stored under this name."""
 
 
+class DataDestroyed(NotInLedger):
+    """The personal data of this incident was destroyed when it was over: nobody can be read, written to or found."""
+
+
 class AlreadyInLedger(LedgerError):
     """The same name or key is stored already, with other content."""
 

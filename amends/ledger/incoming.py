@@ -13,6 +13,7 @@ from amends.ledger.tables import DeliveryRow, HeardRow, IncidentRow
 
 BY_SMS = text("channel = 'sms'")
 """Spelled as its index is, or the index is not used."""
+NOT_DESTROYED = IncidentRow.wrapped_key != b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,15 @@ class IncomingTexts(Store):
     def texted(self, phone: str) -> tuple[Texted, ...]:
         """The people whose SMS goes to this number, the one written to last in front."""
         with self.read() as session:
-            addresses = [self.keys.index(incident, "phone", phone) for incident in session.exec(select(IncidentRow.id))]
+            known = session.exec(select(IncidentRow.id).where(NOT_DESTROYED)).all()
+            addresses = [self.keys.index(incident, "phone", phone) for incident in known]
             return tuple(one for row in _sms_to(session, addresses) if (one := _texted(session, *row)))
 
     def texted_last(self) -> str:
-        """The incident that the last SMS was about; empty as long as there was none."""
-        query = select(DeliveryRow.incident).where(BY_SMS).order_by(col(DeliveryRow.id).desc()).limit(1)
+        """The incident that the last SMS was about, of those whose data is there; empty when there is none."""
+        known = select(IncidentRow.id).where(NOT_DESTROYED)
+        query = select(DeliveryRow.incident).where(BY_SMS, col(DeliveryRow.incident).in_(known))
+        query = query.order_by(col(DeliveryRow.id).desc()).limit(1)
         with self.read() as session:
             return session.exec(query).first() or ""
 

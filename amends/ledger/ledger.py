@@ -14,6 +14,7 @@ from amends.ledger.clocks import Clocks
 from amends.ledger.corrections import Corrections
 from amends.ledger.database import SCHEMA_LOCK, alone, revision_of
 from amends.ledger.decisions import Decisions
+from amends.ledger.destroying import Destroying
 from amends.ledger.feedback import Feedback
 from amends.ledger.filings import Filings
 from amends.ledger.incidents import Incidents
@@ -47,7 +48,7 @@ AT_WORK = (
 class Ledger(
     Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
     Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, IncomingTexts, Visits, Providers,
-    Asking, Cases,
+    Asking, Destroying, Cases,
 ):  # fmt: skip
     """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
 

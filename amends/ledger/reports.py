@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Status
+from amends.domain.errors import DataDestroyed
 from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
 from amends.domain.reports_words import OURS
@@ -243,11 +245,15 @@ class Reports(Notices):
         )
 
     def _take_in_all(self, incident: str, notice: str, news: Sequence[News], now: datetime) -> Iterator[Taken]:
-        """All at once, and those that somebody else is changing afterwards one by one: so nobody waits in a circle."""
-        taken = self._take_in(incident, notice, news, now, skip_locked=True)
-        yield taken
-        for one in taken.missed:
-            yield self._take_in(incident, notice, (one,), now, skip_locked=False)
+        """All at once, and those that somebody else is changing afterwards one by one: so nobody waits in a circle.
+
+        What is about an incident whose data was destroyed is news of nobody.
+        """
+        with suppress(DataDestroyed):
+            taken = self._take_in(incident, notice, news, now, skip_locked=True)
+            yield taken
+            for one in taken.missed:
+                yield self._take_in(incident, notice, (one,), now, skip_locked=False)
 
     def _take_in(self, incident: str, notice: str, news: Sequence[News], now: datetime, *, skip_locked: bool) -> Taken:
         """One transaction, with one entry in the audit chain if anything changed."""

@@ -1,7 +1,8 @@
 """Encryption of personal data, keyed look-up, and the keys derived for it. The master key lives outside the database.
 
 Each incident has a data key of its own, wrapped by the master key: destroying the wrapped key makes every name,
-address and question of that incident unreadable, and leaves counts, times and the audit chain as they are.
+address and question of that incident unreadable, and leaves counts, times and the audit chain as they are. So does
+destroying.py, which also replaces the keyed indexes: those are made with the master key, and would outlive the other.
 """
 
 import base64

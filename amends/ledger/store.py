@@ -15,8 +15,10 @@ from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, Intern
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import Session, SQLModel
 
+from amends.domain.case import DESTROYED
 from amends.domain.errors import (
     AlreadyInLedger,
+    DataDestroyed,
     DiskFull,
     KeyMissing,
     LedgerNewer,
@@ -47,7 +49,7 @@ from amends.ledger.memory import Memory
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reserve import Reserve, no_room
 from amends.ledger.sealing import Keys, Seal
-from amends.ledger.tables import SCHEMA, IncidentRow, KeyCheckRow
+from amends.ledger.tables import SCHEMA, EventRow, IncidentRow, KeyCheckRow
 
 ENGINE = "amends"
 """The actor of what no person did."""
@@ -88,7 +90,7 @@ class Write:
         self.session.connection().execute(dialect.insert(type(row)).on_conflict_do_nothing(), row.model_dump())
 
     def incident(self, incident: str) -> IncidentRow:
-        """The incident's row, locked until the transaction ends. Raises NotInLedger."""
+        """The incident's row, locked until the transaction ends. Raises NotInLedger, DataDestroyed."""
         return incident_row(self.session, incident, locked=True)
 
 
@@ -209,9 +211,13 @@ class Store:
             raise DiskFull(no_room())
 
     def seal(self, session: Session, incident: str) -> Seal:
-        """The seal that this incident's personal data is written with. Raises NotInLedger, KeyMissing."""
+        """The seal that this incident's personal data is written with. Raises NotInLedger, DataDestroyed, KeyMissing.
+
+        Also one that is known here is not used any more once its key was destroyed, perhaps from another machine.
+        """
+        row = incident_row(session, incident)
+        _refuse_destroyed(session, row)
         if incident not in self._seals:
-            row = incident_row(session, incident)
             self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
         return self._seals[incident]
 
@@ -296,8 +302,25 @@ def must_approve(by: Member, what: str = "decide this") -> None:
 
 
 def incident_row(session: Session, incident: str, *, locked: bool = False) -> IncidentRow:
-    """The incident's row, if need be locked until the transaction ends. Raises NotInLedger."""
+    """The incident's row, if need be locked until the transaction ends, to change something of it.
+
+    Raises NotInLedger, and DataDestroyed for one that is to be changed after its data was destroyed.
+    """
     row = session.get(IncidentRow, incident, with_for_update={"key_share": True} if locked else None)
     if row is None:
         raise NotInLedger(f"no incident {incident} in this ledger; `amends incident list` shows those that are")
+    if locked:
+        _refuse_destroyed(session, row)
     return row
+
+
+def _refuse_destroyed(session: Session, row: IncidentRow) -> None:
+    """Raises DataDestroyed."""
+    if row.wrapped_key:
+        return
+    event = session.get(EventRow, (row.id, DESTROYED))
+    when = f" on {event.at:%Y-%m-%d}" if event else ""
+    raise DataDestroyed(
+        f"the personal data of incident {row.id} was destroyed{when}: nobody of it can be read, found or written to "
+        "any more, and nothing of it changes; its counts, its times and its audit chain are there"
+    )

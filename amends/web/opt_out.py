@@ -110,4 +110,4 @@ class OptOutPages:
         try:
             verb(*whose, BY_MAIL, self._clock())
         except NotInLedger:
-            return  # the incident was deleted: nobody is left to write to
+            return  # its data was destroyed: nobody is left to write to
