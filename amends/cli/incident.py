@@ -18,10 +18,11 @@ from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
 from amends.cli.own_domains import portal_elsewhere
-from amends.cli.words import counts, moment, parked, table
+from amends.cli.second import With, second_member
+from amends.cli.words import counted, counts, destroyed, moment, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
-from amends.domain.closing import unmet_closing_criteria
+from amends.domain.closing import still_needed, unmet_closing_criteria
 from amends.domain.errors import NotAllowed
 from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
@@ -155,7 +156,10 @@ def listed(ctx: typer.Context) -> None:
     """All incidents, the newest first."""
     desk: Desk = ctx.obj
     lines = desk.ledger.incidents()
-    rows = ((line.id, line.state, line.people, line.opened_at, line.title) for line in lines)
+    rows = (
+        (line.id, "destroyed" if line.destroyed_at else line.state, line.people, line.opened_at, line.title)
+        for line in lines
+    )
     desk.show(lines, table(("incident", "state", "people", "opened", "title"), rows))
 
 
@@ -179,6 +183,8 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
 def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield f"{case.incident.id}: {case.incident.title}"
     yield f"state {case.state}, version {case.version}, opened {moment(case.opened_at)}, {case.audience.people} people"
+    if case.destroyed_at:
+        yield destroyed(case.destroyed_at)
     yield f"severity {case.assessment.band.replace('_', ' ') if case.assessment else 'not assessed yet'}"
     yield f"playbook {f'{case.playbook.id} {case.pinned[:12]}' if case.playbook else 'none runs'}"
     yield "\nnotices"
@@ -357,3 +363,49 @@ def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
     nudge(desk.settings, incident)
     if closing:
         desk.hint(f"next: {', '.join(closing)}; when that is done, it closes by itself")
+
+
+@app.command()
+def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes: Yes = False) -> None:
+    """Destroy the personal data of an incident that is over, on the word of two; nothing brings it back.
+
+    Names, addresses, questions and answers cannot be read any more, personal links open nothing. Counts, times, notices
+    and the audit chain stay. Called again, it finishes what was broken off.
+    """
+    from amends.cli.outbox_files import remove_from_outboxes
+
+    desk: Desk = ctx.obj
+    first = desk.member(name)
+    second = second_member(desk, first, other)
+    case = desk.ledger.case(incident, now())
+    if needed := still_needed(case, now()):
+        raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
+    _ask_to_destroy(desk, case, yes=yes)
+    desk.ledger.destroy_data(incident, first, second, now())
+    files = remove_from_outboxes(desk.settings.channels, incident)
+    at = desk.ledger.case(incident).destroyed_at or now()
+    people = case.audience.people
+    desk.show(
+        {"incident": incident, "destroyed_at": at, "people": people, "files": files},
+        f"{incident}: {destroyed(at)}, of {counted(people, 'person', 'people')}",
+    )
+    desk.hint(WHAT_IS_LEFT)
+
+
+WHAT_IS_LEFT = (
+    "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
+    "letter files and exports that were written elsewhere, mails and logs of your providers; docs/operations.md has "
+    "the list under `When it is over`"
+)
+
+
+def _ask_to_destroy(desk: Desk, case: Case, *, yes: bool) -> None:
+    """Raises NotAllowed unless somebody says that it shall be so."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("say --yes, or call this from a terminal, where it asks")
+    people, questions = counted(case.audience.people, "person", "people"), case.questions.asked
+    desk.hint(f"names and addresses of {people} and the words of {counted(questions, 'question')} are lost for ever")
+    if typer.prompt("Type the incident's id to destroy its personal data", err=True) != case.incident.id:
+        raise NotAllowed("that is not the incident's id; nothing was destroyed")

@@ -10,7 +10,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import IncidentId
-from amends.cli.words import moment, table
+from amends.cli.words import destroyed, moment, table
 from amends.domain.case import IncidentState
 from amends.domain.timeline import Kind, Line, Timeline, Waiting, folded
 from amends.domain.timeline import timeline as timeline_of
@@ -28,10 +28,13 @@ def timeline(
     """Show what waits for whom, what is expected, and what was done."""
     desk: Desk = ctx.obj
     at = now()
-    shown = timeline_of(desk.ledger.case(incident, at), at, timedelta(days=days))
+    case = desk.ledger.case(incident, at)
+    shown = timeline_of(case, at, timedelta(days=days))
     sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, table).items())
     heading = f"{shown.incident}: {shown.title}\n{standing(shown)}"
     desk.show(shown, "\n\n".join((heading, *sections)))
+    if case.destroyed_at:
+        desk.hint(destroyed(case.destroyed_at))
     desk.hint(f"`amends incident timeline {incident}` says who did what")
 
 

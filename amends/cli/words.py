@@ -44,6 +44,11 @@ def kept_back(commits: int) -> str:
     )
 
 
+def destroyed(at: datetime) -> str:
+    """That nobody of an incident can be read any more, and since when."""
+    return f"its personal data was destroyed on {at:%Y-%m-%d}"
+
+
 def parked(incident: str, notice: str, messages: int) -> str:
     """That so many messages of a notice wait for somebody's decision, and how to see which."""
     are, look = counted(messages, "message is", "messages are"), f"amends deliveries {incident} {notice}"

@@ -8,7 +8,7 @@ from itertools import islice
 
 from sqlmodel import Session, col, select
 
-from amends.domain.case import IncidentState
+from amends.domain.case import DESTROYED, IncidentState
 from amends.domain.census import Census
 from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
@@ -40,6 +40,8 @@ class IncidentLine:
     state: IncidentState
     people: int
     opened_at: datetime
+    destroyed_at: datetime | None = None
+    """Since when nobody of it can be read, found or written to any more."""
 
 
 class Incidents(Store):
@@ -221,6 +223,7 @@ class Incidents(Store):
     def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
         """The person's link stops working; the next message carries a new one."""
         with self.write() as write:
+            write.incident(incident)
             row = person_row(write.session, incident, number, locked=True)
             row.link_version += 1
             row.link_index = link_index(self.keys.link_token(incident, number, row.link_version))
@@ -287,4 +290,6 @@ def version_row(session: Session, incident: str, version: int) -> IncidentVersio
 
 def _line(session: Session, row: IncidentRow) -> IncidentLine:
     content = version_row(session, row.id, row.version).content
-    return IncidentLine(row.id, content["title"], IncidentState(row.state), row.people, row.opened_at)
+    destroyed = session.get(EventRow, (row.id, DESTROYED))
+    state, destroyed_at = IncidentState(row.state), destroyed.at if destroyed else None
+    return IncidentLine(row.id, content["title"], state, row.people, row.opened_at, destroyed_at)
