@@ -31,9 +31,11 @@ WHERE incident = :incident AND number BETWEEN :first AND :last
 """
 """Who had an address still counts as somebody who had one."""
 MESSAGES = """
-UPDATE delivery SET address_index = {random}, provider_id = ''
+UPDATE delivery SET address_index = {random},
+provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
 WHERE incident = :incident AND id BETWEEN :first AND :last
 """
+"""Of a letter it is the number of its batch, and of a post where everybody reads it."""
 QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
 """What a question was known by is a hash of its words."""
 STILL_READ = (

@@ -123,6 +123,16 @@ def test_counts_times_and_the_audit_chain_stay(over: Ledger) -> None:
     assert (entry.actor, entry.detail) == ("lena", {"second": "omar", "people": 3})
 
 
+def test_how_many_letters_were_handed_over_can_still_be_told(over: Ledger) -> None:
+    with over.write() as write:
+        to_print = "UPDATE delivery SET channel = 'letter', provider_id = 'batch 1' WHERE channel = 'email'"
+        write.session.execute(text(to_print))
+    destroy(over)
+    with over.read() as session:
+        found = "SELECT count(*) FROM delivery WHERE channel = 'letter' AND provider_id = 'batch 1'"
+        assert session.execute(text(found)).scalar_one() == 2
+
+
 def test_another_incident_loses_nothing(over: Ledger) -> None:
     over.open_incident(an_incident(id="other"), people(), "lena", NOW)
     destroy(over)
