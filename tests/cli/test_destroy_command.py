@@ -4,10 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
 from amends.domain.channel import ChannelKind, Form, Message
+from amends.settings import read_settings
+from amends.web import create_app
 from channels.outbox import Outbox
 from tests.cli.conftest import AUDIENCE, NOTICE, STORY, Office
 
@@ -147,3 +150,19 @@ def test_what_would_need_the_data_says_when_it_was_destroyed(
     answer = closed.amends(*words, by="" if command[0] == "questions" else "lena")
     assert answer.exit_code == 1, answer.output
     assert f"the personal data of incident {INCIDENT} was destroyed on 20" in answer.stderr
+
+
+def test_the_doctor_finds_nothing_wrong_with_it(closed: Office) -> None:
+    before = closed.amends("doctor").stdout
+    destroy(closed)
+    assert closed.amends("doctor").stdout == before
+
+
+def test_a_personal_link_opens_nothing_any_more(closed: Office) -> None:
+    ledger, settings = closed.ledger(), read_settings(closed.home)
+    link, portal = ledger.link_of(INCIDENT, 2), TestClient(create_app(settings, ledger))
+    assert "Kim Example" in portal.get(f"/p/{link}").text
+    destroy(closed)
+    assert portal.get(f"/p/{link}").status_code == 404
+    assert portal.get(f"/p/{link}").text == portal.get(f"/p/{'x' * 27}").text.replace("x" * 27, link)
+    ledger.dispose()
