@@ -1,13 +1,14 @@
 """What leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from uuid import UUID
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_progress_artifact, aupdate_progress_artifact
 from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
 
 from amends.cli.assessment_words import decisions, law, particulars, plain, to_do
 from amends.cli.timeline import WAITS, in_tables, standing, waiting_rows
@@ -25,7 +26,17 @@ from amends.domain.timeline import Timeline, timeline
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
     """Keep this page in the UI, under a key of its own; outside of a flow run there is nowhere to show it."""
     if FlowRunContext.get() is not None:
-        await acreate_markdown_artifact(markdown, key=page_key(incident_id, name), description=description)
+        with _or_a_warning(name):
+            await acreate_markdown_artifact(markdown, key=page_key(incident_id, name), description=description)
+
+
+@contextmanager
+def _or_a_warning(name: str) -> Iterator[None]:
+    """No page is worth a failed draft or send; of what went wrong only the kind is told: it may quote the page."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001
+        get_run_logger().warning("the page %s cannot be shown: %s", name, type(error).__name__)
 
 
 def page_key(incident_id: str, name: str) -> str:
@@ -249,7 +260,8 @@ async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
     artifact = None
     if FlowRunContext.get() is not None:
         key = page_key(incident_id, f"sending-{notice}")
-        artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
+        with _or_a_warning(f"sending-{notice}"):
+            artifact = await acreate_progress_artifact(0.0, key=key, description=f"Sending {notice}")
     bar = Progress(artifact, asyncio.get_running_loop())
     try:
         yield bar

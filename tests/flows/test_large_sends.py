@@ -1,6 +1,7 @@
 """A large send is split into tasks of a real flow run: one for each process, seen in the UI, with nobody's data in it."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.testing.utilities import prefect_test_harness
 
@@ -61,3 +63,28 @@ async def _tasks() -> set[tuple[str, str]]:
 async def _artifacts() -> list[tuple[str | None, object]]:
     async with get_client() as client:
         return [(artifact.key, artifact.data) for artifact in await client.read_artifacts()]
+
+
+def test_what_prefect_does_not_show_stops_no_draft_and_no_send(server: None) -> None:
+    """It takes no capital letter in the name of a page, so these have none; what was refused is not quoted."""
+
+    @flow(name="telling")
+    async def telling() -> bool:
+        await artifacts.show("Kim", "timeline", "What waits for whom", "for the team")
+        async with artifacts.progress("Kim", NOTICE) as progress:
+            await progress.settled()
+        return True
+
+    assert asyncio.run(telling())
+    warnings = asyncio.run(_warnings())
+    assert [words.rpartition(": ")[0] for words in warnings] == [
+        "the page timeline cannot be shown",
+        f"the page sending-{NOTICE} cannot be shown",
+    ]
+    assert "Kim" not in "".join(warnings)
+
+
+async def _warnings() -> list[str]:
+    await APILogHandler.aflush()
+    async with get_client() as client:
+        return [log.message for log in await client.read_logs() if log.level == logging.WARNING]
