@@ -1,5 +1,7 @@
 """`amends up`: Prefect server, deployments, runner and portal in one foreground process group."""
 
+import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -24,6 +26,9 @@ RESTART_SECONDS = 2
 STOP_SECONDS = 15
 TRIES = 5
 SERVER = "Prefect server"
+LOCK = "up.lock"
+PR_SET_PDEATHSIG = 1
+"""See prctl(2)."""
 NICER = 10
 """What Prefect's server yields, as the portal does: where cores are short a send goes first."""
 
@@ -36,33 +41,54 @@ def up(ctx: typer.Context) -> None:
 def run(settings: Settings) -> None:
     """Run all of it until Ctrl-C; a part that dies is started again.
 
-    Raises AmendsError when a port is taken, or the ledger cannot be opened, before anything is started.
+    Raises AmendsError when it runs already, a port is taken or the ledger cannot be opened; nothing is started then.
     """
-    for port in (settings.prefect_port, settings.portal_port):
-        _require_free(port)  # first: what runs here already may be an older Amends, at work in this ledger
-    open_ledger(settings).dispose()
-    os.umask(0o077)  # Prefect would make its database readable by everybody
+    with alone(settings.home):
+        for port in (settings.prefect_port, settings.portal_port):
+            _require_free(port)  # first: what runs here already may be an older Amends, at work in this ledger
+        open_ledger(settings).dispose()
+        os.umask(0o077)  # Prefect would make its database readable by everybody
+        with suppress(Stopped), stopped_by_signals(), Parts(prefect_environment(settings)) as parts:
+            _start(settings, parts)
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """No other `amends up` is at work in this home until the end of the block. Raises AmendsError when one is.
+
+    Of two that start at once each would take the other's server for its own, and start its parts again for ever.
+    """
+    (home / LOCK).touch(mode=0o600)
+    with (home / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AmendsError(f"`amends up` runs for {home} already; nothing was started") from None
+        yield
+
+
+def _start(settings: Settings, parts: "Parts") -> None:
+    """Start all parts, and those that die again, until a signal comes."""
     environment = prefect_environment(settings)
-    with suppress(Stopped), stopped_by_signals(), Parts(environment) as parts:
-        serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
-        parts.start(SERVER, serve, nicer=NICER)
+    serve = prefect("server", "start", "--host", "127.0.0.1", "--port", settings.prefect_port)
+    parts.start(SERVER, serve, nicer=NICER)
+    parts.wait_for(SERVER, settings.prefect_port)
+    deploy(environment)
+    end_pauses(environment)
+    parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
+    parts.start("portal", [sys.executable, "-m", "amends.web"])
+    parts.wait_for("portal", settings.portal_port)
+    _say_where(settings)
+    look_at_ledger(parts)
+
+    def restarted(ended: Sequence[str]) -> None:
         parts.wait_for(SERVER, settings.prefect_port)
-        deploy(environment)
-        end_pauses(environment)
-        parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
-        parts.start("portal", [sys.executable, "-m", "amends.web"])
-        parts.wait_for("portal", settings.portal_port)
-        _say_where(settings)
-        look_at_ledger(parts)
+        if SERVER in ended:
+            parts.start_aside([sys.executable, "-m", __name__])
+        else:
+            look_at_ledger(parts)
 
-        def restarted(ended: Sequence[str]) -> None:
-            parts.wait_for(SERVER, settings.prefect_port)
-            if SERVER in ended:
-                parts.start_aside([sys.executable, "-m", __name__])
-            else:
-                look_at_ledger(parts)
-
-        parts.watch(restarted)
+    parts.watch(restarted)
 
 
 def prefect(*arguments: object) -> list[str]:
@@ -183,17 +209,23 @@ class Parts:
         """Start a part, which yields processor time to others by so much; from now on it is watched."""
         self._again[name] = partial(self.start, name, call, quiet=quiet, nicer=nicer)
         words = subprocess.DEVNULL if quiet else None
-        self._running[name] = subprocess.Popen(
-            call, env=self._environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words
-        )
+        self._running[name] = self._open(call, stdout=words, stderr=words)
         if nicer:
             os.setpriority(os.PRIO_PROCESS, self._running[name].pid, nicer)
 
     def start_aside(self, call: Sequence[str]) -> None:
         """Start what ends by itself, and with the parts at the latest: without them it could wait for ever."""
         self._aside = [process for process in self._aside if process.poll() is None]
-        self._aside.append(
-            subprocess.Popen(call, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        self._aside.append(self._open(call, stdout=subprocess.DEVNULL))
+
+    def _open(self, call: Sequence[str], *, stdout: int | None, stderr: int | None = None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            call,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            preexec_fn=killed_with_us(),  # noqa: PLW1509 - there is no other thread here that could hold a lock
         )
 
     def wait_for(self, name: str, port: int) -> None:
@@ -240,6 +272,11 @@ class Parts:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def killed_with_us() -> Callable[[], object] | None:
+    """Has Linux kill what is started so when we end, also when we are killed: it would keep its port from the next."""
+    return partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL) if sys.platform == "linux" else None
 
 
 def free_port() -> int:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.up import Parts, Stopped, free_port
+from amends.cli.up import Parts, Stopped, alone, free_port
 from amends.domain.errors import AmendsError
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
+from tests.e2e.installation import until
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 ENDS = [sys.executable, "-c", ""]
@@ -45,6 +46,36 @@ def test_what_was_started_aside_ends_with_the_parts_at_the_latest(parts: Parts) 
         started = [process.pid for process in (*parts._running.values(), *parts._aside)]
         assert all(map(runs, started))
     assert not any(map(runs, started))
+
+
+STARTS = """
+import os, sys, time
+from amends.cli.up import Parts
+with Parts(os.environ) as parts:
+    parts.start("part", [sys.executable, "-c", "import time; time.sleep(600)"])
+    parts.start_aside([sys.executable, "-c", "import time; time.sleep(600)"])
+    print(parts._running["part"].pid, parts._aside[0].pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system ends a process with the one that started it")
+def test_parts_end_with_whoever_started_them_also_when_that_is_killed() -> None:
+    """They would keep their ports from the next start, and nothing would start again what dies of them."""
+    with subprocess.Popen([sys.executable, "-c", STARTS], stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        pids = [int(pid) for pid in starter.stdout.readline().split()]
+        assert len(pids) == 2
+        assert all(map(runs, pids))
+        starter.kill()
+    until(lambda: not any(map(runs, pids)), 30, "no part is left")
+
+
+def test_of_two_that_start_in_one_home_the_second_starts_nothing(empty: Office) -> None:
+    with alone(empty.home):
+        answer = empty.amends("up")
+    assert (answer.exit_code, "runs for" in answer.stderr) == (1, True)
+    assert not (empty.home / "prefect" / "prefect.db").exists()
 
 
 def test_what_has_ended_aside_is_not_kept_in_mind(parts: Parts) -> None:
