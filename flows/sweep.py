@@ -56,7 +56,8 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             case = await noted(context, incident_id)
             if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
-                await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
+                if not case.clock_doubt:
+                    await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
     runs = await standing(plannable, now) if context.mirrored and plannable else {}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from prefect import State, task
 from prefect.states import Completed
@@ -25,6 +26,7 @@ from amends.domain.plan import Turn, plan
 from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.preflight import Preflight
 from amends.domain.thresholds import newly_reached
+from amends.ledger import Ledger
 from amends.ledger.store import ENGINE
 from flows import artifacts
 from flows.context import Context, opened
@@ -58,6 +60,8 @@ def _why_nothing(case: Case, phase: Phase, step: str, occurrence: int) -> str:
     steps = case.playbook.steps if case.playbook else ()
     mine = [one.id for one in steps if one.phase is phase]
     if step in (*mine, DEADLINES, HOLDING):
+        if case.clock_doubt:
+            return f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
         return f"{step} {occurrence} is not due: the ledger says so"
     return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
 
@@ -81,13 +85,18 @@ async def noted(context: Context, incident_id: str) -> Case:
         for name in reached:
             await asyncio.to_thread(ledger.event, incident_id, name, now)
         case = await asyncio.to_thread(ledger.case, incident_id, now)
-    if ending := to_look_at_again(case, now):
-        await asyncio.to_thread(ledger.alert, incident_id, ending, now)
     if ready_to_close(case):
         await asyncio.to_thread(ledger.close_incident, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.case, incident_id, now)
-    await asyncio.to_thread(watch_news, ledger, case, now)
+    if not case.clock_doubt:  # else nobody can tell what is late, and for news noted as missed everybody is told sorry
+        await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
+
+
+def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
+    if ending := to_look_at_again(case, now):
+        ledger.alert(case.incident.id, ending, now)
+    watch_news(ledger, case, now)
 
 
 def done(context: Context, turn: Turn, incident_id: str, note: str = "") -> None:

@@ -12,6 +12,7 @@ from amends.content.playbooks import load_playbook
 from amends.domain.approval import Decision
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
+from amends.domain.clock_jump import Seen
 from amends.domain.news_clock import Fate, awaited, clocks
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.plan import plan
@@ -21,6 +22,7 @@ from amends.ledger import Ledger
 from flows.context import Context, using
 from flows.fast_forward import PHASES, PassedClock
 from flows.sweep import sweep
+from tests.builders import an_asked
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -133,6 +135,24 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
     assert "说好" not in weeks.text("update-2", "zh-CN")
     await weeks.on(following + DAY)
     assert weeks.noted("news missed") == ["first-notice"]
+
+
+async def test_by_a_clock_that_jumped_nothing_is_missed_and_nobody_is_reminded(weeks: Weeks) -> None:
+    """What is noted as missed stays so when the clock is right again, and everybody would be told that we are sorry."""
+    await weeks.told()
+    weeks.ledger.ask(INCIDENT, an_asked("Am I in it?", person=2, reply_within=2 * HOUR, at=START), START)
+    weeks.ledger.observe_clock(Seen("host-1", "boot-1", 0.0, START))
+    weeks.clock.now = NAMED + DAY
+    assert "jumped" in weeks.ledger.observe_clock(Seen("host-1", "boot-1", 60.0, weeks.clock.now))
+    before = weeks.noted("alert")
+    await weeks.sweep()
+    run = await PHASES[Phase.UPDATE].fn(INCIDENT, "update", 1)
+    assert "until somebody says what time it is: the clock of host-1 jumped" in str(run.message)
+    weeks.clock.now = START + HOUR
+    weeks.ledger.trust_clocks(LEAD.name, weeks.clock.now)
+    await weeks.sweep()
+    assert [clock.fate for clock in clocks(weeks.case, weeks.clock.now)] == [Fate.RUNNING]
+    assert weeks.noted("alert") == before
 
 
 async def test_what_is_kept_is_no_reason_to_be_sorry(weeks: Weeks) -> None:
