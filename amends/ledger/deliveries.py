@@ -134,7 +134,10 @@ class Deliveries(Claims):
         # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
         facts = session.get(IncidentRow, incident, with_for_update={"read": True, "key_share": True})
         if facts is None or facts.state == IncidentState.PAUSED:
-            raise NotAllowed(f"incident {incident} is paused; `amends incident resume {incident}` lets it go on")
+            raise NotAllowed(
+                f"incident {incident} is paused: `amends incident timeline {incident}` says why, and `amends incident "
+                f"resume {incident}` lets it go on"
+            )
         if facts.embargo_until and now < facts.embargo_until:
             raise NotAllowed(Embargo(until=facts.embargo_until, why=facts.embargo_why).says(incident))
         row = notice_row(session, incident, notice)

@@ -23,7 +23,9 @@ def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) ->
     approve(office, "omar", "wei")
     stopped = office.values("stop", INCIDENT, by="lena")
     assert stopped == {"incident": INCIDENT, "state": "paused", "unanswered": 0}
-    assert "paused" in office.amends("deliver", INCIDENT, NOTICE).output
+    said = office.amends("deliver", INCIDENT, NOTICE).output
+    assert "paused" in said
+    assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
 
 
 def test_stopping_twice_is_no_mistake(office: Office) -> None:

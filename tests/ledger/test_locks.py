@@ -281,7 +281,7 @@ def correcting(ledger: Ledger) -> Callable[[], Any]:
     """The list that is handed in has another address for the first of them."""
     correction = ledger.compare_audience(INCIDENT, [a_person(number=1, email="new@mail.example"), a_person(number=2)])
     said = correction.difference.counts
-    return lambda: ledger.correct_audience(correction, said, "f" * 64, "lena", LATER)
+    return lambda: ledger.correct_audience(correction, said, "f" * 64, "lena", NOW)
 
 
 def test_a_list_is_not_replaced_under_whoever_is_just_claiming_by_it(released: Ledger, second: Second) -> None:
