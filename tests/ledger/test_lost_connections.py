@@ -130,15 +130,15 @@ def mark_and_halt(ledger: Ledger, seconds: float) -> None:
 
 @ON_A_SERVER
 def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "NO_IDLING", "-c idle_in_transaction_session_timeout=200")
-    ledger = a_ledger(url, tmp_path).migrate()
+    monkeypatch.setattr(database, "NO_IDLING", "-c idle_in_transaction_session_timeout=500")
+    halted = a_ledger(url, tmp_path)
     with pytest.raises(LedgerUnavailable):
-        mark_and_halt(ledger, seconds=0.5)
-    with ledger.swift_write() as swift:
+        mark_and_halt(halted, seconds=1.5)
+    with halted.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
-    ledger.dispose()
+    halted.dispose()
 
 
 @ON_A_SERVER
