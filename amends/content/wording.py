@@ -1,8 +1,9 @@
 """Reads the words of a playbook: templates, the phrases of each locale, and the letters for places."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING
 
 from amends.content.binding import bind, did_you_mean
@@ -12,11 +13,12 @@ from amends.content.document import Document, read_document, read_text
 from amends.content.incidents import odd_characters
 from amends.content.letters import FILE, read_letters
 from amends.domain.channel import ChannelKind
+from amends.domain.commitment import FATES
 from amends.domain.errors import ContentError, Finding
 from amends.domain.facts import DataCategory
 from amends.domain.letters import Letters
 from amends.domain.value import LOCALE
-from amends.domain.wording import Phrases, Wording
+from amends.domain.wording import PARTS, Phrases, Wording
 
 if TYPE_CHECKING:
     from jinja2.nodes import Template
@@ -178,20 +180,34 @@ def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterato
         yield Finding(document.file, Code.WRONG_FORM, f"{locale!r} is no locale", advice)
     if phrases.locale != locale:
         yield Finding(document.where(("locale",)), Code.WRONG_FORM, f"the file of this locale is {phrases.locale}.yaml")
-    parts = {"date": ("day", "month", "year"), "moment": ("weekday", "date", "hour", "minute", "zone")}
-    for name, known in parts.items():
-        try:
-            getattr(phrases, name).format(**dict.fromkeys(known, ""))
-        except (AttributeError, IndexError, KeyError, ValueError):
-            advice = f"Known: {', '.join(f'{{{part}}}' for part in known)}"
-            yield Finding(document.where((name,)), Code.WRONG_FORM, f"{name}: a part of it is not known", advice)
+    yield from _wrong_parts(phrases, document)
+
+
+def _wrong_parts(phrases: Phrases, document: Document) -> Iterator[Finding]:
+    """The personal page of everybody would break at a part that nothing is known for."""
+    said: dict[tuple[str, ...], str] = {("date",): phrases.date, ("moment",): phrases.moment}
+    said |= {("portal", word): text for word, text in phrases.portal.items()}
+    for trail, text in said.items():
+        known = PARTS.get(trail[-1], ())
+        if not _has_only(known, text):
+            advice = f"known: {', '.join(f'{{{part}}}' for part in known)}" if known else "nothing is put into this one"
+            yield Finding(document.where(trail), Code.WRONG_FORM, f"{trail[-1]}: a part in braces is not known", advice)
+
+
+def _has_only(known: tuple[str, ...], text: str) -> bool:
+    """Whether nothing else is put in, and that as it is: a format could ask for a gigabyte of blanks."""
+    try:
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        return False
+    return all(name in known and not (shape or conversion) for _, name, shape, conversion in parts)
 
 
 def _untranslated(folder: Path, phrases: dict[str, Phrases]) -> Iterator[Finding]:
-    """Every kind of data has a name in every locale, else a notice would pass over it; so has all that another says."""
-    for field in ("data", "advice", "commitment_states", "portal"):
-        said = {key for spoken in phrases.values() for key in getattr(spoken, field)}
-        wanted = said | set(DataCategory) if field == "data" else said
+    """Every kind of data and every fate of a promise has a name in every locale; so has all that another says."""
+    must: dict[str, Iterable[str]] = {"data": DataCategory, "advice": (), "commitment_states": FATES, "portal": ()}
+    for field, named in must.items():
+        wanted = {*named, *(key for spoken in phrases.values() for key in getattr(spoken, field))}
         for locale, spoken in phrases.items():
             for key in sorted(wanted - getattr(spoken, field).keys()):
                 where = str(folder / f"{locale}.yaml")

@@ -42,6 +42,12 @@ class CommitmentState(StrEnum):
     DROPPED = "dropped"
 
 
+IS_LATE = "late"
+"""How an open promise is told that was overdue or got another date."""
+FATES = (*CommitmentState, IS_LATE)
+"""All that people are told of promises."""
+
+
 class Commitment(Value):
     """A promise that was given: it has an owner, a due date and, once kept, evidence."""
 

@@ -12,7 +12,7 @@ from jinja2 import TemplateSyntaxError
 from amends.domain.assessment import Severity, Tone
 from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
-from amends.domain.commitment import Commitment, CommitmentState, commit, promises_of
+from amends.domain.commitment import IS_LATE, Commitment, CommitmentState, commit, promises_of
 from amends.domain.errors import ContentError, Finding
 from amends.domain.facts import Certainty, Facts, RecipientKind
 from amends.domain.incident import Incident
@@ -354,7 +354,7 @@ class _Writer:
 def fate(commitment: Commitment, now: datetime) -> str:
     """Open, kept, late or dropped: as people are told it."""
     late = commitment.state is CommitmentState.OPEN and (commitment.new_due_at is not None or commitment.overdue(now))
-    return "late" if late else commitment.state.value
+    return IS_LATE if late else commitment.state.value
 
 
 def _said(texts: dict[str, str], locale: str, where: str) -> str:

@@ -1,5 +1,6 @@
 """The words of a playbook: templates, and how each locale says what every notice needs."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,20 @@ from amends.domain.facts import DataCategory
 from amends.domain.letters import Letters
 from amends.domain.value import Value
 
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "date": ("day", "month", "year"),
+    "moment": ("weekday", "date", "hour", "minute", "zone"),
+    "hello": ("name",),
+    "guardian_intro": ("child",),
+    "promise_due": ("date",),
+    "promise_new_due": ("date",),
+    "ask_thanks": ("date",),
+    "answer_pending": ("date",),
+    "answer_late": ("date",),
+    "answered_on": ("date",),
+}
+"""What is put into a phrase, as {part}; into the others nothing is."""
+
 
 class Phrases(Value):
     """How one locale says what every notice needs: playbooks/locales/LOCALE.yaml."""
@@ -17,12 +32,12 @@ class Phrases(Value):
     language: str
     """Its name in itself."""
     date: str
-    """A date, from {day}, {month}, {year}: `{day} {month} {year}`."""
+    """A date, from PARTS: `{day} {month} {year}`."""
     months: tuple[str, ...] = Field(min_length=12, max_length=12)
     weekdays: tuple[str, ...] = Field(min_length=7, max_length=7)
     """Monday first."""
     moment: str
-    """A date with a time, from {weekday}, {date}, {hour}, {minute}, {zone}."""
+    """A date with a time, from PARTS."""
     list_comma: str
     list_and: str
     """Between the last two of a list: ` and `, `和`."""
@@ -36,7 +51,7 @@ class Phrases(Value):
     outside_contacts: tuple[str, ...] = ()
     """Telephone numbers and hosts of others that a notice may name: bureaus, offices."""
     portal: dict[str, str]
-    """Words of the portal's pages."""
+    """Words of the portal's pages; some have PARTS."""
 
 
 class Wording(Value):

@@ -15,7 +15,7 @@ moment: "{weekday}, {date}, {hour}:{minute} ({zone})"
 list_comma: ", "
 list_and: " and "
 advice: {}
-commitment_states: {open: open}
+commitment_states: {open: open, kept: kept, late: late, dropped: not kept}
 never_say: []
 portal: {ask: Ask us}
 data:
@@ -145,6 +145,24 @@ def test_a_locale_file_is_named_after_a_locale(words):
 def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
     root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace("{day}", "{dey}")})
     assert findings(root) == [("locales/en.yaml:3:7", "E104")]
+
+
+@pytest.mark.parametrize(
+    "hello", ["{nam}", "{}", "{name", "{name!r}", "{name:>999999999}", "{name.__class__}", "{name[0]}"]
+)
+def test_a_word_of_the_portal_with_an_unknown_part_is_refused_with_its_place(words, hello):
+    other = (LOCALE + NAMES).replace("{ask: Ask us}", f'{{hello: "Hello {hello}"}}')
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:17", "E104")]
+
+
+def test_a_word_into_which_nothing_is_put_has_no_parts(words):
+    other = (LOCALE + NAMES).replace("{ask: Ask us}", '{ask: "Ask us, {name}", hello: "Hello {name}"}')
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:15", "E104")]
+
+
+def test_every_fate_of_a_promise_has_a_name_or_its_notice_could_not_be_drafted(words):
+    root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace(", late: late", "")})
+    assert findings(root) == [("locales/en.yaml", "E110")]
 
 
 def test_all_wrong_files_are_found_at_once(words):

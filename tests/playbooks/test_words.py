@@ -14,27 +14,21 @@ from amends.domain.lint import CHINESE_AT_MOST, WORDS_AT_MOST
 from amends.domain.playbook import Phase, Playbook, Step
 from amends.domain.question import SURVEY, QuestionKind
 from amends.domain.reading import sentences, words
+from amends.domain.wording import PARTS
 from tests.playbooks.rendering import LOCALES, PLAYBOOKS, incident, phrases, playbooks, templates
 
 PORTAL = set(
     """
     title hello your_data_title your_data_intro no_data_known left_not_touched left_perhaps_twice what_you_can_do promises_title promise_due
-    promise_new_due promise_evidence questions_title ask_title ask_label ask_kind_question ask_kind_complaint
+    promise_new_due promise_evidence ask_title ask_label ask_kind_question ask_kind_complaint
     ask_kind_suggestion ask_send ask_thanks your_questions answer_pending answer_late answered_on unreadable survey_title survey_intro
     survey_understood survey_know_what_to_do survey_told_in_time survey_felt_cared_for survey_trust_now
     survey_scale_low survey_scale_high survey_comment survey_send survey_thanks notice_link notices_title
     link_invalid_title link_invalid_text too_many_title too_many_text too_long empty_text form_expired we_never_ask
-    contact_title contact_officer language skip back error_title error_text guardian_intro messages_title message_sent_on privacy_note
+    contact_title contact_officer language skip back error_title error_text guardian_intro privacy_note
     optional_title optional_intro optional_law optional_stop optional_stopped optional_again optional_resumed
     """.split()
 )
-DATED = "promise_due promise_new_due ask_thanks answer_pending answer_late answered_on message_sent_on".split()
-SLOTS = {
-    "hello": {"name"},
-    "guardian_intro": {"child"},
-    **{key: {"date"} for key in DATED},
-}
-"""What the portal fills into its words."""
 MOST_URGENT = ["credentials_plain", "payment_card", "financial_account", "national_id"]
 CONDITION = {"en": r"If .+ (?:is|are) named above: ", "zh-CN": "如果上面提到了.+："}
 PROMISE_FITS = {"en": 110, "zh-CN": 30}
@@ -156,11 +150,11 @@ def test_an_advice_begins_with_its_condition_and_speaks_of_nobodys_own_data(loca
 
 
 @LOCALE
-def test_the_portal_has_its_words_with_their_slots(locale: str) -> None:
+def test_the_portal_has_its_words_with_their_parts(locale: str) -> None:
     portal = phrases(locale).portal
-    slots = {key: {name for _, name, _, _ in Formatter().parse(text) if name} for key, text in portal.items()}
+    parts = {key: {name for _, name, _, _ in Formatter().parse(text) if name} for key, text in portal.items()}
     assert portal.keys() == PORTAL
-    assert {key: names for key, names in slots.items() if names} == SLOTS
+    assert parts == {key: set(PARTS.get(key, ())) for key in PORTAL}
 
 
 @LOCALE
