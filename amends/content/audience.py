@@ -12,7 +12,9 @@ from amends.content.cells import Unfit
 from amends.content.codes import Code
 from amends.content.first_rows import FirstRows
 from amends.content.regions import has_states, state_code
-from amends.content.tables import Row, Table, Workbook, open_table
+from amends.content.rows import Row, Table
+from amends.content.tables import open_table
+from amends.content.workbook import Workbook
 from amends.domain.errors import ContentError, Finding
 from amends.domain.people import Person
 

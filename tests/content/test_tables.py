@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from amends.content.tables import MOST_SHARED, MOST_UNPACKED, open_table
+from amends.content.tables import open_table
+from amends.content.workbook import MOST_SHARED, MOST_UNPACKED
 from amends.domain.errors import ContentError
 
 COLUMNS = frozenset({"id", "name"})
