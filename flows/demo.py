@@ -237,7 +237,7 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
     )
     context = Context(ledger, Links(settings.public_url), world_channels(mail, web, settings), clock)
     with using(context), portal(settings, ledger, clock) as url:
-        await respond(INCIDENT, "customer-data-theft", LEAD.name)
+        await respond(INCIDENT, "customer-data-theft")
         story = Story(ledger, clock, Visitor(url, ledger, clock))
         end = START + RESOLVED_AFTER + timedelta(days=2)
         await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)

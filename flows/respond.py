@@ -10,24 +10,26 @@ from flows.context import Context, opened
 from flows.mirror import tag_own_run
 from flows.turns import settle
 
+STARTER = "prefect"
+"""Whoever starts a run there names nobody: only a token shows who it is."""
+
 
 @flow(name="respond", flow_run_name="{incident_id} respond with {playbook}")
-async def respond(incident_id: str, playbook: str = "customer-data-theft", lead: str = "") -> State[None]:
+async def respond(incident_id: str, playbook: str = "customer-data-theft") -> State[None]:
     """Pin a playbook to an incident and set up its first steps. Nothing is sent before it is approved.
 
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         playbook: A playbook's name, as `amends playbook list` shows it.
-        lead: Who starts it; noted in the audit chain.
     """
     await tag_own_run(incident_id)
     with opened() as context:
-        pinned = await asyncio.to_thread(_pin, context, incident_id, playbook, lead or "prefect")
+        pinned = await asyncio.to_thread(_pin, context, incident_id, playbook)
         await settle(context, incident_id)
     return Completed(message=f"{playbook} {pinned[:12]} runs")
 
 
-def _pin(context: Context, incident_id: str, name: str, lead: str) -> str:
+def _pin(context: Context, incident_id: str, name: str) -> str:
     ledger, now = context.ledger, context.clock()
     playbook, wording, _ = ready_to_start(name, ledger.case(incident_id, now), ledger.members())
-    return ledger.pin_playbook(incident_id, playbook, wording, lead, now, seen="")
+    return ledger.pin_playbook(incident_id, playbook, wording, STARTER, now, seen="")

@@ -1,0 +1,23 @@
+"""A playbook that is started in Prefect."""
+
+from pathlib import Path
+
+from amends.content.incidents import read_incident
+from flows.context import using
+from flows.respond import STARTER, respond
+from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger
+
+
+async def test_the_audit_chain_names_nobody_for_a_start_in_prefect_because_nobody_showed_a_token(
+    tmp_path: Path,
+) -> None:
+    ledger = a_ledger(tmp_path)
+    ledger.open_incident(read_incident(STORY / "incident.yaml"), [], LEAD.name, START)
+    for member in (LEAD, *APPROVERS):
+        ledger.add_member(member.name, member.role, LEAD.name, START)
+    context, _ = a_context(ledger, tmp_path)
+    with using(context):
+        assert (await respond.fn(INCIDENT)).is_completed()
+    (pinned,) = (entry for entry in ledger.timeline(INCIDENT) if entry.act == "playbook pinned")
+    assert pinned.actor == STARTER
+    ledger.dispose()
