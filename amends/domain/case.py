@@ -69,10 +69,22 @@ class Embargo(Value):
         return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
 
 
-class Case(Value):
-    """One incident at one moment."""
+class Outline(Value):
+    """What a personal page shows of an incident, or goes by: nothing of it has to be counted."""
 
     incident: Incident
+    playbook: Playbook | None = None
+    """As it reads for the severity that was assessed."""
+    events: dict[str, Moment] = {}
+    """When each event of the case happened; steps are here by their id once done."""
+    commitments: tuple[Commitment, ...] = ()
+    untold: dict[str, int] = {}
+    """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
+
+
+class Case(Outline):
+    """One incident at one moment."""
+
     version: int
     """Of the incident file; amending adds one."""
     state: IncidentState
@@ -83,19 +95,12 @@ class Case(Value):
     """Who handed in the versions before it, of which something may still stand."""
     audience: AudienceCounts
     assessment: Assessment | None = None
-    playbook: Playbook | None = None
-    """As it reads for the severity that was assessed."""
     pinned: str = ""
     """Content hash of the playbook and its words."""
-    events: dict[str, Moment] = {}
-    """When each event of the case happened; steps are here by their id once done."""
     occurrences: tuple[Occurrence, ...] = ()
     notices: tuple[NoticeStatus, ...] = ()
-    commitments: tuple[Commitment, ...] = ()
     filings: tuple[Filing, ...] = ()
     """What was handed in to authorities, with what was recorded wrongly and corrected since."""
-    untold: dict[str, int] = {}
-    """Commitments whose fate changed, and the number of the change that those promised have not been told of yet."""
     worded_by: dict[str, str] = {}
     """Who gave the evidence or the reason of each commitment that has one."""
     questions: QuestionCounts = QuestionCounts()

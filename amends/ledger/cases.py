@@ -8,8 +8,8 @@ from sqlalchemy import text, true
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
-from amends.domain.assessment import Severity
-from amends.domain.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState
+from amends.domain.assessment import Assessment, Severity
+from amends.domain.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState, Outline
 from amends.domain.incident import Incident
 from amends.domain.news_clock import as_news_stands
 from amends.domain.notice import DeliveryState, Draft, LetGo, NoticeStatus, PersonState
@@ -67,13 +67,11 @@ class Cases(Notices):
             changed = self._with_changed_facts(session, _without_lost_assessments(case), amended_at)
         return as_news_stands(changed, now) if now else changed
 
-    def case_for_visits(self, incident: str) -> Case:
-        """The case without its notices, questions and answers: to count them all messages are read, for each notice.
-
-        Raises NotInLedger.
-        """
+    def outline(self, incident: str) -> Outline:
+        """The case without what is counted: for that all messages are read, for each notice. Raises NotInLedger."""
         with self.read() as session:
-            return self._uncounted(session, incident)
+            row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._memory)
+            return self._outline(session, row, pin_row(session, incident), assessment)
 
     def _uncounted(self, session: Session, incident: str) -> Case:
         doubt = self.doubt_in(session)  # before anything else is read
@@ -81,7 +79,7 @@ class Cases(Notices):
         version = version_row(session, incident, row.version)
         pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
         return Case(
-            incident=self._file(session, row),
+            **dict(self._outline(session, row, pin, assessment)),
             version=row.version,
             state=IncidentState(row.state),
             opened_at=row.opened_at,
@@ -89,17 +87,24 @@ class Cases(Notices):
             earlier_authors=_earlier_authors(session, version),
             audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
             assessment=assessment,
-            playbook=self._playbook(pin, assessment.band if assessment else None),
             pinned=pin.digest if pin else "",
-            events=_events(session, incident),
             occurrences=_occurrences(session, incident),
-            commitments=commitments_of(session, incident),
             filings=filings_of(session, incident),
-            untold=untold(session, incident),
             worded_by=worded_by(session, incident),
             embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
             clock_doubt="; ".join(clock_doubts(session)),
             ledger_doubt=doubt,
+        )
+
+    def _outline(
+        self, session: Session, row: IncidentRow, pin: PinRow | None, assessment: Assessment | None
+    ) -> Outline:
+        return Outline(
+            incident=self._file(session, row),
+            playbook=self._playbook(pin, assessment.band if assessment else None),
+            events=_events(session, row.id),
+            commitments=commitments_of(session, row.id),
+            untold=untold(session, row.id),
         )
 
     def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:

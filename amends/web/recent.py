@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from amends.domain.case import Case
+from amends.domain.case import Outline
 from amends.domain.errors import LedgerUnavailable, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.letters import GENERAL
@@ -62,9 +62,9 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A case as `case_for_visits` tells it, its words, and the notices that people have; no person is in it."""
+    """The outline of a case, its words, and the notices that people have; no person is in it."""
 
-    case: Case
+    case: Outline
     wording: Wording
     told: tuple[Told, ...]
     """Every version that was let go, the first of each notice before the next."""
@@ -137,7 +137,7 @@ class RecentCases:
         return None
 
     def _read(self, incident: str) -> Known:
-        case, wording = self._ledger.case_for_visits(incident), self._wording(incident)
+        case, wording = self._ledger.outline(incident), self._wording(incident)
         self._reach = _reach(case.incident)
         told = tuple(_told(version, draft) for version, draft in self._ledger.released_versions(incident))
         return Known(case, wording, told, self._shipped)

@@ -54,8 +54,8 @@ def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger,
 
 def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:
     with statements(asked) as found:
-        case = asked.case_for_visits(INCIDENT)
-    assert case.incident.id == INCIDENT
+        outline = asked.outline(INCIDENT)
+    assert outline.incident.id == INCIDENT
     many = ("FROM delivery", "FROM person", "FROM question", "FROM survey_answer")
     assert [statement for statement, _ in found if any(table in statement for table in many)] == []
 
