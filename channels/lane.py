@@ -131,7 +131,8 @@ class Lane:
         else:
             end = b"BDAT 0 LAST\r\n" if connection.chunking else b".\r\n"
             ahead = self._ahead(connection)
-            connection.say(b"".join((end, *(self._envelope(connection, ahead) if ahead else ()))))
+            envelope = self._envelope(connection, ahead) if ahead else ()
+            connection.say(b"".join((end, *envelope)), 1 + len(envelope))
             connection.expect(1, partial(self._step, self._judged), self._final_seconds)
 
     def _judged(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:

@@ -109,8 +109,10 @@ class Connection(asyncio.Protocol):
         self.longest = 0
         """Bytes of the longest message that it takes (RFC 1870); 0 when it names no limit."""
         self._rest = b""
-        self._lines: list[str] = []
+        self._lines: list[Reply] = []
         self._heard: deque[Reply] = deque()
+        self._owed = 1
+        """Replies that the server has not given yet; the first is its greeting."""
         self.lost = ""
         """Why the connection is of no more use."""
         self._then: Then | None = None
@@ -156,8 +158,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Neither side has hung up, as far as we know, and the server says nothing that nobody asked for."""
-        return not self.lost and not self._heard
+        """Neither side has hung up, as far as we know."""
+        return not self.lost
 
     @property
     def unsent(self) -> bool:
@@ -172,9 +174,10 @@ class Connection(asyncio.Protocol):
         """Whether the server said beforehand that it takes nothing so long."""
         return 0 < self.longest < len(content)
 
-    def say(self, content: bytes) -> None:
-        """Say something; whether it was heard shows in the replies."""
+    def say(self, content: bytes, replies: int = 0) -> None:
+        """Say something that calls for so many replies; whether it was heard shows in them."""
         if self._transport and not self.lost:
+            self._owed += replies
             self._transport.write(content)
 
     def expect(self, count: int, then: Then, seconds: float = 0) -> None:
@@ -186,7 +189,7 @@ class Connection(asyncio.Protocol):
     def converse(self, commands: Sequence[bytes], then: Then) -> None:
         """Say these commands, all at once when the server allows it; the replies end with the first refusal."""
         if self.pipelining:
-            self.say(b"".join(commands))
+            self.say(b"".join(commands), len(commands))
             self.expect(len(commands), then)
         else:
             self._one_by_one(commands, [], then)
@@ -207,7 +210,7 @@ class Connection(asyncio.Protocol):
 
     async def command(self, command: str) -> Reply:
         """Say one command and hear the reply. Raises Disconnected."""
-        self.say(f"{command}\r\n".encode())
+        self.say(f"{command}\r\n".encode(), 1)
         (reply,) = await self.replies(1)
         return reply
 
@@ -244,15 +247,24 @@ class Connection(asyncio.Protocol):
 
     def _hear(self, line: bytes) -> None:
         said = _line(line)
-        if said is None or len(self._lines) >= LONGEST_REPLY:
+        if said is None or len(self._lines) >= LONGEST_REPLY or self._is_of_another_reply(said.reply):
             self._end("not an SMTP reply")
+        elif not self._owed:
+            # Left to lie there, it would be taken for the answer to what we say next.
+            self._end(f"closes with {said.reply.codes}" if said.reply.code == CLOSES else "answered what nobody asked")
         elif said.more:
-            self._lines.append(said.reply.text)
-        elif self._lines:
-            self._heard.append(replace(said.reply, lines=(*self._lines, said.reply.text)))
-            self._lines.clear()
+            self._lines.append(said.reply)
         else:
-            self._heard.append(said.reply)
+            self._owed -= 1
+            self._heard.append(self._whole(said.reply))
+
+    def _is_of_another_reply(self, line: Reply) -> bool:
+        return bool(self._lines) and self._lines[0].code != line.code
+
+    def _whole(self, last: Reply) -> Reply:
+        """The reply that ends with this line."""
+        before, self._lines = self._lines, []
+        return replace(last, lines=(*(line.text for line in before), last.text)) if before else last
 
     def _end(self, why: str) -> None:
         self.lost = self.lost or why
@@ -278,7 +290,7 @@ class Connection(asyncio.Protocol):
                 self._one_by_one(rest, replies, then)
 
         first, *rest = commands
-        self.say(first)
+        self.say(first, 1)
         self.expect(1, heard)
 
     def _watch(self) -> None:
@@ -326,7 +338,7 @@ class Connection(asyncio.Protocol):
 
     async def _start_tls(self, relay: Relay) -> None:
         # Whatever somebody put in before the encryption must not be read as if it came after.
-        if self._rest or self._heard or self._lines or self._transport is None:
+        if self.lost or self._rest or self._lines or self._transport is None:
             raise Disconnected("said more than the reply to STARTTLS")
         encrypted = await self._loop.start_tls(self._transport, self, relay.tls, server_hostname=relay.host)
         if encrypted is None:

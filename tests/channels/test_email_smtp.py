@@ -583,6 +583,33 @@ async def test_a_reply_that_nobody_asked_for_is_never_taken_for_the_answer_to_a_
     assert (receipt.status, relay.connections) == (Status.REJECTED, 2)
 
 
+@ends
+async def test_a_yes_before_the_end_of_a_message_is_no_yes_to_the_message(
+    scripted: Callable[..., Any], end: str
+) -> None:
+    early = "\r\n250 2.0.0 Ok: queued as 4F1C2AB"
+    relay = await scripted({**ENDED_BY[end], "DOT": "550 5.1.1 unknown"})
+    relay.replies |= {verb: relay.replies[verb] + early for verb in ("DATA", "BDAT")}
+    receipt = await delivered(relay.port)
+    assert (receipt.status, relay.contents) == (Status.DEFERRED, [])
+
+
+@ends
+async def test_a_reply_that_says_no_and_yes_is_neither(scripted: Callable[..., Any], end: str) -> None:
+    relay = await scripted({**ENDED_BY[end], "DOT": "550-5.7.1 not this one\r\n250 2.0.0 Ok"})
+    assert (await delivered(relay.port)).status is Status.UNCERTAIN
+
+
+@offering
+async def test_a_farewell_behind_the_answer_takes_nothing_from_it(scripted: Callable[..., Any], offers: str) -> None:
+    """A relay that shuts down says so to whoever is connected (RFC 5321, 3.8), and closes."""
+    relay = await scripted({**limited(offers, "0"), "DOT": "250 2.0.0 Ok\r\n421 4.3.2 shutting down"})
+    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
+    await email_smtp.connect(settings_for(relay.port)).carry(errands)
+    assert errands.answers == [("first", Status.SENT), ("second", Status.SENT)]
+    assert (len(relay.contents), relay.connections) == (2, 2)
+
+
 ENOUGH = "452 4.5.3 Too many recipients: Too many messages sent"
 
 
