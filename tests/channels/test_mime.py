@@ -107,6 +107,28 @@ def test_no_line_is_longer_than_mail_allows(name: str) -> None:
     assert max(len(line) for line in letter.content.split(b"\r\n")) <= 78
 
 
+SMUGGLED = st.lists(
+    st.sampled_from(
+        ["\r", "\n", "\r\n", ".", "..", "\r\n.\r\n", "\n.\r\n", "\r.\r\n", "\n.\n", "\x00.", "\x85.", "\u2028."]
+    )
+    | st.sampled_from(["MAIL FROM:<evil@attacker.test>", "DATA", "BDAT 0 LAST", " ", "=", "\t", "é", "a" * 71]),
+    max_size=12,
+).map("".join)
+
+
+@pytest.mark.parametrize("place", ["text", "html", "subject", "to_name", "sender", "value"])
+@given(smuggled=SMUGGLED)
+def test_no_text_ends_a_letter_before_its_end_for_any_server(place: str, smuggled: str) -> None:
+    """Some servers take a bare CR or LF around a dot for the end (CVE-2023-51764, -51765, -51766)."""
+    with_value = {"text": (".", "who", "."), "html": ("<p>.", "who", ".</p>"), "values": {"who": smuggled}}
+    try:
+        letter = composed(**(with_value if place == "value" else {place: smuggled}))
+    except Unfit:
+        return
+    lines = letter.content.split(b"\r\n")
+    assert not [line for line in lines if b"\r" in line or b"\n" in line or line.startswith(b".")]
+
+
 @pytest.mark.parametrize("character", ["\r", "\n", "\x00", "\x0b", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii)
 @pytest.mark.parametrize("place", ["to_name", "subject", "sender"])
 def test_a_character_that_breaks_lines_is_refused_in_a_header(place: str, character: str) -> None:
