@@ -124,7 +124,8 @@ class Lane:
     def _finish(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
         """The letter's end, as soon as all before it is on its way, and the next envelope where the server allows."""
         if connection.lost or (connection.unsent and self._loop.time() > self._latest):
-            self._letters.answer(Receipt(letter.key, Status.DEFERRED, "connection lost", retry_after=0))
+            why = connection.lost or "connection lost"
+            self._letters.answer(Receipt(letter.key, Status.DEFERRED, why, retry_after=0))
             self._break_off()
         elif connection.unsent:
             self._loop.call_later(FLUSH_SECONDS, self._step, self._finish, [])
