@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         """The folder of the public notice pages."""
         return self.home / "site"
 
+    @property
+    def prefect(self) -> Path:
+        """Where Prefect keeps its database, once it has one."""
+        return self.home / "prefect"
+
 
 def is_local(url: str) -> bool:
     """Whether only this machine can reach that address."""
@@ -295,7 +300,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "AMENDS_HOME": str(settings.home),
         # The runner calls `python3`, and it must be this one.
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
-        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_HOME": str(settings.prefect),
         "PREFECT_API_URL": f"{address}/api",
         "PREFECT_API_AUTH_STRING": secret,
         "PREFECT_SERVER_API_AUTH_STRING": secret,

@@ -1,6 +1,7 @@
 """Checks that everything here is as it must be, before it has to work at night."""
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -189,6 +190,18 @@ def _audit(desk: Desk) -> Iterator[Line]:
         yield Line(Verdict.OK, "the audit chain holds")
 
 
+def _room(desk: Desk) -> Iterator[Line]:
+    """On a full disk Prefect still answers as if all were well, and no run begins there."""
+    from amends.ledger.reserve import LEAST
+
+    desk.ledger.check_writable()
+    folder = next(path for path in (desk.settings.prefect, desk.settings.home) if path.exists())
+    if shutil.disk_usage(folder).free < LEAST:
+        yield Line(Verdict.FAIL, f"the disk with {folder} is full: Prefect can keep nothing there; make room")
+    else:
+        yield Line(Verdict.OK, "there is room for what the ledger and Prefect keep")
+
+
 def _whole(desk: Desk) -> Iterator[Line]:
     if why := desk.ledger.doubt():
         yield Line(Verdict.FAIL, f"nothing is sent: {why}; `amends reconcile` compares it with what has left")
@@ -292,6 +305,7 @@ CHECKS: tuple[Check, ...] = (
     _modes,
     _ledger,
     _audit,
+    _room,
     _whole,
     _server,
     _team,
@@ -302,6 +316,6 @@ CHECKS: tuple[Check, ...] = (
 
 NEEDED_BY: dict[Check, tuple[Check, ...]] = {
     _settings: CHECKS[CHECKS.index(_settings) + 1 :],
-    _ledger: (_audit, _whole, _server, _team, _public_url),
+    _ledger: (_audit, _room, _whole, _server, _team, _public_url),
 }
 """What is not looked at when this one failed, because it would only say the same again."""

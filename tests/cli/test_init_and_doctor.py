@@ -10,9 +10,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from amends.ledger import reserve
 from amends.settings import SettingsError, read_settings
 from channels.dkim import Signer
 from tests.cli.conftest import INCIDENT, Office, tamper
+from tests.disks import fill_up, small_file_system
 
 
 def init(folder: Path, url: str = "https://btepai.example") -> int:
@@ -231,6 +233,19 @@ def test_an_address_at_which_the_portal_hears_nobody_is_told(empty: Office) -> N
 
 def test_whoever_does_not_sign_has_nothing_to_publish(empty: Office) -> None:
     assert [what for what in checks(empty) if "publish" in what] == []
+
+
+def test_a_full_disk_with_the_ledger_fails(empty: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reserve, "LEAST", 1 << 60)
+    assert ["the disk with the ledger is full: make room" in what for what in failures(empty)] == [True]
+
+
+def test_a_full_disk_with_prefects_database_fails(empty: Office) -> None:
+    """The ledger may lie elsewhere, and Prefect answers as if all were well."""
+    with small_file_system(empty.home / "prefect") as folder:
+        assert failures(empty) == []
+        fill_up(folder / "filler")
+        assert [f"the disk with {folder} is full" in what for what in failures(empty)] == [True]
 
 
 def test_a_public_url_on_a_foreign_domain_fails(office: Office) -> None:

@@ -60,6 +60,7 @@ from tests.chaos.killing import PROCESSES
 from tests.chaos.sender import Errand, run
 from tests.cli.conftest import INCIDENT as OFFICE_INCIDENT
 from tests.cli.conftest import Office, approve, empty, office, template  # noqa: F401 - fixtures
+from tests.disks import fill_up, small_file_system
 from tests.sending import INCIDENT, NOTICE, Rig, a_ledger, approved, channel_settings, sqlite_url
 
 TESTS = Path(__file__).parents[1]
@@ -1080,19 +1081,6 @@ def send_with_short_waits(errand: Errand, page: int) -> None:
     run(errand)
 
 
-@contextmanager
-def small_file_system(folder: Path) -> Iterator[Path]:
-    """Sixteen megabytes that this test alone writes on."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16m,mode=700", "amends-test", str(folder)]
-    if os.geteuid() or not shutil.which("mount") or subprocess.run(command, check=False, stderr=-3).returncode:
-        pytest.skip("only root can mount a small file system")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk_is_called_full_by_who_opens_the_ledger(tmp_path: Path) -> None:
     with small_file_system(tmp_path / "small") as small:
         file = small / "ledger.sqlite3"
@@ -1230,12 +1218,6 @@ def beside(rig: Rig, name: str) -> Path:
     return Path(rig.ledger.engine.url.database or "").with_name(name)
 
 
-def fill_up(rig: Rig) -> None:
-    with suppress(OSError), beside(rig, "filler").open("wb", buffering=0) as file:
-        while file.write(bytes(4096)):
-            pass
-
-
 def once_begun(act: Callable[[], None]) -> Callable[[Tally], None]:
     """Do this once, when some of the messages have gone."""
     acts = [act]
@@ -1250,7 +1232,7 @@ def ended_cleanly(rig: Rig) -> bool:
 
 
 def test_on_a_full_disk_what_is_in_hand_is_written_down_and_the_run_ends_with_what_to_do(small: Rig) -> None:
-    tally = small.run(once_begun(lambda: fill_up(small)))
+    tally = small.run(once_begun(lambda: fill_up(beside(small, "filler"))))
     assert "the disk with the ledger is full: make room" in tally.trouble["disk"]
     assert 50 < len(small.mailed()) < MANY
     assert ended_cleanly(small)
@@ -1258,7 +1240,7 @@ def test_on_a_full_disk_what_is_in_hand_is_written_down_and_the_run_ends_with_wh
 
 
 def test_nothing_leaves_before_there_is_room_again_and_then_everybody_is_told_once(small: Rig) -> None:
-    small.run(once_begun(lambda: fill_up(small)))
+    small.run(once_begun(lambda: fill_up(beside(small, "filler"))))
     told = small.mailed()
     assert "make room" in small.run().trouble["disk"]
     assert small.mailed() == told
@@ -1291,7 +1273,7 @@ def test_a_send_stops_when_another_process_has_found_the_disk_full(small: Rig) -
 def test_on_a_full_disk_an_act_is_kept_although_it_cannot_be_noted_beside_the_ledger(
     tmp_path: Path, small: Rig
 ) -> None:
-    fill_up(small)
+    fill_up(beside(small, "filler"))
     ledger = Ledger(sqlite_url(tmp_path), small.ledger.keys, anchor=beside(small, "another-head")).migrate()
     ledger.open_incident(an_incident(), people(1), "lena", small.clock())
     beside(small, "filler").unlink()
@@ -1304,7 +1286,7 @@ def test_on_a_full_disk_an_act_is_kept_although_it_cannot_be_noted_beside_the_le
 def test_the_portal_is_not_healthy_while_its_ledgers_disk_is_full(tmp_path: Path, small: Rig) -> None:
     client = TestClient(create_app(Settings(home=tmp_path, public_url="https://betapai.example"), small.ledger))
     assert client.get("/healthz").text == "ok"
-    fill_up(small)
+    fill_up(beside(small, "filler"))
     assert client.get("/healthz").status_code == 503
     beside(small, "filler").unlink()
     assert client.get("/healthz").text == "ok"
