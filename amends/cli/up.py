@@ -27,6 +27,7 @@ STOP_SECONDS = 15
 TRIES = 5
 SERVER = "Prefect server"
 LOCK = "up.lock"
+ENDING = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 NICER = 10
@@ -181,12 +182,22 @@ def stopped_by_signals() -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         raise Stopped(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in ENDING}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What would end the block is heard behind it: what is raised in the middle of a fork, Python swallows."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 class Parts:
@@ -209,14 +220,16 @@ class Parts:
         """Start a part, which yields processor time to others by so much; from now on it is watched."""
         self._again[name] = partial(self.start, name, call, quiet=quiet, nicer=nicer)
         words = subprocess.DEVNULL if quiet else None
-        self._running[name] = self._open(call, stdout=words, stderr=words)
+        with undisturbed():
+            self._running[name] = self._open(call, stdout=words, stderr=words)
         if nicer:
             os.setpriority(os.PRIO_PROCESS, self._running[name].pid, nicer)
 
     def start_aside(self, call: Sequence[str]) -> None:
         """Start what ends by itself, and with the parts at the latest: without them it could wait for ever."""
         self._aside = [process for process in self._aside if process.poll() is None]
-        self._aside.append(self._open(call, stdout=subprocess.DEVNULL))
+        with undisturbed():
+            self._aside.append(self._open(call, stdout=subprocess.DEVNULL))
 
     def _open(self, call: Sequence[str], *, stdout: int | None, stderr: int | None = None) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -225,7 +238,7 @@ class Parts:
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            preexec_fn=killed_with_us(),  # noqa: PLW1509 - there is no other thread here that could hold a lock
+            preexec_fn=our_part(),  # noqa: PLW1509 - there is no other thread here that could hold a lock
         )
 
     def wait_for(self, name: str, port: int) -> None:
@@ -274,9 +287,19 @@ class Parts:
                 process.wait()
 
 
-def killed_with_us() -> Callable[[], object] | None:
-    """Has Linux kill what is started so when we end, also when we are killed: it would keep its port from the next."""
-    return partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL) if sys.platform == "linux" else None
+def our_part() -> Callable[[], None]:
+    """What is started so hears our signals, which it does not while it is being started.
+
+    Linux kills it when we end, also when we are killed: it would keep its port from the next.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def begin() -> None:
+        if libc:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    return begin
 
 
 def free_port() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.up import Parts, Stopped, alone, free_port
+from amends.cli.up import Parts, Stopped, alone, free_port, stopped_by_signals
 from amends.domain.errors import AmendsError
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
@@ -46,6 +46,14 @@ def test_what_was_started_aside_ends_with_the_parts_at_the_latest(parts: Parts) 
         started = [process.pid for process in (*parts._running.values(), *parts._aside)]
         assert all(map(runs, started))
     assert not any(map(runs, started))
+
+
+def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(parts: Parts) -> None:
+    pressed = [signal.SIGINT]
+    os.register_at_fork(before=lambda: os.kill(os.getpid(), pressed.pop()) if pressed else None)
+    with pytest.raises(Stopped), stopped_by_signals(), parts:
+        parts.start("part", SLEEPS)
+    assert [process.poll() for process in parts._running.values()] == [-signal.SIGTERM]
 
 
 STARTS = """
