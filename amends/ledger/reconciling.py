@@ -293,8 +293,8 @@ def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
 def _remember(session: Session, left: Iterable[str]) -> set[str]:
     """These, and those that were known to have left before."""
     keys, known = set(left), dict(session.exec(select(LeftRow.key, LeftRow.unclear)).all())
-    clear_now = sorted(key for key in keys if known.get(key))
-    session.execute(update(LeftRow).where(col(LeftRow.key).in_(clear_now)).values(unclear=False))
+    if clear_now := sorted(key for key in keys if known.get(key)):
+        session.execute(update(LeftRow), [{"key": key, "unclear": False} for key in clear_now])
     _insert(session, [{"key": key, "unclear": False} for key in sorted(keys.difference(known))])
     return keys.union(key for key, unclear in known.items() if not unclear)
 

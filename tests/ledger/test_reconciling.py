@@ -1,11 +1,13 @@
 """A restored backup does not send again what had left, and says what it cannot know."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
@@ -15,7 +17,7 @@ from amends.domain.reach import FAULT, STRIKES
 from amends.domain.relay_log import RelayLog
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.reconciling import LATEST
+from amends.ledger.reconciling import LATEST, left_among
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reports import Effect
 from tests.builders import NOW, a_person, an_asked
@@ -426,6 +428,16 @@ def test_a_log_that_says_more_replaces_what_an_earlier_one_only_named(
     old.release(INCIDENT, NOTICE, NOW)
     assert set(send(old, 6)) & set(left) == {left[1]}
     old.dispose()
+
+
+def test_it_may_say_more_of_more_messages_than_a_statement_has_room_for(restored: tuple[Ledger, list[str]]) -> None:
+    ledger, keys = restored[0], [f"{number:032x}" for number in range(2_200)]
+    event.listen(ledger.engine, "connect", lambda raw, _: raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_100))
+    ledger.dispose()
+    ledger.reconcile([], OMAR, NOW, unclear=keys)
+    ledger.reconcile(keys, OMAR, NOW)
+    with ledger.read() as session:
+        assert left_among(session, keys[-2_000:]) == dict.fromkeys(keys[-2_000:], False)
 
 
 def test_a_second_word_that_says_nothing_of_emails_leaves_unclear_what_was(tmp_path: Path) -> None:
