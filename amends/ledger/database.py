@@ -87,9 +87,9 @@ def _ask_when_idle(dialect: Dialect, connection: Any, record: ConnectionPoolEntr
 
 
 def file_of(url: str) -> Path | None:
-    """The file that the ledger is in; None when it is on a server."""
+    """The file that the ledger is in, where it really lies; None when it is on a server."""
     parsed = make_url(url)
-    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+    return Path(parsed.database or "").resolve() if parsed.get_backend_name() == "sqlite" else None
 
 
 def disk_is_full(error: object) -> bool:

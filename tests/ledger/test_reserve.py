@@ -7,6 +7,7 @@ import pytest
 
 from amends.ledger import reserve
 from amends.ledger.reserve import Reserve
+from tests.sending import a_ledger, sqlite_url
 
 SIZE = 512 * 1024
 
@@ -51,6 +52,17 @@ def test_it_is_not_put_where_it_would_leave_too_little_for_the_ledger(
 ) -> None:
     monkeypatch.setattr(reserve, "LEAST", 1 << 60)
     assert not of(file).keep()
+    assert not file.exists()
+
+
+def test_it_lies_on_the_disk_of_the_ledger_also_where_a_link_leads_there(file: Path) -> None:
+    elsewhere = file.parent / "elsewhere"
+    elsewhere.mkdir()
+    file.with_suffix("").symlink_to(elsewhere / "ledger.sqlite3")
+    ledger = a_ledger(sqlite_url(file.parent), file.parent)
+    assert ledger.reserve.keep()
+    ledger.dispose()
+    assert (elsewhere / file.name).exists()
     assert not file.exists()
 
 

@@ -58,3 +58,13 @@ def test_a_ledger_in_a_file_on_the_network_is_refused_before_it_is_made(
     with pytest.raises(LedgerUnavailable, match=r"nfs4.*PostgreSQL"):
         a_ledger(sqlite_url(tmp_path), tmp_path)
     assert not (tmp_path / "ledger.sqlite3").exists()
+
+
+def test_nor_is_it_put_there_by_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filer, home = tmp_path / "filer", tmp_path / "home"
+    filer.mkdir()
+    home.mkdir()
+    (home / "ledger.sqlite3").symlink_to(filer / "ledger.sqlite3")
+    monkeypatch.setattr(shared_folders, "MOUNTS", mounted(tmp_path, at(filer, "nfs4")))
+    with pytest.raises(LedgerUnavailable, match="nfs4"):
+        a_ledger(sqlite_url(home), home)
