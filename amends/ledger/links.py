@@ -9,6 +9,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from amends.domain.notice import DeliveryState
+from amends.domain.reach import MAY_HAVE_IT
 from amends.ledger.bulk import among, listed
 from amends.ledger.people import CHUNK, link_index
 from amends.ledger.sealing import Keys
@@ -17,7 +18,7 @@ from amends.ledger.tables import DeliveryRow, PersonRow, ReleaseRow
 CAME_TO_THEM = (
     DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.COMPLAINED, DeliveryState.UNCERTAIN,
 )  # fmt: skip
-"""States of messages that somebody has, or may have."""
+"""States of messages that somebody has, or may have, whatever is kept of their tries."""
 
 Held = Mapping[int, frozenset[bytes]]
 """Of each person, the addresses at which somebody has their link."""
@@ -64,7 +65,7 @@ def _sent(session: Session, incident: str) -> Any:
         col(DeliveryRow.incident) == PersonRow.incident,
         col(DeliveryRow.notice).in_(released),
         col(DeliveryRow.person) == PersonRow.number,
-        col(DeliveryRow.state).in_(CAME_TO_THEM),
+        or_(col(DeliveryRow.state).in_(CAME_TO_THEM), col(DeliveryRow.detail).startswith(MAY_HAVE_IT)),
     )
     to_reader = or_(*(col(DeliveryRow.address_index) == address for address in _addresses(Reader)))
     chosen = sql(col(PersonRow.number), col(DeliveryRow.address_index)).where(col(PersonRow.incident) == incident)

@@ -14,6 +14,7 @@ from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, N
 from amends.domain.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.people import Flag, Person
 from amends.domain.playbook import Event
+from amends.domain.reach import MAY_HAVE_IT
 from amends.ledger import Claim, Ledger
 from amends.ledger.corrections import Followed
 from tests.builders import NOW, a_member, a_person, a_playbook, a_wording, an_incident
@@ -49,7 +50,7 @@ def opened(ledger: Ledger, *listed: Person) -> Ledger:
     return ledger
 
 
-def sent(ledger: Ledger, status: Status = Status.SENT, *only: int) -> list[Claim]:
+def sent(ledger: Ledger, status: Status = Status.SENT, *only: int, detail: str = "550 5.1.1 unknown") -> list[Claim]:
     """Everything that waits, or what waits for these people, gets this answer; what was handed out."""
     claims = [
         claim
@@ -57,7 +58,7 @@ def sent(ledger: Ledger, status: Status = Status.SENT, *only: int) -> list[Claim
         if not only or (claim.about and claim.about.number in only)
     ]
     ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
-    answers = [(claim, Receipt(claim.key, status, "550 5.1.1 unknown")) for claim in claims]
+    answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
     ledger.write_down((), answers, INCIDENT, NOTICE, LATER)
     ledger.end([claim.lease for claim in claims], {}, INCIDENT, NOTICE, LATER)
     return claims
@@ -228,6 +229,22 @@ def test_of_two_whose_addresses_were_swapped_neither_opens_the_others_page(ledge
     before, (one, two) = links(ledger, 1, 2), people(2)
     correct(ledger, [with_address(one, two.email), with_address(two, one.email)])
     assert works(ledger, *before) == [False, False]
+
+
+def test_nor_does_it_when_the_same_link_went_to_an_address_that_stays(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(1), channels=(WEBSITE, EMAIL, SMS))
+    sent(ledger)
+    before = links(ledger, 1)
+    correct(ledger, [with_address(people(1)[0], "right@mail.example")])
+    assert works(ledger, *before) == [False]
+
+
+def test_nor_does_one_that_a_provider_may_have_sent_to_a_number_that_was_replaced(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS))
+    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    before = links(ledger, 1)
+    correct(ledger, [people(1)[0]._replace(phone="+4915199900099")])
+    assert works(ledger, *before) == [False]
 
 
 def test_a_link_that_has_not_left_is_kept_when_the_address_is_replaced(ledger_on_sqlite: Ledger) -> None:
