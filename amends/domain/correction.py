@@ -10,7 +10,7 @@ from operator import attrgetter
 from amends.domain.channel import ChannelKind
 from amends.domain.notice import DeliveryState
 from amends.domain.people import Hold, Person
-from amends.domain.reach import Planned, first_messages, starts_as
+from amends.domain.reach import Planned, first_messages, may_have_it, starts_as
 
 FIELDS = (
     "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
@@ -189,13 +189,12 @@ def course(
 ) -> Course:
     """What becomes of the messages to a person of whom a corrected list says something else.
 
-    Whoever is held now gets nothing more. What has not left goes to the corrected address. Who was reached, or may have
-    been, gets nothing new; whom nothing has reached is written to at the addresses that were not tried yet, unless
-    `why_not` says why they do not get this notice.
+    Whoever is held now gets nothing more; what a provider may have all the same is uncertain. What has not left goes to
+    the corrected address. Who was reached, or may have been, gets nothing new; whom nothing has reached is written to
+    at the addresses that were not tried yet, unless `why_not` says why they do not get this notice.
     """
     if hold:
-        held = (replace(one, state=DeliveryState.HELD, detail=hold) for one in messages if one.state in OPEN)
-        return Course(tuple(held))
+        return Course(tuple(_held(one, hold) for one in messages if one.state in OPEN))
     after = _redirected(messages, addresses)
     changed = tuple(new for old, new in zip(messages, after, strict=True) if new != old)
     if any(one.state in OPEN or one.settled for one in after):
@@ -209,6 +208,13 @@ def course(
     if unreachable and any(one.state is not DeliveryState.HELD for one in after):
         return Course(changed)  # that nothing reaches them is known already
     return Course(changed, tuple(one.id for one in dropped), new)
+
+
+def _held(message: Stored, hold: str) -> Stored:
+    """Were it held as if untried, whoever is held no more would get it a second time."""
+    if may_have_it(message.detail):
+        return replace(message, state=DeliveryState.UNCERTAIN)
+    return replace(message, state=DeliveryState.HELD, detail=hold)
 
 
 def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, bytes]) -> list[Stored]:

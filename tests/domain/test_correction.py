@@ -18,7 +18,7 @@ from amends.domain.correction import (
 )
 from amends.domain.notice import DeliveryState
 from amends.domain.people import Flag, Hold
-from amends.domain.reach import OPTED_OUT, Planned
+from amends.domain.reach import MAY_HAVE_IT, OPTED_OUT, Planned
 from tests.builders import a_person
 
 EMAIL, SMS, LETTER = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER
@@ -178,6 +178,11 @@ def test_two_messages_never_go_to_one_address() -> None:
 def test_whoever_is_held_now_gets_nothing_more(state: str, hold: Hold) -> None:
     (held,) = after(a_message(state), hold=hold, email=NEW).changed
     assert (held.state, held.detail, held.address) == (HELD, hold, OLD)
+
+
+def test_what_a_provider_may_have_is_uncertain_when_its_person_is_held() -> None:
+    (held,) = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), hold=Hold.GONE).changed
+    assert (held.state, held.detail) == (DeliveryState.UNCERTAIN, f"{MAY_HAVE_IT}no answer")
 
 
 @pytest.mark.parametrize("state", [*LEFT, "bounced"])

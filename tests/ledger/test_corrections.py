@@ -323,6 +323,17 @@ def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_o
 # Who is gone, and who comes back.
 
 
+def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for_a_while(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    ledger = released(ledger_on_sqlite, people(2), channels=(WEBSITE, SMS))
+    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    correct(ledger, people(2)[1:])
+    assert states(ledger)[1] == ["uncertain"]
+    correct(ledger, people(2))
+    assert states(ledger)[1] == ["uncertain"]
+
+
 def test_who_is_gone_stays_in_the_ledger_and_counts_apart(ledger: Ledger) -> None:
     correct(opened(ledger), people(3)[:2])
     counts = ledger.case(INCIDENT).audience
