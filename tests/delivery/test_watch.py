@@ -136,6 +136,15 @@ def test_what_came_back_of_an_earlier_run_is_no_share_of_what_this_one_sends(man
     assert watch.alarm(NOW) == ""
 
 
+def test_spam_reports_about_an_earlier_run_are_no_warning_about_this_one(ledger: Ledger) -> None:
+    approved(ledger, people(300), channels=EMAIL)
+    come_back(ledger, sent(ledger, 150)[:8], ReportKind.COMPLAINED)
+    watch = a_watch(ledger)
+    sent(ledger, 120, watch)
+    assert watch.alarm(NOW) == ""
+    assert alerts(ledger) == []
+
+
 def test_what_comes_back_of_one_process_is_no_share_of_what_another_sends(many: Ledger) -> None:
     watches = [a_watch(many) for _ in range(4)]
     parts = [sent(many, 120, watch) for watch in watches]

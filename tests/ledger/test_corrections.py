@@ -213,8 +213,9 @@ def works(ledger: Ledger, *tokens: str) -> list[bool]:
     return [ledger.whose_link(token) is not None for token in tokens]
 
 
-def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: Ledger) -> None:
-    sent(released(ledger, people(3)))
+@pytest.mark.parametrize("status", [Status.SENT, Status.UNCERTAIN])
+def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: Ledger, status: Status) -> None:
+    sent(released(ledger, people(3)), status)
     before = links(ledger, 1, 2, 3)
     correct(ledger, [people(3)[0], with_address(people(3)[1], "right@mail.example"), people(3)[2]])
     assert works(ledger, *before) == [True, False, True]
@@ -279,6 +280,15 @@ def test_a_name_that_is_corrected_later_does_not_cost_the_new_link(ledger_on_sql
     correct(ledger, [moved])
     before = links(ledger, 1)
     correct(ledger, [moved._replace(name="Kim", phone="+4915199900099")])
+    assert works(ledger, *before) == [True]
+
+
+def test_a_link_is_kept_by_a_child_who_was_told_itself_and_has_a_guardian_now(ledger_on_sqlite: Ledger) -> None:
+    ledger = ledger_on_sqlite
+    child, parent, other = family()
+    sent(released(ledger, [child._replace(flags=frozenset()), parent, other]))
+    before = links(ledger, 1)
+    correct(ledger, [child, parent, other])
     assert works(ledger, *before) == [True]
 
 
