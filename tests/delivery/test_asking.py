@@ -103,7 +103,8 @@ async def test_when_the_gateway_does_not_answer_what_it_said_is_kept(
 
 async def test_a_full_page_is_followed_by_the_next(texted: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking, "PAGE", 2)
-    assert (await asked(texted, LAST_WORDS)).messages == 3
+    found = await asked(texted, LAST_WORDS)
+    assert (found.messages, found.handed_over, found.waiting) == (3, 1, {(INCIDENT, NOTICE)})
 
 
 class Stingy:
