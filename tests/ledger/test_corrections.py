@@ -333,6 +333,15 @@ def test_a_child_that_is_told_itself_from_now_on_gets_a_link_of_its_own(ledger_o
 # Who is gone, and who comes back.
 
 
+def test_what_a_corrected_list_brings_may_have_left_before_a_backup_was_restored(ledger_on_sqlite: Ledger) -> None:
+    ledger, (person,) = ledger_on_sqlite, people(1)
+    released(ledger, [person._replace(phone="")], cascade=(EMAIL, SMS))
+    sent(ledger, Status.REJECTED)
+    ledger.reconcile([], APPROVERS[0], NOW, (EMAIL, SOCIAL))
+    correct(ledger, [person])
+    assert states(ledger)[1] == ["failed", "uncertain"]
+
+
 def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for_a_while(
     ledger_on_sqlite: Ledger,
 ) -> None:

@@ -1,5 +1,7 @@
 """The room beside the ledger that is given up when the disk is full."""
 
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -53,6 +55,24 @@ def test_it_is_not_put_where_it_would_leave_too_little_for_the_ledger(
     monkeypatch.setattr(reserve, "LEAST", 1 << 60)
     assert not of(file).keep()
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("code", "may_begin"),
+    [(errno.EDQUOT, False), (errno.ENOSPC, False), (errno.EOPNOTSUPP, True), (errno.EINVAL, True)],
+    ids=["quota", "full", "no such call", "not on this file system"],
+)
+def test_nothing_begins_over_a_quota_but_where_room_cannot_be_promised_it_does(
+    file: Path, monkeypatch: pytest.MonkeyPatch, code: int, *, may_begin: bool
+) -> None:
+    def refused(*_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", refused, raising=False)
+    kept = of(file)
+    assert kept.keep() is may_begin
+    assert not file.exists()
+    assert not kept.gone
 
 
 def test_it_lies_on_the_disk_of_the_ledger_also_where_a_link_leads_there(file: Path) -> None:
