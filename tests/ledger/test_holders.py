@@ -86,6 +86,16 @@ def test_of_a_process_that_the_system_hides_nothing_is_known(
     assert life_of(name) is Life.ENDED
 
 
+def test_nor_is_anything_known_of_one_that_is_hidden_and_of_another_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> str:
+        raise PermissionError
+
+    name = this_process()
+    monkeypatch.setattr(holder, "_started", refuse)
+    monkeypatch.setattr(os, "kill", refuse)
+    assert life_of(name) is Life.UNKNOWN
+
+
 def test_of_a_process_without_a_name_nothing_is_known() -> None:
     assert life_of(UNKNOWN) is Life.UNKNOWN
 
