@@ -430,6 +430,14 @@ def test_a_log_that_says_more_replaces_what_an_earlier_one_only_named(
     old.dispose()
 
 
+def test_what_an_earlier_log_had_as_left_has_left_also_where_a_second_one_does_not_name_it(tmp_path: Path) -> None:
+    old, left = lacking_the_release(tmp_path, 2)
+    old.reconcile(left, OMAR, NOW, (*EMAIL, *SMS))
+    old.release(INCIDENT, NOTICE, NOW)
+    assert old.reconcile([], OMAR, NOW).sent == 2
+    old.dispose()
+
+
 def test_it_may_say_more_of_more_messages_than_a_statement_has_room_for(restored: tuple[Ledger, list[str]]) -> None:
     ledger, keys = restored[0], [f"{number:032x}" for number in range(2_200)]
     event.listen(ledger.engine, "connect", lambda raw, _: raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_100))
