@@ -50,6 +50,8 @@ HEAD = re.compile(
         for name in HEADERS
     )
 )
+SILENCED = "RN, NRN, OOF, AutoReply"
+"""Receipts for reading and answering machines. "All" would ask Exchange to send us no bounce either."""
 BOUNDARY = b"=_amends"
 """No line of quoted-printable text can hold it, whatever the text is."""
 
@@ -142,7 +144,7 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
     subject = "" if len(form.subject) > 1 else words(form.subject[0])
     rest = _lines(
         ("Auto-Submitted", "auto-generated"),
-        ("X-Auto-Response-Suppress", "All"),
+        ("X-Auto-Response-Suppress", SILENCED),
         ("Content-Language", form.locale),
         ("MIME-Version", "1.0"),
         ("Content-Type", f'multipart/alternative;\r\n boundary="{BOUNDARY.decode()}"'),

@@ -150,7 +150,13 @@ def test_the_date_is_the_one_of_the_notice() -> None:
 
 def test_answering_machines_are_asked_to_be_silent() -> None:
     message = parsed(composed())
-    assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+    silenced = set(message["X-Auto-Response-Suppress"].split(", "))
+    assert (message["Auto-Submitted"], silenced) == ("auto-generated", {"RN", "NRN", "OOF", "AutoReply"})
+
+
+def test_no_server_is_asked_to_keep_a_bounce_to_itself() -> None:
+    silenced = parsed(composed())["X-Auto-Response-Suppress"].lower().split(", ")
+    assert {"all", "ndr", "dr"}.isdisjoint(silenced)  # MS-OXCMAIL, 2.1.3.2.20
 
 
 def test_the_organisation_signs_in_the_language_of_the_message() -> None:
