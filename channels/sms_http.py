@@ -31,6 +31,13 @@ E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
 """A header's name."""
 LARGEST_CODE = 999_999
+ONE_PHRASE = rb'(?:\\.|[^\\"{}&<>]){0,100}'
+"""Within one value of JSON, XML or a form, because many answers repeat the key beside what was wrong."""
+USED = rb"(?:used|reuse|already|same|mismatch|different|conflict|duplicat|in.progress)"
+KEY_USED = re.compile(rb"idempoten%b%b|%b%bidempoten" % (ONE_PHRASE, USED, USED, ONE_PHRASE), re.IGNORECASE | re.DOTALL)
+"""How gateways word it that a request with this Idempotency-Key came before."""
+READ_FOR_WORDS = 10_000
+"""Bytes of a refusal; who refuses says why at the beginning."""
 TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
 """Not a number, a short code, our own number, a premium number, unsubscribed, not a mobile number, a landline."""
 TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659, 21660, 21661})
@@ -263,11 +270,17 @@ class SmsHttp:
     async def close(self) -> None:
         await self._provider.close()
 
+    def _knew_the_key(self, answer: Answer) -> bool:
+        """Whether it is refused because its key came before; some gateways honour keys without our having asked."""
+        if self._provider.repeatable:
+            return b"idempoten" in answer.body.lower()
+        return bool(KEY_USED.search(answer.body, 0, READ_FOR_WORDS))
+
     def _refusal(self, key: str, answer: Answer) -> Receipt:
         """What a refusal of one message means."""
         code = _error_code(answer)
         detail = str(answer.code) if code is None else f"{answer.code} {code}"
-        if self._provider.repeatable and b"idempoten" in answer.body.lower():
+        if self._knew_the_key(answer):
             return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")  # with other words, which may have left
         if code in self._gateway.bad_sender_codes:
             return self._provider.standing.refused(key, detail, 1, ChannelMisconfigured)

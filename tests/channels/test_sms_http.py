@@ -243,14 +243,54 @@ async def test_a_sender_that_is_not_ours_is_an_engineers_matter(code: int) -> No
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, f"refused 400 {code}")
 
 
-async def test_a_key_that_the_gateway_knows_with_other_words_is_a_persons_matter() -> None:
-    error = {
-        "type": "idempotency_error",
-        "message": "Keys for idempotent requests can only be used with the same body.",
-    }
-    async with scripted_http({"POST /sms": reply(422, error)}) as server:
-        receipt = await delivered(settings_for("json", server.url, idempotent="true"))
-    assert (receipt.status, receipt.detail) == (Status.UNCERTAIN, "422 key used before")
+@pytest.mark.parametrize(
+    "error",
+    [
+        {
+            "type": "idempotency_error",
+            "message": "Keys for idempotent requests can only be used with the same body.",
+        },
+        {"code": "IDEMPOTENCY_KEY_REUSED"},
+        {"title": "IdempotentParameterMismatch"},
+        {"code": 17534, "message": "Idempotency key payload mismatch"},
+        {"error": 'A request with Idempotency-Key "k1" is still\nin progress'},
+        {"error": 'The key "k1" was seen; duplicate idempotency key'},
+        {"idempotency_key": "k1", "detail": "Another body came with the same Idempotency-Key"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("idempotent", "code"), [("false", 400), ("false", 422), ("true", 422)])
+async def test_a_key_that_the_gateway_has_seen_before_is_a_persons_matter_whatever_the_setting(
+    error: dict[str, Any], idempotent: str, code: int
+) -> None:
+    async with scripted_http({"POST /sms": reply(code, error)}) as server:
+        receipt = await delivered(settings_for("json", server.url, idempotent=idempotent))
+    assert (receipt.status, receipt.detail.endswith(" key used before")) == (Status.UNCERTAIN, True)
+
+
+async def test_twilio_saying_that_a_key_was_used_before_is_a_persons_matter_too() -> None:
+    error = {"code": 17534, "message": "Idempotency key payload mismatch"}
+    async with scripted_http({TWILIO_POST: reply(400, error)}) as server:
+        receipt = await delivered(settings_for("twilio", server.url))
+    assert (receipt.status, receipt.detail) == (Status.UNCERTAIN, "400 17534 key used before")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": "invalid number", "idempotency_key": "k1"},
+        {"error": "this number has already unsubscribed", "idempotency_key": "k1"},
+        {"idempotency_key": "k1", "error": {"text": "not the same country"}},
+        b"idempotency_key=k1&error=number+used+by+nobody",
+        b"<idempotencyKey>k1</idempotencyKey><error>duplicate prefix</error>",
+        b"The number is already blocked. " + b"-" * 200 + b" Idempotency-Key: k1",
+    ],
+    ids=lambda error: str(error)[:40],
+)
+async def test_a_refused_number_is_refused_although_the_answer_repeats_our_key(error: Any) -> None:
+    async with scripted_http({"POST /sms": reply(400, error)}) as server:
+        receipt = await delivered(settings_for("json", server.url))
+    assert (receipt.status, receipt.detail) == (Status.REJECTED, "400")
 
 
 async def test_every_try_of_a_message_bears_the_same_key() -> None:
