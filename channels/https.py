@@ -5,6 +5,7 @@ Only here is the network spoken to by HTTP, through channels/guarded.py, so that
 
 import asyncio
 import json
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,10 @@ NO_ERROR = frozenset({"", "none", "null", "false", "no", "ok", "success", "[]", 
 """What stands where an error would, when there is none; zeros say it too."""
 NO_SUCCESS = frozenset({"", "false", "no"})
 """What `success` says of a failure; zeros say it too."""
+FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
+"""What `status`, `result` or `type` says of a failure."""
+NO_IN_WORDS = re.compile(rb"\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
+"""How a failure begins that is told as bare text: ERROR:102, ERR: 114, Cannot route message."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
 """How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
@@ -249,9 +254,16 @@ def _against(answer: Answer) -> str:
     """What in the body speaks against a yes, in the words that most services have for it; or empty."""
     if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
         return "a web page"
-    fields = answer.object()
-    failed = _word(fields.get("success", True)) in NO_SUCCESS
-    return "an error" if failed or any(_word(fields.get(name)) not in NO_ERROR for name in ("error", "errors")) else ""
+    return "an error" if NO_IN_WORDS.match(answer.body) or _failed(answer.object()) else ""
+
+
+def _failed(fields: Mapping[str, object]) -> bool:
+    """Whether the fields of an answer say that something went wrong."""
+    return (
+        _word(fields.get("success", True)) in NO_SUCCESS
+        or any(_word(fields.get(name)) not in NO_ERROR for name in ("error", "errors"))
+        or any(_word(fields.get(name)) in FAILED for name in ("status", "result", "type"))
+    )
 
 
 def _word(value: object) -> str:
