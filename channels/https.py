@@ -38,6 +38,8 @@ FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
 """What `status`, `result` or `type` says of a failure."""
 NO_IN_WORDS = re.compile(rb"\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
 """How a failure begins that is told as bare text: ERROR:102, ERR: 114, Cannot route message."""
+NO_ID = re.compile(r"0*|-\d{1,4}")
+"""What stands where an id would, when nothing was taken."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
 PATIENCE = {401: 1, 402: 1}
 """How many refusals in a row mean the whole account; a 403 or 404 can be about one message."""
@@ -196,7 +198,8 @@ def accepted(answer: Answer, key: str, *id_fields: str) -> Receipt:
     it, where there is no id to tell it by.
     """
     fields = answer.object()
-    provider_id = next((found for name in id_fields if (found := plain_value(fields, name))), "")
+    given = (plain_value(fields, name) for name in id_fields)
+    provider_id = next((found for found in given if not NO_ID.fullmatch(found)), "")
     if id_fields and not provider_id:
         return Receipt(key, Status.UNCERTAIN, f"{answer.code} without an id")
     if not id_fields and (doubt := _against(answer)):

@@ -252,6 +252,17 @@ def test_an_id_that_could_not_be_asked_for_again_is_none(name: str) -> None:
     assert accepted(Answer(200, {}, f'{{"id": {name}}}'.encode()), "k", "id").status is Status.UNCERTAIN
 
 
+@pytest.mark.parametrize("name", ["0", '"0"', '"000"', "-1", '"-1"'])
+def test_a_number_that_stands_for_no_id_is_none(name: str) -> None:
+    answer = Answer(200, {}, f'{{"id": {name}, "error": "no credit"}}'.encode())
+    assert accepted(answer, "k", "id") == Receipt("k", Status.UNCERTAIN, "200 without an id")
+
+
+@pytest.mark.parametrize("name", ["10", "1", "0-1", "a0", "-a", "-8123456789012345678"])
+def test_a_number_that_begins_or_ends_like_none_is_an_id(name: str) -> None:
+    assert accepted(Answer(200, {}, f'{{"id": "{name}"}}'.encode()), "k", "id").provider_id == name
+
+
 def test_an_id_within_an_object_is_found() -> None:
     assert accepted(Answer(200, {}, b'{"message": {"id": 17}}'), "k", "message.id").provider_id == "17"
 
