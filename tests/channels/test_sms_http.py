@@ -349,6 +349,11 @@ async def test_what_is_no_number_is_refused_before_anything_is_asked(web: WebSer
     assert (receipt.status, receipt.detail, web.requests) == (Status.REJECTED, "not an E.164 number", 0)
 
 
+@pytest.mark.parametrize("to", ["+6834000", "+2904567", "+123456789012345"])
+def test_the_shortest_and_the_longest_numbers_of_the_world_are_numbers(to: str) -> None:
+    assert sms_http.SmsHttp.flaw(an_sms(to=to)) is None
+
+
 async def test_a_text_without_its_registered_signature_is_refused(web: WebServices) -> None:
     receipt = await delivered(settings_for("json", web.url), signature="示例银行")
     assert (receipt.status, receipt.detail, web.requests) == (Status.REJECTED, "signature missing", 0)
