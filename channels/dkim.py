@@ -1,6 +1,6 @@
 """DKIM signatures (RFC 6376) with a key that is read once: relaxed/relaxed, Ed25519 (RFC 8463) or RSA (RFC 8301).
 
-Over-signed names are listed once more than they occur, so that nobody on the way can add a second From, To or Subject.
+Over-signed names are listed once more than they occur, so that nobody on the way can add a second From or Reply-To.
 """
 
 import binascii
@@ -34,7 +34,8 @@ SIGNED = (
     "Auto-Submitted",
 )
 """The headers that a signature covers, where present."""
-OVER_SIGNED = frozenset({"From", "To", "Subject"})
+OVER_SIGNED = frozenset({"From", "To", "Subject", "Date", "Reply-To", "MIME-Version", "Content-Type"})
+"""What a reader is shown, when, and where the answer goes."""
 SHORTEST_RSA, LONGEST_RSA = 2048, 4096
 """In bits: what RFC 8301 asks of a signer, and the longest key that every verifier must know."""
 
