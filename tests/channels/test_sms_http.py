@@ -610,9 +610,10 @@ async def test_a_gateway_may_want_and_answer_objects_within_objects() -> None:
     assert (receipt.provider_id, server.heard[0].fields) == ("m-1", {"messages": [wanted]})
 
 
-def test_names_of_fields_that_cannot_stand_together_are_settings_to_correct() -> None:
+@pytest.mark.parametrize("names", [{"text_field": "to.text"}, {"unicode_fields": "text.coding=2"}], ids=str)
+def test_names_of_fields_that_cannot_stand_together_are_settings_to_correct(names: dict[str, str]) -> None:
     with pytest.raises(ChannelMisconfigured, match="to_field and the other names"):
-        sms_http.connect(settings_for("json", NOWHERE, to_field="to", text_field="to.text"))
+        sms_http.connect(settings_for("json", NOWHERE, **names))
 
 
 async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
@@ -656,6 +657,12 @@ async def test_a_gateway_with_ids_is_told_where_to_report_and_knows_the_message_
     report = Report(b"id=sms-1&status=delivered", {}, web.taken[0].fields["dlr-url"].partition("?")[2])
     expected = ProviderReceipt(receipt.provider_id, Status.DELIVERED, "delivered", "k1")
     assert (receipt.provider_id, read_reports(channel.reports, report, PUBLISHED)) == ("k1", (expected,))
+
+
+async def test_a_gateway_that_gives_no_id_and_takes_no_key_is_told_where_to_report() -> None:
+    async with scripted_http({"POST /sms": reply(202, b"0: Accepted for delivery")}) as server:
+        receipt = await delivered(settings_for("json", server.url, **CALLED_BACK, id_field=""), key="k1")
+    assert (receipt.status, receipt.provider_id) == (Status.SENT, "k1")
 
 
 async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebServices) -> None:
