@@ -36,6 +36,14 @@ ONE_PHRASE = rb'(?:\\.|[^\\"{}&<>]){0,100}'
 USED = rb"(?:used|reuse|already|same|mismatch|different|conflict|duplicat|in.progress)"
 KEY_USED = re.compile(rb"idempoten%b%b|%b%bidempoten" % (ONE_PHRASE, USED, USED, ONE_PHRASE), re.IGNORECASE | re.DOTALL)
 """How gateways word it that a request with this Idempotency-Key came before."""
+CHINESE_NO_CREDIT = "余额不足"
+NO_CREDIT = re.compile(
+    rb"(?:insufficient|not enough|out of)[ _-](?:account[ _-])?(?:credit|balance|funds)"
+    rb"|(?:credit|balance|funds) (?:is|are) (?:too low|insufficient|not enough)|%b|%b"
+    % (CHINESE_NO_CREDIT.encode(), re.escape(CHINESE_NO_CREDIT.encode("unicode_escape"))),
+    re.IGNORECASE,
+)
+"""How gateways word it that our account is empty; not all have the code 402 for it."""
 READ_FOR_WORDS = 10_000
 """Bytes of a refusal; who refuses says why at the beginning."""
 TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
@@ -282,6 +290,8 @@ class SmsHttp:
         detail = str(answer.code) if code is None else f"{answer.code} {code}"
         if self._knew_the_key(answer):
             return Receipt(key, Status.UNCERTAIN, f"{detail} key used before")  # with other words, which may have left
+        if NO_CREDIT.search(answer.body, 0, READ_FOR_WORDS):
+            return self._provider.standing.refused(key, f"{detail} no credit", 1, ChannelUnavailable)
         if code in self._gateway.bad_sender_codes:
             return self._provider.standing.refused(key, detail, 1, ChannelMisconfigured)
         if self._gateway.bad_number_codes is None or code in self._gateway.bad_number_codes:

@@ -304,6 +304,41 @@ async def test_a_refused_number_is_refused_although_the_answer_repeats_our_key(e
     assert (receipt.status, receipt.detail) == (Status.REJECTED, "400")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"errors": [{"code": 25, "description": "Not enough balance (tier 1)"}]},
+        {"error": "INSUFFICIENT_CREDITS"},
+        {"message": "Insufficient account balance"},
+        {"message": "Your credit balance is too low"},
+        {"msg": "账户余额不足", "code": 3},
+        "余额不足".encode(),
+        b"out of credit",
+    ],
+    ids=str,
+)
+async def test_with_no_credit_left_nobodys_number_is_given_up_whatever_the_code(error: Any) -> None:
+    async with scripted_http({"POST /sms": reply(422, error)}) as server:
+        channel, bell = sms_http.connect(settings_for("json", server.url)), Bell()
+        receipt = await channel.deliver(an_sms(), bell)
+        with pytest.raises(ChannelUnavailable, match=r"refuses our account: 422( \d+)? no credit"):
+            await channel.deliver(an_sms(key="k2"), bell)
+        await channel.close()
+    assert (receipt.status, bell.rung, len(server.heard)) == (Status.DEFERRED, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": "invalid number", "credits": 0, "balance": "0.00"},
+        {"error": "no such number", "text": "No credit card was copied; your credit is safe."},
+    ],
+)
+async def test_a_refused_number_is_refused_although_the_answer_speaks_of_credit(error: Any) -> None:
+    async with scripted_http({"POST /sms": reply(400, error)}) as server:
+        assert (await delivered(settings_for("json", server.url))).status is Status.REJECTED
+
+
 async def test_every_try_of_a_message_bears_the_same_key() -> None:
     async with scripted_http({"POST /sms": [reply(503), reply(200, {"id": "1"})]}) as server:
         channel = sms_http.connect(settings_for("json", server.url, idempotent="true"))
