@@ -656,6 +656,16 @@ async def test_a_gateway_that_takes_our_key_gets_it(web: WebServices) -> None:
     assert web.taken[0].fields["reference"] == "k1"
 
 
+async def test_a_gateway_that_gives_an_id_knows_the_message_by_that_although_it_takes_our_key(web: WebServices) -> None:
+    receipt = await delivered(settings_for("json", web.url, key_field="reference"), key="k1")
+    assert receipt.provider_id == "sms-1"
+
+
+async def test_a_gateway_in_our_own_network_is_reached_only_where_the_settings_say_so() -> None:
+    with pytest.raises(ChannelUnavailable, match='network = "private"'):
+        await delivered(settings_for("json", "https://10.255.255.1"))
+
+
 async def test_a_gateway_that_gives_no_id_knows_the_message_by_our_key(web: WebServices) -> None:
     receipt = await delivered(settings_for("json", web.url, key_field="reference", id_field=""), key="k1")
     assert (receipt.status, receipt.provider_id) == (Status.SENT, "k1")
