@@ -107,7 +107,7 @@ async def test_a_server_that_never_finishes_the_handshake_is_left_in_time(monkey
         with pytest.raises(ChannelUnavailable, match="cannot be reached"):
             await posted(f"https://127.0.0.1:{mute.getsockname()[1]}", bell)
     assert bell.rung == 0
-    assert monotonic() - began < 2
+    assert monotonic() - began < 8
 
 
 async def test_a_stale_claim_lets_no_byte_out() -> None:
@@ -128,9 +128,9 @@ async def test_trouble_of_the_ledger_in_the_last_call_is_not_taken_for_the_provi
 
 
 async def test_the_time_that_the_ledger_takes_is_not_the_providers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(https, "CONNECT_SECONDS", 1.5)
     async with scripted_http({"POST /": TAKEN}) as server:
-        answer = await posted(server.url, lambda: asyncio.sleep(0.5), seconds=0.2)
+        answer = await posted(server.url, lambda: asyncio.sleep(2), seconds=1.5)
     assert isinstance(answer, Answer)
 
 
@@ -197,16 +197,16 @@ async def test_an_answer_that_breaks_off_leaves_us_in_doubt() -> None:
 
 
 async def test_a_slow_answer_is_waited_for_in_total_and_not_byte_by_byte() -> None:
-    async with scripted_http({"POST /": TAKEN}, drip=0.05) as server:
+    async with scripted_http({"POST /": TAKEN}, drip=0.2) as server:
         began = monotonic()
-        receipt = await posted(server.url, seconds=0.4)
+        receipt = await posted(server.url, seconds=1)
     assert receipt == Receipt("k", Status.UNCERTAIN, "no answer")
-    assert monotonic() - began < 2
+    assert monotonic() - began < 10
 
 
 async def test_a_yes_stands_although_its_body_comes_too_slowly() -> None:
     async with scripted_http({"POST /": reply(200, b"", Content_Length="100000")}) as server:
-        answer = await posted(server.url, seconds=0.3)
+        answer = await posted(server.url, seconds=1.5)
     assert (answer.code, answer.body) == (200, b"")
 
 
@@ -446,24 +446,24 @@ async def test_refusals_between_messages_that_are_read_are_not_about_our_account
 
 
 async def test_a_refused_account_is_tried_again_with_one_message_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(https, "PROBE_SECONDS", 2)
     async with scripted_http({"POST /": [reply(402), TAKEN]}) as server:
         provider = open_provider(server.url, 5)
         await post_through(provider, server.url)
         with pytest.raises(ChannelUnavailable, match="refuses our account: 402"):
             await post_through(provider, server.url)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(2.1)
         ends = [await post_through(provider, server.url) for _ in range(2)]
         await provider.close()
     assert [end.code for end in ends] == [200, 200]
 
 
 async def test_while_one_message_finds_out_the_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(https, "PROBE_SECONDS", 1)
     async with scripted_http({"POST /": reply(402)}) as server:
         provider = open_provider(server.url, 5)
         await post_through(provider, server.url)
-        await asyncio.sleep(0.25)
+        await asyncio.sleep(1.1)
         ends = await asyncio.gather(*(post_through(provider, server.url) for _ in range(5)), return_exceptions=True)
         await provider.close()
     assert [isinstance(end, ChannelUnavailable) for end in ends].count(True) == 4
