@@ -8,7 +8,7 @@ from email.header import decode_header, make_header
 from email.message import EmailMessage
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from amends.domain.channel import Message
@@ -99,12 +99,17 @@ def with_line_ends(text: str) -> str:
 
 
 @given(name=ANY_TEXT)
+@example("x" * 80)
+@example("x" * 67)
+@example("王" * 80)
 def test_no_line_is_longer_than_mail_allows(name: str) -> None:
     try:
         letter = composed(to_name=name, subject=name)
     except Unfit:
         return
-    assert max(len(line) for line in letter.content.split(b"\r\n")) <= 78
+    lines = letter.content.split(b"\r\n")
+    assert max(map(len, lines)) <= 78
+    assert all(len(line) <= 76 for line in lines if b"=?" in line)  # RFC 2047, 2
 
 
 SMUGGLED = st.lists(
@@ -256,6 +261,24 @@ def test_the_last_look_finds_a_letter_for_somebody_else() -> None:
     letter, bones = made()
     with pytest.raises(Unfit):
         check(replace(letter, to="bob@example.test"), bones)
+
+
+LONG_DOMAIN = f"{'b' * 63}.{'c' * 63}.{'d' * 63}"
+
+
+@pytest.mark.parametrize(
+    ("longest", "longer"),
+    [
+        ("a" * 64 + "@example.test", "a" * 65 + "@example.test"),
+        (f"a@{'b' * 63}.test", f"a@{'b' * 64}.test"),
+        (f"a@{LONG_DOMAIN}.{'e' * 55}.test", f"a@{LONG_DOMAIN}.{'e' * 56}.test"),
+    ],
+    ids=["local part", "label", "address"],
+)
+def test_the_longest_address_is_one_and_a_longer_one_is_refused(longest: str, longer: str) -> None:
+    assert plain_address(longest) == longest
+    with pytest.raises(Unfit, match="unsafe address"):
+        plain_address(longer)
 
 
 @given(st.text(max_size=40))
