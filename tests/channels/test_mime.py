@@ -175,6 +175,22 @@ def test_without_html_the_second_part_shows_the_text() -> None:
     assert "1 &lt; 2" in page.get_content()
 
 
+def test_a_persons_value_and_a_subject_are_text_in_the_page_and_never_markup() -> None:
+    message = a_message(html=("<p>Dear ", "who", "</p>"), text="Dear", subject=("<i>", "who", "</i>"))
+    message = replace(message, values={"who": "<script>alert('x')</script> & Sons"})
+    _, page = parsed(built(message)).iter_parts()
+    escaped = "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt; &amp; Sons"
+    assert f"<p>Dear {escaped}</p>" in page.get_content()
+    assert f"<title>&lt;i&gt;{escaped}&lt;/i&gt;</title>" in page.get_content()
+
+
+def test_optional_mail_offers_to_be_stopped_with_one_click() -> None:
+    way_out = "https://notice.bank.test/stop/token"  # RFC 8058, 3.1: an HTTPS URI in angle brackets, and just this
+    head = parsed(built(replace(a_message(), unsubscribe=way_out)))
+    assert head["List-Unsubscribe"] == f"<{way_out}>"
+    assert head["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
 def test_a_locale_that_is_none_is_refused() -> None:
     with pytest.raises(Unfit, match="unsafe locale"):
         built(a_message(locale='en"><script>'))
