@@ -36,8 +36,11 @@ NO_SUCCESS = frozenset({"", "false", "no"})
 """What `success` says of a failure; zeros say it too."""
 FAILED = frozenset({"error", "err", "fail", "failed", "failure"})
 """What `status`, `result` or `type` says of a failure."""
-NO_IN_WORDS = re.compile(rb"\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
+NO_IN_WORDS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:err|fail)(?!\w*[\s:=]*0+\b)", re.IGNORECASE)
 """How a failure begins that is told as bare text: ERROR:102, ERR: 114, Cannot route message."""
+WEB_PAGE = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
+READ_FOR_A_PAGE = 500
+"""Bytes in which a page says that it is one: a byte order mark, an XML head and comments may go before."""
 NO_ID = re.compile(r"0*|-\d{1,4}")
 """What stands where an id would, when nothing was taken."""
 ABOUT_THE_MESSAGE = frozenset({400, 422})
@@ -255,7 +258,7 @@ def _why(error: httpx2.HTTPError) -> str:
 
 def _against(answer: Answer) -> str:
     """What in the body speaks against a yes, in the words that most services have for it; or empty."""
-    if answer.body.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
+    if WEB_PAGE.search(answer.body, 0, READ_FOR_A_PAGE):
         return "a web page"
     return "an error" if NO_IN_WORDS.match(answer.body) or _failed(answer.object()) else ""
 

@@ -138,6 +138,9 @@ async def test_a_yes_without_the_id_that_was_promised_leaves_us_in_doubt(web: We
         (b"0: Accepted for delivery", Status.SENT, "200"),
         (b"\r\n<!DOCTYPE html><title>Maintenance</title>", Status.UNCERTAIN, "200 with a web page"),
         (b"<HTML><body>Log in", Status.UNCERTAIN, "200 with a web page"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><title>Log in</title>", Status.UNCERTAIN, "200 with a web page"),
+        (b'<?xml version="1.0"?>\n<!-- proxy -->\n<html xmlns="x">', Status.UNCERTAIN, "200 with a web page"),
+        (b"\xef\xbb\xbfERROR:102", Status.UNCERTAIN, "200 with an error"),
     ],
 )
 @pytest.mark.parametrize("key_field", ["", "reference"])
