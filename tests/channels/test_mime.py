@@ -200,6 +200,13 @@ def test_short_plain_text_stays_readable_in_a_header() -> None:
     assert words("Your data was copied") == "Your data was copied"
 
 
+@pytest.mark.parametrize(
+    "name", ["Dr. Ada", "Ada, Countess", 'Ada "A" L', "Ada (Countess)", "ada@bank.test", "Ada: L;"]
+)
+def test_a_name_with_a_sign_that_means_something_in_a_header_is_encoded(name: str) -> None:
+    assert b"\r\nTo: =?utf-8?b?" in composed(to_name=name).content  # RFC 5322, 3.2.3: no atom has them
+
+
 def test_a_subject_that_looks_encoded_reads_back_as_it_was() -> None:
     assert parsed(composed(subject="=?utf-8?b?RXZpbA==?="))["Subject"] == "=?utf-8?b?RXZpbA==?="
 
