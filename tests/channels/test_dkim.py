@@ -203,6 +203,14 @@ def test_what_was_altered_on_the_way_does_not_verify(signer: Signer, altered: Ca
     assert not verifies(signer, altered(email))
 
 
+@pytest.mark.parametrize(("old", "new"), [(b"stop/ada", b"stop/eve"), (b"=One-Click", b"=No")])
+def test_the_way_out_of_optional_mail_cannot_be_altered(signer: Signer, old: bytes, new: bytes) -> None:
+    way_out = b"List-Unsubscribe: <https://bank.test/stop/ada>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click"
+    email = signed(signer, HEAD + b"\r\n" + way_out)
+    assert verifies(signer, email)
+    assert not verifies(signer, email.replace(old, new))  # RFC 8058, 3.1
+
+
 def test_a_subject_added_to_an_email_without_one_does_not_verify(signer: Signer) -> None:
     email = signed(signer, HEADS["without a subject"])
     assert not verifies(signer, b"Subject: Your money\r\n" + email)
