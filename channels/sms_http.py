@@ -321,7 +321,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
     if shape is Shape.JSON:
         _must_fit(chosen, (*fixed, *(fixed_unicode.keys() - fixed.keys()), *filter(None, map(chosen.text, FILLED_IN))))
     return Gateway(
-        url=chosen.url("url"),
+        url=_url(chosen),
         to_field=chosen.text("to_field"),
         text_field=chosen.text("text_field"),
         id_field=chosen.text("id_field"),
@@ -338,6 +338,11 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         unicode_field=chosen.text("unicode_field"),
         status_url=_status_url(chosen),
     )
+
+
+def _url(chosen: Settings) -> str:
+    """As it was written: where a slash belongs to an address, the one without it only redirects there."""
+    return chosen.url("url") + ("/" if chosen.text("url").endswith("/") else "")
 
 
 def _token_header(chosen: Settings) -> dict[str, str]:

@@ -600,6 +600,13 @@ def test_a_token_that_cannot_be_shown_so_is_a_setting_to_correct(changes: dict[s
         sms_http.connect(settings_for("json", NOWHERE, **changes))
 
 
+@pytest.mark.parametrize(("shape", "line"), [("json", "POST /v1/Message/"), ("query", "GET /v1/Message/")])
+async def test_an_address_that_ends_with_a_slash_is_asked_with_it(shape: str, line: str) -> None:
+    async with scripted_http({line: reply(200, {"id": "m-1"})}) as server:
+        receipt = await delivered({**settings_for(shape, server.url), "url": f"{server.url}/v1/Message/"})
+    assert receipt.status is Status.SENT
+
+
 @pytest.mark.parametrize("shape", ["json", "form"])
 async def test_what_a_gateway_wants_in_every_request_stands_in_each(web: WebServices, shape: str) -> None:
     await delivered(settings_for(shape, web.url, more_fields="from=Beta%20Pai&reply=+4930&unicode=1&udh="))
