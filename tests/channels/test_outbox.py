@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ChannelMisconfigured
 from channels import outbox
 from tests.channels.contract import Arrival, Bell, ChannelContract, Rig, a_message
@@ -50,6 +50,22 @@ async def test_a_key_that_is_no_file_name_stays_in_the_folder(tmp_path: Path) ->
     channel = outbox.connect({"folder": str(tmp_path / "outbox"), "kind": "email"})
     await channel.deliver(a_message(key="../../escape"), Bell())
     assert [path.parent.name for path in tmp_path.rglob("*.json")] == ["outbox"]
+
+
+async def test_a_message_that_cannot_be_written_has_not_left(tmp_path: Path) -> None:
+    async def gone() -> list[object]:
+        (tmp_path / "outbox").rmdir()
+        return []
+
+    channel = outbox.connect({"folder": str(tmp_path / "outbox"), "kind": "email"})
+    receipt = await channel.deliver(a_message(key="k-1"), Bell(gone))
+    assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: No such file or directory")
+
+
+async def test_a_text_with_half_a_character_is_kept_too(tmp_path: Path) -> None:
+    channel = outbox.connect({"folder": str(tmp_path), "kind": "email"})
+    receipt = await channel.deliver(a_message(key="k-1", text="copied \ud800"), Bell())
+    assert (receipt.status, json.loads((tmp_path / "k-1.json").read_text())["text"]) == (Status.SENT, "copied \ud800")
 
 
 @pytest.mark.parametrize("kind", list(ChannelKind))
