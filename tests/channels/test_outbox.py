@@ -62,6 +62,13 @@ async def test_a_message_that_cannot_be_written_has_not_left(tmp_path: Path) -> 
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, "not written: No such file or directory")
 
 
+async def test_the_same_key_with_other_words_leaves_the_first_ones(tmp_path: Path) -> None:
+    channel = outbox.connect({"folder": str(tmp_path), "kind": "email"})
+    for text in ("first", "second"):
+        await channel.deliver(a_message(key="k-1", text=text), Bell())
+    assert json.loads((tmp_path / "k-1.json").read_text())["text"] == "first"
+
+
 async def test_a_text_with_half_a_character_is_kept_too(tmp_path: Path) -> None:
     channel = outbox.connect({"folder": str(tmp_path), "kind": "email"})
     receipt = await channel.deliver(a_message(key="k-1", text="copied \ud800"), Bell())

@@ -54,6 +54,8 @@ def test_no_line_ends_with_a_blank_which_servers_take_away(text: str) -> None:
 
 
 @given(st.lists(lines, min_size=1, max_size=5))
+@example(["x" * 73])
+@example(["x" * 76])
 def test_values_between_soft_breaks_are_read_as_one_line(values: list[str]) -> None:
     together = SOFT_BREAK.join([b"Dear ", *map(quoted_value, values), b", hello"])
     assert read(together) == "Dear " + "".join(values) + ", hello"

@@ -243,6 +243,14 @@ async def test_the_policy_allows_exactly_the_style_that_is_there(folder: Path) -
     assert f"style-src 'sha256-{digest}';" in policy["content"]
 
 
+async def test_a_page_sends_no_form_and_tells_nobody_where_a_reader_comes_from(folder: Path) -> None:
+    await publish(folder, a_page())
+    page = Page(read(folder, "index.html"))
+    (policy,) = page.all("meta", **{"http-equiv": "Content-Security-Policy"})
+    assert {"default-src 'none'", "base-uri 'none'", "form-action 'none'"} <= set(policy["content"].split("; "))
+    assert page.all("meta", name="referrer", content="no-referrer")
+
+
 async def test_an_own_stylesheet_is_linked_and_allowed(folder: Path) -> None:
     await publish(folder, a_page(), stylesheet="/brand.css")
     page = Page(read(folder, "index.html"))
