@@ -481,6 +481,17 @@ async def test_a_gateway_may_say_in_several_words_what_became_of_a_message(told:
     assert receipt.status is Status.DELIVERED
 
 
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [("delivered", Status.DELIVERED)]
+    + [(word, Status.REJECTED) for word in ("undelivered", "undeliverable", "rejected", "failed", "expired")],
+)
+async def test_the_usual_words_need_no_setting(told: str, status: Status) -> None:
+    async with scripted_http({"GET /status/a": reply(200, {"status": told})}) as server:
+        receipt = await polled(server, "json", "a", status_url=f"{server.url}/status")
+    assert receipt == ProviderReceipt("a", status, told)
+
+
 @pytest.mark.parametrize(("shape", "provider_id"), [("json", "SM1"), ("twilio", ""), ("twilio", "..")])
 async def test_where_there_is_nothing_to_ask_nobody_is_asked(shape: str, provider_id: str) -> None:
     async with scripted_http({}) as server:
