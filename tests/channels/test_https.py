@@ -25,6 +25,7 @@ from channels.https import (
     Provider,
     accepted,
     open_provider,
+    read_back,
     retry_after,
 )
 from tests.channels.contract import Bell
@@ -380,6 +381,20 @@ async def test_a_question_whose_answer_cannot_be_decrypted_is_the_channels_troub
 def test_an_address_that_cannot_be_one_is_an_engineers_matter() -> None:
     with pytest.raises(ChannelMisconfigured, match="url"):
         open_provider("https://0177.0.0.1/", 5)
+
+
+async def test_a_post_is_looked_for_again_when_the_first_look_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "LOOK_AFTER", (0.0, 0.0))
+    looks = iter([ChannelUnavailable("busy"), "post-1"])
+
+    async def look() -> str:
+        found = next(looks)
+        if isinstance(found, ChannelUnavailable):
+            raise found
+        return found
+
+    receipt = await read_back(Receipt("k", Status.UNCERTAIN, "no answer"), look)
+    assert receipt == Receipt("k", Status.SENT, "no answer, read back", provider_id="post-1")
 
 
 # How long to wait.
