@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
-from amends.domain.reach import OPTED_OUT
+from amends.domain.reach import MAY_HAVE_IT, OPTED_OUT
 from amends.ledger.bulk import among, listed, spelled
 from amends.ledger.leases import recall
 from amends.ledger.people import person_row
@@ -19,7 +19,12 @@ WAITS = """
 WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
 AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
 """
-WITHDRAW = "UPDATE delivery SET state = 'held', detail = :why, next_try_at = NULL, updated_at = :now" + WAITS
+WITHDRAW = f"""
+UPDATE delivery SET next_try_at = NULL, updated_at = :now,
+state = CASE WHEN detail LIKE :may_have_it THEN 'uncertain' ELSE 'held' END,
+detail = CASE WHEN detail LIKE :may_have_it THEN detail ELSE :why END
+{WAITS}"""
+"""What a provider may have is not held: a version that all must get would go to them once more."""
 WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
 IN_HAND = """
 SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {people} AND state || '' = 'claimed'
@@ -109,7 +114,7 @@ def _withdraw(session: Session, incident: str, people: Iterable[int], now: datet
     if not (numbers := tuple(people)):
         return 0
     connection = session.connection()
-    asked = {"incident": incident, "why": OPTED_OUT, "now": spelled(connection, now)}
+    asked = {"incident": incident, "why": OPTED_OUT, "may_have_it": f"{MAY_HAVE_IT}%", "now": spelled(connection, now)}
     query = text(WITHDRAW.format(people=among(connection, "person")))
     return connection.execute(query, {**asked, "ids": listed(connection, numbers)}).rowcount
 

@@ -16,6 +16,7 @@ from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.notice import DeliveryState, Draft, PersonState
 from amends.domain.people import Flag, Person
+from amends.domain.reach import MAY_HAVE_IT
 from amends.domain.team import Member, TeamRole
 from amends.domain.value import NAME
 from amends.ledger import Keys, Ledger, optouts
@@ -90,9 +91,9 @@ def claim(ledger: Ledger, notice: str = SURVEY, kinds: Collection[ChannelKind] =
     return ledger.claim(INCIDENT, notice, kinds, 100, LATER)
 
 
-def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY) -> None:
+def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY, detail: str = "x") -> None:
     ledger.write_down(claims, (), INCIDENT, notice, LATER)
-    answers = [(claim, Receipt(claim.key, status, "x")) for claim in claims]
+    answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
     ledger.write_down((), answers, INCIDENT, notice, LATER)
 
 
@@ -120,6 +121,17 @@ def test_an_opt_out_withdraws_what_was_put_off(opened: Ledger) -> None:
     opened.opt_out(INCIDENT, 2, "test", LATER)
     assert withheld(opened) == {2}
     assert opened.pending(INCIDENT, SURVEY) == 4
+
+
+def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_again_once_all_must_get_it(
+    opened: Ledger,
+) -> None:
+    release(opened)
+    answer(opened, claim(opened), Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
+    release(opened, optional=False)
+    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
 
 
 def test_nobody_else_is_touched_by_an_opt_out(opened: Ledger) -> None:
@@ -406,7 +418,7 @@ def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other
 def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sqlite: Ledger) -> None:
     query = optouts.WITHDRAW.format(people="person IN (SELECT value FROM json_each(:ids))").replace(":", "@")
     with ledger_on_sqlite.engine.connect() as connection:
-        values = {"incident": INCIDENT, "why": "", "now": "", "ids": "[1]"}
+        values = {"incident": INCIDENT, "why": "", "may_have_it": "", "now": "", "ids": "[1]"}
         database = connection.connection.driver_connection
         plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
     assert "(incident=? AND notice=? AND person=?)" in plan[0]
