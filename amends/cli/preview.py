@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from amends.delivery.compose import Composer
     from amends.domain.preflight import Preflight
     from amends.ledger import Claim
+    from amends.ledger.previews import Expected
 
 
 WITHOUT_MESSAGE = (PersonState.HELD, PersonState.UNREACHABLE)
@@ -35,9 +36,7 @@ class Preview:
 
     draft: Draft
     status: NoticeStatus
-    expected: dict[PersonState, int]
-    letters: int
-    """How many people are written to on paper only."""
+    expected: "Expected"
     findings: tuple[Finding, ...]
     preflight: "Preflight | None"
     tells_nobody: str
@@ -87,7 +86,6 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
         draft=draft,
         status=status,
         expected=desk.ledger.expected(draft),
-        letters=desk.ledger.letters_at_first(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         preflight=preflight,
         tells_nobody=kept_here(desk.settings.channels, draft.channels),
@@ -144,9 +142,9 @@ def _values(seen: Preview) -> dict[str, Any]:
         "stage": seen.status.stage,
         "optional": draft.optional,
         "people": draft.people,
-        "expected": seen.expected,
+        "expected": seen.expected.people,
         "printed_too": _is_printed(draft),
-        "letters": seen.letters,
+        "letters": seen.expected.letters,
         "preflight": seen.preflight,
         "findings": seen.findings,
         "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
@@ -192,9 +190,9 @@ def _titled(title: str, subject: str, text: str) -> str:
 def _heading(seen: Preview) -> str:
     draft = seen.draft
     kind = "optional" if draft.optional else "mandatory"
-    already = _told_already(seen)
-    to_write = {"to be reached in all" if already else "will be written to": seen.expected.get(PersonState.WAITING, 0)}
-    others = {state.value: count for state, count in seen.expected.items() if state is not PersonState.WAITING}
+    already, people = _told_already(seen), seen.expected.people
+    to_write = {"to be reached in all" if already else "will be written to": people.get(PersonState.WAITING, 0)}
+    others = {state.value: count for state, count in people.items() if state is not PersonState.WAITING}
     return (
         f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
         f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
@@ -229,7 +227,7 @@ def _on_paper(seen: Preview) -> str:
         return ""
     return (
         "\nthe text of its email is also printed as a letter, for those whom nothing else reaches; "
-        f"{seen.letters} have only a postal address"
+        f"{seen.expected.letters} have only a postal address"
     )
 
 

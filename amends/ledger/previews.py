@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, or_
 from sqlalchemy.orm import aliased
@@ -18,19 +18,26 @@ from amends.ledger.posting import Post, addressees, in_audience
 from amends.ledger.tables import PersonRow
 
 
+class Expected(NamedTuple):
+    """What would come of a draft at first, in numbers of people."""
+
+    people: dict[PersonState, int]
+    """How many would wait for a message, be held, or be unreachable."""
+    letters: int
+    """How many of them would be written to on paper only, because there is no other address of theirs."""
+
+
 class Previews(Claims):
     """Reads only; nothing is released or claimed."""
 
-    def expected(self, draft: Draft) -> dict[PersonState, int]:
-        """How many people would wait for a message, be held, or be unreachable, counted without opening any row."""
-        counted: Counter[PersonState] = Counter()
+    def expected(self, draft: Draft) -> Expected:
+        """What would come of it, counted without opening any row; all people are read, a second for a million."""
+        people: Counter[PersonState] = Counter()
+        letters = 0
         for planned, count in self._first_messages(draft):
-            counted[PERSON_STATE[planned[0].state]] += count
-        return dict(counted)
-
-    def letters_at_first(self, draft: Draft) -> int:
-        """How many people would be written to on paper only, because there is no other address of theirs."""
-        return sum(count for planned, count in self._first_messages(draft) if planned[0].channel.printed)
+            people[PERSON_STATE[planned[0].state]] += count
+            letters += count if planned[0].channel.printed else 0
+        return Expected(dict(people), letters)
 
     def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], int]]:
         """What people would get at first, and how many would get that."""

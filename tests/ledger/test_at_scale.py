@@ -15,6 +15,7 @@ from amends.ledger.letters import reference_of
 from amends.ledger.sealing import Seal
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.ledger.test_letters import OMAR, released
+from tests.ledger.test_previews import drafted
 from tests.sending import INCIDENT, NOTICE
 
 
@@ -58,6 +59,13 @@ def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:
     assert outline.incident.id == INCIDENT
     many = ("FROM delivery", "FROM person", "FROM question", "FROM survey_answer")
     assert [statement for statement, _ in found if any(table in statement for table in many)] == []
+
+
+def test_a_preview_counts_everybody_once(ledger: Ledger) -> None:
+    draft = drafted(ledger)
+    with statements(ledger) as found:
+        ledger.expected(draft)
+    assert len([statement for statement, _ in found if "FROM person" in statement]) == 1
 
 
 def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,8 +148,8 @@ def test_another_email_text_is_another_letter_and_voids_the_approval(ledger_on_s
 
 def test_the_preview_knows_how_many_have_only_a_postal_address(ledger_on_sqlite: Ledger) -> None:
     draft = approved(ledger_on_sqlite, people(), **TO_THE_LETTER)
-    assert ledger_on_sqlite.letters_at_first(draft) == 3
-    assert ledger_on_sqlite.expected(draft)[PersonState.WAITING] == 4
+    expected = ledger_on_sqlite.expected(draft)
+    assert (expected.letters, expected.people[PersonState.WAITING]) == (3, 4)
 
 
 # Handing over.

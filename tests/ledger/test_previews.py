@@ -46,14 +46,14 @@ def released(ledger: Ledger) -> Draft:
 
 
 def test_everybody_is_counted_once(ledger: Ledger) -> None:
-    assert sum(ledger.expected(drafted(ledger)).values()) == len(people())
+    assert sum(ledger.expected(drafted(ledger)).people.values()) == len(people())
 
 
 def test_what_is_expected_is_what_a_release_stores(ledger: Ledger) -> None:
     draft = released(ledger)
     status = ledger.case(INCIDENT).notice(draft.notice)
     assert status
-    assert ledger.expected(draft) == status.people
+    assert ledger.expected(draft).people == status.people
 
 
 def test_everybodys_message_is_stored_as_it_was_put_together_before(ledger: Ledger) -> None:
@@ -65,7 +65,7 @@ def test_everybodys_message_is_stored_as_it_was_put_together_before(ledger: Ledg
 
 
 def test_a_child_is_expected_to_be_told_through_the_guardian(ledger: Ledger) -> None:
-    assert ledger.expected(drafted(ledger))[PersonState.WAITING] == 3
+    assert ledger.expected(drafted(ledger)).people[PersonState.WAITING] == 3
 
 
 def test_samples_are_of_people_who_will_be_written_to(ledger: Ledger) -> None:
