@@ -34,6 +34,23 @@ def statements(ledger: Ledger) -> Iterator[list[tuple[str, bool]]]:
         event.remove(ledger.engine, "before_cursor_execute", note)
 
 
+@contextmanager
+def ways(ledger: Ledger, table: str) -> Iterator[list[str]]:
+    """How SQLite finds its rows for each look at this table."""
+    found: list[str] = []
+
+    def explain(connection: Any, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
+        if f"FROM {table}" in statement:
+            plan = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            found.extend(row[3] for row in plan if table in row[3])
+
+    event.listen(ledger.engine, "before_cursor_execute", explain)
+    try:
+        yield found
+    finally:
+        event.remove(ledger.engine, "before_cursor_execute", explain)
+
+
 @pytest.fixture
 def asked(ledger: Ledger) -> Ledger:
     ledger.open_incident(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
@@ -51,6 +68,21 @@ def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger,
     about = [statement for statement, _ in found if f"FROM {table}" in statement]
     assert about
     assert [statement for statement in about if "GROUP BY" not in statement] == []
+
+
+@pytest.mark.parametrize("open_only", [True, False])
+def test_the_questions_of_one_person_are_found_by_an_index(ledger_on_sqlite: Ledger, open_only: bool) -> None:
+    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    with ways(ledger_on_sqlite, "question") as found:
+        ledger_on_sqlite.questions(INCIDENT, person=1, open_only=open_only)
+    assert found == ["SEARCH question USING INDEX ix_question_person (incident=? AND person=?)"]
+
+
+def test_the_questions_are_counted_without_reading_their_rows(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    with ways(ledger_on_sqlite, "question") as found:
+        ledger_on_sqlite.case(INCIDENT, NOW)
+    assert found == ["SEARCH question USING COVERING INDEX ix_question_person (incident=?)"]
 
 
 def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:

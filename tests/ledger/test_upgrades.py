@@ -18,8 +18,8 @@ from tests.ledger.test_locks import has_to_wait
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved
 
 EMAIL = (ChannelKind.EMAIL,)
-BEFORE, NEWER = "0022", "9999"
-THE_FIRST_AFTER = ("DROP TABLE heard", "DROP INDEX ix_delivery_sms_to")
+BEFORE, NEWER = "0023", "9999"
+THE_FIRST_AFTER = ("DROP INDEX ix_question_person",)
 """Takes back what the migration after BEFORE made."""
 
 
