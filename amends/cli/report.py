@@ -57,7 +57,7 @@ def report(
 ) -> None:
     """Write a report about an incident, without personal data."""
     desk: Desk = ctx.obj
-    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
+    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident, ONLY_NUMBERS)
     path = out or Path(f"{incident}-report.html")
     save(path, page(case, entries, now(), desk.ledger.assessments(incident)))
     desk.show({"incident": incident, "report": path}, f"{path} is written")

@@ -8,13 +8,14 @@ import hmac
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import insert
+from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
 from amends.domain.errors import LedgerUnavailable
@@ -25,6 +26,7 @@ from amends.ledger.tables import AuditRow
 
 START = b"amends audit chain"
 PAGE = 2_000
+IN_PAGES = {"yield_per": PAGE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Chain:
         kept = self._kept(self._anchor) if self._anchor else None
         found: list[str] = []
         last = Head(0, START.hex())
-        rows = iter(session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(yield_per=PAGE)))
+        rows = iter(session.exec(select(AuditRow).order_by(col(AuditRow.seq)).execution_options(**IN_PAGES)))
         try:
             for row in rows:
                 found += self._wrong(row, last, kept)
@@ -160,6 +162,16 @@ class Chain:
         return None
 
 
-def entry(row: AuditRow) -> Entry:
-    """The row as a value."""
-    return Entry(row.seq, row.at, row.incident, row.actor, row.act, row.subject, json.loads(row.detail))
+def entries(session: Session, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
+    """What was done and what changed, but for these acts, the oldest first.
+
+    Of each entry its columns are read and no row object is made, which would take more than half of the time.
+    """
+    columns = [col(getattr(AuditRow, field.name)) for field in fields(Entry)]
+    wanted = (col(AuditRow.incident) == incident, col(AuditRow.act).not_in(without))
+    rows = session.execute(sql(*columns).where(*wanted).order_by(col(AuditRow.seq)), execution_options=IN_PAGES)
+    return tuple(_entry(*row) for row in rows)
+
+
+def _entry(seq: int, at: datetime, incident: str, actor: str, act: str, subject: str, detail: str) -> Entry:
+    return Entry(seq, at, incident, actor, act, subject, json.loads(detail))

@@ -14,7 +14,7 @@ from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import AudienceCounts, Person
-from amends.ledger.audit import Entry, entry
+from amends.ledger.audit import Entry, entries
 from amends.ledger.bulk import make_room, take_stock
 from amends.ledger.people import (
     CHUNK,
@@ -28,7 +28,7 @@ from amends.ledger.people import (
 )
 from amends.ledger.sealing import Seal
 from amends.ledger.store import Store, Write, incident_row
-from amends.ledger.tables import AuditRow, EventRow, IncidentRow, IncidentVersionRow, PersonRow
+from amends.ledger.tables import EventRow, IncidentRow, IncidentVersionRow, PersonRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,11 +181,10 @@ class Incidents(Store):
             rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
             return tuple(_line(session, row) for row in rows)
 
-    def timeline(self, incident: str) -> tuple[Entry, ...]:
-        """Everything that was done and that changed, oldest first."""
+    def timeline(self, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
+        """Everything that was done and that changed, but for these acts, oldest first."""
         with self.read() as session:
-            rows = session.exec(select(AuditRow).where(AuditRow.incident == incident).order_by(col(AuditRow.seq)))
-            return tuple(map(entry, rows))
+            return entries(session, incident, without)
 
     def person(self, incident: str, number: int) -> Person:
         """One person. Raises NotInLedger."""

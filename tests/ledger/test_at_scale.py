@@ -113,6 +113,13 @@ def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeyp
     assert opened == [f"question:text:{INCIDENT}:2"]
 
 
+def test_entries_that_nobody_asked_for_are_not_read(asked: Ledger) -> None:
+    with statements(asked) as found:
+        read = asked.timeline(INCIDENT, without={"asked", "survey answered"})
+    assert read == tuple(entry for entry in asked.timeline(INCIDENT) if entry.act == "opened")
+    assert [statement for statement, _ in found if "FROM audit" in statement and "NOT IN" not in statement] == []
+
+
 def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     ledger_on_sqlite.take_letters(INCIDENT, NOTICE, OMAR, NOW)
