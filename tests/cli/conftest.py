@@ -3,6 +3,7 @@
 import json
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
+from amends.cli.up import free_port
 from amends.domain.case import OccurrenceState
 from amends.domain.drafting import Links, Readers, draft, notices_wanted
 from amends.ledger import Ledger
@@ -29,6 +31,14 @@ AUDIENCE = (
     + "C-2,李雷,lilei@mail.example,+8613800138000,zh-CN,CN,household\n"
     + "C-3,Nobody Reachable,,,en,DE,business\n"
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_prefect() -> Iterator[None]:
+    """Whatever Prefect the machine has at the usual port is not asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AMENDS_PREFECT_PORT", str(free_port()))
+        yield
 
 
 @dataclass

@@ -1150,7 +1150,8 @@ def a_sender(folder: Path, tmp_path: Path, mail: MailServer, page: int = 1000) -
     approved(ledger, people(MANY), channels=EMAIL_FIRST)
     ledger.dispose()
     mail.delay = 0.03
-    settings = channel_settings(mail.port, "http://127.0.0.1:1", tmp_path)
+    patient = {"command_timeout": "60", "final_timeout": "60"}
+    settings = channel_settings(mail.port, "http://127.0.0.1:1", tmp_path, **patient)
     settings[ChannelKind.SOCIAL] = {"use": "outbox", "kind": "social", "folder": str(tmp_path / "posts")}
     errand = Errand(sqlite_url(folder), folder, settings, timedelta())
     sender = PROCESSES.Process(target=send_with_short_waits, args=[errand, page], daemon=True)
@@ -1372,7 +1373,7 @@ def test_after_amends_stop_no_message_arrives_any_more_and_the_send_can_go_on(ho
         relay.delay = 0.3
         (home.home / "amends.toml").write_text(HOME.format(port=relay.port, folder=tmp_path))
         sends = [begin(home, "deliver", INCIDENT, NOTICE) for _ in range(2)]
-        wait_until(lambda: len(relay.at) > 30)
+        wait_until(lambda: len(relay.at) > 30, seconds=120)
         stop = begin(home, "--json", "stop", INCIDENT, "--as", "lena")
         said, _ = stop.communicate(timeout=30)
         returned, arrived = datetime.now(UTC), len(relay.at)

@@ -23,6 +23,7 @@ from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
 from prefect.states import Cancelled, Completed, Crashed, Failed, Late, Pending, Running, Scheduled, Suspended
 from prefect.testing.utilities import prefect_test_harness
 
+from amends.cli import work_pool
 from amends.cli.nudge import nudge
 from amends.cli.up import deploy, end_pauses
 from amends.cli.work_pool import POOL, held
@@ -589,6 +590,7 @@ def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
         for schedule in sweeping.schedules:
             await client.delete_deployment_schedule(sweeping.id, schedule.id)
 
+    monkeypatch.setattr(work_pool, "PATIENCE_SECONDS", 60)
     deploy(environment)
     in_prefect(pause)
     assert [why.split("`")[0].strip() for why in held(settings)] == [
