@@ -19,11 +19,15 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_folder(folder: Path) -> None:
+    """Keep on the disk which names are in it. Raises OSError."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # one may write to it and not look into it
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:
