@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,8 @@ def _checked(home: Path, public_url: str) -> "Settings":
 
 def make_home(home: Path, settings: "Settings") -> None:
     """Made beside its place and put there when it is complete, so that it is there whole or not at all."""
+    from amends.ledger import outlast
+
     building = _building_site(home)
     try:
         _fill(building, home, settings)
@@ -59,6 +62,8 @@ def make_home(home: Path, settings: "Settings") -> None:
     except BaseException:
         shutil.rmtree(building)
         raise
+    with suppress(PermissionError):  # a folder that one may write to and not look into
+        outlast.keep_names(home.parent)
 
 
 def _building_site(home: Path) -> Path:
@@ -71,12 +76,13 @@ def _building_site(home: Path) -> Path:
 
 
 def _fill(building: Path, home: Path, settings: "Settings") -> None:
-    from amends.ledger import Keys, Ledger
+    from amends.ledger import Keys, Ledger, outlast
     from amends.settings import ANCHOR_FILE, FILE, KEY_FILE
 
     key = base64.b64encode(os.urandom(32)).decode()
     (building / KEY_FILE.parent).mkdir(mode=0o700)
-    _write(building / KEY_FILE, f"{key}\n")
+    # On the disk before the ledger is, which nobody can read without it.
+    outlast.put(building / KEY_FILE, f"{key}\n")
     # What is valid JSON text is valid TOML text.
     texts = {
         "public_url": settings.public_url,
@@ -85,12 +91,7 @@ def _fill(building: Path, home: Path, settings: "Settings") -> None:
         "site": str(home / settings.site.name),
     }
     quoted = {name: json.dumps(text, ensure_ascii=False) for name, text in texts.items()}
-    _write(building / FILE, Template(SETTINGS.read_text(encoding="utf-8")).substitute(quoted))
+    outlast.put(building / FILE, Template(SETTINGS.read_text(encoding="utf-8")).substitute(quoted))
     (building / settings.site.name).mkdir()
     made = settings.model_copy(update={"home": building})
     Ledger(made.ledger_url, Keys.from_text(key), building / ANCHOR_FILE).migrate().dispose()
-
-
-def _write(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)

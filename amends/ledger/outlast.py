@@ -20,7 +20,7 @@ def put(file: Path, text: str) -> None:
         with suppress(OSError):
             fresh.unlink(missing_ok=True)
         raise
-    _keep_names(file.parent)
+    keep_names(file.parent)
 
 
 def add(file: Path, text: str) -> None:
@@ -28,7 +28,7 @@ def add(file: Path, text: str) -> None:
     new = not file.exists()
     _write(file, text, os.O_APPEND)
     if new:
-        _keep_names(file.parent)
+        keep_names(file.parent)
 
 
 def _write(file: Path, text: str, how: int) -> None:
@@ -38,8 +38,8 @@ def _write(file: Path, text: str, how: int) -> None:
         os.fsync(opened.fileno())
 
 
-def _keep_names(folder: Path) -> None:
-    """Which files are in the folder. Raises OSError."""
+def keep_names(folder: Path) -> None:
+    """Keep on the disk which names are in the folder. Raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -181,3 +181,23 @@ def test_without_waiting_for_the_disk_the_same_look_finds_who_would_be_told_agai
         with suppress(LedgerRestored):  # what is noted beside the ledger tells of a page, not of each message
             found |= unknown(careless, folder, left)
     assert found
+
+
+def test_a_home_that_was_made_is_whole_when_the_power_comes_back(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    after.mkdir()
+    init = [
+        str(Path(sys.executable).with_name("amends")),
+        "init",
+        str(before / "home"),
+        "--public-url",
+        "https://betapai.example",
+    ]
+    subprocess.run([*STRACE, "-o", str(tmp_path / "trace"), *init], check=True)
+    disk = Disk(before)
+    for call in calls(tmp_path / "trace"):
+        disk.see(call)
+    disk.cut(after)
+    for name in ("amends.toml", "keys/master.key", "ledger.sqlite3"):
+        assert (after / "home" / name).stat().st_size == (before / "home" / name).stat().st_size
