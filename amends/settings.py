@@ -325,10 +325,11 @@ def _without_proxy(host: str) -> dict[str, str]:
 
 
 def _prefect_secret(home: Path) -> str:
-    """What Prefect's UI and API ask for; made once, readable by us alone."""
+    """What Prefect's UI and API ask for; made once, readable by us alone. One that is empty would keep nobody out."""
+    from amends.ledger import outlast
+
     file = home / "keys" / "prefect-auth"
-    if not file.exists():
+    if not file.exists() or not file.stat().st_size:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as made:
-            made.write(f"amends:{secrets.token_urlsafe(24)}")
+        outlast.put(file, f"amends:{secrets.token_urlsafe(24)}")
     return file.read_text()

@@ -8,7 +8,7 @@ import pytest
 
 from amends.domain.errors import KeyMissing, LedgerUnavailable
 from amends.ledger import Keys, Ledger
-from amends.settings import ANCHOR_FILE, FILE, Settings, SettingsError, open_ledger, read_settings
+from amends.settings import ANCHOR_FILE, FILE, Settings, SettingsError, open_ledger, prefect_environment, read_settings
 from tests.builders import NOW
 
 URL = "https://notice.example.com"
@@ -269,3 +269,10 @@ def test_a_key_that_is_none_is_named_by_its_place(home: Path, monkeypatch: pytes
     monkeypatch.setenv("AMENDS_MASTER_KEY", text)
     with pytest.raises(KeyMissing, match="the setting master_key holds no master key"):
         open_ledger(read_settings(home))
+
+
+def test_a_secret_of_prefect_that_was_lost_with_the_power_is_made_anew(home: Path) -> None:
+    (home / "keys" / "prefect-auth").touch()
+    secret = prefect_environment(read_settings(home))["PREFECT_SERVER_API_AUTH_STRING"]
+    assert secret.startswith("amends:")
+    assert prefect_environment(read_settings(home))["PREFECT_API_AUTH_STRING"] == secret
