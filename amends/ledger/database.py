@@ -39,10 +39,13 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.0002, 0.01
 
 MUST_WRITE = "whoever reads it must be able to write it, its folder, and the files -wal and -shm beside it"
 
-PRAGMAS = ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "cache_size=-4000", "wal_autocheckpoint=1000")
-"""Every commit on disk; what was replaced or deleted stands in the file no more, least of all a key that was destroyed;
-4 MB of pages in memory; a log that is used again after 4 MB,
-because a file that grows takes twice as long to reach the disk."""
+PRAGMAS = (
+    *("synchronous=FULL", "fullfsync=ON", "checkpoint_fullfsync=ON"),
+    *("foreign_keys=ON", "secure_delete=ON", "cache_size=-4000", "wal_autocheckpoint=1000"),
+)
+"""Every commit on disk, also on macOS, where an fsync alone leaves it in the drive's own memory; what was replaced or
+deleted stands in the file no more, least of all a key that was destroyed; 4 MB of pages in memory; a log that is used
+again after 4 MB, because a file that grows takes twice as long to reach the disk."""
 
 CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374
 """Any numbers; they name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""

@@ -77,11 +77,11 @@ def test_only_the_owner_reads_the_file_and_what_stands_beside_it(ledger_on_sqlit
 
 
 def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> None:
-    pragmas = ("journal_mode", "synchronous", "foreign_keys")
+    pragmas = ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync", "foreign_keys")
     with ledger_on_sqlite.engine.connect() as connection:
         values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
     full = 2
-    assert values == ["wal", full, 1]
+    assert values == ["wal", full, 1, 1, 1]
 
 
 def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
