@@ -4,6 +4,8 @@ The keyed indexes are made with the master key, so they would still tell whoever
 are replaced by random ones. The names that providers have for messages lead to addresses in their logs, so they go too.
 """
 
+import os
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import TextClause, text
@@ -101,3 +103,5 @@ class Destroying(Cases):
             busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._path))
+        with suppress(FileNotFoundError), self._path.with_name(f"{self._path.name}-wal").open("rb") as log:
+            os.fsync(log.fileno())  # SQLite cuts it off without waiting, so a power cut would bring the old pages back

@@ -183,21 +183,43 @@ def test_without_waiting_for_the_disk_the_same_look_finds_who_would_be_told_agai
     assert found
 
 
-def test_a_home_that_was_made_is_whole_when_the_power_comes_back(tmp_path: Path) -> None:
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    after.mkdir()
-    init = [
-        str(Path(sys.executable).with_name("amends")),
-        "init",
-        str(before / "home"),
-        "--public-url",
-        "https://betapai.example",
-    ]
-    subprocess.run([*STRACE, "-o", str(tmp_path / "trace"), *init], check=True)
-    disk = Disk(before)
-    for call in calls(tmp_path / "trace"):
+def after(folder: Path, *command: str) -> Path:
+    """What is left of a folder that this command filled, when the power is cut as soon as it has ended."""
+    trace, left = folder.with_name("trace"), folder.with_name("left")
+    folder.mkdir()
+    left.mkdir()
+    subprocess.run([*STRACE, "-o", str(trace), *command], check=True)
+    disk = Disk(folder)
+    for call in calls(trace):
         disk.see(call)
-    disk.cut(after)
+    disk.cut(left)
+    return left
+
+
+def test_a_home_that_was_made_is_whole_when_the_power_comes_back(tmp_path: Path) -> None:
+    made, amends = tmp_path / "made", str(Path(sys.executable).with_name("amends"))
+    left = after(made, amends, "init", str(made / "home"), "--public-url", "https://betapai.example")
     for name in ("amends.toml", "keys/master.key", "ledger.sqlite3"):
-        assert (after / "home" / name).stat().st_size == (before / "home" / name).stat().st_size
+        assert (left / "home" / name).stat().st_size == (made / "home" / name).stat().st_size
+
+
+DESTROYS = """
+import os, sys
+from pathlib import Path
+from tests.ledger.test_destroying import destroy, told, wrapped_key
+from tests.sending import a_ledger, sqlite_url
+
+home = Path(sys.argv[1])
+ledger = a_ledger(sqlite_url(home), home).migrate()
+told(ledger)
+home.with_name("key").write_bytes(wrapped_key(ledger))
+destroy(ledger)
+os._exit(0)  # others have it open for weeks
+"""
+
+
+def test_a_key_that_was_destroyed_does_not_come_back_with_the_power(tmp_path: Path) -> None:
+    left = after(tmp_path / "home", sys.executable, "-c", DESTROYS, str(tmp_path / "home"))
+    key = (tmp_path / "key").read_bytes()
+    assert len(key) > 32
+    assert [file.name for file in left.glob("ledger*") if key in file.read_bytes()] == []
