@@ -31,8 +31,8 @@ from tests.chaos.sender import Errand
 from tests.chaos.strace import STRACE, Call, calls, may_trace
 from tests.sending import INCIDENT, NOTICE, ChannelSettings, a_ledger, channel_settings, sqlite_url
 
-PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "200"))
-LOOKS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8")) * 3
+PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
+LOOKS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8")) * 2
 GOES_ON = 1
 """After so many cuts the send is gone on with to its end."""
 TROUBLE = Faults({Stage.RECIPIENT: 0.05, Stage.DOT: 0.05, Stage.ENDING: 0.03})
