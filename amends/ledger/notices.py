@@ -22,6 +22,7 @@ from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
 from amends.ledger.posting import Post, in_audience, may_have_left
 from amends.ledger.reconciling import settle_left
+from amends.ledger.redirects import redirect
 from amends.ledger.steps import pin_row
 from amends.ledger.store import Store, incident_row
 from amends.ledger.tables import (
@@ -151,9 +152,23 @@ class Notices(Store):
         row.stage = NoticeStage.SENDING
         _carry_over(session, row)
         if not row.optional:
-            _forget_opt_outs(session, row)
+            self._forget_opt_outs(session, draft, row.version, now)
         _store_public(session, draft, row.version, now)
         _give_promises(session, draft)
+
+    def _forget_opt_outs(self, session: Session, draft: Draft, version: int, now: datetime) -> None:
+        """An earlier version was optional and this one is not, so who opted out gets it like everybody else.
+
+        Whom a channel had failed by then gets it on the next one; who has no other message of it, with their page.
+        """
+        here = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
+        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.detail) == OPTED_OUT)
+        person = col(DeliveryRow.person)
+        tried = select(person).where(*here, ~held, person.in_(sql(person).where(*here, held))).distinct()
+        people = session.exec(tried.order_by(person)).all()
+        session.execute(delete(DeliveryRow).where(*here, held))
+        if people:
+            redirect(session, draft, version, self.letters(session, draft.incident), people, now, anew=True)
 
     def _prepare_page(self, draft: Draft, version: int, now: datetime) -> bool:
         """Store the messages for the next page of people; whether there may be another."""
@@ -350,13 +365,6 @@ def _carry_over(session: Session, row: NoticeRow) -> None:
     session.execute(parked.values(version=row.version, state=begins, detail=doubt, attempts=0))
     letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
     session.execute(letters.values(version=row.version))
-
-
-def _forget_opt_outs(session: Session, row: NoticeRow) -> None:
-    """An earlier version was optional and this one is not, so who opted out gets it like everybody else."""
-    here = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice) == row.notice)
-    held = (col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.detail) == OPTED_OUT)
-    session.execute(delete(DeliveryRow).where(*here, *held))
 
 
 def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:

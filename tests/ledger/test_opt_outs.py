@@ -307,6 +307,17 @@ def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: 
     assert {claim.about.number for claim in claim(opened)} == {1, 2, ONLY_PHONE, CHILD, GUARDIAN}
 
 
+def test_who_was_not_reached_and_opted_out_gets_the_next_channel_of_what_became_mandatory(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    answer(opened, [one for one in in_hand if one.about.number == 1], Status.REJECTED)
+    answer(opened, [one for one in in_hand if one.about.number != 1], Status.SENT)
+    opened.release(INCIDENT, SURVEY, LATER)
+    release(opened, optional=False)
+    assert [(one.about.number, one.channel) for one in claim(opened)] == [(1, ChannelKind.SMS)]
+
+
 def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened: Ledger) -> None:
     opened.opt_out(INCIDENT, 1, "test", NOW)
     release(opened, optional=False)
