@@ -189,8 +189,8 @@ def course(
 ) -> Course:
     """What becomes of the messages to a person of whom a corrected list says something else.
 
-    Whoever is held now gets nothing more; what a provider may have all the same is uncertain. What has not left goes to
-    the corrected address. Who was reached, or may have been, gets nothing new; whom nothing has reached is written to
+    Whoever is held now gets nothing more. What has not left goes to the corrected address; what a provider may have all
+    the same is uncertain, and goes there by a person's word. Who was reached, or may have been, gets nothing new; whom nothing has reached is written to
     at the addresses that were not tried yet, unless `why_not` says why they do not get this notice.
     """
     if hold:
@@ -225,6 +225,8 @@ def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, byte
         address = addresses.get(one.channel)
         if one.state not in OPEN or one.address == address:
             after.append(one)
+        elif may_have_it(one.detail):
+            after.append(replace(one, state=DeliveryState.UNCERTAIN))
         elif address is None or (one.channel, address) in taken:
             after.append(replace(one, state=DeliveryState.FAILED, detail=ADDRESS_GONE))
         else:

@@ -73,6 +73,11 @@ def test_only_what_decides_about_holding_calls_for_a_new_decision(change: dict[s
     assert stands_otherwise(a_person(), a_person(**change)) is expected
 
 
+def test_a_guardian_of_whom_nothing_was_touched_after_all_is_decided_about_anew() -> None:
+    guardian = a_person(guardian_of="C-00009")
+    assert stands_otherwise(guardian, guardian._replace(data=()))
+
+
 def test_the_numbers_add_up() -> None:
     counted = difference(before=10, new=3, back=1, gone=4)
     assert (counted.after, counted.counts["new"], counted.counts["gone"]) == (10, 3, 4)
@@ -171,6 +176,18 @@ def test_two_messages_never_go_to_one_address() -> None:
     taken = after(a_message("waiting"), a_message("bounced", address=NEW, number=2), email=NEW, sms=PHONE)
     assert [(one.state, one.detail) for one in taken.changed] == [(FAILED, ADDRESS_GONE)]
     assert taken.new == ((Planned(SMS, WAITING), PHONE),)
+
+
+def test_of_two_messages_only_one_goes_to_the_corrected_address() -> None:
+    taken = after(a_message("deferred"), a_message("waiting", address=b"older", number=2), email=NEW)
+    assert [(one.id, one.state, one.address) for one in taken.changed] == [(1, WAITING, NEW), (2, FAILED, b"older")]
+
+
+@pytest.mark.parametrize("email", [NEW, b""])
+def test_what_a_provider_may_have_is_uncertain_when_its_address_is_replaced_or_taken_away(email: bytes) -> None:
+    taken = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), email=email, sms=PHONE)
+    assert [(one.state, one.address) for one in taken.changed] == [(DeliveryState.UNCERTAIN, OLD)]
+    assert taken.new == ()
 
 
 @pytest.mark.parametrize("hold", [Hold.GONE, Hold.DECEASED, Hold.MINOR_WITHOUT_GUARDIAN])

@@ -353,6 +353,16 @@ def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for
     assert states(ledger)[1] == ["uncertain"]
 
 
+@pytest.mark.parametrize("number", ["+4915199900099", ""])
+def test_whom_a_gateway_may_have_told_is_told_elsewhere_only_by_a_persons_word(
+    ledger_on_sqlite: Ledger, number: str
+) -> None:
+    ledger, (person,) = released(ledger_on_sqlite, people(1), channels=(WEBSITE, SMS), cascade=(SMS, EMAIL)), people(1)
+    sent(ledger, Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    correct(ledger, [person._replace(phone=number)])
+    assert states(ledger)[1] == ["uncertain"]
+
+
 def test_who_is_gone_stays_in_the_ledger_and_counts_apart(ledger: Ledger) -> None:
     correct(opened(ledger), people(3)[:2])
     counts = ledger.case(INCIDENT).audience
