@@ -93,8 +93,8 @@ RECEIPTS: dict[Status, DeliveryState | Effect] = {
     Status.UNCERTAIN: DeliveryState.UNCERTAIN,
 }
 SENT, UNCERTAIN, DELIVERED = DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.DELIVERED
-TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED)
-"""It was tried before, and is to be tried once more."""
+TO_LEAVE_AGAIN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.PARKED)
+"""It was tried before, and is to be tried once more, if need be by a person's word."""
 BEFORE = {
     SENT: (UNCERTAIN,),
     UNCERTAIN: (SENT,),
@@ -114,15 +114,17 @@ SMS_NAMED = f"""
 SELECT {", ".join(MESSAGE)} FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND provider_id = :name
 """
 """Spelled as its index is, or the index is not used."""
-SMS_UNCERTAIN = f"""
+SMS_TO_LOOK_AT = f"""
 SELECT {", ".join(MESSAGE)}
 FROM (SELECT DISTINCT incident AS of_incident, notice AS of_notice FROM release) AS released CROSS JOIN delivery
-WHERE incident = of_incident AND notice = of_notice AND state = 'uncertain' AND {TROUBLED} AND channel = 'sms'
+WHERE incident = of_incident AND notice = of_notice AND state IN ('uncertain', 'parked') AND {TROUBLED}
+AND channel = 'sms'
 """
 """CROSS JOIN, because SQLite then begins with the few releases, and an index leads on."""
 SMS_TO_LEAVE_AGAIN = f"""
-SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND attempts > 0
+SELECT {", ".join(MESSAGE)} FROM delivery WHERE state IN {DUE} AND channel = 'sms' AND (attempts > 0 OR detail <> '')
 """
+"""Of what was parked the tries are counted afresh, but the doubt is kept."""
 SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed' AND channel = 'sms' AND "
 
 
@@ -332,7 +334,7 @@ def _open_sms(session: Session) -> list[Message]:
     marks = session.exec(select(MarkRow.messages)).all()
     leaving = {"ids": listed(connection, [number for numbers in marks for number in numbers])}
     return [
-        *_messages(session.execute(text(SMS_UNCERTAIN))),
+        *_messages(session.execute(text(SMS_TO_LOOK_AT))),
         *_messages(session.execute(text(SMS_LEAVING + among(connection, "id")), leaving)),
     ]
 

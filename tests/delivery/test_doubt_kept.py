@@ -6,6 +6,7 @@ import pytest
 
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.notice import DeliveryState
+from amends.domain.provider_receipts import ProviderReceipt
 from amends.domain.reach import FAULT, GIVE_UP_AFTER, MAY_HAVE_IT, NOT_SENT, NOT_YET
 from amends.domain.team import Member, TeamRole
 from amends.ledger import Ledger
@@ -48,10 +49,12 @@ def answered(ledger: Ledger, *answers: tuple[Status, str]) -> dict[ChannelKind, 
     return states(ledger)
 
 
-def answer(ledger: Ledger, now: datetime, status: Status, detail: str) -> None:
+def answer(ledger: Ledger, now: datetime, status: Status, detail: str) -> str:
+    """The key of the message that got it."""
     (claim,) = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 1, now)
     ledger.write_down([claim], (), INCIDENT, NOTICE, now)
     ledger.write_down((), [(claim, Receipt(claim.key, status, detail, retry_after=60))], INCIDENT, NOTICE, now)
+    return claim.key
 
 
 def states(ledger: Ledger) -> dict[ChannelKind, str]:
@@ -85,6 +88,18 @@ def test_the_doubt_outlives_a_new_version_of_the_notice(ledger: Ledger) -> None:
     ledger.release(INCIDENT, NOTICE, NOW)
     answer(ledger, NOW + timedelta(hours=40), Status.REJECTED, "400")
     assert states(ledger) == {ChannelKind.SMS: DeliveryState.UNCERTAIN}
+
+
+@pytest.mark.parametrize("tried_again", [False, True])
+def test_what_the_gateway_has_delivered_is_not_tried_again_after_it_was_parked(
+    ledger: Ledger, tried_again: bool
+) -> None:
+    answered(ledger, DOUBT, FAULTY)
+    key = answer(ledger, NOW + timedelta(hours=16), *FAULTY)
+    if tried_again:
+        ledger.try_parked(INCIDENT, NOTICE, 1, OMAR, NOW + timedelta(hours=30))
+    ledger.reported([ProviderReceipt("SM1", Status.DELIVERED, "delivered", key)], NOW + timedelta(hours=31))
+    assert states(ledger) == {ChannelKind.SMS: DeliveryState.DELIVERED}
 
 
 def test_whom_we_keep_back_ourselves_counts_so_also_when_a_gateway_may_have_it(ledger: Ledger) -> None:
