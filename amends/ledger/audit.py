@@ -7,7 +7,6 @@ the end are missed too.
 import hmac
 import json
 import os
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -56,7 +55,6 @@ class Chain:
     def __init__(self, key: bytes, anchor: Path | None) -> None:
         self._key = key
         self._anchor = anchor
-        self._alone = threading.Lock()
 
     def add(
         self,
@@ -116,16 +114,20 @@ class Chain:
 
         Raises LedgerUnavailable when that cannot be done.
         """
-        if self._anchor is None:
+        if self._anchor is None or (self._is_noted(head) and not anew):
             return
-        with self._alone:
-            if not anew and (kept := self._kept(self._anchor)) and kept.seq >= head.seq:
-                return  # a later commit was faster
-            try:
-                outlast.put(self._anchor, f"{head.seq} {head.mac}\n")
-            except OSError as error:
-                if error.errno not in FULL:  # on a full disk the next entry is noted again when there is room
-                    raise LedgerUnavailable(f"{self._anchor} cannot be written: {error.strerror}") from error
+        try:
+            with outlast.alone(self._anchor):
+                if anew or not self._is_noted(head):
+                    outlast.put(self._anchor, f"{head.seq} {head.mac}\n")
+        except OSError as error:
+            if error.errno not in FULL:  # on a full disk the next entry is noted again when there is room
+                raise LedgerUnavailable(f"{self._anchor} cannot be written: {error.strerror}") from error
+
+    def _is_noted(self, head: Head) -> bool:
+        """Itself, or a later one: that commit was faster."""
+        kept = self._kept(self._anchor) if self._anchor else None
+        return kept is not None and kept.seq >= head.seq
 
     def problems(self, session: Session) -> tuple[str, ...]:
         """What was altered, removed or put elsewhere; empty when the chain holds."""

@@ -4,15 +4,49 @@ After a power cut the ledger may have to be restored from a backup, and then the
 """
 
 import errno
+import fcntl
 import os
-import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PATIENCE_SECONDS = 15
+"""So long is waited for others who put a file."""
+PAUSE_SECONDS = 0.001
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Nobody else is in here for this file meanwhile, in whatever process; one that is killed in here is out of it.
+
+    Raises OSError, also when somebody else does not come out.
+    """
+    lock = os.open(file.with_name(f"{file.name}.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        _wait_for(lock)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _wait_for(lock: int) -> None:
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > latest:
+                raise TimeoutError(errno.ETIMEDOUT, "another process is at it, and may have been halted") from None
+        time.sleep(PAUSE_SECONDS)
 
 
 def put(file: Path, text: str) -> None:
-    """Let the file say this and nothing else; whoever reads it meanwhile finds what it said before. Raises OSError."""
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}")
+    """Let the file say this and nothing else; whoever reads it meanwhile finds what it said before. Raises OSError.
+
+    For whoever is alone with it. What a killed process left is written over.
+    """
+    fresh = file.with_name(f"{file.name}.new")
     try:
         _write(fresh, text, os.O_TRUNC)
         fresh.replace(file)

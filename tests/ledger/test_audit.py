@@ -1,10 +1,12 @@
 """Whatever is done to the audit chain behind the ledger's back is found."""
 
+import os
 import random
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -179,6 +181,31 @@ def test_eight_writers_at_once_make_one_chain_and_one_note(ledger: Ledger, tmp_p
     assert ledger.verify_audit() == ()
     assert [entry.seq for entry in ledger.timeline(INCIDENT)] == list(range(1, 50))
     assert (tmp_path / "audit-head").read_text().startswith("49 ")
+
+
+def test_who_notes_an_earlier_entry_late_does_not_set_the_note_back(
+    ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two ledgers stand for two processes: the first is held up while it writes the note, and the second is not."""
+    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    held_up, goes_on, fsync = threading.Event(), threading.Event(), os.fsync
+
+    def slow_for_the_first(descriptor: int) -> None:
+        if not held_up.is_set():
+            held_up.set()
+            goes_on.wait()
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", slow_for_the_first)
+    another = a_ledger(sqlite_url(tmp_path), tmp_path)
+    with ThreadPoolExecutor(2) as both:
+        both.submit(ledger_on_sqlite.alert, INCIDENT, "first", NOW)
+        held_up.wait()
+        second = both.submit(another.alert, INCIDENT, "second", NOW)
+        wait([second], 1)
+        goes_on.set()
+    another.dispose()
+    assert (tmp_path / "audit-head").read_text().startswith("3 ")
 
 
 def test_what_was_undone_leaves_no_entry(ledger: Ledger) -> None:

@@ -60,6 +60,24 @@ def test_a_note_that_cannot_be_written_leaves_what_was_noted_and_nothing_else(
     assert (note.read_text(), list(tmp_path.iterdir())) == ("before", [note])
 
 
+def test_what_a_killed_process_left_of_a_note_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    note.with_name("note.new").write_text("of one that was killed, and much longer than what comes now")
+    outlast.put(note, "after")
+    assert (note.read_text(), list(tmp_path.iterdir())) == ("after", [note])
+
+
+def test_whoever_does_not_come_out_of_a_note_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlast, "PATIENCE_SECONDS", 0)
+    note = tmp_path / "note"
+    with outlast.alone(note), pytest.raises(TimeoutError, match="may have been halted"), outlast.alone(note):
+        pass
+    with outlast.alone(note):
+        outlast.put(note, "after")
+
+
 def test_a_file_system_that_cannot_keep_a_folder_is_not_asked_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
