@@ -190,8 +190,9 @@ def course(
     """What becomes of the messages to a person of whom a corrected list says something else.
 
     Whoever is held now gets nothing more. What has not left goes to the corrected address; what a provider may have all
-    the same is uncertain, and goes there by a person's word. Who was reached, or may have been, gets nothing new; whom nothing has reached is written to
-    at the addresses that were not tried yet, unless `why_not` says why they do not get this notice.
+    the same is uncertain, and goes there by a person's word. Who was reached, or may have been, gets nothing new; whom
+    nothing has reached is written to at the addresses that were not tried yet, unless `why_not` says why they do not
+    get this notice.
     """
     if hold:
         return Course(tuple(_held(one, hold) for one in messages if one.state in OPEN))

@@ -57,6 +57,15 @@ def test_at_night_emails_leave_and_sms_wait_for_the_morning_where_each_person_is
     assert len(rig.mailed()) == 2
 
 
+def test_where_somebody_lives_is_told_by_their_own_zone_and_else_by_where_we_are(rig: Rig) -> None:
+    moved = a_person(number=1, timezone="Asia/Shanghai", phone="+4915100000001")
+    unknown = a_person(number=2, country="", phone="+4915100000002")
+    approved(rig.ledger, [moved, unknown], channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
+    at_night(rig)
+    rig.run()
+    assert rig.texted() == [moved.phone]
+
+
 def test_who_sleeps_does_not_count_as_told_before_somebody_has_tried(rig: Rig) -> None:
     approved(rig.ledger, people(2, email=""), channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
     at_night(rig)

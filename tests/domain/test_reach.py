@@ -11,6 +11,7 @@ from amends.domain.reach import (
     GIVE_UP_AFTER,
     MAY_HAVE_IT,
     NOT_KNOWN,
+    NOT_YET,
     OPTED_OUT,
     Outcome,
     Planned,
@@ -190,7 +191,7 @@ def test_what_a_provider_may_have_from_an_earlier_try_is_not_sent_elsewhere() ->
     assert outcome(receipt, 20, NOW, NOW + GIVE_UP_AFTER).state is DeliveryState.FAILED
 
 
-@pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent"])
+@pytest.mark.parametrize("why", ["domain stopped", "domain slowed down", "not sent", f"{NOT_YET}quiet hours"])
 def test_nobody_is_given_up_whom_nobody_was_asked_to_take_a_message_for(why: str) -> None:
     receipt = Receipt("key", Status.DEFERRED, why, retry_after=300)
     assert untried(receipt)

@@ -253,8 +253,9 @@ def test_an_email_that_the_log_names_has_been_sent_also_of_a_notice_released_sin
     old.dispose()
 
 
-def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
-    (tmp_path / "released").write_text("inc-1 first-no")
+@pytest.mark.parametrize("left", ["inc-1 first-no", "inc-1"])
+def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, left: str) -> None:
+    (tmp_path / "released").write_text(left)
     notes = ReleasedNotes(tmp_path / "audit-head")
     notes.add("inc-2", "first-notice")
     notes.add("inc-2", "update-1")
