@@ -20,6 +20,7 @@ from amends.ledger.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliveries import Deliveries
 from amends.ledger.notices import PUBLIC, notice_row
 from amends.ledger.posting import Post, addressees, may_have_left
+from amends.ledger.redirects import redirect
 from amends.ledger.store import Write, must_approve
 from amends.ledger.tables import DeliveryRow, NoticeRow, PersonRow
 
@@ -183,7 +184,10 @@ def _subject(notice: str, person: int | None) -> str:
 
 
 def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, now: datetime) -> int:
-    """The messages that the person would have got, in place of those that are held; how many of them wait."""
+    """The messages that the person would have got, in place of those that are held; how many of them wait.
+
+    Whom the channels of the step had failed by then gets one on the next.
+    """
     session = write.session
     session.get_one(PersonRow, (row.incident, person)).hold = ""
     session.flush()
@@ -198,4 +202,5 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, n
     got = session.exec(select(DeliveryRow.channel).where(*theirs)).all()
     messages = [message for message in messages if message[CHANNEL] not in got]
     store_messages(session.connection(), messages)
-    return sum(message[STATE] == DeliveryState.WAITING for message in messages)
+    waiting: int = sum(message[STATE] == DeliveryState.WAITING for message in messages)
+    return waiting + redirect(session, draft, row.version, letters, [person], now, anew=True).new

@@ -89,6 +89,15 @@ def test_of_somebody_whose_messages_were_withdrawn_all_that_were_not_sent_wait_a
     assert states(opened, 1) == ({"sent", "waiting"} if sent_before else {"waiting"})
 
 
+def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one(opened: Ledger) -> None:
+    release(opened, optional=True, channels=(EMAIL,), cascade=(SMS,))
+    answer_all(opened, Status.REJECTED, only=EMAIL)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_in(INCIDENT, 1, "test", LATER)
+    assert opened.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
+    assert states(opened, 1) == {"failed", "waiting"}
+
+
 # Parked messages.
 
 
