@@ -147,6 +147,11 @@ def test_a_time_that_is_known_as_missed_stays_so_when_what_was_stuck_has_left() 
     assert (clock.fate, clock.late_by(FRIDAY + DAY)) == (Fate.MISSED, 3 * HOUR)
 
 
+def test_a_time_that_is_known_as_missed_stays_so_when_the_clock_is_set_back() -> None:
+    case = told(events={"opened": NOW, "assessed": NOW, "notified": NOW, noted_as(FRIDAY): FRIDAY + SECOND})
+    assert the_clock(case, FRIDAY - DAY).fate is Fate.MISSED
+
+
 @pytest.mark.parametrize("step", ["survey", "chase"])
 def test_an_invitation_or_the_news_of_a_promise_keeps_nothing(step: str) -> None:
     assert the_clock(told(sent("other", NOW + DAY, step=step)), FRIDAY + SECOND).fate is Fate.MISSED
@@ -302,6 +307,14 @@ def test_what_is_approved_warns_nobody_unless_the_incident_is_paused() -> None:
 def test_a_draft_or_an_approved_survey_does_not_silence_the_warning() -> None:
     survey = a_notice("survey", "survey", stage=NoticeStage.APPROVED)
     assert warnings(told(a_notice("update-1"), survey), FRIDAY - HOUR) != ()
+
+
+def test_what_is_drafted_afresh_after_its_approval_or_left_before_does_not_silence_the_warning() -> None:
+    stale = a_notice("update-1", stage=NoticeStage.APPROVED, current=False)
+    assert warnings(told(stale), FRIDAY - HOUR) != ()
+    let_go = (LetGo(at=NOW + DAY, drafted_at=NOW, next_news_at=FRIDAY + DAY),)
+    going = a_notice("update-1", stage=NoticeStage.SENDING, let_go=let_go, people={PersonState.SENT: 1})
+    assert warnings(told(going), FRIDAY + DAY - HOUR) != ()
 
 
 @pytest.mark.parametrize("state", [HELD, SKIPPED])
@@ -468,6 +481,13 @@ def test_news_that_names_a_later_time_makes_it_needless_too() -> None:
     assert "holding-1" not in {notice.id for notice in as_news_stands(case, BY + 2 * HOUR).notices}
 
 
+def test_one_that_somebody_waits_for_stays_and_so_does_one_that_has_left() -> None:
+    turn = a_turn(HOLDING, 1, WAITING, due_at=BY)
+    drafted = told(a_notice("holding-1", HOLDING), occurrences=(*TOLD, turn))
+    left = told(sent("holding-1", BY + HOUR, FRIDAY + 7 * DAY, HOLDING), occurrences=(*TOLD, turn))
+    assert [as_news_stands(case, BY + 2 * HOUR) for case in (drafted, left)] == [drafted, left]
+
+
 def test_while_it_waits_for_approval_nothing_of_it_is_due() -> None:
     case = told(
         a_notice("holding-1", HOLDING),
@@ -507,6 +527,11 @@ def test_it_goes_the_way_by_which_people_were_told_last() -> None:
     assert set(first.channels) == {"email", "website", "sms", "social"}
     assert set(later.channels) == {"email", "website"}
     assert (first.phase, first.notice, first.repeats, first.approvals.needed) == (Phase.UPDATE, HOLDING, True, 2)
+
+
+def test_a_holding_statement_needs_as_many_approvals_as_what_people_were_told_with() -> None:
+    steps = [step.model_dump(by_alias=True) | {"approvals": 3} for step in a_playbook().steps]
+    assert holding_step(told(playbook=a_playbook(steps=steps))).approvals.needed == 3
 
 
 def test_the_public_hears_after_the_people_in_a_holding_statement_too() -> None:
