@@ -104,5 +104,12 @@ def test_so_does_one_that_was_started_anew_with_one(ledger: Ledger) -> None:
     assert "about 2 days ahead" in ledger.observe_clock(anew, NOW + 2 * HOUR)
 
 
+def test_after_it_was_started_anew_a_jump_is_noticed_as_before(ledger: Ledger) -> None:
+    ledger.observe_clock(seen(HOUR))
+    assert ledger.observe_clock(seen(2 * HOUR)._replace(boot="boot-2")) == ""
+    jumped = seen(3 * HOUR, timedelta(days=30))._replace(boot="boot-2")
+    assert "jumped ahead by about 30 days" in ledger.observe_clock(jumped)
+
+
 def test_only_a_server_has_a_clock_of_its_own(ledger: Ledger) -> None:
     assert (ledger.server_time() is None) == (ledger.engine.dialect.name == "sqlite")
