@@ -353,6 +353,14 @@ def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for
     assert states(ledger)[1] == ["uncertain"]
 
 
+def test_who_is_held_now_keeps_nobody_else_from_being_sent_it_again(ledger_on_sqlite: Ledger) -> None:
+    ledger, (first, second) = released(ledger_on_sqlite, people(2)), people(2)
+    ledger.reconcile([], APPROVERS[0], NOW)
+    correct(ledger, [first._replace(flags=frozenset({Flag.DECEASED})), second])
+    assert ledger.send_again(INCIDENT, NOTICE, None, APPROVERS[0], NOW) == 1
+    assert states(ledger) == {1: ["uncertain"], 2: ["waiting"]}
+
+
 @pytest.mark.parametrize("number", ["+4915199900099", ""])
 def test_whom_a_gateway_may_have_told_is_told_elsewhere_only_by_a_persons_word(
     ledger_on_sqlite: Ledger, number: str

@@ -98,6 +98,15 @@ def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one
     assert states(opened, 1) == {"failed", "waiting"}
 
 
+def test_a_notice_that_was_sent_goes_on_when_something_of_it_is_sent_again(opened: Ledger) -> None:
+    release(opened)
+    answer_all(opened, Status.UNCERTAIN, only=EMAIL)
+    answer_all(opened, Status.SENT)
+    assert opened.finish(INCIDENT, "first-notice", LATER)
+    opened.send_again(INCIDENT, "first-notice", 1, a_member(), LATER)
+    assert standing(opened).stage is NoticeStage.SENDING
+
+
 # Parked messages.
 
 
