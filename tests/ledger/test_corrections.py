@@ -353,6 +353,15 @@ def test_whom_a_gateway_may_have_told_is_not_told_again_after_they_were_gone_for
     assert states(ledger)[1] == ["uncertain"]
 
 
+def test_news_that_was_sent_is_not_sent_again_to_whom_it_did_not_reach(ledger_on_sqlite: Ledger) -> None:
+    ledger, (person,) = ledger_on_sqlite, people(1)
+    released(ledger, [person._replace(phone="")], step="update")
+    sent(ledger, Status.REJECTED)
+    assert ledger.finish(INCIDENT, NOTICE, LATER)
+    correct(ledger, [with_address(person._replace(phone=""), "right@mail.example")])
+    assert states(ledger) == {1: ["failed"]}
+
+
 def test_who_is_held_now_keeps_nobody_else_from_being_sent_it_again(ledger_on_sqlite: Ledger) -> None:
     ledger, (first, second) = released(ledger_on_sqlite, people(2)), people(2)
     ledger.reconcile([], APPROVERS[0], NOW)
