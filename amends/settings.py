@@ -329,7 +329,13 @@ def _prefect_secret(home: Path) -> str:
     from amends.ledger import outlast
 
     file = home / "keys" / "prefect-auth"
-    if not file.exists() or not file.stat().st_size:
+    if not _has_content(file):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        outlast.put(file, f"amends:{secrets.token_urlsafe(24)}")
+        with outlast.alone(file):
+            if not _has_content(file):
+                outlast.put(file, f"amends:{secrets.token_urlsafe(24)}")
     return file.read_text()
+
+
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0

@@ -27,6 +27,7 @@ def alone(file: Path) -> Iterator[None]:
         _wait_for(lock)
         yield
     finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)  # closing it is not enough when somebody was forked from here meanwhile
         os.close(lock)
 
 

@@ -1,6 +1,8 @@
 """What is noted beside the ledger is on the disk before the note counts: its words first, then its name."""
 
 import os
+import time
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -91,3 +93,17 @@ def test_a_file_system_that_cannot_keep_a_folder_is_not_asked_to(
     monkeypatch.setattr(os, "fsync", not_of_folders)
     outlast.put(tmp_path / "note", "said")
     assert (tmp_path / "note").read_text() == "said"
+
+
+def test_whoever_was_forked_while_somebody_was_alone_keeps_nobody_out(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    with outlast.alone(note):
+        child = get_context("fork").Process(target=time.sleep, args=[600], daemon=True)
+        child.start()
+    try:
+        with outlast.alone(note):
+            outlast.put(note, "after")
+    finally:
+        child.kill()
+        child.join()
+    assert note.read_text() == "after"
