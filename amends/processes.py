@@ -1,9 +1,15 @@
-"""Processes of our own, beside the one that was asked."""
+"""Processes of our own, beside the one that was asked; and what ends a process."""
 
 import gc
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+"""What ends a process unless it knows better: its terminal was lost, Ctrl-C, somebody asks it to end."""
 
 
 def process_kind() -> type[BaseProcess]:
@@ -15,3 +21,42 @@ def expect_few_cycles() -> None:
     """Have Python look for cycles of objects only now and then: few are made, and looking takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+
+
+class Stopped(Exception):
+    """Somebody pressed Ctrl-C, asked us to end, or the terminal was lost; told by the number of the signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+        """What a shell makes of a command that such a signal ended."""
+
+
+def heeded() -> list[signal.Signals]:
+    """The signals of ENDING that would end this process; nohup and shells have some ignored."""
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """What would end the process ends the block in good order. Raises Stopped."""
+
+    def stop(number: int, _frame: object) -> None:
+        raise Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What would end the block is heard behind it: what is raised in the middle of a fork, Python swallows."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

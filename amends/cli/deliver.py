@@ -19,12 +19,17 @@ from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
+from amends.processes import Stopped, stopped_by_signals
 
 if TYPE_CHECKING:
     from amends.delivery.engine import Tally
 
 
 LOOK_SECONDS = 5.0
+STOPPING = (
+    "it stops as soon as what is under way has its answers, or the time for them has run out; "
+    "whoever kills it before that leaves those messages uncertain"
+)
 
 
 def deliver(
@@ -60,8 +65,12 @@ def deliver(
         _decide(desk, incident, notice, again, held, retry, give_up, name)
     if desk.ledger.busy(incident, now()):
         desk.hint("another send of this incident is under way: it and this one share what is left")
-    with _server_watched(desk), _progress(desk, notice) as told:
-        tally = _send(desk, incident, notice, told)
+    try:
+        with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as told:
+            tally = _send(desk, incident, notice, told)
+    except Stopped as stopped:
+        desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
+        raise typer.Exit(stopped.exit_code) from None
     letters = desk.ledger.letters_to_print(incident, notice)
     desk.show(tally, _summary(incident, notice, tally, letters))
     _next(desk, incident, notice, tally, letters)
@@ -110,7 +119,7 @@ def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None
     clock = rehearsal_clock(settings) or wall_clock
     work = Work(desk.ledger, settings.channels, incident, notice, links, clock, settings.limits)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(send(work, told))
+        return runner.run(send(work, told, ending=lambda: desk.hint(STOPPING)))
 
 
 class Waits:

@@ -10,8 +10,9 @@ from pathlib import Path
 import typer
 
 from amends.cli.init import make_home
-from amends.cli.up import Parts, Stopped, deploy, free_port, prefect, stopped_by_signals
+from amends.cli.up import Parts, deploy, free_port, prefect
 from amends.domain.errors import AmendsError
+from amends.processes import Stopped, stopped_by_signals
 from amends.settings import FILE, Settings, new_settings, prefect_environment
 
 MARK = "this-is-a-demo"

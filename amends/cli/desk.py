@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,13 +62,15 @@ class Desk:
             typer.echo(printable(text))
 
     def hint(self, text: str) -> None:
-        """What to do next."""
+        """What to do next, for whoever can see it: that nobody can stops nothing."""
         if not self.json:
-            typer.echo(printable(f"→ {text}"), err=True)
+            with suppress(OSError):
+                typer.echo(printable(f"→ {text}"), err=True)
 
     def complain(self, text: str) -> None:
-        """What went wrong."""
-        typer.echo(printable(f"amends: {text}"), err=True)
+        """What went wrong, for whoever can see it: the exit code says so too."""
+        with suppress(OSError):
+            typer.echo(printable(f"amends: {text}"), err=True)
 
     def findings(self, findings: Iterable[Finding]) -> None:
         """One per line, each with its place."""

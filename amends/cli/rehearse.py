@@ -137,7 +137,7 @@ def _check(order: "Order") -> None:
 
 def _unless_stopped(order: "Order", *, quiet: bool) -> "Rehearsed":
     """Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted."""
-    from amends.cli.up import Stopped, stopped_by_signals
+    from amends.processes import Stopped, stopped_by_signals
 
     try:
         with stopped_by_signals():

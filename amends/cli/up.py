@@ -19,6 +19,7 @@ import typer
 from amends.cli.work_pool import POOL
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
+from amends.processes import ENDING, Stopped, stopped_by_signals, undisturbed
 from amends.settings import Settings, open_ledger, prefect_environment
 
 START_SECONDS = 90
@@ -27,7 +28,6 @@ STOP_SECONDS = 15
 TRIES = 5
 SERVER = "Prefect server"
 LOCK = "up.lock"
-ENDING = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 NICER = 10
@@ -164,40 +164,6 @@ def _say_where(settings: Settings) -> None:
     )
     if clock := rehearsal_clock(settings):
         print(f"THIS IS A REHEARSAL: it is {clock():%Y-%m-%d %H:%M} UTC here.\n", flush=True)  # noqa: T201
-
-
-class Stopped(Exception):
-    """Somebody pressed Ctrl-C, or asked us to end; told by the number of the signal."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.exit_code = 128 + number
-        """What a shell makes of a command that such a signal ended."""
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """SIGINT and SIGTERM end the block in good order. Raises Stopped."""
-
-    def stop(number: int, _frame: object) -> None:
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """What would end the block is heard behind it: what is raised in the middle of a fork, Python swallows."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 class Parts:

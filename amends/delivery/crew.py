@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from amends.delivery.connect import ChannelSettings, connected, paces
+from amends.delivery.ending import answered_first, cancel_once
 from amends.delivery.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
 from amends.delivery.line import AT_ONCE, Pace
 from amends.delivery.steady import SteadyClock, seen
@@ -27,7 +28,7 @@ from amends.domain.guard import DEFAULT, Limits
 from amends.domain.kept_here import is_kept_here, kept_here
 from amends.domain.notice import Draft
 from amends.ledger import Ledger
-from amends.processes import expect_few_cycles, process_kind
+from amends.processes import ENDING, expect_few_cycles, heeded, process_kind, undisturbed
 
 SHARE = 5_000
 """Fewer people than this are not worth a process of their own."""
@@ -86,11 +87,17 @@ async def send(
     told: Told = lambda _: None,
     cores: int | None = None,
     each: Callable[[int, Part], Awaitable[Tally]] = _as_it_is,
+    ending: Callable[[], None] = lambda: None,
 ) -> Tally:
     """Send the notice with as many processes as help. See `deliver` for what is raised, and for being cancelled.
 
-    `each` carries out one numbered part; flows make a task of it.
+    `each` carries out one numbered part; flows make a task of it. A signal that would end this process stops the send,
+    which is told by `ending`, and takes effect when what is under way has its answers.
     """
+    return await answered_first(_send(work, told, cores, each), ending)
+
+
+async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, Part], Awaitable[Tally]]) -> Tally:
     if work.clock is not wall_clock:
         return await _alone(work, ROUNDS, told)
     work.ledger.observe_clock(seen(), work.ledger.server_time())
@@ -210,7 +217,8 @@ class _Worker:
         self._pipe, theirs = Pipe()
         ends.append(self._pipe)
         self._process = process_kind()(target=_work, args=(work, shares, theirs, ends), daemon=True)
-        self._process.start()
+        with undisturbed():  # until it can stop in good order
+            self._process.start()
         theirs.close()
         self._has_ended = False
 
@@ -305,6 +313,7 @@ def _listen(pipe: Connection) -> Tally:
 def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connection]) -> None:
     for end in ends:
         end.close()  # as long as it is open here, a pipe does not end when the other side is killed
+    signal.set_wakeup_fd(-1)  # a fork has that of the other's event loop, which would take our signals for its own
     expect_few_cycles()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -315,8 +324,9 @@ def _work(work: Work, shares: Shares, pipe: Connection, ends: Sequence[Connectio
 
 async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
     loop, task = asyncio.get_running_loop(), asyncio.create_task(sending)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+    for number in heeded():
+        loop.add_signal_handler(number, cancel_once, task)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     with suppress(asyncio.CancelledError):
         await task
 
@@ -342,9 +352,9 @@ async def _begins(pipe: Connection) -> Begun | None:
 
 def _stop_when_alone(pipe: Connection) -> None:
     """Have this task end as if it was asked to, when nobody is there any more who could stop it."""
-    task = asyncio.current_task()
     gone = asyncio.create_task(_readable(pipe))
-    gone.add_done_callback(lambda _: task and task.cancel())
+    if task := asyncio.current_task():
+        gone.add_done_callback(lambda _: cancel_once(task))
 
 
 class _Told:

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.up import Parts, Stopped, alone, free_port, stopped_by_signals
+from amends.cli.up import Parts, alone, free_port
 from amends.domain.errors import AmendsError
+from amends.processes import Stopped, stopped_by_signals
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
 from tests.e2e.installation import until

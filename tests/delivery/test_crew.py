@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 import struct
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.reduction import ForkingPickler
@@ -190,6 +192,33 @@ async def test_a_process_that_is_asked_to_stop_leaves_its_part_to_the_others(big
     os.kill(_processes().pop(), signal.SIGTERM)
     assert (await sending).finished
     assert Counter(big.mailed()) == EVERYBODY
+
+
+class Ended(BaseException):
+    """As Prefect's TerminationSignal."""
+
+
+def test_what_prefect_makes_of_being_asked_to_end_comes_after_the_answers(big: Rig) -> None:
+    """In a run that is cancelled in its UI, or ended by systemd, it raises an error wherever that just is."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise Ended
+
+    def ask_to_end() -> None:
+        asyncio.run(until_sending(big))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    big.mail.delay = 0.3
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(ask_to_end)
+            with pytest.raises(Ended):
+                asyncio.run(send(work(big), cores=1))
+    finally:
+        assert signal.signal(signal.SIGTERM, before) is end
+    assert set(big.states().values()) == {"sent", "waiting"}
+    assert Counter(big.states().values())["sent"] == len(big.mail.arrived)
 
 
 async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once(big: Rig) -> None:

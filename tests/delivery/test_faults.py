@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import ssl
 import struct
@@ -48,6 +49,7 @@ from amends.domain.pace import STOP_AFTER_CONTENT
 from amends.ledger import Ledger, database, reserve
 from amends.ledger.leases import LEASE
 from amends.ledger.tables import DeliveryRow
+from amends.processes import ENDING
 from amends.settings import Settings
 from amends.web import create_app
 from amends.world import MailServer, WebServices
@@ -307,8 +309,11 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "F22": (
-        "after kill -9 nobody is told twice and nobody is lost; what may have left is uncertain",
+        "after kill -9 nobody is told twice and nobody is lost, what may have left is uncertain; another end waits for it",
         (
+            *at(HERE, "whoever_ends_a_send_leaves_no_message_in_doubt_and_hears_how_it_goes_on"),
+            *at(HERE, "a_send_that_was_started_with_nohup_outlives_its_terminal"),
+            *at(CREW, "what_prefect_makes_of_being_asked_to_end_comes_after_the_answers"),
             *at(KILLS, "senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody"),
             *at(
                 CREW,
@@ -1388,6 +1393,60 @@ def test_after_amends_stop_no_message_arrives_any_more_and_the_send_can_go_on(ho
         output, _ = ended.communicate(timeout=60)
         assert ended.returncode == 0, output
         assert Counter(arrived.recipients[0] for arrived in relay.arrived) == everybody(MANY)
+
+
+# F22: somebody ends the sender.
+
+
+@pytest.fixture
+def slow_relay(home: Office, tmp_path: Path) -> Iterator[MailServer]:
+    """What the home sends to; it takes a moment for each answer."""
+    with MailServer(tmp_path / "mail") as relay:
+        relay.delay = 0.3
+        (home.home / "amends.toml").write_text(HOME.format(port=relay.port, folder=tmp_path))
+        yield relay
+
+
+def states(home: Office) -> Counter[str]:
+    ledger = home.ledger()
+    try:
+        rows = ledger.deliveries(INCIDENT, NOTICE)
+        return Counter(row.state.value for row in rows if row.channel is ChannelKind.EMAIL)
+    finally:
+        ledger.dispose()
+
+
+ENDINGS = [(number,) for number in ENDING] + [(signal.SIGINT,) * 3, (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.mark.parametrize("pressed", ENDINGS, ids=str)
+def test_whoever_ends_a_send_leaves_no_message_in_doubt_and_hears_how_it_goes_on(
+    home: Office, slow_relay: MailServer, pressed: tuple[signal.Signals, ...]
+) -> None:
+    """A terminal that is lost, Ctrl-C by who is in a hurry, systemd."""
+    sending = begin(home, "deliver", INCIDENT, NOTICE)
+    wait_until(lambda: len(slow_relay.arrived) > 30)
+    assert sending.stdout
+    said = b""
+    for number in pressed:
+        sending.send_signal(number)
+        said += sending.stdout.readline()
+    output = said + sending.communicate(timeout=60)[0]
+    assert sending.returncode == 128 + pressed[0]
+    assert f"`amends deliver {INCIDENT} {NOTICE}` sends what is left" in output.decode()
+    assert states(home) == {"sent": len(slow_relay.arrived), "waiting": MANY - len(slow_relay.arrived)}
+
+
+def test_a_send_that_was_started_with_nohup_outlives_its_terminal(home: Office, slow_relay: MailServer) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    sending = begin(home, "deliver", INCIDENT, NOTICE)
+    signal.signal(signal.SIGHUP, before)
+    wait_until(lambda: len(slow_relay.arrived) > 30)
+    sending.send_signal(signal.SIGHUP)
+    slow_relay.delay = 0.0
+    output, _ = sending.communicate(timeout=60)
+    assert sending.returncode == 0, output
+    assert states(home) == {"sent": MANY}
 
 
 def written(home: Office) -> datetime:
