@@ -179,7 +179,7 @@ def _server_watched(desk: Desk) -> Iterator[None]:
 def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
     """A bar on stderr where a person looks; else only why nothing leaves."""
     waits = Waits(desk.hint)
-    if desk.json or not sys.stderr.isatty():
+    if desk.json or sys.stderr is None or not sys.stderr.isatty():  # it is None where it was closed
         yield waits
         return
     from rich.console import Console

@@ -90,5 +90,5 @@ def width(text: str) -> int:
 
 def coloured(text: str, colour: str) -> str:
     """In colour where a person looks and has not asked for none (NO_COLOR)."""
-    plain = "NO_COLOR" in os.environ or not sys.stdout.isatty()
+    plain = "NO_COLOR" in os.environ or sys.stdout is None or not sys.stdout.isatty()
     return text if plain else typer.style(text, fg=colour)

@@ -313,6 +313,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *at(HERE, "whoever_ends_a_send_leaves_no_message_in_doubt_and_hears_how_it_goes_on"),
             *at(HERE, "a_send_that_was_started_with_nohup_outlives_its_terminal"),
+            *at(HERE, "a_send_that_can_say_nothing_tells_everybody_all_the_same"),
             *at(CREW, "what_prefect_makes_of_being_asked_to_end_comes_after_the_answers"),
             *at(KILLS, "senders_killed_at_random_moments_tell_nobody_twice_and_lose_nobody"),
             *at(
@@ -1446,6 +1447,18 @@ def test_a_send_that_was_started_with_nohup_outlives_its_terminal(home: Office, 
     slow_relay.delay = 0.0
     output, _ = sending.communicate(timeout=60)
     assert sending.returncode == 0, output
+    assert states(home) == {"sent": MANY}
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", "2>&1 | true"])
+def test_a_send_that_can_say_nothing_tells_everybody_all_the_same(
+    home: Office, slow_relay: MailServer, closed: str
+) -> None:
+    """As when somebody starts it from a script, or looks at its first lines only."""
+    slow_relay.delay = 0.0
+    environment = os.environ | {"AMENDS_HOME": str(home.home)}
+    call = ["sh", "-c", f'"$@" {closed}', "sh", AMENDS, "deliver", INCIDENT, NOTICE]
+    subprocess.run(call, env=environment, capture_output=True, check=False, timeout=60)
     assert states(home) == {"sent": MANY}
 
 
