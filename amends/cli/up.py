@@ -155,15 +155,20 @@ def _require_free(port: int) -> None:
 
 def _say_where(settings: Settings) -> None:
     auth = settings.home / "keys" / "prefect-auth"
-    print(  # noqa: T201 - this is what the command is for
+    say(
         f"\nPrefect UI  http://127.0.0.1:{settings.prefect_port}  (it asks for the text in {auth})"
         f"\nPortal      http://127.0.0.1:{settings.portal_port}/n/INCIDENT  (once a notice is up)"
         f"\nNext        amends --home {settings.home} incident list"
-        "\nCtrl-C stops all of it.\n",
-        flush=True,
+        "\nCtrl-C stops all of it.\n"
     )
     if clock := rehearsal_clock(settings):
-        print(f"THIS IS A REHEARSAL: it is {clock():%Y-%m-%d %H:%M} UTC here.\n", flush=True)  # noqa: T201
+        say(f"THIS IS A REHEARSAL: it is {clock():%Y-%m-%d %H:%M} UTC here.\n")
+
+
+def say(what: object) -> None:
+    """Tell whoever looks. A terminal that is gone, or a pipe that nobody reads any more, stops nothing."""
+    with suppress(OSError):
+        print(what, flush=True)  # noqa: T201 - this is what the command is for
 
 
 class Parts:
@@ -228,7 +233,7 @@ class Parts:
             time.sleep(RESTART_SECONDS)
             dead = [name for name, process in self._running.items() if process.poll() is not None]
             for name in dead:
-                print(f"{name} ended; starting it again", flush=True)  # noqa: T201
+                say(f"{name} ended; starting it again")
                 self._again[name]()
             owed += dead
             if owed:
@@ -236,7 +241,7 @@ class Parts:
                     restarted(owed)
                     owed = []
                 except AmendsError as error:
-                    print(error, flush=True)  # noqa: T201
+                    say(error)
 
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -131,6 +132,26 @@ def test_what_must_be_done_after_a_restart_is_owed_until_it_is_done(parts: Parts
         with pytest.raises(Stopped):
             parts.watch(restarted)
     assert told == [["server"], ["server"]]
+
+
+def test_a_part_is_started_again_although_nobody_can_be_told(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal that it was started from is closed, or the pipe that its words go to."""
+    told: list[str] = []
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    def restarted(_ended: Sequence[str]) -> None:
+        raise Stopped(signal.SIGTERM)
+
+    with suppress(BrokenPipeError), parts, os.fdopen(writing, "w") as nobody_reads:
+        monkeypatch.setattr(sys, "stdout", nobody_reads)
+        parts.start("portal", ENDS)
+        parts._running["portal"].wait(30)
+        with pytest.raises(Stopped):
+            parts.watch(restarted)
+        monkeypatch.undo()
+        told.append("started again")
+    assert told
 
 
 class Healthy(BaseHTTPRequestHandler):
