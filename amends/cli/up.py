@@ -26,7 +26,7 @@ START_SECONDS = 90
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
 TRIES = 5
-SERVER = "Prefect server"
+SERVER, RUNNER = "Prefect server", "runner"
 LOCK = "up.lock"
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
@@ -76,7 +76,7 @@ def _start(settings: Settings, parts: "Parts") -> None:
     parts.wait_for(SERVER, settings.prefect_port)
     deploy(environment)
     end_pauses(environment)
-    parts.start("runner", prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
+    parts.start(RUNNER, prefect("worker", "start", "--pool", POOL, "--type", "process", "--name", "amends"))
     parts.start("portal", [sys.executable, "-m", "amends.web"])
     parts.wait_for("portal", settings.portal_port)
     _say_where(settings)
@@ -245,6 +245,8 @@ class Parts:
 
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""
+        if runner := self._running.get(RUNNER):
+            end_runs(runner)
         processes = [*self._aside, *reversed(self._running.values())]
         for process in processes:
             if process.poll() is None:
@@ -256,6 +258,18 @@ class Parts:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def end_runs(runner: subprocess.Popen[bytes]) -> None:
+    """Ask its runs to end, which lets what they send come to its answer, and kill it: asked itself, it kills them."""
+    children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children")
+    if not children.exists():
+        return
+    runner.send_signal(signal.SIGSTOP)  # it begins no other run
+    for run in children.read_text().split():
+        with suppress(ProcessLookupError):
+            os.kill(int(run), signal.SIGTERM)
+    runner.kill()
 
 
 def our_part() -> Callable[[], None]:

@@ -154,6 +154,32 @@ def test_a_part_is_started_again_although_nobody_can_be_told(parts: Parts, monke
     assert told
 
 
+RUNS = """
+import signal, subprocess, sys, time
+from pathlib import Path
+run = "import signal, sys, time; signal.signal(15, lambda *_: (time.sleep(1), open(sys.argv[1], 'w').write('answered'), "
+run += "sys.exit())); print(flush=True); time.sleep(600)"
+with subprocess.Popen([sys.executable, "-c", run, sys.argv[1]], stdout=subprocess.PIPE, process_group=0) as child:
+    def kill(*_):
+        child.kill()
+        sys.exit()
+    signal.signal(signal.SIGTERM, kill)
+    child.stdout.readline()
+    Path(sys.argv[2]).touch()
+    child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells what a process has started")
+def test_a_run_that_is_sending_when_all_of_it_ends_hears_its_answers(parts: Parts, tmp_path: Path) -> None:
+    """Prefect's runner kills its runs when it is asked to end, and what they have under way would be uncertain."""
+    answered, ready = tmp_path / "answered", tmp_path / "ready"
+    with parts:
+        parts.start("runner", [sys.executable, "-c", RUNS, str(answered), str(ready)])
+        until(ready.exists, 30, "the run has begun")
+    until(answered.exists, 30, "the run has its answers")
+
+
 class Healthy(BaseHTTPRequestHandler):
     """Answers Prefect's client as a server does that is well."""
 
