@@ -1,9 +1,9 @@
 """A home with a team, an opened incident and a drafted notice; commands are called as a person would call them."""
 
 import json
+import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,13 +32,8 @@ AUDIENCE = (
     + "C-3,Nobody Reachable,,,en,DE,business\n"
 )
 
-
-@pytest.fixture(autouse=True, scope="session")
-def nobodys_prefect() -> Iterator[None]:
-    """Whatever Prefect the machine has at the usual port is not asked."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AMENDS_PREFECT_PORT", str(free_port()))
-        yield
+NOBODYS_PORT = str(free_port())
+"""Whatever Prefect the machine has at the usual port is not asked."""
 
 
 @dataclass
@@ -51,7 +46,10 @@ class Office:
     def amends(self, *args: object, by: str = "", stdin: str = "") -> Result:
         """Call the command; `by` acts with that member's token."""
         words = [*map(str, args), *(["--as", by] if by else [])]
-        environment = {"AMENDS_HOME": str(self.home), "AMENDS_TOKEN": self.tokens.get(by, "")}
+        port = os.environ.get("AMENDS_PREFECT_PORT", NOBODYS_PORT)
+        environment = {
+            "AMENDS_HOME": str(self.home), "AMENDS_TOKEN": self.tokens.get(by, ""), "AMENDS_PREFECT_PORT": port
+        }  # fmt: skip
         return CliRunner().invoke(app, words, input=stdin, env=environment)
 
     def values(self, *args: object, by: str = "") -> Any:

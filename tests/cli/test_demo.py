@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from amends.cli.demo import called
+from tests.terminals import hears_all
 
 AMENDS = (sys.executable, "-c", "from amends.cli import main; main()")
 START_SECONDS = 60
@@ -19,7 +20,9 @@ START_SECONDS = 60
 def test_a_demo_that_is_stopped_says_so(tmp_path: Path, number: signal.Signals, code: int) -> None:
     home = tmp_path / "demo"
     words = [*AMENDS, "demo", "--home", home]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=hears_all
+    ) as demo:
         until = time.monotonic() + START_SECONDS
         while not (home / "prefect").exists() and time.monotonic() < until:
             time.sleep(0.1)

@@ -51,8 +51,9 @@ def test_what_was_started_aside_ends_with_the_parts_at_the_latest(parts: Parts) 
 
 
 def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(parts: Parts) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves do not hear it
     pressed = [signal.SIGINT]
-    os.register_at_fork(before=lambda: os.kill(os.getpid(), pressed.pop()) if pressed else None)
+    os.register_at_fork(before=lambda: signal.raise_signal(pressed.pop()) if pressed else None)
     with pytest.raises(Stopped), stopped_by_signals(), parts:
         parts.start("part", SLEEPS)
     assert [process.poll() for process in parts._running.values()] == [-signal.SIGTERM]

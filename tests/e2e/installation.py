@@ -21,6 +21,7 @@ from amends.content.audience import AudienceFile
 from amends.settings import open_ledger, prefect_environment, read_settings
 from amends.world import MailServer, WebServices
 from tests.story import INCIDENT, STORY
+from tests.terminals import hears_all
 
 RUN = b"PREFECT__FLOW_RUN_ID="
 AMENDS = str(Path(sys.executable).with_name("amends"))
@@ -132,6 +133,7 @@ base_url = "http://127.0.0.1:8400/n"
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=hears_all,
             )
         until(
             lambda: b"Ctrl-C stops" in self.log.read_bytes(), 300, "amends up answers: " + self.log.read_text()[-2000:]

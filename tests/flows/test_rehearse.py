@@ -33,6 +33,7 @@ from amends.world import MailServer, WebServices
 from flows.rehearsal.play import rehearse
 from flows.rehearsal.virtual_loop import VirtualLoop
 from tests.sending import channel_settings
+from tests.terminals import hears_all
 
 STORY = library() / "examples" / "stolen-terminals"
 INJECTS, PLAYBOOKS = shipped_injects(), shipped_playbooks()
@@ -438,7 +439,7 @@ def test_a_rehearsal_that_is_stopped_leaves_nothing_behind(tmp_path: Path, numbe
     call = (sys.executable, "-c", "from amends.cli import main; main()", "rehearse", "customer-data-theft", *files)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0
+        call, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, process_group=0, preexec_fn=hears_all
     ) as rehearsal:
         until = time.monotonic() + START_SECONDS
         while not list(tmp_path.glob("*/ledger.sqlite3")) and time.monotonic() < until:
