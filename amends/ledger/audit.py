@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlalchemy import select as sql
 from sqlmodel import Session, col, select
 
@@ -26,6 +26,10 @@ from amends.ledger.tables import AuditRow
 START = b"amends audit chain"
 PAGE = 2_000
 IN_PAGES = {"yield_per": PAGE}
+# Made once: for each page of a send they would take longer to make than to carry out.
+ADD = insert(AuditRow)
+SEALED = select(AuditRow.mac).where(AuditRow.seq == bindparam("seq"))
+NEWEST = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Chain:
             mac=b"",
         )
         row.mac = self._mac(bytes.fromhex(last.mac), row)
-        connection.execute(insert(AuditRow), row.model_dump())
+        connection.execute(ADD, row.model_dump())
         return Head(row.seq, row.mac.hex())
 
     def _mac(self, previous: bytes, row: AuditRow) -> bytes:
@@ -100,13 +104,12 @@ class Chain:
         kept = self._kept(self._anchor) if self._anchor else None  # read first: what is added meanwhile is not missing
         if kept is None:
             return False
-        mac = session.exec(select(AuditRow.mac).where(AuditRow.seq == kept.seq)).first()
+        mac = session.exec(SEALED, params={"seq": kept.seq}).first()
         return mac is None or mac.hex() != kept.mac
 
     def newest(self, session: Session) -> Head | None:
         """The end of the chain as it stands; None before its first entry."""
-        query = select(AuditRow.seq, AuditRow.mac).order_by(col(AuditRow.seq).desc()).limit(1)
-        found = session.exec(query).first()
+        found = session.exec(NEWEST).first()
         return Head(found[0], found[1].hex()) if found else None
 
     def keep(self, head: Head, *, anew: bool = False) -> None:

@@ -6,9 +6,10 @@ What SQLAlchemy does for each row takes longer than the database does, and these
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause, bindparam, text
 
 DELIVERY = (
     "incident", "notice", "version", "person", "channel", "address_index", "variant", "state", "detail", "provider_id",
@@ -47,6 +48,12 @@ def on_postgresql(connection: Connection) -> bool:
 def spelled(connection: Connection, moment: datetime | None) -> Any:
     """The time as a bare statement stores it."""
     return moment if on_postgresql(connection) else stamp(moment)
+
+
+@cache
+def statement(spelled_out: str, *lists: str) -> TextClause:
+    """A bare statement, made once; the values of these names are lists."""
+    return text(spelled_out).bindparams(*(bindparam(name, expanding=True) for name in lists))
 
 
 def among(connection: Connection, column: str, name: str = "ids") -> str:

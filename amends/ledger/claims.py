@@ -6,8 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import KeyMissing
@@ -16,12 +15,11 @@ from amends.domain.letters import GENERAL
 from amends.domain.notice import name_parts
 from amends.domain.pace import domain_of
 from amends.domain.reach import may_have_it
-from amends.ledger.bulk import among, listed
+from amends.ledger.bulk import among, listed, statement
 from amends.ledger.notices import PUBLIC, Notices
 from amends.ledger.people import categories, opened_contact
 from amends.ledger.posting import letter_of
 from amends.ledger.sealing import Seal
-from amends.ledger.tables import PersonRow
 
 
 class Contact(NamedTuple):
@@ -160,10 +158,10 @@ class Claims(Notices):
         if not numbers:
             return {}
         connection, seal = session.connection(), self.seal(session, incident)
-        wanted = text(among(connection, "person.number")).bindparams(ids=listed(connection, numbers))
         # Without the bounds PostgreSQL holds every person of the incident against the list.
-        bounds = col(PersonRow.number).between(min(numbers), max(numbers))
-        rows = connection.execute(select(*COLUMNS).where(PersonRow.incident == incident, bounds, wanted)).all()
+        bounds = {"first": min(numbers), "last": max(numbers)}
+        asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}
+        rows = connection.execute(statement(KNOWN + among(connection, "number")), asked).all()
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
@@ -178,10 +176,9 @@ class Known(NamedTuple):
 
 
 CHANNELS = {kind.value: kind for kind in ChannelKind}
-COLUMNS = tuple(
-    col(getattr(PersonRow, name))
-    for name in ("number", "sealed", "data", "country", "region", "timezone", "guardian", "link_version")
-)
+KNOWN = """
+SELECT number, sealed, data, country, region, timezone, guardian, link_version FROM person
+WHERE incident = :incident AND number BETWEEN :first AND :last AND """
 
 
 def _opened(

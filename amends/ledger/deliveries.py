@@ -18,6 +18,7 @@ from amends.ledger.bulk import (
     listed,
     on_postgresql,
     spelled,
+    statement,
 )
 from amends.ledger.cascade import next_message
 from amends.ledger.claims import Claim, Claims, Released, Waiting
@@ -64,6 +65,18 @@ IN_A_WAVE_BEGUN = " AND person <= :people"
 GIVE_BACK = """
 UPDATE delivery SET state = 'waiting', lease = NULL, attempts = attempts - 1, updated_at = :now
 WHERE state = 'claimed' AND lease = :lease AND """
+FACTS = (
+    select(
+        col(IncidentRow.state), col(IncidentRow.version), col(IncidentRow.embargo_until), col(IncidentRow.embargo_why)
+    )
+    .where(IncidentRow.id == bindparam("incident"))
+    .with_for_update(read=True, key_share=True)
+)
+RELEASED_AT = select(ReleaseRow.at).where(
+    ReleaseRow.incident == bindparam("incident"),
+    ReleaseRow.notice == bindparam("notice"),
+    ReleaseRow.version == bindparam("version"),
+)
 # One query per state, no order, and the words of the index: so it leads to the next page, however many were sent.
 WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= :now"
 
@@ -132,17 +145,19 @@ class Deliveries(Claims):
     def _may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
         """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
         # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
-        facts = session.get(IncidentRow, incident, with_for_update={"read": True, "key_share": True})
-        if facts is None or facts.state == IncidentState.PAUSED:
+        facts = session.exec(FACTS, params={"incident": incident}).first()
+        if facts is None or facts[0] == IncidentState.PAUSED:
             raise NotAllowed(
                 f"incident {incident} is paused: `amends incident timeline {incident}` says why, and `amends incident "
                 f"resume {incident}` lets it go on"
             )
-        if facts.embargo_until and now < facts.embargo_until:
-            raise NotAllowed(Embargo(until=facts.embargo_until, why=facts.embargo_why).says(incident))
+        _, version, embargo_until, embargo_why = facts
+        if embargo_until and now < embargo_until:
+            raise NotAllowed(Embargo(until=embargo_until, why=embargo_why).says(incident))
         row = notice_row(session, incident, notice)
-        release = session.get(ReleaseRow, (incident, notice, row.version)) if row else None
-        if row is None or release is None:
+        asked = {"incident": incident, "notice": notice, "version": row.version if row else 0}
+        released_at = session.exec(RELEASED_AT, params=asked).first()
+        if row is None or released_at is None:
             raise ApprovalMissing(f"{notice} has not been released")
         draft = self.drafted(row)
         if changed := changed_since(session, draft):
@@ -151,7 +166,7 @@ class Deliveries(Claims):
         if draft.waves:
             since, after = self.waves_go_on(session, row)
             begun = draft.waves.people(since, now, after)
-        return Released(draft.template, release.at, row.version, row.binding, draft.optional, begun), facts.version
+        return Released(draft.template, released_at, row.version, row.binding, draft.optional, begun), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Hold these leases longer, while answers are awaited."""
@@ -334,31 +349,32 @@ def _due(
     locked = "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
 
     def found(due: str, most: int) -> list[Waiting]:
-        query = text(DUE_ROWS.format(due=due, states=DUE, wave=wave) + locked)
         asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
         moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
         wave_begun = {"people": people} if people is not None else {}
-        rows = connection.execute(
-            query.bindparams(bindparam("channels", expanding=True)), {**asked, **moment, **wave_begun, "limit": most}
-        )
+        query = statement(DUE_ROWS.format(due=due, states=DUE, wave=wave) + locked, "channels")
+        rows = connection.execute(query, {**asked, **moment, **wave_begun, "limit": most})
         return list(map(Waiting._make, rows.all()))
 
     put_off = found(DEFERRED, limit)
     return [row for row in put_off if abs(row.id - put_off[0].id) <= SPAN] or found(WAITING, limit)
 
 
+NEW_LEASE = insert(LeaseRow).returning(col(LeaseRow.id))
+
+
 def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:
     numbers = _ids(rows)
-    lease = insert(LeaseRow).values(
-        incident=incident,
-        notice=notice,
-        facts=facts,
-        first=min(numbers),
-        last=max(numbers),
-        until=now + LEASE,
-        holder=this_process(),
-    )
-    return session.connection().execute(lease.returning(col(LeaseRow.id))).scalar_one() or 0
+    lease = {
+        "incident": incident,
+        "notice": notice,
+        "facts": facts,
+        "first": min(numbers),
+        "last": max(numbers),
+        "until": now + LEASE,
+        "holder": this_process(),
+    }
+    return session.connection().execute(NEW_LEASE, lease).scalar_one() or 0
 
 
 TAKE = """
@@ -370,8 +386,8 @@ TAKE_OVER = "UPDATE delivery SET version = :version WHERE version <> :version AN
 def _take(session: Session, rows: Sequence[Waiting], version: int, lease: int, now: datetime) -> None:
     connection = session.connection()
     these, mine = among(connection, "id"), listed(connection, _ids(rows))
-    connection.execute(text(TAKE + these), {"lease": lease, "now": spelled(connection, now), "ids": mine})
-    connection.execute(text(TAKE_OVER + these), {"version": version, "ids": mine})
+    connection.execute(statement(TAKE + these), {"lease": lease, "now": spelled(connection, now), "ids": mine})
+    connection.execute(statement(TAKE_OVER + these), {"version": version, "ids": mine})
 
 
 def _ids(rows: Iterable[Waiting]) -> list[int]:

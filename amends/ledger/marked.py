@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import bindparam
 from sqlmodel import Session, col, func, select
 
 from amends.domain.errors import DiskFull, LedgerUnavailable
@@ -103,14 +104,17 @@ class Missed(NamedTuple):
     """They have ended, or were taken after an older copy was made; the audit chain tells which."""
 
 
+COUNTED = (
+    select(LeaseRow.id, func.count(col(MarkRow.id)))
+    .join(MarkRow, col(MarkRow.lease) == LeaseRow.id, isouter=True)
+    .where(col(LeaseRow.id).in_(bindparam("leases", expanding=True)))
+    .group_by(col(LeaseRow.id))
+)
+
+
 def missed(session: Session, noted: Mapping[int, int]) -> Missed:
     """What the ledger lacks of what is noted beside it."""
-    counted = (
-        select(LeaseRow.id, func.count(col(MarkRow.id)))
-        .join(MarkRow, col(MarkRow.lease) == LeaseRow.id, isouter=True)
-        .where(col(LeaseRow.id).in_(noted))
-        .group_by(col(LeaseRow.id))
-    )
-    held = {lease: marks for lease, marks in session.exec(counted) if lease} if noted else {}
+    counted = session.exec(COUNTED, params={"leases": list(noted)}) if noted else ()
+    held = {lease: marks for lease, marks in counted if lease}
     behind = frozenset(lease for lease, marks in held.items() if marks < noted[lease])
     return Missed(behind, frozenset(noted.keys() - held.keys()))

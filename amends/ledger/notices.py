@@ -97,7 +97,7 @@ class Notices(Store):
     def draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""
         with self.read() as session:
-            return Draft.as_stored(existing_row(session, incident, notice).draft)
+            return self.drafted(existing_row(session, incident, notice))
 
     def preflight(self, draft: Draft) -> Preflight | None:
         """What was found in everybody's message of exactly this draft; None when nobody has looked."""
@@ -245,16 +245,18 @@ def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> 
     return not_told(session, row.incident, row.notice, audience)
 
 
+LATEST_NOTICE = (
+    select(NoticeRow)
+    .where(NoticeRow.incident == bindparam("incident"), NoticeRow.notice == bindparam("notice"))
+    .order_by(col(NoticeRow.version).desc())
+    .limit(1)
+    .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+)
+
+
 def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
     """The latest version of a notice."""
-    query = (
-        select(NoticeRow)
-        .where(NoticeRow.incident == incident, NoticeRow.notice == notice)
-        .order_by(col(NoticeRow.version).desc())
-        .limit(1)
-        .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
-    )
-    return session.exec(query).first()
+    return session.exec(LATEST_NOTICE, params={"incident": incident, "notice": notice}).first()
 
 
 def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:

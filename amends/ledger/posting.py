@@ -10,6 +10,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    bindparam,
     case,
     cast,
     column,
@@ -33,7 +34,7 @@ from amends.ledger.bulk import DELIVERY, on_postgresql
 from amends.ledger.tables import DeliveryRow, PersonRow, RestoredNoticeRow
 
 PAGE = 10_000
-"""So many people get their messages in one transaction."""
+"""So many people of the list at most get their messages in one transaction."""
 MOST_KINDS = 500
 """So many kinds of people in one statement: databases take only so many values in one."""
 ADDRESSED = (ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER)
@@ -44,6 +45,7 @@ TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
 """What decides which messages a person gets. Of a million people few differ in it."""
 PLANNED = ("channel", "variant", "state", "detail")
+NEWEST = sql(func.max(PersonRow.number)).where(col(PersonRow.incident) == bindparam("incident"))
 GUARDED = col(PersonRow.guardian) > 0
 """Somebody else is written to for this person."""
 
@@ -62,17 +64,13 @@ class Post:
     def store_page(self, connection: Connection, after: int) -> tuple[int, bool]:
         """Store what the next people of the list get at first.
 
-        Returns the number of the last of them, or 0 when there was nobody, and whether there may be more.
+        Returns up to which number of the list everybody has a message now, and whether there are more.
 
         The database makes the rows, from what each kind of people gets. Who has messages of an earlier version is left
         alone. Raises LedgerUnavailable when people were changed meanwhile, with nothing stored.
         """
-        everybody = in_audience(self._draft.incident, self._draft.audience)
-        ahead = sql(col(PersonRow.number)).where(*everybody, col(PersonRow.number) > after)
-        page = ahead.order_by(col(PersonRow.number)).limit(PAGE).subquery()
-        count, last = connection.execute(sql(func.count(), func.max(page.c.number))).one()
-        if not count:
-            return 0, False
+        newest = connection.execute(NEWEST, {"incident": self._draft.incident}).scalar() or 0
+        last = min(after + PAGE, newest)
         part = self._part(after, last)
         kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
         people = self._without_messages(part, after, last)
@@ -81,7 +79,7 @@ class Post:
         # On SQLite nobody else can have changed anything meanwhile.
         if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
-        return last, count == PAGE
+        return last, last < newest
 
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,

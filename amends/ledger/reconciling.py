@@ -280,12 +280,15 @@ def _key(keys: Keys, row: DeliveryRow) -> str:
     return keys.message_key(row.incident, row.notice, row.person, row.channel, row.address_index)
 
 
+ANY_LEFT = select(LeftRow.key).limit(1)
+
+
 def left_among(session: Session, keys: Sequence[str]) -> dict[str, bool]:
     """Those of these messages that a relay's log knows of, and whether it only names them.
 
     Nearly always there is no such log at all.
     """
-    if session.exec(select(func.count()).select_from(LeftRow)).one() == 0:
+    if session.exec(ANY_LEFT).first() is None:
         return {}
     return dict(session.exec(select(LeftRow.key, LeftRow.unclear).where(col(LeftRow.key).in_(keys))).all())
 

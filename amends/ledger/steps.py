@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import bindparam
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -48,7 +49,7 @@ class Steps(Store):
             row = pin_row(session, incident)
             if row is None:
                 raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
-            return Wording.model_validate(row.wording)
+            return self._memory.get(("wording", row.digest), lambda: Wording.model_validate(row.wording))
 
     def mark_occurrence(
         self,
@@ -141,13 +142,15 @@ def _spelled(playbook: Playbook, wording: Wording) -> dict[str, Any]:
     return {"playbook": playbook.model_dump(mode="json", by_alias=True), "wording": wording.model_dump(mode="json")}
 
 
+LATEST_PIN = (
+    select(PinRow)
+    .where(PinRow.incident == bindparam("incident"))
+    .order_by(col(PinRow.number).desc())
+    .limit(1)
+    .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
+)
+
+
 def pin_row(session: Session, incident: str) -> PinRow | None:
     """The pin in force."""
-    query = (
-        select(PinRow)
-        .where(PinRow.incident == incident)
-        .order_by(col(PinRow.number).desc())
-        .limit(1)
-        .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
-    )
-    return session.exec(query).first()
+    return session.exec(LATEST_PIN, params={"incident": incident}).first()

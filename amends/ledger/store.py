@@ -10,10 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Self, cast
 
-from sqlalchemy import CursorResult, PoolProxiedConnection
+from sqlalchemy import CursorResult, PoolProxiedConnection, bindparam
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.sql.dml import UpdateBase
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, select
 
 from amends.domain.case import DESTROYED
 from amends.domain.errors import (
@@ -64,6 +64,10 @@ THEN = (
     "has said that nothing is lost; docs/operations.md has both, under `Restore a backup` and `When another database "
     "server takes over`"
 )
+
+
+PLACE = select(KeyCheckRow.place)
+WRAPPED_KEY = select(IncidentRow.wrapped_key).where(IncidentRow.id == bindparam("incident"))
 
 
 class Write:
@@ -215,10 +219,11 @@ class Store:
 
         Also one that is known here is not used any more once its key was destroyed, perhaps from another machine.
         """
-        row = incident_row(session, incident)
-        _refuse_destroyed(session, row)
+        wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first()
+        if not wrapped:
+            _refuse_destroyed(session, incident_row(session, incident))
         if incident not in self._seals:
-            self._seals[incident] = self.keys.seal_for(incident, row.wrapped_key)
+            self._seals[incident] = self.keys.seal_for(incident, wrapped or b"")
         return self._seals[incident]
 
     def kept_back(self) -> int:
@@ -264,8 +269,8 @@ class Store:
 
     def _is_elsewhere(self, session: Session) -> bool:
         """Whether it is in another database than it was written in; every machine knows such a copy."""
-        row = session.get(KeyCheckRow, 1)
-        return row is not None and row.place not in ("", place_of(session.connection()))
+        place = session.exec(PLACE).first()
+        return place not in (None, "", place_of(session.connection()))
 
     def stays_here(self, session: Session) -> None:
         """It was compared with what has left: where it is now is its place."""

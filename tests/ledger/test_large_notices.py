@@ -18,6 +18,7 @@ from amends.domain.notice import PersonState
 from amends.ledger import Ledger, posting
 from amends.ledger.bulk import KEEP
 from amends.ledger.deliveries import TAKE
+from amends.ledger.posting import PAGE
 from tests.builders import NOW, a_person
 from tests.databases import NEEDS_POSTGRES, fresh_database
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved
@@ -94,6 +95,14 @@ def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_
     approved(ledger_on_sqlite, people)
     ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
     assert ledger_on_sqlite.standing(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
+
+
+def test_everybody_gets_a_message_however_far_apart_the_rows_are_that_were_taken(ledger: Ledger) -> None:
+    rows = (1, PAGE, PAGE + 1, 2 * PAGE, 4 * PAGE + 7)
+    approved(ledger, [a_person(number=row) for row in rows], channels=BY_EMAIL)
+    for _ in range(2):
+        ledger.release(INCIDENT, NOTICE, NOW)
+        assert [line.person for line in ledger.deliveries(INCIDENT, NOTICE) if line.person] == list(rows)
 
 
 @pytest.mark.parametrize("server", [pytest.param("postgresql", marks=NEEDS_POSTGRES)])
