@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
 
     def _hear(self, line: bytes) -> None:
         said = _line(line)
-        if said is None or len(self._lines) >= LONGEST_REPLY or self._is_of_another_reply(said.reply):
+        if said is None or (self._lines and not self._goes_on(said.reply)):
             self._end("not an SMTP reply")
         elif not self._owed:
             # Left to lie there, it would be taken for the answer to what we say next.
@@ -256,15 +256,16 @@ class Connection(asyncio.Protocol):
             self._lines.append(said.reply)
         else:
             self._owed -= 1
-            self._heard.append(self._whole(said.reply))
+            self._heard.append(self._whole(said.reply) if self._lines else said.reply)
 
-    def _is_of_another_reply(self, line: Reply) -> bool:
-        return bool(self._lines) and self._lines[0].code != line.code
+    def _goes_on(self, line: Reply) -> bool:
+        """Whether this can be the next line of the reply that has begun."""
+        return len(self._lines) < LONGEST_REPLY and self._lines[0].code == line.code
 
     def _whole(self, last: Reply) -> Reply:
-        """The reply that ends with this line."""
+        """The reply of several lines that ends with this one."""
         before, self._lines = self._lines, []
-        return replace(last, lines=(*(line.text for line in before), last.text)) if before else last
+        return replace(last, lines=(*(line.text for line in before), last.text))
 
     def _end(self, why: str) -> None:
         self.lost = self.lost or why
