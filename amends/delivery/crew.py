@@ -33,7 +33,7 @@ from amends.processes import ENDING, expect_few_cycles, heeded, process_kind, un
 SHARE = 5_000
 """Fewer people than this are not worth a process of their own."""
 FIRST, TO_PEOPLE = ROUNDS[:1], ROUNDS[1:2]
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.003
 TELL_SECONDS = 0.2
 """How often a process tells how far it is."""
 ANSWERS_SECONDS = 4_800.0
@@ -109,7 +109,7 @@ async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, 
     work.ledger.dispose()  # a connection must not be in two processes
     async with _crew(work, shares) as workers:
         begun = await _begun(work)
-        parts = [await _alone(replace(work, begun=begun), FIRST, told)]
+        parts = [await _first(work, begun, told)]
         if not parts[0].trouble:
             board, theirs = _Board(parts[0], told), replace(begun, uncertain=0)
             under_way = [each(number, board.part(worker, theirs)) for number, worker in enumerate(workers, 1)]
@@ -117,9 +117,10 @@ async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, 
     if any(part.trouble for part in parts):
         standing, aside = work.ledger.standing(*work.named), parked(work.ledger, *work.named)
         return replace(_sum(parts), people=standing, parked=aside)
-    if work.ledger.pending(*work.named):
+    end = conclude(work.ledger, *work.named, work.clock(), Tally())
+    if not end.finished and work.ledger.pending(*work.named):
         return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
-    return _sum([*parts, conclude(work.ledger, *work.named, work.clock(), Tally())])
+    return _sum([*parts, end])
 
 
 async def _begun(work: Work) -> Begun:
@@ -169,6 +170,13 @@ async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHAR
             work.ledger, channels, *work.named, work.links, clock, told,
             _paces(work.channels, shares), rounds, work.limits, work.begun,
         )  # fmt: skip
+
+
+async def _first(work: Work, begun: Begun, told: Told) -> Tally:
+    """The page, which is there before anybody gets a link to it, where the notice has one."""
+    if ChannelKind.WEBSITE in begun.draft.channels:
+        return await _alone(replace(work, begun=begun), FIRST, told)
+    return Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
 
 
 def _tallies(ends: Sequence[Tally | BaseException]) -> list[Tally]:

@@ -40,6 +40,8 @@ AT_ONCE = 64
 """How many messages are under way side by side on a channel that does not say how many connections it has."""
 FIRST_LANES = 4
 TICK_SECONDS = 0.05
+GROWING_SECONDS = 0.005
+"""The same while more lanes may be allowed any moment."""
 SET_ASIDE = 1000
 """How many messages may wait for their turn in their domain before no more are claimed."""
 SLOW_ASIDE = 100
@@ -189,7 +191,8 @@ class Line:
         if not self._lanes:
             await asyncio.sleep(RETRY_SECONDS if self._no_ledger else TICK_SECONDS)
             return
-        ended, self._lanes = await asyncio.wait(self._lanes, timeout=TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        seconds = TICK_SECONDS if self._width.full or not self._may_hand_out() else GROWING_SECONDS
+        ended, self._lanes = await asyncio.wait(self._lanes, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         self._source.journal.company -= len(ended)
         for lane in ended:
             lane.result()
