@@ -1,9 +1,10 @@
 """Files that are there whole or not at all."""
 
-import errno
 import os
 import tempfile
 from pathlib import Path
+
+from amends.folders import keep_names
 
 
 def replace_file(path: Path, content: bytes, mode: int) -> None:
@@ -19,19 +20,4 @@ def replace_file(path: Path, content: bytes, mode: int) -> None:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Keep on the disk which names are in it. Raises OSError."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # one may write to it and not look into it
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot be asked for it
-            raise
-    finally:
-        os.close(descriptor)
+    keep_names(path.parent)

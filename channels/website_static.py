@@ -16,7 +16,8 @@ from amends.domain.errors import ChannelUnavailable
 from amends.domain.marks import mark
 from amends.domain.site import same_site
 from amends.domain.value import LOCALE, NAME
-from channels.files import replace_file, sync_folder
+from amends.folders import keep_names
+from channels.files import replace_file
 from channels.pages import Entry, Notices, Site
 from channels.settings import Settings
 
@@ -120,7 +121,7 @@ class WebsiteStatic:
         if notices != own:
             self._write(folder, message, {**standing, message.locale: notices})
         for named in (folder / message.locale, folder, self._folder):  # also what somebody killed had just put there
-            sync_folder(named)
+            keep_names(named)
         return entry in notices.entries
 
     def _write(self, folder: Path, message: Message, notices: Mapping[str, Notices]) -> None:

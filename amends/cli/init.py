@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +14,7 @@ import typer
 from amends.cli.desk import Desk
 from amends.cli.options import place
 from amends.domain.errors import NotAllowed
+from amends.folders import keep_names
 
 if TYPE_CHECKING:
     from amends.settings import Settings
@@ -53,8 +53,6 @@ def _checked(home: Path, public_url: str) -> "Settings":
 
 def make_home(home: Path, settings: "Settings") -> None:
     """Made beside its place and put there when it is complete, so that it is there whole or not at all."""
-    from amends.ledger import outlast
-
     building = _building_site(home)
     try:
         _fill(building, home, settings)
@@ -62,8 +60,7 @@ def make_home(home: Path, settings: "Settings") -> None:
     except BaseException:
         shutil.rmtree(building)
         raise
-    with suppress(PermissionError):  # a folder that one may write to and not look into
-        outlast.keep_names(home.parent)
+    keep_names(home.parent)
 
 
 def _building_site(home: Path) -> Path:

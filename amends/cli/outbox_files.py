@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from amends.domain.channel import ChannelKind
+from amends.folders import keep_names
 
 
 def remove_from_outboxes(channels: Mapping[ChannelKind, Mapping[str, str]], incident: str) -> int:
     """Delete the messages of this incident from all outboxes in use; how many there were."""
-    from amends.ledger import outlast
-
     folders = {Path(settings["folder"]) for settings in channels.values() if settings.get("use") == "outbox"}
     mine = [path for folder in folders for path in sorted(folder.glob("*.json")) if _incident_of(path) == incident]
     for path in mine:
         path.unlink(missing_ok=True)
     for folder in {path.parent for path in mine}:
-        outlast.keep_names(folder)  # what is gone does not come back with the power
+        keep_names(folder)  # what is gone does not come back with the power
     return len(mine)
 
 

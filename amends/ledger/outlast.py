@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from amends.folders import keep_names
+
 PATIENCE_SECONDS = 15
 """So long is waited for others who put a file."""
 PAUSE_SECONDS = 0.001
@@ -71,15 +73,3 @@ def _write(file: Path, text: str, how: int) -> None:
         opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
-
-
-def keep_names(folder: Path) -> None:
-    """Keep on the disk which names are in the folder. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a file system that cannot be asked for it
-            raise
-    finally:
-        os.close(descriptor)
