@@ -23,7 +23,9 @@ def at(folder: Path | str, kind: str) -> str:
     return f"51 25 0:43 / {folder} rw,nosuid shared:9 master:2 - {kind} filer:/export rw"
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs", "ceph"])
+@pytest.mark.parametrize(
+    "kind", ["nfs4", "cifs", "fuse.sshfs", "ceph", "fuse.ceph-fuse", "pvfs2", "fuse.mfs", "fuse.gcsfuse"]
+)
 def test_a_folder_of_the_network_is_told_by_its_kind(tmp_path: Path, kind: str) -> None:
     assert shared_by(tmp_path / "home", mounted(tmp_path, at(tmp_path, kind))) == kind
 
