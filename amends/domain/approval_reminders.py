@@ -65,11 +65,17 @@ def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tup
 
     After an outage only the latest of each is due. A paused incident is quiet, but the law does not pause.
     """
-    if case.playbook is None or case.is_closed:
+    if case.playbook is None:
         return ()
     members = tuple(member for member in team if member.active)
-    waiting = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)
+    drafted = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)
+    waiting = (notice for notice in drafted if _goes_on(case, notice))
     return tuple(reminder for notice in waiting for reminder in _of(case, notice, members, now))
+
+
+def _goes_on(case: Case, notice: NoticeStatus) -> bool:
+    """Of a closed case only the promises go on, and what has reached some people and not all."""
+    return not case.is_closed or notice.is_on_its_way or _is_of(case, notice, Phase.FOLLOW_UP)
 
 
 def _of(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
@@ -150,11 +156,14 @@ def _legal(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: d
 
 def _owed_to_people(case: Case, notice: NoticeStatus) -> tuple[Duty, ...]:
     """The duties that this notice would meet: those to people, as long as nobody was told."""
-    steps = case.playbook.steps if case.playbook else ()
-    first = any(step.id == notice.step and step.phase is Phase.NOTIFY for step in steps)
-    if not first or Event.NOTIFIED in case.events:
+    if not _is_of(case, notice, Phase.NOTIFY) or Event.NOTIFIED in case.events:
         return ()
     return tuple(duty for duty in open_duties(case) if duty.addressee is Addressee.PEOPLE and not duty.waits)
+
+
+def _is_of(case: Case, notice: NoticeStatus, phase: Phase) -> bool:
+    steps = case.playbook.steps if case.playbook else ()
+    return any(step.id == notice.step and step.phase is phase for step in steps)
 
 
 def _reminder(

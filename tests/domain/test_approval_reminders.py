@@ -10,7 +10,7 @@ from amends.domain.approval import Approval, Approvals, Decision, standing
 from amends.domain.approval_reminders import ApprovalReminder, Occasion, approval_reminders, text, title
 from amends.domain.case import Case, IncidentState
 from amends.domain.duty import Addressee, DutyStanding
-from amends.domain.notice import NoticeStage, NoticeStatus
+from amends.domain.notice import LetGo, NoticeStage, NoticeStatus
 from amends.domain.team import Member, TeamRole
 from tests.builders import NOW, a_case, a_duty, a_member, an_assessment
 
@@ -125,6 +125,28 @@ def test_who_spoke_for_another_is_asked_for_nothing_more() -> None:
     assert set(who(due(notice, NOW, DEPUTY))) == {"mei", "priya"}
 
 
+def test_a_deputy_hears_anew_when_a_word_that_they_can_give_runs_out() -> None:
+    told, later = NOW + 24 * HOUR, NOW + 25 * HOUR
+    (before,) = [
+        one for one in due(a_waiting(a_word("omar", NOW + HOUR), team=DEPUTY), told, DEPUTY) if one.to == "wei"
+    ]
+    lapsed = a_waiting(a_word("omar", NOW + HOUR), team=DEPUTY, now=later)
+    away = tuple(one.model_copy(update={"deputy_until": NOW + 9 * DAY}) if one.deputy else one for one in DEPUTY)
+    (after,) = [one for one in due(lapsed, later, away) if one.to == "wei"]
+    assert (before.occasion, before.speaks_for) == (Occasion.OVER, ("wei",))
+    assert (after.occasion, after.speaks_for, after.since) == (Occasion.NEEDED, ("omar", "wei"), later)
+
+
+def test_the_leads_hear_again_when_the_time_for_an_approval_that_ran_out_is_over_too() -> None:
+    team, word = (*TEAM, a_member(name="kim", role=TeamRole.LEAD)), a_word("omar", NOW + HOUR)
+    first, quiet, again = (
+        [one.key for one in due(a_waiting(word, authors=("kim",), now=now), now, team) if one.to == "kim"]
+        for now in (NOW + 24 * HOUR, NOW + 26 * HOUR, NOW + 49 * HOUR)
+    )
+    assert (len(first), quiet, len(again)) == (1, [], 1)
+    assert first != again
+
+
 def owed(**changes: Any) -> dict[str, Any]:
     """A case with one duty to tell people."""
     duty = a_duty(
@@ -157,6 +179,14 @@ def test_a_deadline_that_moves_is_told_anew() -> None:
     assert first != moved
 
 
+def test_of_several_deadlines_the_first_one_counts() -> None:
+    duties = [
+        a_duty(id=f"d{n}", citation=f"Art. {n}", addressee=Addressee.PEOPLE, due_at=NOW + n * HOUR) for n in (9, 3)
+    ]
+    told = due(a_waiting(), NOW, assessment=an_assessment(duties=tuple(duties)))
+    assert {(one.occasion, one.since) for one in told} == {(Occasion.LEGAL_NOW, NOW + 3 * HOUR)}
+
+
 def test_deadlines_that_this_notice_does_not_meet_escalate_nothing() -> None:
     soon = {"due_at": NOW + HOUR}
     quiet = [
@@ -183,6 +213,15 @@ def test_a_paused_incident_is_quiet_but_the_law_does_not_pause() -> None:
 
 def test_a_closed_incident_reminds_nobody() -> None:
     assert due(a_waiting(), NOW + DAY, state=IncidentState.CLOSED, **owed()) == []
+
+
+def test_what_outlives_a_closed_case_is_still_asked_for() -> None:
+    ended: dict[str, Any] = {"state": IncidentState.PAUSED, "events": {"opened": NOW, "closed": NOW}}
+    kept = a_waiting(id="promise-kept-audit-1", step="chase", about="audit")
+    some_have_it = a_waiting(version=2, let_go=(LetGo(at=NOW, drafted_at=NOW),))
+    for notice in (kept, some_have_it):
+        assert set(who(due(notice, NOW, state=IncidentState.CLOSED))) == APPROVERS
+        assert due(notice, NOW, **ended) == []
 
 
 def said(
