@@ -252,6 +252,21 @@ def test_a_late_reminder_says_so_and_tells_leads_of_the_emergency() -> None:
     assert "--emergency --as mei --with NAME --why REASON" in words
 
 
+def test_only_leads_and_executives_who_may_approve_it_hear_of_the_emergency_and_only_when_it_presses() -> None:
+    notice = a_waiting(authors=("lena", "kim"))
+    early, late = (
+        {one.to for one in due(notice, now, (*TEAM, a_member(name="kim", role=TeamRole.LEAD))) if one.can_declare}
+        for now in (NOW + 12 * HOUR, NOW + DAY)
+    )
+    assert (early, late) == (set(), {"mei", "priya"})
+
+
+def test_a_reminder_of_a_deadline_says_too_until_when_the_approvals_should_be_there() -> None:
+    words = said("priya", NOW + 21 * HOUR, **owed(due_at=NOW + 20 * HOUR))
+    assert "people should have been told by 2026-11-25 05:00 UTC" in words
+    assert "It should be approved by 2026-11-25 09:00 UTC" in words
+
+
 def test_a_legal_deadline_stands_in_the_first_line_with_its_law() -> None:
     words = said("priya", NOW, **owed(due_at=NOW + 3 * HOUR))
     assert words.startswith("Legal deadline 2026-11-24 12:00 UTC: first-notice of november-breach is not approved")

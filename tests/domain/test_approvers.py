@@ -66,3 +66,12 @@ def test_what_a_grave_case_asks_for_is_looked_at_too() -> None:
     book = asking(1, by_severity={"high": {"tell": {"approvals": 3}}})
     (found,) = nobody_could_approve(book, (OMAR, WEI))
     assert (found.step, found.severity) == ("tell", "high")
+
+
+def test_channels_that_only_a_grave_case_has_make_its_step_one_that_sends() -> None:
+    def graver(**changes: object) -> Playbook:
+        quiet = [{"id": "assess", "phase": "assess", "of": "opened"}]
+        return a_playbook(steps=quiet, by_severity={"high": {"assess": {"approvals": 3, **changes}}})
+
+    assert whys(graver(), OMAR) == []
+    assert whys(graver(channels=["email"]), OMAR) == ["it needs 3 people who approve, but only 1 in the team may"]
