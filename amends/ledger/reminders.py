@@ -59,8 +59,9 @@ class Reminders(Store):
             detail = {"to": reminder.to, "occasion": reminder.occasion.value}
             write.note(now, reminder.incident, act, reminder.notice, **detail, **({"why": failure} if failure else {}))
             if failure:
-                why = f"{reminder.to} could not be reminded of {reminder.notice} ({reminder.occasion}): {failure}"
-                note_alert(write, reminder.incident, f"{why}; call them", now)
+                why = f"{reminder.notice} at {_minute(row.at)} ({reminder.occasion}): {failure}"
+                what = f"{reminder.to} could not be reminded of {why}; call them"
+                note_alert(write, reminder.incident, what, now)
 
     def give_up_reminders(self, incident: str, now: datetime) -> int:
         """Those whose sender died over them; how many. Nobody knows whether they left, so the lead is told."""
@@ -76,7 +77,7 @@ class Reminders(Store):
             rows = write.session.exec(lost).all()
             for one in rows:
                 one.state, one.settled_at = ReminderState.UNCERTAIN, now
-                what = f"nobody knows whether {one.member} was reminded of {one.notice}; call them"
+                what = f"nobody knows whether {one.member} was reminded of {one.notice} at {_minute(one.at)}; call them"
                 note_alert(write, incident, what, now)
             return len(rows)
 
@@ -89,3 +90,8 @@ class Reminders(Store):
         with self.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
+
+
+def _minute(at: datetime) -> str:
+    """So that what happened before is told apart, and is an alert each time."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"

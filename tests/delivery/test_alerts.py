@@ -119,7 +119,7 @@ def test_a_channel_that_hangs_holds_up_nobody_for_longer_than_the_limit(
     assert time.monotonic() - began < 15
     assert desks.heard() == {"mei": 1, "omar": 1, "wei": 1}
     assert alerts(ledger) == [
-        f"mei could not be reminded of {NOTICE} (needed): their channel did not answer in time; call them"
+        f"mei could not be reminded of {NOTICE} at 2026-11-24 09:00 UTC (needed): their channel did not answer in time; call them"
     ]
 
 
@@ -127,7 +127,7 @@ def test_what_fails_is_an_alert_for_the_lead_and_is_not_tried_again(ledger: Ledg
     reachable(ledger, desks, omar="refuses")
     assert [remind(ledger), remind(ledger)] == [2, 0]
     assert alerts(ledger) == [
-        f"omar could not be reminded of {NOTICE} (needed): their channel did not take it; call them"
+        f"omar could not be reminded of {NOTICE} at 2026-11-24 09:00 UTC (needed): their channel did not take it; call them"
     ]
     assert desks.heard() == {"mei": 1, "omar": 1, "wei": 1}
 
@@ -199,7 +199,8 @@ def test_whoever_is_killed_in_the_middle_reminds_nobody_twice_and_the_lead_hears
     assert [remind(ledger), remind(ledger, timedelta(minutes=11))] == [0, 0]
     assert desks.heard() == {"mei": 1, "omar": 1, "wei": 1}
     assert sorted(alerts(ledger)) == [
-        f"nobody knows whether {name} was reminded of {NOTICE}; call them" for name in ("mei", "omar", "wei")
+        f"nobody knows whether {name} was reminded of {NOTICE} at 2026-11-24 09:00 UTC; call them"
+        for name in ("mei", "omar", "wei")
     ]
     reachable(ledger, desks)
     assert remind(ledger, 12 * HOUR) == 3  # the next one comes in its time
