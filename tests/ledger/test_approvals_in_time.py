@@ -281,6 +281,14 @@ def test_who_spoke_for_somebody_that_left_speaks_for_themselves_again(ledger: Le
     assert status(ledger).stage is NoticeStage.APPROVED
 
 
+def test_who_gave_a_word_that_has_run_out_may_give_the_other(ledger: Ledger) -> None:
+    draft = drafted(ledger)
+    ledger.delegate("omar", "priya", NOW + 2 * DAY, NOW)
+    approve(ledger, draft, PRIYA, place="omar")
+    approve(ledger, draft, PRIYA, after=DAY)
+    assert status(ledger, DAY).approvals == ("priya",)
+
+
 def test_the_author_is_no_deputy_and_has_none(ledger: Ledger) -> None:
     draft = drafted(ledger)
     ledger.delegate("omar", "lena", NOW + DAY, NOW)
