@@ -228,6 +228,17 @@ def test_what_cannot_be_put_together_leaves_in_no_emergency(ledger: Ledger) -> N
         emergency(ledger, MEI, PRIYA, unseen.binding)
 
 
+def test_what_cannot_be_put_together_can_be_rejected(ledger_on_sqlite: Ledger) -> None:
+    drafted(ledger_on_sqlite)
+    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    unseen = a_draft(**bound(ledger_on_sqlite))
+    ledger_on_sqlite.draft_notice(unseen, NOW)
+    with pytest.raises(NotAllowed, match="nobody has looked yet"):
+        approve(ledger_on_sqlite, unseen, OMAR)
+    ledger_on_sqlite.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, unseen.binding, "", NOW)
+    assert status(ledger_on_sqlite).stage is NoticeStage.REJECTED
+
+
 def test_a_deputy_gives_the_word_of_whom_they_stand_in_for_in_that_role(ledger: Ledger) -> None:
     draft = drafted(ledger, approvals=BY_ROLE)
     ledger.delegate("omar", "priya", NOW + DAY, NOW)
