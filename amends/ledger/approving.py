@@ -37,9 +37,10 @@ class Approving(Notices):
 
         A deputy gives the word of whom they stand in for. Raises NotAllowed when this member may not decide, when it
         was decided already, when the draft is another by now, or when it is to be approved and not everybody's
-        message could be put together.
+        message could be put together; LedgerRestored.
         """
         with self.write() as write:
+            self.refuse_if_restored(write.session)
             write.incident(incident)
             row = existing_row(write.session, incident, notice)
             draft = self.drafted(row)

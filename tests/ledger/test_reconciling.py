@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from amends.domain.approval import Decision
 from amends.domain.bounces import Report, ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import LedgerRestored, LogUnfit, NotAllowed, NotInLedger
@@ -21,7 +22,7 @@ from amends.ledger.reconciling import LATEST, left_among
 from amends.ledger.released import ReleasedNotes
 from amends.ledger.reports import Effect
 from tests.builders import NOW, a_person, an_asked
-from tests.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
+from tests.sending import APPROVERS, INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 
 OMAR = Member(name="omar", role=TeamRole.LEGAL)
 EMAIL, SMS = (ChannelKind.EMAIL,), (ChannelKind.SMS,)
@@ -73,6 +74,21 @@ def restored(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
 def test_a_restored_ledger_sends_nothing(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LedgerRestored, match="amends reconcile"):
         restored[0].release(INCIDENT, NOTICE, NOW)
+
+
+def test_nor_does_it_take_the_word_of_an_approver(tmp_path: Path) -> None:
+    ledger = opened(tmp_path)
+    draft = approved(ledger, [a_person(number=1)], channels=EMAIL)
+    back_up(ledger, tmp_path)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    old = restore(ledger, tmp_path)
+    before = old.timeline(INCIDENT)
+    with pytest.raises(LedgerRestored):
+        old.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW)
+    with pytest.raises(LedgerRestored):
+        old.release_in_emergency(INCIDENT, NOTICE, *APPROVERS[:2], draft.binding, "fire", NOW)
+    assert old.timeline(INCIDENT) == before
+    old.dispose()
 
 
 def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(tmp_path: Path) -> None:
