@@ -132,6 +132,32 @@ def test_who_comes_too_late_is_told_what_happened(ledger: Ledger) -> None:
         approve(ledger, new, OMAR, after=HOUR)
 
 
+def test_who_comes_after_a_rejection_is_told_whose_it_was_and_when(ledger_on_sqlite: Ledger) -> None:
+    draft = drafted(ledger_on_sqlite)
+    approve(ledger_on_sqlite, draft, OMAR)
+    ledger_on_sqlite.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW + HOUR)
+    with pytest.raises(NotAllowed, match="was rejected by wei, at 2026-11-24 10:00 UTC"):
+        approve(ledger_on_sqlite, draft, PRIYA, after=2 * HOUR)
+
+
+def test_nobody_approves_what_names_a_time_that_has_passed(ledger_on_sqlite: Ledger) -> None:
+    draft = drafted(ledger_on_sqlite, next_news_at=NOW + HOUR)
+    approve(ledger_on_sqlite, draft, OMAR)
+    with pytest.raises(NotAllowed):
+        approve(ledger_on_sqlite, draft, WEI, after=2 * HOUR)
+    with pytest.raises(NotAllowed):
+        ledger_on_sqlite.release_in_emergency(INCIDENT, NOTICE, MEI, PRIYA, draft.binding, "fire", NOW + 2 * HOUR)
+
+
+def test_that_a_notice_has_all_its_approvals_is_an_event_of_the_case(ledger_on_sqlite: Ledger) -> None:
+    draft = drafted(ledger_on_sqlite)
+    approve(ledger_on_sqlite, draft, OMAR)
+    assert "approved" not in ledger_on_sqlite.case(INCIDENT).events
+    approve(ledger_on_sqlite, draft, WEI, after=HOUR)
+    approve(ledger_on_sqlite, draft, PRIYA, after=2 * HOUR)
+    assert ledger_on_sqlite.case(INCIDENT).events["approved"] == NOW + HOUR
+
+
 def test_who_rejects_what_was_released_is_told_so(ledger: Ledger) -> None:
     draft = drafted(ledger)
     approve(ledger, draft, OMAR, WEI)
@@ -212,11 +238,12 @@ def test_an_emergency_runs_out_like_an_approval_and_can_be_declared_again(ledger
     ledger.release(INCIDENT, NOTICE, NOW + DAY)
 
 
-def test_who_was_removed_meanwhile_declares_no_emergency(ledger: Ledger) -> None:
+@pytest.mark.parametrize("two", [(MEI, PRIYA), (PRIYA, MEI)])
+def test_who_was_removed_meanwhile_declares_no_emergency(ledger: Ledger, two: tuple[Member, Member]) -> None:
     draft = drafted(ledger)
     ledger.remove_member("priya", "mei", NOW)
     with pytest.raises(NotAllowed, match="priya is not in the team"):
-        emergency(ledger, MEI, PRIYA, draft.binding)
+        emergency(ledger, *two, draft.binding)
 
 
 def test_what_cannot_be_put_together_leaves_in_no_emergency(ledger: Ledger) -> None:
