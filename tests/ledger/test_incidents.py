@@ -322,6 +322,13 @@ def test_an_error_of_the_database_does_not_show_the_values(ledger: Ledger) -> No
     assert "Canaryname" not in str(error.value)
 
 
+def test_nor_does_one_that_is_a_fault_of_ours(ledger: Ledger) -> None:
+    values = {"value": "Canaryname", "no_value": object()}
+    with pytest.raises(SQLAlchemyError) as error, ledger.write() as write:
+        write.session.execute(text("UPDATE incident SET id = :value WHERE id = :no_value"), values)
+    assert "Canaryname" not in str(error.value)
+
+
 def test_a_ledger_that_cannot_be_written_says_so_in_our_words_and_without_values(
     ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The migrations make exactly the tables that the code expects, in a file that only its owner reads."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -74,6 +75,15 @@ def test_only_the_owner_reads_the_file_and_what_stands_beside_it(ledger_on_sqlit
         files = [path for path in tmp_path.iterdir() if path.name.startswith("ledger.sqlite3")]
         assert len(files) == 3
         assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_so_it_is_from_the_moment_on_when_the_file_is_made(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        a_ledger(sqlite_url(tmp_path), tmp_path).dispose()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "ledger.sqlite3").stat().st_mode) == 0o600
 
 
 def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> None:
