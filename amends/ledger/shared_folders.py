@@ -7,8 +7,9 @@ MOUNTS = Path("/proc/self/mountinfo")
 OF_THE_NETWORK = frozenset((
     "afs", "beegfs", "ceph", "cifs", "gfs2", "glusterfs", "gpfs", "lustre", "mfs", "nfs", "nfs4", "ocfs2", "pvfs2",
     "smb3", "smbfs",
-    "fuse.ceph", "fuse.ceph-fuse", "fuse.davfs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.gvfsd-fuse", "fuse.juicefs",
-    "fuse.mfs", "fuse.mfsmount", "fuse.rclone", "fuse.s3fs", "fuse.seaweedfs", "fuse.sshfs",
+    "fuse.ceph", "fuse.ceph-fuse", "fuse.cephfs", "fuse.davfs", "fuse.gcsfuse", "fuse.glusterfs", "fuse.gvfsd-fuse",
+    "fuse.juicefs", "fuse.mfs", "fuse.mfsmount", "fuse.moosefs", "fuse.rclone", "fuse.s3fs", "fuse.seaweedfs",
+    "fuse.sshfs",
 ))  # fmt: skip
 """As Linux names them. Most keep what is mapped into memory apart on each machine, and SQLite's locks are there."""
 
