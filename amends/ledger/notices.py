@@ -20,7 +20,7 @@ from amends.domain.waves import ReleasedVersion, go_on
 from amends.ledger.approvals import RELEASED, standing_of
 from amends.ledger.bulk import spelled, store_messages
 from amends.ledger.optouts import withdraw
-from amends.ledger.posting import Post, in_audience, may_have_left
+from amends.ledger.posting import Post, in_audience, last_told, may_have_left
 from amends.ledger.reconciling import settle_left
 from amends.ledger.redirects import redirect
 from amends.ledger.steps import pin_row
@@ -134,8 +134,8 @@ class Notices(Store):
             if begins:  # after all messages are locked, as whoever claims does, so that nobody waits in a circle
                 subject = f"{notice} v{row.version}"
                 write.note(now, incident, "released", subject, binding=row.binding, people=draft.people)
-            doubt = may_have_left(write.session, draft)
-        while self._prepare_page(draft, row.version, now):
+            doubt, end = may_have_left(write.session, draft), last_told(write.session, draft)
+        while self._prepare_page(draft, row.version, end, now):
             pass
         if doubt:
             with self.write() as write:
@@ -170,16 +170,15 @@ class Notices(Store):
         if people:
             redirect(session, draft, version, self.letters(session, draft.incident), people, now, anew=True)
 
-    def _prepare_page(self, draft: Draft, version: int, now: datetime) -> bool:
-        """Store the messages for the next page of people; whether there may be another."""
+    def _prepare_page(self, draft: Draft, version: int, end: int, now: datetime) -> bool:
+        """Store the messages for the next page of people; whether there is another, up to the person at the end."""
         with self.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
             letters, doubt = self.letters(write.session, draft.incident), may_have_left(write.session, draft)
             post = Post(draft, version, letters, spelled(connection, now), doubt)
-            last, more = post.store_page(connection, release.prepared)
-            release.prepared = max(last, release.prepared)
-            return more
+            release.prepared = max(post.store_page(connection, release.prepared, end), release.prepared)
+            return release.prepared < end
 
     def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
         """When the waves of a released version begin, and behind which person."""

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Select,
     String,
     and_,
-    bindparam,
     case,
     cast,
     column,
@@ -22,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
@@ -45,7 +44,6 @@ TRUE_OR_NOT = ("guarded", "has_email", "has_phone", "has_postal", "opted_out")
 KIND = (*NAMED, *TRUE_OR_NOT)
 """What decides which messages a person gets. Of a million people few differ in it."""
 PLANNED = ("channel", "variant", "state", "detail")
-NEWEST = sql(func.max(PersonRow.number)).where(col(PersonRow.incident) == bindparam("incident"))
 GUARDED = col(PersonRow.guardian) > 0
 """Somebody else is written to for this person."""
 
@@ -61,16 +59,13 @@ class Post:
         # Few answers to questions that are asked for everybody.
         self._plan = cache(self._planned)
 
-    def store_page(self, connection: Connection, after: int) -> tuple[int, bool]:
-        """Store what the next people of the list get at first.
-
-        Returns up to which number of the list everybody has a message now, and whether there are more.
+    def store_page(self, connection: Connection, after: int, end: int) -> int:
+        """Store what the next people of the list get at first; up to which number everybody has a message now.
 
         The database makes the rows, from what each kind of people gets. Who has messages of an earlier version is left
         alone. Raises LedgerUnavailable when people were changed meanwhile, with nothing stored.
         """
-        newest = connection.execute(NEWEST, {"incident": self._draft.incident}).scalar() or 0
-        last = min(after + PAGE, newest)
+        last = min(after + PAGE, end)
         part = self._part(after, last)
         kinds = connection.execute(sql(*(part.c[name] for name in KIND)).distinct()).all()
         people = self._without_messages(part, after, last)
@@ -79,7 +74,7 @@ class Post:
         # On SQLite nobody else can have changed anything meanwhile.
         if on_postgresql(connection) and connection.execute(sql(func.count()).select_from(people)).scalar_one():
             raise LedgerUnavailable("people were changed while their messages were stored; repeat it")
-        return last, last < newest
+        return last
 
     def first_rows(
         self, number: int, hold: str, guardian: int, country: str, region: str, locale: str,
@@ -155,6 +150,12 @@ class Post:
         chosen = sql(*head, people.c.number, planned.c.channel, address, *(planned.c[n] for n in PLANNED[1:]), *tail)
         same = and_(*(planned.c[name] == people.c[name] for name in KIND))
         return insert(DeliveryRow).from_select(DELIVERY, chosen.join(planned, same).order_by(people.c.number))
+
+
+def last_told(session: Session, draft: Draft) -> int:
+    """The number of the last person in the audience of this notice; 0 when nobody is in it."""
+    told = in_audience(draft.incident, draft.audience)
+    return session.exec(select(func.max(PersonRow.number)).where(*told)).one() or 0
 
 
 def may_have_left(session: Session, draft: Draft) -> frozenset[ChannelKind]:

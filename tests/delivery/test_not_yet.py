@@ -190,6 +190,18 @@ def test_a_new_version_goes_on_with_the_wave_that_comes_next_and_keeps_the_pause
     assert set(Counter(in_waves.mailed()).values()) == {1}
 
 
+def test_after_a_part_of_the_list_that_was_told_at_once_the_others_still_come_in_waves(rig: Rig) -> None:
+    shops = people(2, segment="shops")
+    approved(rig.ledger, [*shops, *(a_person(number=number) for number in range(3, 11))])
+    waves = Waves.model_validate({"size": 4, "pause": "2h"})
+    for audience, changes in (("shops", {}), ("everyone", {"waves": waves})):
+        bound_to = rig.ledger.audience(INCIDENT, audience)
+        there = {"audience": audience, "audience_digest": bound_to.digest, "people": bound_to.people}
+        approved_again(rig.ledger, channels=BY_EMAIL, cascade=(), **there, **changes)
+        rig.run()
+    assert len(rig.mailed()) == len(shops) + waves.size
+
+
 # The public after the people.
 
 
