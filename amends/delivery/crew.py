@@ -145,13 +145,15 @@ def _begin(work: Work) -> Begun:
 async def _shares(settings: ChannelSettings, draft: Draft, processes: int) -> Shares:
     """How many of so many processes use each channel on which people are written to: none without a connection.
 
-    Those that only follow where another channel has failed are not worth a process.
+    Those that only follow where another channel has failed are not worth a process. All channels are connected, so that
+    a fault in their settings is found before anything leaves.
     """
     needed = {*draft.channels, *draft.cascade}.intersection(*TO_PEOPLE)
-    async with connected({kind: own for kind, own in settings.items() if kind in needed}) as channels:
+    async with connected(settings) as channels:
         at_once = {
             kind: channel.at_once if isinstance(channel, PipelinedChannel) else AT_ONCE
             for kind, channel in channels.items()
+            if kind in needed
         }
     first = [most for kind, most in at_once.items() if kind in draft.channels] or at_once.values()
     processes = min(processes, max(first, default=1))
@@ -173,10 +175,10 @@ async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHAR
 
 
 async def _first(work: Work, begun: Begun, told: Told) -> Tally:
-    """The page, which is there before anybody gets a link to it, where the notice has one."""
-    if ChannelKind.WEBSITE in begun.draft.channels:
-        return await _alone(replace(work, begun=begun), FIRST, told)
-    return Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
+    """The page, which is there before anybody gets a link to it, unless it is up already or there is none."""
+    if work.ledger.published(*work.named):
+        return Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
+    return await _alone(replace(work, begun=begun), FIRST, told)
 
 
 def _tallies(ends: Sequence[Tally | BaseException]) -> list[Tally]:

@@ -26,12 +26,13 @@ from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
 from amends.domain.notice import PersonState
 from amends.ledger.leases import LEASE
 from tests.builders import a_person
-from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved
+from tests.sending import APPROVERS, INCIDENT, LINKS, NOTICE, Rig, approved, approved_again, personal_variants
 
 PROCESSES, PEOPLE = 2, 240
 CONNECTIONS = 4
 STOP_SECONDS = 1.0
 EMAIL_ONLY = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
+WITHOUT_A_PAGE = tuple(one for one in personal_variants("en") if one.channel is not ChannelKind.WEBSITE)
 EVERYBODY = {f"kim{number}@mail.example": 1 for number in range(1, PEOPLE + 1)}
 
 
@@ -297,6 +298,25 @@ def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
     assert ChannelKind.WEBSITE in tally.trouble
     assert (tally.finished, tally.people) == (False, {PersonState.WAITING: PEOPLE})
     assert big.mailed() + big.posts() == []
+
+
+def test_without_the_page_of_an_earlier_version_no_process_sends_a_link_to_it(big: Rig) -> None:
+    """The later version has none of its own."""
+    big.ledger.release(INCIDENT, NOTICE, big.clock())
+    approved_again(big.ledger, channels=(ChannelKind.EMAIL,), variants=WITHOUT_A_PAGE)
+    big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
+    tally = run(big)
+    assert ChannelKind.WEBSITE in tally.trouble
+    assert big.mailed() == []
+
+
+def test_where_the_public_cannot_be_told_nobody_is(big: Rig) -> None:
+    """A fault in the settings is found before anything leaves, also where no page comes first."""
+    approved_again(big.ledger, channels=(ChannelKind.EMAIL, ChannelKind.SOCIAL), variants=WITHOUT_A_PAGE)
+    big.settings[ChannelKind.SOCIAL]["url"] = "nowhere"
+    with pytest.raises(ChannelMisconfigured, match="social"):
+        run(big)
+    assert big.mailed() == []
 
 
 def test_no_connection_to_the_ledger_is_open_when_the_processes_begin(
