@@ -194,8 +194,8 @@ class Notices(Store):
         return go_on([ReleasedVersion(at, people, self.drafted(one).waves) for one, at, people in released])
 
     def drafted(self, row: NoticeRow) -> Draft:
-        """The row as a value; read once for each version, because a version never changes."""
-        name = ("draft", row.incident, row.notice, row.version)
+        """The row as a value, read once. A version that was drafted after a backup was restored may be another one."""
+        name = ("draft", row.incident, row.notice, row.version, row.binding)
         return self._memory.get(name, lambda: Draft.as_stored(row.draft))
 
     def letters(self, session: Session, incident: str) -> Letters:

@@ -12,7 +12,7 @@ from amends.ledger import Ledger, database
 from tests.builders import NOW, a_person
 from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
 from tests.ledger.test_reconciling import OMAR, send
-from tests.sending import INCIDENT, NOTICE, a_ledger, approved
+from tests.sending import INCIDENT, NOTICE, a_ledger, approved, approved_again
 
 pytestmark = list(NEEDS_POSTGRES)
 EMAIL = (ChannelKind.EMAIL,)
@@ -75,6 +75,16 @@ def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sende
     restore(url)
     with pytest.raises(LedgerRestored):
         sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+
+
+def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_place(url: str, sender: Ledger) -> None:
+    back_up(sender, url)
+    lost = approved_again(sender, channels=(ChannelKind.SMS,))
+    assert sender.draft(INCIDENT, NOTICE) == lost
+    sender.dispose()
+    restore(url)
+    drafted = approved_again(sender, channels=(ChannelKind.WEBSITE,))
+    assert sender.draft(INCIDENT, NOTICE) == drafted
 
 
 def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
