@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Connection, event
 
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind
-from amends.domain.errors import ApprovalMissing, NotAllowed, NotInLedger
+from amends.domain.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
 from amends.ledger.deliveries import park
@@ -308,6 +309,22 @@ def test_nothing_is_prepared_for_whom_an_opt_out_is_just_being_kept(ledger: Ledg
         releasing = second(lambda: ledger.release(INCIDENT, NOTICE, NOW))
     releasing.result()
     assert states(ledger) == {1: "held", 2: "waiting"}
+
+
+def test_whoever_changes_while_messages_are_stored_is_not_left_out(ledger: Ledger, second: Second) -> None:
+    """They are of no kind that was found among the people before: on a server that is noticed, and done again."""
+    approved(ledger, [a_person(number=1), a_person(number=2)])
+    opting_out: list[Future[Any]] = []
+    before(
+        ledger,
+        "INSERT INTO delivery",
+        lambda: opting_out.append(second(lambda: ledger.opt_out(INCIDENT, 1, "test", NOW))),
+    )
+    with suppress(LedgerUnavailable):
+        ledger.release(INCIDENT, NOTICE, NOW)
+    assert opting_out[0].result()
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert states(ledger) == {1: "waiting", 2: "waiting"}
 
 
 def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanwhile(
