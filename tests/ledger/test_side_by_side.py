@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlmodel import select
 
 from amends.domain.approval import Decision
 from amends.domain.channel import ChannelKind, Receipt, Status
-from amends.domain.notice import DeliveryState
+from amends.domain.errors import ApprovalMissing
+from amends.domain.notice import DeliveryState, Draft
 from amends.domain.people import Flag, Hold, Person
 from amends.ledger import Claim, Ledger
 from amends.ledger.standing import Only
@@ -47,18 +49,23 @@ def people() -> list[Person]:
     ]
 
 
-def release(ledger: Ledger, incident: str) -> None:
+def release(ledger: Ledger, incident: str, **changes: Any) -> None:
+    draft = drafted(ledger, incident, **changes)
+    looked_over(ledger, draft)
+    for member in APPROVERS:
+        ledger.decide(incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    ledger.release(incident, draft.notice, NOW)
+
+
+def drafted(ledger: Ledger, incident: str, **changes: Any) -> Draft:
     audience = ledger.audience(incident, "everyone")
     draft = a_draft(
         incident=incident, audience_digest=audience.digest, people=audience.people,
         facts_digest=ledger.facts_digest(incident), pinned=ledger.case(incident).pinned, optional=True,
-        variants=personal_variants("en", "zh-CN"), next_news_at=FAR_AHEAD,
+        variants=personal_variants("en", "zh-CN"), next_news_at=FAR_AHEAD, **changes,
     )  # fmt: skip
     ledger.draft_notice(draft, NOW)
-    looked_over(ledger, draft)
-    for member in APPROVERS:
-        ledger.decide(incident, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW)
-    ledger.release(incident, NOTICE, NOW)
+    return draft
 
 
 def claim(ledger: Ledger, channel: ChannelKind, incident: str = INCIDENT, at: datetime = LATER) -> tuple[Claim, ...]:
@@ -167,3 +174,14 @@ def test_each_message_is_of_the_person_of_its_own_incident(both: Ledger) -> None
     }
     held = [line for line in both.deliveries(OTHER, NOTICE) if line.state is DeliveryState.HELD]
     assert {(line.person, line.detail) for line in held} == {(PROTECTED, Hold.PROTECTED.value)}
+
+
+@pytest.mark.parametrize("elsewhere", [{"incident": OTHER}, {"incident": INCIDENT, "notice": "second-notice"}])
+def test_a_version_that_was_released_elsewhere_or_one_before_it_lets_no_fresh_draft_leave(
+    both: Ledger, elsewhere: dict[str, Any]
+) -> None:
+    for template in ("news", "update"):
+        release(both, **elsewhere, template=template)
+    drafted(both, INCIDENT, template="news")
+    with pytest.raises(ApprovalMissing, match="has not been released"):
+        claim(both, SMS)
