@@ -88,6 +88,17 @@ def test_the_processes_share_the_connections(big: Rig) -> None:
     assert Counter(big.mailed()) == EVERYBODY
 
 
+def test_the_processes_share_the_rate(big: Rig) -> None:
+    big.settings[ChannelKind.EMAIL]["rate"] = "80/s"
+    in_a_second = 0
+    for _ in range(PROCESSES):
+        bucket = crew._paces(big.settings, {ChannelKind.EMAIL: PROCESSES})[ChannelKind.EMAIL].bucket
+        assert bucket
+        in_a_second += sum(bucket.wait(1, at=0.0) < 1 for _ in range(200))
+    burst = 80 // 10
+    assert 80 <= in_a_second <= 80 + burst
+
+
 @pytest.mark.parametrize(("connections", "processes"), [(1, 0), (3, 3)])
 def test_there_are_no_more_processes_than_connections(
     big: Rig, monkeypatch: pytest.MonkeyPatch, connections: int, processes: int
