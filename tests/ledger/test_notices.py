@@ -496,6 +496,15 @@ def test_to_send_again_does_not_let_a_fresh_draft_leave_unapproved(opened: Ledge
     assert opened.release(INCIDENT, "first-notice", NOW) == draft
 
 
+def test_a_page_of_an_earlier_version_that_never_came_up_is_not_missed_any_more(opened: Ledger) -> None:
+    for title, status in (("Two databases copied", Status.REJECTED), ("One database copied", Status.DELIVERED)):
+        opened.amend_incident(an_incident(title=title), "lena", NOW)
+        release(opened, dated=NOW)
+        assert not opened.published(INCIDENT, "first-notice")
+        answer_all(opened, status, only=ChannelKind.WEBSITE)
+    assert opened.published(INCIDENT, "first-notice")
+
+
 def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.DELIVERED)
