@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text, true
+from sqlalchemy import bindparam, text, true
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
@@ -41,6 +41,10 @@ from amends.ledger.tables import (
 
 Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, Later]]
 """Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
+
+DIGEST = select(IncidentVersionRow.digest).where(
+    IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
+)
 
 
 class Cases(Notices):
@@ -138,7 +142,9 @@ class Cases(Notices):
         return self._version(session, row.id, row.version)
 
     def _version(self, session: Session, incident: str, version: int) -> Incident:
-        name = ("incident", incident, version)
+        """Read once; one that was amended after a backup was restored may be another of the same version."""
+        told = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
+        name = ("incident", incident, version, told)
         return self._memory.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
 
     def _counted(self, session: Session, incident: str) -> Counted:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, select
 
 from amends.domain.assessment import Assessment
 from amends.domain.duty import Addressee, Duty, SetAside
@@ -60,12 +60,15 @@ def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
 
 
 def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:
-    """What was concluded last, or None; an assessment that is kept never changes."""
-    versions = select(func.max(AssessmentRow.version)).where(AssessmentRow.incident == incident)
-    version = session.exec(versions).one()
-    if version is None or version < 0:
+    """What was concluded last, or None; read once, because an assessment that is kept never changes.
+
+    One that was made after a backup was restored may be another of the same version.
+    """
+    versions = select(AssessmentRow.version, AssessmentRow.at).where(AssessmentRow.incident == incident)
+    latest = session.exec(versions.order_by(col(AssessmentRow.version).desc()).limit(1)).first()
+    if latest is None or latest[0] < 0:
         return None
-    return memory.get(("assessment", incident, version), lambda: _assessment(session, incident, version))
+    return memory.get(("assessment", incident, *latest), lambda: _assessment(session, incident, latest[0]))
 
 
 def _assessment(session: Session, incident: str, version: int) -> Assessment:

@@ -1,15 +1,18 @@
 """A ledger on PostgreSQL that was restored is known as a copy by every machine, also by one that it is new to."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from amends.domain.assessment import Severity
+from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerRestored
 from amends.ledger import Ledger, database
-from tests.builders import NOW, a_person
+from tests.builders import NOW, a_person, an_assessment, an_incident
 from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
 from tests.ledger.test_reconciling import OMAR, send
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, approved_again
@@ -83,8 +86,28 @@ def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_p
     assert sender.draft(INCIDENT, NOTICE) == lost
     sender.dispose()
     restore(url)
+    sender.reconcile([], OMAR, NOW, list(ChannelKind))
     drafted = approved_again(sender, channels=(ChannelKind.WEBSITE,))
     assert sender.draft(INCIDENT, NOTICE) == drafted
+
+
+def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with_those(
+    url: str, sender: Ledger
+) -> None:
+    def amended(title: str, band: Severity, now: datetime) -> Case:
+        sender.amend_incident(an_incident(title=title), "lena", now)
+        sender.record_assessment(INCIDENT, an_assessment(version=2, band=band), now)
+        return sender.case(INCIDENT)
+
+    back_up(sender, url)
+    lost = amended("Two databases copied", Severity.HIGH, NOW)
+    sender.dispose()
+    restore(url)
+    case = amended("Three databases copied", Severity.LOW, NOW + timedelta(minutes=1))
+    assert lost.assessment
+    assert case.assessment
+    assert (lost.incident.title, lost.assessment.band) == ("Two databases copied", Severity.HIGH)
+    assert (case.incident.title, case.assessment.band) == ("Three databases copied", Severity.LOW)
 
 
 def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
