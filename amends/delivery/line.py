@@ -225,7 +225,7 @@ class Line:
             self.halt(self._down[1])
         if self._canary and not self._lanes:
             rest = self._fill()
-            if rest and (why := canary_verdict(self._canary.answers)):
+            if rest and not self._canary.left and (why := canary_verdict(self._canary.answers)):
                 self.halt(why)
                 if nothing_taken(self._canary.answers):
                     self._source.surprised(self.kind, why)
@@ -316,10 +316,8 @@ class Line:
         self._source.journal.answer(claim, receipt)
 
     def put_back(self, claim: Claim) -> None:
-        self._gone(claim)
+        self._untried(claim)
         self._queue.appendleft(claim)
-        if self._canary:
-            self._canary.left += 1
 
     def message(self, claim: Claim) -> Message:
         return self._source.composer.message(claim)
@@ -348,12 +346,12 @@ class Line:
 
     def stale(self, claim: Claim) -> None:
         """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
-        self._gone(claim)
+        self._untried(claim)
         self._recalled += [claim, *(other for other in self._queue if other.lease == claim.lease)]
         self._queue = deque(other for other in self._queue if other.lease != claim.lease)
 
     def left(self, claim: Claim) -> None:
-        self._gone(claim)
+        self._untried(claim)
         self._left_over.append(claim)
 
     def answered(self, claim: Claim, receipt: Receipt) -> None:
@@ -380,6 +378,12 @@ class Line:
         about_us = receipt.status is Status.SENT or not NOT_ABOUT_US.match(receipt.detail)
         if about_us and (why := self._same.note(receipt)):
             self.halt(why)
+
+    def _untried(self, claim: Claim) -> None:
+        """Another goes first in its place, where it was to go first."""
+        self._gone(claim)
+        if self._canary:
+            self._canary.left += 1
 
     def _gone(self, claim: Claim) -> None:
         """It is not under way any more, so another of its domain may be."""

@@ -22,6 +22,7 @@ from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
 from amends.ledger import Ledger
+from amends.ledger.leases import recall
 from amends.world import MailServer, WebServices
 from amends.world.mail import _hang_up
 from tests.builders import a_person
@@ -47,6 +48,8 @@ class WatchedRelay(MailServer):
         """As when an account was closed: each recipient is refused."""
         self.hesitates = 0.0
         """Seconds until it says whether it takes somebody."""
+        self.refusing_the_first: Callable[[], None] | None = None
+        """Called before it refuses who was offered first."""
         self.most: defaultdict[str, int] = defaultdict(int)
         """How many messages to a domain were under way at once."""
         self._now: Counter[str] = Counter()
@@ -67,6 +70,9 @@ class WatchedRelay(MailServer):
         await asyncio.sleep(self.hesitates)
         if self.takes_nobody:
             return "550 Account closed"
+        if self.refusing_the_first and address == self.offered[0]:
+            self.refusing_the_first()
+            return "550 5.1.1 No such user"
         return await super().handle_RCPT(server, session, envelope, address, options)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -188,6 +194,22 @@ def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_o
     rig.ledger.resume_incident(INCIDENT, "mei", rig.clock())
     assert "guard" not in run(rig).trouble, "somebody has looked, so it is counted anew"
     assert tried < len(relay.offered) < 100
+
+
+def test_a_page_that_is_taken_away_from_the_first_few_leaves_no_verdict_to_one_of_them(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    """As from a worker that stood still: the one that was refused says nothing of the others, who go first again."""
+
+    def recalled() -> None:
+        with rig.ledger.write() as write:
+            recall(write.session, INCIDENT)
+
+    relay.refusing_the_first = recalled
+    approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS, cascade=())
+    tally = run(rig)
+    assert (tally.trouble, rig.ledger.case(INCIDENT).state) == ({}, IncidentState.OPEN)
+    assert reached(rig) == 199
 
 
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:
