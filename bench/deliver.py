@@ -82,6 +82,7 @@ def main() -> None:
         if options.unmarked:
             _leave_unmarked()
         with _flood(home, ledger, key, options) as flood:
+            print("SENDING", flush=True)
             started, cpu = time.perf_counter(), _cpu()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
                 tally = loop.run(send(work, cores=options.cores))

@@ -27,6 +27,7 @@ HEAD = (
     "… to the first",
     "memory MB",
     "… to the first",
+    "… with start-up",
     "twice",
     "missing",
 )
@@ -77,7 +78,7 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[Run, ...]]:
 def _row(size: Sequence[Run], first: Sequence[Run]) -> tuple[str, ...]:
     cpu, cpu_first = _cpu(size), _cpu(first)
     whole, whole_first = (median(run.whole_cpu_us for run in runs) for runs in (size, first))
-    memory, memory_first = (median(run.memory_mb for run in runs) for runs in (size, first))
+    memory, memory_first = (median(run.send_memory_mb or 0 for run in runs) for runs in (size, first))
     return (
         number(size[0].people),
         number(median(run.rate for run in size)),
@@ -87,6 +88,7 @@ def _row(size: Sequence[Run], first: Sequence[Run]) -> tuple[str, ...]:
         number(whole / whole_first, 2),
         number(memory),
         number(memory / memory_first, 2),
+        number(median(run.memory_mb for run in size)),
         number(max(run.duplicates for run in size)),
         number(max(run.missing for run in size)),
     )

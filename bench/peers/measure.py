@@ -32,6 +32,9 @@ PR_SET_CHILD_SUBREAPER = 36
 """Of linux/prctl.h."""
 REPLIES = 6
 """That a sender without pipelining may wait for, for one message."""
+SENDING = b"SENDING\n"
+PRINTS = 100_000
+"""So many bytes at most are looked through for it."""
 TOLD = re.compile(r"^(SEND_S|CPU_S)=([\d.]+)\s*$", re.MULTILINE)
 
 Sender = Callable[[int, Path], Sequence[str]]
@@ -54,6 +57,8 @@ class Run:
     """The same for CPU (CPU_S=…)."""
     memory_mb: float
     """The most that the process tree held at once; pages shared by several processes count once."""
+    send_memory_mb: float | None
+    """The same from when it began to send, as the program told (SENDING)."""
     unique: int
     duplicates: int
     message_bytes: float
@@ -104,6 +109,7 @@ class Watched:
     whole_s: float = 0.0
     cpu_s: float = 0.0
     memory: int = 0
+    sending_memory: int = 0
     code: int = 0
     problem: str = ""
     printed: str = ""
@@ -131,6 +137,7 @@ def measured(label: str, people: int, sender: Sender, delay_ms: int = 0) -> Run:
         send_s=_number(told, "SEND_S"),
         send_cpu_s=_number(told, "CPU_S"),
         memory_mb=process.memory / 1e6,
+        send_memory_mb=process.sending_memory / 1e6 or None,
         unique=unique,
         duplicates=len(recipients) - unique,
         message_bytes=received / max(len(recipients), 1),
@@ -173,7 +180,10 @@ def watched(command: Sequence[str], work: Path, limit: float, every: float = SAM
         began = time.perf_counter()
         with group(command, work, output) as process:
             while not ended(process.pid) and time.perf_counter() - began < limit:
-                seen.memory = max(seen.memory, memory(process.pid))
+                held = memory(process.pid)
+                seen.memory = max(seen.memory, held)
+                if SENDING in os.pread(output.fileno(), PRINTS, 0):
+                    seen.sending_memory = max(seen.sending_memory, held)
                 time.sleep(every)
             seen.whole_s = time.perf_counter() - began
             timed_out = not ended(process.pid)
