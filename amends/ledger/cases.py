@@ -143,8 +143,8 @@ class Cases(Notices):
 
     def _version(self, session: Session, incident: str, version: int) -> Incident:
         """Read once; one that was amended after a backup was restored may be another of the same version."""
-        told = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
-        name = ("incident", incident, version, told)
+        digest = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
+        name = ("incident", incident, version, digest)
         return self._memory.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
 
     def _counted(self, session: Session, incident: str) -> Counted:
