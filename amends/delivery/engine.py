@@ -24,7 +24,8 @@ from amends.domain.playbook import Gate
 from amends.ledger import Claim, Ledger
 from amends.ledger.reserve import no_room
 
-RENEW_SECONDS = 20
+RENEW_SECONDS = 5
+"""Pages that are through are ended as often: what is noted of those in hand is looked at whenever one is claimed."""
 LOOK_SECONDS = 0.5
 PAGE_SECONDS = 15.0
 """So long a run waits for another worker that is putting up the page."""

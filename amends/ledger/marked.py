@@ -9,12 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import bindparam
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session
 
 from amends.domain.errors import DiskFull, LedgerUnavailable
+from amends.ledger.bulk import among, listed, statement
 from amends.ledger.reserve import FULL, no_room
-from amends.ledger.tables import LeaseRow, MarkRow
 
 
 class MarkNotes:
@@ -104,17 +103,16 @@ class Missed(NamedTuple):
     """They have ended, or were taken after an older copy was made; the audit chain tells which."""
 
 
-COUNTED = (
-    select(LeaseRow.id, func.count(col(MarkRow.id)))
-    .join(MarkRow, col(MarkRow.lease) == LeaseRow.id, isouter=True)
-    .where(col(LeaseRow.id).in_(bindparam("leases", expanding=True)))
-    .group_by(col(LeaseRow.id))
-)
+COUNTED = """
+SELECT lease.id, count(mark.id) FROM lease LEFT JOIN mark ON mark.lease = lease.id
+WHERE {these} GROUP BY lease.id
+"""
 
 
 def missed(session: Session, noted: Mapping[int, int]) -> Missed:
     """What the ledger lacks of what is noted beside it."""
-    counted = session.exec(COUNTED, params={"leases": list(noted)}) if noted else ()
-    held = {lease: marks for lease, marks in counted if lease}
+    connection = session.connection()
+    counted = statement(COUNTED.format(these=among(connection, "lease.id")))
+    held: dict[int, int] = dict(connection.execute(counted, {"ids": listed(connection, noted)}).all()) if noted else {}
     behind = frozenset(lease for lease, marks in held.items() if marks < noted[lease])
     return Missed(behind, frozenset(noted.keys() - held.keys()))

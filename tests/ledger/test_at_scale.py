@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from amends.domain.channel import ChannelKind
 from amends.ledger import Ledger
 from amends.ledger.letters import reference_of
 from amends.ledger.sealing import Seal
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.ledger.test_letters import OMAR, released
 from tests.ledger.test_previews import drafted
-from tests.sending import INCIDENT, NOTICE
+from tests.sending import INCIDENT, NOTICE, approved
 
 
 @contextmanager
@@ -137,3 +138,16 @@ def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(l
     opened = [waits for statement, waits in found if " sealed" in statement]
     assert opened
     assert not any(opened)
+
+
+def test_a_claim_asks_in_the_same_words_however_many_pages_are_in_hand(ledger: Ledger) -> None:
+    """What the driver prepared it keeps: with other words for each page the memory of a long send grew as its square."""
+    approved(ledger, [a_person(number=number) for number in range(1, 7)], channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    asked: list[set[str]] = []
+    for _ in range(3):
+        with statements(ledger) as found:
+            page = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
+        ledger.write_down(page, [], INCIDENT, NOTICE, NOW)
+        asked.append({statement for statement, _ in found})
+    assert asked[1] == asked[2]
