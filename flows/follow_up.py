@@ -10,6 +10,7 @@ from amends.domain.commitment import Chase, Commitment, to_chase
 from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.plan import TOLD_LATE, Turn
 from amends.domain.playbook import DEADLINES, Phase, Step
+from amends.domain.value import minute
 from flows import artifacts
 from flows.context import Context
 from flows.turns import carry_out, done, mark, say, step_of
@@ -50,7 +51,7 @@ async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
 
 def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
     by = step.within.after(turn.due_at, case.calendar) if step.within else turn.due_at
-    line = f"{step.owner}: {step.task} By {by:%Y-%m-%d %H:%M} UTC. {_when_done(case, turn)}"
+    line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, turn)}"
     context.ledger.alert(case.incident.id, line, context.clock())
     mark(context, turn, case.incident.id, OccurrenceState.WAITING)
     return line

@@ -11,12 +11,12 @@ from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, NoticeId, Yes
 from amends.cli.second import With
-from amends.cli.words import moment
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.team import Member
+from amends.domain.value import minute
 
 Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
 
@@ -152,7 +152,7 @@ def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
         return
     about = f"{draft.incident} {draft.notice}"
     raise NotAllowed(
-        f"{draft.notice} was redrafted at {moment(status.drafted_at)} (version {status.version}); say which draft you "
+        f"{draft.notice} was redrafted at {minute(status.drafted_at)} (version {status.version}); say which draft you "
         f"looked at: `amends preview {about}` shows this one, `amends approve {about} --as {member.name} "
         f"--binding {status.binding[:12]}` approves it"
     )

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from amends.cli.words import moment
 from amends.domain.notice import NoticeStage, NoticeStatus
+from amends.domain.value import minute
 
 
 def approval_lines(notice: NoticeStatus) -> Iterator[str]:
@@ -16,10 +16,10 @@ def approval_lines(notice: NoticeStatus) -> Iterator[str]:
     if notice.stage is NoticeStage.DRAFTED and notice.current:
         yield from _waiting(notice)
     if notice.stage is NoticeStage.APPROVED and stands.counts_until and not stands.emergency:
-        yield f"{notice.id} is approved; if it has not left by {moment(stands.counts_until)}, that must be done anew"
+        yield f"{notice.id} is approved; if it has not left by {minute(stands.counts_until)}, that must be done anew"
 
 
 def _waiting(notice: NoticeStatus) -> Iterator[str]:
     yield f"{notice.id} waits for {notice.standing.waits_for}"
     for member, at in notice.standing.expired.items():
-        yield f"the approval of {member} counted until {moment(at)}; it must be given anew"
+        yield f"the approval of {member} counted until {minute(at)}; it must be given anew"

@@ -9,11 +9,12 @@ from textwrap import wrap
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from amends.cli.words import moment, say, width
+from amends.cli.words import say, width
 from amends.domain.assessment import Assessment, Component, Score
 from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from amends.domain.filing import length
 from amends.domain.score import MANY, band
+from amends.domain.value import minute
 
 T = TypeVar("T")
 COLUMNS = 110
@@ -49,7 +50,7 @@ def fitting(line: str) -> Iterator[str]:
 def when(at: datetime, zone: str) -> str:
     """A time in UTC, and as the clock of the zone shows it: 2026-11-21 00:05 UTC (Sat 21 Nov 08:05 Asia/Shanghai)."""
     there = at.astimezone(ZoneInfo(zone))
-    return moment(at) if zone == "UTC" else f"{moment(at)} ({there:%a} {there.day} {there:%b %H:%M} {zone})"
+    return minute(at) if zone == "UTC" else f"{minute(at)} ({there:%a} {there.day} {there:%b %H:%M} {zone})"
 
 
 def by_when(duty: Duty, at: datetime, zone: str) -> str:

@@ -12,14 +12,14 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.duty import assessed_case
-from amends.cli.words import moment, printable
+from amends.cli.words import printable
 from amends.domain.case import Case, IncidentState
 from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.filing import DutyStatus, statuses
 from amends.domain.notice import NoticeStatus
 from amends.domain.people import AudienceCounts
-from amends.domain.value import some_text
+from amends.domain.value import minute, some_text
 
 if TYPE_CHECKING:
     from icalendar import Event
@@ -131,7 +131,7 @@ def _certainty(duty: Duty) -> str:
 def _about(case: Case, status: DutyStatus) -> Iterator[str]:
     duty = status.duty
     if status.done_at:
-        yield f"Done: {moment(status.done_at)}"
+        yield f"Done: {minute(status.done_at)}"
     yield f"Stands: {duty.standing.replace('_', ' ')}"
     yield f"Why: {duty.why}"
     yield f"Time: {duty.standard or 'at once'}"
@@ -147,7 +147,7 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
 def _of_promise(case: Case, promise: Commitment) -> Entry:
     said = some_text(promise.promise, case.incident.default_locale)
     fate = {CommitmentState.OPEN: "Promise", CommitmentState.KEPT: "Kept", CommitmentState.DROPPED: "Dropped"}
-    put_off = f"\nPromised for {moment(promise.due_at)} at first" if promise.new_due_at else ""
+    put_off = f"\nPromised for {minute(promise.due_at)} at first" if promise.new_due_at else ""
     return Entry(
         id=f"{case.incident.id}.promise.{promise.id}",
         at=promise.new_due_at or promise.due_at,

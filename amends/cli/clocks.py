@@ -4,6 +4,7 @@ import typer
 
 from amends.cli.desk import Desk
 from amends.cli.options import As, noun
+from amends.domain.value import minute
 
 app = noun()
 
@@ -28,4 +29,4 @@ def trust(ctx: typer.Context, name: As) -> None:
     desk.ledger.observe_clock(now)  # from here on it is compared with what it shows now
     settled = desk.ledger.clock_doubts()
     desk.ledger.trust_clocks(by, now.at)
-    desk.show({"settled": settled}, f"the clocks are believed again; it is {now.at:%Y-%m-%d %H:%M} UTC")
+    desk.show({"settled": settled}, f"the clocks are believed again; it is {minute(now.at)}")

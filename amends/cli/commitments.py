@@ -11,12 +11,12 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId, noun
 from amends.cli.times import in_utc
-from amends.cli.words import moment, table
+from amends.cli.words import table
 from amends.domain.case import Case
 from amends.domain.commitment import Commitment, CommitmentState
 from amends.domain.errors import ContentError
 from amends.domain.incident import Incident
-from amends.domain.value import LOCALE, Texts, some_text, text_for
+from amends.domain.value import LOCALE, Texts, minute, some_text, text_for
 
 CommitmentId = Annotated[str, typer.Argument(metavar="COMMITMENT", help="The promise's id.")]
 Evidence = Annotated[
@@ -82,7 +82,7 @@ def late(
     reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
     _refuse_unsayable(desk, case, promise, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
-    _will_be_told(desk, incident, commitment, f"{commitment} is due by {moment(due)} now")
+    _will_be_told(desk, incident, commitment, f"{commitment} is due by {minute(due)} now")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 

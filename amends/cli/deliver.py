@@ -13,12 +13,13 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId, number, number_or_none
-from amends.cli.words import counted, counts, kept_back, moment, parked
+from amends.cli.words import counted, counts, kept_back, parked
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.domain.kept_here import kept_here
 from amends.domain.notice import DeliveryState, PersonState
+from amends.domain.value import minute
 from amends.processes import Stopped, stopped_by_signals
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _goes_on(desk: Desk, incident: str, notice: str) -> str:
     if desk.ledger.busy(incident, now()):
         return "some are in the hands of another send, which goes on with them"
     status = case.notice(notice)
-    when = f"after {moment(status.next_try_at)}" if status and status.next_try_at else "later"
+    when = f"after {minute(status.next_try_at)}" if status and status.next_try_at else "later"
     return f"some wait: `amends deliver {incident} {notice}` again {when} sends what is left"
 
 

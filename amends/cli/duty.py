@@ -15,11 +15,12 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk, save
 from amends.cli.options import As, IncidentId, noun
 from amends.cli.times import time_from
-from amends.cli.words import moment, table
+from amends.cli.words import table
 from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.filing import DutyStatus, Filing, Part, in_time, length, no_such_duty, out_of_order, status, statuses
 from amends.domain.statements import clock_in_words, how_sure, spoken
+from amends.domain.value import minute
 
 if TYPE_CHECKING:
     from amends.domain.case import Case
@@ -92,7 +93,7 @@ def _due(duty: Duty) -> str:
         return "when its clock starts"
     if duty.due_at is None:
         return "at once"
-    return moment(duty.due_at) + (" (assumed)" if duty.assumed else "")
+    return minute(duty.due_at) + (" (assumed)" if duty.assumed else "")
 
 
 def _there(duty: Duty, zone: str) -> str:
@@ -102,7 +103,7 @@ def _there(duty: Duty, zone: str) -> str:
 
 def _done(one: DutyStatus, at: datetime) -> str:
     if one.done_at:
-        return moment(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
+        return minute(one.done_at) + (f", {in_time(one.early_by)}" if one.early_by is not None else "")
     return f"OVERDUE for {length(at - one.duty.due_at)}" if one.overdue and one.duty.due_at else ""
 
 

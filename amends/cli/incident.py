@@ -19,7 +19,7 @@ from amends.cli.exits import Exit
 from amends.cli.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
 from amends.cli.own_domains import portal_elsewhere
 from amends.cli.second import With, second_member
-from amends.cli.words import counted, counts, destroyed, moment, parked, table
+from amends.cli.words import counted, counts, destroyed, parked, table
 from amends.domain.assessment import Assessment
 from amends.domain.case import Case
 from amends.domain.closing import still_needed, unmet_closing_criteria
@@ -27,6 +27,7 @@ from amends.domain.errors import NotAllowed
 from amends.domain.news_clock import Clock, clocks, say_span
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.plan import Plan, plan
+from amends.domain.value import minute
 
 if TYPE_CHECKING:
     from amends.ledger import Entry
@@ -182,7 +183,7 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
 
 def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield f"{case.incident.id}: {case.incident.title}"
-    yield f"state {case.state}, version {case.version}, opened {moment(case.opened_at)}, {case.audience.people} people"
+    yield f"state {case.state}, version {case.version}, opened {minute(case.opened_at)}, {case.audience.people} people"
     if case.destroyed_at:
         yield destroyed(case.destroyed_at)
     yield f"severity {case.assessment.band.replace('_', ' ') if case.assessment else 'not assessed yet'}"
@@ -316,7 +317,7 @@ def embargo(
     by, zone = desk.member(name).name, desk.ledger.case(incident).incident.organisation.timezone
     end = time_from(until, zone)
     desk.ledger.embargo(incident, end, why, by, now())
-    desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {moment(end)}")
+    desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {minute(end)}")
     desk.hint(f"deadlines of the law go on: `amends timeline {incident}`; `amends incident lift {incident}` ends it")
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from amends.cli.words import moment, say
-from amends.domain.value import some_text
+from amends.cli.words import say
+from amends.domain.value import minute, some_text
 
 FOLDER = Path(__file__).parent / "templates"
 
@@ -20,7 +20,7 @@ def render(name: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"moment": moment, "say": say, "percent": percent, "in_english": in_english}
+    environment.filters |= {"minute": minute, "say": say, "percent": percent, "in_english": in_english}
     return environment.get_template(name).render(**values)
 
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from amends.cli.playbook_words import begins, condition, gates, quiet_hours, task, to_whom, waves
 from amends.cli.timeline import there
-from amends.cli.words import moment, table
+from amends.cli.words import table
 from amends.domain.assess import highest_count
 from amends.domain.case import Case
 from amends.domain.forecast import forecast
 from amends.domain.plan import Turn, holds
 from amends.domain.playbook import DEADLINES, Event, Phase, Playbook, Step
-from amends.domain.value import EVERYONE, Moment, Value
+from amends.domain.value import EVERYONE, Moment, Value, minute
 
 WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMITMENT_LATE, Event.APPROVED)
 """Events of which nobody knows when they come."""
@@ -81,7 +81,7 @@ def calendar(case: Case, now: datetime, days: int) -> Calendar:
 def in_words(shown: Calendar, now: datetime) -> Iterator[str]:
     """The calendar as a table, on the organisation's clock and in UTC."""
     rows = [
-        (there(one.due_at, now, shown.zone), moment(one.due_at), f"{one.step} {one.number}", one.what)
+        (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
         for one in shown.turns
     ]
     yield table((f"when ({shown.zone})", "UTC", "step", "what, and to whom"), rows)
@@ -141,8 +141,8 @@ def _entry(case: Case, turn: Turn) -> Entry:
 
 def _what(step: Step, people: int | None, last: datetime | None, done_by: datetime | None = None) -> str:
     needs = f"needs {step.approvals}" if step.channels else ""
-    parts = f"{waves(step)}, the last {moment(last)}" if last else waves(step)
-    by = f"by {moment(done_by)}" if done_by else ""
+    parts = f"{waves(step)}, the last {minute(last)}" if last else waves(step)
+    by = f"by {minute(done_by)}" if done_by else ""
     said = (task(step), by, to_whom(step, people), needs, gates(step), parts)
     return "; ".join(filter(None, said)) or step.reads_on or WORK[step.phase]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from amends.domain.approval import listed
 from amends.domain.playbook import Event, Gate, Playbook, QuietHours, Step, StepChange, Threshold, Waves, When
-from amends.domain.value import some_text
+from amends.domain.value import minute, some_text
 
 EVENTS: dict[str, str] = {
     Event.OPENED: "the incident was opened",
@@ -51,7 +51,7 @@ def begins(step: Step) -> str:
     """When the step comes first."""
     hour = f", at {step.at:%H:%M}" if step.at else ""
     if step.on:
-        return f"on {step.on:%Y-%m-%d %H:%M} UTC{hour}"
+        return f"on {minute(step.on)}{hour}"
     return f"{step.after} after {step.of}{hour}" if step.after else f"right after {step.of}{hour}"
 
 

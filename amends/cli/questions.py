@@ -10,10 +10,10 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import As, IncidentId, noun, number
-from amends.cli.words import counted, moment, table
+from amends.cli.words import counted, table
 from amends.domain.errors import ContentError, Finding, NotAllowed
 from amends.domain.question import Question, Source
-from amends.domain.value import NAME
+from amends.domain.value import NAME, minute
 
 QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
@@ -48,7 +48,7 @@ def comments(ctx: typer.Context, incident: IncidentId) -> None:
     """What people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
     desk: Desk = ctx.obj
     given = desk.ledger.comments(incident)
-    texts = (f"person {comment.person}, {moment(comment.at)}\n\n{comment.text or UNREADABLE}" for comment in given)
+    texts = (f"person {comment.person}, {minute(comment.at)}\n\n{comment.text or UNREADABLE}" for comment in given)
     desk.show(given, "\n\n".join(texts) or "none")
 
 
@@ -60,12 +60,17 @@ def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None
     person = f"person {found.person}" if found.person else "nobody we know"
     lines = [
         f"{found.kind} {found.id} by {person}, {found.source}, {found.locale}, theme {found.theme}",
-        f"asked {moment(found.asked_at)}, reply due {moment(found.reply_due_at)} by {found.owner}",
+        f"asked {minute(found.asked_at)}, reply due {minute(found.reply_due_at)} by {found.owner}",
         "",
         found.text or UNREADABLE,
     ]
     if found.answered_at:
-        lines += ["", f"answered {moment(found.answered_at)} by {found.answered_by}:", "", found.answer or UNREADABLE]
+        lines += [
+            "",
+            f"answered {minute(found.answered_at)} by {found.answered_by}:",
+            "",
+            found.answer or UNREADABLE,
+        ]
     desk.show(found, "\n".join(lines))
     if not found.text:
         desk.hint("nobody can read what was asked: answer that you cannot, and ask them to ask again")

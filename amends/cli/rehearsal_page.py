@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from amends.cli.report import COLOURS
-from amends.cli.words import counts, moment, table
+from amends.cli.words import counts, table
 from amends.domain.channel import ChannelKind
 from amends.domain.filing import length
 from amends.domain.notice import PersonState
 from amends.domain.rehearsed import Happening, Noticed, Outcome, Rehearsed, what_was_not_kept
+from amends.domain.value import minute
 
 LINES = 15
 """Of a list on the terminal; --json and the page have all of it."""
@@ -41,7 +42,7 @@ def page(found: Rehearsed) -> str:
 
 def _lines(found: Rehearsed) -> Iterator[str]:
     yield f"REHEARSAL of {found.playbook} for {found.incident}: nothing was sent, nobody was told"
-    yield f"{found.people} people, {found.days} days from {moment(found.start)}; in the end the case is {found.state}"
+    yield f"{found.people} people, {found.days} days from {minute(found.start)}; in the end the case is {found.state}"
     yield f"With: {found.injects}"
     yield ""
     yield table(("notice", "drafted", "approved after", "first arrived", "on", "people"), map(_row, found.notices))
@@ -68,7 +69,7 @@ def _listed(title: str, happenings: Iterable[Happening]) -> Iterator[str]:
         return
     yield ""
     yield f"{title}:"
-    yield from (f"  {moment(one.at)}  {one.what}" for one in listed[:LINES])
+    yield from (f"  {minute(one.at)}  {one.what}" for one in listed[:LINES])
     if more := len(listed) - LINES:
         yield from [f"  … and {more} more"] if more > 0 else []
 

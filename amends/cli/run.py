@@ -7,8 +7,8 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, IncidentId
-from amends.cli.words import moment
 from amends.domain.plan import plan
+from amends.domain.value import minute
 
 
 def run(
@@ -27,7 +27,7 @@ def run(
     chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.members())
     content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now(), seen="")
     planned = plan(desk.ledger.case(incident, now()), now())
-    turns = [f"  {moment(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
+    turns = [f"  {minute(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)
     desk.hint(_what_now(incident, reached=nudge(desk.settings, incident), again=bool(case.pinned)))

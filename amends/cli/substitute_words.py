@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from amends.cli.desk import Desk
-from amends.cli.words import moment
 from amends.domain.substitute import SubstituteDue, substitute_due
+from amends.domain.value import minute
 
 if TYPE_CHECKING:
     from amends.ledger.standing import Numbers
@@ -35,7 +35,7 @@ def in_words(due: SubstituteDue) -> str:
 def _page(due: SubstituteDue) -> str:
     if not due.done:
         return f"it must stay up for {due.for_days} days" if due.for_days else ""
-    stay = f" and must stay until {moment(due.until)}" if due.until else ""
+    stay = f" and must stay until {minute(due.until)}" if due.until else ""
     return f"our page does: {', '.join(due.done)}{stay}"
 
 

@@ -10,10 +10,11 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import As, noun
 from amends.cli.times import in_utc
-from amends.cli.words import moment, table
+from amends.cli.words import table
 from amends.domain.approval import listed
 from amends.domain.errors import NotAllowed
 from amends.domain.team import Member, TeamRole
+from amends.domain.value import minute
 
 FIRST = "amends"
 """Who adds the first lead, while there is none to ask."""
@@ -87,7 +88,7 @@ def delegate(
     if desk.member(by).name != name:
         raise NotAllowed(f"only {name} can give away the word of {name}")
     desk.ledger.delegate(name, to, end_at, now())
-    desk.show({"member": name, "deputy": to, "until": end_at}, f"{to} stands in for {name} until {moment(end_at)}")
+    desk.show({"member": name, "deputy": to, "until": end_at}, f"{to} stands in for {name} until {minute(end_at)}")
     desk.hint(
         f"{to} gives the word with `amends approve INCIDENT NOTICE --as {to} --for {name}`, in the role of {name}"
     )
@@ -166,7 +167,7 @@ def _time(text: str) -> datetime:
 
 def _deputy(member: Member, at: datetime) -> str:
     deputy = member.deputy_at(at)
-    return f"{deputy} until {moment(member.deputy_until)}" if deputy else ""
+    return f"{deputy} until {minute(member.deputy_until)}" if deputy else ""
 
 
 def _wants_an_address(member: Member) -> bool:

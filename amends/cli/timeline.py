@@ -10,10 +10,11 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import IncidentId
-from amends.cli.words import destroyed, moment, table
+from amends.cli.words import destroyed, table
 from amends.domain.case import IncidentState
 from amends.domain.timeline import Kind, Line, Timeline, Waiting, folded
 from amends.domain.timeline import timeline as timeline_of
+from amends.domain.value import minute
 
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]
@@ -42,7 +43,7 @@ def standing(shown: Timeline) -> str:
     """How the incident stands, and what time it is there."""
     runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
     clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
-    utc = f" ({moment(shown.at)})" if shown.zone != "UTC" else ""
+    utc = f" ({minute(shown.at)})" if shown.zone != "UTC" else ""
     return f"{shown.state}, {runs}; it is {clock}{utc}"
 
 
@@ -79,7 +80,7 @@ def _rows(shown: Timeline, lines: Iterable[Line]) -> Rows:
 
 def _note(shown: Timeline, line: Line) -> str:
     """A legal deadline is told in UTC too, because authorities are elsewhere."""
-    utc = moment(line.at) if line.kind is Kind.DEADLINE and shown.zone != "UTC" else ""
+    utc = minute(line.at) if line.kind is Kind.DEADLINE and shown.zone != "UTC" else ""
     return "; ".join(filter(None, (utc, line.note)))
 
 

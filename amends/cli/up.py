@@ -19,6 +19,7 @@ import typer
 from amends.cli.work_pool import POOL
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
+from amends.domain.value import minute
 from amends.processes import ENDING, Stopped, stopped_by_signals, undisturbed
 from amends.settings import Settings, open_ledger, prefect_environment
 
@@ -162,7 +163,7 @@ def _say_where(settings: Settings) -> None:
         "\nCtrl-C stops all of it.\n"
     )
     if clock := rehearsal_clock(settings):
-        say(f"THIS IS A REHEARSAL: it is {clock():%Y-%m-%d %H:%M} UTC here.\n")
+        say(f"THIS IS A REHEARSAL: it is {minute(clock())} here.\n")
 
 
 def say(what: object) -> None:

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import typer
 
+from amends.domain.value import minute
+
 Word = TypeVar("Word", bound=str)
 
 HIDDEN = ("Cc", "Cf", "Co", "Cs")
@@ -19,11 +21,6 @@ HARMLESS = "\n\t\u200d"
 def printable(text: str) -> str:
     """Without characters by which a text could take over a terminal or turn itself around."""
     return "".join("�" if unicodedata.category(c) in HIDDEN and c not in HARMLESS else c for c in text)
-
-
-def moment(at: datetime | None) -> str:
-    """A time as people read it, in UTC."""
-    return f"{at:%Y-%m-%d %H:%M} UTC" if at else "–"
 
 
 def counts(numbers: Mapping[Word, int]) -> str:
@@ -61,7 +58,7 @@ def say(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case datetime():
-            return moment(value)
+            return minute(value)
         case Enum():
             return str(value.value)
         case None | "":

@@ -18,6 +18,7 @@ from amends.domain.never_due import circles, endless, never_chosen, never_due, n
 from amends.domain.objection import Objection
 from amends.domain.playbook import Event, Phase, Playbook, Step
 from amends.domain.team import Member
+from amends.domain.value import minute
 from amends.domain.wording import Wording
 
 PROMISE_TEMPLATES = ("promise-kept", "promise-late")
@@ -109,7 +110,7 @@ def _circles(places: Places) -> Iterator[Finding]:
 def _over(places: Places, now: datetime) -> Iterator[Finding]:
     for step in places.playbook.steps:
         if step.on and step.on < now:
-            what = f"{step.id}.on: {step.on:%Y-%m-%d %H:%M} UTC is over"
+            what = f"{step.id}.on: {minute(step.on)} is over"
             advice = "the step would be due as soon as the playbook is started"
             yield Finding(places.step(step.id, "on"), Code.IN_THE_PAST, what, advice, blocks=False)
 

@@ -21,6 +21,7 @@ from amends.domain.gates import shut
 from amends.domain.guard import DEFAULT, Limits
 from amends.domain.notice import DeliveryState, Draft, PersonState
 from amends.domain.playbook import Gate
+from amends.domain.value import minute
 from amends.ledger import Claim, Ledger
 from amends.ledger.reserve import no_room
 
@@ -284,7 +285,7 @@ class Run:
                 self._halt("clock", jumped)
             with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again
                 if jumped:
-                    self._alert(f"{self._notice} was stopped at {self._clock():%Y-%m-%d %H:%M} UTC: {jumped}")
+                    self._alert(f"{self._notice} was stopped at {minute(self._clock())}: {jumped}")
                     return
                 if why := self._watch.alarm(self._clock()):
                     self._halt("guard", why)

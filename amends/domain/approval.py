@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from amends.domain.team import Member, TeamRole
-from amends.domain.value import Moment, Span, Value
+from amends.domain.value import Moment, Span, Value, minute
 
 EXPIRES_AFTER = Span(hours=24)
 """How long an approval counts where the playbook does not say otherwise."""
@@ -150,7 +150,7 @@ def may_be_deputy(
     if refusal := may_approve(absent) or may_approve(deputy):
         return refusal
     if until <= now:
-        return f"{until:%Y-%m-%d %H:%M} UTC is over already"
+        return f"{minute(until)} is over already"
     if theirs := deputy.deputy_at(now):
         return f"{deputy.name} has given their own word to {theirs}; a word is given on to nobody"
     if speaks_for:
@@ -163,7 +163,7 @@ def may_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], now:
     if absent.deputy != deputy.name:
         return f"{absent.name} has not given {deputy.name} their word; `amends team list` shows who stands in for whom"
     if absent.deputy_at(now) != deputy.name:
-        return f"{deputy.name} could give the word of {absent.name} until {absent.deputy_until:%Y-%m-%d %H:%M} UTC only"
+        return f"{deputy.name} could give the word of {absent.name} until {minute(absent.deputy_until)} only"
     return may_approve(absent, authors) or may_approve(deputy, authors)
 
 

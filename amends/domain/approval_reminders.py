@@ -12,7 +12,7 @@ from amends.domain.news_clock import in_both
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import Event, Phase
 from amends.domain.team import Member, TeamRole
-from amends.domain.value import Moment, Value
+from amends.domain.value import Moment, Value, minute
 
 LEGAL_SOON, LEGAL_NOW = timedelta(hours=24), timedelta(hours=6)
 """How long before a legal deadline all approvers and executives hear that a notice still waits."""
@@ -200,7 +200,7 @@ def title(reminder: ApprovalReminder) -> str:
     """One line that says what it is about."""
     about = f"{reminder.notice} of {reminder.incident}"
     if reminder.occasion.legal:
-        return f"Legal deadline {_utc(reminder.since)}: {about} is not approved"
+        return f"Legal deadline {minute(reminder.since)}: {about} is not approved"
     if reminder.occasion is Occasion.OVER:
         return f"Overdue: {about} is not approved"
     return f"{about} waits for your approval"
@@ -237,7 +237,3 @@ def _what_to_do(reminder: ApprovalReminder, call: str) -> Iterator[str]:
     if reminder.can_declare:
         two = f"--emergency --as {reminder.to} --with NAME --why REASON {exactly}"
         yield f"If the approvals cannot be had in time, two of you can: {approve} {two}"
-
-
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

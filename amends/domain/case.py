@@ -14,7 +14,7 @@ from amends.domain.people import AudienceCounts
 from amends.domain.playbook import Event, Phase, Playbook
 from amends.domain.question import QuestionCounts, SurveyCounts
 from amends.domain.timing import Calendar
-from amends.domain.value import Moment, Value
+from amends.domain.value import Moment, Value, minute
 
 DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from it: nobody is left to be told."""
@@ -65,7 +65,7 @@ class Embargo(Value):
 
     def says(self, incident: str) -> str:
         """Why nothing leaves, and what ends that."""
-        until = f"{self.until:%Y-%m-%d %H:%M} UTC"
+        until = minute(self.until)
         return f"nothing may leave before {until}: {self.why}; `amends incident lift {incident}` ends that"
 
 

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from amends.domain.value import minute
+
 MOST = timedelta(minutes=10)
 """By so much a clock may be corrected without anybody being asked."""
 MINUTE = timedelta(minutes=1)
@@ -34,7 +36,7 @@ def jump(before: Seen, after: Seen) -> timedelta:
 def doubt(before: Seen, after: Seen) -> str:
     """Why the clock is not believed; empty when it is."""
     by = jumped(jump(before, after))
-    return f"the clock of {after.host} {by}, to {after.at:%Y-%m-%d %H:%M} UTC" if by else ""
+    return f"the clock of {after.host} {by}, to {minute(after.at)}" if by else ""
 
 
 def apart(seen: Seen, server: datetime | None) -> str:
@@ -43,7 +45,7 @@ def apart(seen: Seen, server: datetime | None) -> str:
     if abs(by) <= MOST:
         return ""
     off = f"{about(abs(by))} {'ahead of' if by > timedelta() else 'behind'} that of the ledger's server"
-    return f"the clock of {seen.host} is {off}, at {seen.at:%Y-%m-%d %H:%M} UTC"
+    return f"the clock of {seen.host} is {off}, at {minute(seen.at)}"
 
 
 def jumped(by: timedelta) -> str:

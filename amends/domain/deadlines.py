@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from amends.domain.case import Case
 from amends.domain.duty import Duty, DutyStanding
 from amends.domain.filing import done_at
-from amends.domain.value import Moment, Value
+from amends.domain.value import Moment, Value, minute
 
 GIVEN = "deadline "
 """Before the id of a duty: the step under which a reminder that was given is kept."""
@@ -47,7 +47,7 @@ def open_duties(case: Case) -> tuple[Duty, ...]:
 def deadline_line(case: Case, reminder: Reminder) -> str:
     """The reminder in words, with what to do."""
     duty = next(duty for duty in open_duties(case) if duty.id == reminder.duty)
-    by = f"by {reminder.due_at:%Y-%m-%d %H:%M} UTC" if duty.due_at else "at once"
+    by = f"by {minute(reminder.due_at)}" if duty.due_at else "at once"
     told = f"{duty.recipient_name} must be told {by}"
     late = f"Overdue: {duty.recipient_name} should have been told {by}"
     applies = " (may apply)" if duty.standing is DutyStanding.MAY_APPLY else ""

@@ -9,6 +9,7 @@ from amends.domain.duty import Addressee, Duty, DutyStanding
 from amends.domain.forecast import forecast
 from amends.domain.objection import Objection
 from amends.domain.playbook import Phase, Step
+from amends.domain.value import minute
 
 MONTH = timedelta(days=31)
 A_FEW = 3
@@ -46,11 +47,9 @@ def _missed(duty: Duty, step: Step, leaves: datetime, now: datetime) -> Objectio
     must = "must" if duty.standing is DutyStanding.APPLIES else "may have to"
     over = duty.due_at is not None and duty.due_at < now
     since = " (that is over)" if over else ""
-    told = (
-        f"{duty.recipient_name} {must} be told by {duty.due_at:%Y-%m-%d %H:%M} UTC{since}: {duty.law}, {duty.citation}"
-    )
+    told = f"{duty.recipient_name} {must} be told by {minute(duty.due_at)}{since}: {duty.law}, {duty.citation}"
     if duty.addressee is Addressee.PEOPLE:
-        why = f"{told}; when approvers take all of their time, {step.id} leaves at {leaves:%Y-%m-%d %H:%M} UTC"
+        why = f"{told}; when approvers take all of their time, {step.id} leaves at {minute(leaves)}"
         return Objection(step=step.id, key="after", why=why, advice=LATE if over else EARLIER)
     return Objection(step=step.id, key="after", why=f"{told}; that is before {step.id} leaves", advice=FILE_IT)
 

@@ -7,6 +7,7 @@ from amends.domain.case import Case
 from amends.domain.deadlines import open_duties
 from amends.domain.duty import Addressee, Duty
 from amends.domain.playbook import Gate
+from amends.domain.value import minute
 
 DAY = timedelta(days=1)
 
@@ -31,7 +32,7 @@ def to_look_at_again(case: Case, now: datetime) -> str:
     if case.embargo is None or not case.embargo.until - DAY <= now < case.embargo.until:
         return ""
     return (
-        f"the embargo ends at {case.embargo.until:%Y-%m-%d %H:%M} UTC ({case.embargo.why}); what is approved leaves "
+        f"the embargo ends at {minute(case.embargo.until)} ({case.embargo.why}); what is approved leaves "
         f"then. Ask whether it may: `amends incident embargo {case.incident.id} --until TIME` moves it"
     )
 

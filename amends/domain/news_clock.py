@@ -16,7 +16,7 @@ from amends.domain.approval import listed
 from amends.domain.case import Case, IncidentState, OccurrenceState
 from amends.domain.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook import HOLDING, Event, Phase, Step
-from amends.domain.value import Moment, Value
+from amends.domain.value import Moment, Value, minute
 
 MISSED = "news missed "
 """Before a time that was named: the event that it was missed, which stays so whatever is known later."""
@@ -163,7 +163,7 @@ def missed_line(clock: Clock, zone: str) -> str:
 def in_both(at: datetime, zone: str) -> str:
     """A time in UTC and on the organisation's clock."""
     there = "" if zone == "UTC" else f" ({at.astimezone(ZoneInfo(zone)):%H:%M on %a %d %b} in {zone})"
-    return f"{at:%Y-%m-%d %H:%M} UTC{there}"
+    return f"{minute(at)}{there}"
 
 
 def noted_as(until: datetime) -> str:

@@ -17,7 +17,7 @@ from amends.domain.commitment import Promise
 from amends.domain.letters import Letters
 from amends.domain.playbook import Playbook, Step
 from amends.domain.timing import Delay
-from amends.domain.value import EVERYONE, Value
+from amends.domain.value import EVERYONE, Value, minute
 from amends.domain.wording import Phrases, Wording
 
 RETIRED = "The playbook has this step no more; what had begun of it goes to its end."
@@ -84,7 +84,7 @@ def _missed(step: Step) -> str:
 
 
 def _in_short(step: Step) -> str:
-    begins = f"{step.after} after {step.of}" if step.of else f"on {step.on:%Y-%m-%d %H:%M} UTC"
+    begins = f"{step.after} after {step.of}" if step.of else f"on {minute(step.on)}"
     says = f", {step.notice} by {', '.join(step.channels)}" if step.notice else ""
     return f"{step.phase}, {begins}{says}"
 
@@ -159,7 +159,7 @@ def _plain(value: Any) -> str:
         case Enum():
             return str(value.value)
         case datetime():
-            return f"{value:%Y-%m-%d %H:%M} UTC"
+            return minute(value)
         case time():
             return f"{value:%H:%M}"
     return str(value)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from amends.domain.assessment import Assessment
 from amends.domain.duty import Duty
+from amends.domain.value import minute
 
 
 def changes(old: Assessment | None, new: Assessment) -> tuple[str, ...]:
@@ -69,7 +70,7 @@ def _without(names: Iterable[str], others: tuple[str, ...]) -> str:
 
 
 def _by(moment: datetime | None) -> str:
-    return f"by {moment:%Y-%m-%d %H:%M} UTC" if moment else "at once"
+    return f"by {minute(moment)}" if moment else "at once"
 
 
 def _words(word: str) -> str:

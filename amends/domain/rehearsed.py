@@ -16,7 +16,7 @@ from amends.domain.filing import DutyStatus, statuses
 from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook import Event, Phase
 from amends.domain.question import Question
-from amends.domain.value import Moment, Span, Value
+from amends.domain.value import Moment, Span, Value, minute
 
 ORDER, FOUND = "order.json", "rehearsed.json"
 """The files by which a rehearsal's process is told what to do, and tells what it found."""
@@ -375,7 +375,7 @@ def _promise_missed(one: Promised) -> str:
 
 
 def _at(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "at once"
+    return minute(moment) if moment else "at once"
 
 
 def _done(moment: datetime | None) -> str:

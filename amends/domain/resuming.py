@@ -6,6 +6,7 @@ from typing import Protocol
 
 from amends.domain.case import Case, IncidentState
 from amends.domain.plan import plan
+from amends.domain.value import minute
 
 CHANGES = {
     "amended": "the facts were amended; what is not sent is drafted and approved anew",
@@ -41,11 +42,11 @@ def changed_meanwhile(case: Case, acts: Sequence[Act], now: datetime) -> tuple[s
 def _passed(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
     for notice in case.notices:
         if notice.sent_at and notice.next_news_at and paused_at < notice.next_news_at <= now:
-            yield f"{notice.id} said that news would come by {notice.next_news_at:%Y-%m-%d %H:%M} UTC; that has passed"
+            yield f"{notice.id} said that news would come by {minute(notice.next_news_at)}; that has passed"
 
 
 def _at_once(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
     going = plan(case.resumed(), now)
     for turn in going.due:
         if paused_at < turn.due_at < now:
-            yield f"{turn.step} {turn.number} came due on {turn.due_at:%Y-%m-%d %H:%M} UTC and begins at once"
+            yield f"{turn.step} {turn.number} came due on {minute(turn.due_at)} and begins at once"

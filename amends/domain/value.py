@@ -78,6 +78,13 @@ def to_utc(moment: datetime) -> datetime:
 
 
 FIRST_YEAR, LAST_YEAR = 1970, 2300
+
+
+def minute(at: datetime | None) -> str:
+    """A time as people read it: 2026-11-28 09:00 UTC; a dash where there is none."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if at else "–"
+
+
 Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
 """A point in time; read with any zone, held in UTC. Without a zone it is refused."""
 

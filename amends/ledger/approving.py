@@ -19,6 +19,7 @@ from amends.domain.errors import NotAllowed
 from amends.domain.notice import Draft, NoticeStage
 from amends.domain.playbook import Event
 from amends.domain.team import Member
+from amends.domain.value import minute
 from amends.ledger.approvals import RELEASED, approvals_of, keep_word, stage_of, standing_of, team
 from amends.ledger.incidents import happened, note_alert
 from amends.ledger.notices import Notices, existing_row, not_fit, stale
@@ -158,7 +159,7 @@ def _rejection(session: Session, row: NoticeRow, stands: Standing) -> ApprovalRo
 
 
 def _at(moment: datetime) -> str:
-    return f"at {moment:%Y-%m-%d %H:%M} UTC"
+    return f"at {minute(moment)}"
 
 
 def _keep(

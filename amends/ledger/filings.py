@@ -9,6 +9,7 @@ from amends.domain.duty import Addressee, Duty, SetAside
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.filing import Filing, Part, no_such_duty, standing_filings
 from amends.domain.incident import Times
+from amends.domain.value import minute
 from amends.ledger.incidents import version_row
 from amends.ledger.memory import Memory
 from amends.ledger.store import Store, Write
@@ -100,7 +101,7 @@ def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
         raise NotAllowed(f"{filed_at:%Y-%m-%d %H:%M %Z} has not come yet; record it once it is filed")
     began = times.occurred.start or min(times.events.values(), default=None)
     if began and filed_at < began:
-        raise NotAllowed(f"it cannot be filed before anything happened ({began:%Y-%m-%d %H:%M} UTC); look at the date")
+        raise NotAllowed(f"it cannot be filed before anything happened ({minute(began)}); look at the date")
 
 
 def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Filing) -> None:

@@ -14,6 +14,7 @@ from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import AudienceCounts, Person
+from amends.domain.value import minute
 from amends.ledger.audit import Entry, entries
 from amends.ledger.bulk import make_room, take_stock
 from amends.ledger.people import (
@@ -122,9 +123,9 @@ class Incidents(Store):
             if not why.strip():
                 raise NotAllowed("an embargo needs its reason: who asked for it, and what they gave")
             if until <= now:
-                raise NotAllowed(f"{until:%Y-%m-%d %H:%M} UTC has passed; give a time to come")
+                raise NotAllowed(f"{minute(until)} has passed; give a time to come")
             row.embargo_until, row.embargo_why = until, why
-            write.note(now, incident, "embargo", f"until {until:%Y-%m-%d %H:%M} UTC", actor=by, why=why)
+            write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
         """What is approved may leave. Raises NotAllowed when nothing holds it back."""

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.commitment import Chase, Commitment, CommitmentState
 from amends.domain.errors import NotAllowed, NotInLedger
-from amends.domain.value import Texts
+from amends.domain.value import Texts, minute
 from amends.ledger.notices import KEY
 from amends.ledger.store import Store, incident_row
 from amends.ledger.tables import CommitmentRow, NoticeRow, ReleaseRow
@@ -55,7 +55,7 @@ class Promises(Store):
         with self.write() as write:
             row = _open_row(write.session, incident, commitment)
             if until <= row.due_at:
-                raise NotAllowed(f"{commitment} is promised for {row.due_at:%Y-%m-%d %H:%M} UTC, and that is no later")
+                raise NotAllowed(f"{commitment} is promised for {minute(row.due_at)}, and that is no later")
             if (row.new_due_at, row.reason) == (until, reason):
                 raise NotAllowed(f"{commitment} is put off to then already, for the same reason")
             row.new_due_at, row.reason, row.worded_by = until, reason, by

@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlmodel import col, select
 
 from amends.domain.approval_reminders import ApprovalReminder
+from amends.domain.value import minute
 from amends.ledger.incidents import alerted, note_alert
 from amends.ledger.store import Store
 from amends.ledger.tables import ApprovalReminderRow
@@ -59,7 +60,7 @@ class Reminders(Store):
             detail = {"to": reminder.to, "occasion": reminder.occasion.value}
             write.note(now, reminder.incident, act, reminder.notice, **detail, **({"why": failure} if failure else {}))
             if failure:
-                why = f"{reminder.notice} at {_minute(row.at)} ({reminder.occasion}): {failure}"
+                why = f"{reminder.notice} at {minute(row.at)} ({reminder.occasion}): {failure}"
                 what = f"{reminder.to} could not be reminded of {why}; call them"
                 note_alert(write, reminder.incident, what, now)
 
@@ -77,7 +78,7 @@ class Reminders(Store):
             rows = write.session.exec(lost).all()
             for one in rows:
                 one.state, one.settled_at = ReminderState.UNCERTAIN, now
-                what = f"nobody knows whether {one.member} was reminded of {one.notice} at {_minute(one.at)}; call them"
+                what = f"nobody knows whether {one.member} was reminded of {one.notice} at {minute(one.at)}; call them"
                 note_alert(write, incident, what, now)
             return len(rows)
 
@@ -90,8 +91,3 @@ class Reminders(Store):
         with self.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
-
-
-def _minute(at: datetime) -> str:
-    """So that what happened before is told apart, and is an alert each time."""
-    return f"{at:%Y-%m-%d %H:%M} UTC"

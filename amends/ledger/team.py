@@ -10,6 +10,7 @@ from sqlmodel import Session, select
 from amends.domain.approval import may_be_deputy
 from amends.domain.errors import AlreadyInLedger, NotAllowed
 from amends.domain.team import Member, TeamRole
+from amends.domain.value import minute
 from amends.ledger.approvals import as_member, team
 from amends.ledger.sealing import token_hash
 from amends.ledger.store import ENGINE, Store
@@ -59,7 +60,7 @@ class Team(Store):
             if refusal := may_be_deputy(known[name], known[to], speaks_for, until, now):
                 raise NotAllowed(refusal)
             row.deputy, row.deputy_until = to, until
-            write.note(now, "", "word delegated", name, actor=name, to=to, until=f"{until:%Y-%m-%d %H:%M} UTC")
+            write.note(now, "", "word delegated", name, actor=name, to=to, until=minute(until))
 
     def end_delegation(self, name: str, by: str, now: datetime) -> None:
         """The member speaks for themselves again. Raises NotAllowed when they did all the time."""
