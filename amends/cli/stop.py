@@ -36,7 +36,9 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
         _pause(desk, incident, desk.member(name).name)
     unanswered = _wait_for_answers(desk, incident)
     desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
-    desk.hint(f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident}` goes on")
+    desk.hint(
+        f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident} --as NAME` goes on"
+    )
 
 
 def _pause(desk: Desk, incident: str, by: str) -> None:

@@ -149,7 +149,7 @@ class Deliveries(Claims):
         if facts is None or facts[0] == IncidentState.PAUSED:
             raise NotAllowed(
                 f"incident {incident} is paused: `amends incident timeline {incident}` says why, and `amends incident "
-                f"resume {incident}` lets it go on"
+                f"resume {incident} --as NAME` lets it go on"
             )
         _, version, embargo_until, embargo_why = facts
         if embargo_until and now < embargo_until:

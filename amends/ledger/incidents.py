@@ -144,7 +144,8 @@ class Incidents(Store):
         with self.write() as write:
             row = write.incident(incident)
             if row.state not in old:
-                raise NotAllowed(f"incident {incident} is {row.state}, not {' or '.join(old)}")
+                why = " already" if row.state == new else f", not {' or '.join(old)}"
+                raise NotAllowed(f"incident {incident} is {row.state}{why}")
             resumed = row.state == IncidentState.PAUSED
             row.state = new
             if new is IncidentState.CLOSED:

@@ -28,11 +28,19 @@ def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) ->
     assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
 
 
+def test_who_stops_and_who_then_sends_is_given_the_whole_command_that_goes_on(office: Office) -> None:
+    approve(office, "omar", "wei")
+    whole = f"`amends incident resume {INCIDENT} --as NAME`"
+    assert whole in office.amends("stop", INCIDENT, by="lena").output
+    assert whole in office.amends("deliver", INCIDENT, NOTICE).output
+
+
 def test_stopping_twice_is_no_mistake(office: Office) -> None:
     office.amends("stop", INCIDENT, by="lena")
     again = office.amends("stop", INCIDENT, by="lena")
     assert again.exit_code == 0
     assert "nothing leaves any more" in again.output
+    assert f"incident {INCIDENT} is paused already" in again.output
 
 
 def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
