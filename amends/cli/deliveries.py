@@ -47,6 +47,15 @@ PEOPLE = (
 STAGES = ("reached", "waiting", "uncertain", "not reached")
 
 
+def country_code(said: str) -> str:
+    """Of ISO 3166-1, in capitals. Raises BadParameter: of a country's name there would be no messages."""
+    from amends.content.countries import COUNTRIES
+
+    if said.upper() not in COUNTRIES:
+        raise typer.BadParameter(f"{said!r} is no country's two letters, as in CN, DE or GB")
+    return said.upper()
+
+
 def deliveries(
     ctx: typer.Context,
     incident: IncidentId,
@@ -54,7 +63,8 @@ def deliveries(
     state: Annotated[DeliveryState | None, typer.Option(help="List the messages in this state.")] = None,
     channel: Annotated[ChannelKind | None, typer.Option(help="List the messages on this channel.")] = None,
     country: Annotated[
-        str | None, typer.Option(metavar="CC", help="List the messages about people who live there.")
+        str | None,
+        typer.Option(metavar="CC", parser=country_code, help="List the messages about people who live there."),
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write every message to this file.")] = None,
     xlsx: Annotated[Path | None, typer.Option("--xlsx", metavar="FILE", help="The same as a workbook.")] = None,
@@ -67,7 +77,7 @@ def deliveries(
     from amends.ledger.standing import Only
 
     desk: Desk = ctx.obj
-    only = Only(state, channel, country.upper() if country else None)
+    only = Only(state, channel, country)
     asked = Asked(desk, incident, _notices(desk, incident, notice), only)
     files = tuple(file for file in (csv, xlsx) if file)
     if len(set(files)) < len(files):

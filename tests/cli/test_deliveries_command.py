@@ -262,7 +262,12 @@ def test_programs_are_told_how_many_there_are_too(office: Office, ledger: Ledger
 
 
 def test_an_empty_list_says_so(office: Office, ledger: Ledger) -> None:
-    assert office.amends("deliveries", INCIDENT, "--country", "XX").stdout == "0 messages: none\n"
+    assert office.amends("deliveries", INCIDENT, "--country", "NZ").stdout == "0 messages: none\n"
+
+
+@pytest.mark.parametrize("country", ["Germany", "UK", "XX", ""])
+def test_what_is_no_country_code_is_a_usage_error_and_not_an_empty_list(office: Office, country: str) -> None:
+    assert office.amends("deliveries", INCIDENT, "--country", country).exit_code == 2
 
 
 # The files.
