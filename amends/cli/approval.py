@@ -9,7 +9,7 @@ from amends.cli.approval_words import approval_lines
 from amends.cli.clock import now
 from amends.cli.desk import SECOND_TOKEN, Desk
 from amends.cli.exits import Exit
-from amends.cli.options import As, IncidentId, NoticeId, Yes
+from amends.cli.options import As, IncidentId, NoticeId, Yes, number_or_none
 from amends.cli.second import With
 from amends.domain.approval import Decision
 from amends.domain.errors import NotAllowed
@@ -52,7 +52,8 @@ def approve(
     name: As,
     note: Note = "",
     people: Annotated[
-        int | None, typer.Option(metavar="COUNT", help="How many people it goes to, instead of typing it.")
+        int | None,
+        typer.Option(metavar="COUNT", parser=number_or_none, help="How many people it goes to, instead of typing it."),
     ] = None,
     yes: Yes = False,
     binding: Binding = None,

@@ -12,7 +12,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
-from amends.cli.options import IncidentId, noun
+from amends.cli.options import IncidentId, noun, number_or_none
 from amends.cli.words import counted, counts, table
 from amends.content.codes import Code
 from amends.domain.correction import Ask, Change, Difference, Kind, objections
@@ -110,13 +110,22 @@ def correct(
     check: Annotated[bool, typer.Option("--check", help="Only say what it would change.")] = False,
     swapped: Annotated[
         int | None,
-        typer.Option("--swapped-are-right", metavar="COUNT", help="So many may have an address that was another's."),
+        typer.Option(
+            "--swapped-are-right",
+            metavar="COUNT",
+            parser=number_or_none,
+            help="So many may have an address that was another's.",
+        ),
     ] = None,
     gone: Annotated[
-        int | None, typer.Option("--gone-are-right", metavar="COUNT", help="So many may be gone from the list.")
+        int | None,
+        typer.Option(
+            "--gone-are-right", metavar="COUNT", parser=number_or_none, help="So many may be gone from the list."
+        ),
     ] = None,
     changed: Annotated[
-        int | None, typer.Option("--changed-are-right", metavar="COUNT", help="So many may be changed.")
+        int | None,
+        typer.Option("--changed-are-right", metavar="COUNT", parser=number_or_none, help="So many may be changed."),
     ] = None,
     encoding: Encoding = None,
 ) -> None:

@@ -259,6 +259,12 @@ def test_a_wrong_number_of_people_approves_nothing(office: Office) -> None:
     assert office.values("incident", "show", INCIDENT)["case"]["notices"][0]["approvals"] == []
 
 
+@pytest.mark.parametrize("said", ["24o", "-1", "3.0"])
+def test_what_is_no_number_of_people_is_refused_in_plain_words(office: Office, said: str) -> None:
+    answer = office.amends("approve", INCIDENT, NOTICE, "--people", said, by="omar")
+    assert (answer.exit_code, "must be a whole number" in " ".join(answer.stderr.split())) == (2, True)
+
+
 def test_without_a_terminal_the_number_must_be_given(office: Office) -> None:
     assert office.amends("approve", INCIDENT, NOTICE, by="omar").exit_code == 2
 

@@ -107,6 +107,12 @@ def test_nobody_corrects_a_list_without_a_name(office: Office, tmp_path: Path) -
     assert people(office) == 3
 
 
+@pytest.mark.parametrize("option", ["--gone-are-right", "--changed-are-right", "--swapped-are-right"])
+def test_what_is_no_count_is_refused_in_plain_words(office: Office, tmp_path: Path, option: str) -> None:
+    answer = office.amends("audience", "correct", INCIDENT, a_list(tmp_path, KIM), "--check", option, "two")
+    assert (answer.exit_code, "must be a whole number" in " ".join(answer.stderr.split())) == (2, True)
+
+
 def test_programs_are_told_who_by_number_only(office: Office, tmp_path: Path) -> None:
     file = a_list(tmp_path, RIGHT, LI, NEWCOMER)
     told = office.values(
