@@ -36,7 +36,10 @@ NICER = 10
 
 
 def up(ctx: typer.Context) -> None:
-    """Start Prefect, its runner and the portal; Ctrl-C stops them."""
+    """Start Prefect, its runner and the portal; Ctrl-C stops them.
+
+    Other ports than 4200 (Prefect) and 8400 (portal) stand in amends.toml: prefect_port, portal_port.
+    """
     run(ctx.obj.settings)
 
 
@@ -147,6 +150,10 @@ def _require_free(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            raise AmendsError(
+                f"port {port} is for root alone on this machine; set another in amends.toml (portal_port, prefect_port)"
+            ) from None
         except OSError:
             raise AmendsError(
                 f"port {port} is taken, by another `amends up` perhaps; "

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.up import Parts, alone, free_port
+from amends.cli.up import Parts, _require_free, alone, free_port
 from amends.domain.errors import AmendsError
 from amends.processes import Stopped, stopped_by_signals
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
 from tests.e2e.installation import until
+from tests.privileges import of_nobody
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 ENDS = [sys.executable, "-c", ""]
@@ -241,6 +242,20 @@ def test_a_port_that_is_taken_is_named_with_who_may_have_it(empty: Office, monke
         monkeypatch.setenv("AMENDS_PREFECT_PORT", str(port))
         answer = empty.amends("up")
     assert (answer.exit_code, f"port {port} is taken, by another `amends up` perhaps" in answer.stderr) == (1, True)
+
+
+def test_a_port_that_only_root_may_have_is_not_called_taken() -> None:
+    port = 88  # nobody of ours listens there
+    from_here_on = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+    if not from_here_on.exists() or int(from_here_on.read_text()) <= port:
+        pytest.skip("here everybody may have every port")
+    with of_nobody(), pytest.raises(AmendsError, match=f"port {port} is for root alone"):
+        _require_free(port)
+
+
+def test_help_says_how_to_have_other_ports(empty: Office) -> None:
+    said = " ".join(empty.amends("up", "--help").output.split())
+    assert "amends.toml: prefect_port, portal_port" in said
 
 
 def test_the_ledger_stays_as_it_is_where_another_amends_is_up_already(
