@@ -1,5 +1,6 @@
 """The root of the command line: global options, commands that are loaded when they are called, errors in words."""
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -188,6 +189,7 @@ def root(
     The options below may stand anywhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings, 4 waiting for approval,
     5 partly delivered.
     """
+    os.environ["DO_NOT_TRACK"] = "1"  # Prefect, once a command loads it at a terminal, would tell its maker so
     ctx.obj = Desk(home, json, debug)
     live_in(home)
     ctx.call_on_close(ctx.obj.close)

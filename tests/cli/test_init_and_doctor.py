@@ -2,8 +2,13 @@
 
 import base64
 import json
+import os
+import pty
 import re
 import sqlite3
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -263,6 +268,27 @@ def test_without_a_home_the_doctor_still_checks_python_and_packages(tmp_path: Pa
     answer = Office(tmp_path / "nowhere").amends("doctor")
     assert answer.exit_code == 3
     assert "package flows is ours" in answer.stdout
+
+
+def test_at_a_terminal_the_doctor_has_nothing_told_to_the_maker_of_prefect(empty: Office, tmp_path: Path) -> None:
+    """Prefect does so where its user's folder is new, somebody looks, and no variable says that it runs in CI."""
+    words = [sys.executable, "-c", "from amends.cli import main; main()", "doctor"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AMENDS_HOME": str(empty.home)}
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        said = all_said(ours)
+    assert (process.returncode in (0, 3), b"modules of flows can be imported" in said) == (True, True), said
+    assert b"usage data" not in said
+
+
+def all_said(terminal: int) -> bytes:
+    said = b""
+    with suppress(OSError):  # the other side hangs up
+        while more := os.read(terminal, 1024):
+            said += more
+    os.close(terminal)
+    return said
 
 
 def test_a_limit_can_be_raised_and_a_slip_in_its_name_is_named(office: Office) -> None:
