@@ -175,7 +175,7 @@ def _parked(write: Write, incident: str, notice: str, person: int | None) -> Seq
     query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.PARKED, person))
     parked = write.session.exec(query.with_for_update()).all()
     if not parked:
-        raise NotInLedger(f"nothing of {_subject(notice, person)} is parked")
+        raise NotInLedger(f"nothing of {notice} is parked" + ("" if person is None else f" for person {person}"))
     return parked
 
 

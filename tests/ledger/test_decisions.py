@@ -185,7 +185,7 @@ def test_only_who_may_approve_decides_on_what_is_parked(parked: Ledger, verb: st
 
 @pytest.mark.parametrize("verb", ["try_parked", "give_up_parked"])
 def test_there_is_nothing_to_decide_where_nothing_is_parked(parked: Ledger, verb: str) -> None:
-    with pytest.raises(NotInLedger, match="person 3 is parked"):
+    with pytest.raises(NotInLedger, match="nothing of first-notice is parked for person 3"):
         getattr(parked, verb)(INCIDENT, "first-notice", 3, a_member(), LATER)
 
 
