@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BATCH = 200
 """How many reports are taken in with one commit."""
 GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
+NAMES_NOTHING = "the logs name no message as Amends sends them: are they the relay's, whole, and of the right days?"
 READ_AGAIN = (
     "after a restore, what came back since the backup is unknown too: read the mails again with "
     "`amends bounces PATH --again`, ask for SMS with `amends receipts`; docs/operations.md has more, also on webhooks"
@@ -75,6 +76,8 @@ def reconcile(
     again = _send_again(desk, found.refused, member) if complete else 0
     bounced = _take_in(desk, desk.ledger.proven(found.came_back))
     _say(desk, replace(done, waiting=done.waiting + again), bounced)
+    if log and not (found.names_any or found.tokens):
+        desk.hint(NAMES_NOTHING)
 
 
 def _say(desk: Desk, done: "Reconciled", bounced: int) -> None:

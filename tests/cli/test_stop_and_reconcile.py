@@ -193,6 +193,15 @@ def test_a_log_that_is_not_ours_sends_nobody_anything_twice(
     assert office.values("audit", "head") == before
 
 
+def test_who_gave_a_log_that_names_nothing_is_asked_whether_it_is_the_right_one(
+    office: Office, message: Claim, log: Path
+) -> None:
+    log.write_bytes(b"root:x:0:0:root:/root:/bin/bash\n")
+    assert "the logs name no message" in office.amends("reconcile", "--log", log, by="omar").stderr
+    log.write_bytes(postfix(message, TAKEN))
+    assert "the logs name no message" not in office.amends("reconcile", "--log", log, by="omar").stderr
+
+
 def test_a_packed_log_is_read_and_a_damaged_one_named(office: Office, message: Claim, log: Path) -> None:
     packed = gzip.compress(postfix(message, TAKEN) * 100)
     log.write_bytes(packed[:-12])
