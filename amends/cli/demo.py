@@ -69,6 +69,7 @@ def _say(text: str) -> None:
 
 def _say_where(settings: Settings, seconds: float) -> None:
     home, amends = settings.home, called(sys.argv[0])
+    there = f"{amends} --home {shlex.quote(str(home))}"
     _say(f"""
 Done in {seconds:.0f} s. Every person stands in exactly one state for each notice, and nothing left this machine.
 
@@ -79,9 +80,9 @@ Done in {seconds:.0f} s. Every person stands in exactly one state for each notic
   settings     {home / FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
 
 Next:
-  {amends} --home {home} up    (Prefect UI with every run of it, and the portal)
-  {amends} --home {home} incident show stolen-terminals
-  {amends} --home {home} deliveries stolen-terminals first-notice
+  {there} up    (Prefect UI with every run of it, and the portal)
+  {there} incident show stolen-terminals
+  {there} deliveries stolen-terminals first-notice
   {amends} playbook show customer-data-theft
 """)
 

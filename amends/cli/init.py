@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from shlex import quote
 from string import Template
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +39,7 @@ def init(
         raise NotAllowed(f"{home} is not empty; nothing was changed")
     make_home(home, _checked(home, public_url))
     desk.show({"home": home, "public_url": public_url}, f"{home} is ready")
-    desk.hint(f"export AMENDS_HOME={home}; `amends team add NAME --role lead` adds the first person")
+    desk.hint(f"export AMENDS_HOME={quote(str(home))}; `amends team add NAME --role lead` adds the first person")
     desk.hint(f"keep a copy of {home / 'keys' / 'master.key'} in another safe place: without it, all is lost")
 
 

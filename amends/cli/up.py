@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Self
 
 import typer
@@ -166,7 +167,7 @@ def _say_where(settings: Settings) -> None:
     say(
         f"\nPrefect UI  http://127.0.0.1:{settings.prefect_port}  (it asks for the text in {auth})"
         f"\nPortal      http://127.0.0.1:{settings.portal_port}/n/INCIDENT  (once a notice is up)"
-        f"\nNext        amends --home {settings.home} incident list"
+        f"\nNext        amends --home {quote(str(settings.home))} incident list"
         "\nCtrl-C stops all of it.\n"
     )
     if clock := rehearsal_clock(settings):

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from amends.cli import demo, up
 from amends.cli.demo import called
+from amends.settings import new_settings
+from tests.cli.conftest import Office
 from tests.terminals import hears_all
 
 AMENDS = (sys.executable, "-c", "from amends.cli import main; main()")
@@ -42,3 +45,15 @@ def test_what_to_type_next_is_the_command_as_it_was_called(tmp_path: Path) -> No
 
 def test_what_to_type_next_is_plain_where_python_was_called() -> None:
     assert called("-c") == "amends"
+
+
+def test_what_to_type_next_can_be_copied_where_the_home_has_a_blank_in_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "two words"
+    made = Office(home).amends("init", home, "--public-url", "https://btepai.example")
+    assert f"export AMENDS_HOME='{home}'" in made.stderr
+    settings = new_settings(home, "https://btepai.example")
+    demo._say_where(settings, 1.0)
+    up._say_where(settings)
+    assert capsys.readouterr().out.count(f"--home '{home}' ") == 4
