@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -146,7 +147,9 @@ def _flows(_: Desk) -> Iterator[Line]:
 def _why_not(module: str) -> str:
     # Prefect loads a half flow when an import fails, and says so only at the first run.
     try:
-        import_module(module)
+        with warnings.catch_warnings():  # it would warn of the caller's home folder, in which no run of ours works
+            warnings.filterwarnings("ignore", "Failed to create the Prefect home directory")
+            import_module(module)
     except Exception as error:  # noqa: BLE001 - any of them would break a run
         return f"{type(error).__name__}: {error}"
     return ""

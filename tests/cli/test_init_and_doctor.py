@@ -282,6 +282,15 @@ def test_at_a_terminal_the_doctor_has_nothing_told_to_the_maker_of_prefect(empty
     assert b"usage data" not in said
 
 
+def test_for_a_user_without_a_folder_the_doctor_says_nothing_of_prefects(empty: Office, tmp_path: Path) -> None:
+    """As for a service, which has a user of its own."""
+    words = [sys.executable, "-c", "from amends.cli import main; main()", "doctor"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "nowhere"), "AMENDS_HOME": str(empty.home)}
+    asked = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert "modules of flows can be imported" in asked.stdout
+    assert "UserWarning" not in asked.stderr
+
+
 def all_said(terminal: int) -> bytes:
     said = b""
     with suppress(OSError):  # the other side hangs up
