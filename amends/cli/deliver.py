@@ -134,7 +134,7 @@ class Waits:
         if why and not self._waits:
             self._say(f"nothing leaves: {why}; it is tried again each second")
         elif self._waits and not why:
-            self._say("the ledger can be written again: it goes on")
+            self._say("the ledger can be written again")
         self._waits = bool(why)
 
 

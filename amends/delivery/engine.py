@@ -189,7 +189,8 @@ class Run:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self._end_leases()
+            with suppress(LedgerUnavailable):  # the next run ends them
+                self._end_leases()
 
     async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
         """Everything that is due on these channels; whether one of them may have left something to another."""
@@ -203,7 +204,8 @@ class Run:
             ends = await asyncio.shield(under_way)
         except asyncio.CancelledError:
             for line in self._lines:
-                line.halt()  # all of them come to their end: none is cut off after its mark
+                line.let_go()  # all of them come to their end: none is cut off after its mark
+            self._source.journal.refuse()
             await under_way
             raise
         finally:

@@ -60,6 +60,21 @@ class Journal:
         if self._failure:
             raise self._failure
 
+    def refuse(self) -> None:
+        """Nothing more is to leave: whoever still waits for a mark hears so at once. Answers are kept as before."""
+        marks, self._marks = self._marks, []
+        if not self._answers:
+            self._settle()
+        for claim, then in marks:
+            then(StaleClaim(claim.key))
+
+    def _settle(self) -> None:
+        """Nothing is left to be written down."""
+        if self._flush:
+            self._flush.cancel()
+        self._flush = self._unwritten_since = None
+        self._quiet.set()
+
     def _wake(self, *, soon: bool) -> None:
         if self._unwritten_since is not None:
             return  # the next try is set up already
@@ -83,8 +98,8 @@ class Journal:
         except Exception as error:  # noqa: BLE001 - handed on to everybody who waits
             self._give_up(error)
             return
-        self._marks, self._answers, self._unwritten_since = [], [], None
-        self._quiet.set()
+        self._marks, self._answers = [], []
+        self._settle()
         self._told("")
         if marks:
             self._let_go(marks, may_leave, TURNS)

@@ -126,6 +126,7 @@ class Line:
         self._pages = Pages(messages, pace.processes, self._first)
         self._canary: Canary | None = None
         self._stopped = False
+        self._waits_for_ledger = True
         self._failure: AmendsError | None = None
         self._down: tuple[float, str] | None = None
         """Since when the channel does not work, and why."""
@@ -150,6 +151,14 @@ class Line:
         self.trouble, self._stopped = self.trouble or why, True
         self._halted.set()
 
+    def let_go(self) -> None:
+        """The send is called off: what has not left is given back where the ledger can be written, and else not.
+
+        Who holds it is gone then, and it is freed with the next run.
+        """
+        self._waits_for_ledger = False
+        self.halt()
+
     async def _end(self) -> None:
         """Wait for the answers; what has not left is given back."""
         self.halt()
@@ -167,6 +176,8 @@ class Line:
         try:
             self._source.give_back(self._left_over)
         except LedgerUnavailable as error:
+            if not self._waits_for_ledger:
+                return True
             self._wait_for_ledger(error)
             await asyncio.sleep(RETRY_SECONDS)
             return self._failure is not None
@@ -296,6 +307,7 @@ class Line:
         """Whether its domain takes it now; if not, it waits or is put off."""
         if self._source.not_yet and (postponed := self._source.not_yet(claim)):
             self._put_off(claim, *postponed)
+            self._next_of(claim.domain)
             return False
         domain = claim.domain
         if self._domains.stopped(domain):

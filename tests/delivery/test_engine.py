@@ -1,6 +1,8 @@
 """The engine against a real ledger and real servers: who gets what, in which order, and what trouble does."""
 
 import asyncio
+import errno
+import os
 import socket
 import sqlite3
 import threading
@@ -19,12 +21,14 @@ from sqlmodel import col
 
 from amends.delivery.connect import Channels, connected
 from amends.delivery.engine import Tally, deliver
-from amends.delivery.line import FIRST_LANES
+from amends.delivery.line import FIRST_LANES, Pace
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, LedgerNewer, NotAllowed
 from amends.domain.notice import DeliveryState, PersonState, Reader
 from amends.domain.people import Flag, Person
-from amends.ledger import Ledger
+from amends.domain.pace import Bucket
+from amends.ledger import Ledger, database
+from amends.ledger.leases import LEASE
 from amends.ledger.tables import SCHEMA, DeliveryRow
 from amends.world import MailServer
 from amends.world.mail import AfterDot
@@ -401,6 +405,56 @@ def test_who_cancels_a_run_leaves_no_message_in_doubt(rig: Rig) -> None:
     rig.mail.delay = 0
     assert rig.run().finished
     assert rig.mailed() == addresses(100)
+
+
+async def cancelled_in_a_moment(run: "asyncio.Task[Tally]") -> None:
+    run.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+
+async def test_who_cancels_a_run_does_not_wait_until_marks_can_be_kept_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    approved(rig.ledger, people(20), channels=EMAIL_FIRST)
+    trouble: list[dict[str, str]] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", read_only)
+        run = asyncio.create_task(rig.send(lambda tally: trouble.append(dict(tally.trouble))))
+        while not any("ledger" in now for now in trouble):
+            await asyncio.sleep(0.005)
+        await cancelled_in_a_moment(run)
+    assert set(rig.states().values()) == {"waiting"}
+    assert rig.mailed() == []
+    assert (await rig.send()).finished
+    assert rig.mailed() == addresses(20)
+
+
+async def test_who_cancels_a_run_does_not_wait_for_the_ledger_to_give_back_what_has_not_left(
+    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approved(rig.ledger, people(3), channels=EMAIL_FIRST)
+    one_an_hour = {ChannelKind.EMAIL: Pace(Bucket(1 / 3600, 1))}
+
+    async def send(paces: dict[ChannelKind, Pace]) -> Tally:
+        async with connected(rig.settings) as channels:
+            return await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, paces=paces)
+
+    run = asyncio.create_task(send(one_an_hour))
+    while "sent" not in rig.states().values():
+        await asyncio.sleep(0.005)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await cancelled_in_a_moment(run)
+    assert Counter(rig.states().values()) == {"sent": 1, "claimed": 2}
+    rig.clock.forward(2 * LEASE)
+    assert (await send({})).finished
+    assert rig.mailed() == addresses(3)
 
 
 def test_answers_are_kept_even_when_the_next_version_was_drafted_meanwhile(rig: Rig) -> None:

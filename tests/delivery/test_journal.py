@@ -190,6 +190,41 @@ async def test_a_run_ends_only_when_the_ledger_can_be_written_again(book: Book, 
     assert book.commits == [([], [1])]
 
 
+async def test_when_nothing_more_is_to_leave_nobody_waits_for_a_mark(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    mark = asyncio.create_task(marked(opened, a_claim(1)))
+    await until(lambda: book.tries > 1)
+    opened.refuse()
+    async with asyncio.timeout(1):
+        with pytest.raises(StaleClaim):
+            await mark
+        await opened.settled()
+    assert book.commits == []
+
+
+async def test_when_nothing_more_is_to_leave_answers_are_kept_all_the_same(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    mark = asyncio.create_task(marked(opened, a_claim(1)))
+    opened.answer(a_claim(2), sent(a_claim(2)))
+    await until(lambda: book.tries > 1)
+    opened.refuse()
+    with pytest.raises(StaleClaim):
+        await mark
+    end = asyncio.create_task(opened.settled())
+    tries = book.tries
+    await until(lambda: book.tries > tries + 1)
+    assert not end.done()
+    book.wrong = None
+    await end
+    assert book.commits == [([], [2])]
+
+
 async def test_after_long_enough_nothing_leaves_any_more_and_the_run_fails(
     book: Book, patiently: Callable[..., None]
 ) -> None:
