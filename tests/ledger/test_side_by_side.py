@@ -1,4 +1,7 @@
-"""Two incidents in one ledger, of the same people and with the same notices: what befalls one leaves the other alone."""
+"""Two incidents in one ledger, of the same people and with the same notices: what befalls one leaves the other alone.
+
+So it is with two notices of one incident.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -23,6 +26,7 @@ LATER = NOW + timedelta(hours=1)
 """When the lease of whoever claimed at NOW has run out."""
 EMAIL, SMS = ChannelKind.EMAIL, ChannelKind.SMS
 CHILD, PROTECTED = 3, 5
+SECOND = "second-notice"
 Act = Callable[[Ledger], object]
 
 
@@ -72,8 +76,8 @@ def claim(ledger: Ledger, channel: ChannelKind, incident: str = INCIDENT, at: da
     return ledger.claim(incident, NOTICE, [channel], 100, at)
 
 
-def answered(ledger: Ledger, status: Status) -> None:
-    claims = claim(ledger, SMS)
+def answered(ledger: Ledger, status: Status, channel: ChannelKind = SMS) -> None:
+    claims = claim(ledger, channel)
     ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
     ledger.write_down((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
     ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, LATER)
@@ -102,6 +106,7 @@ ACTS: dict[str, Act] = {
     "given back": lambda ledger: ledger.give_back(claim(ledger, SMS), LATER),
     "sent": lambda ledger: answered(ledger, Status.SENT),
     "refused": lambda ledger: answered(ledger, Status.REJECTED),
+    "published": lambda ledger: answered(ledger, Status.DELIVERED, ChannelKind.WEBSITE),
     "recovered": doubted,
     "sent again": decided,
     "let go": lambda ledger: ledger.let_go(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
@@ -123,20 +128,24 @@ def seen(ledger: Ledger) -> dict[str, object]:
             ]
             for table in (DeliveryRow, LeaseRow, NoticeRow, PersonRow)
         }
-    counted = {
-        "pending": ledger.pending(OTHER, NOTICE),
-        "standing": ledger.standing(OTHER, NOTICE),
-        "numbers": ledger.numbers(OTHER, NOTICE),
-        "states": ledger.delivery_states(OTHER, NOTICE),
-        "lines": ledger.deliveries(OTHER, NOTICE, Only(country="DE")),
-        "taken over": ledger.taken_over(OTHER, NOTICE),
-        "came back": ledger.came_back(OTHER, NOTICE),
-        "left": ledger.share_left(OTHER, NOTICE),
-        "at work": [ledger.at_work(OTHER, NOTICE, [kind]) for kind in ChannelKind],
-        "opted out": [ledger.has_opted_out(OTHER, person.number) for person in people()],
-        "case": ledger.case(OTHER),
+    opted_out = [ledger.has_opted_out(OTHER, person.number) for person in people()]
+    return rows | counted(ledger, OTHER, NOTICE) | {"opted out": opted_out, "case": ledger.case(OTHER)}
+
+
+def counted(ledger: Ledger, incident: str, notice: str) -> dict[str, object]:
+    return {
+        "pending": ledger.pending(incident, notice),
+        "standing": ledger.standing(incident, notice),
+        "numbers": ledger.numbers(incident, notice),
+        "states": ledger.delivery_states(incident, notice),
+        "lines": ledger.deliveries(incident, notice, Only(country="DE")),
+        "taken over": ledger.taken_over(incident, notice),
+        "came back": ledger.came_back(incident, notice),
+        "left": ledger.share_left(incident, notice),
+        "at work": [ledger.at_work(incident, notice, [kind]) for kind in ChannelKind],
+        "published": ledger.published(incident, notice),
+        "ended": ledger.finish(incident, notice, LATER),
     }
-    return rows | counted
 
 
 @pytest.mark.parametrize("act", ACTS)
@@ -144,6 +153,34 @@ def test_whatever_is_done_to_one_incident_leaves_the_other_as_it_was(both: Ledge
     before = seen(both)
     ACTS[act](both)
     assert seen(both) == before
+
+
+OF_ONE_NOTICE = ("claimed", "given back", "sent", "refused", "published", "recovered", "sent again", "let go")
+
+
+@pytest.mark.parametrize("act", OF_ONE_NOTICE)
+def test_whatever_is_done_to_one_notice_leaves_the_other_as_it_was(both: Ledger, act: str) -> None:
+    """Of the other the page is up, the emails are in hand and the SMS wait."""
+    release(both, INCIDENT, notice=SECOND)
+    pages = both.claim(INCIDENT, SECOND, [ChannelKind.WEBSITE], 100, NOW)
+    both.write_down((), [(page, Receipt(page.key, Status.DELIVERED)) for page in pages], INCIDENT, SECOND, NOW)
+    assert both.claim(INCIDENT, SECOND, [EMAIL], 100, NOW)
+    before = seen_of_second(both)
+    ACTS[act](both)
+    assert seen_of_second(both) == before
+
+
+def seen_of_second(ledger: Ledger) -> dict[str, object]:
+    """All that is stored of the other notice, and all that is counted of it."""
+    with ledger.read() as session:
+        rows = {
+            table.__name__: [
+                row.model_dump()
+                for row in session.exec(select(table).where(table.incident == INCIDENT, table.notice == SECOND)).all()
+            ]
+            for table in (DeliveryRow, LeaseRow, NoticeRow)
+        }
+    return rows | counted(ledger, INCIDENT, SECOND)
 
 
 def test_each_message_is_listed_once_however_many_people_have_that_number(both: Ledger) -> None:
