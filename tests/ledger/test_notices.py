@@ -185,6 +185,18 @@ def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_unce
     assert claims[1].id in {claim.id for claim in again}
 
 
+def test_the_audit_says_how_many_messages_crashed_workers_had_not_tried_and_how_many_are_uncertain(
+    opened: Ledger,
+) -> None:
+    release(opened)
+    for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
+        claims = opened.claim(INCIDENT, "first-notice", [channel], 3, NOW)
+        opened.write_down(claims[:1], (), INCIDENT, "first-notice", NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    (recovered,) = [entry.detail for entry in opened.timeline(INCIDENT) if entry.act == "recovered"]
+    assert recovered == {"waiting": 4, "uncertain": 2}
+
+
 def test_what_another_worker_holds_among_the_messages_of_a_crashed_one_stays_in_its_hands(opened: Ledger) -> None:
     release(opened)
     emails = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
@@ -212,6 +224,24 @@ def test_a_lease_of_which_something_is_in_hand_does_not_end(opened: Ledger) -> N
     opened.end([held.lease], {}, INCIDENT, "first-notice", NOW)
     assert opened.recover(INCIDENT, "first-notice", HOUR_LATER) == 1
     assert email_of(opened, 1) == DeliveryState.UNCERTAIN
+
+
+def test_what_became_uncertain_is_not_given_back(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.give_back([old], HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.UNCERTAIN
+
+
+def test_what_another_holds_by_now_is_not_given_back(opened: Ledger) -> None:
+    release(opened)
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
+    opened.give_back([old], HOUR_LATER)
+    assert email_of(opened, 1) == DeliveryState.CLAIMED
 
 
 def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -> None:
@@ -279,6 +309,16 @@ def test_a_lease_that_is_renewed_is_not_taken_over(opened: Ledger) -> None:
     opened.renew([held.lease], HOUR_LATER - timedelta(minutes=1))
     opened.recover(INCIDENT, "first-notice", HOUR_LATER)
     assert opened.write_down([held], (), INCIDENT, "first-notice", HOUR_LATER) == {held.id}
+
+
+def test_who_renews_a_lease_holds_no_other_with_it(opened: Ledger) -> None:
+    release(opened)
+    for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
+        held = opened.claim(INCIDENT, "first-notice", [channel], 100, NOW)
+    opened.renew([held[0].lease], HOUR_LATER - timedelta(minutes=1))
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+    assert {claim.channel for claim in again if claim.about} == {ChannelKind.EMAIL}
 
 
 def test_what_is_given_back_waits_again_as_if_nobody_had_held_it(opened: Ledger) -> None:
