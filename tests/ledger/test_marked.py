@@ -121,6 +121,15 @@ def test_a_page_that_is_through_leaves_no_note(ledger: Ledger) -> None:
     assert not ledger.mark_notes.all()
 
 
+def test_the_note_of_a_page_of_which_something_is_in_hand_stays(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    mark(ledger, claims[0])
+    ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, NOW)
+    assert ledger.mark_notes.all() == {claims[0].lease: 1}
+
+
 def test_a_note_that_outlived_its_lease_is_cleared_away(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1)], channels=EMAIL)
     ledger.mark_notes.begin([17])
