@@ -229,6 +229,27 @@ def test_one_in_twenty_who_is_hard_to_reach_does_not_keep_the_public_waiting(rig
     assert (len(rig.mailed()), len(rig.posts())) == (19, 2)
 
 
+def test_pages_and_posts_are_not_counted_among_the_messages_to_people(rig: Rig) -> None:
+    channels = (*BY_EMAIL, ChannelKind.SOCIAL)
+    approved(rig.ledger, with_grey(38, grey=2), cascade=(), channels=channels, waits_for=(Gate.DIRECT_NOTICES,))
+    rig.run()
+    assert (len(rig.mailed()), rig.posts()) == (36, [])
+
+
+def test_a_notice_to_the_public_alone_waits_for_nobody(rig: Rig) -> None:
+    channels = (ChannelKind.WEBSITE, ChannelKind.SOCIAL)
+    approved(rig.ledger, [], cascade=(), channels=channels, waits_for=(Gate.DIRECT_NOTICES,))
+    assert rig.run().finished
+    assert len(rig.posts()) == 2
+
+
+def test_a_message_that_is_in_hand_has_not_left(rig: Rig) -> None:
+    approved(rig.ledger, people(4), cascade=(), channels=BY_EMAIL)
+    rig.ledger.release(INCIDENT, NOTICE, NOW)
+    assert rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 4, NOW)
+    assert rig.ledger.share_left(INCIDENT, NOTICE) == 0
+
+
 def test_the_public_hears_nothing_between_two_waves(rig: Rig) -> None:
     waves = Waves.model_validate({"size": 4, "pause": "2h"})
     channels = (*BY_EMAIL, ChannelKind.SOCIAL)
