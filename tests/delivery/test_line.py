@@ -153,6 +153,21 @@ def test_when_the_first_few_are_refused_nobody_else_is_tried(rig: Rig, relay: Wa
     assert len(relay.offered) == canary_size(200)
 
 
+def test_of_many_one_in_a_hundred_goes_first(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(650, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
+    run(rig)
+    assert len(relay.offered) == canary_size(650) > canary_size(100)
+
+
+def test_of_the_few_that_others_have_left_over_not_all_go_first(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(650, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
+    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    rest = canary_size(650) - 1
+    assert rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 650 - rest, rig.clock())
+    run(rig)
+    assert len(relay.offered) == canary_size(rest) < rest
+
+
 def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_few_are_tried(
     rig: Rig, relay: WatchedRelay
 ) -> None:
@@ -210,6 +225,17 @@ def test_a_page_that_is_taken_away_from_the_first_few_leaves_no_verdict_to_one_o
     tally = run(rig)
     assert (tally.trouble, rig.ledger.case(INCIDENT).state) == ({}, IncidentState.OPEN)
     assert reached(rig) == 199
+
+
+def test_nobody_seems_to_be_at_work_after_a_run_of_which_a_page_was_taken_away(rig: Rig, relay: WatchedRelay) -> None:
+    def recalled() -> None:
+        with rig.ledger.write() as write:
+            recall(write.session, INCIDENT)
+
+    relay.refusing_the_first = recalled
+    approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS, cascade=())
+    run(rig)
+    assert not rig.ledger.busy(INCIDENT, rig.clock())
 
 
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:
