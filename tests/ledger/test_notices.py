@@ -555,6 +555,16 @@ def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: 
     assert {(claim.channel, claim.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
 
 
+def test_who_was_in_hand_while_another_version_was_released_counts_as_told_by_that_one(opened: Ledger) -> None:
+    release(opened)
+    held = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    release(opened, dated=LATER)
+    opened.give_back(held, LATER)
+    answer_all(opened, Status.SENT, only=ChannelKind.EMAIL)
+    assert opened.versions_got(INCIDENT, 1) == {"first-notice": 2}
+
+
 def test_a_page_that_the_website_refused_does_not_stand_in_the_way_of_its_next_version(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.REJECTED, only=ChannelKind.WEBSITE)
