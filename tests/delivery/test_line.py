@@ -19,7 +19,7 @@ from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Errands, PipelinedChannel, Status
 from amends.domain.errors import NotAllowed
 from amends.domain.guard import canary_size
-from amends.domain.pace import BLOCKS, PER_DOMAIN, WINDOW, Breaker, Bucket
+from amends.domain.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
 from amends.ledger import Ledger
 from amends.ledger.leases import recall
@@ -238,6 +238,20 @@ def test_nobody_seems_to_be_at_work_after_a_run_of_which_a_page_was_taken_away(r
     assert not rig.ledger.busy(INCIDENT, rig.clock())
 
 
+def test_after_the_relay_was_away_for_the_first_few_others_go_first_in_their_place(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS, cascade=())
+    relay.closed = relay.takes_nobody = True
+    rig.settings[ChannelKind.EMAIL]["connections"] = "1"
+
+    def told(_: Tally) -> None:
+        relay.closed = relay.closed and not relay.turned_away
+
+    run(rig, Pace(patience=20), told)
+    assert len(relay.offered) == canary_size(200)
+
+
 def test_when_the_first_few_are_put_off_the_rest_is_tried(rig: Rig, relay: WatchedRelay) -> None:
     first = canary_size(40)
     everybody = [*people(first, "grey{}@slow.example"), *people(40 - first, "kim{}@mail.example", first + 1)]
@@ -410,6 +424,14 @@ def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives
 
 
 # The channel is in trouble.
+
+
+def test_greylisting_by_one_server_after_the_other_stops_nobody(rig: Rig) -> None:
+    many = STOP_AFTER[Status.DEFERRED] + 10
+    strangers = [a_person(number=number, email=f"grey@mail{number}.example") for number in range(1, many + 1)]
+    approved(rig.ledger, [*strangers, *people(10, "kim{}@mail.example", many + 1)], channels=CHANNELS)
+    assert run(rig).trouble == {}
+    assert reached(rig) == 10
 
 
 def test_a_relay_that_comes_back_is_found_by_one_message_and_the_run_goes_on(
