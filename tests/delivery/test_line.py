@@ -21,11 +21,12 @@ from amends.domain.errors import NotAllowed
 from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
+from amends.domain.playbook import QuietHours
 from amends.ledger import Ledger
 from amends.ledger.leases import recall
 from amends.world import MailServer, WebServices
 from amends.world.mail import _hang_up
-from tests.builders import a_person
+from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, LINKS, NOTICE, Rig, approved, channel_settings
 
 CHANNELS = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
@@ -345,6 +346,27 @@ def test_it_starts_with_few_lanes_and_never_has_more_than_the_channel_allows(rig
     relay.delay = 0.01
     run(rig)
     assert FIRST_LANES < relay.most["all"] <= 6
+
+
+def test_those_who_wait_for_their_turn_get_it_once_also_when_who_is_before_them_falls_asleep(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    """While it is the turn of those in Shanghai it becomes night there, and not yet where the others live."""
+    night = QuietHours.model_validate({"from": "21:00", "until": "08:00", "channels": ["email"]})
+    asleep = [a_person(number=number, email=f"kim{number}@big.example", country="CN") for number in range(101, 151)]
+    others = [*people(100, "kim@mail{}.example"), *people(40, "kim{}@big.example", 151)]
+    approved(rig.ledger, [*others, *asleep], channels=CHANNELS, cascade=(), quiet_hours=night)
+    rig.clock.now = (NOW + timedelta(days=1)).replace(hour=12, minute=0)
+    relay.delay = 0.1
+
+    def told(_: Tally) -> None:
+        if relay.offered_to("big.example") >= PER_DOMAIN:
+            rig.clock.now = rig.clock.now.replace(hour=14)
+
+    run(rig, told=told)
+    mailed = Counter(rig.mailed())
+    assert set(mailed.values()) == {1}
+    assert {person.email for person in others} <= mailed.keys()
 
 
 # A domain in trouble.
