@@ -17,7 +17,7 @@ from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES, SLOW_ASIDE, Pace
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Errands, PipelinedChannel, Status
-from amends.domain.errors import NotAllowed
+from amends.domain.errors import ChannelUnavailable, NotAllowed
 from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
@@ -296,8 +296,8 @@ class Forgetful:
 
     kind, at_once = ChannelKind.EMAIL, 1
 
-    def __init__(self, real: PipelinedChannel) -> None:
-        self._real, self._has_forgotten = real, False
+    def __init__(self, real: PipelinedChannel, error: Exception | None = None) -> None:
+        self._real, self._has_forgotten, self._error = real, False, error
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
@@ -307,23 +307,39 @@ class Forgetful:
             await self._real.carry(errands)
         elif await errands.next():
             self._has_forgotten = True
+            if self._error:
+                raise self._error
+
+
+async def leaving_one(rig: Rig, error: Exception | None = None) -> None:
+    """A run in which email leaves one message without an answer, be it for an error."""
+    async with connected(rig.settings) as channels:
+        email = channels[ChannelKind.EMAIL]
+        assert isinstance(email, PipelinedChannel)
+        forgetful = {**channels, ChannelKind.EMAIL: Forgetful(email, error)}
+        await deliver(rig.ledger, forgetful, INCIDENT, NOTICE, LINKS, rig.clock)
 
 
 def test_what_a_channel_leaves_without_an_answer_and_without_a_mark_is_tried_again(rig: Rig) -> None:
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
-
-    async def send() -> None:
-        async with connected(rig.settings) as channels:
-            email = channels[ChannelKind.EMAIL]
-            assert isinstance(email, PipelinedChannel)
-            forgetful = {**channels, ChannelKind.EMAIL: Forgetful(email)}
-            await deliver(rig.ledger, forgetful, INCIDENT, NOTICE, LINKS, rig.clock)
-
-    asyncio.run(send())
+    asyncio.run(leaving_one(rig))
     assert Counter(rig.states().values()) == {"deferred": 1, "sent": 2}
     rig.clock.forward(timedelta(minutes=1))
     run(rig)
     assert sorted(rig.mailed()) == [f"kim{number}@mail.example" for number in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("error", "soon"), [(ChannelUnavailable("hung up"), True), (ValueError("a fault"), False)], ids=["trouble", "fault"]
+)
+def test_after_trouble_of_a_channel_it_is_tried_again_soon_and_after_a_fault_of_ours_later(
+    rig: Rig, error: Exception, *, soon: bool
+) -> None:
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
+    asyncio.run(leaving_one(rig, error))
+    rig.clock.forward(timedelta(minutes=1))
+    run(rig)
+    assert reached(rig) == (3 if soon else 2)
 
 
 # How many at once.
