@@ -211,12 +211,15 @@ class Cases(Notices):
     def _is_heard(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
         """Whether something of this version has left: for people, where it is for any."""
         to_people = any(kind.personal for kind in draft.channels)
-        found = select(DeliveryRow.id).where(
+        left = select(DeliveryRow.id).where(
             DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
             (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
         )  # fmt: skip
-        name = ("heard", row.incident, row.notice, row.version)
-        return self._memory.holds(name, lambda: session.exec(found.limit(1)).first() is not None)
+
+        def look(known: int | None) -> int | None:
+            return session.exec(left.where(DeliveryRow.id == known) if known else left.limit(1)).first()
+
+        return self._memory.again(("heard", row.incident, row.notice, row.version), look) is not None
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:

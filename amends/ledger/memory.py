@@ -28,16 +28,20 @@ class Memory:
         self._keep(name, value)
         return value
 
-    def holds(self, name: Hashable, look: Callable[[], bool]) -> bool:
-        """Whether this is so; once it is, it stays so and is not looked at again."""
+    def again(self, name: Hashable, look: Callable[[V | None], V | None]) -> V | None:
+        """What is found now. First what was found last is looked at, which is quick, and if it is gone, everywhere."""
         with self._lock:
-            known = name in self._kept
-        if not known and (known := look()):
-            self._keep(name, known)
-        return known
+            known = cast("V | None", self._kept.get(name))
+        found = look(known)
+        if found is None and known is not None:
+            found = look(None)
+        if found is not None:
+            self._keep(name, found)
+        return found
 
     def _keep(self, name: Hashable, value: object) -> None:
         with self._lock:
             self._kept[name] = value
+            self._kept.move_to_end(name)
             if len(self._kept) > MOST:
                 self._kept.popitem(last=False)

@@ -110,6 +110,23 @@ def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with
     assert (case.incident.title, case.assessment.band) == ("Three databases copied", Severity.LOW)
 
 
+def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_has_not(
+    url: str, sender: Ledger
+) -> None:
+    def heard() -> list[bool]:
+        return [one.heard for notice in sender.case(INCIDENT).notices for one in notice.let_go]
+
+    approved_again(sender, channels=EMAIL, next_news_at=None)
+    sender.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))
+    back_up(sender, url)
+    assert len(send(sender, 4)) == 1
+    assert heard() == [True, True]
+    sender.dispose()
+    restore(url)
+    sender.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert heard() == [True, False]
+
+
 def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
     url: str, tmp_path: Path, sender: Ledger
 ) -> None:
