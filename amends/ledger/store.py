@@ -109,7 +109,7 @@ class Store:
         self.keys = keys
         self._chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
-        self._seals: dict[str, Seal] = {}
+        self._seals: dict[str, tuple[bytes, Seal]] = {}
         self._memory = Memory()
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Keys, Path | None]]:
@@ -217,14 +217,17 @@ class Store:
     def seal(self, session: Session, incident: str) -> Seal:
         """The seal that this incident's personal data is written with. Raises NotInLedger, DataDestroyed, KeyMissing.
 
-        Also one that is known here is not used any more once its key was destroyed, perhaps from another machine.
+        Also one that is known here is not used any more once its key was destroyed, perhaps from another machine, or
+        when the incident was opened again, with another key, after a backup was restored.
         """
         wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first()
         if not wrapped:
             _refuse_destroyed(session, incident_row(session, incident))
-        if incident not in self._seals:
-            self._seals[incident] = self.keys.seal_for(incident, wrapped or b"")
-        return self._seals[incident]
+        key, seal = self._seals.get(incident, (None, None))
+        if seal is None or key != wrapped:
+            seal = self.keys.seal_for(incident, wrapped or b"")
+            self._seals[incident] = (wrapped or b"", seal)
+        return seal
 
     def kept_back(self) -> int:
         """How many commits the ledger's server keeps back, because its synchronous standby does not answer."""

@@ -12,7 +12,7 @@ from amends.domain.case import Case
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerRestored
 from amends.ledger import Ledger, database
-from tests.builders import NOW, a_person, an_assessment, an_incident
+from tests.builders import NOW, a_person, an_asked, an_assessment, an_incident
 from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
 from tests.ledger.test_reconciling import OMAR, send
 from tests.sending import INCIDENT, NOTICE, a_ledger, approved, approved_again
@@ -125,6 +125,24 @@ def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_h
     restore(url)
     sender.reconcile([], OMAR, NOW, list(ChannelKind))
     assert heard() == [True, False]
+
+
+def test_an_incident_that_was_opened_again_in_the_place_of_a_lost_one_is_read_and_written_with_its_own_key(
+    url: str, tmp_path: Path
+) -> None:
+    ledger = on_a_machine(url, tmp_path, "here")
+    back_up(ledger, url)
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+    ledger.dispose()
+    restore(url)
+    other = on_a_machine(url, tmp_path, "other")
+    other.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.ask(INCIDENT, an_asked("And my telephone number?"), NOW)
+    assert ledger.person(INCIDENT, 1) == other.person(INCIDENT, 1)
+    assert [question.text for question in other.questions(INCIDENT)] == ["And my telephone number?"]
+    for one in (ledger, other):
+        one.dispose()
 
 
 def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
