@@ -19,7 +19,7 @@ from amends.domain.telling import Day, Headcount, days, headcounts, plain, state
 from amends.domain.wording import Phrases
 
 MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
-TOKEN = "x" * 43
+TOKEN = "x" * 27
 """As long as the token at the end of a personal link."""
 
 

@@ -20,6 +20,7 @@ from amends.domain.incident import Incident
 from amends.domain.letters import Letter, Letters
 from amends.domain.lint import CODES, lint, lint_in, table_of_codes
 from amends.domain.notice import Draft, Reader, Slot, Variant
+from amends.ledger import Keys
 from tests.builders import (
     ENGLISH_PARTS,
     NOW,
@@ -263,6 +264,14 @@ def test_an_sms_of_three_segments_is_pointed_out() -> None:
 def test_an_sms_of_five_segments_is_stopped() -> None:
     found = findings(quick(ChannelKind.SMS, f"{'Sorry. ' * 90}{PAGE}"))
     assert [(finding.code, finding.blocks) for finding in found] == [("L112", True)]
+
+
+@pytest.mark.parametrize(("more", "stopped"), [("", False), (".", True)], ids=["four segments", "one character more"])
+def test_an_sms_is_measured_with_a_personal_link_as_people_get_it(more: str, *, stopped: bool) -> None:
+    token, start = Keys(b"k" * 32).link_token("november-breach", 1, 1), "https://betapai.example/p/"
+    words = f"{'Sorry. ' * 70}".ljust(4 * 153 - len(f"{PAGE} {start}{token}"))
+    found = findings(quick(ChannelKind.SMS, f"{words}{more}{PAGE} {start}{Slot.PERSONAL_LINK.mark}"))
+    assert [finding.blocks for finding in found if finding.code == "L112"] == [stopped]
 
 
 def test_a_slot_does_not_make_an_sms_chinese() -> None:
