@@ -198,11 +198,6 @@ class Known:
     commitments: tuple[Commitment, ...]
     """Those given before and those given with this notice."""
 
-    @property
-    def first(self) -> bool:
-        """It is the first notice, which must say everything."""
-        return self.draft.template == "first-notice"
-
     def day(self, moment: datetime) -> date:
         """The day of this moment where the organisation tells its time."""
         return moment.astimezone(ZoneInfo(self.incident.organisation.timezone)).date()
