@@ -1,8 +1,11 @@
 """When an incident is over, two people destroy its personal data: nobody is found any more, and the counts stay."""
 
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import count
+from threading import Event
 
 import pytest
 from sqlalchemy import text
@@ -322,4 +325,23 @@ def test_as_long_as_somebody_reads_the_old_pages_it_says_so(
         with pytest.raises(LedgerUnavailable, match="do the same again"):
             destroy(ledger)
     destroy(ledger)
+    assert key not in in_files(ledger)
+
+
+def test_somebody_who_reads_them_for_a_moment_is_waited_for(ledger_on_sqlite: Ledger) -> None:
+    ledger, reads = ledger_on_sqlite, Event()
+    told(ledger)
+    key = wrapped_key(ledger)
+
+    def read() -> None:
+        with ledger.read() as session:
+            session.execute(text("SELECT * FROM incident")).all()
+            reads.set()
+            time.sleep(1)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        begun = elsewhere.submit(read)
+        reads.wait()
+        destroy(ledger)
+        begun.result()
     assert key not in in_files(ledger)
