@@ -30,6 +30,13 @@ def test_what_was_noted_is_not_noted_again(tmp_path: Path) -> None:
     assert (tmp_path / "released").read_text().split() == [*NOTED]
 
 
+def test_what_is_released_later_takes_no_note_away(tmp_path: Path) -> None:
+    later = [("inc-1", "update-1"), ("inc-2", "first-notice")]
+    for noted in (NOTED, *later):
+        ReleasedNotes(tmp_path / "audit-head").add(*noted)
+    assert ReleasedNotes(tmp_path / "audit-head").all() == {NOTED, *later}
+
+
 def test_notes_that_cannot_be_read_are_not_taken_for_none(tmp_path: Path) -> None:
     (tmp_path / "released").mkdir()
     notes = ReleasedNotes(tmp_path / "audit-head")
