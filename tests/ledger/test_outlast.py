@@ -1,6 +1,7 @@
 """What is noted beside the ledger is on the disk before the note counts: its words first, then its name."""
 
 import os
+import stat
 import time
 from multiprocessing import get_context
 from pathlib import Path
@@ -45,6 +46,29 @@ def test_the_note_of_a_release_outlasts_a_power_cut_also_when_it_is_the_first(
     kept.clear()
     ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
     assert kept[:2] == [inode(tmp_path / "released"), inode(tmp_path)]
+
+
+def test_the_words_of_a_note_are_in_its_file_when_the_disk_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note, folder, sizes = tmp_path / "note", inode(tmp_path), list[int]()
+
+    def look(descriptor: int) -> None:
+        found = os.fstat(descriptor)
+        sizes.extend([] if found.st_ino == folder else [found.st_size])
+
+    monkeypatch.setattr(os, "fsync", look)
+    outlast.put(note, "said")
+    outlast.add(note, " and more")
+    assert sizes == [len("said"), len("said and more")]
+
+
+def test_a_note_that_cannot_take_its_place_is_no_note(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    note.mkdir()
+    with pytest.raises(IsADirectoryError):
+        outlast.put(note, "said")
+    assert list(tmp_path.iterdir()) == [note]
 
 
 def test_a_note_that_cannot_be_written_leaves_what_was_noted_and_nothing_else(
@@ -107,3 +131,28 @@ def test_whoever_was_forked_while_somebody_was_alone_keeps_nobody_out(tmp_path: 
         child.kill()
         child.join()
     assert note.read_text() == "after"
+
+
+def test_a_note_leaves_no_file_open(tmp_path: Path) -> None:
+    note, before = tmp_path / "note", next_descriptor()
+    with outlast.alone(note):
+        outlast.put(note, "said")
+        outlast.add(note, "and more")
+    assert next_descriptor() == before
+
+
+def next_descriptor() -> int:
+    """The lowest that is free, so that one more is open when it has grown."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
+def test_what_is_noted_beside_the_ledger_is_for_its_owner_alone(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
+    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    claims = ledger_on_sqlite.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
+    ledger_on_sqlite.write_down(claims, [], INCIDENT, NOTICE, NOW)
+    noted = ["audit-head", "audit-head.lock", "released", "marked", f"marked/{claims[0].lease}"]
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in noted]
+    assert modes == [0o600, 0o600, 0o600, 0o700, 0o600]
