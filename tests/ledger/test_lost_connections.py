@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -139,6 +140,13 @@ def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
     with halted.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
     halted.dispose()
+
+
+@ON_A_SERVER
+def test_one_that_stays_halted_holds_up_the_others_for_a_minute_at_most(ledger: Ledger) -> None:
+    with ledger.engine.connect() as connection:
+        most = "SELECT current_setting('idle_in_transaction_session_timeout')::interval"
+        assert timedelta(0) < connection.exec_driver_sql(most).scalar_one() <= timedelta(minutes=1)
 
 
 @ON_A_SERVER
