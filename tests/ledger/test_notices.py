@@ -64,7 +64,7 @@ def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
     looked_over(ledger, draft)
     for name in names:
         member = Member(name=name, role=TeamRole.LEGAL)
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        ledger.decide(draft.incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
 def release(ledger: Ledger, **changes: object) -> Draft:
@@ -721,3 +721,38 @@ def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledge
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
     claims = ledger.samples(current_draft(ledger), 50)
     assert {(claim.about.number, claim.letter) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
+
+
+# Several incidents in one ledger.
+
+
+def release_elsewhere(ledger: Ledger, incident: str, affected: list[Person]) -> None:
+    """The same notice in an incident of its own."""
+    ledger.open_incident(an_incident(id=incident), affected, "lena", NOW)
+    ledger.pin_playbook(incident, a_playbook(), a_wording(), "lena", NOW)
+    audience = ledger.audience(incident, "everyone")
+    draft = current_draft(
+        ledger, incident=incident, audience_digest=audience.digest, people=audience.people,
+        facts_digest=ledger.facts_digest(incident), variants=variants_for(audience.readers),
+    )  # fmt: skip
+    ledger.draft_notice(draft, NOW)
+    approve(ledger, draft, "omar", "wei")
+    ledger.release(incident, draft.notice, NOW)
+
+
+def written_to(ledger: Ledger, incident: str) -> list[tuple[int, str]]:
+    """About whom, and where to, with every message there is."""
+    claims = ledger.claim(incident, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    return sorted((claim.about.number, claim.to.email) if claim.about and claim.to else (0, "") for claim in claims)
+
+
+def test_people_of_two_incidents_who_have_the_same_numbers_are_told_each_at_their_own_address(opened: Ledger) -> None:
+    child = a_person(number=1, email="child@other.example", flags=frozenset({Flag.MINOR}))
+    parent = a_person(number=2, email="parent@other.example", guardian_of=child.ref)
+    release(opened)
+    release_elsewhere(opened, "other-breach", [child, parent, a_person(number=4, email="four@other.example")])
+    theirs = [(1, parent.email), (2, parent.email), (4, "four@other.example")]
+    assert written_to(opened, "other-breach") == theirs
+    assert written_to(opened, INCIDENT) == [
+        (number, f"kim{to}@mail.example") for number, to in ((1, 1), (2, 2), (5, 6))
+    ]
