@@ -14,6 +14,7 @@ from amends.domain.errors import DiskFull, LedgerRestored, LedgerUnavailable
 from amends.ledger import Claim, Ledger
 from amends.ledger.marked import MarkNotes
 from tests.builders import NOW, a_person
+from tests.ledger.test_outlast import next_descriptor
 from tests.ledger.test_reconciling import OMAR, back_up, opened, restore
 from tests.sending import INCIDENT, NOTICE, approved
 
@@ -95,6 +96,18 @@ def test_a_ledger_of_which_only_the_sender_was_killed_goes_on_by_itself(ledger: 
     assert not ledger.mark_notes.all()
 
 
+def test_so_does_one_whose_sender_was_killed_between_a_mark_and_its_note(ledger: Ledger) -> None:
+    approved(ledger, [a_person(number=1)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.mark_notes.begin([claim.lease])
+    with ledger.swift_write() as swift:
+        assert swift.keep_mark(claim.lease, [claim.id], NOW)
+    end_all_leases(ledger)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
+
+
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_a_mark_that_was_lost_is_missed_also_when_its_sender_goes_on(ledger: Ledger, *, goes_on: bool) -> None:
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
@@ -157,6 +170,22 @@ def test_a_file_that_is_no_note_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "marked").mkdir()
     (tmp_path / "marked" / ".DS_Store").write_bytes(b"\0\0")
     assert MarkNotes(tmp_path / "audit-head").all() == {}
+
+
+def test_a_note_that_another_ends_while_all_are_read_hides_no_other(tmp_path: Path) -> None:
+    notes = MarkNotes(tmp_path / "audit-head")
+    notes.begin([7])
+    notes.add([7])
+    (tmp_path / "marked" / "3").symlink_to("gone")  # its name is found, and then it is not there
+    assert notes.all() == {3: 0, 7: 1}
+
+
+def test_pages_that_are_through_leave_no_file_open(tmp_path: Path) -> None:
+    notes, before = MarkNotes(tmp_path / "audit-head"), next_descriptor()
+    for lease in range(1, 4):
+        notes.begin([lease])
+        notes.drop([lease])
+    assert next_descriptor() == before
 
 
 @pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT], ids=["the disk is full", "the quota is used up"])
