@@ -73,6 +73,30 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
     new.dispose()
 
 
+def test_nor_does_it_when_a_dump_was_loaded_into_the_same_database(url: str, tmp_path: Path, sender: Ledger) -> None:
+    sender.dispose()
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:  # as a dump makes each of its tables
+        server.execute("CREATE TABLE anew (LIKE key_check INCLUDING ALL)")
+        server.execute("INSERT INTO anew SELECT * FROM key_check")
+        server.execute("ALTER TABLE key_check RENAME TO lost")
+        server.execute("ALTER TABLE anew RENAME TO key_check")
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
+def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_over(
+    url: str, tmp_path: Path, sender: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.dispose()
+    monkeypatch.setattr(database, "TIMELINE", "SELECT 'FFFFFFFF'")
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
 def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sender: Ledger) -> None:
     back_up(sender, url)
     restore(url)
