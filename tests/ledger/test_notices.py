@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 
 from amends.domain.approval import Decision
@@ -721,6 +722,19 @@ def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledge
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
     claims = ledger.samples(current_draft(ledger), 50)
     assert {(claim.about.number, claim.letter) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
+
+
+@pytest.mark.parametrize("damaged", [5, 6], ids=["the child's", "the guardian's"])
+def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_damaged(
+    opened: Ledger, damaged: int
+) -> None:
+    release(opened)
+    with opened.write() as write:
+        moved = "UPDATE person SET sealed = (SELECT sealed FROM person WHERE number = 1) WHERE number = :number"
+        write.session.execute(text(moved), {"number": damaged})
+    assert written_to(opened, INCIDENT) == [(1, "kim1@mail.example"), (2, "kim2@mail.example")]
+    lines = opened.deliveries(INCIDENT, "first-notice")
+    assert [line.state for line in lines if (line.person, line.channel) == (5, ChannelKind.EMAIL)] == ["parked"]
 
 
 # Several incidents in one ledger.
