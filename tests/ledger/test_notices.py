@@ -737,6 +737,17 @@ def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_d
     assert [line.state for line in lines if (line.person, line.channel) == (5, ChannelKind.EMAIL)] == ["parked"]
 
 
+def test_a_message_bears_the_personal_link_that_works_and_not_one_that_was_revoked(opened: Ledger) -> None:
+    release(opened)
+    opened.revoke_link(INCIDENT, 1, "lena", NOW)
+    links = {
+        claim.about.number: claim.link
+        for claim in opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+        if claim.about
+    }
+    assert links == {number: opened.link_of(INCIDENT, number) for number in (1, 2, 5)}
+
+
 # Several incidents in one ledger.
 
 
