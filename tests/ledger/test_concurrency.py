@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from amends.delivery.steady import seen
 from amends.domain.approval import Decision
@@ -202,6 +203,17 @@ def test_an_incident_that_is_opened_by_four_at_once_is_open_once(ledger: Ledger)
     people = [a_person(number=number) for number in range(1, 50)]
     opened = at_once(4, lambda _: ledger.open_incident(an_incident(), people, "lena", NOW))
     assert sorted(map(str, opened)) == ["49", *[str(AlreadyInLedger)] * 3]
+
+
+def test_who_reads_sees_one_moment_whatever_is_written_meanwhile(ledger: Ledger) -> None:
+    ledger.open_incident(an_incident(), [], "lena", NOW)
+    counted = text("SELECT count(*) FROM audit")
+    with ledger.read() as session:
+        before = session.execute(counted).scalar_one()
+        ledger.pause_incident(INCIDENT, "lena", NOW)
+        assert session.execute(counted).scalar_one() == before
+    with ledger.read() as session:
+        assert session.execute(counted).scalar_one() > before
 
 
 def test_an_event_noted_by_ten_at_once_happened_once(ledger: Ledger) -> None:
