@@ -211,7 +211,7 @@ class Deliveries(Claims):
             for lease in {claim.lease for claim in claims}:
                 mine = listed(connection, [claim.id for claim in claims if claim.lease == lease])
                 asked = {"now": spelled(connection, now), "lease": lease, "ids": mine}
-                connection.execute(text(GIVE_BACK + among(connection, "id")), asked)
+                connection.execute(statement(GIVE_BACK + among(connection, "id")), asked)
 
     def end(self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime) -> None:
         """Nothing of these leases is in hand any more; what came of them, for the audit.

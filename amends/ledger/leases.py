@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, text, type_coerce, update
+from sqlalchemy import ColumnElement, Connection, and_, inspect, not_, or_, type_coerce, update
 from sqlmodel import Session, col, func, select
 
 from amends.domain.notice import DeliveryState
 from amends.domain.reach import BROKEN_OFF
-from amends.ledger.bulk import among, listed, spelled
+from amends.ledger.bulk import among, listed, spelled, statement
 from amends.ledger.holder import has_ended
 from amends.ledger.tables import DeliveryRow, LeaseRow, MarkRow, UtcDateTime
 
@@ -29,6 +29,7 @@ HELD = and_(
 DOUBT = f"""
 UPDATE delivery SET state = 'uncertain', detail = '{BROKEN_OFF}', updated_at = :now
 WHERE lease = :lease AND state = 'claimed' AND channel <> 'website' AND """
+OPEN = "SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND "
 
 
 def leases_of(session: Session, incident: str, notice: str) -> Sequence[LeaseRow]:
@@ -79,7 +80,7 @@ def open_marks(session: Session, lease: LeaseRow) -> list[int]:
     """The messages of this lease that were marked and are still in hand."""
     marks = session.exec(select(MarkRow.messages).where(MarkRow.lease == lease.id)).all()
     connection = session.connection()
-    query = text("SELECT id FROM delivery WHERE lease = :lease AND state = 'claimed' AND " + among(connection, "id"))
+    query = statement(OPEN + among(connection, "id"))
     asked = {"lease": lease.id, "ids": listed(connection, [message for messages in marks for message in messages])}
     return [number for (number,) in connection.execute(query, asked).all()]
 
@@ -92,7 +93,7 @@ def put_in_doubt(session: Session, lease: LeaseRow, now: datetime) -> int:
         "lease": lease.id,
         "ids": listed(connection, open_marks(session, lease)),
     }
-    return connection.execute(text(DOUBT + among(connection, "id")), asked).rowcount
+    return connection.execute(statement(DOUBT + among(connection, "id")), asked).rowcount
 
 
 def free_rest(session: Session, lease: LeaseRow, now: datetime) -> int:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from amends.domain.reach import MAY_HAVE_IT, OPTED_OUT
-from amends.ledger.bulk import among, listed, spelled
+from amends.ledger.bulk import among, listed, spelled, statement
 from amends.ledger.leases import recall
 from amends.ledger.people import person_row
 from amends.ledger.store import ENGINE, Store, incident_row
@@ -75,7 +74,8 @@ class OptOuts(Store):
                 return False
             connection, theirs = session.connection(), _read_for(session, incident, reader.number)
             asked = {"incident": incident, "ids": listed(connection, theirs)}
-            return connection.execute(text(WAITING.format(people=among(connection, "person"))), asked).first() is None
+            waiting = statement(WAITING.format(people=among(connection, "person")))
+            return connection.execute(waiting, asked).first() is None
 
 
 def opted_out(session: Session, incident: str, person: int, now: datetime) -> bool:
@@ -105,7 +105,7 @@ def withdraw(session: Session, incident: str, now: datetime) -> int:
 def _recall(session: Session, incident: str, people: Sequence[int]) -> None:
     """What is in hand of the optional messages to them is claimed anew, and that leaves out who opted out."""
     connection = session.connection()
-    query = text(IN_HAND.format(people=among(connection, "person")))
+    query = statement(IN_HAND.format(people=among(connection, "person")))
     asked = {"incident": incident, "ids": listed(connection, people)}
     recall(session, incident, [lease for (lease,) in connection.execute(query, asked).all()])
 
@@ -115,7 +115,7 @@ def _withdraw(session: Session, incident: str, people: Iterable[int], now: datet
         return 0
     connection = session.connection()
     asked = {"incident": incident, "why": OPTED_OUT, "may_have_it": f"{MAY_HAVE_IT}%", "now": spelled(connection, now)}
-    query = text(WITHDRAW.format(people=among(connection, "person")))
+    query = statement(WITHDRAW.format(people=among(connection, "person")))
     return connection.execute(query, {**asked, "ids": listed(connection, numbers)}).rowcount
 
 

@@ -19,7 +19,7 @@ from amends.domain.notice import DeliveryState
 from amends.domain.provider_receipts import ProviderReceipt
 from amends.domain.reports_words import OURS
 from amends.domain.value import LARGEST_NUMBER
-from amends.ledger.bulk import among, listed
+from amends.ledger.bulk import among, listed, statement
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incidents import note_alert
 from amends.ledger.leases import recall
@@ -335,7 +335,7 @@ def _open_sms(session: Session) -> list[Message]:
     leaving = {"ids": listed(connection, [number for numbers in marks for number in numbers])}
     return [
         *_messages(session.execute(text(SMS_TO_LOOK_AT))),
-        *_messages(session.execute(text(SMS_LEAVING + among(connection, "id")), leaving)),
+        *_messages(session.execute(statement(SMS_LEAVING + among(connection, "id")), leaving)),
     ]
 
 

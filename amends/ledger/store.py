@@ -110,6 +110,7 @@ class Store:
         self._chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
         self._seals: dict[str, tuple[bytes, Seal]] = {}
+        """Each with the wrapped key that it was made of."""
         self._memory = Memory()
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Keys, Path | None]]:
@@ -220,14 +221,13 @@ class Store:
         Also one that is known here is not used any more once its key was destroyed, perhaps from another machine, or
         when the incident was opened again, with another key, after a backup was restored.
         """
-        wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first()
+        wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first() or b""
         if not wrapped:
             _refuse_destroyed(session, incident_row(session, incident))
-        key, seal = self._seals.get(incident, (None, None))
-        if seal is None or key != wrapped:
-            seal = self.keys.seal_for(incident, wrapped or b"")
-            self._seals[incident] = (wrapped or b"", seal)
-        return seal
+        known = self._seals.get(incident)
+        if known is None or known[0] != wrapped:
+            known = self._seals[incident] = wrapped, self.keys.seal_for(incident, wrapped)
+        return known[1]
 
     def kept_back(self) -> int:
         """How many commits the ledger's server keeps back, because its synchronous standby does not answer."""

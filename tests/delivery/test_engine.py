@@ -25,8 +25,8 @@ from amends.delivery.line import FIRST_LANES, Pace
 from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, ChannelUnavailable, LedgerNewer, NotAllowed
 from amends.domain.notice import DeliveryState, PersonState, Reader
-from amends.domain.people import Flag, Person
 from amends.domain.pace import Bucket
+from amends.domain.people import Flag, Person
 from amends.ledger import Ledger, database
 from amends.ledger.leases import LEASE
 from amends.ledger.tables import SCHEMA, DeliveryRow
