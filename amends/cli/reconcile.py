@@ -23,6 +23,10 @@ BATCH = 200
 """How many reports are taken in with one commit."""
 GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
 NAMES_NOTHING = "the logs name no message as Amends sends them: are they the relay's, whole, and of the right days?"
+CONTRADICT = (
+    "--none-left email says that no email has left, and --log which ones have: give one of the two; "
+    "if the log holds every email that left since the backup, say --complete"
+)
 READ_AGAIN = (
     "after a restore, what came back since the backup is unknown too: read the mails again with "
     "`amends bounces PATH --again`, ask for SMS with `amends receipts`; docs/operations.md has more, also on webhooks"
@@ -66,11 +70,13 @@ def reconcile(
 
     if not log and (complete or not none_left):
         raise typer.BadParameter("give the relay's log: --log FILE; or say --none-left email")
-    desk: Desk = ctx.obj
     nothing_left = frozenset(none_left or ())
+    if log and ChannelKind.EMAIL in nothing_left:
+        raise typer.BadParameter(CONTRADICT)
+    desk: Desk = ctx.obj
     known = nothing_left | ({ChannelKind.EMAIL} if complete else set())
     member, found = desk.member(name), desk.ledger.named(relay_log(log or ()))
-    if complete and ChannelKind.EMAIL not in nothing_left:
+    if complete:
         desk.ledger.check_log(found)
     done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)
     again = _send_again(desk, found.refused, member) if complete else 0

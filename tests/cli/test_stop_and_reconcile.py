@@ -211,6 +211,16 @@ def test_a_packed_log_is_read_and_a_damaged_one_named(office: Office, message: C
     assert office.amends("reconcile", "--log", log, "--complete", by="omar").exit_code == 0
 
 
+def test_a_log_and_the_word_that_no_email_has_left_contradict_each_other(
+    office: Office, message: Claim, log: Path
+) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    before = office.values("audit", "head")
+    answer = office.amends("reconcile", "--log", log, "--none-left", "email", by="omar")
+    assert (answer.exit_code, "give one of the two" in answer.output) == (Exit.USAGE, True)
+    assert office.values("audit", "head") == before
+
+
 def test_a_log_is_needed_or_a_word_that_nothing_has_left(office: Office) -> None:
     for words in ((), ("--complete",), ("--complete", "--none-left", "sms")):
         assert office.amends("reconcile", *words, by="omar").exit_code == Exit.USAGE
