@@ -8,6 +8,9 @@ from typing import IO
 
 import typer
 
+OPEN_ALREADY = (("/", "dev", "stdout"), ("/", "dev", "stderr"), ("/", "dev", "fd"))
+"""Perhaps a file, but one that the shell has opened. In /dev/shm stand files like any other."""
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[IO[bytes]]:
@@ -18,7 +21,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     """
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder; name a file")
-    if path.is_absolute() and path.parts[1:2] in (("dev",), ("proc",)):  # perhaps a file that the shell has open
+    if path.parts[:3] in OPEN_ALREADY or path.parts[:2] == ("/", "proc"):
         with path.open("ab") as file:
             yield file
         return

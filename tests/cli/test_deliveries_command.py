@@ -2,6 +2,7 @@
 
 import csv
 import json
+import stat
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from itertools import repeat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -361,6 +363,17 @@ def test_a_folder_or_nothing_in_place_of_a_file_is_a_usage_error(
         said = "".join(answer.stderr.split())
         assert (answer.exit_code, f"{named}isafolder" in said) == (2, True), answer.stderr
     assert not [*tmp_path.parent.glob(".*.part")]
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no folder in memory here")
+def test_a_file_in_memory_is_for_its_owner_alone_and_replaces_the_old_one() -> None:
+    """Whoever wants no addresses on a disk has them written there."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        file = Path(folder, "d.csv")
+        file.write_text("old")
+        with whole(file) as opened:
+            opened.write(b"new")
+        assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("new", 0o600)
 
 
 def test_what_cannot_be_written_is_named_as_it_was_given(tmp_path: Path) -> None:
