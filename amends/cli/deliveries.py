@@ -82,6 +82,9 @@ def deliveries(
     files = tuple(file for file in (csv, xlsx) if file)
     if len(set(files)) < len(files):
         raise typer.BadParameter("--csv and --xlsx name the same file")
+    for option, file, other in (("--csv", csv, ".xlsx"), ("--xlsx", xlsx, ".csv")):
+        if file and file.suffix.lower() == other:
+            raise typer.BadParameter(f"{option} writes no {other} file; give {file.name} another name")
     if csv:
         asked.save(csv, write_csv)
     if xlsx:

@@ -388,6 +388,15 @@ def test_both_files_in_one_place_are_a_usage_error(office: Office, ledger: Ledge
     assert office.amends("deliveries", INCIDENT, *files).exit_code == 2
 
 
+@pytest.mark.parametrize(("option", "name"), [("--csv", "d.xlsx"), ("--xlsx", "d.csv"), ("--xlsx", "D.CSV")])
+def test_no_file_is_written_under_the_name_of_the_other_kind(
+    office: Office, ledger: Ledger, tmp_path: Path, option: str, name: str
+) -> None:
+    answer = office.amends("deliveries", INCIDENT, option, tmp_path / name)
+    assert (answer.exit_code, f"{option} writes no" in answer.stderr) == (2, True)
+    assert not (tmp_path / name).exists()
+
+
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     file = tmp_path / "d.csv"
     file.write_text("old")
