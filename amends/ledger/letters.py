@@ -256,7 +256,8 @@ class PaperLetters(Deliveries):
             if reference_of(self.keys.message_key(incident, notice, person, channel, address)) == wanted
         ]
         if not found:
-            raise NotInLedger(f"no letter of {notice} that was handed over has the reference {wanted[:20]!r}")
+            typed = reference.strip()[:20]
+            raise NotInLedger(f"no letter of {notice} that was handed over has the reference {typed!r}")
         if len(found) > 1:
             people = " and ".join(str(person) for _, person in found)
             raise NotAllowed(f"{wanted} stands on the letters of persons {people}; nothing was noted")

@@ -283,6 +283,10 @@ def test_an_unknown_reference_is_said_in_words(office: Office) -> None:
     assert "has the reference '0123456789'" in answer.stderr
 
 
+def test_an_unknown_reference_is_named_as_it_was_typed(office: Office) -> None:
+    assert "has the reference 'XYZ'" in office.amends("letters", INCIDENT, NOTICE, "--returned", "XYZ").stderr
+
+
 def test_without_options_it_says_how_they_stand_and_what_comes_next(office: Office) -> None:
     answer = office.amends("letters", INCIDENT, NOTICE)
     assert "3 letters wait to be handed over" in answer.stdout
