@@ -133,7 +133,9 @@ class _Reading:
 
     def persons(self) -> Iterator[Person]:
         rows = self._table.rows()
-        _, header = next(rows, (1, []))
+        _, header = next(rows, (0, None))
+        if header is None:
+            self._table.refuse("the file is empty", "export it again, with the header in its first row")
         self._read_header(header)
         for number, row in _with_empty_rows_between(rows):
             self._report.rows += 1
