@@ -53,6 +53,17 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 @contextmanager
+def deaf() -> Iterator[None]:
+    """What would end the process is not heard at all before the end of the block, whatever threads there are."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def undisturbed() -> Iterator[None]:
     """What would end the block is heard behind it: what is raised in the middle of a fork, Python swallows."""
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

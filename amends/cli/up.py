@@ -21,7 +21,7 @@ from amends.cli.work_pool import POOL
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
 from amends.domain.value import minute
-from amends.processes import ENDING, Stopped, stopped_by_signals, undisturbed
+from amends.processes import ENDING, Stopped, deaf, stopped_by_signals, undisturbed
 from amends.settings import Settings, open_ledger, prefect_environment
 
 START_SECONDS = 90
@@ -194,7 +194,8 @@ class Parts:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        with deaf():  # Ctrl-C again would leave some of them running; all of them end within STOP_SECONDS
+            self.stop()
 
     def start(self, name: str, call: Sequence[str], *, quiet: bool = False, nicer: int = 0) -> None:
         """Start a part, which yields processor time to others by so much; from now on it is watched."""

@@ -60,6 +60,30 @@ def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(part
     assert [process.poll() for process in parts._running.values()] == [-signal.SIGTERM]
 
 
+SLOW_TO_END = """
+import os, signal, sys, time
+from pathlib import Path
+pressed_again = lambda: os.kill(os.getppid(), signal.SIGINT)
+signal.signal(signal.SIGTERM, lambda *_: (pressed_again(), time.sleep(1), sys.exit()))
+Path(sys.argv[1]).touch()
+time.sleep(600)
+"""
+
+
+def test_ctrl_c_once_more_while_the_parts_end_leaves_none_of_them_running(parts: Parts, tmp_path: Path) -> None:
+    """Impatient people press it twice."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests themselves do not hear it
+    ready = tmp_path / "ready"
+    done = threading.Event()
+    threading.Thread(target=done.wait, daemon=True).start()  # a thread could take the signal although we do not
+    with suppress(Stopped), stopped_by_signals(), parts:
+        parts.start("part", [sys.executable, "-c", SLOW_TO_END, str(ready)])
+        until(ready.exists, 30, "the part runs")
+        raise Stopped(signal.SIGINT)
+    done.set()
+    assert [process.poll() for process in parts._running.values()] == [0]
+
+
 STARTS = """
 import os, sys, time
 from amends.cli.up import Parts
