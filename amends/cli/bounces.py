@@ -135,6 +135,8 @@ def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
         "unreadable": total.unreadable,
     }
     lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(total.effects)}"]
+    if total.unreadable and total.effects:
+        lines.append("what could be read was taken in")
     if total.handed_over:
         whom = counted(total.handed_over, "person is", "people are")
         lines.append(f"{whom} written to on another channel")
@@ -217,4 +219,4 @@ def _in_mbox(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _finding(path: Path, what: str) -> Finding:
-    return Finding(printable(str(path)), "E204", what, "the others were taken in")
+    return Finding(printable(str(path)), "E204", what)

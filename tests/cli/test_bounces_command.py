@@ -222,6 +222,13 @@ def test_a_hostile_file_is_read_and_changes_nothing(office: Office, folder: Path
     assert bounced(office) == 0
 
 
+def test_only_where_something_was_taken_in_it_says_so(office: Office, folder: Path) -> None:
+    (folder / "one.eml").write_bytes(HARMLESS)
+    nowhere = folder / "nowhere"
+    assert "taken in" not in office.amends("bounces", nowhere).output
+    assert "what could be read was taken in" in office.amends("bounces", nowhere, folder).output
+
+
 def test_a_hostile_name_cannot_take_over_the_terminal(office: Office, folder: Path) -> None:
     os.mkfifo(os.fsencode(folder) + b"/\x1b[2J\xff\n.eml")
     for more in ((), ("--json",)):
