@@ -5,11 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import chain, groupby, takewhile, zip_longest
-from textwrap import wrap
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from amends.cli.words import say, width
+from amends.cli.words import say, wrapped
 from amends.domain.assessment import Assessment, Component, Score
 from amends.domain.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
 from amends.domain.filing import length
@@ -30,8 +29,6 @@ PLACES_FOLLOW = ("of", "in", "for", "there:")
 """After these words the name of a recipient has its place."""
 MAYBE_SOON = "may apply, and soon: treat as applying until somebody answers"
 AGREE = "ask counsel to agree to the exemptions claimed:"
-FILLER = "\0"
-"""Stands behind each wide character while lines are measured, for it takes the room of two."""
 
 
 def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
@@ -42,9 +39,8 @@ def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
 def fitting(line: str) -> Iterator[str]:
     """A line in as many as it needs; what follows the first is indented a little more."""
     indent = line[: len(line) - len(line.lstrip())]
-    spaced = "".join(character + FILLER * (width(character) - 1) for character in line.strip())
-    cut = wrap(spaced, COLUMNS - len(indent) - 2, break_on_hyphens=False) or [""]
-    yield from (f"{indent}{'  ' if number else ''}{part.replace(FILLER, '')}" for number, part in enumerate(cut))
+    cut = wrapped(line.strip(), COLUMNS - len(indent) - 2)
+    yield from (f"{indent}{'  ' if number else ''}{part}" for number, part in enumerate(cut))
 
 
 def when(at: datetime, zone: str) -> str:

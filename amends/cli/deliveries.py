@@ -16,7 +16,7 @@ from amends.cli.desk import Desk
 from amends.cli.options import IncidentId, OneNotice
 from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.whole_files import Utf8, whole
-from amends.cli.words import counted, counts, say, table
+from amends.cli.words import counted, counts, fitted, say
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
@@ -147,7 +147,7 @@ def _cells(notice: str, line: "DeliveryLine") -> Row:
 def _list(asked: Asked, files: Sequence[Path]) -> None:
     states = asked.states()
     rows, matching = asked.first(), states.total()
-    lines = [table(HEAD, rows)] if rows and not files else []
+    lines = [fitted(HEAD, rows)] if rows and not files else []
     lines += [f"{counted(matching, 'message')}: {counts(states)}", *_written(files)]
     asked.desk.show(_listed(states, rows, files), "\n".join(lines))
     if matching > len(rows) and not files:
@@ -259,7 +259,7 @@ def _table(name: str, by: Mapping[str, Mapping[DeliveryState, int]]) -> str:
     rows: list[Row] = [(word, *stages(states)) for word, states in ordered[:LARGEST]]
     if rest := [stages(states) for _, states in ordered[LARGEST:]]:
         rows.append((f"{len(rest)} others", *map(sum, zip(*rest, strict=True))))
-    return table((f"messages by {name}", *STAGES), rows)
+    return fitted((f"messages by {name}", *STAGES), rows)
 
 
 def _reasons(numbers: "Numbers") -> str:
@@ -268,7 +268,7 @@ def _reasons(numbers: "Numbers") -> str:
     rows: list[Row] = [(state, reason, count) for (state, reason), count in found[:LARGEST]]
     if rest := found[LARGEST:]:
         rows.append(("others", f"{len(rest)} reasons", sum(count for _, count in rest)))
-    return table(("state", "reason", "messages"), rows)
+    return fitted(("state", "reason", "messages"), rows)
 
 
 def _values(numbers: "Numbers") -> dict[str, Any]:

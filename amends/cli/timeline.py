@@ -10,7 +10,7 @@ import typer
 from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.options import IncidentId
-from amends.cli.words import destroyed, table
+from amends.cli.words import destroyed, fitted
 from amends.domain.case import IncidentState
 from amends.domain.timeline import Kind, Line, Timeline, Waiting, folded
 from amends.domain.timeline import timeline as timeline_of
@@ -31,7 +31,7 @@ def timeline(
     at = now()
     case = desk.ledger.case(incident, at)
     shown = timeline_of(case, at, timedelta(days=days))
-    sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, table).items())
+    sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, fitted).items())
     heading = f"{shown.incident}: {shown.title}\n{standing(shown)}"
     desk.show(shown, "\n\n".join((heading, *sections)))
     if case.destroyed_at:
