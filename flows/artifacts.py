@@ -123,16 +123,17 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 async def show_preview(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> None:
-    """What is to be approved, every variant of it, after what could be said better."""
+    """Every variant of a draft, after what could be said better; nobody changes the page once it is approved."""
     page = preview_page(draft, advice, found)
-    await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}: to be approved")
+    await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}, as it was drafted for approval")
 
 
 def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> str:
-    """What is to be approved, as a page; advice, and how everybody's message came out, stand before the texts."""
+    """A draft as a page, true also after it was sent; advice and how all messages came out stand before the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
     return (
-        f"# {draft.notice}: waits for {draft.approvals}\n\n"
+        f"# {draft.notice}, as it was drafted for approval\n\n"
+        f"It needs {draft.approvals}; the timeline says how it stands.\n\n"
         f"{'Optional' if draft.optional else 'Mandatory'}, {draft.people} people, "
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "

@@ -31,3 +31,9 @@ def test_how_everybodys_message_came_out_stands_before_the_texts() -> None:
 
 def test_slots_are_shown_by_their_names() -> None:
     assert "It was your [your_data]." in preview_page(a_draft())
+
+
+def test_the_page_stays_true_once_the_notice_was_approved_and_sent() -> None:
+    page = preview_page(a_draft())
+    assert "waits for" not in page
+    assert page.startswith("# first-notice, as it was drafted for approval\n\nIt needs ")
