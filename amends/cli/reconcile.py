@@ -93,7 +93,10 @@ def _say(desk: Desk, done: "Reconciled", bounced: int) -> None:
         f"{bounced} came back by the log",
     )
     if done.uncertain:
-        desk.hint("`amends deliveries INC --state uncertain` lists them; `amends deliver INC NOTICE --again PERSON`")
+        desk.hint(
+            "`amends deliveries INC --state uncertain` lists them; "
+            "`amends deliver INC NOTICE --again PERSON --as NAME` sends one once more"
+        )
     if done.waiting:
         desk.hint(GOES_ON)
     desk.hint(READ_AGAIN)

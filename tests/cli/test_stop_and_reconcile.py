@@ -176,6 +176,12 @@ def test_it_says_when_what_waits_leaves(office: Office, doubtful: Claim) -> None
     assert "leaves with the next sweep" in answer.stderr
 
 
+def test_what_it_says_about_the_uncertain_can_be_called_as_it_stands(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    said = office.amends("reconcile", "--log", log, by="omar").stderr
+    assert "`amends deliver INC NOTICE --again PERSON --as NAME`" in said
+
+
 def test_it_says_that_what_came_back_must_be_read_again(office: Office, message: Claim, log: Path) -> None:
     log.write_bytes(postfix(message, TAKEN))
     assert "amends bounces PATH --again" in office.amends("reconcile", "--log", log, "--complete", by="omar").stderr
