@@ -13,7 +13,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.options import IncidentId, NoticeId, number, number_or_none
-from amends.cli.words import counted, counts, kept_back, parked
+from amends.cli.words import PUBLIC, counted, counts, kept_back, parked
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
@@ -41,7 +41,8 @@ def deliver(
         str | None,
         typer.Option(
             metavar="PERSON",
-            help="Send once more to this person, whose message is uncertain; after a backup was restored, to `all`.",
+            help="Send once more to this person, or the `public`, whose message is uncertain; "
+            "after a backup was restored, to `all`.",
         ),
     ] = None,
     held: Annotated[
@@ -102,10 +103,12 @@ def _whose(said: str | None) -> int | None:
     """A person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
     if said is None or said == "all":
         return None
+    if said == PUBLIC:
+        return 0
     try:
         return number_or_none(said)
     except typer.BadParameter:
-        raise typer.BadParameter(f"{said!r} is neither a person's number nor `all`") from None
+        raise typer.BadParameter(f"{said!r} is neither a person's number nor `{PUBLIC}` nor `all`") from None
 
 
 def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":

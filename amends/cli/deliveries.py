@@ -16,7 +16,7 @@ from amends.cli.desk import Desk
 from amends.cli.options import IncidentId, OneNotice
 from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.whole_files import Utf8, whole
-from amends.cli.words import counted, counts, fitted, say
+from amends.cli.words import PUBLIC, counted, counts, fitted, say
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotInLedger
 from amends.domain.notice import PERSON_STATE, DeliveryState, PersonState
@@ -135,7 +135,7 @@ def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
 
 
 def _cells(notice: str, line: "DeliveryLine") -> Row:
-    who = line.person or "public"
+    who = line.person or PUBLIC
     return (
         notice, who, line.country, line.channel, line.variant, line.state, line.detail, line.attempts, line.updated_at,
     )  # fmt: skip

@@ -17,6 +17,8 @@ from amends.domain.value import minute
 
 Word = TypeVar("Word", bound=str)
 
+PUBLIC = "public"
+"""Whose the page and the posts are, in place of a person's number."""
 HIDDEN = ("Cc", "Cf", "Co", "Cs")
 HARMLESS = "\n\t\u200d"
 FILLER = "\0"

@@ -44,7 +44,8 @@ class Decisions(Deliveries):
             query = query.where(DeliveryRow.detail == NOT_KNOWN) if person is None else query
             uncertain = write.session.exec(query.with_for_update()).all()
             if not uncertain:
-                why = "since a backup was restored" if person is None else f"for person {person}"
+                whose = f"person {person}" if person else "the public"
+                why = "since a backup was restored" if person is None else f"for {whose}"
                 raise NotInLedger(f"nothing of {notice} is uncertain {why}")
             free = uncertain if person is not None else [one for one in uncertain if not _held(write.session, one)]
             again = sum(_once_more(write.session, message, now) for message in free)

@@ -146,6 +146,16 @@ def test_a_message_in_doubt_is_named_when_everybody_was_reached_otherwise(office
     assert (answer.exit_code, "1 message is uncertain: `amends deliveries" in answer.stderr) == (0, True)
 
 
+def test_the_public_whose_post_is_uncertain_is_named_as_the_list_names_it(office: Office, ledger: Ledger) -> None:
+    again = ("deliver", INCIDENT, NOTICE, "--again", "public")
+    assert "is uncertain for the public" in office.amends(*again, by="omar").stderr
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE delivery SET state = 'uncertain' WHERE channel = 'social'"))
+    (listed, *_) = office.values("deliveries", INCIDENT, NOTICE, "--channel", "social")["deliveries"]
+    assert (listed["person"], listed["state"]) == ("public", "uncertain")
+    assert "out once more" in office.amends(*again, by="omar").stderr
+
+
 def test_who_has_a_message_sent_again_hears_how_many_go_out(office: Office, ledger: Ledger) -> None:
     answer = office.amends("deliver", INCIDENT, NOTICE, "--again", 3, by="omar")
     assert "1 message goes out once more\n" in answer.stderr
