@@ -197,8 +197,8 @@ def _cells(change: Change) -> Sequence[object]:
 
 def _followed(one: "Followed") -> str:
     what = {"redirected": one.redirected, "not sent any more": one.held, "new": one.new}
-    late = f"; {one.not_told} people have no message of it" if one.not_told else ""
-    return f"{one.notice}: messages {counts(what)}{late}"
+    late = f"; {counted(one.not_told, 'person has', 'people have')} no message of it" if one.not_told else ""
+    return f"{one.notice}: {f'messages {counts(what)}' if any(what.values()) else 'no message changes'}{late}"
 
 
 def _after_correction(

@@ -224,7 +224,11 @@ def _in_words(notice: str, numbers: "Numbers") -> str:
         f"{notice}: {sum(people.values())} people: {counts(people)}",
         f"{counted(numbers.messages.total(), 'message')}: {counts(_in_order(numbers.messages))}",
         *([f"{numbers.gone} of the people are gone from the list"] if numbers.gone else []),
-        *([f"not told: {numbers.not_told} people of the list have no message of it"] if numbers.not_told else []),
+        *(
+            [f"not told: {counted(numbers.not_told, 'person', 'people')} of the list, without a message of it"]
+            if numbers.not_told
+            else []
+        ),
     ]
     tables = (("channel", numbers.by_channel), ("country", numbers.by_country), ("variant", numbers.by_variant))
     parts = ["\n".join(lines), *(_table(name, by) for name, by in tables if by)]

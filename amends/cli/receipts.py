@@ -10,7 +10,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.exits import Exit
 from amends.cli.nudge import send_on
-from amends.cli.words import counts
+from amends.cli.words import counted, counts
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import ChannelMisconfigured
 
@@ -38,7 +38,8 @@ def receipts(ctx: typer.Context) -> None:
     asked = asyncio.run(_ask(desk))
     lines = [f"{asked.messages} SMS were asked for: {counts(asked.effects)}"]
     if asked.handed_over:
-        lines.append(f"{asked.handed_over} people are written to on another channel")
+        whom = counted(asked.handed_over, "person is", "people are")
+        lines.append(f"{whom} written to on another channel")
     desk.show(asked, "\n".join(lines))
     send_on(desk, asked.waiting)
     if asked.trouble:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from amends.cli.report import COLOURS
-from amends.cli.words import counts, table
+from amends.cli.words import counted, counts, table
 from amends.domain.channel import ChannelKind
 from amends.domain.filing import length
 from amends.domain.notice import PersonState
@@ -89,7 +89,7 @@ def _sums(found: Rehearsed) -> list[str]:
         f"legal deadlines     {_outcomes(one.outcome for one in found.deadlines)}",
         f"next news named     {_outcomes(one.outcome for one in found.named_times)}",
         f"promises            {_outcomes(one.outcome for one in found.promises)}",
-        f"questions           {asked.asked} asked ({asked.complaints} complaints), {answered}",
+        f"questions           {asked.asked} asked ({counted(asked.complaints, 'complaint')}), {answered}",
         f"messages            {found.messages} arrived, {found.twice} twice",
     ]
     if found.silences:

@@ -63,6 +63,15 @@ def test_a_correction_takes_its_place_and_voids_what_was_approved(office: Office
     assert refused.exit_code == 4
 
 
+def test_a_single_newcomer_is_counted_as_one_and_messages_that_stay_are_said_to(office: Office, tmp_path: Path) -> None:
+    approve(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    _, shown, _ = correct(office, a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER))
+    assert f"{NOTICE}: no message changes; 1 person has no message of it" in shown
+    standing = office.amends("deliveries", INCIDENT, NOTICE).stdout
+    assert "not told: 1 person of the list, without a message of it" in standing
+
+
 @pytest.mark.parametrize("said", [(), ("--swapped-are-right", 1)])
 def test_swapped_addresses_are_refused_until_somebody_says_how_many(
     office: Office, tmp_path: Path, said: tuple[object, ...]
