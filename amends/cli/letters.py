@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,11 +119,12 @@ def _hand_over(
         f"if the files are lost: `amends letters {incident} {notice} --out DIR --again {batch.number} --as NAME`; "
         "delete them when the print shop has them"
     )
-    files = _write(desk, incident, notice, batch, out, pdf=pdf)
+    files, written = _write(desk, incident, notice, batch, out, pdf=pdf)
     moved = desk.ledger.moved_since(incident, notice, batch.number)
+    of_all = f" of the {batch.letters}" if written < batch.letters else ""
     desk.show(
-        {"batch": batch.number, "letters": batch.letters, "moved": moved, "files": files},
-        f"batch {batch.number}: {batch.letters} letters\n" + "\n".join(map(str, files)),
+        {"batch": batch.number, "letters": batch.letters, "written": written, "moved": moved, "files": files},
+        f"batch {batch.number}: {counted(written, 'letter')}{of_all}\n" + "\n".join(map(str, files)),
     )
     _hint_at_moved(desk, incident, notice, moved)
     _status_hint(desk, incident, notice)
@@ -140,12 +142,16 @@ def _hint_at_moved(desk: Desk, incident: str, notice: str, moved: Sequence["Move
         )
 
 
-def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *, pdf: bool) -> list[Path]:
+def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *, pdf: bool) -> tuple[list[Path], int]:
+    """The files, and how many letters stand in them."""
     from amends.cli.letter_files import write_letters
 
     made_of = desk.ledger.printed_from(incident, notice, batch.number)
     letters = paper_letters(desk.ledger, made_of, batch.number, desk.settings.public_url)
-    return write_letters(out, batch.number, letters, made_of.draft.dated, pdf=pdf)
+    number = count()  # they are counted as they pass, for there may be too many to keep
+    written = (letter for letter, _ in zip(letters, number, strict=False))
+    files = write_letters(out, batch.number, written, made_of.draft.dated, pdf=pdf)
+    return files, next(number)
 
 
 def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:

@@ -215,6 +215,8 @@ def test_the_same_batch_again_leaves_out_whose_letter_goes_elsewhere_by_a_correc
     assert (first["moved"], again["moved"]) == ([], [{"person": 2, "reference": reference}])
     assert reference not in [row["reference"] for row in table(tmp_path / "again" / "letters-1.csv")]
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "more", "--again", 1, by="lena")
+    assert "batch 1: 2 letters of the 3\n" in answer.stdout
+    assert (first["written"], again["written"]) == (3, 2)
     assert f"1 letter has another address, or none: person 2 ({reference}); of one that never left" in answer.stderr
 
 
