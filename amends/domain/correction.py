@@ -120,16 +120,17 @@ def _objections(difference: Difference, said: Mapping[Ask, int | None]) -> Itera
     for ask, looks_wrong in suspect.items():
         count, word = difference.counts[ask], said.get(ask)
         if word is not None and word != count:
-            yield f"{WORDS[ask].format(count=count)}, and not {word}"
+            yield f"{count} {WORDS[ask][count != 1]}, and not {word}"
         elif looks_wrong and word is None:
-            yield f"{WORDS[ask].format(count=count)}: {WHY[ask]}"
+            yield f"{count} {WORDS[ask][count != 1]}: {WHY[ask]}"
 
 
 WORDS = {
-    Ask.SWAPPED: "{count} people have an address that was another's",
-    Ask.CHANGED: "{count} people are changed",
-    Ask.GONE: "{count} people are gone",
+    Ask.SWAPPED: ("person has an address that was another's", "people have an address that was another's"),
+    Ask.CHANGED: ("person is changed", "people are changed"),
+    Ask.GONE: ("person is gone", "people are gone"),
 }
+"""Of one, and of more."""
 WHY = {
     Ask.SWAPPED: "as after one column was sorted without the others",
     Ask.CHANGED: f"more than {ALARMING_SHARE:.0%}, as in another list",

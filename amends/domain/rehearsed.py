@@ -349,9 +349,11 @@ def what_was_not_kept(report: Rehearsed) -> Iterator[str]:
     """Whoever was never told, and every time that was not kept, in words, the legal ones first."""
     for notice in report.notices:
         if notice.forgets_people:
-            yield f"{notice.not_told} people have no message of {notice.id}, which stands {notice.stands} in the end"
+            who = "1 person has" if notice.not_told == 1 else f"{notice.not_told} people have"
+            yield f"{who} no message of {notice.id}, which stands {notice.stands} in the end"
         if notice.left_waiting:
-            yield f"{notice.left_waiting} people still wait for {notice.id}, which stands {notice.stands} in the end"
+            who = "1 person still waits" if notice.left_waiting == 1 else f"{notice.left_waiting} people still wait"
+            yield f"{who} for {notice.id}, which stands {notice.stands} in the end"
     yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad)
     yield from (_named_time_missed(one) for one in report.named_times if one.outcome.bad)
     yield from (_promise_missed(one) for one in report.promises if one.outcome.bad)

@@ -92,7 +92,7 @@ def test_the_numbers_add_up() -> None:
         ({"gone": 20}, ()),
         ({"gone": 21}, ("21 people are gone",)),
         ({"changed": 21}, ("21 people are changed",)),
-        ({"swapped": 1}, ("1 people have an address that was another's",)),
+        ({"swapped": 1}, ("1 person has an address that was another's",)),
         ({"new": 500}, ()),
     ],
 )

@@ -135,7 +135,7 @@ def test_whoever_was_never_told_stands_first_among_what_was_not_kept() -> None:
     )
     report = a_report(notices=(notice,), deadlines=(late,))
     lines = list(what_was_not_kept(report))
-    assert lines[0] == "1 people have no message of first-notice, which stands approved in the end"
+    assert lines[0] == "1 person has no message of first-notice, which stands approved in the end"
     assert lines[1] == "the office (x.office): due 2026-11-18 02:00 UTC, not done"
     assert report.bad == 2
 
