@@ -82,7 +82,10 @@ def say(value: object) -> str:
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns under their names, or `none`; wide Chinese characters count twice."""
     lines = _cells(head, rows)
-    return "\n".join(_line(line, _widths(lines)) for line in lines) if len(lines) > 1 else "none"
+    if len(lines) == 1:
+        return "none"
+    widths = _widths(lines)
+    return "\n".join(_line(line, widths) for line in lines)
 
 
 def fitted(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -136,7 +139,7 @@ def _whole_or_wrapped(text: str, room: int) -> list[str]:
 def wrapped(text: str, room: int) -> list[str]:
     """A text in as many lines as it needs; Chinese may be parted anywhere."""
     spaced = "".join(character + FILLER * (width(character) - 1) for character in text)
-    return [part.replace(FILLER, "") for part in wrap(spaced, room, break_on_hyphens=False)] or [""]
+    return [part.replace(FILLER, "") for part in wrap(spaced, max(room, 1), break_on_hyphens=False)] or [""]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
