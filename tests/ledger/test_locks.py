@@ -125,6 +125,19 @@ def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledge
     assert states(released) == {1: "uncertain", 2: "uncertain"}
 
 
+def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_doubt(
+    released: Ledger, second: Second
+) -> None:
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    with released.swift_write() as swift:
+        answered = next(one for one in in_hand if one.about.number == 1)
+        swift.keep_answers([Kept("sent", "250", "", None, swift.spelled(LATER), answered.id, answered.lease)])
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+    assert taken_over.result() == 1
+    assert states(released) == {1: "sent", 2: "uncertain"}
+
+
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
     released: Ledger, second: Second
 ) -> None:
