@@ -304,6 +304,20 @@ def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger, *, in_
     assert {line.channel for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1} == {"email"}
 
 
+def test_whoever_stops_a_send_waits_for_the_answers_to_what_may_have_left_and_for_no_others(opened: Ledger) -> None:
+    release(opened)
+    first, second, _ = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 3, NOW)
+    opened.write_down([first, second], (), INCIDENT, "first-notice", NOW)
+    assert opened.unanswered(INCIDENT) == 2
+    opened.write_down((), [(first, Receipt(first.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    assert opened.unanswered(INCIDENT) == 1
+    put_off = Receipt(second.key, Status.DEFERRED, "451 try again later", retry_after=60)
+    opened.write_down((), [(second, put_off)], INCIDENT, "first-notice", NOW)
+    again = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
+    assert [claim.id for claim in again] == [second.id]
+    assert opened.unanswered(INCIDENT) == 0
+
+
 def test_a_lease_that_is_renewed_is_not_taken_over(opened: Ledger) -> None:
     release(opened)
     (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)

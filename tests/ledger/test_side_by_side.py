@@ -194,6 +194,12 @@ def test_a_crash_in_one_incident_frees_nothing_that_is_in_hand_in_the_other(both
     assert {one.about.number for one in claim(both, EMAIL) if one.about} == {1, 2, CHILD, 4}
 
 
+def test_who_stops_one_incident_waits_for_no_answer_of_the_other(both: Ledger) -> None:
+    claims = claim(both, SMS)
+    both.write_down(claims, (), INCIDENT, NOTICE, LATER)
+    assert (both.unanswered(INCIDENT), both.unanswered(OTHER)) == (len(claims), 0)
+
+
 def test_who_opted_out_of_one_incident_is_written_to_about_the_other(both: Ledger) -> None:
     both.opt_out(INCIDENT, 1, "test", LATER)
     both.recover(OTHER, NOTICE, LATER)
