@@ -225,6 +225,23 @@ async def test_when_nothing_more_is_to_leave_answers_are_kept_all_the_same(
     assert book.commits == [([], [2])]
 
 
+async def test_an_answer_that_comes_after_nothing_more_is_to_leave_is_kept(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    mark = asyncio.create_task(marked(opened, a_claim(1)))
+    await until(lambda: book.tries > 1)
+    opened.refuse()
+    with pytest.raises(StaleClaim):
+        await mark
+    book.wrong = None
+    opened.answer(a_claim(2), sent(a_claim(2)))
+    async with asyncio.timeout(1):
+        await opened.settled()
+    assert book.commits == [([], [2])]
+
+
 async def test_after_long_enough_nothing_leaves_any_more_and_the_run_fails(
     book: Book, patiently: Callable[..., None]
 ) -> None:
