@@ -1,6 +1,7 @@
 """One channel of a run against a real relay: who is written to, how many at once, how fast, and when it stops."""
 
 import asyncio
+import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -459,6 +460,32 @@ def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives
     with pytest.raises(KeyError):
         run(rig, one_an_hour, told)
     assert Counter(rig.states().values()) == {"sent": 1, "waiting": 2}
+
+
+@pytest.mark.parametrize(("locked", "left"), [(0.3, "waiting"), (60.0, "claimed")], ids=["for a moment", "for long"])
+def test_what_has_not_left_is_given_back_once_the_ledger_can_be_written_or_never(
+    rig: Rig, relay: WatchedRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: float, left: str
+) -> None:
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
+    one_an_hour, locks = Pace(Bucket(1 / 3600, 1)), [tmp_path / "ledger.sqlite3"]
+    monkeypatch.setattr("amends.ledger.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("amends.delivery.line.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("amends.delivery.line.PATIENCE", 1.0)
+
+    def told(_: Tally) -> None:
+        if locks and "sent" in rig.states().values():
+            other = sqlite3.connect(locks.pop(), isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            held.append(other)
+            asyncio.get_running_loop().call_later(locked, other.close)
+            raise KeyError("no more of this")
+
+    held: list[sqlite3.Connection] = []
+    with pytest.raises(KeyError):
+        run(rig, one_an_hour, told)
+    for other in held:
+        other.close()
+    assert Counter(rig.states().values()) == {"sent": 1, left: 2}
 
 
 # The channel is in trouble.
