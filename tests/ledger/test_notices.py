@@ -304,6 +304,30 @@ def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger, *, in_
     assert {line.channel for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1} == {"email"}
 
 
+def of_the_first_person(ledger: Ledger) -> dict[str, str]:
+    lines = ledger.deliveries(INCIDENT, "first-notice")
+    return {line.channel.value: line.state.value for line in lines if line.person == 1}
+
+
+def test_a_late_refusal_of_what_became_uncertain_hands_over_to_the_next_channel(opened: Ledger) -> None:
+    release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.write_down((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
+    assert of_the_first_person(opened) == {"email": "failed", "sms": "waiting"}
+
+
+def test_a_refusal_of_what_is_known_to_be_there_hands_nothing_over(opened: Ledger) -> None:
+    release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
+    with opened.write() as write:
+        write.session.connection().exec_driver_sql(f"UPDATE delivery SET state = 'delivered' WHERE id = {claim.id}")
+    opened.write_down((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
+    assert of_the_first_person(opened) == {"email": "delivered"}
+
+
 def test_whoever_stops_a_send_waits_for_the_answers_to_what_may_have_left_and_for_no_others(opened: Ledger) -> None:
     release(opened)
     first, second, _ = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 3, NOW)
