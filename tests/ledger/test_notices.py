@@ -392,6 +392,15 @@ def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) ->
     assert by_sms == {1, 3, 5}
 
 
+def test_what_the_relay_said_of_whom_it_refused_is_kept(opened: Ledger) -> None:
+    release(opened)
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    refused = Receipt(claim.key, Status.REJECTED, "550 5.1.1 no such user")
+    opened.write_down((), [(claim, refused)], INCIDENT, "first-notice", NOW)
+    lines = opened.deliveries(INCIDENT, "first-notice")
+    assert [line.detail for line in lines if line.state == "failed"] == ["550 5.1.1 no such user"]
+
+
 def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.DEFERRED, only=ChannelKind.EMAIL)
