@@ -1013,6 +1013,13 @@ def test_a_notice_with_a_parked_message_is_not_finished_before_a_person_decides(
     assert Counter(rig.mailed()) == everybody(4)
 
 
+def test_a_parked_message_does_not_hold_up_what_follows_the_notice(rig: Rig) -> None:
+    no_words_for_one(rig)
+    strike_three_times(rig)
+    (notice,) = rig.ledger.case(INCIDENT).notices
+    assert notice.has_gone
+
+
 def test_who_is_parked_and_given_up_is_written_to_on_the_next_channel(rig: Rig) -> None:
     no_words_for_one(rig)
     strike_three_times(rig)
