@@ -125,6 +125,16 @@ def test_what_the_run_counts_is_what_the_world_got(rig: Rig) -> None:
     assert tally.answers == {Status.DELIVERED: pages, Status.SENT: 20 + 20 + posts}
 
 
+def test_the_audit_says_how_many_were_answered_and_how(rig: Rig) -> None:
+    approved(rig.ledger, people(20))
+    tally = rig.run()
+    answered = Counter[str]()
+    for entry in rig.ledger.timeline(INCIDENT):
+        if entry.act == "answered":
+            answered.update(entry.detail["states"])
+    assert answered == {status.value: count for status, count in tally.answers.items()}
+
+
 def test_a_second_run_sends_nothing(rig: Rig) -> None:
     approved(rig.ledger, people(3))
     rig.run()
