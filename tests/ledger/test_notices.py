@@ -186,6 +186,16 @@ def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_unce
     assert claims[1].id in {claim.id for claim in again}
 
 
+def test_a_crash_leaves_nobody_in_hand_in_whatever_order_the_page_was_found(opened: Ledger) -> None:
+    release(opened)
+    opened.give_back(opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, NOW), NOW)
+    page = [claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, NOW)]
+    assert page != sorted(page)
+    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+    assert {claim.id for claim in again} == set(page)
+
+
 def test_the_audit_says_how_many_messages_crashed_workers_had_not_tried_and_how_many_are_uncertain(
     opened: Ledger,
 ) -> None:
