@@ -190,9 +190,10 @@ class Deliveries(Claims):
             self._hand_over(failed, incident, notice, now)
         self.mark_notes.begin({claim.lease for claim in leaving})
         with self.swift_write() as swift:
+            # A lease before its messages, as whoever recovers it does: else each could wait for the other.
+            marks = _mark(swift, leaving, now)
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
-            marks = _mark(swift, leaving, now)
         self.mark_notes.add(marks)
         return frozenset(message for messages in marks.values() for message in messages)
 

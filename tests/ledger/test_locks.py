@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import Connection, event
 
 from amends.domain.bounces import ReportKind
-from amends.domain.channel import ChannelKind
+from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
 from amends.ledger.deliveries import park
 from amends.ledger.optouts import opted_out
-from amends.ledger.tables import IncidentRow, KeyCheckRow, MemberRow
+from amends.ledger.tables import DeliveryRow, IncidentRow, KeyCheckRow, MemberRow
 from tests.builders import NOW, a_member, a_person, an_asked, an_incident
 from tests.ledger import test_letters as by_post
 from tests.ledger.test_migrating import OMAR, STRONGER, replace
@@ -136,6 +136,22 @@ def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_dou
         taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() == 1
     assert states(released) == {1: "sent", 2: "uncertain"}
+
+
+def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    first, last = sorted(claim(released))
+    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
+    answers = [(last, Receipt(last.key, Status.SENT))]
+    with ThreadPoolExecutor(1) as third, released.write() as write:
+        write.session.get_one(DeliveryRow, first.id, with_for_update=True)
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+        answered = third.submit(released.write_down, [first], answers, INCIDENT, NOTICE, LATER)
+        time.sleep(0.3)
+        write.session.rollback()
+    assert (taken_over.exception(), answered.exception()) == (None, None)
+    assert states(released) == {first.about.number: "uncertain", last.about.number: "sent"}
 
 
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
