@@ -228,6 +228,13 @@ def test_what_two_workers_hold_is_pending_once(opened: Ledger) -> None:
     assert opened.pending(INCIDENT, "first-notice") == before
 
 
+def test_whoever_is_at_work_on_one_channel_is_not_waited_for_on_another(opened: Ledger) -> None:
+    release(opened)
+    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    at_work = {kind for kind in ChannelKind if opened.at_work(INCIDENT, "first-notice", [kind])}
+    assert at_work == {ChannelKind.EMAIL}
+
+
 def test_a_lease_of_which_something_is_in_hand_does_not_end(opened: Ledger) -> None:
     release(opened)
     (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)

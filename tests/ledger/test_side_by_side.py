@@ -200,6 +200,11 @@ def test_who_stops_one_incident_waits_for_no_answer_of_the_other(both: Ledger) -
     assert (both.unanswered(INCIDENT), both.unanswered(OTHER)) == (len(claims), 0)
 
 
+def test_whoever_sends_about_one_incident_keeps_nobody_from_the_other(both: Ledger) -> None:
+    both.recover(INCIDENT, NOTICE, LATER)
+    assert (both.busy(INCIDENT, NOW), both.busy(OTHER, NOW)) == (False, True)
+
+
 def test_who_opted_out_of_one_incident_is_written_to_about_the_other(both: Ledger) -> None:
     both.opt_out(INCIDENT, 1, "test", LATER)
     both.recover(OTHER, NOTICE, LATER)
