@@ -537,6 +537,16 @@ def _alone(times: list[float]) -> list[float]:
     return [at for before, at in pairwise(times) if at - before > 0.25]
 
 
+def test_a_relay_that_is_away_is_named_also_when_nobody_is_left_to_be_tried_before_patience_is_over(
+    rig: Rig, relay: WatchedRelay
+) -> None:
+    approved(rig.ledger, people(2, "kim{}@mail.example"), channels=CHANNELS)
+    relay.closed = True
+    tally = run(rig, Pace(patience=30))
+    assert ChannelKind.EMAIL in tally.trouble
+    assert set(rig.states().values()) == {"waiting"}
+
+
 def test_a_relay_that_stays_away_stops_the_channel_when_patience_is_over_and_nobody_is_lost(
     rig: Rig, relay: WatchedRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
