@@ -398,7 +398,7 @@ def _ids(rows: Iterable[Waiting]) -> list[int]:
 def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> dict[int, list[int]]:
     """Keep that these may leave; the numbers of those of which the lease still holds, by lease."""
     marks: dict[int, list[int]] = {}
-    for lease in {claim.lease for claim in claims}:
+    for lease in sorted({claim.lease for claim in claims}):
         messages = [claim.id for claim in claims if claim.lease == lease]
         if swift.keep_mark(lease, messages, now):
             marks[lease] = messages
