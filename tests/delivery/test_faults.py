@@ -249,6 +249,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
         (
             *at(HERE, "a_message_that_cannot_be_put_together_is_parked_after_three_tries_and_the_others_go_on"),
             *at(HERE, "a_notice_with_a_parked_message_is_not_finished_before_a_person_decides"),
+            *at(HERE, "a_parked_message_does_not_hold_up_what_follows_the_notice"),
             *at(HERE, "who_is_parked_and_given_up_is_written_to_on_the_next_channel"),
             *at(DECISIONS, "a_parked_message_keeps_the_notice_from_being_finished_until_it_is_decided"),
             *at(PLAN, "a_turn_with_only_parked_messages_is_not_due_and_does_not_hold_up_the_next"),
