@@ -81,9 +81,10 @@ def require_typst(text: str) -> None:
 def write_letters(
     folder: Path, batch: int, letters: Iterable[PaperLetter], made_at: datetime, *, pdf: bool
 ) -> list[Path]:
-    """Write the files of a batch into the folder, in place of those of an earlier try; their paths.
+    """Write the files of a batch into the folder, in place of all that it had there before; their paths.
 
-    The same letters make the same files. Raises AmendsError for a letter that does not fit.
+    Pages of an earlier time that are not written anew go: they may hold a former address. The same letters make the
+    same files. Raises AmendsError for a letter that does not fit.
     """
     lists = [folder / f"letters-{batch}.csv", folder / f"letters-{batch}.xlsx"]
     pages: list[Path] = []
@@ -100,6 +101,8 @@ def write_letters(
                 pages.append(folder / f"letters-{batch}-{number:03}.pdf")
                 with whole(pages[-1]) as file:
                     file.write(pdf_of(part, made_at))
+    for earlier in set(folder.glob(f"letters-{batch}-*.pdf")).difference(pages):
+        earlier.unlink()
     return [*lists, *pages]
 
 

@@ -203,6 +203,18 @@ def test_the_same_batch_again_makes_the_same_files(office: Office, tmp_path: Pat
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
+def test_the_same_batch_again_leaves_no_page_of_an_earlier_time_beside_its_lists(
+    office: Office, tmp_path: Path
+) -> None:
+    """It may hold an address that a corrected list has replaced."""
+    hand_over(office, tmp_path / "out")
+    pages = [tmp_path / "out" / name for name in ("letters-1-001.pdf", "letters-10-001.pdf", "letters-2-001.pdf")]
+    for page in pages:
+        page.touch()
+    hand_over(office, tmp_path / "out", "--again", 1)
+    assert [page.exists() for page in pages] == [False, True, True]
+
+
 def test_the_same_batch_again_leaves_out_whose_letter_goes_elsewhere_by_a_corrected_list(
     office: Office, ledger: Ledger, tmp_path: Path
 ) -> None:
