@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,6 +99,11 @@ def _with_first_rows(file: Path, report: "AudienceReport", counted_bad: Finding)
     yield replace(counted_bad, advice=f"{counted_bad.advice}; {all_of_them}")
 
 
+def _are_right(what: str, may: str) -> Any:
+    """The option that lets so many differ."""
+    return typer.Option(f"--{what}-are-right", metavar="COUNT", parser=number_or_none, help=f"So many may {may}.")
+
+
 @app.command()
 def correct(
     ctx: typer.Context,
@@ -108,25 +113,9 @@ def correct(
         str, typer.Option("--as", metavar="NAME", help="Who you are in the team; needed without --check.")
     ] = "",
     check: Annotated[bool, typer.Option("--check", help="Only say what it would change.")] = False,
-    swapped: Annotated[
-        int | None,
-        typer.Option(
-            "--swapped-are-right",
-            metavar="COUNT",
-            parser=number_or_none,
-            help="So many may have an address that was another's.",
-        ),
-    ] = None,
-    gone: Annotated[
-        int | None,
-        typer.Option(
-            "--gone-are-right", metavar="COUNT", parser=number_or_none, help="So many may be gone from the list."
-        ),
-    ] = None,
-    changed: Annotated[
-        int | None,
-        typer.Option("--changed-are-right", metavar="COUNT", parser=number_or_none, help="So many may be changed."),
-    ] = None,
+    swapped: Annotated[int | None, _are_right("swapped", "have an address that was another's")] = None,
+    gone: Annotated[int | None, _are_right("gone", "be gone from the list")] = None,
+    changed: Annotated[int | None, _are_right("changed", "be changed")] = None,
     encoding: Encoding = None,
 ) -> None:
     """Put a corrected list of people in force, all of it or nothing, and say what it changes.

@@ -80,20 +80,22 @@ def require_typst(text: str) -> None:
 
 def write_letters(
     folder: Path, batch: int, letters: Iterable[PaperLetter], made_at: datetime, *, pdf: bool
-) -> list[Path]:
-    """Write the files of a batch into the folder, in place of all that it had there before; their paths.
+) -> tuple[list[Path], int]:
+    """Write a batch into the folder, in place of all files of it there; their paths, and how many letters they hold.
 
     Pages of an earlier time that are not written anew go: they may hold a former address. The same letters make the
     same files. Raises AmendsError for a letter that does not fit.
     """
     lists = [folder / f"letters-{batch}.csv", folder / f"letters-{batch}.xlsx"]
     pages: list[Path] = []
+    written = 0
     with ExitStack() as files:
         table = files.enter_context(whole(lists[0]))
         sheet = files.enter_context(_Sheet(files.enter_context(whole(lists[1])), folder, made_at))
         rows = csv.writer(cast("Any", Utf8(table, marked=True)), lineterminator="\r\n")
         rows.writerow(HEAD)
         for number, part in enumerate(_parts(letters), 1):
+            written += len(part)
             for letter in part:
                 rows.writerow([_inert_everywhere(cell) for cell in letter.row])
                 sheet.add(letter)
@@ -103,7 +105,7 @@ def write_letters(
                     file.write(pdf_of(part, made_at))
     for earlier in set(folder.glob(f"letters-{batch}-*.pdf")).difference(pages):
         earlier.unlink()
-    return [*lists, *pages]
+    return [*lists, *pages], written
 
 
 def _parts(letters: Iterable[PaperLetter]) -> Iterator[list[PaperLetter]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -148,10 +147,7 @@ def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *,
 
     made_of = desk.ledger.printed_from(incident, notice, batch.number)
     letters = paper_letters(desk.ledger, made_of, batch.number, desk.settings.public_url)
-    number = count()  # they are counted as they pass, for there may be too many to keep
-    written = (letter for letter, _ in zip(letters, number, strict=False))
-    files = write_letters(out, batch.number, written, made_of.draft.dated, pdf=pdf)
-    return files, next(number)
+    return write_letters(out, batch.number, letters, made_of.draft.dated, pdf=pdf)
 
 
 def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_url: str) -> Iterator["PaperLetter"]:

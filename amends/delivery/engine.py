@@ -204,7 +204,7 @@ class Run:
             ends = await asyncio.shield(under_way)
         except asyncio.CancelledError:
             for line in self._lines:
-                line.let_go()  # all of them come to their end: none is cut off after its mark
+                line.call_off()  # all of them come to their end: none is cut off after its mark
             self._source.journal.refuse()
             await under_way
             raise

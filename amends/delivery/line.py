@@ -151,7 +151,7 @@ class Line:
         self.trouble, self._stopped = self.trouble or why, True
         self._halted.set()
 
-    def let_go(self) -> None:
+    def call_off(self) -> None:
         """The send is called off: what has not left is given back where the ledger can be written, and else not.
 
         Who holds it is gone then, and it is freed with the next run.
