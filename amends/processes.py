@@ -1,13 +1,16 @@
 """Processes of our own, beside the one that was asked; and what ends a process."""
 
 import gc
+import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
+AUTOGROUP = Path("/proc/self/autogroup")
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 """What ends a process unless it knows better: its terminal was lost, Ctrl-C, somebody asks it to end."""
 
@@ -21,6 +24,18 @@ def expect_few_cycles() -> None:
     """Have Python look for cycles of objects only now and then: few are made, and looking takes a tenth of the time."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+
+
+def give_way(nicer: int) -> None:
+    """Have this process take the processor only as far as others leave it: 19 yields most (nice(1)).
+
+    Linux first shares it out among sessions, and only within one by how nice a process is (autogroup, sched(7)). So who
+    leads a session has that yield too; others share theirs with somebody's shell.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, nicer)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # a system without it
+            AUTOGROUP.write_text(str(nicer))
 
 
 class Stopped(Exception):

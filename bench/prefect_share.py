@@ -37,8 +37,9 @@ HEAD = (
     "missing",
 )
 RATIOS = ("beside `amends deliver`", "seconds, first to last", "CPU a person", "memory")
-LOOK = 0.5
-"""Seconds between two looks at the memory, and at how many messages have arrived."""
+LOOK = 2.0
+"""Seconds between two looks at how much memory is held, and at how many messages have arrived. The first walks through
+all pages of all processes, most of them Prefect's, and each of them stands still meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`amends up`: Prefect server, deployments, runner and portal in one foreground process group."""
+"""`amends up`: Prefect server, deployments, runner and portal, as long as it runs in the foreground."""
 
 import ctypes
 import fcntl
@@ -21,7 +21,7 @@ from amends.cli.work_pool import POOL
 from amends.clock import rehearsal_clock
 from amends.domain.errors import AmendsError
 from amends.domain.value import minute
-from amends.processes import ENDING, Stopped, deaf, stopped_by_signals, undisturbed
+from amends.processes import ENDING, Stopped, deaf, give_way, stopped_by_signals, undisturbed
 from amends.settings import Settings, open_ledger, prefect_environment
 
 START_SECONDS = 90
@@ -198,28 +198,31 @@ class Parts:
             self.stop()
 
     def start(self, name: str, call: Sequence[str], *, quiet: bool = False, nicer: int = 0) -> None:
-        """Start a part, which yields processor time to others by so much; from now on it is watched."""
+        """Start a part, which yields processor time to others by so much; from now on it is watched.
+
+        It leads a session of its own: what is typed at the terminal reaches us alone, who end the parts in order.
+        """
         self._again[name] = partial(self.start, name, call, quiet=quiet, nicer=nicer)
         words = subprocess.DEVNULL if quiet else None
         with undisturbed():
-            self._running[name] = self._open(call, stdout=words, stderr=words)
-        if nicer:
-            os.setpriority(os.PRIO_PROCESS, self._running[name].pid, nicer)
+            self._running[name] = self._open(call, our_part(leads=True, nicer=nicer), stdout=words, stderr=words)
 
     def start_aside(self, call: Sequence[str]) -> None:
         """Start what ends by itself, and with the parts at the latest: without them it could wait for ever."""
         self._aside = [process for process in self._aside if process.poll() is None]
         with undisturbed():
-            self._aside.append(self._open(call, stdout=subprocess.DEVNULL))
+            self._aside.append(self._open(call, our_part(), stdout=subprocess.DEVNULL))
 
-    def _open(self, call: Sequence[str], *, stdout: int | None, stderr: int | None = None) -> subprocess.Popen[bytes]:
+    def _open(
+        self, call: Sequence[str], begin: Callable[[], None], *, stdout: int | None, stderr: int | None = None
+    ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             call,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            preexec_fn=our_part(),  # noqa: PLW1509 - there is no other thread here that could hold a lock
+            preexec_fn=begin,  # noqa: PLW1509 - there is no other thread here that could hold a lock
         )
 
     def wait_for(self, name: str, port: int) -> None:
@@ -282,7 +285,7 @@ def end_runs(runner: subprocess.Popen[bytes]) -> None:
     runner.kill()
 
 
-def our_part() -> Callable[[], None]:
+def our_part(*, leads: bool = False, nicer: int = 0) -> Callable[[], None]:
     """What is started so hears our signals, which it does not while it is being started.
 
     Linux kills it when we end, also when we are killed: it would keep its port from the next.
@@ -292,6 +295,10 @@ def our_part() -> Callable[[], None]:
     def begin() -> None:
         if libc:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if leads:
+            os.setsid()
+        if nicer:
+            give_way(nicer)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     return begin

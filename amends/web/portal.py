@@ -1,7 +1,6 @@
 """The customers' portal: public notice pages, and a personal page behind a secret link."""
 
 import asyncio
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from amends.clock import rehearsal_clock
 from amends.content.playbooks import library, read_wording
 from amends.ledger import Ledger
+from amends.processes import give_way
 from amends.settings import Settings, open_ledger, read_settings
 from amends.web.forms import Fields
 from amends.web.guard import Door, QuietErrors, SafeHeaders
@@ -154,7 +154,7 @@ def main() -> None:
 
     settings = read_settings()
     ledger = open_ledger(settings)
-    os.nice(NICER)
+    give_way(NICER)
     try:
         # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
         uvicorn.run(

@@ -89,7 +89,7 @@ def _running(portal: Portal) -> Iterator[tuple[int, int]]:
         "AMENDS_MASTER_KEY": base64.b64encode(portal.key).decode(),
         "AMENDS_DATABASE_URL": portal.ledger.engine.url.render_as_string(hide_password=False),
     }
-    with subprocess.Popen([sys.executable, "-m", "amends.web"], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-m", "amends.web"], env=environment, start_new_session=True) as process:
         try:
             until = time.monotonic() + STARTING
             while not answers(port):

@@ -55,7 +55,7 @@ class Scene:
                 self.wait(process.pid, lambda: RUNNING in self._log.read_bytes(), LOOK, "it runs")
                 yield process.pid
             finally:
-                os.kill(process.pid, signal.SIGINT)
+                os.kill(process.pid, signal.SIGTERM)  # a shell has what it starts aside ignore SIGINT
                 latest = time.monotonic() + ENDING
                 while not ended(process.pid) and time.monotonic() < latest:
                     time.sleep(LOOK)

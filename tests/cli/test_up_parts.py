@@ -17,7 +17,7 @@ import pytest
 
 from amends.cli.up import Parts, _require_free, alone, free_port
 from amends.domain.errors import AmendsError
-from amends.processes import Stopped, stopped_by_signals
+from amends.processes import AUTOGROUP, Stopped, stopped_by_signals
 from amends.settings import prefect_environment, read_settings
 from tests.cli.conftest import Office
 from tests.e2e.installation import until
@@ -58,6 +58,35 @@ def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(part
     with pytest.raises(Stopped), stopped_by_signals(), parts:
         parts.start("part", SLEEPS)
     assert [process.poll() for process in parts._running.values()] == [-signal.SIGTERM]
+
+
+def test_what_is_typed_at_the_terminal_reaches_no_part(parts: Parts) -> None:
+    """They are ended in order: a server that ends at once hears nothing of the runs that end after it."""
+    with parts:
+        parts.start("part", SLEEPS)
+        (part,) = (process.pid for process in parts._running.values())
+        assert os.getsid(part) == part
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="the kernel shares the processor out without looking at sessions")
+def test_a_part_that_yields_does_so_to_other_sessions_too(parts: Parts) -> None:
+    """Otherwise a portal that is flooded takes from a send what it wants, however nice it is."""
+    with parts:
+        parts.start("part", SLEEPS, nicer=12)
+        parts.start("other", SLEEPS)
+        yields, other = (process.pid for process in parts._running.values())
+        assert os.getpriority(os.PRIO_PROCESS, yields) == 12
+        assert Path(f"/proc/{yields}/autogroup").read_text().split()[-1] == "12"
+        assert Path(f"/proc/{other}/autogroup").read_text().split()[-1] == "0"
+
+
+def test_who_shares_a_session_yields_alone() -> None:
+    """The session may be somebody's shell, with all that they work on."""
+    code = "import os; from amends.processes import give_way; give_way(7); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    before = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "7\n"
+    assert (AUTOGROUP.read_text() if AUTOGROUP.exists() else "") == before
 
 
 SLOW_TO_END = """

@@ -145,29 +145,22 @@ base_url = "http://127.0.0.1:8400/n"
         self.up()
 
     def children(self, *words: str) -> list[int]:
-        """Processes below `amends up` whose command line has these words."""
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    group = os.getpgid(int(entry.name))
-                except (OSError, ProcessLookupError):
-                    continue
-                if all(word in line for word in words) and os.getsid(int(entry.name)) == self.process.pid and group:
-                    found.append(int(entry.name))
-        return found
+        """Processes below `amends up`, but for those that carry out runs, whose command line has these words."""
+        return [pid for pid, line in self._processes(of_runs=False).items() if all(word in line for word in words)]
 
     def flow_processes(self) -> dict[int, str]:
         """The processes that carry out runs, also those whose runner is gone, each with the id of its run."""
+        return self._processes(of_runs=True)
+
+    def _processes(self, *, of_runs: bool) -> dict[int, str]:
+        """Those that work in this home, told by their environment, with the run or else the command line of each."""
         found = {}
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with suppress(OSError):
-                    words = (entry / "environ").read_bytes().split(b"\0")
-                    if f"AMENDS_HOME={self.home}".encode() in words:
-                        run = [word[len(RUN) :] for word in words if word.startswith(RUN)]
-                        found |= {int(entry.name): one.decode() for one in run}
+            with suppress(OSError, ValueError):
+                words, line = ((entry / name).read_bytes().split(b"\0") for name in ("environ", "cmdline"))
+                runs = [word[len(RUN) :] for word in words if word.startswith(RUN)]
+                if f"AMENDS_HOME={self.home}".encode() in words and bool(runs) is of_runs:
+                    found[int(entry.name)] = (runs[0] if runs else b" ".join(line)).decode(errors="replace")
         return found
 
     def kill_all(self) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from amends.cli.up import answers
 from amends.content.audience import AudienceFile
+from amends.web.portal import NICER
 from amends.world import MailServer, WebServices
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import INCIDENT, STORY
@@ -97,6 +98,12 @@ def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not
     assert runners
     assert all(os.getpriority(os.PRIO_PROCESS, pid) > ours for pid in servers)
     assert all(os.getpriority(os.PRIO_PROCESS, pid) == ours for pid in runners)
+
+
+def test_the_portal_yields_processor_time_to_everything_else(installation: Installation) -> None:
+    (portal,) = installation.children("amends.web")
+    assert os.getpriority(os.PRIO_PROCESS, portal) == NICER
+    assert os.getsid(portal) == portal, "as it would yield within the session only"
 
 
 def test_prefect_knows_nobody(installation: Installation) -> None:
