@@ -51,6 +51,8 @@ def recall(session: Session, incident: str, leases: Collection[int] | None = Non
     these = [col(LeaseRow.incident) == incident]
     if leases is not None:
         these.append(col(LeaseRow.id).in_(leases))
+    # Locked by their numbers, as a worker marks them: in the table's order each could wait for the other.
+    session.exec(select(LeaseRow.id).where(*these).order_by(col(LeaseRow.id)).with_for_update()).all()
     session.connection().execute(update(LeaseRow).where(*these).values(facts=NO_FACTS))
 
 

@@ -17,7 +17,7 @@ from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
 from amends.ledger.deliveries import park
 from amends.ledger.optouts import opted_out
-from amends.ledger.tables import DeliveryRow, IncidentRow, KeyCheckRow, MemberRow
+from amends.ledger.tables import DeliveryRow, IncidentRow, KeyCheckRow, LeaseRow, MemberRow
 from tests.builders import NOW, a_member, a_person, an_asked, an_incident
 from tests.ledger import test_letters as by_post
 from tests.ledger.test_migrating import OMAR, STRONGER, replace
@@ -152,6 +152,19 @@ def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_oth
         write.session.rollback()
     assert (taken_over.exception(), answered.exception()) == (None, None)
     assert states(released) == {first.about.number: "uncertain", last.about.number: "sent"}
+
+
+def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    """PostgreSQL comes last by a row that was changed, unless it is told in which order to take them."""
+    leases = [one.lease for _ in range(2) for one in claim(released, most=1)]
+    released.renew(leases[:1], NOW)
+    with released.write() as write:
+        write.session.get_one(LeaseRow, leases[0], with_for_update=True)
+        recalled = second(lambda: replace(released, STRONGER))
+        write.session.get_one(LeaseRow, leases[1], with_for_update=True)
+    assert recalled.exception() is None
 
 
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
