@@ -29,10 +29,10 @@ def expect_few_cycles() -> None:
 def give_way(nicer: int) -> None:
     """Have this process take the processor only as far as others leave it: 19 yields most (nice(1)).
 
-    Linux first shares it out among sessions, and only within one by how nice a process is (autogroup, sched(7)). So who
-    leads a session has that yield too; others share theirs with somebody's shell.
+    One that yields more already goes on so. Linux shares the processor out among sessions first, and only within one by
+    how nice a process is (autogroup, sched(7)): who leads a session has that yield too; another's is somebody's shell.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, nicer)
+    os.setpriority(os.PRIO_PROCESS, 0, max(nicer, os.getpriority(os.PRIO_PROCESS, 0)))
     if os.getsid(0) == os.getpid():
         with suppress(OSError):  # a system without it
             AUTOGROUP.write_text(str(nicer))

@@ -80,13 +80,22 @@ def test_a_part_that_yields_does_so_to_other_sessions_too(parts: Parts) -> None:
         assert Path(f"/proc/{other}/autogroup").read_text().split()[-1] == "0"
 
 
+YIELDS = "import os; from amends.processes import give_way; give_way(7); print(os.getpriority(os.PRIO_PROCESS, 0))"
+
+
 def test_who_shares_a_session_yields_alone() -> None:
     """The session may be somebody's shell, with all that they work on."""
-    code = "import os; from amends.processes import give_way; give_way(7); print(os.getpriority(os.PRIO_PROCESS, 0))"
     before = AUTOGROUP.read_text() if AUTOGROUP.exists() else ""
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    told = subprocess.run([sys.executable, "-c", YIELDS], capture_output=True, text=True, check=True)
     assert told.stdout == "7\n"
     assert (AUTOGROUP.read_text() if AUTOGROUP.exists() else "") == before
+
+
+def test_what_was_started_to_yield_more_still_does() -> None:
+    """Who is not root may not take that back, and no part would start."""
+    call = ["nice", "-n", "15", sys.executable, "-c", YIELDS]
+    told = subprocess.run(call, capture_output=True, text=True, check=True)
+    assert told.stdout == "15\n"
 
 
 SLOW_TO_END = """
