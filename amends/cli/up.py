@@ -27,6 +27,8 @@ from amends.settings import Settings, open_ledger, prefect_environment
 START_SECONDS = 90
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
+PORT_SECONDS = 10
+"""A part that was killed and yields to a send may need so long to die, and has its port until then."""
 TRIES = 5
 SERVER, RUNNER = "Prefect server", "runner"
 LOCK = "up.lock"
@@ -147,6 +149,17 @@ def deployments_file() -> Path:
 
 
 def _require_free(port: int) -> None:
+    latest = time.monotonic() + PORT_SECONDS
+    while not _is_free(port):
+        if time.monotonic() > latest:
+            raise AmendsError(
+                f"port {port} is taken, by another `amends up` perhaps; "
+                "stop what uses it, or set another in amends.toml (portal_port, prefect_port)"
+            )
+        time.sleep(0.1)
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -156,10 +169,8 @@ def _require_free(port: int) -> None:
                 f"port {port} is for root alone on this machine; set another in amends.toml (portal_port, prefect_port)"
             ) from None
         except OSError:
-            raise AmendsError(
-                f"port {port} is taken, by another `amends up` perhaps; "
-                "stop what uses it, or set another in amends.toml (portal_port, prefect_port)"
-            ) from None
+            return False
+        return True
 
 
 def _say_where(settings: Settings) -> None:

@@ -299,11 +299,19 @@ def test_without_the_master_key_nothing_is_started_and_its_file_is_named(office:
 
 
 def test_a_port_that_is_taken_is_named_with_who_may_have_it(empty: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amends.cli.up.PORT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         monkeypatch.setenv("AMENDS_PREFECT_PORT", str(port))
         answer = empty.amends("up")
     assert (answer.exit_code, f"port {port} is taken, by another `amends up` perhaps" in answer.stderr) == (1, True)
+
+
+def test_a_part_that_was_killed_a_moment_ago_may_have_its_port_still() -> None:
+    """It yields to a send in dying, too."""
+    with socket.create_server(("127.0.0.1", 0)) as dying:
+        threading.Timer(0.5, dying.close).start()
+        _require_free(dying.getsockname()[1])
 
 
 def test_a_port_that_only_root_may_have_is_not_called_taken() -> None:
@@ -329,6 +337,7 @@ def test_the_ledger_stays_as_it_is_where_another_amends_is_up_already(
         tables.execute("UPDATE amends_schema SET version_num = '0022'")
         tables.execute("DROP TABLE heard")
         tables.execute("DROP INDEX ix_delivery_sms_to")
+    monkeypatch.setattr("amends.cli.up.PORT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as other:
         monkeypatch.setenv("AMENDS_PORTAL_PORT", str(other.getsockname()[1]))
         assert office.amends("up").exit_code == 1
