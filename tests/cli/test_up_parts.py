@@ -61,7 +61,7 @@ def test_ctrl_c_in_the_middle_of_a_start_is_heard_and_what_was_started_ends(part
 
 
 def test_what_is_typed_at_the_terminal_reaches_no_part(parts: Parts) -> None:
-    """They are ended in order: a server that ends at once hears nothing of the runs that end after it."""
+    """The runner would kill its runs before we have asked them to end."""
     with parts:
         parts.start("part", SLEEPS)
         (part,) = (process.pid for process in parts._running.values())
@@ -312,6 +312,7 @@ def test_a_part_that_was_killed_a_moment_ago_may_have_its_port_still() -> None:
     with socket.create_server(("127.0.0.1", 0)) as dying:
         threading.Timer(0.5, dying.close).start()
         _require_free(dying.getsockname()[1])
+        assert dying.fileno() == -1, "it has waited until that was closed"
 
 
 def test_a_port_that_only_root_may_have_is_not_called_taken() -> None:

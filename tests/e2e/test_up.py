@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -12,6 +13,7 @@ import pytest
 
 from amends.cli.up import answers
 from amends.content.audience import AudienceFile
+from amends.processes import AUTOGROUP
 from amends.web.portal import NICER
 from amends.world import MailServer, WebServices
 from tests.e2e.installation import Installation, canaries, until
@@ -103,7 +105,10 @@ def test_prefects_server_yields_processor_time_to_a_send_and_the_runner_does_not
 def test_the_portal_yields_processor_time_to_everything_else(installation: Installation) -> None:
     (portal,) = installation.children("amends.web")
     assert os.getpriority(os.PRIO_PROCESS, portal) == NICER
-    assert os.getsid(portal) == portal, "as it would yield within the session only"
+    if AUTOGROUP.exists():
+        assert Path(f"/proc/{portal}/autogroup").read_text().split()[-1] == str(NICER), (
+            "to a send of another session, too"
+        )
 
 
 def test_prefect_knows_nobody(installation: Installation) -> None:
