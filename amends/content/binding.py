@@ -21,8 +21,13 @@ MoreKeys = Mapping[type[BaseModel], Iterable[str]]
 
 NOTHING_MORE: MoreKeys = MappingProxyType({})
 
-COUNTRY = "^[A-Z]{2}$"
-"""How the domain writes the form of a country code."""
+_FORMS = {
+    "^[A-Z]{2}$": "a country is expected here, in two capital letters as in DE",
+    f"^{LOCALE.pattern}$": "a locale is expected here, as in en, zh-CN or zh-Hant-TW",
+    r"^[^@\s]+@[^@\s]+$": "an email address is expected here, as in care@example.org",
+    "^[a-z0-9_]+$": "a word of small letters, digits and _ is expected here, as in police_report",
+}
+"""What is meant, by the pattern that the domain has for it."""
 
 _PLAIN_WORDS = {
     "string_type": "a text is expected here: put it in quotes",
@@ -49,7 +54,8 @@ def bind(document: Document, model: type[T], more_keys: MoreKeys = NOTHING_MORE)
     try:
         return model.model_validate(document.content)
     except ValidationError as error:
-        found = {_finding(details, document, model, more_keys) for details in error.errors(include_url=False)}
+        wrong = [details for details in error.errors(include_url=False) if not _is_echo(details, document)]
+        found = {_finding(details, document, model, more_keys) for details in wrong}
     raise ContentError(*(finding for _, finding in sorted(found, key=lambda pair: (pair[0], str(pair[1])))))
 
 
@@ -58,6 +64,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     words = [str(one) for one in known]
     near = get_close_matches(word, words, 1)
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}"
+
+
+def _is_echo(details: ErrorDetails, document: Document) -> bool:
+    """Pydantic counts only what has no fault; in the file it is long enough, and what is wrong there is named too."""
+    if details["type"] != "too_short":
+        return False
+    inside = document.at(_trail(document, details["loc"]))
+    return isinstance(inside, dict | list) and len(inside) >= details["ctx"]["min_length"]
 
 
 def _finding(
@@ -87,7 +101,7 @@ def _say(details: ErrorDetails, document: Document, trail: Trail, keys: list[str
             return Code.MISSING, f"{name}: {details['loc'][-1]!r} is missing", ""
         case "extra_forbidden":
             return Code.UNKNOWN_KEY, f"{trail[-1]!r} is not a known key", did_you_mean(str(trail[-1]), keys)
-        case "enum" | "literal_error":
+        case "enum" | "literal_error" if details["input"] is not None:
             word = str(document.at(trail))
             return Code.UNKNOWN_WORD, f"{name}: {word!r} is not a known word", _did_you_mean_of(word, context)
         case "value_error":
@@ -97,11 +111,19 @@ def _say(details: ErrorDetails, document: Document, trail: Trail, keys: list[str
 
 
 def _plain_words(details: ErrorDetails) -> str:
-    pattern = details.get("ctx", {}).get("pattern")
-    if pattern == COUNTRY:
-        return "a country is expected here, in two capital letters as in DE"
-    if pattern == f"^{LOCALE.pattern}$":
-        return "a locale is expected here, as in en, zh-CN or zh-Hant-TW"
+    if details["input"] is None:
+        return "nothing stands here"
+    context = details.get("ctx", {})
+    match details["type"]:
+        case "string_pattern_mismatch" if context["pattern"] in _FORMS:
+            return _FORMS[context["pattern"]]
+        case "string_too_short":
+            return f"at least {context['min_length']} characters are expected here"
+        case "string_too_long":
+            return f"at most {context['max_length']} characters have room here"
+        case "too_short":
+            few = f"{context['min_length']} are expected here"
+            return few if context["actual_length"] else "nothing stands here"
     return _PLAIN_WORDS.get(details["type"], details["msg"].removeprefix("Input "))
 
 

@@ -219,7 +219,11 @@ class Count(Value):
     @model_validator(mode="before")
     @classmethod
     def _bare_number(cls, given: Any) -> Any:
-        return {"min": given, "max": given} if isinstance(given, int) and not isinstance(given, bool) else given
+        if isinstance(given, int) and not isinstance(given, bool):
+            return {"min": given, "max": given}
+        if isinstance(given, str | float | bool):
+            raise ValueError("write how many, as in 240, or {min: 200, max: 300}")  # noqa: TRY004 - pydantic takes no other
+        return given
 
     @model_validator(mode="after")
     def _in_order(self) -> "Count":

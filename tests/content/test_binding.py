@@ -1,6 +1,7 @@
 from enum import StrEnum
 
 import pytest
+from pydantic import Field
 
 from amends.content.binding import bind
 from amends.content.document import read_document
@@ -62,6 +63,11 @@ def test_a_word_near_to_nothing_lists_the_known_ones(write):
     assert findings(write("a.yaml", "colour: 77"))[0].advice == "Known: red, green"
 
 
+def test_a_key_without_a_word_is_said_to_have_none(write):
+    [found] = findings(write("a.yaml", "colour:"))
+    assert found.what == "colour: nothing stands here"
+
+
 def test_a_document_that_is_no_mapping_is_refused_at_its_start(write):
     path = write("a.yaml", "\n- red")
     assert places(findings(path), path) == [("2:1", "E104")]
@@ -103,6 +109,46 @@ def test_a_key_inside_a_fact_is_found_however_the_fact_is_written(write, text, p
     path = write("a.yaml", text)
     found = findings(path, Facts)
     assert (places(found, path), f"Did you mean {near!r}?" in found[0].advice) == ([(place, "E101")], True)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("title: A lost laptop", "title: X", "title: at least 3 characters are expected here"),
+        ("title: A lost laptop", "title:", "title: nothing stands here"),
+        ("title: A lost laptop", "title: " + "x" * 121, "title: at most 120 characters have room here"),
+        ("[example.org]", "[]", "organisation.own_domains: nothing stands here"),
+        ("care@example.org", "care", "email: an email address is expected here, as in care@example.org"),
+    ],
+)
+def test_what_is_expected_is_said_in_plain_words(write, incident, was, now, said):
+    path = write("b.yaml", incident().read_text("utf-8").replace(was, now, 1))
+    [found] = findings(path, Incident)
+    assert said in found.what
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("people: lots", "people: write how many, as in 240, or {min: 200, max: 300}"),
+        ("people: 2.5", "people: write how many, as in 240, or {min: 200, max: 300}"),
+        (
+            "mitigations: [Police report]",
+            "mitigations.0: a word of small letters, digits and _ is expected here, as in police_report",
+        ),
+    ],
+)
+def test_what_is_expected_of_a_fact_is_said_in_plain_words(write, text, said):
+    [found] = findings(write("a.yaml", text), Facts)
+    assert found.what == said
+
+
+def test_a_list_whose_only_entry_is_wrong_is_not_called_too_short_as_well(write):
+    class Shelves(Value):
+        shelves: tuple[Shelf, ...] = Field(min_length=1)
+
+    path = write("a.yaml", "shelves:\n  - {colour: gren}\n")
+    assert places(findings(path, Shelves), path) == [("2:14", "E102")]
 
 
 def test_yes_and_no_are_words_of_a_fact(write):
