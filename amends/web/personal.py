@@ -133,7 +133,7 @@ class PersonalPages:
             return Fault(form, "form_expired")
         too_quick = verdict is Verdict.EARLY and not form.is_button
         if too_quick or fields.get(TRAP):
-            return Fault(form, "too_many_title")
+            return Fault(form, "sent_too_soon")
         return None
 
     def _keep(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
@@ -179,7 +179,7 @@ class PersonalPages:
         scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
         comment = clean(fields.get("comment", ""))
         if not scores:
-            return Fault(Form.SURVEY, "empty_text", SURVEY[0])
+            return Fault(Form.SURVEY, "survey_empty", SURVEY[0])
         if len(comment) > LONGEST_QUESTION:
             return Fault(Form.SURVEY, "too_long", "comment")
         self._ledger.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)

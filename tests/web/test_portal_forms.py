@@ -150,6 +150,7 @@ def test_a_form_sent_faster_than_a_person_can_is_kept_for_another_try(
     assert answer.status_code == 422
     assert "Buy pills" in answer.text
     assert token_in(answer.text, "ask") == fields["form"]
+    assert "This has not reached us yet. Please wait a few seconds and send it again." in answer.text
     assert texts(ledger) == []
 
 
@@ -314,7 +315,7 @@ def test_who_has_answered_is_thanked_and_may_answer_again(ledger: Ledger, ada: V
 def test_a_survey_without_any_score_is_asked_for_again(ledger: Ledger, ada: Visitor, scores: dict[str, str]) -> None:
     answer = ada.answer(comment="Just a word", **scores)
     assert answer.status_code == 422
-    assert '<a href="#understood">' in answer.text
+    assert '<a href="#understood">Please choose a number for at least one sentence.</a>' in answer.text
     assert "Just a word" in answer.text
     assert ledger.case(INCIDENT).survey.answers == 0
 
