@@ -41,7 +41,8 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX.")],
     encoding: Encoding = None,
     max_bad_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Refuse the file when a larger share of its rows is bad.")
+        float,
+        typer.Option(metavar="SHARE", min=0, max=1, help="Refuse the file when a larger share of its rows is bad."),
     ] = 0.05,
 ) -> None:
     """Read an audience file to its end: every row is accepted, or rejected with the reason. Nothing is stored."""

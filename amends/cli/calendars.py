@@ -53,7 +53,9 @@ def calendar(
     file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An incident file instead; no ledger is needed.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT.ics.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT.ics when left out.")
+    ] = None,
 ) -> None:
     """Write the deadlines as a calendar file, without personal data."""
     desk: Desk = ctx.obj

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import typer
 
 from amends.cli.desk import Desk
-from amends.cli.options import IncidentId, OneNotice
+from amends.cli.options import IncidentId, OneNotice, any_of
 from amends.cli.substitute_words import as_values, hint_at_publishing, in_words, substitutes
 from amends.cli.whole_files import Utf8, whole
 from amends.cli.words import PUBLIC, counted, counts, fitted, say
@@ -60,8 +60,14 @@ def deliveries(
     ctx: typer.Context,
     incident: IncidentId,
     notice: OneNotice = "",
-    state: Annotated[DeliveryState | None, typer.Option(help="List the messages in this state.")] = None,
-    channel: Annotated[ChannelKind | None, typer.Option(help="List the messages on this channel.")] = None,
+    state: Annotated[
+        DeliveryState | None,
+        typer.Option(metavar="STATE", help=f"List the messages in this state: {any_of(DeliveryState)}."),
+    ] = None,
+    channel: Annotated[
+        ChannelKind | None,
+        typer.Option(metavar="CHANNEL", help=f"List the messages on this channel: {any_of(ChannelKind)}."),
+    ] = None,
     country: Annotated[
         str | None,
         typer.Option(metavar="CC", parser=country_code, help="List the messages about people who live there."),

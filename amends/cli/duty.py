@@ -232,7 +232,10 @@ def filed(
     note: Annotated[str, typer.Option(metavar="TEXT", help="Anything that the team should know.")] = "",
     part: Annotated[Part | None, typer.Option(help="Which part; the first is initial, later ones supplement.")] = None,
     corrects: Annotated[
-        int, typer.Option(metavar="NUMBER", min=0, help="The filing that was recorded wrongly; it stays.")
+        int,
+        typer.Option(
+            metavar="NUMBER", min=0, show_default=False, help="The filing that was recorded wrongly; it stays."
+        ),
     ] = 0,
 ) -> None:
     """Record that a person filed it, and how early or late that was; nothing is sent."""

@@ -33,11 +33,11 @@ Lead = Annotated[
 def migrate(
     ctx: typer.Context,
     incident: IncidentId,
-    to: Annotated[str, typer.Option("--to", metavar="FILE", help="A shipped playbook by name, or a file of your own.")],
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="A shipped playbook by name, or a file of your own.")],
     name: Lead = "",
     second: With = "",
     yes: Yes = False,
-    days: Annotated[int, typer.Option(min=1, max=366, help="How much of the calendar to show.")] = 30,
+    days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=366, help="How much of the calendar to show.")] = 30,
 ) -> None:
     """Replace the playbook of a running incident; shows first what that changes."""
     from amends.content.pinning import beyond_the_team, open_for

@@ -1,6 +1,7 @@
 """Arguments and options that several commands share."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,11 @@ def _at_least(least: int, said: str) -> int:
     if not NUMBER.fullmatch(said) or int(said) < least:
         raise typer.BadParameter(f"must be a whole number from {least} on, of 18 digits at most")
     return int(said)
+
+
+def any_of(choices: Iterable[str]) -> str:
+    """The words to choose from, for a help text: between the option's brackets they would be one line too long."""
+    return ", ".join(choices)
 
 
 IncidentId = Annotated[str, typer.Argument(metavar="INCIDENT", help="The incident's id.")]

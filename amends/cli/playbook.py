@@ -163,7 +163,7 @@ def plan_(
     name: Name,
     incident: InThisLedger = "",
     file: InFile = None,
-    days: Annotated[int, typer.Option(min=1, max=1000, help="How far to look ahead.")] = 30,
+    days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=1000, help="How far to look ahead.")] = 30,
 ) -> None:
     """Print what would happen when, and to whom, if everything were approved at once. Nothing is stored."""
     from amends.cli.playbook_calendar import calendar, in_words

@@ -85,7 +85,10 @@ def answer(
     question: QuestionId,
     name: As,
     file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The answer; without it, it is read from stdin.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", exists=True, dir_okay=False, help="The answer; without it, it is read from stdin."
+        ),
     ] = None,
 ) -> None:
     """Answer a question; the person reads it on their own page."""
@@ -122,7 +125,12 @@ def theme(
 def import_(
     ctx: typer.Context,
     incident: IncidentId,
-    file: Annotated[Path, typer.Argument(metavar="CSV", exists=True, dir_okay=False)],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CSV", exists=True, dir_okay=False, help="What they asked, with the columns named above."
+        ),
+    ],
     mailbox: Annotated[bool, typer.Option("--mailbox", help="They came by mail, not by telephone.")] = False,
 ) -> None:
     """Take in what the hotline noted, or what came to the mailbox; the same file again adds nothing.

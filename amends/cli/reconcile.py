@@ -63,8 +63,8 @@ def reconcile(
 
     It must say that the relay took it. What it names without saying so becomes uncertain, for you to decide one by
     one. So does what is not in the log or was refused; with --complete such an email waits to be sent. Letters, posts
-    and SMS are in no such log: ask whoever carries them first, and say where --none-left. With several machines at one
-    ledger, do it on each before any sends. Give the logs whole.
+    and SMS are in no such log: ask whoever carries them first; --none-left names where nothing has left. With several
+    machines at one ledger, do it on each before any sends. Give the logs whole.
     """
     from amends.content.relay_logs import relay_log
 

@@ -34,11 +34,15 @@ def rehearse(
             "--inject", metavar="NAME", help="What goes wrong: shipped injects by name, or a file; repeat it."
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=400, help="How many days pass.")] = 60,
+    days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=400, help="How many days pass.")] = 60,
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as a page, FILE.html.")] = None,
     approve_after: Annotated[str, typer.Option(metavar="SPAN", help="How long approvers take.")] = "2h",
-    answers_a_day: Annotated[int, typer.Option(min=1, help="How many questions the team can answer in a day.")] = 120,
-    seed: Annotated[int, typer.Option(help="Another number has other people bounce, ask and complain.")] = 1,
+    answers_a_day: Annotated[
+        int, typer.Option(metavar="COUNT", min=1, help="How many questions the team can answer in a day.")
+    ] = 120,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Another number has other people bounce, ask and complain.")
+    ] = 1,
     allow_bad_rows: AllowBadRows = False,
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Of the audience file, such as gb18030.")] = None,
 ) -> None:

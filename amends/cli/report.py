@@ -53,7 +53,9 @@ class Mark:
 def report(
     ctx: typer.Context,
     incident: IncidentId,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT-report.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT-report.html when left out.")
+    ] = None,
 ) -> None:
     """Write a report about an incident, without personal data."""
     desk: Desk = ctx.obj

@@ -8,7 +8,7 @@ import typer
 
 from amends.cli.clock import now
 from amends.cli.desk import Desk
-from amends.cli.options import As, noun
+from amends.cli.options import As, any_of, noun
 from amends.cli.times import in_utc
 from amends.cli.words import table
 from amends.domain.approval import listed
@@ -28,8 +28,8 @@ app = noun()
 @app.command()
 def add(
     ctx: typer.Context,
-    name: Name,
-    role: Annotated[TeamRole, typer.Option(help="What they are there for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What they are called here, after --as for example.")],
+    role: Annotated[TeamRole, typer.Option(metavar="ROLE", help=f"What they are there for: {any_of(TeamRole)}.")],
     lead: Lead = "",
 ) -> None:
     """Add a person and print their token, this once."""

@@ -24,7 +24,7 @@ WAITS = "Waits for people"
 def timeline(
     ctx: typer.Context,
     incident: IncidentId,
-    days: Annotated[int, typer.Option(min=1, max=366, help="How far to look ahead.")] = 14,
+    days: Annotated[int, typer.Option(metavar="DAYS", min=1, max=366, help="How far to look ahead.")] = 14,
 ) -> None:
     """Show what waits for whom, what is expected, and what was done."""
     desk: Desk = ctx.obj

@@ -2,18 +2,20 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from amends.cli import main
-from amends.cli.app import COMMANDS, globals_first, load
+from amends.cli.app import COMMANDS, app, globals_first, load
 from amends.ledger.database import BUSY_SECONDS
 from tests.cli.conftest import INCIDENT, NOTICE, PLAYBOOK, STORY, Office
 from tests.privileges import given_to_nobody, of_nobody
@@ -164,6 +166,27 @@ def test_every_command_of_a_group_has_help() -> None:
     groups = {name: load(entry) for name, entry in COMMANDS.items() if entry.place.endswith(":app")}
     silent = [f"{name} {sub}" for name, group in groups.items() for sub, c in group.commands.items() if not c.help]
     assert silent == []
+
+
+def every_help() -> Iterator[tuple[str, str]]:
+    """The help of each command, as a terminal of 80 columns shows it."""
+    for name, entry in COMMANDS.items():
+        below = [[name, sub] for sub in getattr(load(entry), "commands", {})]
+        for words in ([name], *below):
+            done = CliRunner().invoke(app, [*words, "--help"], prog_name="amends", terminal_width=80)
+            yield " ".join(words), done.stdout
+
+
+def test_every_help_fits_into_eighty_columns_and_breaks_no_option() -> None:
+    shown = [(words, line) for words, text in every_help() for line in text.splitlines()]
+    assert len(shown) > 1000
+    assert [(words, line) for words, line in shown if len(line) > 80 or line.endswith("-")] == []
+
+
+def test_every_argument_and_option_says_in_words_what_it_takes() -> None:
+    """Typer's own word for a number within bounds is the name of a class."""
+    odd = re.compile(r"^  --[a-z-]+ <(?!\w+\|)|^  [A-Z.]+ <\S+>\s+\[required\]$", re.MULTILINE)
+    assert [(words, found) for words, text in every_help() for found in odd.findall(text)] == []
 
 
 def test_shell_completion_is_offered() -> None:
