@@ -200,7 +200,8 @@ def _after_correction(
         desk.complain(objection)
     if refused:
         desk.hint(
-            "look at them; if it is right, say how many: --swapped-are-right, --gone-are-right, …-are-right COUNT"
+            "look at them; what is right all the same is said by its number: --swapped-are-right COUNT, "
+            "--gone-are-right COUNT, --changed-are-right COUNT"
         )
         raise typer.Exit(Exit.FINDINGS)
     for one in followed:

@@ -31,7 +31,10 @@ def letters(
     incident: IncidentId,
     notice: NoticeId,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Hand over all letters that wait: write them into this folder.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Hand over all letters that wait: write them into this folder."
+        ),
     ] = None,
     again: Annotated[
         int | None,

@@ -150,7 +150,9 @@ def import_(
     report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
     lines = [f"{file}:{row.row}: {row.reason}" for row in report.rejected]
     lines += [f"{file}:{row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]
-    summary = f"{report.rows} rows: {report.accepted} accepted ({report.new} new), {len(report.rejected)} rejected"
+    summary = (
+        f"{counted(report.rows, 'row')}: {report.accepted} accepted ({report.new} new), {len(report.rejected)} rejected"
+    )
     desk.show(report, "\n".join([*lines, summary]))
     if report.rejected:
         raise typer.Exit(Exit.FINDINGS)

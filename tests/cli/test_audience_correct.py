@@ -90,6 +90,7 @@ def test_a_list_without_many_people_is_refused_until_somebody_says_how_many(offi
     code, _, errors = correct(office, file)
     assert (code, people(office)) == (3, 3)
     assert "2 people are gone: more than 20%" in errors
+    assert "--swapped-are-right COUNT, --gone-are-right COUNT, --changed-are-right COUNT" in errors
     assert correct(office, file, "--gone-are-right", 2)[0] == 0
     answer = office.amends("audience", "stats", INCIDENT)
     assert "1 (1 with email, 1 with phone); 2 more are gone from the list" in answer.stdout

@@ -87,6 +87,15 @@ def test_a_notice_that_is_not_there_is_told_apart_from_one_without_letters(
     assert f"incident {INCIDENT} has no notice nope" in answer.stderr
 
 
+def test_a_file_in_the_place_of_the_folder_is_refused_before_anything_is_handed_over(
+    office: Office, tmp_path: Path
+) -> None:
+    (tmp_path / "letters").write_text("mine")
+    answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "letters", by="lena")
+    assert (answer.exit_code, "--out" in answer.stderr, "is a file" in answer.stderr) == (2, True, True)
+    assert (tmp_path / "letters").read_text() == "mine"
+
+
 def hand_over(office: Office, out: Path, *more: object) -> dict:
     return office.values("letters", INCIDENT, NOTICE, "--out", out, *more, by="lena")
 

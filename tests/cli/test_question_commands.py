@@ -187,6 +187,12 @@ def test_what_a_caller_said_cannot_take_over_the_terminal(office: Office, tmp_pa
     assert "\u202e" not in shown
 
 
+def test_a_single_row_is_counted_as_one(office: Office, tmp_path: Path) -> None:
+    calls = tmp_path / "hotline.csv"
+    calls.write_text(HEAD + GOOD, encoding="utf-8")
+    assert "1 row: 1 accepted (1 new), 0 rejected" in office.amends("questions", "import", INCIDENT, calls).stdout
+
+
 def test_nothing_is_imported_before_a_playbook_says_when_to_answer(empty: Office, tmp_path: Path) -> None:
     from tests.cli.conftest import AUDIENCE, STORY
 
