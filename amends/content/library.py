@@ -9,6 +9,9 @@ from amends.content.letters import FILE as LETTERS
 from amends.domain.errors import ContentError, Finding
 from amends.domain.value import NAME
 
+ENDINGS = (".yaml", ".yml", ".json")
+"""Of a file of one's own."""
+
 
 def library() -> Path:
     """The folder of the playbooks that come with Amends.
@@ -32,5 +35,8 @@ def find_playbook(name_or_path: str | Path) -> Path:
     # os.path answers no for what can be no path at all, where pathlib raises.
     if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
         return Path(wanted)
+    if wanted.endswith(ENDINGS):
+        advice = f"it is looked for from the folder that you are in; shipped ones have no ending: {', '.join(known)}"
+        raise ContentError(Finding(wanted[-200:], Code.UNREADABLE, "there is no such file", advice))
     advice = f"{did_you_mean(wanted, known)}; a file of your own is named with its ending, such as my-leak.yaml"
     raise ContentError(Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", advice))

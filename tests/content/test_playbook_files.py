@@ -181,6 +181,15 @@ def test_who_names_a_playbook_of_their_own_without_its_ending_gets_advice():
         find_playbook("my-leak")
 
 
+@pytest.mark.parametrize("name", ["my-leak.yaml", "customer-data-theft.yaml", "there/my-leak.json"])
+def test_a_file_of_their_own_that_is_not_there_is_said_to_be_no_file(name):
+    with pytest.raises(ContentError) as caught:
+        find_playbook(name)
+    [found] = caught.value.findings
+    assert (found.where, found.what) == (name, "there is no such file")
+    assert "shipped ones have no ending: customer-data-theft" in found.advice
+
+
 def test_the_library_is_found_from_anywhere_and_not_where_one_works(tmp_path):
     (tmp_path / "playbooks").mkdir()
     command = [sys.executable, "-c", "from amends.content.playbooks import library; print(library())"]
