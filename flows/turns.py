@@ -1,7 +1,7 @@
 """How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -99,14 +99,18 @@ def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     watch_news(ledger, case, now)
 
 
-def done(context: Context, turn: Turn, incident_id: str, note: str = "") -> None:
-    """Note that the turn is finished."""
-    mark(context, turn, incident_id, OccurrenceState.DONE, note)
+def done(context: Context, turn: Turn, incident_id: str, note: str = "", after: Collection[str] = ()) -> None:
+    """Note that the turn is finished, unless one of these notices goes on since just now."""
+    mark(context, turn, incident_id, OccurrenceState.DONE, note, after)
 
 
-def mark(context: Context, turn: Turn, incident_id: str, state: OccurrenceState, note: str = "") -> None:
+def mark(
+    context: Context, turn: Turn, incident_id: str, state: OccurrenceState, note: str = "", after: Collection[str] = ()
+) -> None:
     """Note where the turn stands."""
-    context.ledger.mark_occurrence(incident_id, turn.step, turn.number, turn.due_at, state, context.clock(), note)
+    context.ledger.mark_occurrence(
+        incident_id, turn.step, turn.number, turn.due_at, state, context.clock(), note, after
+    )
 
 
 async def say(context: Context, case: Case, turn: Turn) -> str:
@@ -126,7 +130,7 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
         with _raised_later(stopped):
             troubles += await _send_if_it_may(context, case, notice)
     case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
-    said = await asyncio.to_thread(_conclude, context, case, turn, troubles, not stopped)
+    said = await asyncio.to_thread(conclude, context, case, turn, troubles, not stopped)
     if stopped:
         raise _all_of(stopped)
     return said
@@ -250,7 +254,7 @@ async def as_task(number: int, part: Part) -> Tally:
     return tallies[0]
 
 
-def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], complete: bool) -> str:
+def conclude(context: Context, case: Case, turn: Turn, troubles: list[str], complete: bool) -> str:
     """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
     incident_id = case.incident.id
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
@@ -261,5 +265,6 @@ def _conclude(context: Context, case: Case, turn: Turn, troubles: list[str], com
         context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage.is_over for notice in mine):
         dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
-        done(context, turn, incident_id, "nobody was left to tell" if dropped else "")
+        note = "nobody was left to tell" if dropped else ""
+        done(context, turn, incident_id, note, [notice.id for notice in mine])
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"

@@ -1,5 +1,6 @@
 """Verbs about the playbook in force, the turns of its steps, and assessments."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,12 +11,12 @@ from sqlmodel import Session, col, select
 from amends.domain.assessment import Assessment
 from amends.domain.case import OccurrenceState
 from amends.domain.errors import NotAllowed, NotInLedger
-from amends.domain.notice import digest
+from amends.domain.notice import NoticeStage, digest
 from amends.domain.playbook import Playbook
 from amends.domain.wording import Wording
 from amends.ledger.incidents import happened
 from amends.ledger.store import Store, Write
-from amends.ledger.tables import AssessmentRow, OccurrenceRow, PinRow
+from amends.ledger.tables import AssessmentRow, NoticeRow, OccurrenceRow, PinRow
 
 
 class Steps(Store):
@@ -60,12 +61,18 @@ class Steps(Store):
         state: OccurrenceState,
         now: datetime,
         note: str = "",
+        after: Collection[str] = (),
     ) -> None:
-        """Note where a step's turn stands; a turn that is done stays done."""
+        """Note where a step's turn stands; a turn that is done stays done.
+
+        With the notices that it comes `after`, nothing is noted while one of them goes on, be it since just now.
+        """
         with self.write() as write:
             write.incident(incident)
             row = write.session.get(OccurrenceRow, (incident, step, number))
             if row is not None and (row.state in (OccurrenceState.DONE, state)):
+                return
+            if not _are_over(write.session, incident, after):
                 return
             row = row or _begun(write.session, incident, step, number, due_at)
             row.state, row.note = state, note
@@ -112,6 +119,13 @@ class Steps(Store):
         )
         with self.read() as session:
             return tuple(map(Assessment.model_validate, session.exec(query)))
+
+
+def _are_over(session: Session, incident: str, notices: Collection[str]) -> bool:
+    """Whether nothing is to be done for these any more; of each, its latest version tells."""
+    here = (NoticeRow.incident == incident, col(NoticeRow.notice).in_(notices))
+    stages = session.exec(select(NoticeRow.notice, NoticeRow.stage).where(*here).order_by(col(NoticeRow.version)))
+    return all(NoticeStage(stage).is_over for stage in dict(stages.all()).values())
 
 
 def _begun(session: Session, incident: str, step: str, number: int, due_at: datetime) -> OccurrenceRow:

@@ -34,6 +34,7 @@ from flows.fast_forward import PassedClock, Run
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
+from flows.turns import conclude
 from flows.update import update as update_flow
 from tests.builders import an_incident
 from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
@@ -538,6 +539,30 @@ async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_ne
         await update_flow.fn(INCIDENT, "update", 1)
     channels = [line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person]
     assert sorted(channels) == ["email", "sms"]
+    assert turn_state(ledger, "update") == OccurrenceState.DONE
+    ledger.dispose()
+
+
+async def test_a_turn_is_not_done_when_an_email_comes_back_just_before_that_is_noted(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 20))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await draft_and_approve(context)
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now = START + timedelta(days=3)
+        await update_flow.fn(INCIDENT, "update", 1)
+        approve_all(ledger, clock.now)
+        turn = next(turn for turn in plan(ledger.case(INCIDENT, clock.now), clock.now).due if turn.step == "update")
+        async with connected(context.channels) as channels:
+            await deliver(ledger, channels, INCIDENT, "update-1", context.links, context.clock)
+        looked_at = ledger.case(INCIDENT, clock.now)
+        person = bounced(ledger, "update-1")
+        conclude(context, looked_at, turn, [], complete=True)
+        assert turn_state(ledger, "update") == OccurrenceState.WAITING
+        await update_flow.fn(INCIDENT, "update", 1)
+    channels_used = {line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person}
+    assert channels_used == {"email", "sms"}
     assert turn_state(ledger, "update") == OccurrenceState.DONE
     ledger.dispose()
 
