@@ -69,7 +69,7 @@ class Feedback(Store):
     def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
         """Move a question to another theme."""
         with self.write() as write:
-            row = _row(write.session, incident, question)
+            row = _row(write.session, incident, question, locked=True)
             row.theme = theme
             write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
 

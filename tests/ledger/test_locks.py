@@ -247,6 +247,20 @@ def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Le
     assert [question.answer for question in ledger.questions(INCIDENT)] == ["No."]
 
 
+def test_a_question_that_is_just_being_answered_is_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+
+    def filing() -> None:
+        ledger.file_under(INCIDENT, number, "my data", "omar", LATER)
+
+    def answering() -> None:
+        ledger.answer(INCIDENT, number, "Yes.", "mei", LATER)
+
+    just_before(ledger, "SELECT incident.wrapped_key", second, filing, answering)
+    assert [(question.theme, question.answer) for question in ledger.questions(INCIDENT)] == [("my data", "Yes.")]
+
+
 def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, second: Second) -> None:
     by_post.released(ledger)
     by_post.taken(ledger)
