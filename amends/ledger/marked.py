@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
 
 from sqlmodel import Session
@@ -27,12 +28,14 @@ class MarkNotes:
         self._folder = anchor.with_name("marked") if anchor else None
         self._files: dict[int, int] = {}
         self._marks: dict[int, int] = {}
+        self._lock = Lock()
+        """What one thread has in hand another may end, and a closed file's number is soon that of another file."""
 
     def begin(self, leases: Iterable[int]) -> None:
         """Make room for the notes of these, before the first mark. Raises DiskFull, LedgerUnavailable."""
         if self._folder is None:
             return
-        with self._told_apart():
+        with self._lock, self._told_apart():
             for lease in leases:
                 if lease not in self._files:
                     self._folder.mkdir(mode=0o700, exist_ok=True)
@@ -40,12 +43,16 @@ class MarkNotes:
                     self._note(lease, 0)
 
     def add(self, leases: Iterable[int]) -> None:
-        """One more mark of each of these was committed, and nothing of it can have left yet. Raises as `begin`."""
+        """One more mark of each of these was committed, and nothing of it can have left yet. Raises as `begin`.
+
+        What somebody has taken over since has come to an end, and the audit chain tells of it.
+        """
         if self._folder is None:
             return
-        with self._told_apart():
+        with self._lock, self._told_apart():
             for lease in leases:
-                self._note(lease, self._marks[lease] + 1)
+                if lease in self._files:
+                    self._note(lease, self._marks[lease] + 1)
 
     def _note(self, lease: int, marks: int) -> None:
         self._marks[lease] = marks
@@ -53,13 +60,14 @@ class MarkNotes:
 
     def drop(self, leases: Collection[int]) -> None:
         """These have come to an end."""
-        for lease in leases:
-            self._marks.pop(lease, None)
-            if (file := self._files.pop(lease, None)) is not None:
-                os.close(file)
-            if self._folder:
-                with suppress(OSError):  # one that stays names a lease that is nowhere
-                    (self._folder / str(lease)).unlink()
+        with self._lock:
+            for lease in leases:
+                self._marks.pop(lease, None)
+                if (file := self._files.pop(lease, None)) is not None:
+                    os.close(file)
+                if self._folder:
+                    with suppress(OSError):  # one that stays names a lease that is nowhere
+                        (self._folder / str(lease)).unlink()
 
     def all(self) -> dict[int, int]:
         """How many marks were noted, by lease. Raises LedgerUnavailable."""

@@ -237,3 +237,11 @@ def test_a_lease_that_another_recovered_is_let_go_of(tmp_path: Path) -> None:
 def end_all_leases(ledger: Ledger) -> None:
     with ledger.write() as write:
         write.session.execute(text("UPDATE lease SET holder = '', until = '2000-01-01 00:00:00'"))
+
+
+def test_a_page_that_another_thread_ends_while_a_mark_of_it_is_kept_needs_no_note_any_more(tmp_path: Path) -> None:
+    notes = MarkNotes(tmp_path / "audit-head")
+    notes.begin([1, 2])
+    notes.drop([1])
+    notes.add([1, 2])
+    assert notes.all() == {2: 1}
