@@ -118,6 +118,11 @@ class Swift:
         kept: int = self._cursor.rowcount
         return kept == 1
 
+    def lock(self, lease: int) -> None:
+        """Lock it until the transaction ends; SQLite's transactions are alone anyway."""
+        if self._postgresql:
+            self._cursor.execute("SELECT id FROM lease WHERE id = %s FOR UPDATE", (lease,))
+
     def keep_answers(self, answers: Sequence[Kept]) -> None:
         """A message that another lease holds by now, or of which more is known already, stays as it is."""
         if answers and self._postgresql:

@@ -30,6 +30,7 @@ from amends.ledger.leases import (
     free_rest,
     held_by,
     leases_of,
+    lock,
     open_marks,
     put_in_doubt,
     run_out,
@@ -171,8 +172,9 @@ class Deliveries(Claims):
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Hold these leases longer, while answers are awaited."""
         with self.write() as write:
-            query = update(LeaseRow).where(col(LeaseRow.id).in_(list(leases)))
-            write.change(query.values(until=now + LEASE))
+            these = col(LeaseRow.id).in_(list(leases))
+            lock(write.session, these)
+            write.change(update(LeaseRow).where(these).values(until=now + LEASE))
 
     def write_down(
         self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
@@ -191,7 +193,7 @@ class Deliveries(Claims):
         self.mark_notes.begin({claim.lease for claim in leaving})
         with self.swift_write() as swift:
             # A lease before its messages, as whoever recovers it does: else each could wait for the other.
-            marks = _mark(swift, leaving, now)
+            marks = _mark(swift, leaving, {claim.lease for claim, _ in answers}, now)
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
         self.mark_notes.add(marks)
@@ -200,6 +202,8 @@ class Deliveries(Claims):
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
         """A channel has failed these people for good; the next of the cascade gets a message for them."""
         with self.write() as write:
+            write.incident(incident)
+            lock(write.session, col(LeaseRow.id).in_({claim.lease for claim, _ in failed}))
             for claim, answer in sorted(failed, key=_whose):
                 if write.change(_failing(claim, answer, now)):  # else it was handed over already
                     row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
@@ -221,7 +225,7 @@ class Deliveries(Claims):
         """
         with self.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
-            over = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases), ~held)).all()
+            over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
             write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
             if answered:
@@ -395,13 +399,18 @@ def _ids(rows: Iterable[Waiting]) -> list[int]:
     return [row.id for row in rows]
 
 
-def _mark(swift: Swift, claims: Sequence[Claim], now: datetime) -> dict[int, list[int]]:
-    """Keep that these may leave; the numbers of those of which the lease still holds, by lease."""
+def _mark(swift: Swift, claims: Sequence[Claim], answered: set[int], now: datetime) -> dict[int, list[int]]:
+    """Keep that these may leave; the numbers of those of which the lease still holds, by lease.
+
+    The leases of which messages were answered are locked too.
+    """
     marks: dict[int, list[int]] = {}
-    for lease in sorted({claim.lease for claim in claims}):
+    for lease in sorted({claim.lease for claim in claims} | answered):
         messages = [claim.id for claim in claims if claim.lease == lease]
-        if swift.keep_mark(lease, messages, now):
+        if messages and swift.keep_mark(lease, messages, now):
             marks[lease] = messages
+        elif lease in answered:
+            swift.lock(lease)
     return marks
 
 

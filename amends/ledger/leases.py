@@ -51,9 +51,16 @@ def recall(session: Session, incident: str, leases: Collection[int] | None = Non
     these = [col(LeaseRow.incident) == incident]
     if leases is not None:
         these.append(col(LeaseRow.id).in_(leases))
-    # Locked by their numbers, as a worker marks them: in the table's order each could wait for the other.
-    session.exec(select(LeaseRow.id).where(*these).order_by(col(LeaseRow.id)).with_for_update()).all()
+    lock(session, *these)
     session.connection().execute(update(LeaseRow).where(*these).values(facts=NO_FACTS))
+
+
+def lock(session: Session, *these: ColumnElement[bool]) -> Sequence[int | None]:
+    """Those of these leases that are there, locked until the transaction ends; to be done before their messages are.
+
+    By their numbers, as a worker marks them: in the table's order each could wait for the other.
+    """
+    return session.exec(select(LeaseRow.id).where(*these).order_by(col(LeaseRow.id)).with_for_update()).all()
 
 
 def ended_leases(session: Session, incident: str, notice: str, now: datetime) -> Sequence[LeaseRow]:

@@ -1,7 +1,7 @@
 """Verbs about what is reported of messages later: bounces, complaints, receipts. Only true reports change anything."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +22,11 @@ from amends.domain.value import LARGEST_NUMBER
 from amends.ledger.bulk import among, listed, statement
 from amends.ledger.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incidents import note_alert
-from amends.ledger.leases import recall
+from amends.ledger.leases import lock, recall
 from amends.ledger.notices import Notices
 from amends.ledger.optouts import opted_out
 from amends.ledger.store import Write
-from amends.ledger.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, MarkRow, RestoredNoticeRow
+from amends.ledger.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, LeaseRow, MarkRow, RestoredNoticeRow
 
 Told = Report | ProviderReceipt
 """What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
@@ -165,7 +165,7 @@ class Taken:
     changed: tuple[News, ...] = ()
     handed_over: int = 0
     missed: tuple[News, ...] = ()
-    """Their messages are being changed by somebody else right now."""
+    """Their messages are being changed by somebody else right now, or were claimed just now."""
 
 
 class Reports(Notices):
@@ -261,7 +261,8 @@ class Reports(Notices):
         """One transaction, with one entry in the audit chain if anything changed."""
         with self.write() as write:
             case = write.incident(incident)
-            rows = _locked(write.session, news, skip_locked=skip_locked)
+            leases = _locked_leases(write.session, incident, news)
+            rows = _locked(write.session, news, leases, skip_locked=skip_locked)
             found = [one for one in news if one.message.id in rows]
             changed = tuple(one for one in found if _settled(write.session, rows[one.message.id], one, now))
             complained = sorted({one.message.person for one in found if one.state is DeliveryState.COMPLAINED})
@@ -343,11 +344,24 @@ def _messages(rows: Iterable[Any]) -> list[Message]:
     return [Message(*row) for row in rows]
 
 
-def _locked(session: Session, news: Sequence[News], *, skip_locked: bool) -> dict[int, DeliveryRow]:
-    """The messages of these, held until the transaction ends."""
+def _locked_leases(session: Session, incident: str, news: Sequence[News]) -> Collection[int | None]:
+    """The leases of the incident, before any message of theirs is locked, where one of them may have to be recalled."""
+    these = col(DeliveryRow.id).in_({one.message.id for one in news})
+    in_hand = select(DeliveryRow.id).where(these, DeliveryRow.state == DeliveryState.CLAIMED).limit(1)
+    complaint = any(one.state is DeliveryState.COMPLAINED for one in news)
+    may_recall = complaint or session.exec(in_hand).first() is not None
+    return lock(session, col(LeaseRow.incident) == incident) if may_recall else ()
+
+
+def _locked(
+    session: Session, news: Sequence[News], leases: Collection[int | None], *, skip_locked: bool
+) -> dict[int, DeliveryRow]:
+    """The messages of these, held until the transaction ends; at first without those that were claimed meanwhile."""
     numbers = sorted({one.message.id for one in news})
     query = select(DeliveryRow).where(col(DeliveryRow.id).in_(numbers)).order_by(col(DeliveryRow.id))
-    return {row.id or 0: row for row in session.exec(query.with_for_update(skip_locked=skip_locked))}
+    rows = session.exec(query.with_for_update(skip_locked=skip_locked))
+    in_hand = DeliveryState.CLAIMED
+    return {row.id or 0: row for row in rows if not skip_locked or row.state != in_hand or row.lease in leases}
 
 
 def _settled(session: Session, row: DeliveryRow, news: News, now: datetime) -> bool:

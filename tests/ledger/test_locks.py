@@ -87,6 +87,20 @@ def claim(ledger: Ledger, most: int = 10) -> Any:
     return ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], most, NOW)
 
 
+def sent(claims: Any) -> list[Any]:
+    return [(one, Receipt(one.key, Status.SENT)) for one in claims]
+
+
+def on_server(ledger: Ledger) -> bool:
+    return ledger.engine.dialect.name == "postgresql"
+
+
+def looks_through(ledger: Ledger, table: str) -> None:
+    """PostgreSQL looks through a table that it knows to be small, and comes last by a row that was changed."""
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"ANALYZE {table}")
+
+
 def states(ledger: Ledger) -> dict[int, str]:
     lines = ledger.deliveries(INCIDENT, NOTICE)
     return {line.person: line.state.value for line in lines if line.channel is ChannelKind.EMAIL}
@@ -165,6 +179,110 @@ def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each
         recalled = second(lambda: replace(released, STRONGER))
         write.session.get_one(LeaseRow, leases[1], with_for_update=True)
     assert recalled.exception() is None
+
+
+@pytest.mark.parametrize("act", ["renew", "end"])
+def test_a_worker_that_has_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second, act: str
+) -> None:
+    claims = [one for _ in range(2) for one in claim(released, most=1)]
+    leases = [one.lease for one in claims]
+    released.renew(leases[:1], NOW)
+    released.give_back(claims, NOW)
+    looks_through(released, "lease")
+    acts = {
+        "renew": lambda: released.renew(leases, NOW),
+        "end": lambda: released.end(leases, {}, INCIDENT, NOTICE, NOW),
+    }
+    with released.write() as write:
+        write.session.get_one(LeaseRow, leases[0], with_for_update=True)
+        acted = second(acts[act])
+        write.session.get_one(LeaseRow, leases[1], with_for_update=True)
+    assert acted.exception() is None
+
+
+def test_a_worker_that_ends_a_page_late_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    released.write_down((), sent(in_hand), INCIDENT, NOTICE, NOW)
+
+    def taking_over() -> int:
+        return released.recover(INCIDENT, NOTICE, LATER)
+
+    def ending() -> None:
+        released.end([in_hand[0].lease], {}, INCIDENT, NOTICE, LATER)
+
+    assert just_before(released, "DELETE FROM lease", second, taking_over, ending) == 0
+    assert states(released) == {1: "sent", 2: "sent"}
+
+
+def test_a_worker_that_hands_over_late_and_who_takes_its_page_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    first, last = sorted(claim(released))
+    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
+    with released.write() as write:
+        write.session.get_one(DeliveryRow, first.id).detail = "changed"
+    looks_through(released, "delivery")
+
+    def handing_over() -> None:
+        answers = [(one, Receipt(one.key, Status.REJECTED)) for one in (first, last)]
+        released.write_down((), answers, INCIDENT, NOTICE, LATER)
+
+    def taking_over() -> int:
+        return released.recover(INCIDENT, NOTICE, LATER)
+
+    assert just_before(released, "FROM person", second, taking_over, handing_over) == 0
+    assert states(released) == {1: "failed", 2: "failed"}
+
+
+def test_who_takes_over_leaves_alone_what_is_just_being_answered(released: Ledger, second: Second) -> None:
+    """In the order in which each would take the messages, they could wait for each other."""
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    with ThreadPoolExecutor(1) as third, released.write() as write:
+        write.session.get_one(DeliveryRow, in_hand[0].id, with_for_update=True)
+        answered = second(lambda: released.write_down((), sent(in_hand), INCIDENT, NOTICE, LATER))
+        taken_over = third.submit(released.recover, INCIDENT, NOTICE, LATER)
+        if on_server(released):
+            assert taken_over.result(5) == 0
+        write.session.rollback()
+    answered.result()
+    assert states(released) == {1: "sent", 2: "sent"}
+
+
+def test_what_is_reported_of_a_page_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    """It was in hand to be sent once more, so the report would recall it."""
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (once_more,) = claim(released)
+
+    def reporting() -> Any:
+        return released.reported([a_report(once_more, ReportKind.DELIVERED)], LATER)
+
+    def taking_over() -> None:
+        assert released.recover(INCIDENT, NOTICE, LATER) == 0
+
+    reported = just_before(released, "UPDATE delivery SET state = 'uncertain'", second, reporting, taking_over)
+    assert [effect.value for effect in reported.each] == ["delivered"]
+    assert states(released) == {1: "delivered", 2: "uncertain"}
+
+
+def test_a_report_of_what_is_claimed_just_as_it_comes_recalls_it(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (first,) = (one for one in uncertain if one.about.number == 1)
+    in_hand: list[Any] = []
+    looked = "FOR UPDATE SKIP LOCKED" if on_server(released) else "SELECT delivery.id, delivery.incident"
+    before(released, looked, lambda: in_hand.extend(claim(released)))
+    reported = released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+    assert [effect.value for effect in reported.each] == ["delivered"]
+    assert len(in_hand) == 1
+    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
 
 
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
