@@ -20,7 +20,7 @@ from amends.ledger.bulk import (
     spelled,
     statement,
 )
-from amends.ledger.cascade import next_message
+from amends.ledger.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.claims import Claim, Claims, Released, Waiting
 from amends.ledger.holder import has_ended, this_process
 from amends.ledger.leases import (
@@ -200,14 +200,21 @@ class Deliveries(Claims):
         return frozenset(message for messages in marks.values() for message in messages)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
-        """A channel has failed these people for good; the next of the cascade gets a message for them."""
+        """A channel has failed these people for good; the next of the cascade gets a message for them.
+
+        An answer that comes late may find the notice at its end; then that goes on.
+        """
         with self.write() as write:
-            write.incident(incident)
+            case, handed_over = write.incident(incident), 0
             lock(write.session, col(LeaseRow.id).in_({claim.lease for claim, _ in failed}))
             for claim, answer in sorted(failed, key=_whose):
                 if write.change(_failing(claim, answer, now)):  # else it was handed over already
                     row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
-                    _next_message(write.session, self.drafted(row), claim, now)
+                    handed_over += _next_message(write.session, self.drafted(row), claim, now)
+            latest = notice_row(write.session, incident, notice)
+            if handed_over and latest and latest.stage in AGAIN:
+                reopen(write.session, latest)
+                call_after_the_end(write, case, notice, now)
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
         """Nothing of these has left; they wait again."""
@@ -439,9 +446,9 @@ def _failing(claim: Claim, answer: Outcome, now: datetime) -> Update:
     return update(DeliveryRow).where(*ours).values(state=answer.state, detail=answer.detail, updated_at=now)
 
 
-def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> None:
-    """A message for the same person on the next channel of the cascade, if there is one."""
+def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -> bool:
+    """Store a message for the same person on the next channel of the cascade; whether there is one."""
     if claim.to is None or claim.about is None:
-        return
+        return False
     version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.letter)
-    next_message(session, draft, version, claim.about.number, name, now)
+    return next_message(session, draft, version, claim.about.number, name, now)

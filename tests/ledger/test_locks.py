@@ -13,6 +13,7 @@ from sqlalchemy import Connection, event
 from amends.domain.bounces import ReportKind
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.domain.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
+from amends.domain.notice import NoticeStage
 from amends.ledger import Ledger
 from amends.ledger.bulk import Kept
 from amends.ledger.deliveries import park
@@ -283,6 +284,28 @@ def test_a_report_of_what_is_claimed_just_as_it_comes_recalls_it(
     assert [effect.value for effect in reported.each] == ["delivered"]
     assert len(in_hand) == 1
     assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+def test_an_answer_that_comes_late_as_a_notice_ends_hands_over_and_the_notice_goes_on(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1)], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (late,) = claim(ledger)
+    ledger.write_down([late], (), INCIDENT, NOTICE, NOW)
+    assert ledger.recover(INCIDENT, NOTICE, LATER) == 1
+    pages = ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 10, LATER)
+    ledger.write_down((), sent(pages), INCIDENT, NOTICE, LATER)
+
+    def answering() -> None:
+        ledger.write_down((), [(late, Receipt(late.key, Status.REJECTED))], INCIDENT, NOTICE, LATER)
+
+    def ending() -> None:
+        assert ledger.finish(INCIDENT, NOTICE, LATER)
+
+    just_before(ledger, "INSERT INTO audit", second, answering, ending)
+    (notice,) = ledger.case(INCIDENT, LATER).notices
+    assert (notice.stage, notice.pending) == (NoticeStage.SENDING, 1)
 
 
 def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
