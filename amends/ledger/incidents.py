@@ -17,6 +17,7 @@ from amends.domain.people import AudienceCounts, Person
 from amends.domain.value import minute
 from amends.ledger.audit import Entry, entries
 from amends.ledger.bulk import make_room, take_stock
+from amends.ledger.leases import recall
 from amends.ledger.people import (
     CHUNK,
     find_guardians,
@@ -107,8 +108,12 @@ class Incidents(Store):
             return row.version
 
     def pause_incident(self, incident: str, by: str, now: datetime) -> None:
-        """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of."""
+        """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of.
+
+        What is just being marked may leave, and is marked when this returns.
+        """
         self._turn(incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+        self._wait_for_marks(incident)
 
     def resume_incident(self, incident: str, by: str, now: datetime) -> None:
         """Go on as before; what came due meanwhile is due now."""
@@ -126,6 +131,13 @@ class Incidents(Store):
                 raise NotAllowed(f"{minute(until)} has passed; give a time to come")
             row.embargo_until, row.embargo_why = until, why
             write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
+        self._wait_for_marks(incident)
+
+    def _wait_for_marks(self, incident: str) -> None:
+        """Wait for whoever is just marking what may leave, and began before it was no longer to."""
+        # After that was written down, which must not wait for a worker that was halted in the middle of it.
+        with self.write() as write:
+            recall(write.session, incident)
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
         """What is approved may leave. Raises NotAllowed when nothing holds it back."""
