@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -10,14 +11,14 @@ from sqlmodel import Session, col, select
 
 from amends.domain.case import DESTROYED, IncidentState
 from amends.domain.census import Census
-from amends.domain.errors import AlreadyInLedger, NotAllowed, NotInLedger
+from amends.domain.errors import AlreadyInLedger, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
 from amends.domain.notice import digest
 from amends.domain.people import AudienceCounts, Person
 from amends.domain.value import minute
 from amends.ledger.audit import Entry, entries
 from amends.ledger.bulk import make_room, take_stock
-from amends.ledger.leases import recall
+from amends.ledger.leases import lock
 from amends.ledger.people import (
     CHUNK,
     find_guardians,
@@ -30,7 +31,7 @@ from amends.ledger.people import (
 )
 from amends.ledger.sealing import Seal
 from amends.ledger.store import Store, Write, incident_row
-from amends.ledger.tables import EventRow, IncidentRow, IncidentVersionRow, PersonRow
+from amends.ledger.tables import EventRow, IncidentRow, IncidentVersionRow, LeaseRow, PersonRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,12 @@ class Incidents(Store):
         self._wait_for_marks(incident)
 
     def _wait_for_marks(self, incident: str) -> None:
-        """Wait for whoever is just marking what may leave, and began before it was no longer to."""
-        # After that was written down, which must not wait for a worker that was halted in the middle of it.
-        with self.write() as write:
-            recall(write.session, incident)
+        """Wait for whoever is just marking what may leave, and began before it was no longer to.
+
+        A worker that was halted in the middle of it is not waited for longer than for any other who writes.
+        """
+        with suppress(LedgerUnavailable), self.write() as write:
+            lock(write.session, col(LeaseRow.incident) == incident)
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
         """What is approved may leave. Raises NotAllowed when nothing holds it back."""

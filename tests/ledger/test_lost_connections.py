@@ -9,9 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import LedgerUnavailable
 from amends.ledger import Ledger, database
+from amends.ledger.tables import LeaseRow
 from amends.world import MailServer, WebServices
 from tests.builders import NOW, a_person, an_incident
 from tests.databases import NEEDS_POSTGRES, Wire, fresh_database
@@ -147,6 +149,25 @@ def test_one_that_stays_halted_holds_up_the_others_for_a_minute_at_most(ledger: 
     with ledger.engine.connect() as connection:
         most = "SELECT current_setting('idle_in_transaction_session_timeout')::interval"
         assert timedelta(0) < connection.exec_driver_sql(most).scalar_one() <= timedelta(minutes=1)
+
+
+@ON_A_SERVER
+def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_others(
+    ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pause waits for whoever is just marking, but is in force without it."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    other = a_ledger(url, tmp_path)
+    with ledger.write() as write:
+        lease = LeaseRow(incident=an_incident().id, notice="news", facts=1, first=1, last=1, until=NOW, holder="")
+        write.session.add(lease)
+        write.session.flush()
+        number = lease.id or 0
+    with ledger.swift_write() as swift:
+        assert swift.keep_mark(number, [1], NOW)
+        other.pause_incident(an_incident().id, "lena", NOW)
+    assert ledger.case(an_incident().id).state is IncidentState.PAUSED
+    other.dispose()
 
 
 @ON_A_SERVER
