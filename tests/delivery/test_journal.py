@@ -178,6 +178,22 @@ async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_re
     assert book.commits == [([0, 1, 2, 3], [7])]
 
 
+async def test_a_ledger_that_cannot_be_written_is_not_tried_more_often_because_more_wait_for_it(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    """Each try can stop everything for fifteen seconds, and with it the answers of those under way."""
+    patiently(retry=60.0)
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    opened.answer(a_claim(7), sent(a_claim(7)))
+    await until(lambda: book.tries > 0)
+    marks = [asyncio.create_task(marked(opened, a_claim(number))) for number in range(5)]
+    await asyncio.sleep(0.05)
+    assert book.tries == 1
+    opened.refuse()
+    assert {type(mark) for mark in await asyncio.gather(*marks, return_exceptions=True)} == {StaleClaim}
+
+
 async def test_a_run_ends_only_when_the_ledger_can_be_written_again(book: Book, patiently: Callable[..., None]) -> None:
     book.wrong = LedgerUnavailable("locked")
     opened = book.journal()
@@ -203,6 +219,24 @@ async def test_when_nothing_more_is_to_leave_nobody_waits_for_a_mark(
             await mark
         await opened.settled()
     assert book.commits == []
+
+
+async def test_once_nothing_is_left_to_be_written_down_the_ledger_is_not_tried_again(
+    book: Book, patiently: Callable[..., None]
+) -> None:
+    """Whoever called the send off would hear of its trouble for another ten minutes, although there is none left."""
+    patiently(patience=0.02)
+    book.wrong = LedgerUnavailable("locked")
+    opened = book.journal()
+    mark = asyncio.create_task(marked(opened, a_claim(1)))
+    await until(lambda: book.tries > 0)
+    opened.refuse()
+    with pytest.raises(StaleClaim):
+        await mark
+    tries, told = book.tries, list(book.told)
+    await asyncio.sleep(0.1)
+    await opened.settled()
+    assert (book.tries, book.told) == (tries, told)
 
 
 async def test_when_nothing_more_is_to_leave_answers_are_kept_all_the_same(

@@ -18,7 +18,7 @@ from amends.delivery.engine import Tally, deliver
 from amends.delivery.line import FIRST_LANES, SLOW_ASIDE, Pace
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind, Errands, PipelinedChannel, Status
-from amends.domain.errors import ChannelUnavailable, NotAllowed
+from amends.domain.errors import ChannelUnavailable, LedgerUnavailable, NotAllowed
 from amends.domain.guard import canary_size
 from amends.domain.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people import Person
@@ -486,6 +486,29 @@ def test_what_has_not_left_is_given_back_once_the_ledger_can_be_written_or_never
     for other in held:
         other.close()
     assert Counter(rig.states().values()) == {"sent": 1, left: 2}
+
+
+def test_once_it_was_given_up_to_write_the_ledger_nobody_else_is_even_offered_to_the_relay(
+    rig: Rig, relay: WatchedRelay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger can be written again a moment later, but this run has lost count."""
+    approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS)
+    rig.settings[ChannelKind.EMAIL]["connections"] = "1"
+    relay.hesitates = 0.005
+    monkeypatch.setattr("amends.ledger.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("amends.delivery.journal.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("amends.delivery.journal.PATIENCE", 0.3)
+    ledger, held = tmp_path / "ledger.sqlite3", list[sqlite3.Connection]()
+
+    def told(tally: Tally) -> None:
+        if tally.answers[Status.SENT] and not held:
+            held.append(sqlite3.connect(ledger, isolation_level=None))
+            held[0].execute("BEGIN IMMEDIATE")
+            asyncio.get_running_loop().call_later(1, held[0].close)
+
+    with pytest.raises(LedgerUnavailable):
+        run(rig, told=told)
+    assert len(relay.offered) < len(relay.arrived) + FIRST_LANES
 
 
 # The channel is in trouble.
