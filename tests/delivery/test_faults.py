@@ -17,9 +17,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -46,7 +46,7 @@ from amends.domain.errors import DiskFull, LedgerUnavailable
 from amends.domain.guard import MOST_FIRST
 from amends.domain.notice import PersonState
 from amends.domain.pace import STOP_AFTER_CONTENT
-from amends.ledger import Ledger, database, reserve
+from amends.ledger import Claim, Keys, Ledger, database, reserve
 from amends.ledger.leases import LEASE
 from amends.ledger.tables import DeliveryRow
 from amends.processes import ENDING
@@ -180,6 +180,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...]]] = {
             *at(HERE, "a_line_that_breaks_within_the_content_loses_nobody_and_tells_nobody_twice"),
             *at(HERE, "a_line_that_broke_before_the_mark_was_kept_is_no_doubt"),
             *at(HERE, "a_line_that_broke_while_the_commit_was_made_is_no_doubt"),
+            *at(HERE, "those_on_whom_the_relay_hung_up_while_their_marks_were_kept_are_in_no_doubt"),
             *at(MAIL, "a_reply_means", "trouble_of_the_relay_is_an_error_before_the_last_call"),
         ),
     ),
@@ -887,6 +888,26 @@ async def test_a_line_that_broke_while_the_commit_was_made_is_no_doubt(breaking:
         time.sleep(0.1)  # as the journal does: it commits in the thread of the event loop
 
     assert (await mark_while_the_line_breaks(breaking.port, commit)).status is Status.DEFERRED
+
+
+class SlowToMark(Ledger):
+    """A ledger on a busy disk: each commit stops everything for a while, and the relay hangs up meanwhile."""
+
+    def write_down(self, leaving: Sequence[Claim], *rest: Any) -> frozenset[int]:
+        time.sleep(0.2 if leaving else 0)
+        return super().write_down(leaving, *rest)
+
+
+def test_those_on_whom_the_relay_hung_up_while_their_marks_were_kept_are_in_no_doubt(
+    rig: Rig, breaking: MailServer, tmp_path: Path
+) -> None:
+    approved(rig.ledger, people(4), channels=EMAIL_FIRST)
+    email(rig, port=str(breaking.port))
+    slow = SlowToMark(sqlite_url(tmp_path), Keys(b"m" * 32), tmp_path / "audit-head")
+    replace(rig, ledger=slow).run()
+    assert breaking.gone_wrong[Stage.BODY] > 0
+    assert set(rig.states().values()) == {"deferred"}
+    slow.dispose()
 
 
 @pytest.mark.parametrize("farewell", ["", "421 4.3.2 closing", "what?"])
