@@ -145,6 +145,16 @@ async def test_who_must_not_send_any_more_is_told_and_the_others_go_on(book: Boo
     assert [type(mark) for mark in marks] == [type(None), StaleClaim, type(None)]
 
 
+async def test_who_no_longer_waits_for_a_mark_keeps_nobody_else_from_theirs(book: Book) -> None:
+    opened = book.journal(company=2)
+    gone, stays = (asyncio.create_task(marked(opened, a_claim(number))) for number in (1, 2))
+    await asyncio.sleep(0)
+    gone.cancel()
+    async with asyncio.timeout(1):
+        await stays
+    assert gone.cancelled()
+
+
 # The ledger cannot be written.
 
 
@@ -225,7 +235,6 @@ async def test_once_nothing_is_left_to_be_written_down_the_ledger_is_not_tried_a
     book: Book, patiently: Callable[..., None]
 ) -> None:
     """Whoever called the send off would hear of its trouble for another ten minutes, although there is none left."""
-    patiently(patience=0.02)
     book.wrong = LedgerUnavailable("locked")
     opened = book.journal()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
