@@ -185,9 +185,10 @@ async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: W
         return
     if existing is not None and await asyncio.to_thread(_ended, context, case, step, wanted, existing):
         return
-    drafted, advice = await asyncio.to_thread(_write, context, case, step, turn, wanted)
-    found = await _looked_over(context, drafted)
-    await artifacts.show_preview(drafted, advice, found)
+    if written := await asyncio.to_thread(_write, context, case, step, turn, wanted):
+        drafted, advice = written
+        found = await _looked_over(context, drafted)
+        await artifacts.show_preview(drafted, advice, found)
 
 
 def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
@@ -200,8 +201,13 @@ def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: Not
     return True
 
 
-def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> tuple[Draft, tuple[Finding, ...]]:
-    """The draft, checked and kept, with what approvers should know. Raises ContentError when a finding stops it."""
+def _write(
+    context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted
+) -> tuple[Draft, tuple[Finding, ...]] | None:
+    """The draft, checked and kept, with what approvers should know; None when another run of this turn was faster.
+
+    Raises ContentError when a finding stops it.
+    """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     audience = ledger.audience(incident_id, wanted.audience)
     readers = Readers(audience.digest, audience.people, audience.readers)
@@ -214,7 +220,10 @@ def _write(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted)
         more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
         ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
-    ledger.draft_notice(drafted, now)
+    existing = case.notice(wanted.id)
+    ledger.draft_notice(drafted, now, seen=existing.version if existing else 0)
+    if ledger.draft(incident_id, wanted.id).binding != drafted.binding:
+        return None
     if why := why_nobody(case, wanted.audience):
         ledger.alert(incident_id, f"{step.id} tells nobody: {why}", now)
     for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):

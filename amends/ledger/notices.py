@@ -66,15 +66,18 @@ class Notices(Store):
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
-    def draft_notice(self, draft: Draft, now: datetime) -> int:
-        """Keep a draft; its version. The same content again changes nothing; other content is a new version.
+    def draft_notice(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
+        """Keep a draft; the version in force. The same content again changes nothing; other content is a new version.
 
-        What has already left stays with the version that people got.
+        What has already left stays with the version that people got. With the version that was seen before it was
+        written (0 for none), a later one stays in force, unless it must not leave: somebody may have approved it.
         """
         with self.write() as write:
             write.incident(draft.incident)
             latest = notice_row(write.session, draft.incident, draft.notice)
             if latest and latest.binding == draft.binding:
+                return latest.version
+            if latest and self._written_meanwhile(write.session, latest, seen, now):
                 return latest.version
             version = latest.version + 1 if latest else 1
             write.session.add(
@@ -93,6 +96,11 @@ class Notices(Store):
                 now, draft.incident, "drafted", f"{draft.notice} v{version}", actor=draft.author, binding=draft.binding
             )
             return version
+
+    def _written_meanwhile(self, session: Session, latest: NoticeRow, seen: int | None, now: datetime) -> bool:
+        if seen is None or latest.version <= seen:
+            return False
+        return NoticeStage(latest.stage).is_over or not stale(session, self.drafted(latest), now)
 
     def draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""

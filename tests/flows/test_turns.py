@@ -1,9 +1,11 @@
 """A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +24,7 @@ from amends.domain.correction import Ask
 from amends.domain.drafting import Links
 from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.facts import Cause, Certainty, Fact
-from amends.domain.notice import NoticeStage
+from amends.domain.notice import DeliveryState, NoticeStage
 from amends.domain.people import Person
 from amends.domain.plan import plan
 from amends.ledger import Ledger
@@ -338,6 +340,25 @@ async def test_a_turn_waits_until_its_notice_is_approved(context: Context) -> No
     state = await notify.fn(INCIDENT, "first-notice", 1)
     assert "waits for approval" in (state.message or "")
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.WAITING
+
+
+async def at_once(flow: Run, step: str, runs: int = 3) -> None:
+    """So many runs of the same turn, as when somebody starts one by hand that is just being started."""
+    await asyncio.gather(*(flow.fn(INCIDENT, step, 1) for _ in range(runs)))
+
+
+async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_once(context: Context) -> None:
+    ticks = count(1)
+    with using(replace(context, clock=lambda: START + timedelta(milliseconds=next(ticks)))):
+        await at_once(assess, "assess")
+        await at_once(notify, "first-notice")
+        approve_all(context.ledger, START)
+        await at_once(notify, "first-notice")
+    acts = Counter(entry.act for entry in context.ledger.timeline(INCIDENT))
+    once = ("assessed", "drafted", "looked over", "released", "sent", "event")
+    assert {act: acts[act] for act in once} == dict.fromkeys(once, 1)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    assert {line.state for line in context.ledger.deliveries(INCIDENT, "first-notice")} == {DeliveryState.SENT}
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:

@@ -135,6 +135,26 @@ def test_amended_facts_stop_a_send_that_runs(opened: Ledger) -> None:
         opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
 
 
+def test_a_draft_that_was_begun_before_another_was_kept_costs_that_one_no_approval(opened: Ledger) -> None:
+    """Two runs of the same turn draft it: what the first one kept may be approved before the second one is through."""
+    first, second = current_draft(opened), current_draft(opened, dated=LATER)
+    assert opened.draft_notice(first, NOW, seen=0) == 1
+    approve(opened, first, "omar", "wei")
+    assert opened.draft_notice(second, LATER, seen=0) == 1
+    assert opened.release(INCIDENT, first.notice, LATER).binding == first.binding
+    answer_all(opened, Status.SENT)
+    assert opened.finish(INCIDENT, first.notice, LATER)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    assert opened.draft_notice(current_draft(opened), LATER, seen=0) == 1, "everybody has been told by then"
+
+
+def test_a_draft_takes_the_place_of_one_that_was_seen_or_that_must_not_leave(opened: Ledger) -> None:
+    opened.draft_notice(current_draft(opened), NOW, seen=0)
+    assert opened.draft_notice(current_draft(opened, dated=LATER), LATER, seen=1) == 2
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    assert opened.draft_notice(current_draft(opened), LATER, seen=0) == 3
+
+
 def test_a_member_who_left_the_team_no_longer_counts(opened: Ledger) -> None:
     draft = current_draft(opened)
     opened.draft_notice(draft, NOW)
