@@ -59,6 +59,15 @@ def test_as_long_as_everybody_gets_one_message_nothing_is_stopped(ledger: Ledger
     assert ledger.case(INCIDENT).state is IncidentState.OPEN
 
 
+def test_a_message_that_was_put_off_and_then_sent_was_sent_once(ledger: Ledger) -> None:
+    draft = approved(ledger, people(3), channels=EMAIL)
+    watch = Watch(ledger, draft, DEFAULT)
+    for claim in claimed(ledger, 3):
+        watch.note(claim, Receipt(claim.key, Status.DEFERRED, "451"))
+        watch.note(claim, Receipt(claim.key, Status.SENT))
+    assert watch.alarm(NOW) == ""
+
+
 def test_two_messages_whose_numbers_are_far_apart_are_not_taken_for_one(ledger: Ledger) -> None:
     draft = approved(ledger, people(3), channels=EMAIL)
     watch = Watch(ledger, draft, DEFAULT)
@@ -97,6 +106,32 @@ def test_spam_reports_stop_what_people_may_do_without_and_only_warn_otherwise(le
     warned, stopped = alerts(ledger)
     assert "reported as spam" in warned, "once, however often somebody looks"
     assert stopped.startswith("stopped by itself")
+
+
+def test_too_many_that_are_left_open_stop_everything(many: Ledger) -> None:
+    """Of answers to this many, twenty in a row are not needed: each one costs a person a decision."""
+    watch = a_watch(many, Limits(uncertain_among=100))
+    for number, claim in enumerate(claimed(many, 120)):
+        watch.note(claim, Receipt(claim.key, Status.SENT if number % 40 else Status.UNCERTAIN))
+    assert "3 of 120 answers on email" in watch.alarm(NOW)
+
+
+def test_what_is_known_to_be_there_counts_as_sent(many: Ledger) -> None:
+    watch = a_watch(many, Limits(useless_among=5))
+    for number, claim in enumerate(claimed(many, 200)):
+        watch.note(claim, Receipt(claim.key, Status.DELIVERED if number % 40 else Status.REJECTED))
+    assert watch.alarm(NOW) == ""
+
+
+def test_a_lead_is_warned_of_spam_reports_once_however_many_more_there_are(ledger: Ledger) -> None:
+    approved(ledger, people(300), channels=EMAIL)
+    watch = a_watch(ledger)
+    claims = sent(ledger, 200, watch)
+    for reports in (claims[:2], claims[2:3], claims[3:4]):
+        come_back(ledger, reports, ReportKind.COMPLAINED)
+        assert watch.alarm(NOW) == ""
+    (warned,) = alerts(ledger)
+    assert "2 of 200" in warned
 
 
 # Each share is of one set.
