@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,8 @@ from amends.ledger import Ledger
 from amends.ledger.leases import recall
 from amends.world import MailServer, WebServices
 from amends.world.mail import _hang_up
-from tests.builders import NOW, a_person
-from tests.sending import INCIDENT, LINKS, NOTICE, Rig, approved, channel_settings
+from tests.builders import NOW, a_person, a_variant
+from tests.sending import INCIDENT, LINKS, NOTICE, Rig, approved, channel_settings, personal_variants
 
 CHANNELS = (ChannelKind.WEBSITE, ChannelKind.EMAIL)
 CONNECTIONS = 24
@@ -151,6 +151,13 @@ def test_a_few_go_first_and_alone_and_the_rest_follows_their_answers(rig: Rig, r
 def test_when_the_first_few_are_refused_nobody_else_is_tried(rig: Rig, relay: WatchedRelay) -> None:
     approved(rig.ledger, people(200, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
     tally = run(rig)
+    assert "refused or left open" in tally.trouble[ChannelKind.EMAIL]
+    assert len(relay.offered) == canary_size(200)
+
+
+def test_as_many_go_first_where_a_rate_lets_go_one_after_the_other(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(200, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
+    tally = run(rig, Pace(Bucket(50, 1)))
     assert "refused or left open" in tally.trouble[ChannelKind.EMAIL]
     assert len(relay.offered) == canary_size(200)
 
@@ -347,9 +354,10 @@ def test_after_trouble_of_a_channel_it_is_tried_again_soon_and_after_a_fault_of_
 
 
 def test_a_domain_gets_no_more_at_once_than_its_share_while_others_fill_the_rest(rig: Rig, relay: WatchedRelay) -> None:
-    everybody = [*people(120, "kim{}@big.example"), *people(120, "kim{}@small.example", 121)]
+    domains = ["big", "big", "big", "small"]  # so that some always wait for their turn while others begin
+    everybody = [a_person(number=n, email=f"kim{n}@{domains[n % 4]}.example") for n in range(1, 241)]
     approved(rig.ledger, everybody, channels=CHANNELS)
-    relay.delay = 0.03
+    relay.delay = 0.05
     run(rig)
     assert reached(rig) == 240
     assert relay.most["big.example"] <= PER_DOMAIN
@@ -447,6 +455,27 @@ def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay)
     for place, at in enumerate(relay.taken_at):
         within = sum(at <= other < at + 0.5 for other in relay.taken_at[place:])
         assert within <= burst + 0.5 * per_second + CONNECTIONS  # lanes of a busy machine come late, and together
+
+
+def test_an_sms_in_several_parts_counts_for_as_many_in_the_rate(rig: Rig) -> None:
+    sms = a_variant(channel=ChannelKind.SMS, text="Betapai: your data was copied. " * 6)  # two parts
+    texts = (*(one for one in personal_variants("en") if one.channel is not ChannelKind.SMS), sms)
+    by_sms = (ChannelKind.WEBSITE, ChannelKind.SMS)
+    approved(rig.ledger, people(3, "kim{}@mail.example"), channels=by_sms, cascade=(), variants=texts)
+    looks = count()
+
+    def told(_: Tally) -> None:
+        if rig.texted() and next(looks) > 5:
+            raise KeyError("no more of this")
+
+    async def send() -> None:
+        two_at_once = {ChannelKind.SMS: Pace(Bucket(1 / 3600, 2))}
+        async with connected(rig.settings) as channels:
+            await deliver(rig.ledger, channels, INCIDENT, NOTICE, LINKS, rig.clock, told, two_at_once)
+
+    with pytest.raises(KeyError):
+        asyncio.run(send())
+    assert len(rig.texted()) == 1
 
 
 def test_a_send_that_is_broken_off_does_not_wait_for_the_turns_that_a_rate_gives(rig: Rig, relay: WatchedRelay) -> None:

@@ -182,6 +182,13 @@ def test_a_child_is_told_through_its_guardian(opened: Ledger) -> None:
     assert child.reader == "guardian"
 
 
+def test_only_an_email_has_a_domain_that_can_be_in_trouble(opened: Ledger) -> None:
+    release(opened)
+    for channel, domains in ((ChannelKind.EMAIL, {"mail.example"}), (ChannelKind.SMS, {""})):
+        claims = opened.claim(INCIDENT, "first-notice", [channel], 10, NOW)
+        assert {claim.domain for claim in claims} == domains
+
+
 def test_releasing_twice_stores_nothing_twice(opened: Ledger) -> None:
     release(opened)
     before = opened.deliveries(INCIDENT, "first-notice")
