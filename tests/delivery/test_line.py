@@ -48,6 +48,8 @@ class WatchedRelay(MailServer):
         self.closed = False
         self.takes_nobody = False
         """As when an account was closed: each recipient is refused."""
+        self.hangs_up = False
+        """Whenever somebody is named to it."""
         self.hesitates = 0.0
         """Seconds until it says whether it takes somebody."""
         self.refusing_the_first: Callable[[], None] | None = None
@@ -70,6 +72,8 @@ class WatchedRelay(MailServer):
         self.offered.append(address)
         self.arrived_before.append(len(self.arrived))
         await asyncio.sleep(self.hesitates)
+        if self.hangs_up:
+            _hang_up(server)
         if self.takes_nobody:
             return "550 Account closed"
         if self.refusing_the_first and address == self.offered[0]:
@@ -597,6 +601,16 @@ def test_a_relay_that_is_away_is_named_also_when_nobody_is_left_to_be_tried_befo
     tally = run(rig, Pace(patience=30))
     assert ChannelKind.EMAIL in tally.trouble
     assert set(rig.states().values()) == {"waiting"}
+
+
+def test_a_relay_that_hangs_up_on_everybody_is_left_alone(rig: Rig, relay: WatchedRelay) -> None:
+    """It can be reached; but what is written down of those it was tried with is no answer of it."""
+    approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS)
+    relay.hangs_up = True
+    tally = run(rig)
+    assert ChannelKind.EMAIL in tally.trouble
+    assert len(relay.offered) < 20
+    assert set(rig.states().values()) <= {"waiting", "deferred"}
 
 
 def test_a_relay_that_stays_away_stops_the_channel_when_patience_is_over_and_nobody_is_lost(
