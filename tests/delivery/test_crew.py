@@ -22,7 +22,7 @@ from amends.delivery import crew
 from amends.delivery.crew import Work, send
 from amends.delivery.engine import Begun, Tally
 from amends.domain.channel import ChannelKind, Status
-from amends.domain.errors import ApprovalMissing, ChannelMisconfigured
+from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, NotAllowed
 from amends.domain.notice import PersonState
 from amends.ledger.leases import LEASE
 from tests.builders import a_person
@@ -301,6 +301,21 @@ def test_what_stops_one_process_is_raised(big: Rig) -> None:
     with pytest.raises(ChannelMisconfigured, match="final_timeout"):
         run(big)
     assert big.mailed() == []
+
+
+async def test_a_pause_stops_all_processes_and_is_said_by_whoever_found_it(big: Rig) -> None:
+    big.mail.delay = 0.05
+    sending = asyncio.create_task(send(work(big), cores=PROCESSES))
+    await until_sending(big)
+    big.ledger.pause_incident(INCIDENT, "mei", big.clock())
+    with pytest.raises(NotAllowed, match="paused"):
+        await sending
+    assert multiprocessing.active_children() == []
+    assert set(big.states().values()) == {"sent", "waiting"}
+    big.ledger.resume_incident(INCIDENT, "mei", big.clock())
+    big.mail.delay = 0
+    assert (await send(work(big), cores=PROCESSES)).finished
+    assert Counter(big.mailed()) == EVERYBODY
 
 
 def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
