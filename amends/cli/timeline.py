@@ -12,6 +12,7 @@ from amends.cli.desk import Desk
 from amends.cli.options import IncidentId
 from amends.cli.words import destroyed, fitted
 from amends.domain.case import IncidentState
+from amends.domain.errors import DiskFull, LedgerUnavailable
 from amends.domain.timeline import Kind, Line, Timeline, Waiting, folded
 from amends.domain.timeline import timeline as timeline_of
 from amends.domain.value import minute
@@ -36,7 +37,18 @@ def timeline(
     desk.show(shown, "\n\n".join((heading, *sections)))
     if case.destroyed_at:
         desk.hint(destroyed(case.destroyed_at))
+    _say_when_full(desk)
     desk.hint(f"`amends incident timeline {incident}` says who did what")
+
+
+def _say_when_full(desk: Desk) -> None:
+    """Nobody could write an alert down, so what is being sent seems to go on."""
+    try:
+        desk.ledger.check_writable()
+    except DiskFull as full:
+        desk.complain(str(full))
+    except LedgerUnavailable:
+        return  # who may only read it looks at it all the same
 
 
 def standing(shown: Timeline) -> str:

@@ -8,6 +8,7 @@ from amends.cli.timeline import in_tables, there
 from amends.cli.words import table
 from amends.domain.case import Occurrence, OccurrenceState
 from amends.domain.timeline import timeline
+from amends.ledger import reserve
 from flows.artifacts import timeline_page
 from tests.builders import NOW, a_case, a_duty, an_assessment, an_incident
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
@@ -46,6 +47,13 @@ def test_what_was_sent_is_in_the_past(office: Office) -> None:
     approve(office, "omar", "wei")
     office.amends("deliver", INCIDENT, NOTICE)
     assert f"{NOTICE} was sent" in [line["what"] for line in office.values("timeline", INCIDENT)["past"]]
+
+
+def test_it_says_that_the_ledgers_disk_is_full(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No run can write an alert down then, and what is under way seems to go on."""
+    monkeypatch.setattr(reserve, "LEAST", 1 << 60)
+    answer = office.amends("timeline", INCIDENT)
+    assert (answer.exit_code, "the disk with the ledger is full: make room" in answer.stderr) == (0, True)
 
 
 def test_an_unknown_incident_is_an_error(office: Office) -> None:
