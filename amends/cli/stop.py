@@ -20,8 +20,8 @@ NOT_YET = "not yet: the ledger has not taken it; this goes on trying, and `amend
 
 BY_HAND = (
     "NOTHING WAS STOPPED, for the reason below. End `amends up` and every `amends deliver` themselves, on each "
-    "machine: with Ctrl-C, or with `kill` and the number that `pgrep -af amends` shows; each waits for the answers to "
-    "what has left"
+    "machine: with Ctrl-C, or with `kill` and the number that `pgrep -af 'amends|flows'` shows; each waits for the "
+    "answers to what has left"
 )
 
 

@@ -32,6 +32,8 @@ PORT_SECONDS = 10
 TRIES = 5
 SERVER, RUNNER = "Prefect server", "runner"
 LOCK = "up.lock"
+RUN = b"PREFECT__FLOW_RUN_ID="
+"""What Prefect's runner says to each process that carries out a run."""
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 NICER = 10
@@ -270,7 +272,7 @@ class Parts:
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""
         if runner := self._running.get(RUNNER):
-            end_runs(runner)
+            end_runs(runner, self._environment.get("AMENDS_HOME", ""))
         processes = [*self._aside, *reversed(self._running.values())]
         for process in processes:
             if process.poll() is None:
@@ -284,16 +286,30 @@ class Parts:
                 process.wait()
 
 
-def end_runs(runner: subprocess.Popen[bytes]) -> None:
-    """Ask its runs to end, which lets what they send come to its answer, and kill it: asked itself, it kills them."""
+def end_runs(runner: subprocess.Popen[bytes], home: str) -> None:
+    """Ask all runs of this home to end, which lets what they send come to its answer, and kill their runner.
+
+    Asked itself, it kills them; and it does not know those of a runner that was killed, also before this `amends up`.
+    """
     children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children")
     if not children.exists():
         return
     runner.send_signal(signal.SIGSTOP)  # it begins no other run
-    for run in children.read_text().split():
+    for run in {*map(int, children.read_text().split()), *runs_in(home)}:
         with suppress(ProcessLookupError):
-            os.kill(int(run), signal.SIGTERM)
+            os.kill(run, signal.SIGTERM)
     runner.kill()
+
+
+def runs_in(home: str) -> list[int]:
+    """The processes that carry out runs there, each without those that help it. Only Linux tells."""
+    parents: dict[int, int] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            told = (process / "environ").read_bytes().split(b"\0")
+            if f"AMENDS_HOME={home}".encode() in told and any(word.startswith(RUN) for word in told):
+                parents[int(process.name)] = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
+    return [run for run, parent in parents.items() if parent not in parents]
 
 
 def our_part(*, leads: bool = False, nicer: int = 0) -> Callable[[], None]:
