@@ -20,6 +20,8 @@ from amends.domain.value import minute
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]
 WAITS = "Waits for people"
+ALERTS = "Alerts of the last fortnight"
+UNDER_WAY = "Under way"
 
 
 def timeline(
@@ -67,11 +69,13 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
     coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
     sections = {
         WAITS: table((f"by ({shown.zone})", "whom", "do", "what"), waiting_rows(shown)),
-        "Under way": table((when, "what", "note"), _rows(shown, shown.going)),
+        ALERTS: table((when, "what"), [row[:2] for row in _rows(shown, shown.alerts)]),
+        UNDER_WAY: table((when, "what", "note"), _rows(shown, shown.going)),
         coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
         "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
     }
-    return sections if shown.going else {title: rows for title, rows in sections.items() if title != "Under way"}
+    empty = {title for title, lines in ((ALERTS, shown.alerts), (UNDER_WAY, shown.going)) if not lines}
+    return {title: rows for title, rows in sections.items() if title not in empty}
 
 
 def waiting_rows(shown: Timeline) -> Rows:

@@ -24,7 +24,7 @@ from amends.domain.value import minute
 from amends.processes import ENDING, Stopped, deaf, give_way, stopped_by_signals, undisturbed
 from amends.settings import Settings, open_ledger, prefect_environment
 
-START_SECONDS = 90
+START_SECONDS = 180
 RESTART_SECONDS = 2
 STOP_SECONDS = 15
 PORT_SECONDS = 10

@@ -19,6 +19,11 @@ from amends.domain.value import Moment, Value, minute
 DESTROYED = "destroyed"
 """The event that the personal data was destroyed. No step is timed from it: nobody is left to be told."""
 
+ALERT = "alert:"
+"""How the event begins by which an alert is noted once; its words follow."""
+ALERT_LETTERS = 194
+"""So many letters of an alert name it, when it has no more; the audit chain has all of them."""
+
 
 class IncidentState(StrEnum):
     OPEN = "open"
@@ -129,6 +134,12 @@ class Case(Outline):
     def promises_open(self) -> bool:
         """Whether a promise is not settled yet, or those promised have not heard how it ended."""
         return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
+
+    @property
+    def alerts(self) -> dict[str, datetime]:
+        """What a person was told to look at, a long one by how it begins, and when."""
+        told = {name.removeprefix(ALERT): at for name, at in self.events.items() if name.startswith(ALERT)}
+        return {say if len(say) <= ALERT_LETTERS else f"{say[:ALERT_LETTERS]}…": at for say, at in told.items()}
 
     @property
     def named_events(self) -> dict[str, datetime]:

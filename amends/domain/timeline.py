@@ -18,6 +18,7 @@ from amends.domain.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.domain.value import Moment, Value
 
 FORTNIGHT = timedelta(days=14)
+MOST_ALERTS = 10
 LEAD = "the lead"
 
 
@@ -27,6 +28,8 @@ class Kind(StrEnum):
     EVENT = "event"
     STEP = "step"
     NOTICE = "notice"
+    ALERT = "alert"
+    """A person was told to look at it."""
     FILING = "filing"
     PROMISE = "promise"
     DEADLINE = "deadline"
@@ -88,6 +91,8 @@ class Timeline(Value):
     until: Moment
     waiting: tuple[Waiting, ...] = ()
     """Overdue first, then what is wanted at once, then by when it is needed."""
+    alerts: tuple[Line, ...] = ()
+    """What the lead was told to look at in the fortnight before, at most the last ten."""
     going: tuple[Line, ...] = ()
     """Under way without a person."""
     coming: tuple[Line, ...] = ()
@@ -108,6 +113,7 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
         at=now,
         until=until,
         waiting=tuple(sorted(_waiting(case, now), key=_most_pressing)),
+        alerts=tuple(sorted(_alerts(case, now), key=_in_time)[-MOST_ALERTS:]),
         going=tuple(_going(case, now)),
         coming=tuple(sorted((line for line in _coming(case, now, until) if line.at <= until), key=_in_time)),
         past=tuple(sorted((line for line in _past(case, now) if line.at <= now), key=_in_time)),
@@ -139,6 +145,12 @@ def _in_time(line: Line) -> tuple[datetime, int, str]:
 
 
 _ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
+
+
+def _alerts(case: Case, now: datetime) -> Iterator[Line]:
+    for what, at in case.alerts.items():
+        if now - FORTNIGHT <= at <= now:
+            yield Line(at=at, kind=Kind.ALERT, what=what)
 
 
 # What waits for people

@@ -9,7 +9,7 @@ from itertools import islice
 
 from sqlmodel import Session, col, select
 
-from amends.domain.case import DESTROYED, IncidentState
+from amends.domain.case import ALERT, ALERT_LETTERS, DESTROYED, IncidentState
 from amends.domain.census import Census
 from amends.domain.errors import AlreadyInLedger, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.incident import Incident
@@ -257,13 +257,9 @@ def alerted(session: Session, incident: str, what: str) -> bool:
     return session.get(EventRow, (incident, _alert(what))) is not None
 
 
-SHORT = 194
-"""So many letters of an alert name it, when it has no more."""
-
-
 def _alert(what: str) -> str:
     """The event by which an alert is known: its words, or how these begin and a hash of all of them."""
-    return f"alert:{what if len(what) <= SHORT else f'{what[:SHORT]} {digest(what)}'}"
+    return ALERT + (what if len(what) <= ALERT_LETTERS else f"{what[:ALERT_LETTERS]} {digest(what)}")
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:

@@ -56,17 +56,35 @@ def test_it_says_that_the_ledgers_disk_is_full(office: Office, monkeypatch: pyte
     assert (answer.exit_code, "the disk with the ledger is full: make room" in answer.stderr) == (0, True)
 
 
+def test_what_the_lead_was_told_to_look_at_stands_there(office: Office) -> None:
+    ledger = office.ledger()
+    ledger.alert(INCIDENT, f"{NOTICE} cannot be drafted: the letters are missing", datetime.now(UTC))
+    ledger.dispose()
+    shown = office.amends("timeline", INCIDENT).stdout
+    assert f"{NOTICE} cannot be drafted: the letters are missing" in shown.partition("Alerts of the last fortnight")[2]
+    assert [line["what"] for line in office.values("timeline", INCIDENT)["alerts"]] == [
+        f"{NOTICE} cannot be drafted: the letters are missing"
+    ]
+
+
+def test_without_an_alert_there_is_no_word_of_them(office: Office) -> None:
+    assert "Alerts" not in office.amends("timeline", INCIDENT).stdout
+
+
 def test_an_unknown_incident_is_an_error(office: Office) -> None:
     assert office.amends("timeline", "no-such-incident").exit_code == 1
 
 
 def test_the_page_in_prefect_shows_the_same_tables(office: Office) -> None:
     ledger, now = office.ledger(), datetime.now(UTC)
+    ledger.alert(INCIDENT, "update is held", now)
     case = ledger.case(INCIDENT, now)
     ledger.dispose()
     shown, page = timeline(case, now), timeline_page(case, now)
-    cells = [cell for one in shown.waiting for cell in (one.whom, one.what)] + [line.what for line in shown.past]
-    assert cells
+    cells = [cell for one in shown.waiting for cell in (one.whom, one.what)]
+    cells += [line.what for line in (*shown.alerts, *shown.past)]
+    assert shown.alerts
+    assert shown.past
     assert [cell for cell in cells if cell not in page] == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.approval import Standing
-from amends.domain.case import Case, IncidentState, OccurrenceState
+from amends.domain.case import ALERT, ALERT_LETTERS, Case, IncidentState, OccurrenceState
 from amends.domain.commitment import CommitmentState
 from amends.domain.duty import Addressee, Duty
 from amends.domain.filing import Filing
@@ -263,3 +263,18 @@ def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
     events = {"approved": NOW, "assessed": NOW, "notified": NOW, "opened": NOW}
     told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
     assert told == ["opened", "assessed", "approved", "notified"]
+
+
+def test_the_last_alerts_of_the_fortnight_are_told_in_order() -> None:
+    events = {f"{ALERT}trouble {day:02}": NOW - timedelta(days=day) for day in range(16)}
+    told = [line.what for line in timeline(a_case(events=events), NOW).alerts]
+    assert told == [f"trouble {day:02}" for day in range(9, -1, -1)]
+    assert timeline(a_case(events={f"{ALERT}old": NOW - timedelta(days=15)}), NOW).alerts == ()
+
+
+def test_a_long_alert_is_told_as_far_as_the_ledger_knows_it_by_its_words() -> None:
+    events = {f"{ALERT}{'x' * ALERT_LETTERS} {'0' * 64}": NOW, f"{ALERT}{'y' * ALERT_LETTERS}": NOW}
+    assert [line.what for line in timeline(a_case(events=events), NOW).alerts] == [
+        f"{'x' * ALERT_LETTERS}…",
+        "y" * ALERT_LETTERS,
+    ]
