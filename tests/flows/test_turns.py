@@ -541,17 +541,22 @@ def bounced(ledger: Ledger, notice: str) -> int:
     return row.person
 
 
+async def approved_update(context: Context, clock: PassedClock) -> None:
+    """Three days after the first notice was sent."""
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    clock.now = START + timedelta(days=3)
+    await update_flow.fn(INCIDENT, "update", 1)
+    approve_all(context.ledger, clock.now)
+
+
 async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_next_sweep(tmp_path: Path) -> None:
     """Also when the update was sent to its end: its turn goes on for this one person."""
     ledger = a_ledger(tmp_path)
     opened(ledger, islice(everybody(), 20))
     context, clock = a_context(ledger, tmp_path)
     with using(context):
-        await draft_and_approve(context)
-        await notify.fn(INCIDENT, "first-notice", 1)
-        clock.now = START + timedelta(days=3)
-        await update_flow.fn(INCIDENT, "update", 1)
-        approve_all(ledger, clock.now)
+        await approved_update(context, clock)
         await update_flow.fn(INCIDENT, "update", 1)
         assert turn_state(ledger, "update") == OccurrenceState.DONE
         person = bounced(ledger, "update-1")
@@ -569,11 +574,7 @@ async def test_a_turn_is_not_done_when_an_email_comes_back_just_before_that_is_n
     opened(ledger, islice(everybody(), 20))
     context, clock = a_context(ledger, tmp_path)
     with using(context):
-        await draft_and_approve(context)
-        await notify.fn(INCIDENT, "first-notice", 1)
-        clock.now = START + timedelta(days=3)
-        await update_flow.fn(INCIDENT, "update", 1)
-        approve_all(ledger, clock.now)
+        await approved_update(context, clock)
         turn = next(turn for turn in plan(ledger.case(INCIDENT, clock.now), clock.now).due if turn.step == "update")
         async with connected(context.channels) as channels:
             await deliver(ledger, channels, INCIDENT, "update-1", context.links, context.clock)
