@@ -9,7 +9,7 @@ from prefect import State, flow
 from prefect.states import Completed, Failed
 
 from amends.cli.words import counted
-from amends.delivery.alerts import remind_approvers
+from amends.delivery.alerts import alert_leads, remind_approvers
 from amends.domain.case import Case
 from amends.domain.closing import is_over, late_answers
 from amends.domain.errors import AmendsError
@@ -56,8 +56,7 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
             case = await noted(context, incident_id)
             if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
-                if not case.clock_doubt:
-                    await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
+                await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
     runs = await standing(plannable, now) if context.mirrored and plannable else {}
@@ -71,7 +70,13 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
 
 
 def _call_people(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Remind those whose approval is missing, and have the lead look at questions that nobody has answered in time."""
+    """Bring alerts to the leads, remind those whose approval is missing, and look at questions without an answer.
+
+    While the clock is in doubt nobody can tell what is late, but a lead must hear of that.
+    """
+    alert_leads(ledger, case, now)
+    if case.clock_doubt:
+        return
     remind_approvers(ledger, case, now)
     if late := late_answers(case, now):
         ledger.alert(case.incident.id, late, now)

@@ -1,6 +1,7 @@
-"""Reminds approvers through their own channel, by Apprise. Safe to repeat and to be killed at any moment.
+"""Reminds approvers and alerts leads, each through their own channel, by Apprise.
 
-An address holds secrets, and Apprise and what it stands on would log it: nothing of theirs is logged or raised here.
+Safe to repeat and to be killed at any moment. An address holds secrets, and Apprise and what it stands on would log it:
+nothing of theirs is logged or raised here.
 """
 
 import logging
@@ -11,9 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from amends.domain.approval_reminders import ApprovalReminder, approval_reminders, text, title
+from amends.domain import approval_reminders as approvals
+from amends.domain import lead_alerts as alerts
+from amends.domain.approval_reminders import approval_reminders
 from amends.domain.case import Case
+from amends.domain.lead_alerts import lead_alerts
 from amends.ledger import Ledger
+from amends.ledger.reminders import Reminder
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -40,14 +45,25 @@ def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = L
     for name in sorted({one.to for one in due} - reachable):
         ledger.not_reachable(incident, name, now)
     new = [one for one in due if one.to in reachable and (one.notice, one.to, one.key) not in given]
-    return _send_all(ledger, new, case.incident.organisation.timezone, now, limit)
+    zone = case.incident.organisation.timezone
+    return _send_all(ledger, [(one, approvals.title(one), approvals.text(one, zone, now)) for one in new], now, limit)
+
+
+def alert_leads(ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT) -> int:
+    """Bring each alert that is news to each lead who can be reached; how many were sent."""
+    if not (due := lead_alerts(case, ledger.members(), now)):
+        return 0
+    given, zone = ledger.reminders_given(case.incident.id), case.incident.organisation.timezone
+    new = [one for one in due if (one.notice, one.to, one.key) not in given]
+    return _send_all(ledger, [(one, alerts.title(one), alerts.text(one, zone)) for one in new], now, limit)
 
 
 @dataclass
 class _Sending:
     """One message on its way, in a thread of its own: whatever hangs holds up nobody else."""
 
-    reminder: ApprovalReminder
+    reminder: Reminder
+    title: str
     failure: str = ""
     thread: threading.Thread | None = None
 
@@ -70,14 +86,15 @@ class _Sending:
 
     def _send(self, courier: "Apprise", said: str) -> None:
         try:
-            taken = courier.notify(body=said, title=title(self.reminder), body_format="text")
+            taken = courier.notify(body=said, title=self.title, body_format="text")
             self.failure = "" if taken else "their channel did not take it"
         except Exception as error:  # noqa: BLE001 - its text may hold the address
             self.failure = type(error).__name__
 
 
-def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: datetime, limit: float) -> int:
-    on_their_way = [_begun(ledger, one, text(one, zone, now)) for one in new if ledger.claim_reminder(one, now)]
+def _send_all(ledger: Ledger, new: Iterable[tuple[Reminder, str, str]], now: datetime, limit: float) -> int:
+    """Each with its title and its text."""
+    on_their_way = [_begun(ledger, *one) for one in new if ledger.claim_reminder(one[0], now)]
     latest, sent = time.monotonic() + limit, 0
     for sending in on_their_way:
         failure = sending.end(latest)
@@ -86,8 +103,8 @@ def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: d
     return sent
 
 
-def _begun(ledger: Ledger, reminder: ApprovalReminder, said: str) -> _Sending:
-    sending = _Sending(reminder)
+def _begun(ledger: Ledger, reminder: Reminder, title: str, said: str) -> _Sending:
+    sending = _Sending(reminder, title)
     try:
         sending.begin(ledger.contact(reminder.to), said)
     except Exception as error:  # noqa: BLE001 - of one person's address; the others are reminded

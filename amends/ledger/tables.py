@@ -285,14 +285,15 @@ class EmergencyRow(SQLModel, table=True):
 
 
 class ApprovalReminderRow(SQLModel, table=True):
-    """A reminder to an approver, written down before it is sent, so that it is given once."""
+    """A reminder to an approver or an alert to a lead, written down before it is sent, so that it is given once."""
 
     __tablename__ = "approval_reminder"
     incident: str = Field(primary_key=True, foreign_key="incident.id")
     notice: str = Field(primary_key=True)
+    """Empty for an alert."""
     member: str = Field(primary_key=True, foreign_key="member.name")
     occasion: str = Field(primary_key=True)
-    """Why it was due, of which draft and since when."""
+    """Why it was due, of which draft and since when; or which alert."""
     state: str
     at: datetime = _time()
     settled_at: datetime | None = _time_or_none()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.delivery.alerts import is_understood, remind_approvers
+from amends.delivery.alerts import alert_leads, is_understood, remind_approvers
 from amends.domain.approval import Decision
 from amends.domain.notice import Draft
 from amends.domain.team import Member, TeamRole
@@ -205,6 +205,67 @@ def test_whoever_is_killed_in_the_middle_reminds_nobody_twice_and_the_lead_hears
     reachable(ledger, desks)
     assert remind(ledger, 12 * HOUR) == 3  # the next one comes in its time
     assert ledger.verify_audit() == ()
+
+
+# Alerts to leads.
+
+STOPPED = "stopped by itself: 3 of 120 answers on email are open"
+
+
+def bring(ledger: Ledger, after: timedelta = timedelta(0), limit: float = PATIENT) -> int:
+    return alert_leads(ledger, ledger.case(INCIDENT, NOW + after), NOW + after, limit)
+
+
+def test_an_alert_comes_to_the_leads_once_and_to_nobody_else(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    reachable(ledger, desks)
+    ledger.alert(INCIDENT, STOPPED, NOW)
+    assert [bring(ledger), bring(ledger), bring(ledger, HOUR)] == [1, 0, 0]
+    ((name, content),) = desks.got
+    assert (name, content["title"]) == ("mei", f"Alert: {INCIDENT}")
+    assert STOPPED in content["message"]
+    assert f"amends timeline {INCIDENT}" in content["message"]
+
+
+def test_each_lead_hears_each_alert_also_on_a_case_that_is_paused(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    ledger.add_member("ana", TeamRole.LEAD, "mei", NOW)
+    for name in ("mei", "ana"):
+        ledger.set_contact(name, desks.address(name), name, NOW)
+    ledger.pause_incident(INCIDENT, "engine", NOW)
+    for what in (STOPPED, "update 1 is held"):
+        ledger.alert(INCIDENT, what, NOW)
+    assert bring(ledger) == 4
+    assert desks.heard() == {"mei": 2, "ana": 2}
+
+
+def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    ledger.alert(INCIDENT, STOPPED, NOW)
+    reachable(ledger, desks)
+    assert bring(ledger, DAY) == 0
+    assert bring(ledger, DAY - HOUR) == 1
+
+
+def test_a_lead_whom_an_alert_does_not_reach_is_no_further_alert(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    """It would reach them just as little, and so on without end."""
+    reachable(ledger, desks, mei="refuses")
+    ledger.alert(INCIDENT, STOPPED, NOW)
+    assert [bring(ledger), bring(ledger)] == [0, 0]
+    assert alerts(ledger) == [STOPPED]
+    assert [entry.act for entry in ledger.timeline(INCIDENT)][-1] == "lead not alerted"
+
+
+def test_a_reminder_that_fails_is_an_alert_that_comes_to_the_lead(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    reachable(ledger, desks, omar="refuses")
+    remind(ledger)
+    assert bring(ledger) == 1
+    assert "omar could not be reminded" in desks.got[-1][1]["message"]
+
+
+def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    reachable(ledger, desks)
+    ledger.alert(INCIDENT, STOPPED, NOW)
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(lambda _: bring(ledger), range(10))) == 1
+    assert desks.heard() == {"mei": 1}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The sweep reminds approvers through their own channel, and goes on whatever becomes of it."""
+"""The sweep reminds approvers and alerts leads through their own channel, and goes on whatever becomes of it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from amends.domain.clock_jump import Seen
 from flows.assess import assess
 from flows.context import Context, using
 from flows.notify import notify
 from flows.sweep import sweep
 from tests.desks import Desks, served
-from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened
+from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened
 
 
 @pytest.fixture
@@ -60,3 +61,26 @@ async def test_a_channel_that_refuses_is_no_trouble_of_the_sweep(context: Contex
     assert set(desks.heard()) == {member.name for member in APPROVERS}
     alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if alert.startswith(f"{first} could not be reminded")]
+
+
+async def test_an_alert_comes_to_the_lead_with_the_next_sweep(context: Context, desks: Desks) -> None:
+    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
+    context.ledger.alert(INCIDENT, "update 1 is held", START)
+    for _ in range(2):
+        assert (await sweep.fn()).is_completed()
+    ((name, content),) = desks.got
+    assert name == LEAD.name
+    assert "update 1 is held" in content["message"]
+
+
+async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(context: Context, desks: Desks) -> None:
+    await draft()
+    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
+    seen = Seen("host", "boot", 0.0, START)
+    context.ledger.observe_clock(seen)
+    context.ledger.observe_clock(seen._replace(at=START + timedelta(days=30)))
+    for _ in range(2):
+        assert (await sweep.fn()).is_completed()
+    ((name, content),) = desks.got
+    assert name == LEAD.name
+    assert "nothing falls due and nothing leaves" in content["message"]

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.approval_reminders import ApprovalReminder, Occasion
+from amends.domain.lead_alerts import LeadAlert
 from amends.domain.team import TeamRole
 from amends.ledger import Ledger
 from amends.ledger.reminders import PATIENCE, ReminderState
@@ -88,3 +89,11 @@ def test_that_somebody_has_no_address_is_said_once(ready: Ledger) -> None:
     for at in (NOW, SOON):
         ready.not_reachable(INCIDENT, "omar", at)
     assert len(alerts(ready)) == 1
+
+
+def test_an_alert_whose_sender_died_is_not_brought_again_and_makes_no_other(ready: Ledger) -> None:
+    alert = LeadAlert(incident=INCIDENT, to="omar", what="update 1 is held", at=NOW)
+    assert ready.claim_reminder(alert, NOW)
+    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE) == 1
+    assert alerts(ready) == []
+    assert not ready.claim_reminder(alert, NOW + PATIENCE)
