@@ -105,7 +105,7 @@ def contact(
     ] = "",
     remove_it: Annotated[bool, typer.Option("--remove", help="Remind them nowhere any more.")] = False,
 ) -> None:
-    """Say where a member is reminded, and a lead alerted: Slack, Teams, WeCom, DingTalk, Feishu, mail and more (Apprise).
+    """Say where a member is reminded, and a lead alerted: Slack, Teams, WeCom, DingTalk, Feishu, mail and more.
 
     The address may hold passwords: it is kept encrypted and never shown again. Rather leave --url out: what stands on
     the command line is kept by the shell and seen by others on this machine.
