@@ -384,7 +384,7 @@ def test_a_late_run_still_runs_after_the_runner_returns(weeks: Weeks) -> None:
     assert weeks.late_run["state_name"] == "Late"
     assert weeks.late_run["start_time"] is None
     run = weeks.runs[weeks.late_run["id"]]
-    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1)
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1), run["state"]
     assert _moment(run["start_time"]) > weeks.runner_back_at
 
 
