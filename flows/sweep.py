@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
 from amends.cli.words import counted
+from amends.clock import RehearsalClock
 from amends.delivery.alerts import alert_leads, remind_approvers
 from amends.domain.case import Case
 from amends.domain.closing import is_over, late_answers
@@ -50,33 +52,45 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
     What is over is looked after when somebody asks for it: perhaps they have just ended it, and its runs still stand.
     """
     troubles: list[str] = []
+    known: list[Case] = []
     cases: list[Case] = []
     for incident_id in incidents:
         with _told_in(troubles, incident_id):
             case = await noted(context, incident_id)
+            known.append(case)
             if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
-                await asyncio.to_thread(_call_people, context.ledger, case, context.clock())
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
     runs = await standing(plannable, now) if context.mirrored and plannable else {}
     for case in plannable:
         with _told_in(troubles, case.incident.id):
-            known = runs.get(case.incident.id)
-            touched = context.mirrored and await mirror(context.ledger, case, now, context.ahead, known)
+            touched = context.mirrored and await mirror(
+                context.ledger, case, now, context.ahead, runs.get(case.incident.id)
+            )
             if touched or asked_for:
                 await show_timeline(case, now)
+    # Last of all, because a channel that hangs is waited for.
+    await _call_people(context, known, [case.incident.id for case in cases], troubles)
     return troubles
 
 
-def _call_people(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Bring alerts to the leads, remind those whose approval is missing, and look at questions without an answer.
+async def _call_people(context: Context, known: Sequence[Case], going: Sequence[str], troubles: list[str]) -> None:
+    """Bring alerts to the leads, and look after approvals and questions of what is not over.
 
-    While the clock is in doubt nobody can tell what is late, but a lead must hear of that.
+    What holds all incidents back is said with the first of those.
     """
-    alert_leads(ledger, case, now)
-    if case.clock_doubt:
-        return
+    rehearsal = isinstance(context.clock, RehearsalClock)
+    for case in known:
+        with _told_in(troubles, case.incident.id):
+            ledger, now, doubts = context.ledger, context.clock(), [case.incident.id] == list(going[:1])
+            await asyncio.to_thread(partial(alert_leads, ledger, case, now, doubts=doubts, rehearsal=rehearsal))
+            if case.incident.id in going and not case.clock_doubt:
+                await asyncio.to_thread(_look_at_answers, ledger, case, now)
+
+
+def _look_at_answers(ledger: Ledger, case: Case, now: datetime) -> None:
+    """Remind those whose approval is missing, and have the lead look at questions that nobody has answered in time."""
     remind_approvers(ledger, case, now)
     if late := late_answers(case, now):
         ledger.alert(case.incident.id, late, now)

@@ -24,6 +24,11 @@ BY_HAND = (
     "answers to what has left"
 )
 
+HALTED = (
+    "one process stands still in the middle of a write: if it goes on, what it had in hand may still leave; end it, "
+    "`pgrep -af 'amends|flows'` shows its number"
+)
+
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     """Stop whatever is being sent, at once, until it is resumed.
@@ -34,6 +39,8 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     with _by_hand_instead(desk):
         _pause(desk, incident, desk.member(name).name)
+    if not desk.ledger.marks_are_kept(incident):
+        desk.complain(HALTED)
     unanswered = _wait_for_answers(desk, incident)
     desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
     desk.hint(

@@ -20,7 +20,7 @@ from amends.domain.value import minute
 Rows = list[tuple[str, ...]]
 Table = Callable[[Sequence[str], Rows], str]
 WAITS = "Waits for people"
-ALERTS = "Alerts of the last fortnight"
+ALERTS = "Last alerts"
 UNDER_WAY = "Under way"
 
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -271,8 +271,7 @@ class Parts:
 
     def stop(self) -> None:
         """End all parts, the last started first; what does not listen is killed."""
-        if runner := self._running.get(RUNNER):
-            end_runs(runner, self._environment.get("AMENDS_HOME", ""))
+        end_runs(self._running.get(RUNNER), self._environment.get("AMENDS_HOME", ""))
         processes = [*self._aside, *reversed(self._running.values())]
         for process in processes:
             if process.poll() is None:
@@ -286,19 +285,23 @@ class Parts:
                 process.wait()
 
 
-def end_runs(runner: subprocess.Popen[bytes], home: str) -> None:
+def end_runs(runner: subprocess.Popen[bytes] | None, home: str) -> None:
     """Ask all runs of this home to end, which lets what they send come to its answer, and kill their runner.
 
     Asked itself, it kills them; and it does not know those of a runner that was killed, also before this `amends up`.
     """
-    children = Path(f"/proc/{runner.pid}/task/{runner.pid}/children")
-    if not children.exists():
-        return
-    runner.send_signal(signal.SIGSTOP)  # it begins no other run
-    for run in {*map(int, children.read_text().split()), *runs_in(home)}:
+    if runner and (children := Path(f"/proc/{runner.pid}/task/{runner.pid}/children")).exists():
+        runner.send_signal(signal.SIGSTOP)  # it begins no other run
+        _ask_to_end({*map(int, children.read_text().split()), *runs_in(home)})
+        runner.kill()
+    else:
+        _ask_to_end(runs_in(home))
+
+
+def _ask_to_end(processes: Iterable[int]) -> None:
+    for process in processes:
         with suppress(ProcessLookupError):
-            os.kill(run, signal.SIGTERM)
-    runner.kill()
+            os.kill(process, signal.SIGTERM)
 
 
 def runs_in(home: str) -> list[int]:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from amends.domain import approval_reminders as approvals
-from amends.domain import lead_alerts as alerts
-from amends.domain.approval_reminders import approval_reminders
+from amends.domain.approval_reminders import ApprovalReminder, approval_reminders, text, title
 from amends.domain.case import Case
 from amends.domain.lead_alerts import lead_alerts
+from amends.domain.lead_alerts import text as alert_text
+from amends.domain.team import TeamRole
 from amends.ledger import Ledger
-from amends.ledger.reminders import Reminder
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -45,24 +44,35 @@ def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = L
     for name in sorted({one.to for one in due} - reachable):
         ledger.not_reachable(incident, name, now)
     new = [one for one in due if one.to in reachable and (one.notice, one.to, one.key) not in given]
-    zone = case.incident.organisation.timezone
-    return _send_all(ledger, [(one, approvals.title(one), approvals.text(one, zone, now)) for one in new], now, limit)
+    return _send_all(ledger, new, case.incident.organisation.timezone, now, limit)
 
 
-def alert_leads(ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT) -> int:
-    """Bring each alert that is news to each lead who can be reached; how many were sent."""
-    if not (due := lead_alerts(case, ledger.members(), now)):
+def alert_leads(
+    ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT, *, doubts: bool = True, rehearsal: bool = False
+) -> int:
+    """Bring the alerts that are news to each lead who can be reached, in one message each; how many were sent."""
+    news, incident, zone = lead_alerts(case, now, doubts=doubts), case.incident.id, case.incident.organisation.timezone
+    if not news:
         return 0
-    given, zone = ledger.reminders_given(case.incident.id), case.incident.organisation.timezone
-    new = [one for one in due if (one.notice, one.to, one.key) not in given]
-    return _send_all(ledger, [(one, alerts.title(one), alerts.text(one, zone)) for one in new], now, limit)
+    title = f"{'Rehearsal. ' if rehearsal else ''}To look at: {incident}"
+    leads = [one.name for one in ledger.members() if one.active and one.can_be_reached and one.role is TeamRole.LEAD]
+    on_their_way = []
+    for lead in leads:
+        if keys := ledger.claim_alerts(incident, lead, [alert.key for alert in news], now):
+            told = [alert for alert in news if alert.key in keys]
+            on_their_way.append((lead, keys, _begun(ledger, lead, title, alert_text(incident, told, zone))))
+    latest, sent = time.monotonic() + limit, 0
+    for lead, keys, sending in on_their_way:
+        failure = sending.end(latest)
+        ledger.settle_alerts(incident, lead, keys, failure, now)
+        sent += not failure
+    return sent
 
 
 @dataclass
 class _Sending:
     """One message on its way, in a thread of its own: whatever hangs holds up nobody else."""
 
-    reminder: Reminder
     title: str
     failure: str = ""
     thread: threading.Thread | None = None
@@ -92,22 +102,25 @@ class _Sending:
             self.failure = type(error).__name__
 
 
-def _send_all(ledger: Ledger, new: Iterable[tuple[Reminder, str, str]], now: datetime, limit: float) -> int:
-    """Each with its title and its text."""
-    on_their_way = [_begun(ledger, *one) for one in new if ledger.claim_reminder(one[0], now)]
+def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: datetime, limit: float) -> int:
+    on_their_way = [
+        (one, _begun(ledger, one.to, title(one), text(one, zone, now)))
+        for one in new
+        if ledger.claim_reminder(one, now)
+    ]
     latest, sent = time.monotonic() + limit, 0
-    for sending in on_their_way:
+    for reminder, sending in on_their_way:
         failure = sending.end(latest)
-        ledger.settle_reminder(sending.reminder, failure, now)
+        ledger.settle_reminder(reminder, failure, now)
         sent += not failure
     return sent
 
 
-def _begun(ledger: Ledger, reminder: Reminder, title: str, said: str) -> _Sending:
-    sending = _Sending(reminder, title)
+def _begun(ledger: Ledger, to: str, title: str, said: str) -> _Sending:
+    sending = _Sending(title)
     try:
-        sending.begin(ledger.contact(reminder.to), said)
-    except Exception as error:  # noqa: BLE001 - of one person's address; the others are reminded
+        sending.begin(ledger.contact(to), said)
+    except Exception as error:  # noqa: BLE001 - of one person's address; the others hear theirs
         sending.failure = type(error).__name__
     return sending
 

@@ -15,6 +15,7 @@ from amends.domain.errors import NotAllowed
 from amends.domain.guard import Counts, Limits, OnChannel, alarm, approved, complaints, rates, warning
 from amends.domain.notice import DeliveryState, Draft
 from amends.domain.pace import STOP_AFTER
+from amends.domain.value import minute
 from amends.ledger import Claim, Ledger
 from amends.ledger.standing import CAME_BACK
 from amends.ledger.store import ENGINE
@@ -84,7 +85,8 @@ class Watch:
 
     def _stop(self, why: str, now: datetime) -> None:
         incident = self._draft.incident
-        self._ledger.alert(incident, f"stopped by itself: {why}", now)
+        # With its time: the same trouble once more, after a person has looked, is another alert.
+        self._ledger.alert(incident, f"stopped by itself at {minute(now)}: {why}", now)
         with suppress(NotAllowed):  # somebody else was faster
             self._ledger.pause_incident(incident, ENGINE, now)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from amends.domain.assessment import Assessment
@@ -23,6 +24,20 @@ ALERT = "alert:"
 """How the event begins by which an alert is noted once; its words follow."""
 ALERT_LETTERS = 194
 """So many letters of an alert name it, when it has no more; the audit chain has all of them."""
+
+
+class Alert(NamedTuple):
+    """That a person must look at something."""
+
+    name: str
+    """Of the event by which it is known."""
+    at: datetime
+
+    @property
+    def what(self) -> str:
+        """Its words; of a long one the first."""
+        words = self.name.removeprefix(ALERT)
+        return words if len(words) <= ALERT_LETTERS else f"{words[:ALERT_LETTERS]}…"
 
 
 class IncidentState(StrEnum):
@@ -136,10 +151,9 @@ class Case(Outline):
         return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
 
     @property
-    def alerts(self) -> dict[str, datetime]:
-        """What a person was told to look at, a long one by how it begins, and when."""
-        told = {name.removeprefix(ALERT): at for name, at in self.events.items() if name.startswith(ALERT)}
-        return {say if len(say) <= ALERT_LETTERS else f"{say[:ALERT_LETTERS]}…": at for say, at in told.items()}
+    def alerts(self) -> tuple[Alert, ...]:
+        """What a person was told to look at."""
+        return tuple(Alert(name, at) for name, at in self.events.items() if name.startswith(ALERT))
 
     @property
     def named_events(self) -> dict[str, datetime]:

@@ -1,58 +1,53 @@
-"""Which alerts are to be brought to which lead now, and in which words: no data of those affected is ever in one."""
+"""What is to be brought to the leads now, and in which words: no data of those affected is ever in an alert."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from amends.domain.case import Case
 from amends.domain.news_clock import in_both
 from amends.domain.notice import digest
-from amends.domain.team import Member, TeamRole
-from amends.domain.value import Moment, Value
 
 NEWS = timedelta(days=1)
-"""So long an alert is brought to a lead, also to one who can only be reached since; later it is in the timeline."""
+"""So long an alert is brought to a lead, also to one who can only be reached since."""
+MOST = 10
+"""So many are told in full in one message."""
 
 
-class LeadAlert(Value):
-    """One alert for one lead."""
+class LeadAlert(NamedTuple):
+    """Something that a lead must look at."""
 
-    incident: str
-    to: str
+    key: str
+    """The same for the same alert at every look of a day."""
     what: str
-    at: Moment
-    notice: str = ""
-    """It is about none that could be approved."""
-
-    @property
-    def key(self) -> str:
-        """The same for the same alert at every look of a day."""
-        return f"alert {digest(self.what)[:32]} {self.at:%Y-%m-%d}"
+    at: datetime
 
 
-def lead_alerts(case: Case, team: Iterable[Member], now: datetime) -> tuple[LeadAlert, ...]:
-    """Every alert that is news, for each lead who can be reached; those brought before are told apart by their keys.
+def lead_alerts(case: Case, now: datetime, *, doubts: bool) -> tuple[LeadAlert, ...]:
+    """Every alert that is news, in order; with `doubts` also what holds everything back, which is said once a day.
 
-    What holds everything back until a person looks is said once a day, as long as it does.
+    Nothing of an incident whose personal data was destroyed.
     """
-    leads = [one.name for one in team if one.active and one.can_be_reached and one.role is TeamRole.LEAD]
-    news = {what: at for what, at in case.alerts.items() if at > now - NEWS}
-    if case.clock_doubt:
-        news[f"nothing falls due and nothing leaves: {case.clock_doubt}"] = now
-    if case.ledger_doubt:
-        news[f"nothing is sent: {case.ledger_doubt}"] = now
-    return tuple(
-        LeadAlert(incident=case.incident.id, to=name, what=what, at=at) for what, at in news.items() for name in leads
-    )
+    if case.destroyed_at:
+        return ()
+    news = [LeadAlert(_key(one.name, one.at), one.what, one.at) for one in case.alerts if one.at > now - NEWS]
+    if doubts and case.clock_doubt:
+        news.append(_doubt(f"nothing falls due and nothing leaves: {case.clock_doubt}", now))
+    if doubts and case.ledger_doubt:
+        news.append(_doubt(f"nothing is sent: {case.ledger_doubt}", now))
+    return tuple(sorted(news, key=lambda alert: (alert.at, alert.what)))
 
 
-def title(alert: LeadAlert) -> str:
-    """One line that says what it is about."""
-    return f"Alert: {alert.incident}"
+def _doubt(what: str, now: datetime) -> LeadAlert:
+    return LeadAlert(_key(what, now), what, now)
 
 
-def text(alert: LeadAlert, zone: str) -> str:
-    """What happened, and where to look, on the organisation's clock too."""
-    return (
-        f"Incident {alert.incident}, {in_both(alert.at, zone)}: {alert.what}\n"
-        f"How it stands: amends timeline {alert.incident}"
-    )
+def _key(name: str, at: datetime) -> str:
+    return f"alert {digest(name)[:32]} {at:%Y-%m-%d}"
+
+
+def text(incident: str, news: Sequence[LeadAlert], zone: str) -> str:
+    """What happened, the last ones in full, and where to look, on the organisation's clock too."""
+    told = [f"{in_both(alert.at, zone)}: {alert.what}" for alert in news[-MOST:]]
+    more = [f"… and {len(news) - MOST} before: amends incident timeline {incident}"] if len(news) > MOST else []
+    return "\n".join([f"Incident {incident}:", *more, *told, f"How it stands: amends timeline {incident}"])

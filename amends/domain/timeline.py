@@ -148,9 +148,9 @@ _ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
 
 
 def _alerts(case: Case, now: datetime) -> Iterator[Line]:
-    for what, at in case.alerts.items():
-        if now - FORTNIGHT <= at <= now:
-            yield Line(at=at, kind=Kind.ALERT, what=what)
+    for alert in case.alerts:
+        if now - FORTNIGHT <= alert.at <= now:
+            yield Line(at=alert.at, kind=Kind.ALERT, what=alert.what)
 
 
 # What waits for people

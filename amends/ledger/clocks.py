@@ -58,4 +58,4 @@ class Clocks(Store):
 
 def clock_doubts(session: Session) -> tuple[str, ...]:
     """Why no clock is believed."""
-    return tuple(session.exec(select(ClockRow.doubt).where(col(ClockRow.doubt) != "")))
+    return tuple(session.exec(select(ClockRow.doubt).where(col(ClockRow.doubt) != "").order_by(col(ClockRow.host))))

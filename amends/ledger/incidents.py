@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -111,10 +110,9 @@ class Incidents(Store):
     def pause_incident(self, incident: str, by: str, now: datetime) -> None:
         """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of.
 
-        What is just being marked may leave, and is marked when this returns.
+        What is just being marked may leave: see `marks_are_kept`.
         """
         self._turn(incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
-        self._wait_for_marks(incident)
 
     def resume_incident(self, incident: str, by: str, now: datetime) -> None:
         """Go on as before; what came due meanwhile is due now."""
@@ -132,15 +130,18 @@ class Incidents(Store):
                 raise NotAllowed(f"{minute(until)} has passed; give a time to come")
             row.embargo_until, row.embargo_why = until, why
             write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
-        self._wait_for_marks(incident)
 
-    def _wait_for_marks(self, incident: str) -> None:
-        """Wait for whoever is just marking what may leave, and began before it was no longer to.
+    def marks_are_kept(self, incident: str) -> bool:
+        """Wait for whoever is just marking what may leave, and began before a pause; whether all of them are through.
 
-        A worker that was halted in the middle of it is not waited for longer than for any other who writes.
+        False when one is not through in the time that is waited for others who write: it has been halted.
         """
-        with suppress(LedgerUnavailable), self.write() as write:
-            lock(write.session, col(LeaseRow.incident) == incident)
+        try:
+            with self.write() as write:
+                lock(write.session, col(LeaseRow.incident) == incident)
+        except LedgerUnavailable:
+            return False
+        return True
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
         """What is approved may leave. Raises NotAllowed when nothing holds it back."""

@@ -1,22 +1,21 @@
 """Verbs about reminders to approvers and alerts to leads: written down before they are sent, so each is given once."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlmodel import col, select
 
 from amends.domain.approval_reminders import ApprovalReminder
-from amends.domain.lead_alerts import LeadAlert
 from amends.domain.value import minute
 from amends.ledger.incidents import alerted, note_alert
 from amends.ledger.store import Store
 from amends.ledger.tables import ApprovalReminderRow
 
+NO_NOTICE = ""
+"""In place of the notice, for an alert."""
 PATIENCE = timedelta(minutes=10)
 """Whoever has not said by then what came of a reminder has died over it."""
-
-
-Reminder = ApprovalReminder | LeadAlert
 
 
 class ReminderState(StrEnum):
@@ -39,7 +38,7 @@ class Reminders(Store):
             query = select(row.notice, row.member, row.occasion).where(row.incident == incident)
             return frozenset((notice, member, key) for notice, member, key in session.exec(query))
 
-    def claim_reminder(self, reminder: Reminder, now: datetime) -> bool:
+    def claim_reminder(self, reminder: ApprovalReminder, now: datetime) -> bool:
         """Take a reminder on; False when it was taken on already, whatever came of it."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
         with self.write() as write:
@@ -53,35 +52,29 @@ class Reminders(Store):
             write.session.add(row)
             return True
 
-    def settle_reminder(self, reminder: Reminder, failure: str, now: datetime) -> None:
-        """Note that it was sent, or why not. Then the lead is told, because somebody must be called.
-
-        Of an alert that reached no lead there is no other: it would not reach them either.
-        """
+    def settle_reminder(self, reminder: ApprovalReminder, failure: str, now: datetime) -> None:
+        """Note that it was sent, or why not; then the lead is told, because somebody must be called."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
         with self.write() as write:
             write.incident(reminder.incident)
             row = write.session.get_one(ApprovalReminderRow, name)
             row.state, row.settled_at = (ReminderState.FAILED if failure else ReminderState.SENT), now
-            why = {"why": failure} if failure else {}
-            if isinstance(reminder, LeadAlert):
-                write.note(now, reminder.incident, f"lead {'not ' if failure else ''}alerted", reminder.to, **why)
-                return
+            act = "approver not reminded" if failure else "approver reminded"
             detail = {"to": reminder.to, "occasion": reminder.occasion.value}
-            act = f"approver {'not ' if failure else ''}reminded"
-            write.note(now, reminder.incident, act, reminder.notice, **detail, **why)
+            write.note(now, reminder.incident, act, reminder.notice, **detail, **({"why": failure} if failure else {}))
             if failure:
-                what = f"{reminder.notice} at {minute(row.at)} ({reminder.occasion}): {failure}"
-                note_alert(write, reminder.incident, f"{reminder.to} could not be reminded of {what}; call them", now)
+                why = f"{reminder.notice} at {minute(row.at)} ({reminder.occasion}): {failure}"
+                what = f"{reminder.to} could not be reminded of {why}; call them"
+                note_alert(write, reminder.incident, what, now)
 
     def give_up_reminders(self, incident: str, now: datetime) -> int:
-        """Those whose sender died over them; how many. Nobody knows whether they left, so the lead is told.
-
-        Not of an alert, which stands in the timeline anyway.
-        """
+        """Those whose sender died over them; how many. Nobody knows whether they left, so the lead is told."""
         row = ApprovalReminderRow
         lost = select(row).where(
-            row.incident == incident, row.state == ReminderState.CLAIMED, col(row.at) <= now - PATIENCE
+            row.incident == incident,
+            row.notice != NO_NOTICE,
+            row.state == ReminderState.CLAIMED,
+            col(row.at) <= now - PATIENCE,
         )
         with self.read() as session:
             if session.exec(lost.limit(1)).first() is None:
@@ -91,8 +84,6 @@ class Reminders(Store):
             rows = write.session.exec(lost).all()
             for one in rows:
                 one.state, one.settled_at = ReminderState.UNCERTAIN, now
-                if not one.notice:
-                    continue
                 what = f"nobody knows whether {one.member} was reminded of {one.notice} at {minute(one.at)}; call them"
                 note_alert(write, incident, what, now)
             return len(rows)
@@ -106,3 +97,41 @@ class Reminders(Store):
         with self.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
+
+    def claim_alerts(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
+        """Take on those of these alerts that nobody has brought to this lead, or is about to.
+
+        One that failed, or whose sender died over it, is taken on again: to hear it twice harms nobody.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            taken = []
+            for key in keys:
+                row = write.session.get(ApprovalReminderRow, (incident, NO_NOTICE, lead, key))
+                if row is None:
+                    row = ApprovalReminderRow(
+                        incident=incident, notice=NO_NOTICE, member=lead, occasion=key, state="", at=now
+                    )
+                    write.session.add(row)
+                elif row.state == ReminderState.SENT or (
+                    row.state == ReminderState.CLAIMED and row.at > now - PATIENCE
+                ):
+                    continue
+                row.state, row.at = ReminderState.CLAIMED, now
+                taken.append(key)
+            return tuple(taken)
+
+    def settle_alerts(self, incident: str, lead: str, keys: Collection[str], failure: str, now: datetime) -> None:
+        """Note that they were brought, or once why not; they make no other alert, which would come as little."""
+        state = ReminderState.FAILED if failure else ReminderState.SENT
+        with self.write() as write:
+            write.incident(incident)
+            first = False
+            for key in keys:
+                row = write.session.get_one(ApprovalReminderRow, (incident, NO_NOTICE, lead, key))
+                first = first or row.settled_at is None
+                row.state, row.settled_at = state, now
+            if not failure:
+                write.note(now, incident, "lead alerted", lead, alerts=len(keys))
+            elif first:
+                write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)

@@ -72,7 +72,7 @@ class Steps(Store):
             row = write.session.get(OccurrenceRow, (incident, step, number))
             if row is not None and (row.state in (OccurrenceState.DONE, state)):
                 return
-            if not _are_over(write.session, incident, after):
+            if after and not _are_over(write.session, incident, after):
                 return
             row = row or _begun(write.session, incident, step, number, due_at)
             row.state, row.note = state, note

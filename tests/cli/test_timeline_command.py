@@ -61,14 +61,14 @@ def test_what_the_lead_was_told_to_look_at_stands_there(office: Office) -> None:
     ledger.alert(INCIDENT, f"{NOTICE} cannot be drafted: the letters are missing", datetime.now(UTC))
     ledger.dispose()
     shown = office.amends("timeline", INCIDENT).stdout
-    assert f"{NOTICE} cannot be drafted: the letters are missing" in shown.partition("Alerts of the last fortnight")[2]
+    assert f"{NOTICE} cannot be drafted: the letters are missing" in shown.partition("Last alerts")[2]
     assert [line["what"] for line in office.values("timeline", INCIDENT)["alerts"]] == [
         f"{NOTICE} cannot be drafted: the letters are missing"
     ]
 
 
 def test_without_an_alert_there_is_no_word_of_them(office: Office) -> None:
-    assert "Alerts" not in office.amends("timeline", INCIDENT).stdout
+    assert "alerts" not in office.amends("timeline", INCIDENT).stdout
 
 
 def test_an_unknown_incident_is_an_error(office: Office) -> None:

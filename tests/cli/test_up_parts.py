@@ -244,15 +244,17 @@ def test_a_run_that_is_sending_when_all_of_it_ends_hears_its_answers(parts: Part
     until(answered.exists, 30, "the run has its answers")
 
 
+@pytest.mark.parametrize("runners", [0, 1])
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system tells what a process has been told")
-def test_a_run_whose_runner_was_killed_ends_with_all_of_it_too(tmp_path: Path) -> None:
+def test_a_run_whose_runner_was_killed_ends_with_all_of_it_too(tmp_path: Path, runners: int) -> None:
     """Nobody is its parent any more, and it would go on sending although all of it was stopped."""
 
     def a_run(home: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(SLEEPS, env=os.environ | {"AMENDS_HOME": str(home), "PREFECT__FLOW_RUN_ID": "1"})
 
     with Parts({**os.environ, "AMENDS_HOME": str(tmp_path)}) as parts:
-        parts.start("runner", SLEEPS)
+        for _ in range(runners):
+            parts.start("runner", SLEEPS)
         left, elsewhere = a_run(tmp_path), a_run(tmp_path / "other")
     try:
         assert (left.wait(30), elsewhere.poll()) == (-signal.SIGTERM, None)

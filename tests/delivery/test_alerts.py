@@ -221,20 +221,18 @@ def test_an_alert_comes_to_the_leads_once_and_to_nobody_else(ledger: Ledger, dra
     ledger.alert(INCIDENT, STOPPED, NOW)
     assert [bring(ledger), bring(ledger), bring(ledger, HOUR)] == [1, 0, 0]
     ((name, content),) = desks.got
-    assert (name, content["title"]) == ("mei", f"Alert: {INCIDENT}")
+    assert (name, content["title"]) == ("mei", f"To look at: {INCIDENT}")
     assert STOPPED in content["message"]
-    assert f"amends timeline {INCIDENT}" in content["message"]
 
 
-def test_each_lead_hears_each_alert_also_on_a_case_that_is_paused(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+def test_each_lead_gets_all_that_is_new_in_one_message(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     ledger.add_member("ana", TeamRole.LEAD, "mei", NOW)
     for name in ("mei", "ana"):
         ledger.set_contact(name, desks.address(name), name, NOW)
-    ledger.pause_incident(INCIDENT, "engine", NOW)
-    for what in (STOPPED, "update 1 is held"):
-        ledger.alert(INCIDENT, what, NOW)
-    assert bring(ledger) == 4
-    assert desks.heard() == {"mei": 2, "ana": 2}
+    for number in range(300):
+        ledger.alert(INCIDENT, f"trouble {number}", NOW)
+    assert bring(ledger) == 2
+    assert desks.heard() == {"mei": 1, "ana": 1}
 
 
 def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks: Desks) -> None:
@@ -244,13 +242,16 @@ def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks
     assert bring(ledger, DAY - HOUR) == 1
 
 
-def test_a_lead_whom_an_alert_does_not_reach_is_no_further_alert(ledger: Ledger, draft: Draft, desks: Desks) -> None:
-    """It would reach them just as little, and so on without end."""
+def test_a_lead_whom_an_alert_does_not_reach_is_no_further_alert_and_hears_it_later(
+    ledger: Ledger, draft: Draft, desks: Desks
+) -> None:
+    """What stops a send may keep its alert from leaving, too: the network is away for both."""
     reachable(ledger, desks, mei="refuses")
     ledger.alert(INCIDENT, STOPPED, NOW)
     assert [bring(ledger), bring(ledger)] == [0, 0]
     assert alerts(ledger) == [STOPPED]
-    assert [entry.act for entry in ledger.timeline(INCIDENT)][-1] == "lead not alerted"
+    reachable(ledger, desks)
+    assert [bring(ledger, HOUR), bring(ledger, HOUR)] == [1, 0]
 
 
 def test_a_reminder_that_fails_is_an_alert_that_comes_to_the_lead(ledger: Ledger, draft: Draft, desks: Desks) -> None:
@@ -266,6 +267,13 @@ def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, de
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(lambda _: bring(ledger), range(10))) == 1
     assert desks.heard() == {"mei": 1}
+
+
+def test_a_rehearsal_is_not_taken_for_an_alarm(ledger: Ledger, draft: Draft, desks: Desks) -> None:
+    reachable(ledger, desks)
+    ledger.alert(INCIDENT, STOPPED, NOW)
+    alert_leads(ledger, ledger.case(INCIDENT, NOW), NOW, PATIENT, rehearsal=True)
+    assert desks.got[0][1]["title"] == f"Rehearsal. To look at: {INCIDENT}"
 
 
 @pytest.mark.parametrize(

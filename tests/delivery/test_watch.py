@@ -68,6 +68,18 @@ def test_a_message_that_was_put_off_and_then_sent_was_sent_once(ledger: Ledger) 
     assert watch.alarm(NOW) == ""
 
 
+def test_what_stops_a_send_again_after_a_person_has_looked_is_another_alert(ledger: Ledger) -> None:
+    draft = approved(ledger, people(3), channels=EMAIL)
+    claims = claimed(ledger, 3)
+    for hours in (0, 5):
+        watch = Watch(ledger, draft, DEFAULT)
+        for claim in (claims[0], claims[0]):
+            watch.note(claim, Receipt(claim.key, Status.SENT))
+        assert watch.alarm(NOW + timedelta(hours=hours))
+        ledger.resume_incident(INCIDENT, "mei", NOW + timedelta(hours=hours))
+    assert len(alerts(ledger)) == 2
+
+
 def test_two_messages_whose_numbers_are_far_apart_are_not_taken_for_one(ledger: Ledger) -> None:
     draft = approved(ledger, people(3), channels=EMAIL)
     watch = Watch(ledger, draft, DEFAULT)

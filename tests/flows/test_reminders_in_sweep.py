@@ -84,3 +84,11 @@ async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(conte
     ((name, content),) = desks.got
     assert name == LEAD.name
     assert "nothing falls due and nothing leaves" in content["message"]
+
+
+async def test_an_alert_of_a_case_that_is_over_comes_too(context: Context, desks: Desks) -> None:
+    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
+    context.ledger.close_incident(INCIDENT, LEAD.name, START)
+    context.ledger.alert(INCIDENT, "the data of person 3 was altered", START)
+    assert (await sweep.fn()).is_completed()
+    assert desks.heard() == {LEAD.name: 1}

@@ -152,10 +152,9 @@ def test_one_that_stays_halted_holds_up_the_others_for_a_minute_at_most(ledger: 
 
 
 @ON_A_SERVER
-def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_others(
+def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_others_and_is_told_of(
     ledger: Ledger, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A pause waits for whoever is just marking, but is in force without it."""
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     other = a_ledger(url, tmp_path)
     with ledger.write() as write:
@@ -166,7 +165,9 @@ def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_othe
     with ledger.swift_write() as swift:
         assert swift.keep_mark(number, [1], NOW)
         other.pause_incident(an_incident().id, "lena", NOW)
-    assert ledger.case(an_incident().id).state is IncidentState.PAUSED
+        assert ledger.case(an_incident().id).state is IncidentState.PAUSED
+        assert not other.marks_are_kept(an_incident().id)
+    assert other.marks_are_kept(an_incident().id)
     other.dispose()
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.approval_reminders import ApprovalReminder, Occasion
-from amends.domain.lead_alerts import LeadAlert
 from amends.domain.team import TeamRole
 from amends.ledger import Ledger
 from amends.ledger.reminders import PATIENCE, ReminderState
@@ -91,9 +90,23 @@ def test_that_somebody_has_no_address_is_said_once(ready: Ledger) -> None:
     assert len(alerts(ready)) == 1
 
 
-def test_an_alert_whose_sender_died_is_not_brought_again_and_makes_no_other(ready: Ledger) -> None:
-    alert = LeadAlert(incident=INCIDENT, to="omar", what="update 1 is held", at=NOW)
-    assert ready.claim_reminder(alert, NOW)
-    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE) == 1
+def test_an_alert_is_brought_once_and_again_where_it_failed_or_its_sender_died(ready: Ledger) -> None:
+    def claimed(after: timedelta = timedelta(0)) -> tuple[str, ...]:
+        return ready.claim_alerts(INCIDENT, "omar", ["a", "b"], NOW + after)
+
+    assert [claimed(), claimed()] == [("a", "b"), ()]
+    ready.settle_alerts(INCIDENT, "omar", ["a"], "", NOW)
+    ready.settle_alerts(INCIDENT, "omar", ["b"], "no answer", NOW)
+    assert [claimed(), claimed(), claimed(PATIENCE)] == [("b",), (), ("b",)]
+    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE * 3) == 0
     assert alerts(ready) == []
-    assert not ready.claim_reminder(alert, NOW + PATIENCE)
+
+
+def test_that_an_alert_does_not_get_through_is_noted_once_however_often_it_is_tried(ready: Ledger) -> None:
+    for _ in range(3):
+        assert ready.claim_alerts(INCIDENT, "omar", ["a"], NOW) == ("a",)
+        ready.settle_alerts(INCIDENT, "omar", ["a"], "no answer", NOW)
+    ready.claim_alerts(INCIDENT, "omar", ["a"], NOW)
+    ready.settle_alerts(INCIDENT, "omar", ["a"], "", NOW)
+    noted = [entry.act for entry in ready.timeline(INCIDENT) if entry.act.startswith("lead")]
+    assert noted == ["lead not alerted", "lead alerted"]
