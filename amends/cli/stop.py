@@ -24,11 +24,6 @@ BY_HAND = (
     "answers to what has left"
 )
 
-HALTED = (
-    "one process stands still in the middle of a write: if it goes on, what it had in hand may still leave; end it, "
-    "`pgrep -af 'amends|flows'` shows its number"
-)
-
 
 def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     """Stop whatever is being sent, at once, until it is resumed.
@@ -39,10 +34,10 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     with _by_hand_instead(desk):
         _pause(desk, incident, desk.member(name).name)
-    if not desk.ledger.marks_are_kept(incident):
-        desk.complain(HALTED)
+    halted = not desk.ledger.marks_are_kept(incident)
     unanswered = _wait_for_answers(desk, incident)
-    desk.show({"incident": incident, "state": "paused", "unanswered": unanswered}, _said(incident, unanswered))
+    shown = {"incident": incident, "state": "paused", "unanswered": unanswered, "halted": halted}
+    desk.show(shown, _said(incident, unanswered, halted=halted))
     desk.hint(
         f"`amends deliveries {incident}` says who was reached; `amends incident resume {incident} --as NAME` goes on"
     )
@@ -85,7 +80,12 @@ def _wait_for_answers(desk: Desk, incident: str) -> int:
     return left
 
 
-def _said(incident: str, unanswered: int) -> str:
+def _said(incident: str, unanswered: int, *, halted: bool) -> str:
+    if halted:
+        return (
+            f"{incident} is stopped, but one process stands still in the middle of a write, and what it has in hand "
+            "may leave if it goes on: end it, `pgrep -af 'amends|flows'` shows its number"
+        )
     if not unanswered:
         return f"{incident} is stopped: nothing leaves any more, and everything that left has its answer"
     return f"{incident} is stopped: nothing leaves any more; {unanswered} that had left have no answer yet"

@@ -4,6 +4,7 @@ import gzip
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from amends.cli.clock import now
 from amends.cli.exits import Exit
 from amends.domain.channel import ChannelKind, Receipt, Status
 from amends.ledger import Claim
-from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+from amends.ledger.tables import LeaseRow
+from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office, approve, make_home
 from tests.cli.test_bounces_command import bounced, message
+from tests.databases import NEEDS_POSTGRES, fresh_database
 
 __all__ = ["message"]
 
@@ -22,7 +25,7 @@ __all__ = ["message"]
 def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) -> None:
     approve(office, "omar", "wei")
     stopped = office.values("stop", INCIDENT, by="lena")
-    assert stopped == {"incident": INCIDENT, "state": "paused", "unanswered": 0}
+    assert stopped == {"incident": INCIDENT, "state": "paused", "unanswered": 0, "halted": False}
     said = office.amends("deliver", INCIDENT, NOTICE).output
     assert "paused" in said
     assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
@@ -41,6 +44,32 @@ def test_stopping_twice_is_no_mistake(office: Office) -> None:
     assert again.exit_code == 0
     assert "nothing leaves any more" in again.output
     assert f"incident {INCIDENT} is paused already" in again.output
+
+
+@pytest.fixture(params=[pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+def on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """An office whose ledger is on PostgreSQL, where nobody waits long for others who write."""
+    monkeypatch.setattr("amends.ledger.database.BUSY_SECONDS", 0.3)
+    with fresh_database() as url:
+        monkeypatch.setenv("AMENDS_DATABASE_URL", url)
+        office = make_home(tmp_path / "home")
+        office.tokens["lena"] = office.values("team", "add", "lena", "--role", "lead")["token"]
+        office.values("incident", "open", STORY / "incident.yaml", "--audience", STORY / "audience.csv", by="lena")
+        yield office
+
+
+def test_a_process_that_stands_still_in_the_middle_of_a_mark_is_named(on_a_server: Office) -> None:
+    ledger = on_a_server.ledger()
+    row = LeaseRow(incident=INCIDENT, notice=NOTICE, facts=1, first=1, last=1, until=now(), holder="")
+    with ledger.write() as write:
+        write.session.add(row)
+    with ledger.swift_write() as swift:
+        assert swift.keep_mark(row.id or 0, [1], now())
+        said = on_a_server.amends("stop", INCIDENT, by="lena").output
+        assert "one process stands still" in " ".join(said.split())
+        assert "nothing leaves any more" not in said
+    assert on_a_server.values("stop", INCIDENT, by="lena")["halted"] is False
+    ledger.dispose()
 
 
 def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
