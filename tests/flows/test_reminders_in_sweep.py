@@ -63,9 +63,15 @@ async def test_a_channel_that_refuses_is_no_trouble_of_the_sweep(context: Contex
     assert [alert for alert in alerts if alert.startswith(f"{first} could not be reminded")]
 
 
-async def test_an_alert_comes_to_the_lead_with_the_next_sweep(context: Context, desks: Desks) -> None:
+@pytest.fixture
+def with_lead(context: Context, desks: Desks) -> Context:
+    """The lead can be reached, too."""
     context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
-    context.ledger.alert(INCIDENT, "update 1 is held", START)
+    return context
+
+
+async def test_an_alert_comes_to_the_lead_with_the_next_sweep(with_lead: Context, desks: Desks) -> None:
+    with_lead.ledger.alert(INCIDENT, "update 1 is held", START)
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     ((name, content),) = desks.got
@@ -73,12 +79,11 @@ async def test_an_alert_comes_to_the_lead_with_the_next_sweep(context: Context, 
     assert "update 1 is held" in content["message"]
 
 
-async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(context: Context, desks: Desks) -> None:
+async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(with_lead: Context, desks: Desks) -> None:
     await draft()
-    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
     seen = Seen("host", "boot", 0.0, START)
-    context.ledger.observe_clock(seen)
-    context.ledger.observe_clock(seen._replace(at=START + timedelta(days=30)))
+    with_lead.ledger.observe_clock(seen)
+    with_lead.ledger.observe_clock(seen._replace(at=START + timedelta(days=30)))
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     ((name, content),) = desks.got
@@ -86,9 +91,8 @@ async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(conte
     assert "nothing falls due and nothing leaves" in content["message"]
 
 
-async def test_an_alert_of_a_case_that_is_over_comes_too(context: Context, desks: Desks) -> None:
-    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
-    context.ledger.close_incident(INCIDENT, LEAD.name, START)
-    context.ledger.alert(INCIDENT, "the data of person 3 was altered", START)
+async def test_an_alert_of_a_case_that_is_over_comes_too(with_lead: Context, desks: Desks) -> None:
+    with_lead.ledger.close_incident(INCIDENT, LEAD.name, START)
+    with_lead.ledger.alert(INCIDENT, "the data of person 3 was altered", START)
     assert (await sweep.fn()).is_completed()
     assert desks.heard() == {LEAD.name: 1}
