@@ -252,7 +252,6 @@ def _hold(look: _Look, turn: Turn, why: str) -> None:
     """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
     held = OccurrenceState.HELD
     look.ledger.mark_occurrence(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
-    look.ledger.alert(look.incident, f"{turn.step} {turn.number} is held: {why}", look.now)
 
 
 async def _set_up(look: _Look, turn: Turn) -> None:

@@ -13,8 +13,9 @@ from amends.domain.case import OccurrenceState
 from amends.domain.errors import NotAllowed, NotInLedger
 from amends.domain.notice import NoticeStage, digest
 from amends.domain.playbook import Playbook
+from amends.domain.value import minute
 from amends.domain.wording import Wording
-from amends.ledger.incidents import happened
+from amends.ledger.incidents import happened, note_alert
 from amends.ledger.store import Store, Write
 from amends.ledger.tables import AssessmentRow, NoticeRow, OccurrenceRow, PinRow
 
@@ -66,6 +67,7 @@ class Steps(Store):
         """Note where a step's turn stands; a turn that is done stays done.
 
         With the notices that it comes `after`, nothing is noted while one of them goes on, be it since just now.
+        One that is held is an alert, each time.
         """
         with self.write() as write:
             write.incident(incident)
@@ -79,6 +81,8 @@ class Steps(Store):
             if state is OccurrenceState.DONE:
                 row.done_at = now
                 happened(write.session, incident, step, now)
+            if state is OccurrenceState.HELD:
+                note_alert(write, incident, f"{step} {number} is held since {minute(now)}: {note}", now)
             write.note(now, incident, f"step {state}", f"{step} {number}", note=note)
 
     def revise_occurrence(

@@ -98,6 +98,16 @@ def test_a_held_turn_goes_on_or_is_skipped_when_a_person_decides(opened: Ledger,
     assert states(opened) == [(1, decision, 0)]
 
 
+def test_a_turn_is_an_alert_each_time_it_is_held_and_not_because_somebody_looks_again(opened: Ledger) -> None:
+    for state, minutes in ((HELD, 0), (HELD, 5), (WAITING, 10), (HELD, 15)):
+        at = LATER + timedelta(minutes=minutes)
+        opened.mark_occurrence(INCIDENT, "update", 1, NOW, state, at, "its run was cancelled")
+    told = [alert.what.partition(" since ") for alert in opened.case(INCIDENT).alerts]
+    assert [(what, since[11:]) for what, _, since in told] == [
+        ("update 1 is held", f"{at:%H:%M} UTC: its run was cancelled") for at in (LATER, LATER + timedelta(minutes=15))
+    ]
+
+
 def test_a_run_that_is_set_up_again_has_a_new_revision(opened: Ledger) -> None:
     revisions = [opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed") for _ in range(2)]
     assert revisions == [1, 2]
