@@ -34,6 +34,7 @@ SERVER, RUNNER = "Prefect server", "runner"
 LOCK = "up.lock"
 RUN = b"PREFECT__FLOW_RUN_ID="
 """What Prefect's runner says to each process that carries out a run."""
+HOME = b"AMENDS_HOME="
 PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 NICER = 10
@@ -307,10 +308,12 @@ def _ask_to_end(processes: Iterable[int]) -> None:
 def runs_in(home: str) -> list[int]:
     """The processes that carry out runs there, each without those that help it. Only Linux tells."""
     parents: dict[int, int] = {}
+    ours = os.path.realpath(home)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended, or is somebody else's
             told = (process / "environ").read_bytes().split(b"\0")
-            if f"AMENDS_HOME={home}".encode() in told and any(word.startswith(RUN) for word in told):
+            homes = [os.path.realpath(os.fsdecode(word[len(HOME) :])) for word in told if word.startswith(HOME)]
+            if ours in homes and any(word.startswith(RUN) for word in told):
                 parents[int(process.name)] = int((process / "stat").read_text().rpartition(") ")[2].split()[1])
     return [run for run, parent in parents.items() if parent not in parents]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.cli.up import Parts, _require_free, alone, free_port
+from amends.cli.up import Parts, _require_free, alone, free_port, runs_in
 from amends.domain.errors import AmendsError
 from amends.processes import AUTOGROUP, Stopped, stopped_by_signals
 from amends.settings import prefect_environment, read_settings
@@ -120,6 +120,17 @@ def test_ctrl_c_once_more_while_the_parts_end_leaves_none_of_them_running(parts:
         raise Stopped(signal.SIGINT)
     done.set()
     assert [process.poll() for process in parts._running.values()] == [0]
+
+
+def test_a_run_is_found_by_whichever_name_of_its_home(tmp_path: Path) -> None:
+    """It may have been started by the real one, and a later `amends up` know a link to it, or the other way round."""
+    (real := tmp_path / "real").mkdir()
+    (link := tmp_path / "link").symlink_to(real)
+    run = {**os.environ, "AMENDS_HOME": str(link), "PREFECT__FLOW_RUN_ID": "1"}
+    with Parts(run) as parts:
+        parts.start("run", SLEEPS)
+        (started,) = (process.pid for process in parts._running.values())
+        assert [runs_in(str(home)) for home in (real, link, tmp_path)] == [[started], [started], []]
 
 
 STARTS = """
