@@ -25,6 +25,7 @@ from amends.domain.channel import Channel, ChannelKind
 from amends.domain.errors import AmendsError
 from amends.domain.handed_in import INCOMING, RECEIPTS
 from amends.domain.kept_here import kept_here
+from amends.domain.team import nobody_alerted
 
 OLDEST_PYTHON = (3, 11)
 
@@ -216,12 +217,15 @@ def _server(desk: Desk) -> Iterator[Line]:
 
 
 def _team(desk: Desk) -> Iterator[Line]:
-    approvers = [member for member in desk.ledger.members() if member.active and member.role.may_approve]
+    members = desk.ledger.members()
+    approvers = [member for member in members if member.active and member.role.may_approve]
     enough = len(approvers) >= 3
     advice = "" if enough else "; a notice needs two approvers beside its author: `amends team add`"
     yield Line(
         Verdict.OK if enough else Verdict.WARN, f"{counted(len(approvers), 'person', 'people')} may approve{advice}"
     )
+    why = nobody_alerted(members)
+    yield Line(Verdict.WARN if why else Verdict.OK, why or "what is to be looked at comes to a lead")
 
 
 def _channels(desk: Desk) -> Iterator[Line]:

@@ -13,7 +13,7 @@ from amends.cli.times import in_utc
 from amends.cli.words import table
 from amends.domain.approval import listed
 from amends.domain.errors import NotAllowed
-from amends.domain.team import Member, TeamRole
+from amends.domain.team import Member, TeamRole, nobody_alerted
 from amends.domain.value import minute
 
 FIRST = "amends"
@@ -50,6 +50,8 @@ def members(ctx: typer.Context) -> None:
     desk.show(everybody, table(("name", "role", "active", "reminded", "who stands in"), rows))
     if unreachable := [one.name for one in everybody if _wants_an_address(one)]:
         desk.hint(f"{listed(unreachable)} cannot be reminded of approvals: `amends team contact NAME --as NAME`")
+    if why := nobody_alerted(everybody):
+        desk.hint(why)
 
 
 @app.command()

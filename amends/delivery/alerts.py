@@ -7,16 +7,15 @@ nothing of theirs is logged or raised here.
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from amends.domain.approval_reminders import ApprovalReminder, approval_reminders, text, title
 from amends.domain.case import Case
 from amends.domain.lead_alerts import lead_alerts
 from amends.domain.lead_alerts import text as alert_text
-from amends.domain.team import TeamRole
 from amends.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 LIMIT = 15.0
 """Seconds that a message may take; those of one round are sent side by side."""
+Told = TypeVar("Told")
+"""What a message tells of."""
 LOUD = ("apprise", "urllib3")
 """Loggers that would name addresses."""
 
@@ -55,15 +56,14 @@ def alert_leads(
     if not news:
         return 0
     title = f"{'Rehearsal. ' if rehearsal else ''}To look at: {incident}"
-    leads = [one.name for one in ledger.members() if one.active and one.can_be_reached and one.role is TeamRole.LEAD]
+    leads = [one.name for one in ledger.members() if one.hears_alerts]
     on_their_way = []
     for lead in leads:
         if keys := ledger.claim_alerts(incident, lead, [alert.key for alert in news], now):
             told = [alert for alert in news if alert.key in keys]
-            on_their_way.append((lead, keys, _begun(ledger, lead, title, alert_text(incident, told, zone))))
-    latest, sent = time.monotonic() + limit, 0
-    for lead, keys, sending in on_their_way:
-        failure = sending.end(latest)
+            on_their_way.append(((lead, keys), _begun(ledger, lead, title, alert_text(incident, told, zone))))
+    sent = 0
+    for (lead, keys), failure in _ended(on_their_way, limit):
         ledger.settle_alerts(incident, lead, keys, failure, now)
         sent += not failure
     return sent
@@ -108,9 +108,8 @@ def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: d
         for one in new
         if ledger.claim_reminder(one, now)
     ]
-    latest, sent = time.monotonic() + limit, 0
-    for reminder, sending in on_their_way:
-        failure = sending.end(latest)
+    sent = 0
+    for reminder, failure in _ended(on_their_way, limit):
         ledger.settle_reminder(reminder, failure, now)
         sent += not failure
     return sent
@@ -123,6 +122,13 @@ def _begun(ledger: Ledger, to: str, title: str, said: str) -> _Sending:
     except Exception as error:  # noqa: BLE001 - of one person's address; the others hear theirs
         sending.failure = type(error).__name__
     return sending
+
+
+def _ended(on_their_way: Iterable[tuple[Told, _Sending]], limit: float) -> Iterator[tuple[Told, str]]:
+    """Why each failed, or empty; all of them together have so many seconds."""
+    latest = time.monotonic() + limit
+    for told, sending in on_their_way:
+        yield told, sending.end(latest)
 
 
 def _courier(address: str) -> "Apprise | None":

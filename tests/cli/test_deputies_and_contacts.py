@@ -135,6 +135,15 @@ def test_the_list_hints_at_approvers_who_cannot_be_reminded(office: Office) -> N
     assert "lena, omar and wei cannot be reminded" in office.amends("team", "list").stderr
 
 
+@pytest.mark.parametrize(("name", "unheard"), [("omar", True), ("lena", False)])
+def test_it_is_said_when_no_lead_would_hear_an_alert(office: Office, name: str, unheard: bool) -> None:
+    office.amends("team", "contact", name, "--url", SECRET, by=name)
+    hint = "no lead hears of an alert"
+    checks = office.values("doctor")["checks"]
+    assert ["warn" for check in checks if hint in check["what"]] == ["warn"] * unheard
+    assert (hint in office.amends("team", "list").stderr) is unheard
+
+
 def test_help_says_that_an_address_is_better_not_on_the_command_line() -> None:
     shown = CliRunner().invoke(app, ["team", "contact", "--help"]).stdout
     assert "leave --url out" in " ".join(shown.split())
