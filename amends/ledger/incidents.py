@@ -112,13 +112,14 @@ class Incidents(Store):
 
         What is just being marked may leave: see `marks_are_kept`.
         """
-        self._turn(incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+        with self.write() as write:
+            _turn(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
 
     def resume_incident(self, incident: str, by: str, now: datetime) -> None:
         """Go on as before; what came due meanwhile is due now."""
-        with self.read() as session:
-            before = state_before_pause(session, incident)
-        self._turn(incident, (IncidentState.PAUSED,), before, by, now)
+        with self.write() as write:
+            write.incident(incident)
+            _turn(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
         """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
@@ -154,19 +155,8 @@ class Incidents(Store):
 
     def close_incident(self, incident: str, by: str, now: datetime) -> None:
         """Nothing more is begun, except for promises that are still open."""
-        self._turn(incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
-
-    def _turn(self, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime) -> None:
         with self.write() as write:
-            row = write.incident(incident)
-            if row.state not in old:
-                why = " already" if row.state == new else f", not {' or '.join(old)}"
-                raise NotAllowed(f"incident {incident} is {row.state}{why}")
-            resumed = row.state == IncidentState.PAUSED
-            row.state = new
-            if new is IncidentState.CLOSED:
-                happened(write.session, incident, "closed", now)
-            write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
+            _turn(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
 
     def resolve_incident(self, incident: str, by: str, now: datetime, note: str = "") -> None:
         """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
@@ -261,6 +251,20 @@ def alerted(session: Session, incident: str, what: str) -> bool:
 def _alert(what: str) -> str:
     """The event by which an alert is known: its words, or how these begin and a hash of all of them."""
     return ALERT + (what if len(what) <= ALERT_LETTERS else f"{what[:ALERT_LETTERS]} {digest(what)}")
+
+
+def _turn(
+    write: Write, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime
+) -> None:
+    row = write.incident(incident)
+    if row.state not in old:
+        why = " already" if row.state == new else f", not {' or '.join(old)}"
+        raise NotAllowed(f"incident {incident} is {row.state}{why}")
+    resumed = row.state == IncidentState.PAUSED
+    row.state = new
+    if new is IncidentState.CLOSED:
+        happened(write.session, incident, "closed", now)
+    write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
 
 
 def state_before_pause(session: Session, incident: str) -> IncidentState:
