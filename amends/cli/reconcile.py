@@ -11,6 +11,7 @@ from amends.cli.clock import now
 from amends.cli.desk import Desk
 from amends.cli.nudge import send_on
 from amends.cli.options import As
+from amends.cli.words import counted
 from amends.domain.channel import ChannelKind
 from amends.domain.errors import NotAllowed
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 BATCH = 200
 """How many reports are taken in with one commit."""
 GOES_ON = "what waits leaves with the next sweep of `amends up`, in minutes; `amends deliver INC NOTICE` sends it now"
+IN_LOGS = "by the logs {count} taken; what of them is not stored here yet counts as sent as soon as it is"
 NAMES_NOTHING = "the logs name no message as Amends sends them: are they the relay's, whole, and of the right days?"
 CONTRADICT = (
     "--none-left email says that no email has left, and --log which ones have: give one of the two; "
@@ -81,17 +83,19 @@ def reconcile(
     done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)
     again = _send_again(desk, found.refused, member) if complete else 0
     bounced = _take_in(desk, desk.ledger.proven(found.came_back))
-    _say(desk, replace(done, waiting=done.waiting + again), bounced)
+    _say(desk, replace(done, waiting=done.waiting + again), bounced, len(found.left))
     if log and not (found.names_any or found.tokens):
         desk.hint(NAMES_NOTHING)
 
 
-def _say(desk: Desk, done: "Reconciled", bounced: int) -> None:
+def _say(desk: Desk, done: "Reconciled", bounced: int, in_logs: int) -> None:
     desk.show(
-        {**asdict(done), "bounced": bounced},
+        {**asdict(done), "bounced": bounced, "in_logs": in_logs},
         f"{done.sent} messages had left, {done.uncertain} are uncertain now, {done.waiting} wait to be sent; "
         f"{bounced} came back by the log",
     )
+    if in_logs > done.sent:  # the others are sent already here, or of a notice that the backup does not have yet
+        desk.hint(IN_LOGS.format(count=counted(in_logs, "email was", "emails were")))
     if done.uncertain:
         desk.hint(
             "`amends deliveries INC --state uncertain` lists them; "

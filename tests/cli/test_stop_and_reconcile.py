@@ -117,8 +117,20 @@ def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: P
     assert "nothing is sent: this ledger is older" in office.amends("timeline", INCIDENT).stdout
     assert "nothing is sent: this ledger is older" in office.amends("doctor").stdout
     found = office.values("reconcile", "--none-left", "email", by="omar")
-    assert found == {"sent": 0, "uncertain": 0, "waiting": 0, "bounced": 0}
+    assert found == {"sent": 0, "uncertain": 0, "waiting": 0, "bounced": 0, "in_logs": 0}
     assert office.amends("audit", "verify").exit_code == 0
+
+
+def test_what_the_log_knows_of_is_said_also_where_a_backup_has_no_message_yet(
+    office: Office, message: Claim, log: Path
+) -> None:
+    """Otherwise `0 messages had left` reads as if all of them would be sent again."""
+    log.write_bytes(postfix(message, TAKEN))
+    with sqlite3.connect(office.home / "ledger.sqlite3") as older:
+        older.execute("DELETE FROM delivery")
+    answer = office.amends("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert "0 messages had left" in answer.stdout
+    assert "by the logs 1 email was taken; what of them is not stored here yet counts as sent" in answer.stderr
 
 
 def test_a_log_that_is_not_there_is_named(office: Office) -> None:
