@@ -93,9 +93,10 @@ def test_who_shares_a_session_yields_alone() -> None:
 
 def test_what_was_started_to_yield_more_still_does() -> None:
     """Who is not root may not take that back, and no part would start."""
-    call = ["nice", "-n", "15", sys.executable, "-c", YIELDS]
+    more = max(15 - os.getpriority(os.PRIO_PROCESS, 0), 0)  # these tests may have been started to yield, too
+    call = ["nice", "-n", str(more), sys.executable, "-c", YIELDS]
     told = subprocess.run(call, capture_output=True, text=True, check=True)
-    assert told.stdout == "15\n"
+    assert int(told.stdout) >= 15
 
 
 SLOW_TO_END = """
