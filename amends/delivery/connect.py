@@ -60,5 +60,8 @@ def _pace(kind: ChannelKind, rate: str, processes: int) -> Pace:
         all_together = rate_of(rate)
     except ValueError as error:
         raise ChannelMisconfigured(f"channels.{kind}.rate: {error}") from None
-    per_second = (all_together or 0) / processes
-    return Pace(Bucket(per_second, max(per_second / 10, 1)) if per_second else None, processes=processes)
+    if all_together is None:
+        return Pace(processes=processes)
+    bucket = Bucket(all_together, max(all_together / 10, 1))
+    bucket.share(processes, at=0.0)
+    return Pace(bucket, processes=processes)

@@ -255,6 +255,7 @@ class Run:
         if claims and claims[0].released.binding != self._binding:  # a page was released as one
             self._give_back(list(claims))
             raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
+        self._share_rates()
         return claims
 
     def _give_back(self, claims: list[Claim]) -> None:
@@ -275,6 +276,14 @@ class Run:
             self._watch.note(claim, receipt)
         return ours
 
+    def _share_rates(self) -> None:
+        """A rate is that of all who use the channel now, also for other notices and on other machines."""
+        for kind, pace in self._paces.items():
+            with suppress(LedgerUnavailable):  # nobody can claim anything, so nobody comes
+                if pace.bucket:
+                    senders = self._ledger.senders(kind, self._clock())
+                    pace.bucket.share(max(senders, pace.processes), asyncio.get_running_loop().time())
+
     def _no_longer_held(self, claims: Sequence[Claim]) -> None:
         for claim in claims:
             self._leases[claim.lease] -= 1
@@ -292,6 +301,7 @@ class Run:
                 if why := self._watch.alarm(self._clock()):
                     self._halt("guard", why)
                     return
+                self._share_rates()
 
     def _surprised(self, kind: ChannelKind, why: str) -> None:
         with suppress(LedgerUnavailable):

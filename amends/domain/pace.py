@@ -100,12 +100,20 @@ class Bucket:
     A message that alone costs more than the burst waits for the rest of its cost, and then leaves in one piece.
     """
 
-    __slots__ = ("_burst_seconds", "_full_at", "_per_second")
+    __slots__ = ("_burst_seconds", "_full_at", "_per_second", "_whole")
 
     def __init__(self, per_second: float, burst: float) -> None:
+        self._whole = per_second, burst
         self._per_second = per_second
         self._burst_seconds = burst / per_second
         self._full_at = float("-inf")
+
+    def share(self, among: int, at: float) -> None:
+        """From now on so many use this rate, each as much of it; what has gone counts as before."""
+        per_second, burst = (whole / among for whole in self._whole)
+        gone = max(self._full_at - at, 0.0) * self._per_second
+        self._full_at = at + gone / per_second
+        self._per_second, self._burst_seconds = per_second, max(burst, 1.0) / per_second
 
     def wait(self, cost: float, at: float) -> float:
         """Seconds until this may go, in the order of asking; it counts as gone."""

@@ -277,6 +277,13 @@ class Deliveries(Claims):
             on_these = col(DeliveryRow.channel).in_(list(channels))
             return any(held_by(session, lease, on_these) for lease in leases_of(session, incident, notice))
 
+    def senders(self, channel: ChannelKind, now: datetime) -> int:
+        """How many processes have messages for this channel in hand, of whichever notices, on all machines."""
+        with self.read() as session:
+            pages = select(LeaseRow.holder).join(DeliveryRow, col(DeliveryRow.id) == LeaseRow.first)
+            here = pages.where(DeliveryRow.channel == channel, not_(run_out(now))).distinct()
+            return sum(not has_ended(holder) for holder in session.exec(here))
+
     def pending(self, incident: str, notice: str) -> int:
         """How many messages of the notice have not come to an end yet."""
         with self.read() as session:

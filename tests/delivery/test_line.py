@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from copy import copy
 from datetime import timedelta
 from functools import partial
 from itertools import count, pairwise
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from amends.delivery.connect import connected
 from amends.delivery.engine import Tally, deliver
@@ -24,7 +26,8 @@ from amends.domain.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, 
 from amends.domain.people import Person
 from amends.domain.playbook import QuietHours
 from amends.ledger import Ledger
-from amends.ledger.leases import recall
+from amends.ledger.leases import LEASE, recall
+from amends.ledger.tables import DeliveryRow, LeaseRow
 from amends.world import MailServer, WebServices
 from amends.world.mail import _hang_up
 from tests.builders import NOW, a_person, a_variant
@@ -459,6 +462,47 @@ def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay)
     for place, at in enumerate(relay.taken_at):
         within = sum(at <= other < at + 0.5 for other in relay.taken_at[place:])
         assert within <= burst + 0.5 * per_second + CONNECTIONS  # lanes of a busy machine come late, and together
+
+
+def another_sends(rig: Rig) -> None:
+    """From now on another machine has the first email in hand."""
+    with rig.ledger.write() as write:
+        email = write.session.exec(select(DeliveryRow.id).where(DeliveryRow.channel == ChannelKind.EMAIL)).first() or 0
+        until = rig.clock() + LEASE
+        lease = LeaseRow(
+            incident=INCIDENT, notice=NOTICE, facts=1, first=email, last=email, until=until, holder="another 1 1"
+        )
+        write.session.add(lease)
+
+
+def in_step(bucket: Bucket) -> list[float]:
+    """How long each of three waits that come long after everybody else."""
+    return [bucket.wait(1, at=1e9) for _ in range(3)]
+
+
+def test_a_rate_is_shared_with_whoever_sends_on_the_same_channel(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(10, "kim{}@mail.example"), channels=CHANNELS)
+    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    another_sends(rig)
+    run(rig, Pace(bucket := Bucket(per_second=80, burst=2)))
+    assert len(relay.taken_at) == 10
+    assert in_step(bucket) == pytest.approx([0, 1 / 40, 2 / 40])
+
+
+def test_and_with_whoever_begins_meanwhile(rig: Rig, relay: WatchedRelay) -> None:
+    approved(rig.ledger, people(16, "kim{}@mail.example"), channels=CHANNELS)
+    rig.settings[ChannelKind.EMAIL]["connections"] = "1"
+    bucket, steps = Bucket(per_second=5, burst=1), list[float]()
+
+    def told(_: Tally) -> None:
+        if 11 <= len(relay.taken_at) < 15:  # in the middle of a page, so that none is claimed meanwhile
+            if not steps:
+                another_sends(rig)
+            steps.append(in_step(copy(bucket))[1])
+
+    run(rig, Pace(bucket), told)
+    assert len(relay.taken_at) == 16
+    assert (steps[0], steps[-1]) == pytest.approx((1 / 5, 2 / 5))
 
 
 def test_an_sms_in_several_parts_counts_for_as_many_in_the_rate(rig: Rig) -> None:

@@ -120,6 +120,21 @@ def test_what_costs_more_than_the_burst_never_goes_without_waiting() -> None:
     assert not Bucket(per_second=2, burst=3).at_once(4, at=100)
 
 
+def test_a_rate_that_others_use_too_is_shared_and_what_has_gone_still_counts() -> None:
+    bucket = Bucket(per_second=4, burst=4)
+    assert [bucket.wait(1, at=0) for _ in range(6)] == [0, 0, 0, 0, 0.25, 0.5]
+    bucket.share(2, at=0)
+    assert [bucket.wait(1, at=0), bucket.wait(1, at=0)] == [2.5, 3.0], "six are owed, at two a second after two at once"
+    bucket.share(1, at=4)
+    assert [bucket.wait(1, at=4) for _ in range(5)] == [0, 0, 0, 0, 0.25]
+
+
+def test_whoever_shares_a_rate_can_send_one_at_a_time() -> None:
+    bucket = Bucket(per_second=1, burst=1)
+    bucket.share(100, at=0)
+    assert [bucket.at_once(1, at) for at in (0, 99, 100)] == [True, False, True]
+
+
 asks = st.lists(st.tuples(st.floats(0, 5), st.sampled_from((0.5, 1.0, 2.0, 7.0))), min_size=1, max_size=40)
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 from sqlmodel import select
@@ -12,6 +13,7 @@ from sqlmodel import select
 from amends.domain.channel import ChannelKind
 from amends.ledger import Ledger, holder
 from amends.ledger.holder import UNKNOWN, Life, has_ended, life_of, this_process
+from amends.ledger.leases import LEASE
 from amends.ledger.tables import LeaseRow
 from tests.builders import NOW, a_person
 from tests.sending import INCIDENT, NOTICE, approved
@@ -123,3 +125,23 @@ def test_what_a_killed_process_held_is_free_at_once(ledger: Ledger, other: subpr
     assert not ledger.busy(INCIDENT, NOW)
     assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
     assert len(ledger.claim(INCIDENT, NOTICE, by_email, 4, NOW)) == 3
+
+
+def test_who_sends_on_a_channel_is_counted_on_all_machines_but_not_whoever_is_gone(
+    ledger: Ledger, other: subprocess.Popen[str]
+) -> None:
+    approved(ledger, [a_person(number=number) for number in range(1, 6)])
+    ledger.release(INCIDENT, NOTICE, NOW)
+    for _ in range(4):
+        ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
+    with ledger.write() as write:
+        of_the_killed, elsewhere, *_ = write.session.exec(select(LeaseRow)).all()
+        of_the_killed.holder, elsewhere.holder = named(other), "another-machine 1 1"
+
+    def senders(channel: ChannelKind = ChannelKind.EMAIL, at: datetime = NOW) -> int:
+        return ledger.senders(channel, at)
+
+    assert (senders(), senders(ChannelKind.SMS), senders(at=NOW + 2 * LEASE)) == (3, 0, 0)
+    other.kill()
+    other.wait()
+    assert senders() == 2, "this process with two pages, and the one elsewhere"
