@@ -143,8 +143,7 @@ class Watch:
 
     def _came_back(self, kind: ChannelKind, state: DeliveryState) -> int:
         """At worst: all that came back since anybody looked was sent by this run, on this channel."""
-        since = self._back[state] - self._looked[state]
-        return min(self._ours[kind, state] + since, self._sent_on(kind))
+        return self._ours[kind, state] + self._back[state] - self._looked[state]
 
     # What was ever sent.
 
