@@ -1,7 +1,6 @@
 """What one lane has in hand: messages handed out one after another, their last call, and their answers."""
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
@@ -112,7 +111,7 @@ async def one_by_one(channel: Channel, errands: Errands) -> None:
             receipt = await channel.deliver(message, partial(_last_call, errands, message.key))
         except StaleClaim:
             continue
-        errands.answer(replace(receipt, key=message.key))
+        errands.answer(receipt)
 
 
 async def _last_call(errands: Errands, key: str) -> None:
