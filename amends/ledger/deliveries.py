@@ -46,7 +46,6 @@ from amends.ledger.tables import (
     DeliveryRow,
     IncidentRow,
     LeaseRow,
-    MarkRow,
     NoticeRow,
     ReleaseRow,
 )
@@ -233,8 +232,7 @@ class Deliveries(Claims):
         with self.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
-            write.change(delete(MarkRow).where(col(MarkRow.lease).in_(over)))
-            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))
+            write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # its marks go with it
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
             here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
