@@ -232,6 +232,17 @@ def test_a_damaged_ledger_is_said_in_our_words(tmp_path: Path) -> None:
     ledger.dispose()
 
 
+def test_what_the_database_could_not_read_is_not_quoted(ledger_on_sqlite: Ledger) -> None:
+    ledger = opened(ledger_on_sqlite)
+    with ledger.write() as write:
+        write.session.connection().exec_driver_sql(
+            "UPDATE incident SET embargo_why = CAST(X'ff' || 'kim@mail' AS TEXT)"
+        )
+    with pytest.raises(LedgerUnavailable, match="Could not decode to UTF-8") as raised:
+        ledger.incidents()
+    assert "kim" not in str(raised.value)
+
+
 def events(ledger: Ledger) -> dict[str, datetime]:
     return ledger.case(INCIDENT).events
 
