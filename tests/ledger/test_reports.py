@@ -402,6 +402,16 @@ def test_who_has_it_is_not_sent_it_once_more_from_a_page_in_hand(opened: Ledger)
     assert claimed(opened, EMAIL).keys() == {2}
 
 
+def test_what_another_has_in_hand_leaves_although_a_report_recalls_a_page(opened: Ledger) -> None:
+    release(opened, **BY_EMAIL)
+    claims = claimed(opened, EMAIL)
+    answered(opened, {1: claims[1]}, Status.UNCERTAIN)
+    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    claimed(opened, EMAIL)
+    assert effects(opened.reported([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
+    assert opened.write_down([claims[2]], (), INCIDENT, NOTICE, LATER) == {claims[2].id}
+
+
 def test_reports_wait_for_what_somebody_else_is_writing(opened: Ledger, emails: Sent) -> None:
     held = threading.Event()
 
