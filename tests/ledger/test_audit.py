@@ -12,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from amends.domain.errors import AlreadyInLedger
+from amends.domain.errors import AlreadyInLedger, LedgerUnavailable
 from amends.ledger import Ledger
 from tests.builders import NOW, a_person, an_incident
 from tests.sending import INCIDENT, a_ledger, sqlite_url
@@ -215,3 +215,17 @@ def test_what_was_undone_leaves_no_entry(ledger: Ledger) -> None:
         _ = 1 / 0
     assert [entry.act for entry in ledger.timeline(INCIDENT)] == ["opened"]
     assert ledger.verify_audit() == ()
+
+
+def test_what_could_not_be_committed_is_not_noted_beside_the_ledger(ledger_on_sqlite: Ledger) -> None:
+    """Else it would be taken for an older copy, and nothing would be sent any more."""
+
+    def fail(_: object) -> None:
+        raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
+
+    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    event.listen(ledger_on_sqlite.engine, "commit", fail)
+    with pytest.raises(LedgerUnavailable, match="disk I/O error"):
+        ledger_on_sqlite.event(INCIDENT, "notified", NOW)
+    ledger_on_sqlite.dispose()
+    assert ledger_on_sqlite.doubt() == ""
