@@ -66,6 +66,16 @@ def test_one_that_was_in_use_a_moment_ago_is_replaced_at_the_next_try(
 
 
 @ON_A_SERVER
+def test_where_one_was_ended_the_others_are_not_tried(ledger: Ledger, url: str) -> None:
+    with ledger.read() as one, ledger.read() as other:
+        assert one.connection() is not other.connection()
+    end_all(url)
+    with pytest.raises(LedgerUnavailable), ledger.swift_write() as swift:
+        swift.keep_mark(1, [1], NOW)
+    assert ledger.case(an_incident().id).incident.id == an_incident().id
+
+
+@ON_A_SERVER
 def test_a_server_that_is_gone_without_a_word_is_missed_soon(ledger: Ledger) -> None:
     """As when its machine or the network is cut off: no connection is ended, and no answer ever comes."""
     with ledger.engine.connect() as connection:
