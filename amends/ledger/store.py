@@ -133,7 +133,7 @@ class Store:
         with writing(self.engine) as session:
             alone(session.connection(), SCHEMA_LOCK)
             row = session.get(KeyCheckRow, 1) or KeyCheckRow(id=1, mac=self.keys.check())
-            row.place = row.place or place_of(session.connection())
+            row.place = place_of(session.connection())
             session.add(row)
         return row
 
