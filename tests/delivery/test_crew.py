@@ -19,7 +19,7 @@ import pytest
 from sqlalchemy.pool import QueuePool
 
 from amends.delivery import crew
-from amends.delivery.crew import Work, send
+from amends.delivery.crew import Part, Work, send
 from amends.delivery.engine import Begun, Tally
 from amends.domain.channel import ChannelKind, Status
 from amends.domain.errors import ApprovalMissing, ChannelMisconfigured, NotAllowed
@@ -139,6 +139,13 @@ def test_a_machine_that_would_only_write_files_does_not_join_one_that_sends(rig:
         run(replace(rig, settings={**rig.settings, ChannelKind.EMAIL: outbox}))
 
 
+def test_it_may_write_files_where_the_notice_does_not_go(rig: Rig, tmp_path: Path) -> None:
+    approved(rig.ledger, [a_person(number=1)], channels=EMAIL_ONLY, cascade=())
+    rig.ledger.note_provided({ChannelKind.SMS})
+    outbox = {"use": "outbox", "kind": "sms", "folder": str(tmp_path / "outbox")}
+    assert run(replace(rig, settings={**rig.settings, ChannelKind.SMS: outbox})).finished
+
+
 async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(big: Rig) -> None:
     big.mail.delay = 0.05
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
@@ -255,6 +262,21 @@ async def test_a_process_that_was_killed_while_it_told_how_far_it_is_has_ended()
     assert await crew._news(ours) is None
 
 
+def test_a_process_tells_of_trouble_at_once_and_how_far_it_is_only_now_and_then() -> None:
+    ours, theirs = Pipe()
+    told, tally = crew._Told(theirs), Tally()
+    for answers in (1, 2):
+        tally.answers[Status.SENT] = answers
+        told(tally)
+    tally.trouble["ledger"] = "it is locked"
+    told(tally)
+    theirs.close()
+    assert [ours.recv() for _ in range(2)] == [
+        Tally(answers=Counter({Status.SENT: 1})),
+        Tally(answers=Counter({Status.SENT: 2}), trouble={"ledger": "it is locked"}),
+    ]
+
+
 async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
     big: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,6 +326,20 @@ def test_what_stops_one_process_is_raised(big: Rig) -> None:
     assert big.mailed() == []
 
 
+def test_what_goes_wrong_with_one_part_is_raised_and_no_other_takes_its_place(big: Rig) -> None:
+    """As when Prefect cannot begin its task."""
+
+    async def each(number: int, part: Part) -> Tally:
+        if number == 1:
+            raise RuntimeError
+        return await part()
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(send(work(big), cores=PROCESSES, each=each))
+    assert multiprocessing.active_children() == []
+    assert max(Counter(big.mailed()).values()) == 1
+
+
 async def test_a_pause_stops_all_processes_and_is_said_by_whoever_found_it(big: Rig) -> None:
     big.mail.delay = 0.05
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
@@ -325,6 +361,15 @@ def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
     assert ChannelKind.WEBSITE in tally.trouble
     assert (tally.finished, tally.people) == (False, {PersonState.WAITING: PEOPLE})
     assert big.mailed() + big.posts() == []
+
+
+def test_what_a_person_must_decide_is_counted_also_where_there_is_trouble(big: Rig) -> None:
+    big.ledger.release(INCIDENT, NOTICE, big.clock())
+    with big.ledger.write() as write:
+        write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
+    big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
+    tally = run(big)
+    assert (set(tally.trouble), tally.parked) == ({ChannelKind.WEBSITE}, 1)
 
 
 def test_without_the_page_of_an_earlier_version_no_process_sends_a_link_to_it(big: Rig) -> None:
