@@ -614,6 +614,20 @@ def test_an_answer_counts_although_the_notice_was_drafted_afresh_meanwhile(opene
     assert "sent" in {line.state for line in opened.deliveries(INCIDENT, "first-notice")}
 
 
+def test_a_refusal_is_handed_over_as_was_approved_although_the_notice_was_drafted_afresh_meanwhile(
+    opened: Ledger,
+) -> None:
+    release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(ChannelKind.SMS,))
+    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.draft_notice(current_draft(opened, cascade=(ChannelKind.LETTER,)), NOW)
+    opened.write_down((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
+    assert claim.about
+    lines = opened.deliveries(INCIDENT, "first-notice")
+    assert {line.channel for line in lines if line.person == claim.about.number} == {ChannelKind.EMAIL, ChannelKind.SMS}
+
+
 def test_to_send_again_does_not_let_a_fresh_draft_leave_unapproved(opened: Ledger) -> None:
     release(opened)
     (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
