@@ -73,6 +73,20 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
     new.dispose()
 
 
+def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
+    url: str, tmp_path: Path, sender: Ledger
+) -> None:
+    with sender.write() as write:
+        write.session.connection().exec_driver_sql("UPDATE key_check SET place = ''")
+    sender.migrate()
+    back_up(sender, url)
+    restore(url)
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
 def test_nor_does_it_when_a_dump_was_loaded_into_the_same_database(url: str, tmp_path: Path, sender: Ledger) -> None:
     sender.dispose()
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:  # as a dump makes each of its tables
