@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from amends.domain.case import IncidentState
 from amends.domain.channel import ChannelKind
@@ -133,6 +134,16 @@ def test_a_server_that_cannot_be_reached_is_said_in_our_words(url: str, tmp_path
     with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.swift_write():
         pass
     ledger.dispose()
+
+
+@ON_A_SERVER
+def test_the_password_to_a_server_that_cannot_be_reached_is_not_said(url: str, tmp_path: Path) -> None:
+    wire = Wire(url)
+    wire.cut()
+    address = make_url(wire.url).set(password="open-sesame").render_as_string(hide_password=False)
+    with pytest.raises(LedgerUnavailable) as raised:
+        a_ledger(address, tmp_path).incidents()
+    assert "open-sesame" not in str(raised.value)
 
 
 def mark_and_halt(ledger: Ledger, seconds: float) -> None:
