@@ -62,14 +62,15 @@ async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: 
                 cases.append(case)
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
-    runs = await standing(plannable, now) if context.mirrored and plannable else {}
-    for case in plannable:
-        with _told_in(troubles, case.incident.id):
-            touched = context.mirrored and await mirror(
-                context.ledger, case, now, context.ahead, runs.get(case.incident.id)
-            )
-            if touched or asked_for:
-                await show_timeline(case, now)
+    with _told_in(troubles, "Prefect"):  # people hear of what is to be looked at all the same
+        runs = await standing(plannable, now) if context.mirrored and plannable else {}
+        for case in plannable:
+            with _told_in(troubles, case.incident.id):
+                touched = context.mirrored and await mirror(
+                    context.ledger, case, now, context.ahead, runs.get(case.incident.id)
+                )
+                if touched or asked_for:
+                    await show_timeline(case, now)
     # Last of all, because a channel that hangs is waited for.
     await _call_people(context, known, [case.incident.id for case in cases], troubles)
     return troubles
@@ -105,11 +106,11 @@ def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:
 
 
 @contextmanager
-def _told_in(troubles: list[str], incident_id: str) -> Iterator[None]:
+def _told_in(troubles: list[str], where: str) -> Iterator[None]:
     """Note what goes wrong; of what is not meant for people only the kind, because it may quote what it read."""
     try:
         yield
     except AmendsError as error:
-        troubles.append(f"{incident_id}: {error}")
+        troubles.append(f"{where}: {error}")
     except Exception as error:  # noqa: BLE001
-        troubles.append(f"{incident_id}: {type(error).__name__}")
+        troubles.append(f"{where}: {type(error).__name__}")

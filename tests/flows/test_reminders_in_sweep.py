@@ -1,11 +1,13 @@
 """The sweep reminds approvers and alerts leads through their own channel, and goes on whatever becomes of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from amends.domain.clock_jump import Seen
 from flows.assess import assess
@@ -95,4 +97,11 @@ async def test_an_alert_of_a_case_that_is_over_comes_too(with_lead: Context, des
     with_lead.ledger.close_incident(INCIDENT, LEAD.name, START)
     with_lead.ledger.alert(INCIDENT, "the data of person 3 was altered", START)
     assert (await sweep.fn()).is_completed()
+    assert desks.heard() == {LEAD.name: 1}
+
+
+async def test_an_alert_comes_to_the_lead_though_prefect_does_not_answer(with_lead: Context, desks: Desks) -> None:
+    with_lead.ledger.alert(INCIDENT, "update 1 is held", START)
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9"}), using(replace(with_lead, mirrored=True)):
+        assert (await sweep.fn()).message == "Prefect: ConnectError"
     assert desks.heard() == {LEAD.name: 1}
