@@ -78,6 +78,7 @@ def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
 ) -> None:
     with sender.write() as write:
         write.session.connection().exec_driver_sql("UPDATE key_check SET place = ''")
+    assert sender.doubt() == ""
     sender.migrate()
     back_up(sender, url)
     restore(url)
