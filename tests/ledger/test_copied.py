@@ -222,6 +222,14 @@ def test_whoever_opens_it_notes_what_others_have_written_since(url: str, tmp_pat
     idle.dispose()
 
 
+def test_so_does_whoever_finds_nothing_more_to_send(url: str, tmp_path: Path, sender: Ledger) -> None:
+    other = on_a_machine(url, tmp_path, "other")
+    assert len(send(sender, 4)) == 1
+    assert other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW) == ()
+    assert (tmp_path / "other" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    other.dispose()
+
+
 def test_one_that_is_new_to_a_copy_notes_nothing_of_it(url: str, tmp_path: Path, sender: Ledger) -> None:
     back_up(sender, url)
     restore(url)
