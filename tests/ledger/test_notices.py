@@ -694,6 +694,16 @@ def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_o
     assert opened.case(INCIDENT).notices[0].sent_at == LATER
 
 
+def test_a_notice_of_which_only_parked_messages_are_left_notes_when_all_else_was_sent(opened: Ledger) -> None:
+    release(opened)
+    with opened.write() as write:
+        write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
+    answer_all(opened, Status.SENT)
+    assert not opened.finish(INCIDENT, "first-notice", LATER)
+    (notice,) = opened.case(INCIDENT).notices
+    assert (notice.stage, notice.sent_at) == (NoticeStage.SENDING, LATER)
+
+
 # Letters: which laws decide what a message says.
 
 LETTERS = Letters(
