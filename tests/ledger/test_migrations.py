@@ -7,16 +7,19 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
+from amends.domain.errors import LedgerUnavailable
 from amends.ledger import Ledger
 from amends.ledger.ledger import MIGRATIONS
 from amends.ledger.promises import commitments_of
 from tests.builders import NOW
+from tests.privileges import of_nobody
 from tests.sending import a_ledger, sqlite_url
 
 OLD_ROWS = (
@@ -92,6 +95,15 @@ def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> 
         values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
     full = 2
     assert values == ["wal", full, 1, 1, 1]
+
+
+def test_a_ledger_that_may_only_be_read_is_known_before_it_is_written(tmp_path: Path) -> None:
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    ledger.check_writable()
+    (tmp_path / "ledger.sqlite3").chmod(0o400)
+    with of_nobody(), pytest.raises(LedgerUnavailable, match="it is read-only"):
+        ledger.check_writable()
+    ledger.dispose()
 
 
 def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
