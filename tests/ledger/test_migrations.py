@@ -1,11 +1,14 @@
 """The migrations make exactly the tables that the code expects, in a file that only its owner reads."""
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from alembic import command
@@ -16,6 +19,7 @@ from sqlmodel import SQLModel
 
 from amends.domain.errors import LedgerUnavailable
 from amends.ledger import Ledger
+from amends.ledger.database import BUSY_SECONDS
 from amends.ledger.ledger import MIGRATIONS
 from amends.ledger.promises import commitments_of
 from tests.builders import NOW
@@ -70,6 +74,26 @@ def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path
         assert [made.incidents() for made in pool.map(Ledger.migrate, ledgers)] == [()] * 4
     for made in ledgers:
         made.dispose()
+
+
+def test_who_opens_a_new_file_while_another_is_just_making_it_waits_for_that(tmp_path: Path) -> None:
+    file = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None, check_same_thread=False)
+    with closing(file) as other:
+        other.execute("BEGIN IMMEDIATE")
+        made = Timer(0.3, other.execute, ["COMMIT"])
+        made.start()
+        ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+        made.join()
+    assert ledger.incidents() == ()
+    ledger.dispose()
+
+
+def test_after_a_write_sqlite_waits_for_others_by_itself_as_before(ledger_on_sqlite: Ledger) -> None:
+    with ledger_on_sqlite.write() as write:
+        write.note(NOW, "", "looked")
+    with ledger_on_sqlite.engine.connect() as connection:
+        waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    assert waits == BUSY_SECONDS * 1000
 
 
 def test_only_the_owner_reads_the_file_and_what_stands_beside_it(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
