@@ -14,8 +14,9 @@ from amends.delivery import crew, engine
 from amends.delivery.connect import Channels, connected
 from amends.delivery.crew import Work, send
 from amends.delivery.engine import Tally, deliver
-from amends.delivery.steady import MOST, SteadyClock
+from amends.delivery.steady import MOST, SteadyClock, seen
 from amends.domain.channel import ChannelKind, Status
+from amends.domain.errors import NotAllowed
 from amends.domain.notice import PersonState
 from amends.domain.people import Person
 from amends.ledger import Ledger
@@ -158,6 +159,16 @@ def test_a_clock_that_jumps_stops_the_send_and_the_next_run_tells_the_others(
     assert alert == f"{NOTICE} was stopped at {NOW:%Y-%m-%d %H:%M} UTC: {tally.trouble['clock']}"
     assert later(slowly).finished
     assert Counter(slowly.mailed()) == names(people(PEOPLE))
+
+
+@ON_SQLITE
+def test_a_clock_that_was_set_since_the_last_send_lets_nothing_leave(rig: Rig) -> None:
+    approved(rig.ledger, people(1), channels=EMAIL_FIRST)
+    now = seen()
+    rig.ledger.observe_clock(now._replace(at=now.at - MONTH))
+    with pytest.raises(NotAllowed, match="jumped ahead by about 30 days"):
+        asyncio.run(send(Work(rig.ledger, rig.settings, INCIDENT, NOTICE, LINKS)))
+    assert rig.mailed() == []
 
 
 @ON_SQLITE
