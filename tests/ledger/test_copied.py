@@ -48,6 +48,15 @@ def restore(url: str) -> None:
         server.execute(f"ALTER DATABASE {name}_copy RENAME TO {name}")
 
 
+def load_a_dump(url: str) -> None:
+    """Into the same database: each table is made anew."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute("CREATE TABLE anew (LIKE key_check INCLUDING ALL)")
+        server.execute("INSERT INTO anew SELECT * FROM key_check")
+        server.execute("ALTER TABLE key_check RENAME TO lost")
+        server.execute("ALTER TABLE anew RENAME TO key_check")
+
+
 @pytest.fixture
 def sender(url: str, tmp_path: Path) -> Iterator[Ledger]:
     """Where three of four people were told."""
@@ -90,15 +99,18 @@ def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
 
 def test_nor_does_it_when_a_dump_was_loaded_into_the_same_database(url: str, tmp_path: Path, sender: Ledger) -> None:
     sender.dispose()
-    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:  # as a dump makes each of its tables
-        server.execute("CREATE TABLE anew (LIKE key_check INCLUDING ALL)")
-        server.execute("INSERT INTO anew SELECT * FROM key_check")
-        server.execute("ALTER TABLE key_check RENAME TO lost")
-        server.execute("ALTER TABLE anew RENAME TO key_check")
+    load_a_dump(url)
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
         new.release(INCIDENT, NOTICE, NOW)
     new.dispose()
+
+
+def test_nor_does_one_under_which_a_dump_was_loaded_as_it_sent(url: str, sender: Ledger) -> None:
+    assert sender.doubt() == ""
+    load_a_dump(url)
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
 
 
 def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_over(
