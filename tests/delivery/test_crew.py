@@ -6,6 +6,7 @@ import os
 import signal
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -217,15 +218,21 @@ class Ended(BaseException):
     """As Prefect's TerminationSignal."""
 
 
-def test_what_prefect_makes_of_being_asked_to_end_comes_after_the_answers(big: Rig) -> None:
-    """In a run that is cancelled in its UI, or ended by systemd, it raises an error wherever that just is."""
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_prefect_makes_of_being_asked_to_end_comes_after_the_answers(big: Rig, times: int) -> None:
+    """In a run that is cancelled in its UI, or ended by systemd, it raises an error wherever that just is.
+
+    Who asks again, because it takes so long, is answered no sooner.
+    """
 
     def end(_number: int, _frame: object) -> None:
         raise Ended
 
     def ask_to_end() -> None:
         asyncio.run(until_sending(big))
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        for _ in range(times):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            time.sleep(0.05)
 
     big.mail.delay = 0.3
     before = signal.signal(signal.SIGTERM, end)
