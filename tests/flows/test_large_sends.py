@@ -4,17 +4,24 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.logging.handlers import APILogHandler
-from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOCAL_STORAGE_PATH,
+    PREFECT_RESULTS_PERSIST_BY_DEFAULT,
+    temporary_settings,
+)
 from prefect.testing.utilities import prefect_test_harness
 
 from amends.delivery import crew
 from amends.delivery.crew import Work, send
+from amends.delivery.engine import Tally
 from amends.domain.channel import ChannelKind
 from amends.world import MailServer, WebServices
 from flows import artifacts
@@ -53,6 +60,22 @@ def test_each_process_is_a_task_and_everybody_is_told_once(
     assert told == {person.email: 1 for person in people}
     assert asyncio.run(_tasks()) == {("send, process 1", "COMPLETED"), ("send, process 2", "COMPLETED")}
     assert asyncio.run(_artifacts()) == [(f"{INCIDENT}-sending-{NOTICE}", 100.0)]
+
+
+def test_no_part_is_taken_for_another_where_prefect_is_set_to_keep_results(server: None, tmp_path: Path) -> None:
+    """It would say of the second that its result is there already."""
+
+    @flow(name="sending")
+    async def sending() -> list[int]:
+        return [(await as_task(number, partial(_part, number))).messages for number in (1, 2)]
+
+    kept = {PREFECT_RESULTS_PERSIST_BY_DEFAULT: True, PREFECT_LOCAL_STORAGE_PATH: tmp_path}
+    with temporary_settings(kept):
+        assert asyncio.run(sending()) == [1, 2]
+
+
+async def _part(number: int) -> Tally:
+    return Tally(messages=number)
 
 
 async def _tasks() -> set[tuple[str, str]]:
