@@ -21,7 +21,7 @@ from amends.domain.bounces import Report, ReportKind
 from amends.domain.case import OccurrenceState
 from amends.domain.channel import ChannelKind
 from amends.domain.correction import Ask
-from amends.domain.drafting import Links
+from amends.domain.drafting import Links, notices_wanted
 from amends.domain.errors import AmendsError, ChannelMisconfigured, ContentError
 from amends.domain.facts import Cause, Certainty, Fact
 from amends.domain.notice import DeliveryState, NoticeStage
@@ -29,6 +29,7 @@ from amends.domain.people import Person
 from amends.domain.plan import plan
 from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow, NoticeRow
+from flows import turns
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
 from flows.context import Context, using
@@ -36,7 +37,7 @@ from flows.fast_forward import PassedClock, Run
 from flows.follow_up import follow_up
 from flows.notify import notify
 from flows.sweep import sweep
-from flows.turns import conclude
+from flows.turns import conclude, step_of
 from flows.update import update as update_flow
 from tests.builders import an_incident
 from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
@@ -359,6 +360,16 @@ async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_
     assert {act: acts[act] for act in once} == dict.fromkeys(once, 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     assert {line.state for line in context.ledger.deliveries(INCIDENT, "first-notice")} == {DeliveryState.SENT}
+
+
+async def test_who_was_slower_than_another_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    case = context.ledger.case(INCIDENT, START)
+    turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
+    (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
+    slower = replace(context, clock=lambda: START + timedelta(minutes=1))
+    assert turns._write(context, case, step_of(case, turn), turn, wanted)
+    assert turns._write(slower, case, step_of(case, turn), turn, wanted) is None
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
