@@ -247,6 +247,12 @@ def test_what_prefect_makes_of_being_asked_to_end_comes_after_the_answers(big: R
     assert Counter(big.states().values())["sent"] == len(big.mail.arrived)
 
 
+def test_a_send_goes_on_in_another_thread_to_which_no_signal_comes(rig: Rig) -> None:
+    approved(rig.ledger, [a_person(number=1)], channels=EMAIL_ONLY)
+    with ThreadPoolExecutor(1) as elsewhere:
+        assert elsewhere.submit(run, rig).result().finished
+
+
 async def test_processes_that_are_killed_lose_nobody_and_what_they_held_goes_on_at_once(big: Rig) -> None:
     big.mail.delay = 0.02
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
