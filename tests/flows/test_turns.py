@@ -73,6 +73,19 @@ async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
 
+async def test_nor_another_draft_when_the_facts_were_amended_since(context: Context) -> None:
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    incident = context.ledger.incident_file(INCIDENT)
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    (notice,) = context.ledger.case(INCIDENT, START).notices
+    assert (notice.version, notice.stage) == (1, NoticeStage.SENT)
+    assert not [entry for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
 async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
     await notify.fn(INCIDENT, "first-notice", 1)
