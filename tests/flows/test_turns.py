@@ -27,6 +27,7 @@ from amends.domain.facts import Cause, Certainty, Fact
 from amends.domain.notice import DeliveryState, NoticeStage
 from amends.domain.people import Person
 from amends.domain.plan import plan
+from amends.domain.playbook import Phase
 from amends.ledger import Ledger
 from amends.ledger.tables import DeliveryRow, NoticeRow
 from flows import turns
@@ -84,6 +85,18 @@ async def test_nor_another_draft_when_the_facts_were_amended_since(context: Cont
     assert (notice.version, notice.stage) == (1, NoticeStage.SENT)
     assert not [entry for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_only_a_step_that_notifies_has_people_count_as_told(context: Context) -> None:
+    await draft_and_approve(context)
+    due = plan(context.ledger.case(INCIDENT, START), START).due
+    turn = next(turn for turn in due if turn.step == "first-notice")
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    for phase, told in ((Phase.UPDATE, False), (Phase.NOTIFY, True)):
+        case = context.ledger.case(INCIDENT, START)
+        conclude(context, case, turn.model_copy(update={"phase": phase}), [], complete=False)
+        assert ("notified" in context.ledger.case(INCIDENT, START).events) is told
 
 
 async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
