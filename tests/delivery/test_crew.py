@@ -124,6 +124,14 @@ def test_a_channel_with_few_connections_is_left_to_some_of_the_processes(rig: Ri
     assert used == [{ChannelKind.EMAIL, ChannelKind.SMS}, {ChannelKind.SMS}]
 
 
+def test_a_clock_that_is_moved_at_will_is_followed_by_one_process(big: Rig) -> None:
+    """Another process would not see it move."""
+    seen: set[int] = set()
+    rehearsed = replace(work(big), clock=big.clock)
+    assert asyncio.run(send(rehearsed, lambda _: seen.update(_processes()), PROCESSES)).finished
+    assert seen == set()
+
+
 def test_few_people_are_not_worth_a_second_process(rig: Rig) -> None:
     approved(rig.ledger, [a_person(number=number) for number in range(1, 6)], channels=EMAIL_ONLY)
     seen: set[int] = set()
