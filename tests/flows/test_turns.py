@@ -127,6 +127,14 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
+async def test_what_was_approved_and_cannot_be_drafted_afresh_is_not_tried(context: Context) -> None:
+    await draft_and_approve(context)
+    incident = context.ledger.incident_file(INCIDENT)
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
+        await notify.fn(INCIDENT, "first-notice", 1)
+
+
 def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) -> None:
     """A playbook whose first notice is for this segment alone."""
     playbook, wording = load_playbook("customer-data-theft")
