@@ -298,6 +298,14 @@ def test_a_process_tells_of_trouble_at_once_and_how_far_it_is_only_now_and_then(
     ]
 
 
+def test_a_process_goes_on_to_its_answers_though_nobody_hears_any_more_how_far_it_is() -> None:
+    ours, theirs = Pipe()
+    ours.close()
+    crew._Told(theirs)(Tally())
+    with pytest.raises(BrokenPipeError):
+        theirs.send(Tally())
+
+
 async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
     big: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
