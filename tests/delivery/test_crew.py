@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.reduction import ForkingPickler
@@ -306,22 +307,24 @@ def test_a_process_goes_on_to_its_answers_though_nobody_hears_any_more_how_far_i
         theirs.send(Tally())
 
 
+@pytest.mark.parametrize("first", [signal.SIGSTOP, signal.SIGKILL], ids=["halted", "dead"])
 async def test_a_process_that_is_killed_before_it_begins_leaves_its_part_to_the_others(
-    big: Rig, monkeypatch: pytest.MonkeyPatch
+    big: Rig, monkeypatch: pytest.MonkeyPatch, first: signal.Signals
 ) -> None:
-    """It is halted first, so that it never hears that the send has begun."""
+    """It is halted or dead first, so that it never hears that the send has begun."""
     begin = crew.begin
 
     def halt_one(*asked: Any) -> Begun:
         halted.append(_processes().pop())
-        os.kill(halted[0], signal.SIGSTOP)
+        os.kill(halted[0], first)
         return begin(*asked)
 
     halted: list[int] = []
     monkeypatch.setattr(crew, "begin", halt_one)
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
-    os.kill(halted[0], signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(halted[0], signal.SIGKILL)
     assert (await sending).finished
     assert Counter(big.mailed()) == EVERYBODY
 
