@@ -156,6 +156,13 @@ def test_it_may_write_files_where_the_notice_does_not_go(rig: Rig, tmp_path: Pat
     assert run(replace(rig, settings={**rig.settings, ChannelKind.SMS: outbox})).finished
 
 
+def test_a_machine_that_only_writes_files_may_write_more_of_them(rig: Rig, tmp_path: Path) -> None:
+    approved(rig.ledger, [a_person(number=1)], channels=EMAIL_ONLY, cascade=())
+    outbox = {"use": "outbox", "kind": "email", "folder": str(tmp_path / "outbox")}
+    files = replace(rig, settings={**rig.settings, ChannelKind.EMAIL: outbox})
+    assert [run(files).finished for _ in range(2)] == [True, True]
+
+
 async def test_who_cancels_it_ends_the_processes_and_leaves_no_message_in_doubt(big: Rig) -> None:
     big.mail.delay = 0.05
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
