@@ -14,7 +14,7 @@ from amends.domain.correction import Ask
 from amends.domain.drafting import quiet_hours_of
 from amends.domain.errors import NotAllowed
 from amends.domain.notice import NoticeStatus
-from amends.domain.people import Person
+from amends.domain.people import Flag, Person
 from amends.domain.playbook import Gate, QuietHours, Waves
 from tests.builders import NOW, a_case, a_draft, a_duty, a_person, a_playbook, an_assessment
 from tests.sending import INCIDENT, NOTICE, Rig, approved, approved_again
@@ -64,6 +64,15 @@ def test_where_somebody_lives_is_told_by_their_own_zone_and_else_by_where_we_are
     at_night(rig)
     rig.run()
     assert rig.texted() == [moved.phone]
+
+
+def test_it_is_the_guardians_night_that_counts_and_not_the_childs(rig: Rig) -> None:
+    child = a_person(number=1, country="CN", flags=frozenset({Flag.MINOR}))
+    parent = a_person(number=2, guardian_of=child.ref, data=())
+    approved(rig.ledger, [child, parent], channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
+    at_night(rig)
+    rig.run()
+    assert (len(rig.mailed()), rig.texted()) == (1, [])
 
 
 def test_who_sleeps_does_not_count_as_told_before_somebody_has_tried(rig: Rig) -> None:
