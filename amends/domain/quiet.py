@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from amends.domain.playbook import QuietHours
 from amends.domain.timing import DAY, Calendar
 
-MOST_MOVES = 8
-"""Zones of one country that are so far apart that no hour suits all of them are not waited for any longer."""
+LOOKED_AHEAD = 2 * DAY
+"""An hour that suits everybody comes every day, or never."""
 
 
 def quiet_until(hours: QuietHours, zones: Sequence[str], now: datetime) -> datetime | None:
@@ -17,12 +17,18 @@ def quiet_until(hours: QuietHours, zones: Sequence[str], now: datetime) -> datet
     A country can have several zones, and then nobody knows in which of them a person lives.
     """
     moment = now
-    for _ in range(MOST_MOVES):
+    while moment < now + LOOKED_AHEAD:
         ends = [end for zone in zones if (end := _end(hours, Calendar(ZoneInfo(zone)), moment))]
         if not ends:
-            break
+            return moment if moment > now else None
         moment = max(ends)
-    return moment if moment > now else None
+    return quiet_until(hours, _closer_together(zones, now), now)
+
+
+def _closer_together(zones: Sequence[str], now: datetime) -> Sequence[str]:
+    """Without the first and the last that a day reaches: no hour suits all of them, and nobody may wait for ever."""
+    by_clock = sorted({now.astimezone(ZoneInfo(zone)).replace(tzinfo=None): zone for zone in zones}.items())
+    return [zone for _, zone in by_clock[1:-1] or by_clock[:1]]
 
 
 def _end(hours: QuietHours, calendar: Calendar, moment: datetime) -> datetime | None:

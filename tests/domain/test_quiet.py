@@ -1,7 +1,6 @@
 """Nobody is disturbed at night, whatever their zone; the end of the night comes once, also when clocks change."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +12,8 @@ from amends.domain.quiet import quiet_until
 
 NIGHT = QuietHours.model_validate({"from": "21:00", "until": "08:00"})
 NOON_BREAK = QuietHours.model_validate({"from": "12:00", "until": "14:00"})
+LONG_NIGHT = QuietHours.model_validate({"from": "20:00", "until": "10:00"})
+SIESTA = QuietHours.model_validate({"from": "13:00", "until": "14:00"})
 ZONES = (
     "Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "Asia/Kolkata", "Pacific/Chatham", "Europe/Berlin",
     "America/St_Johns", "Australia/Lord_Howe", "Africa/Cairo", "America/Santiago",
@@ -74,9 +75,20 @@ def test_what_waits_for_the_end_of_the_night_leaves_by_day(moment: datetime, zon
         assert until - moment <= timedelta(hours=12)
 
 
-def test_zones_without_a_common_day_do_not_wait_for_ever() -> None:
-    everywhere = ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "America/New_York")
-    long: Any = {"from": "17:00", "until": "10:00"}
-    until = quiet_until(QuietHours.model_validate(long), everywhere, at("12:00"))
-    assert until
-    assert until - at("12:00") < timedelta(days=8)
+@pytest.mark.parametrize("zones", [RUSSIA, ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kolkata", "Africa/Lagos")])
+@given(moment=moments)
+def test_zones_without_a_common_day_do_not_wait_for_ever(zones: tuple[str, ...], moment: datetime) -> None:
+    if until := quiet_until(LONG_NIGHT, zones, moment):
+        assert until - moment < timedelta(days=1)
+        assert quiet_until(LONG_NIGHT, zones, until) is None
+
+
+def test_where_no_hour_suits_all_it_is_day_in_as_many_zones_as_can_be() -> None:
+    until = quiet_until(LONG_NIGHT, RUSSIA, at("12:00", "Europe/Moscow"))
+    assert until == at("10:00", "Europe/Moscow") + timedelta(days=1)
+
+
+@given(moments)
+def test_a_short_break_is_waited_for_in_every_zone_of_the_widest_country(moment: datetime) -> None:
+    until = quiet_until(SIESTA, RUSSIA, moment) or moment
+    assert not any(is_quiet(SIESTA, zone, until) for zone in RUSSIA)
