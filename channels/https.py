@@ -4,7 +4,6 @@ Only here is the network spoken to by HTTP, through channels/guarded.py, so that
 """
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +15,7 @@ import httpx2
 
 from amends.domain.channel import LastCall, Receipt, Status
 from amends.domain.errors import ChannelDown, ChannelError, ChannelMisconfigured, ChannelUnavailable
-from amends.domain.provider_receipts import plain_value
+from amends.domain.provider_receipts import json_of, plain_value
 from amends.domain.reach import MAY_HAVE_IT, NOT_SENT
 from channels.guarded import CONNECT_SECONDS, IDLE_SECONDS, NotAllowedThere, Reach, open_client
 
@@ -64,10 +63,7 @@ class Answer:
 
     def json(self) -> object:
         """The body as JSON, or None when it is none that can be read."""
-        try:
-            return json.loads(self.body.decode("utf-8-sig", errors="replace"))  # some write Latin-1
-        except (ValueError, RecursionError):
-            return None
+        return json_of(self.body)
 
     def object(self) -> dict[str, object]:
         """The body's JSON object; empty when it is anything else."""

@@ -279,7 +279,7 @@ def _read_at_address(rules: ReportRules, report: Report) -> tuple[ProviderReceip
 def pairs_of(query: bytes) -> list[tuple[str, str]]:
     """The fields of a form or a query. Raises NotAllowed when it is neither."""
     try:
-        return parse_qsl(query.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return parse_qsl(query.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:
         raise NotAllowed("the report cannot be read") from error
 
@@ -299,7 +299,7 @@ def objects_of(body: bytes) -> list[dict[str, object]]:
 def json_of(body: bytes) -> object:
     """What the body says, or None when it is no JSON."""
     try:
-        return json.loads(body)
+        return json.loads(body.decode("utf-8-sig", errors="replace"))  # some write Latin-1
     except (ValueError, RecursionError):
         return None
 

@@ -46,8 +46,9 @@ def by_twilio(fields: dict[str, str], url: str = URL, secret: str = SECRET) -> R
         (f"proof={SECRET}", urlencode(QUESTION).encode()),
         (f"proof={SECRET}", json.dumps(QUESTION).encode()),
         (f"proof={SECRET}", json.dumps([QUESTION]).encode()),
+        (f"proof={SECRET}", b"name=Zo\xeb&" + urlencode(QUESTION).encode()),
     ],
-    ids=["a query", "a form", "an object", "a list"],
+    ids=["a query", "a form", "an object", "a list", "a form in Latin-1"],
 )
 def test_at_its_address_a_gateway_hands_it_on_in_whatever_form(query: str, body: bytes) -> None:
     assert AT_ADDRESS.read(Report(body, {}, query), NOW) == READ
@@ -121,4 +122,4 @@ def test_no_body_breaks_it_at_the_right_address_either(body: bytes) -> None:
     try:
         AT_ADDRESS.read(Report(body, {}, f"proof={SECRET}"), NOW)
     except NotAllowed:
-        assert not body.isascii() or b"&" in body
+        assert b"&" in body

@@ -288,6 +288,12 @@ def test_a_signed_report_is_read() -> None:
     assert receipts == (ProviderReceipt("7", Status.DELIVERED, "ok"),)
 
 
+@pytest.mark.parametrize("charset", ["latin-1", "gb18030", "utf-8-sig"])
+def test_a_signed_report_is_read_whatever_alphabet_the_words_beside_it_are_in(charset: str) -> None:
+    body = '{"message": {"id": "7"}, "state": "ok", "text": "§"}'.encode(charset)
+    assert read_reports(BY_BODY, signed_report(body), NOW) == (ProviderReceipt("7", Status.DELIVERED, "ok"),)
+
+
 def test_a_signed_list_of_reports_is_read_one_by_one() -> None:
     body = b'[{"message": {"id": "7"}, "state": "ok"}, {"state": "?"}, 7, {"message": {"id": 8}, "state": "dead"}]'
     receipts = read_reports(BY_BODY, signed_report(body), NOW)
@@ -334,8 +340,14 @@ def at_address(key: str = "k1", body: bytes = b"", **filled_in: str) -> Report:
 
 @pytest.mark.parametrize(
     "report",
-    [at_address(state="ok"), at_address(body=b"state=ok&key=k2"), at_address(body=b'{"state": "ok", "key": "k2"}')],
-    ids=["query", "form", "json"],
+    [
+        at_address(state="ok"),
+        at_address(body=b"state=ok&key=k2"),
+        at_address(body=b'{"state": "ok", "key": "k2"}'),
+        at_address(body=b"text=Gr\xfc\xdfe", state="ok"),
+        at_address(body=b"state=ok&text=Gr\xfc\xdfe"),
+    ],
+    ids=["query", "form", "json", "query with Latin-1", "form in Latin-1"],
 )
 def test_what_comes_to_the_address_of_a_message_is_of_that_message(report: Report) -> None:
     assert read_reports(BY_ADDRESS, report, NOW) == (ProviderReceipt("k1", Status.DELIVERED, "ok", "k1"),)
