@@ -51,6 +51,9 @@ TWILIO_BAD_NUMBER = frozenset({21211, 21265, 21266, 21268, 21610, 21614, 21635})
 TWILIO_BAD_SENDER = frozenset({21212, 21603, 21606, 21659, 21660, 21661})
 """What `from_` says is no number of this account that may send SMS."""
 
+GAVE_UP = (Status.REJECTED, Status.DEFERRED)
+"""What became of a message that will not arrive, whosever fault it is: it is not asked again, as after a report."""
+
 
 class Shape(StrEnum):
     """How the gateway wants its request."""
@@ -177,9 +180,14 @@ class Gateway:
         return client.build_request("GET", url, headers=dict(self.proof))
 
     def taken(self, answer: Answer, key: str) -> Receipt:
-        """The receipt for a yes."""
+        """The receipt for a yes; a no where it bears the gateway's own word for that. A number may be another code."""
         receipt = accepted(answer, key, *filter(None, (self.id_field,)))
-        return replace(receipt, provider_id=key) if self.known_by_key else receipt
+        if self.known_by_key:
+            receipt = replace(receipt, provider_id=key)
+        became, word = last_word(self.shape, answer.object()) or (None, "")
+        if receipt.status is Status.SENT and became in GAVE_UP and not word[0].isdecimal():
+            return replace(receipt, status=Status.REJECTED, detail=f"{answer.code} {word}")
+        return receipt
 
     def _text(self, text: str) -> dict[str, str]:
         """The text and, where it does not fit GSM 7-bit, what says so."""

@@ -103,6 +103,27 @@ async def test_a_yes_without_the_id_that_was_promised_leaves_us_in_doubt(web: We
 
 
 @pytest.mark.parametrize(
+    ("word", "status", "detail"),
+    [
+        ("queued", Status.SENT, "200"),
+        ("delivered", Status.SENT, "200"),
+        ("rejected", Status.REJECTED, "200 rejected"),
+        ("Undeliverable", Status.REJECTED, "200 undeliverable"),
+        ("filtered", Status.REJECTED, "200 filtered"),
+        ("2", Status.SENT, "200"),
+    ],
+)
+@pytest.mark.parametrize("known_by", [{}, {"id_field": "", "key_field": "reference"}], ids=["its id", "our key"])
+async def test_a_yes_that_names_a_failure_in_the_gateways_own_words_is_a_no(
+    word: str, status: Status, detail: str, known_by: dict[str, str]
+) -> None:
+    async with scripted_http({"POST /sms": reply(200, {"id": "x1", "status": word})}) as server:
+        own_words = {"rejected_words": "rejected, undeliverable, 2", "deferred_words": "filtered"}
+        receipt = await delivered(settings_for("json", server.url, **own_words, **known_by))
+    assert (receipt.status, receipt.detail) == (status, detail)
+
+
+@pytest.mark.parametrize(
     ("body", "status", "detail"),
     [
         (b"OK", Status.SENT, "200"),
