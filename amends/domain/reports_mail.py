@@ -1,6 +1,7 @@
 """Opens a mail from a stranger: its parts, its text and its fields, at a cost that has a bound, whatever the bytes."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header
@@ -68,7 +69,9 @@ def leaves(mail: Mail) -> Iterator[Mail]:
 def enclosed(part: Mail) -> tuple[Mail, ...]:
     """What the part is made of: parts, the message it returns, or the blocks of fields of a delivery status."""
     payload = part.get_payload() if part.is_multipart() else ()
-    return tuple(block for block in payload if isinstance(block, Message))
+    blocks = tuple(block for block in payload if isinstance(block, Message))
+    packed = part.get_content_maintype() == "message" and field(part, "Content-Transfer-Encoding").lower() == "base64"
+    return _unpacked(blocks) if packed and not any(block.keys() for block in blocks) else blocks
 
 
 def fields(text: str) -> Mail:
@@ -105,6 +108,15 @@ def text(part: Mail) -> str:
     said = _decoded(content if isinstance(content, bytes) else b"", charset[1] if charset else "")
     said = said.replace("\r\n", "\n").replace("\r", "\n")
     return _without_tags(said) if part.get_content_type() == "text/html" else said
+
+
+def _unpacked(blocks: tuple[Mail, ...]) -> tuple[Mail, ...]:
+    """What stands there in base64, which the library takes for the text of something without fields."""
+    try:
+        mail = opened(b64decode("".join(str(block.get_payload()) for block in blocks)))
+    except ValueError:
+        return ()
+    return (mail,) if mail else ()
 
 
 def _plain(raw: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 import base64
 import random
+import re
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -88,6 +89,26 @@ def test_no_report_shows_an_address_or_the_text_of_a_server(name: str) -> None:
         "fraud",
         "not-spam",
     )
+
+
+def in_base64(mail: bytes, kind: str) -> bytes:
+    """The same mail with its part of this kind encoded, as some gateways do whatever it is."""
+    part = rb"(?<=Content-Type: %b\n)\n(.*?)(?=\n--=_)" % kind.encode()
+    head, body, rest = re.split(part, mail, maxsplit=1, flags=re.DOTALL)
+    return head + b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(body) + rest
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("postfix_no_such_user", "message/delivery-status"),
+        ("international_report", "message/global-delivery-status"),
+        ("complaint_abuse", "message/feedback-report"),
+        ("complaint_abuse", "message/rfc822"),
+    ],
+)
+def test_a_part_in_base64_says_what_it_says(name: str, kind: str) -> None:
+    assert read_report(in_base64(MAILS[name], kind)) == READ[name]
 
 
 def test_words_for_people_say_nothing_against_a_delivery() -> None:
