@@ -11,7 +11,15 @@ from enum import StrEnum
 from amends.domain.marks import bounced_token
 from amends.domain.reports_mail import Mail, all_fields, enclosed, fields, leaves, opened, spoken, text
 from amends.domain.reports_mail import field as field_of
-from amends.domain.reports_words import Codes, codes_in, more_specific, spares_the_address, still_trying, words_of
+from amends.domain.reports_words import (
+    Codes,
+    codes_in,
+    more_specific,
+    sounds_like_a_failure,
+    spares_the_address,
+    still_trying,
+    words_of,
+)
 
 
 class ReportKind(StrEnum):
@@ -131,12 +139,14 @@ def read_report(raw: bytes, delivered_to: str = "") -> Report:
 def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) -> Reading:
     """A report, else an automatic answer. One about a report is no news of a message: we send no reports.
 
-    What a mail server says and we do not understand is for people: it may be that somebody was not reached.
+    What a mail server says and we do not understand is for people: it may be that somebody was not reached. So is what
+    a machine under any other name says in a mail server's words.
     """
     reading = _by_status(parts, said) or _in_words(mail, said)
     if reading:
         return Reading(ReportKind.UNKNOWN) if _is_report(returned) else reading
-    automatic = _is_automatic(mail, parts) and not _is_from_server(mail, said)
+    server = _is_from_server(mail, said) or sounds_like_a_failure(words_of(said))
+    automatic = _is_automatic(mail, parts) and not server
     return Reading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
 
 

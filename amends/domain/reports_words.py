@@ -106,6 +106,11 @@ def still_trying(words: str) -> bool:
     return bool(delayed or STILL_TRYING.search(words))
 
 
+def sounds_like_a_failure(words: str) -> bool:
+    """Whether these may be a mail server's words, whoever sent them: a bare 550 may be a room or a telephone."""
+    return codes_in(words).status[:1] in ("4", "5") or bool(FULL.search(words) or NOBODY.search(words))
+
+
 def spares_the_address(codes: Codes, words: str) -> bool | None:
     """Whether the address may take the next message although this one failed; None when nothing speaks of a failure.
 

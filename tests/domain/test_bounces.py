@@ -273,7 +273,7 @@ def test_a_chinese_report_is_read_though_its_charset_is_wrong_or_missing(charset
     ],
 )
 def test_each_sign_of_a_machine_makes_it_an_automatic_answer(sign: str) -> None:
-    plain = f"From: kim@elsewhere.example\nTo: {BOUNCES}\n\n550 5.1.1 user unknown\n"
+    plain = f"From: kim@elsewhere.example\nTo: {BOUNCES}\n\nI am away; room 550, telephone 0421 5520.\n"
     assert read_report(plain.encode()).kind is UNKNOWN
     assert read_report(f"{sign}\n{plain}".encode()).kind is AUTO_REPLY
 
@@ -287,6 +287,21 @@ def test_each_sign_of_a_machine_makes_it_an_automatic_answer(sign: str) -> None:
 )
 def test_what_a_mail_server_says_and_nobody_here_understands_is_left_for_people(head: str) -> None:
     mail = f"Return-Path: <>\n{head}To: {BOUNCES}\nSubject: consegna\n\nIl messaggio non e' stato recapitato.\n"
+    assert read_report(mail.encode()).kind is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("sender", "said"),
+    [
+        ("MDaemon at elsewhere.example <MDaemon@elsewhere.example>", "PERMANENT delivery failure: 550 5.1.1 unknown"),
+        ("System Administrator <administrator@elsewhere.example>", "The account does not exist. <mx #5.1.1>"),
+        ("Mail Delivery Service <noreply@elsewhere.example>", "It could not be delivered: user unknown"),
+        ("系统退信 <bounce@elsewhere.example>", "您发送的邮件被退回，原因：收件人邮箱不存在。"),
+        ("Courier mail server <@>", "cannot be delivered: <<< 550 User unknown."),
+    ],
+)
+def test_a_failure_that_a_machine_of_another_name_tells_of_is_left_for_people(sender: str, said: str) -> None:
+    mail = f"Return-Path: <>\nFrom: {sender}\nTo: {BOUNCES}\nAuto-Submitted: auto-replied\n\n{said}\n"
     assert read_report(mail.encode()).kind is UNKNOWN
 
 
