@@ -4,7 +4,9 @@ import hmac
 import json
 import re
 from base64 import b64encode
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -279,9 +281,12 @@ def _read_at_address(rules: ReportRules, report: Report) -> tuple[ProviderReceip
 def pairs_of(query: bytes) -> list[tuple[str, str]]:
     """The fields of a form or a query. Raises NotAllowed when it is neither."""
     try:
-        return parse_qsl(query.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        pairs = parse_qsl(
+            query.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="latin-1"
+        )
     except ValueError as error:
         raise NotAllowed("the report cannot be read") from error
+    return [(_text(name.encode("latin-1")), _text(value.encode("latin-1"))) for name, value in pairs]
 
 
 def _proof(secret: str, key: str) -> str:
@@ -299,9 +304,17 @@ def objects_of(body: bytes) -> list[dict[str, object]]:
 def json_of(body: bytes) -> object:
     """What the body says, or None when it is no JSON."""
     try:
-        return json.loads(body.decode("utf-8-sig", errors="replace"))  # some write Latin-1
+        return json.loads(_text(body.removeprefix(BOM_UTF8)))
     except (ValueError, RecursionError):
         return None
+
+
+def _text(raw: bytes) -> str:
+    """In UTF-8, else in GBK, as many gateways in China write; of any other alphabet ASCII is left."""
+    for charset in ("utf-8", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            return raw.decode(charset)
+    return raw.decode(errors="replace")
 
 
 def _sha1(token: str, text: str) -> str:

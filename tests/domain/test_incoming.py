@@ -54,6 +54,19 @@ def test_at_its_address_a_gateway_hands_it_on_in_whatever_form(query: str, body:
     assert AT_ADDRESS.read(Report(body, {}, query), NOW) == READ
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        urlencode(QUESTION | {"text": "退订"}, encoding="gbk").encode(),
+        json.dumps(QUESTION | {"text": "退订"}, ensure_ascii=False).encode("gbk"),
+    ],
+    ids=["a form", "an object"],
+)
+def test_a_wish_in_gbk_is_read(body: bytes) -> None:
+    (read,) = AT_ADDRESS.read(Report(body, {}, f"proof={SECRET}"), NOW)
+    assert read.text == "退订"
+
+
 @pytest.mark.parametrize("query", ["", "proof=", "proof=guessed", f"secret={SECRET}", f"proof={SECRET}x"])
 def test_without_the_secret_it_is_nobodys(query: str) -> None:
     with pytest.raises(NotAllowed):
