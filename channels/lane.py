@@ -98,12 +98,13 @@ class Lane:
 
     def _announced(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
         """The relay has heard of sender and recipient."""
+        heard = replies or connection.left_over()
+        for reply in heard:
+            if reply.code >= 400:
+                self._refused(connection, letter, heard)
+                return
         if not replies:
             raise Disconnected(connection.lost)
-        for reply in replies:
-            if reply.code >= 400:
-                self._refused(connection, letter, replies)
-                return
         if replies[-1].code != (250 if connection.chunking else 354):
             raise Disconnected(f"answered {'BDAT' if connection.chunking else 'DATA'} with {replies[-1].codes}")
         if not connection.chunking:
@@ -167,7 +168,8 @@ class Lane:
 
     def _refused(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
         """The relay does not want this letter, or none at all."""
-        if closing := next((reply for reply in replies if reply.code == CLOSES), None):
+        closing = next((reply for reply in replies if reply.code == CLOSES), None)
+        if closing and (self._used or closing is replies[0]):
             raise Disconnected(f"closes with {closing.codes}")
         if self._carried and replies[0].enhanced == TOO_MANY:
             raise Disconnected(f"takes no more with {replies[0].codes}")
@@ -176,8 +178,8 @@ class Lane:
             raise ChannelMisconfigured(f"{self._relay} offers CHUNKING and does not know BDAT: set chunking to false")
         self._letters.answer(refusal(letter.key, replies, self._relay, chunking=connection.chunking))
         self._letter = None
-        if last.code == 354:
-            self._break_off()  # it waits for content all the same
+        if last.code == 354 or closing or connection.lost:
+            self._break_off()  # it waits for content all the same, or for nothing any more
         else:
             connection.converse([b"RSET\r\n"], partial(self._step, self._ready_again))
 

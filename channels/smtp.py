@@ -174,6 +174,10 @@ class Connection(asyncio.Protocol):
         """Whether the server said beforehand that it takes nothing so long."""
         return 0 < self.longest < len(content)
 
+    def left_over(self) -> list[Reply]:
+        """What was heard before the end, and given to nobody because more was waited for."""
+        return list(self._heard)
+
     def say(self, content: bytes, replies: int = 0) -> None:
         """Say something that calls for so many replies; whether it was heard shows in them."""
         if self._transport and not self.lost:

@@ -201,7 +201,6 @@ async def test_a_relay_that_says_the_same_to_recipient_and_chunk_speaks_of_the_r
         {"EHLO": "502 5.5.1 what"},
         {"MAIL": "550 5.1.8 bad sender"},
         {"MAIL": "421 4.3.2 closing"},
-        {"RCPT": "421 4.3.2 closing"},
         {"RCPT": ""},
         {"DATA": "250 2.0.0 what"},
         {**CHUNKING, "BDAT": "354 what"},
@@ -216,6 +215,19 @@ async def test_trouble_of_the_relay_is_an_error_before_the_last_call(
     with pytest.raises(ChannelUnavailable):
         await delivered(relay.port, bell)
     assert bell.rung == 0
+
+
+@pytest.mark.parametrize("offers", [{}, {"EHLO": "250-scripted\r\n250 PIPELINING"}, CHUNKING], ids=str)
+@pytest.mark.parametrize(
+    ("reply", "status"), [("421 4.7.0 not for this one", Status.DEFERRED), ("550 5.1.1 unknown", Status.REJECTED)]
+)
+async def test_a_relay_that_hangs_up_over_a_recipient_has_answered_all_the_same(
+    scripted: Callable[..., Any], offers: dict[str, str], reply: str, status: Status
+) -> None:
+    """Else that one person's message is tried for ever, as if the relay were down."""
+    relay = await scripted({**offers, "RCPT": reply, "DATA": "", "BDAT": ""})
+    receipt = await delivered(relay.port)
+    assert (receipt.status, receipt.detail) == (status, reply[:9])
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA"])
