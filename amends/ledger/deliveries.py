@@ -35,7 +35,7 @@ from amends.ledger.leases import (
     put_in_doubt,
     run_out,
 )
-from amends.ledger.notices import PUBLIC, changed_since, notice_row
+from amends.ledger.notices import PUBLIC, changed_since, latecomers, notice_row
 from amends.ledger.optouts import withdraw
 from amends.ledger.promises import told
 from amends.ledger.reconciling import as_the_log_says, left_among
@@ -299,7 +299,10 @@ class Deliveries(Claims):
         return 1 - (due + in_hand) / messages if messages else 1.0
 
     def finish(self, incident: str, notice: str, now: datetime) -> bool:
-        """Note that nothing of the notice is pending any more, if so; whether it is sent: nothing is parked either."""
+        """Note that nothing of the notice is pending any more, if so; whether it is sent.
+
+        It is not as long as something is parked, or somebody whom a corrected list brought has no message of it.
+        """
         with self.write() as write:
             write.incident(incident)
             return self._finish(write, incident, notice, now)
@@ -312,10 +315,10 @@ class Deliveries(Claims):
             return False
         row.sent_at = row.sent_at or now
         states = message_states(write.session, incident, notice).get(notice, {})
-        if states.get(DeliveryState.PARKED):
+        draft = self.drafted(row)
+        if states.get(DeliveryState.PARKED) or latecomers(write.session, row, draft.audience, draft.audience_digest):
             return False
         row.stage = NoticeStage.SENT
-        draft = self.drafted(row)
         if draft.about:
             told(write.session, incident, draft.about, draft.change)
         write.note(now, incident, "sent", notice, states={state.value: count for state, count in states.items()})

@@ -1,7 +1,7 @@
 """A corrected list: what differs, what is stored, and what becomes of everybody's messages."""
 
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from amends.domain.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, N
 from amends.domain.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.people import Flag, Person
 from amends.domain.playbook import Event
-from amends.domain.reach import MAY_HAVE_IT
+from amends.domain.reach import FAULT, MAY_HAVE_IT, STRIKES
 from amends.ledger import Claim, Ledger
 from amends.ledger.corrections import Followed
 from tests.builders import NOW, a_member, a_person, a_playbook, a_wording, an_incident
@@ -50,17 +50,19 @@ def opened(ledger: Ledger, *listed: Person) -> Ledger:
     return ledger
 
 
-def sent(ledger: Ledger, status: Status = Status.SENT, *only: int, detail: str = "550 5.1.1 unknown") -> list[Claim]:
+def sent(
+    ledger: Ledger, status: Status = Status.SENT, *only: int, detail: str = "550 5.1.1 unknown", now: datetime = LATER
+) -> list[Claim]:
     """Everything that waits, or what waits for these people, gets this answer; what was handed out."""
     claims = [
         claim
-        for claim in ledger.claim(INCIDENT, NOTICE, [EMAIL, SMS], 100, LATER)
+        for claim in ledger.claim(INCIDENT, NOTICE, [EMAIL, SMS], 100, now)
         if not only or (claim.about and claim.about.number in only)
     ]
-    ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
+    ledger.write_down(claims, (), INCIDENT, NOTICE, now)
     answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
-    ledger.write_down((), answers, INCIDENT, NOTICE, LATER)
-    ledger.end([claim.lease for claim in claims], {}, INCIDENT, NOTICE, LATER)
+    ledger.write_down((), answers, INCIDENT, NOTICE, now)
+    ledger.end([claim.lease for claim in claims], {}, INCIDENT, NOTICE, now)
     return claims
 
 
@@ -666,6 +668,27 @@ def test_who_is_found_late_is_counted_and_gets_what_people_must_have(ledger: Led
     assert ledger.finish(INCIDENT, NOTICE, LATER)
     assert ledger.case(INCIDENT).notices[0].not_told == 0
     assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 4}
+
+
+def test_who_is_found_while_the_last_of_it_leaves_keeps_it_from_its_end(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(2))
+    sent(ledger)
+    correct(ledger, people(3))
+    assert not ledger.finish(INCIDENT, NOTICE, LATER)
+    (notice,) = ledger.case(INCIDENT).notices
+    assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
+    assert addresses(sent(released_again(ledger))) == [people(3)[2].email]
+    assert ledger.finish(INCIDENT, NOTICE, LATER)
+
+
+def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on_sqlite: Ledger) -> None:
+    ledger = released(ledger_on_sqlite, people(1))
+    for tries in range(STRIKES):
+        sent(ledger, Status.DEFERRED, detail=f"{FAULT}KeyError", now=LATER + tries * timedelta(hours=5))
+    correct(ledger, people(2))
+    ledger.give_up_parked(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (notice,) = ledger.case(INCIDENT).notices
+    assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
 
 
 def test_news_that_were_sent_are_not_sent_again_for_who_is_found_late(ledger_on_sqlite: Ledger) -> None:
