@@ -13,11 +13,19 @@ from amends.ledger.people import person_row
 from amends.ledger.store import ENGINE, Store, incident_row
 from amends.ledger.tables import NoticeRow, PersonRow, ReleaseRow
 
-# What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
-WAITS = """
-WHERE incident = :incident AND {people} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
-AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
+OPTIONAL = """
+notice IN (
+    SELECT notice.notice FROM notice
+    WHERE incident = :incident AND optional AND version = (
+        SELECT max(version) FROM release WHERE release.incident = notice.incident AND release.notice = notice.notice
+    )
+)
 """
+"""Of a notice that is optional as it was released last: what is given back of an earlier version leaves as this one."""
+# What is done to the state keeps SQLite off the index of what is due, which leads past everybody who waits.
+WAITS = f"""
+WHERE incident = :incident AND {{people}} AND state || '' IN ('waiting', 'deferred', 'to_print', 'parked')
+AND {OPTIONAL}"""
 WITHDRAW = f"""
 UPDATE delivery SET next_try_at = NULL, updated_at = :now,
 state = CASE WHEN detail LIKE :may_have_it THEN 'uncertain' ELSE 'held' END,
@@ -25,10 +33,9 @@ detail = CASE WHEN detail LIKE :may_have_it THEN detail ELSE :why END
 {WAITS}"""
 """What a provider may have is not held: a version that all must get would go to them once more."""
 WAITING = f"SELECT id FROM delivery{WAITS}LIMIT 1"
-IN_HAND = """
-SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {people} AND state || '' = 'claimed'
-AND (notice, version) IN (SELECT notice, version FROM notice WHERE incident = :incident AND optional)
-"""
+IN_HAND = f"""
+SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {{people}} AND state || '' = 'claimed'
+AND {OPTIONAL}"""
 
 
 class OptOuts(Store):

@@ -325,6 +325,33 @@ def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened
     assert {claim.about.number for claim in claim(opened)} == {2, ONLY_PHONE, CHILD, GUARDIAN}
 
 
+@pytest.mark.parametrize("optional", [True, False])
+def test_what_comes_back_of_an_earlier_version_is_as_optional_as_the_one_that_it_leaves_in(
+    opened: Ledger, optional: bool
+) -> None:
+    release(opened, optional=not optional)
+    in_hand = claim(opened)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    release(opened, optional=optional)
+    opened.give_back(in_hand, LATER)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    told = {claim.about.number for claim in claim(opened)}
+    assert (1 in told, withheld(opened)) == ((False, {1}) if optional else (True, set()))
+
+
+def test_who_opted_out_while_all_had_to_get_it_does_not_get_what_comes_back_and_is_optional_by_now(
+    opened: Ledger,
+) -> None:
+    release(opened, optional=False)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    release(opened)
+    opened.give_back(in_hand, LATER)
+    assert 1 not in {claim.about.number for claim in claim(opened)}
+    assert withheld(opened) == {1}
+
+
 def test_nobody_can_opt_out_who_is_not_there(opened: Ledger) -> None:
     for incident, person in ((INCIDENT, 99), ("no-such", 1)):
         with pytest.raises(NotInLedger):
