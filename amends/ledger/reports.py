@@ -292,6 +292,9 @@ def _before(state: DeliveryState, told: Told) -> tuple[DeliveryState, ...]:
     if isinstance(told, Report):
         came_back = state is DeliveryState.BOUNCED and told.by_provider
         return (*BEFORE[state], DELIVERED) if came_back else BEFORE[state]
+    if state is DeliveryState.BOUNCED and told.key:
+        # Also what somebody has sent again, to the same address, as its key says: the gateway would say `sent` to that.
+        return (*BEFORE[state], *TO_LEAVE_AGAIN)
     # Put off because the answer was lost: the gateway has it, knows our key, and would say `sent` to the next try.
     return (*BEFORE[state], DeliveryState.DEFERRED)
 

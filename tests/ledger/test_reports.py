@@ -495,6 +495,18 @@ def test_a_receipt_may_be_faster_than_the_answer_of_the_gateway(opened: Ledger, 
     assert effects(opened.reported([receipt], LATER)) == ["bounced"]
 
 
+def test_who_is_to_get_an_sms_again_that_came_back_is_written_to_on_the_next_channel(
+    opened: Ledger, texts: Sent
+) -> None:
+    """The gateway knows the key of the one that came back: it would say that it sent it, and send nothing."""
+    opened.write_down([texts[1]], (), INCIDENT, NOTICE, LATER)
+    opened.write_down((), [(texts[1], Receipt(texts[1].key, Status.UNCERTAIN))], INCIDENT, NOTICE, LATER)
+    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    reported = opened.reported([a_receipt(Status.REJECTED, "SM1", texts[1].key)], LATER)
+    assert (effects(reported), reported.handed_over) == (["bounced"], 1)
+    assert (states(opened, SMS)[1], states(opened, EMAIL)[1]) == ("bounced", "waiting")
+
+
 @pytest.mark.parametrize(("status", "state"), [(Status.REJECTED, "bounced"), (Status.DELIVERED, "delivered")])
 def test_a_receipt_settles_an_sms_that_was_put_off_because_its_answer_was_lost(
     opened: Ledger, texts: Sent, status: Status, state: str
