@@ -192,7 +192,7 @@ def course(
 
     Whoever is held now gets nothing more. What has not left goes to the corrected address; what a provider may have all
     the same is uncertain, and goes there by a person's word. Who was reached, or may have been, gets nothing new; whom
-    nothing has reached is written to at the addresses that were not tried yet, unless `why_not` says why they do not
+    nothing has reached is written to at the addresses that were not tried yet, or `why_not` says there why they do not
     get this notice.
     """
     if hold:
@@ -202,14 +202,13 @@ def course(
     if any(one.state in OPEN or one.settled for one in after):
         return Course(changed)
     dropped = [one for one in after if one.stands_in]
-    if why_not and not dropped:
-        return Course(changed)
     tried = {(one.channel, one.address) for one in after if one not in dropped}
-    new = _untried(tried, addresses, channels, cascade, why_not)
-    unreachable = any(planned.state is DeliveryState.UNREACHABLE for planned, _ in new)
+    left = {channel: address for channel, address in addresses.items() if (channel, address) not in tried}
+    first = first_messages(why_not, left, channels, cascade)
+    unreachable = not left or any(planned.state is DeliveryState.UNREACHABLE for planned in first)
     if unreachable and any(one.state is not DeliveryState.HELD for one in after):
         return Course(changed)  # that nothing reaches them is known already
-    return Course(changed, tuple(one.id for one in dropped), new)
+    return Course(changed, tuple(one.id for one in dropped), tuple((one, left.get(one.channel, b"")) for one in first))
 
 
 def _held(message: Stored, hold: str) -> Stored:
@@ -235,16 +234,3 @@ def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, byte
             taken.add((one.channel, address))
             after.append(replace(one, address=address, state=starts_as(one.channel), detail=""))
     return after
-
-
-def _untried(
-    tried: Collection[tuple[ChannelKind, bytes]],
-    addresses: Mapping[ChannelKind, bytes],
-    channels: Collection[ChannelKind],
-    cascade: Collection[ChannelKind],
-    why_not: str,
-) -> tuple[tuple[Planned, bytes], ...]:
-    left = {channel: address for channel, address in addresses.items() if (channel, address) not in tried}
-    return tuple(
-        (planned, left.get(planned.channel, b"")) for planned in first_messages(why_not, left, channels, cascade)
-    )

@@ -219,4 +219,9 @@ def test_whoever_is_held_no_more_and_has_no_address_is_unreachable() -> None:
 
 def test_an_opt_out_outlives_a_correction() -> None:
     assert after(a_message("held", detail=OPTED_OUT), why_not=OPTED_OUT, email=NEW) == Course()
-    assert after(a_message("bounced"), why_not=OPTED_OUT, email=NEW) == Course()
+    assert after(a_message("bounced"), why_not=OPTED_OUT, email=OLD) == Course()
+
+
+def test_what_is_not_sent_to_a_new_address_because_of_an_opt_out_is_kept_for_a_version_that_all_must_get() -> None:
+    taken = after(a_message("bounced"), why_not=OPTED_OUT, email=NEW)
+    assert taken == Course(new=((Planned(EMAIL, HELD, OPTED_OUT), NEW),))

@@ -691,6 +691,21 @@ def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on
     assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
 
 
+def test_who_opted_out_and_then_got_an_address_is_told_by_a_version_that_all_must_get(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    person = a_person(phone="")
+    ledger = released(ledger_on_sqlite, [person])
+    sent(ledger, Status.REJECTED)
+    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    released_again(ledger, optional=True)
+    ledger.opt_out(INCIDENT, 1, "test", LATER)
+    correct(ledger, [with_address(person, "new@mail.example")])
+    assert not sent(released_again(ledger, optional=True))
+    ledger.amend_incident(an_incident(title="Three databases copied"), "lena", LATER)
+    assert addresses(sent(released_again(ledger))) == ["new@mail.example"]
+
+
 def test_news_that_were_sent_are_not_sent_again_for_who_is_found_late(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(2), step="update")
     sent(ledger)
