@@ -198,8 +198,8 @@ class World(RuleBasedStateMachine):
         """How many more copies each may get, because somebody said so."""
         self.told: list[Report | ProviderReceipt] = []
         self.wishes: set[str] = set()
-        self.listed = dict(self.books.listed)
         self.once_opted: set[str] = set()
+        self.listed = dict(self.books.listed)
         self.names: dict[str, str] = {}
         self.numbered: dict[str, int] = {}
         self.backup: Books | None = None
@@ -302,6 +302,7 @@ class World(RuleBasedStateMachine):
             piece.marked = piece.claim.id in may
             if piece.marked:
                 self.assert_may_leave(hand, piece)
+                self.since_backup += 1
         self.give_back(hand, [one for one in pieces if not one.marked])
 
     def give_back(self, hand: Hand, pieces: list[Piece]) -> None:
@@ -362,7 +363,6 @@ class World(RuleBasedStateMachine):
             return  # the gateway knows it
         before = self.live(ref)
         assert len(before) <= self.words[ref], f"{ref} is told twice: {before} and {channel}"
-        self.since_backup += 1
         self.copies.append(Copy(ref, key, token, channel))
 
     @precondition(lambda self: self.some_hand(0))
@@ -533,6 +533,7 @@ class World(RuleBasedStateMachine):
             assert not self.held(ref) and not self.unwanted(ref)
             self.names[key] = ref
             self.take(ref, key, "", LETTER)
+            self.since_backup += 1
             self.books.heard[key] = S.SENT
         assert (batch.letters if batch else 0) == len(gone)
 
@@ -543,10 +544,13 @@ class World(RuleBasedStateMachine):
         if letters:
             copy = letters[which % len(letters)]
             copy.bounced = True
-            with suppress(NotInLedger):
-                self.ledger.letter_returned(INCIDENT, NOTICE, reference_of(copy.key), self.now)
-            if self.books.heard.get(copy.key) is S.SENT:
-                self.books.heard[copy.key] = S.BOUNCED
+            self.hand_in_returned(copy)
+
+    def hand_in_returned(self, letter: Copy) -> None:
+        with suppress(NotInLedger):
+            self.ledger.letter_returned(INCIDENT, NOTICE, reference_of(letter.key), self.now)
+        if self.books.heard.get(letter.key) is S.SENT:
+            self.books.heard[letter.key] = S.BOUNCED
 
     # What people decide.
 
@@ -721,7 +725,10 @@ class World(RuleBasedStateMachine):
                 self.books.heard[key] = S.UNCERTAIN
 
     def report_again(self) -> None:
-        """The mailbox still has them."""
+        """The mailbox still has them, and the letters lie there."""
+        for letter in self.copies:
+            if letter.channel is LETTER and letter.bounced:
+                self.hand_in_returned(letter)
         for told in self.told:
             (effect,) = self.ledger.reported([told], self.now).each
             if effect in (Effect.BOUNCED, Effect.DELIVERED, Effect.COMPLAINED):
@@ -832,7 +839,7 @@ class World(RuleBasedStateMachine):
             assert states, f"{ref} has no message"
             if self.held(ref) or states & {S.UNCERTAIN, S.PARKED, S.TO_PRINT} or self.live(ref):
                 continue
-            if ref in self.once_opted:  # what they were spared while it was optional does not always come later
+            if self.books.optional and ref in self.once_opted:  # who opts in again hears from the next notice on
                 continue
             failed = {(row.channel, row.address_index) for row in theirs if row.state in (S.BOUNCED, S.FAILED)}
             left = [kind for kind in CASCADE if self.address(ref, kind) and (kind, self.index(ref, kind)) not in failed]
