@@ -841,8 +841,8 @@ class World(RuleBasedStateMachine):
             assert states, f"{ref} has no message"
             if self.held(ref) or states & {S.UNCERTAIN, S.PARKED, S.TO_PRINT} or self.live(ref):
                 continue
-            if self.books.optional and ref in self.once_opted:  # who opts in again hears from the next notice on
-                continue
+            if self.unwanted(ref) or (self.books.optional and ref in self.once_opted):
+                continue  # who opts in again hears from the next notice on
             failed = {(row.channel, row.address_index) for row in theirs if row.state in (S.BOUNCED, S.FAILED)}
             left = [kind for kind in CASCADE if self.address(ref, kind) and (kind, self.index(ref, kind)) not in failed]
             assert not left, f"{ref} is forgotten: {[(row.channel, row.state, row.detail) for row in theirs]}, {left}"
