@@ -29,10 +29,10 @@ chaos: $(INSTALLED) ## kill senders at random moments, full size, up to an hour:
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-2000} AMENDS_CHAOS_KILLS=$${AMENDS_CHAOS_KILLS:-50} \
 		$(BIN)/python -m pytest --timeout 0 tests/chaos $(ARGS)
 	AMENDS_CHAOS_PEOPLE=$${AMENDS_CHAOS_PEOPLE:-10000} \
-		$(BIN)/python -m pytest --timeout 0 tests/delivery/test_canaries.py $(ARGS)
+		$(BIN)/python -m pytest --timeout 0 tests/delivery/send/test_canaries.py $(ARGS)
 
 soak: $(INSTALLED) ## months of made-up weeks, at full size: no step twice, none forgotten
-	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/test_plan_machine.py tests/ledger/test_delivery_machine.py $(ARGS)
+	AMENDS_SOAK=1 $(BIN)/python -m pytest --timeout 0 tests/domain/plan/machine/test_plan_machine.py tests/ledger/deliver/machine/test_delivery_machine.py $(ARGS)
 
 check: $(INSTALLED) ## format, lint, types, import rules, declared dependencies
 	$(BIN)/ruff format $(if $(CI),--check) .

@@ -16,9 +16,9 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as NoJson
 
-from amends.domain.channel import ChannelKind
-from amends.domain.errors import AmendsError, KeyMissing, LedgerUnavailable
-from amends.domain.guard import DEFAULT, Limits
+from amends.domain.base.errors import AmendsError, KeyMissing, LedgerUnavailable
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
     from amends.ledger import Keys, Ledger
@@ -275,7 +275,7 @@ def _ledger_at(settings: Settings, keys: "Keys") -> "Ledger":
 
 def _refuse_when_gone(settings: Settings) -> None:
     """A SQLite file that is not there would be made anew. One elsewhere may be new as long as nothing was noted."""
-    from amends.ledger.database import file_of
+    from amends.ledger.store.database import file_of
 
     file = file_of(settings.ledger_url)
     was_there = not settings.database_url or (settings.home / ANCHOR_FILE).exists()
@@ -326,14 +326,14 @@ def _without_proxy(host: str) -> dict[str, str]:
 
 def _prefect_secret(home: Path) -> str:
     """What Prefect's UI and API ask for; made once, readable by us alone. One that is empty would keep nobody out."""
-    from amends.ledger import outlast
+    from amends.system.files import locked, replace_locked
 
     file = home / "keys" / "prefect-auth"
     if not _has_content(file):
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with outlast.alone(file):
+        with locked(file):
             if not _has_content(file):
-                outlast.put(file, f"amends:{secrets.token_urlsafe(24)}")
+                replace_locked(file, f"amends:{secrets.token_urlsafe(24)}")
     return file.read_text()
 
 

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amends.content.law import read_law
-from amends.content.veris import from_veris, read_record
-from amends.domain.assess import assess
-from amends.domain.facts import DataCategory
-from amends.domain.incident import Incident
-from amends.domain.people import AudienceCounts, Person
+from amends.content.incident.veris import from_veris, read_record
+from amends.content.law.law import read_law
+from amends.domain.assess.assess import assess
+from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import Incident
+from amends.domain.people.person import AudienceCounts, Person
 from amends.ledger import Keys, Ledger
-from amends.ledger.counting import count_people
+from amends.ledger.people.census import count_people
 from bench.open_incident import INCIDENT, peak_mb
 
 RECORDS = Path(__file__).parents[1] / "tests" / "data" / "vcdb" / "records.jsonl"

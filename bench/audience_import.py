@@ -17,13 +17,13 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amends.content.ahead import AudienceReadAhead
-from amends.content.audience import AudienceFile
-from amends.content.incidents import read_incident
-from amends.content.playbooks import library
-from amends.domain.people import Person
+from amends.content.incident.incident import read_incident
+from amends.content.people.audience import AudienceFile
+from amends.content.people.read_ahead import AudienceReadAhead
+from amends.content.playbook.playbook import library
+from amends.domain.people.person import Person
 from amends.ledger import Keys, Ledger
-from amends.processes import expect_few_cycles
+from amends.system.processes import expect_few_cycles
 from bench.peers.measure import memory
 
 GIVEN = ("Anna", "Björn", "Chloé", "Wei", "李娜", "王伟", "Siti", "Zainab", "Łukasz", "Niamh")

@@ -31,22 +31,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from amends.content.incidents import read_incident
-from amends.content.playbooks import library, load_playbook
-from amends.delivery import journal
-from amends.delivery.connect import ChannelSettings, connect
-from amends.delivery.crew import Work, send
-from amends.delivery.engine import Tally
-from amends.delivery.journal import Journal
+from amends.content.incident.incident import read_incident
+from amends.content.playbook.playbook import library, load_playbook
+from amends.delivery.channels import ChannelSettings, connect
 from amends.delivery.preflight import look_over
-from amends.domain.approval import Decision
-from amends.domain.channel import Called, ChannelKind
-from amends.domain.drafting import Links, Readers, Wanted, draft
-from amends.domain.facts import DataCategory
-from amends.domain.notice import Draft, Variant
-from amends.domain.people import Person
-from amends.domain.team import Member, TeamRole
-from amends.domain.value import EVERYONE
+from amends.delivery.send import group_commit
+from amends.delivery.send.engine import Tally
+from amends.delivery.send.group_commit import Journal
+from amends.delivery.send.workers import Work, send
+from amends.domain.base.value import EVERYONE
+from amends.domain.channel.channel import Called, ChannelKind
+from amends.domain.draft.draft import Links, Readers, Wanted, draft
+from amends.domain.incident.facts import DataCategory
+from amends.domain.notice.notice import Draft, Variant
+from amends.domain.people.person import Person
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Keys, Ledger
 from amends.settings import ANCHOR_FILE
 
@@ -109,7 +109,7 @@ def _leave_unmarked() -> None:
         asyncio.get_running_loop().call_soon(then, None)
 
     Journal.mark = at_once  # type: ignore[method-assign]
-    journal.GATHER_SECONDS = UNMARKED_SECONDS
+    group_commit.GATHER_SECONDS = UNMARKED_SECONDS
 
 
 def _flood(home: Path, ledger: Ledger, key: bytes, options: argparse.Namespace) -> AbstractContextManager[Any]:

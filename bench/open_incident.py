@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from amends.domain.facts import DataCategory
-from amends.domain.incident import Incident
-from amends.domain.people import Person
+from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import Incident
+from amends.domain.people.person import Person
 from amends.ledger import Keys, Ledger
 
 INCIDENT = Incident.model_validate(

@@ -11,12 +11,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from amends.content.incidents import read_incident
-from amends.content.playbooks import library, load_playbook
-from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
-from amends.domain.people import AudienceCounts
-from amends.domain.plan import plan
-from amends.domain.playbook import Playbook
+from amends.content.incident.incident import read_incident
+from amends.content.playbook.playbook import library, load_playbook
+from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.people.person import AudienceCounts
+from amends.domain.plan.plan import plan
+from amends.domain.playbook.playbook import Playbook
 from bench.peers.page import machine
 
 OPENED = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)

@@ -21,9 +21,9 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from amends.cli.exits import Exit
-from amends.domain.notice import DeliveryState
-from amends.ledger.standing import Only
+from amends.cli.terminal.exits import Exit
+from amends.domain.notice.notice import DeliveryState
+from amends.ledger.deliver.statistics import Only
 from amends.settings import read_settings
 from bench.deliver import LINKS, add_team, address, approved
 from bench.peers.arrivals import Arrivals

@@ -19,13 +19,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from amends.cli.init import make_home
-from amends.cli.up import Parts, deploy, free_port, prefect
-from amends.content.incidents import read_incident
-from amends.content.playbooks import library, load_playbook
-from amends.domain.case import OccurrenceState
-from amends.domain.people import Person
-from amends.domain.playbook import Event, Phase, Step
+from amends.cli.home.init import make_home
+from amends.cli.home.up import Parts, deploy, free_port, prefect
+from amends.content.incident.incident import read_incident
+from amends.content.playbook.playbook import library, load_playbook
+from amends.domain.case.case import OccurrenceState
+from amends.domain.people.person import Person
+from amends.domain.playbook.playbook import Event, Phase, Step
 from amends.ledger import Ledger
 from amends.settings import Settings, open_ledger, prefect_environment
 from bench.peers.page import machine

@@ -7,15 +7,36 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.domain.channel import TURNS, Called, ChannelKind, Errands, Flaw, Form, LastCall, Message, Receipt, Status
-from amends.domain.errors import StaleClaim
-from channels import mail_events
-from channels.dkim import CannotSign, Signer
-from channels.lane import Lane
-from channels.mail_events import MailEvents
-from channels.mime import Letter, Letterhead, Skeleton, Unfit, UnfitAddress, check, compose, plain_address, skeleton
-from channels.settings import Settings, is_loopback
-from channels.smtp import Connection, Relay, Security
+from amends.domain.base.errors import StaleClaim
+from amends.domain.channel.channel import (
+    TURNS,
+    Called,
+    ChannelKind,
+    Errands,
+    Flaw,
+    Form,
+    LastCall,
+    Message,
+    Receipt,
+    Status,
+)
+from channels.base.settings import Settings, is_loopback
+from channels.smtp import webhook
+from channels.smtp.connection import Connection, Relay, Security
+from channels.smtp.dkim import CannotSign, Signer
+from channels.smtp.mime import (
+    Letter,
+    Letterhead,
+    Skeleton,
+    Unfit,
+    UnfitAddress,
+    check,
+    compose,
+    plain_address,
+    skeleton,
+)
+from channels.smtp.pipeline import Lane
+from channels.smtp.webhook import MailEvents
 
 REQUIRED = ("host", "sender", "bounce_domain")
 OPTIONAL = {
@@ -34,7 +55,7 @@ OPTIONAL = {
     "dkim_key_file": "",
     "dkim_domain": "",
     "dkim_selector": "",
-    **mail_events.OPTIONAL,
+    **webhook.OPTIONAL,
 }
 DKIM = {"key": "dkim_key_file", "domain": "dkim_domain", "selector": "dkim_selector"}
 """What a signature is made of, and the settings that say it."""
@@ -47,10 +68,10 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
     final_timeout is how long the reply to a whole message may take, in seconds: a short one makes doubt, not speed.
     chunking false is for a relay that offers it (RFC 3030) and cannot do it.
     With the dkim_ settings we sign every message ourselves; without them the relay does. events and events_key are for
-    a provider that tells what became of our mail by webhook (channels/mail_events.py).
+    a provider that tells what became of our mail by webhook (channels/smtp/webhook.py).
     """
     chosen = Settings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
-    reports = mail_events.mail_events(chosen)
+    reports = webhook.mail_events(chosen)
     letterhead = _letterhead(chosen, reports)
     return EmailSmtp(
         relay=_relay(chosen, letterhead.message_id_domain),
@@ -229,7 +250,7 @@ def _letterhead(chosen: Settings, reports: MailEvents | None) -> Letterhead:
         message_id_domain=(
             _domain(chosen, "message_id_domain") if chosen.text("message_id_domain") else sender.rpartition("@")[2]
         ),
-        echoed=mail_events.ECHOED.get(reports.provider) if reports else None,
+        echoed=webhook.ECHOED.get(reports.provider) if reports else None,
     )
 
 

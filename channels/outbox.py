@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelUnavailable
-from channels.files import replace_file
-from channels.settings import Settings
+from amends.domain.base.errors import ChannelUnavailable
+from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.system.files import replace_file
+from channels.base.settings import Settings
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from amends.domain.channel import ChannelKind, Errands, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelDown, ChannelMisconfigured, StaleClaim
-from amends.domain.injects import Script
-from channels.settings import Settings
+from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
+from amends.domain.channel.channel import ChannelKind, Errands, LastCall, Message, Receipt, Status
+from amends.domain.rehearse.injects import Script
+from channels.base.settings import Settings
 
 
 @dataclass

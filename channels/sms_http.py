@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import httpx2
 
-from amends.domain.channel import ChannelKind, Flaw, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.incoming import IncomingRules
-from amends.domain.provider_receipts import (
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.channel.channel import ChannelKind, Flaw, LastCall, Message, Receipt, Status
+from amends.domain.channel.sms import Encoding, segments
+from amends.domain.feedback.sms_reply import IncomingRules
+from amends.domain.receipt.webhook import (
     TWILIO_MESSAGE,
     ProviderReceipt,
     ReportRules,
@@ -21,11 +22,10 @@ from amends.domain.provider_receipts import (
     nested,
     plain_value,
 )
-from amends.domain.sms import Encoding, segments
-from channels import incoming, receipts
-from channels.guarded import Reach
-from channels.https import Answer, Provider, accepted, open_provider, writable
-from channels.settings import Settings
+from channels.base.settings import Settings
+from channels.web_api import receipts, sms_replies
+from channels.web_api.client import Reach
+from channels.web_api.provider import Answer, Provider, accepted, open_provider, writable
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
@@ -83,13 +83,13 @@ PLAIN_OPTIONAL = {
     **USUAL,
     **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields", "unicode_field"), ""),
     **receipts.PLAIN_OPTIONAL,
-    **incoming.PLAIN_OPTIONAL,
+    **sms_replies.PLAIN_OPTIONAL,
 }
 OPTIONAL = {
     Shape.JSON: PLAIN_OPTIONAL,
     Shape.FORM: PLAIN_OPTIONAL,
     Shape.QUERY: PLAIN_OPTIONAL,
-    Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL, **incoming.TWILIO_OPTIONAL},
+    Shape.TWILIO: {**USUAL, **receipts.TWILIO_OPTIONAL, **sms_replies.TWILIO_OPTIONAL},
 }
 
 
@@ -103,9 +103,9 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
     is shown with a login (Basic), another scheme (App), in a token_header (X-Api-Key), or as a token_field.
 
     For twilio account, token and from_. idempotent says whether the gateway honours an Idempotency-Key, which Twilio
-    does not; network is private for a gateway inside the organisation. Delivery reports: see channels/receipts.py;
-    status_url/ID answers for one message, or status_url/KEY where there is no id_field. What people write back: see
-    channels/incoming.py.
+    does not; network is private for a gateway inside the organisation. Delivery reports: see
+    channels/web_api/receipts.py; status_url/ID answers for one message, or status_url/KEY where there is no id_field.
+    What people write back: see channels/web_api/sms_replies.py.
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
@@ -337,7 +337,7 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
         style=shape,
         shape=reported,
         reports=receipts.plain_rules(chosen, reported),
-        incoming=incoming.plain_rules(chosen),
+        incoming=sms_replies.plain_rules(chosen),
         key_field=chosen.text("key_field"),
         callback_field=chosen.text("callback_field"),
         known_by_key=bool(chosen.text("callback_field") or (chosen.text("key_field") and not chosen.text("id_field"))),
@@ -422,7 +422,7 @@ def _twilio(chosen: Settings) -> Gateway:
         style=Shape.TWILIO,
         shape=TWILIO_MESSAGE,
         reports=receipts.twilio_rules(chosen),
-        incoming=incoming.twilio_rules(chosen),
+        incoming=sms_replies.twilio_rules(chosen),
         fixed={"From": chosen.text("from_")},
         callback_field="StatusCallback",
         status_url=f"{messages}/{{id}}.json",

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.provider_receipts import plain_value
-from channels.guarded import Reach
-from channels.https import Answer, Provider, accepted, open_provider, read_back, writable
-from channels.settings import Settings
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.receipt.webhook import plain_value
+from channels.base.settings import Settings
+from channels.web_api.client import Reach
+from channels.web_api.provider import Answer, Provider, accepted, open_provider, read_back, writable
 
 COLLECTION = "app.bsky.feed.post"
 LONGEST_POST = 300

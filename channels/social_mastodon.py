@@ -8,11 +8,11 @@ from html import unescape
 
 import httpx2
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.provider_receipts import plain_value
-from channels.guarded import Reach
-from channels.https import Answer, Provider, accepted, open_provider, read_back, server_time, writable
-from channels.settings import Settings
+from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.receipt.webhook import plain_value
+from channels.base.settings import Settings
+from channels.web_api.client import Reach
+from channels.web_api.provider import Answer, Provider, accepted, open_provider, read_back, server_time, writable
 
 LINK = re.compile(r"https?://\S+")
 LINK_LENGTH = 23

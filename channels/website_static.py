@@ -11,15 +11,14 @@ from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
-from amends.domain.channel import ChannelKind, LastCall, Message, Receipt, Status
-from amends.domain.errors import ChannelUnavailable
-from amends.domain.marks import mark
-from amends.domain.site import same_site
-from amends.domain.value import LOCALE, NAME
-from amends.folders import keep_names
-from channels.files import replace_file
-from channels.pages import Entry, Notices, Site
-from channels.settings import Settings
+from amends.domain.base.errors import ChannelUnavailable
+from amends.domain.base.url import same_site
+from amends.domain.base.value import LOCALE, NAME
+from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
+from amends.domain.channel.identifiers import mark
+from amends.system.files import keep_names, replace_file
+from channels.base.page import Entry, Notices, Site
+from channels.base.settings import Settings
 
 STATE = "notices.json"
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

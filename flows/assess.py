@@ -5,17 +5,17 @@ from dataclasses import replace
 
 from prefect import State, flow
 
-from amends.content.law import read_law
-from amends.domain.assess import assess as decide
-from amends.domain.assessment import Assessment
-from amends.domain.case import Case
-from amends.domain.filing import as_known
-from amends.domain.plan import Turn
-from amends.domain.playbook import Phase
-from amends.domain.reassessment import changes
-from flows import artifacts
-from flows.context import Context
-from flows.turns import carry_out, done
+from amends.content.law.law import read_law
+from amends.domain.assess.assess import assess as decide
+from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.changes import changes
+from amends.domain.case.case import Case
+from amends.domain.case.filings import as_known
+from amends.domain.plan.plan import Turn
+from amends.domain.playbook.playbook import Phase
+from flows.run import artifacts
+from flows.run.context import Context
+from flows.run.turn import carry_out, done
 
 
 @flow(name="assess", flow_run_name="{incident_id} {step} {occurrence}")

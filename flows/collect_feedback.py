@@ -4,12 +4,12 @@ import asyncio
 
 from prefect import State, flow
 
-from amends.domain.case import Case
-from amends.domain.plan import Turn
-from amends.domain.playbook import Phase
-from flows import artifacts
-from flows.context import Context
-from flows.turns import carry_out, say
+from amends.domain.case.case import Case
+from amends.domain.plan.plan import Turn
+from amends.domain.playbook.playbook import Phase
+from flows.run import artifacts
+from flows.run.context import Context
+from flows.run.turn import carry_out, say
 
 
 @flow(name="collect_feedback", flow_run_name="{incident_id} {step} {occurrence}")

@@ -4,16 +4,15 @@ import asyncio
 
 from prefect import State, flow
 
-from amends.cli.words import counted
-from amends.domain.case import Case, OccurrenceState
-from amends.domain.commitment import Chase, Commitment, to_chase
-from amends.domain.deadlines import OVERDUE, Reminder, deadline_line, reminders
-from amends.domain.plan import TOLD_LATE, Turn
-from amends.domain.playbook import DEADLINES, Phase, Step
-from amends.domain.value import minute
-from flows import artifacts
-from flows.context import Context
-from flows.turns import carry_out, done, mark, say, step_of
+from amends.domain.base.text import counted, minute
+from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
+from amends.domain.incident.commitment import Chase, Commitment, to_chase
+from amends.domain.plan.plan import TOLD_LATE, Turn
+from amends.domain.playbook.playbook import DEADLINES, Phase, Step
+from flows.run import artifacts
+from flows.run.context import Context
+from flows.run.turn import carry_out, done, mark, say, step_of
 
 
 @flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")

@@ -2,8 +2,8 @@
 
 from prefect import State, flow
 
-from amends.domain.playbook import Phase
-from flows.turns import carry_out, say
+from amends.domain.playbook.playbook import Phase
+from flows.run.turn import carry_out, say
 
 
 @flow(name="notify", flow_run_name="{incident_id} {step} {occurrence}")

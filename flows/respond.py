@@ -5,10 +5,10 @@ import asyncio
 from prefect import State, flow
 from prefect.states import Completed
 
-from amends.content.pinning import ready_to_start
-from flows.context import Context, opened
-from flows.mirror import tag_own_run
-from flows.turns import settle
+from amends.content.playbook.pin import ready_to_start
+from flows.run.context import Context, opened
+from flows.run.schedule import tag_own_run
+from flows.run.turn import settle
 
 STARTER = "prefect"
 """Whoever starts a run there names nobody: only a token shows who it is."""

@@ -9,18 +9,18 @@ from functools import partial
 from prefect import State, flow
 from prefect.states import Completed, Failed
 
-from amends.cli.words import counted
-from amends.clock import RehearsalClock
 from amends.delivery.alerts import alert_leads, remind_approvers
-from amends.domain.case import Case
-from amends.domain.closing import is_over, late_answers
-from amends.domain.errors import AmendsError
-from amends.domain.plan import plan
+from amends.domain.base.errors import AmendsError
+from amends.domain.base.text import counted
+from amends.domain.case.case import Case
+from amends.domain.plan.closing import is_over, late_answers
+from amends.domain.plan.plan import plan
 from amends.ledger import Ledger
-from flows.artifacts import show_timeline
-from flows.context import Context, opened
-from flows.mirror import mirror, standing, tag_own_run
-from flows.turns import noted
+from amends.rehearsal_clock import RehearsalClock
+from flows.run.artifacts import show_timeline
+from flows.run.context import Context, opened
+from flows.run.schedule import mirror, standing, tag_own_run
+from flows.run.turn import noted
 
 PAGE = 50
 """So many incidents are looked up in Prefect at once."""

@@ -3,20 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from amends.domain.assessment import Affected, Assessment, Cadence, Component, Score, Severity, Tone
-from amends.domain.case import Case, IncidentState
-from amends.domain.channel import ChannelKind
-from amends.domain.commitment import Commitment, CommitmentKind, Promise
-from amends.domain.duty import Addressee, Confidence, Duty, DutyStanding, Risk
-from amends.domain.facts import DataCategory
-from amends.domain.incident import Incident
-from amends.domain.notice import Draft, Reader, Slot, Variant
-from amends.domain.people import AudienceCounts, Person
-from amends.domain.playbook import Playbook
-from amends.domain.question import Asked, QuestionKind, Source
-from amends.domain.team import Member, TeamRole
-from amends.domain.value import Span
-from amends.domain.wording import Phrases, Wording
+from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score, Tone
+from amends.domain.base.value import Span
+from amends.domain.case.case import Case, IncidentState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.question import Asked, QuestionKind, Source
+from amends.domain.incident.commitment import Commitment, CommitmentKind, Promise
+from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import Incident
+from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
+from amends.domain.notice.notice import Draft, Reader, Slot, Variant
+from amends.domain.notice.wording import Phrases, Wording
+from amends.domain.people.person import AudienceCounts, Person
+from amends.domain.playbook.playbook import Playbook
+from amends.domain.risk.levels import Component, Risk, Severity
+from amends.domain.team.member import Member, TeamRole
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 """When the incident was opened in these values."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from amends.ledger import reserve
+from amends.ledger.store import disk_reserve
 
 # On a busy machine an example may take long; that says nothing about it.
 settings.register_profile("any machine", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,5 +16,5 @@ settings.load_profile("any machine")
 def small_reserve() -> Iterator[None]:
     """The folders of hundreds of tests stay for a while; they need not hold 64 MB each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reserve, "SIZE", 4096)
+        patch.setattr(disk_reserve, "SIZE", 4096)
         yield

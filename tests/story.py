@@ -4,18 +4,18 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from amends.content.audience import AudienceFile
-from amends.content.incidents import read_incident
-from amends.content.playbooks import library, load_playbook
-from amends.domain.approval import Decision
-from amends.domain.channel import ChannelKind
-from amends.domain.drafting import Links
-from amends.domain.notice import NoticeStage
-from amends.domain.people import Person
-from amends.domain.team import Member, TeamRole
+from amends.content.incident.incident import read_incident
+from amends.content.people.audience import AudienceFile
+from amends.content.playbook.playbook import library, load_playbook
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.draft import Links
+from amends.domain.notice.notice import NoticeStage
+from amends.domain.people.person import Person
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
-from flows.context import Context
-from flows.fast_forward import PassedClock
+from flows.rehearsal.fast_forward import PassedClock
+from flows.run.context import Context
 
 STORY = library() / "examples" / "stolen-terminals"
 INCIDENT = "stolen-terminals"

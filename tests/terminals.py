@@ -5,7 +5,7 @@ For `preexec_fn`: nohup has the loss of the terminal ignored, and shells have Ct
 
 import signal
 
-from amends.processes import ENDING
+from amends.system.processes import ENDING
 
 
 def hears_all() -> None:

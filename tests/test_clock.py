@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from amends.cli.app import app
-from amends.cli.clock import live_in, now
-from amends.clock import AHEAD, MARK, RehearsalClock, rehearsal_clock
-from amends.delivery.crew import wall_clock
-from amends.domain.channel import ChannelKind
+from amends.cli.terminal.clock import live_in, now
+from amends.delivery.send.workers import wall_clock
+from amends.domain.channel.channel import ChannelKind
+from amends.rehearsal_clock import AHEAD, MARK, RehearsalClock, rehearsal_clock
 from amends.settings import Settings, SettingsError, read_settings
-from flows.context import opened
+from flows.run.context import opened
 
 LOCAL, REAL = "http://127.0.0.1:8400", "https://notice.example.com"
 WEEK = timedelta(days=7)

@@ -11,7 +11,7 @@ import pytest
 import amends
 import channels
 import flows
-from amends.delivery.connect import providers
+from amends.delivery.channels import providers
 
 TOP = Path(amends.__file__).parents[1]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.errors import KeyMissing, LedgerUnavailable
+from amends.domain.base.errors import KeyMissing, LedgerUnavailable
 from amends.ledger import Keys, Ledger
 from amends.settings import ANCHOR_FILE, FILE, Settings, SettingsError, open_ledger, prefect_environment, read_settings
 from tests.builders import NOW

@@ -13,11 +13,10 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command, get_group
 
-from amends.cli.clock import live_in
-from amends.cli.desk import Desk
-from amends.cli.exits import Exit
-from amends.cli.options import Group, place
-from amends.domain.errors import AmendsError, ApprovalMissing, ContentError
+from amends.cli.terminal.clock import live_in
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.errors import explain
+from amends.cli.terminal.options import Group, place
 
 
 class Entry(NamedTuple):
@@ -28,43 +27,47 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "init": Entry("init:init", "Make a home: settings, keys and an empty ledger."),
-    "doctor": Entry("doctor:doctor", "Check that everything here is as it must be."),
-    "demo": Entry("demo:demo", "Run a complete invented incident on this machine."),
-    "up": Entry("up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
-    "assess": Entry("assess:assess", "Work out how grave an incident is, from its file alone."),
-    "incident": Entry("incident:app", "Open, check, amend, follow and close incidents."),
-    "audience": Entry("audience:app", "Check an audience file, correct a list of people, count them."),
-    "playbook": Entry("playbook:app", "List, check and try out playbooks."),
-    "timeline": Entry("timeline:timeline", "Show what waits for whom, what is expected, and what was done."),
-    "rehearse": Entry("rehearse:rehearse", "Play a playbook through with a simulated team, in virtual time."),
-    "run": Entry("run:run", "Start a playbook for an incident."),
-    "migrate": Entry("migrate:migrate", "Replace the playbook of a running incident; shows first what that changes."),
-    "lint": Entry("lint:lint", "Read notices as a strict editor would, before anybody approves them."),
-    "preview": Entry("preview:preview", "Look at a notice exactly as people will get it."),
-    "approve": Entry("approval:approve", "Approve exactly this notice."),
-    "reject": Entry("approval:reject", "Reject a notice; it must be drafted anew."),
-    "deliver": Entry("deliver:deliver", "Send an approved notice to everybody it has not reached."),
-    "reconcile": Entry(
-        "reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."
+    "init": Entry("home.init:init", "Make a home: settings, keys and an empty ledger."),
+    "doctor": Entry("home.doctor:doctor", "Check that everything here is as it must be."),
+    "demo": Entry("home.demo:demo", "Run a complete invented incident on this machine."),
+    "up": Entry("home.up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
+    "assess": Entry("assess.assess:assess", "Work out how grave an incident is, from its file alone."),
+    "incident": Entry("incident.incident:app", "Open, check, amend, follow and close incidents."),
+    "audience": Entry("people.audience:app", "Check an audience file, correct a list of people, count them."),
+    "playbook": Entry("playbook.playbook:app", "List, check and try out playbooks."),
+    "timeline": Entry("incident.timeline:timeline", "Show what waits for whom, what is expected, and what was done."),
+    "rehearse": Entry("rehearse.rehearse:rehearse", "Play a playbook through with a simulated team, in virtual time."),
+    "run": Entry("playbook.run:run", "Start a playbook for an incident."),
+    "migrate": Entry(
+        "playbook.migrate:migrate", "Replace the playbook of a running incident; shows first what that changes."
     ),
-    "stop": Entry("stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
-    "deliveries": Entry("deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."),
-    "bounces": Entry("bounces:bounces", "Take in the mails that came back."),
-    "receipts": Entry("receipts:receipts", "Ask the SMS gateway what became of the messages that it took."),
-    "letters": Entry("letters:letters", "Hand paper letters to a print shop; note those that came back."),
-    "questions": Entry("questions:app", "Read, answer and sort what people ask."),
-    "duty": Entry("duty:app", "Follow the legal duties; record what was filed with authorities."),
-    "commitments": Entry("commitments:app", "Follow the promises that were made."),
-    "report": Entry("report:report", "Write a report about an incident, without personal data."),
-    "calendar": Entry("calendars:calendar", "Write the deadlines as a calendar file, without personal data."),
-    "step": Entry("step:app", "Decide about a step that is held; say that a task is done."),
-    "clock": Entry("clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
+    "lint": Entry("notice.lint:lint", "Read notices as a strict editor would, before anybody approves them."),
+    "preview": Entry("notice.preview:preview", "Look at a notice exactly as people will get it."),
+    "approve": Entry("notice.approval:approve", "Approve exactly this notice."),
+    "reject": Entry("notice.approval:reject", "Reject a notice; it must be drafted anew."),
+    "deliver": Entry("deliver.deliver:deliver", "Send an approved notice to everybody it has not reached."),
+    "reconcile": Entry(
+        "receipt.reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."
+    ),
+    "stop": Entry("deliver.stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
+    "deliveries": Entry(
+        "deliver.deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."
+    ),
+    "bounces": Entry("receipt.bounces:bounces", "Take in the mails that came back."),
+    "receipts": Entry("receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."),
+    "letters": Entry("deliver.letters:letters", "Hand paper letters to a print shop; note those that came back."),
+    "questions": Entry("feedback:app", "Read, answer and sort what people ask."),
+    "duty": Entry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
+    "commitments": Entry("commitment:app", "Follow the promises that were made."),
+    "report": Entry("incident.report:report", "Write a report about an incident, without personal data."),
+    "calendar": Entry("incident.calendar:calendar", "Write the deadlines as a calendar file, without personal data."),
+    "step": Entry("playbook.step:app", "Decide about a step that is held; say that a task is done."),
+    "clock": Entry("home.clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
     "team": Entry("team:app", "Say who works on incidents."),
-    "opt-out": Entry("opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."),
-    "link": Entry("link:app", "Revoke a personal link."),
-    "audit": Entry("audit:app", "Check the audit chain."),
-    "schema": Entry("schema:schema", "Print the JSON schema of a file."),
+    "opt-out": Entry("people.opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."),
+    "link": Entry("people.link:app", "Revoke a personal link."),
+    "audit": Entry("home.audit:app", "Check the audit chain."),
+    "schema": Entry("playbook.schema:schema", "Print the JSON schema of a file."),
 }
 
 
@@ -126,33 +129,6 @@ def globals_first(args: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return front + rest
-
-
-def explain(error: Exception, desk: Desk) -> Exit:
-    """Say what went wrong, without any personal data; the exit code that goes with it."""
-    match error:
-        case ContentError():
-            desk.findings(error.findings)
-            return Exit.FINDINGS
-        case AmendsError():
-            desk.complain(str(error))
-            return Exit.WAITING if isinstance(error, ApprovalMissing) else Exit.ERROR
-        case OSError():
-            desk.complain(f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}")
-        case UnicodeEncodeError():
-            desk.complain(_unwritable(error))
-        case _:
-            desk.complain(f"unexpected {type(error).__name__}; --debug shows more")
-    return Exit.ERROR
-
-
-def _unwritable(error: UnicodeEncodeError) -> str:
-    """UTF-8 can write all but what Python made of bytes that were no UTF-8 when it read the arguments."""
-    if error.encoding == "utf-8":
-        return "something in the arguments is not UTF-8; write it in UTF-8"
-    return (
-        f"what is to be said cannot be written in {error.encoding}; set PYTHONUTF8=1, and have the terminal use UTF-8"
-    )
 
 
 app = typer.Typer(

@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from amends.cli.clock import now
-from amends.cli.desk import Desk
-from amends.cli.options import As, any_of, noun
-from amends.cli.times import in_utc
-from amends.cli.words import table
-from amends.domain.approval import listed
-from amends.domain.errors import NotAllowed
-from amends.domain.team import Member, TeamRole, nobody_alerted
-from amends.domain.value import minute
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.options import As, any_of, noun
+from amends.cli.terminal.text import table
+from amends.cli.terminal.times import in_utc
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.text import listed, minute
+from amends.domain.team.member import Member, TeamRole, nobody_alerted
 
 FIRST = "amends"
 """Who adds the first lead, while there is none to ask."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from amends.domain.approval_reminders import ApprovalReminder, approval_reminders, text, title
-from amends.domain.case import Case
-from amends.domain.lead_alerts import lead_alerts
-from amends.domain.lead_alerts import text as alert_text
+from amends.domain.alert.approvals import ApprovalReminder, approval_reminders, text, title
+from amends.domain.alert.leads import lead_alerts
+from amends.domain.alert.leads import text as alert_text
+from amends.domain.case.case import Case
 from amends.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -4,14 +4,14 @@ import re
 from functools import cache
 from urllib.parse import quote
 
-from amends.delivery.plain import blocks_of, plain_text, to_html
-from amends.domain.channel import ChannelKind, Form, Message, Pieces
-from amends.domain.drafting import Links
-from amends.domain.facts import DataCategory
-from amends.domain.incident import Incident
-from amends.domain.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant, text_name
-from amends.domain.value import nearest_locale, text_for
-from amends.domain.wording import Wording, say_data
+from amends.delivery.markdown import blocks_of, plain_text, to_html
+from amends.domain.base.value import nearest_locale, text_for
+from amends.domain.channel.channel import ChannelKind, Form, Message, Pieces
+from amends.domain.draft.draft import Links
+from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import Incident
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Reader, Slot, Variant, text_name
+from amends.domain.notice.wording import Wording, say_data
 from amends.ledger import Claim
 
 SLOT = re.compile(f"{SLOT_OPEN}([a-z_]+){SLOT_CLOSE}")

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 
+from amends.delivery.channels import Channels, ChannelSettings, connected, require
 from amends.delivery.compose import CELL_HOLDS, Composer
-from amends.delivery.connect import Channels, ChannelSettings, connected
-from amends.delivery.engine import require
-from amends.domain.channel import ChannelKind, CheckingChannel, Flaw, Form, Message
-from amends.domain.drafting import Links
-from amends.domain.letters import GENERAL
-from amends.domain.notice import Draft, Slot
-from amends.domain.preflight import MOST_NAMED, Preflight, Trouble, gap
+from amends.domain.channel.channel import ChannelKind, CheckingChannel, Flaw, Form, Message
+from amends.domain.deliver.preflight import MOST_NAMED, Preflight, Trouble, gap
+from amends.domain.draft.draft import Links
+from amends.domain.law.addendum import GENERAL
+from amends.domain.notice.notice import Draft, Slot
 from amends.ledger import Claim, Ledger
 
 Check = Callable[[Message], Flaw | None]

@@ -1,13 +1,13 @@
 """The ledger: what is true about every incident, person, notice, message, promise and question."""
 
-from amends.ledger.audit import Entry
-from amends.ledger.claims import Claim
-from amends.ledger.feedback import once_for
-from amends.ledger.incidents import IncidentLine
+from amends.ledger.deliver.claims import Claim
+from amends.ledger.deliver.statistics import DeliveryLine
+from amends.ledger.feedback.questions import once_for
+from amends.ledger.incident.incidents import IncidentLine
 from amends.ledger.ledger import Ledger
-from amends.ledger.notices import PUBLIC, Audience
-from amends.ledger.sealing import Keys
-from amends.ledger.standing import DeliveryLine
+from amends.ledger.notice.notices import PUBLIC, Audience
+from amends.ledger.store.audit import Entry
+from amends.ledger.store.encryption import Keys
 
 __all__ = [
     "PUBLIC",

@@ -6,36 +6,35 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from amends.domain.errors import LedgerUnavailable
-from amends.ledger.approving import Approving
-from amends.ledger.asking import Asking
-from amends.ledger.cases import Cases
-from amends.ledger.clocks import Clocks
-from amends.ledger.corrections import Corrections
-from amends.ledger.database import SCHEMA_LOCK, alone, revision_of
-from amends.ledger.decisions import Decisions
-from amends.ledger.destroying import Destroying
-from amends.ledger.feedback import Feedback
-from amends.ledger.filings import Filings
-from amends.ledger.incidents import Incidents
-from amends.ledger.incoming import IncomingTexts
-from amends.ledger.leases import any_at_work
-from amends.ledger.letters import PaperLetters
-from amends.ledger.migrating import Migrating
-from amends.ledger.news import NewsTimes
-from amends.ledger.optouts import OptOuts
-from amends.ledger.previews import Previews
-from amends.ledger.promises import Promises
-from amends.ledger.providers import Providers
-from amends.ledger.reconciling import Reconciling
-from amends.ledger.reminders import Reminders
-from amends.ledger.reports import Reports
-from amends.ledger.standing import Standings
-from amends.ledger.steps import Steps
-from amends.ledger.store import refuse_newer
-from amends.ledger.tables import SCHEMA
+from amends.domain.base.errors import LedgerUnavailable
+from amends.ledger.alert import NewsTimes, Reminders
+from amends.ledger.case.case import Cases
+from amends.ledger.case.destroy import Destroying
+from amends.ledger.case.visits import Visits
+from amends.ledger.commitment import Promises
+from amends.ledger.deliver.channels_used import Providers
+from amends.ledger.deliver.corrections import Corrections
+from amends.ledger.deliver.decisions import Decisions
+from amends.ledger.deliver.letters import PaperLetters
+from amends.ledger.deliver.previews import Previews
+from amends.ledger.deliver.statistics import Standings
+from amends.ledger.feedback.questions import Feedback
+from amends.ledger.feedback.sms_replies import IncomingTexts
+from amends.ledger.incident.clock import Clocks
+from amends.ledger.incident.incidents import Incidents
+from amends.ledger.law import Filings
+from amends.ledger.notice.approvals import Approving
+from amends.ledger.notice.restore import Reconciling
+from amends.ledger.people.opt_outs import OptOuts
+from amends.ledger.playbook.migration import Migrating
+from amends.ledger.playbook.occurrences import Steps
+from amends.ledger.receipt.polling import Asking
+from amends.ledger.receipt.receipts import Reports
+from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
+from amends.ledger.store.leases import any_at_work
+from amends.ledger.store.session import refuse_newer
+from amends.ledger.store.tables import SCHEMA
 from amends.ledger.team import Team
-from amends.ledger.visits import Visits
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 ALEMBIC_ALONE = threading.Lock()

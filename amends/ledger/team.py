@@ -5,16 +5,15 @@ import secrets
 from datetime import datetime
 from unicodedata import category
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
-from amends.domain.approval import may_be_deputy
-from amends.domain.errors import AlreadyInLedger, NotAllowed
-from amends.domain.team import Member, TeamRole
-from amends.domain.value import minute
-from amends.ledger.approvals import as_member, team
-from amends.ledger.sealing import token_hash
-from amends.ledger.store import ENGINE, Store
-from amends.ledger.tables import MemberRow
+from amends.domain.base.errors import AlreadyInLedger, NotAllowed
+from amends.domain.base.text import minute
+from amends.domain.team.approval import may_be_deputy
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger.store.encryption import token_hash
+from amends.ledger.store.session import ENGINE, Store
+from amends.ledger.store.tables import MemberRow
 
 LONGEST_NAME = 100
 UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
@@ -140,3 +139,27 @@ def _locked(session: Session, *names: str) -> list[MemberRow]:
 def _contact_of(name: str) -> str:
     """The place that a contact is sealed for."""
     return f"member:contact:{name}"
+
+
+def team(session: Session) -> tuple[Member, ...]:
+    """Everybody who is or was in the team; who left stands in for nobody, and nobody for them."""
+    rows = session.exec(select(MemberRow).order_by(col(MemberRow.name))).all()
+    here = {row.name for row in rows if row.active}
+    members = map(as_member, rows)
+    return tuple(one if {one.name, one.deputy} <= here else one.model_copy(update=ALONE) for one in members)
+
+
+ALONE = {"deputy": "", "deputy_until": None}
+"""Of a member who speaks for themselves."""
+
+
+def as_member(row: MemberRow) -> Member:
+    """The row as a value, also with a word that was given to somebody who left since."""
+    return Member(
+        name=row.name,
+        role=TeamRole(row.role),
+        active=row.active,
+        deputy=row.deputy,
+        deputy_until=row.deputy_until,
+        can_be_reached=row.sealed_contact is not None,
+    )

@@ -1,5 +1,5 @@
 """`python -m amends.web` serves the portal of AMENDS_HOME."""
 
-from amends.web.portal import main
+from amends.web.app import main
 
 main()

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from amends.cli.up import free_port
-from amends.domain.notice import NoticeStage
+from amends.cli.home.up import free_port
+from amends.domain.notice.notice import NoticeStage
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
 from bench.peers.measure import SLOWEST, STARTING

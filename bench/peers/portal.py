@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import quantiles
 from urllib.parse import urlencode
 
-from amends.cli.up import answers, free_port
-from amends.domain.question import SURVEY
+from amends.cli.home.up import answers, free_port
+from amends.domain.feedback.question import SURVEY
 from amends.ledger import Ledger
-from amends.web.forms import FormTokens
+from amends.web.http.forms import FormTokens
 
 POSTS = Path(__file__).with_name("posts.py")
 SECONDS = 60

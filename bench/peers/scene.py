@@ -12,8 +12,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from amends.cli.exits import Exit
-from amends.content.playbooks import find_playbook
+from amends.cli.terminal.exits import Exit
+from amends.content.playbook.playbook import find_playbook
 from amends.ledger import Ledger
 from bench.deliver import STORY, invented
 from bench.peers.home import INCIDENT, NOTICE, Home, made

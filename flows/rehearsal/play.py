@@ -13,33 +13,33 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from amends.content.audience import AudienceFile
-from amends.content.days_off import with_days_off
-from amends.content.incidents import read_incident
-from amends.content.injects import read_injects
-from amends.content.playbooks import load_playbook
-from amends.domain.bounces import Report, ReportKind
-from amends.domain.case import Case, OccurrenceState
-from amends.domain.channel import ChannelKind, Message
-from amends.domain.drafting import Links
-from amends.domain.errors import AmendsError
-from amends.domain.incident import Incident
-from amends.domain.injects import HOUR, Script, full_hour, together
-from amends.domain.people import Person
-from amends.domain.plan import Turn, plan
-from amends.domain.rehearsed import FOUND, ORDER, Order, Rehearsed
+from amends.content.incident.incident import read_incident
+from amends.content.people.audience import AudienceFile
+from amends.content.playbook.days_off import with_days_off
+from amends.content.playbook.playbook import load_playbook
+from amends.content.rehearse import read_injects
+from amends.domain.base.errors import AmendsError
+from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.channel.channel import ChannelKind, Message
+from amends.domain.draft.draft import Links
+from amends.domain.incident.incident import Incident
+from amends.domain.people.person import Person
+from amends.domain.plan.plan import Turn, plan
+from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.rehearse.injects import HOUR, Script, full_hour, together
+from amends.domain.rehearse.report import FOUND, ORDER, Order, Rehearsed
 from amends.ledger import Keys, Ledger
-from amends.ledger.alone import LedgerAlone
+from amends.ledger.rehearse import LedgerAlone
 from channels.simulated import World, existing
-from flows.context import Context, using
-from flows.fast_forward import PHASES, PassedClock
-from flows.rehearsal.cut_off import cut_off
-from flows.rehearsal.fate import Fate
+from flows.rehearsal.fast_forward import PHASES, PassedClock
+from flows.rehearsal.injected import Fate
+from flows.rehearsal.network_block import cut_off
 from flows.rehearsal.public import Public
 from flows.rehearsal.report import report
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 from flows.rehearsal.team import Team
 from flows.rehearsal.virtual_loop import VirtualLoop
+from flows.run.context import Context, using
 
 SWEEP = timedelta(minutes=5)
 """How often what was cut off is tried again, as prefect.yaml has it."""
@@ -114,7 +114,7 @@ class Audience:
 
     def everybody(self) -> Iterator[Person]:
         """All rows of the file. Raises ContentError at the end when some cannot be used, unless these are left out."""
-        from amends.cli.audience import only_good, usable
+        from amends.content.people.audience import only_good, usable
 
         file = AudienceFile(self._order.audience, encoding=self._order.encoding)
         if self._order.allow_bad_rows:

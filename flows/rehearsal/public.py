@@ -3,11 +3,11 @@
 from collections import deque
 from datetime import datetime, timedelta
 
-from amends.domain.case import Case
-from amends.domain.injects import Asking, full_hour
-from amends.domain.playbook import Event
-from amends.domain.question import Asked, QuestionKind
-from amends.domain.value import nearest_locale
+from amends.domain.base.value import nearest_locale
+from amends.domain.case.case import Case
+from amends.domain.feedback.question import Asked, QuestionKind
+from amends.domain.playbook.playbook import Event
+from amends.domain.rehearse.injects import Asking, full_hour
 from flows.rehearsal.scene import LEAD, Scene
 
 ASKING = {

@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 
-from amends.domain.case import Case
-from amends.domain.channel import ChannelKind
-from amends.domain.filing import length
-from amends.domain.notice import DeliveryState, NoticeStatus
-from amends.domain.plan import Turn
-from amends.domain.question import QuestionKind
-from amends.domain.rehearsed import (
+from amends.domain.base.text import length
+from amends.domain.base.value import EVERYONE, some_text
+from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.question import QuestionKind
+from amends.domain.notice.notice import DeliveryState, NoticeStatus
+from amends.domain.plan.plan import Turn
+from amends.domain.rehearse.report import (
     Happening,
     Noticed,
     OnChannel,
@@ -24,7 +25,6 @@ from amends.domain.rehearsed import (
     silences,
     tells_news,
 )
-from amends.domain.value import EVERYONE, some_text
 from amends.ledger import Entry, Ledger
 from channels.simulated import World
 from flows.rehearsal.scene import Scene

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from amends.domain.injects import Script
-from amends.domain.rehearsed import Happening, TeamTimes
-from amends.domain.team import Member, TeamRole
+from amends.domain.rehearse.injects import Script
+from amends.domain.rehearse.report import Happening, TeamTimes
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 
 LEAD = Member(name="rehearsal-lead", role=TeamRole.LEAD)

@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from amends.domain.approval import Decision
-from amends.domain.case import Case, IncidentState, Occurrence, OccurrenceState
-from amends.domain.commitment import Commitment, CommitmentState
-from amends.domain.deadlines import open_duties
-from amends.domain.duty import Addressee, Duty
-from amends.domain.errors import AmendsError
-from amends.domain.injects import HOUR, LatePromise, full_hour
-from amends.domain.notice import NoticeStage, NoticeStatus, PersonState
-from amends.domain.playbook import Event
-from amends.domain.team import Member
+from amends.domain.base.errors import AmendsError
+from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.deadlines import open_duties
+from amends.domain.incident.commitment import Commitment, CommitmentState
+from amends.domain.law.duty import Addressee, Duty
+from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.playbook.playbook import Event
+from amends.domain.rehearse.injects import HOUR, LatePromise, full_hour
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 
 KEPT_BY = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}

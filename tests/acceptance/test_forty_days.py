@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.case import Case, IncidentState
-from amends.domain.commitment import CommitmentState
-from amends.domain.deadlines import open_duties
-from amends.domain.notice import NoticeStage, PersonState
-from amends.domain.plan import Turn, plan
+from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.deadlines import open_duties
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.notice.notice import NoticeStage, PersonState
+from amends.domain.plan.plan import Turn, plan
 from amends.ledger import Ledger
-from flows.context import Context, using
-from flows.fast_forward import PHASES, PassedClock, fast_forward
+from flows.rehearsal.fast_forward import PHASES, PassedClock, fast_forward
+from flows.run.context import Context, using
 from tests.builders import an_asked
 from tests.story import APPROVERS, INCIDENT, LEAD, START, a_context, a_ledger, approve_all, everybody, opened, outbox
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from amends.domain.channel import Channel, ChannelKind, Connect, Form, Message, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from amends.domain.channel.channel import Channel, ChannelKind, Connect, Form, Message, Status
 
 PUBLISHED = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HOSTILE = (

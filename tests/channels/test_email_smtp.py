@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from dkim import verify as dkim_verify
 
-from amends.domain.channel import Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.marks import bounce_address
-from amends.world import MailServer
-from amends.world.mail import CREDENTIALS, AfterDot
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
+from amends.domain.channel.channel import Receipt, Status
+from amends.domain.channel.identifiers import bounce_address
+from amends.sandbox import MailServer
+from amends.sandbox.mail import CREDENTIALS, AfterDot
 from channels import email_smtp
-from channels.dkim import Signer
 from channels.email_smtp import EmailSmtp
+from channels.smtp.dkim import Signer
 from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message, changed
 
 SETTINGS = {

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from amends.domain.channel import ChannelKind, Message, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.domain.injects import Bounces, Injects, Outage, Script
-from amends.domain.value import Span
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.base.value import Span
+from amends.domain.channel.channel import ChannelKind, Message, Status
+from amends.domain.rehearse.injects import Bounces, Injects, Outage, Script
 from channels import simulated
 from channels.simulated import World, existing
 from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message

@@ -5,12 +5,13 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from amends.domain.channel import ChannelKind, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
-from amends.world import WebServices
-from amends.world.web import Trouble
-from channels import https, social_bluesky, social_mastodon
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
+from amends.sandbox import WebServices
+from amends.sandbox.web import Trouble
+from channels import social_bluesky, social_mastodon
 from channels.social_bluesky import TID_LETTERS, record_key
+from channels.web_api import provider
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
 from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
 
@@ -184,7 +185,7 @@ OF_LAST_WEEK = {**OURS, "created_at": "2026-11-17T08:59:58.000Z"}
 
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "LOOK_AFTER", (0.0, 0.05))
+    monkeypatch.setattr(provider, "LOOK_AFTER", (0.0, 0.05))
 
 
 async def lost_toot(lost: bytes, posts: bytes | list[bytes], who: bytes | None = None) -> tuple[Receipt, ScriptedHttp]:

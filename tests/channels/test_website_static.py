@@ -19,8 +19,8 @@ from typing import Any
 import feedparser
 import pytest
 
-from amends.domain.channel import ChannelKind, Message, Receipt, Status
-from amends.domain.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
+from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
 from channels import website_static
 from tests.channels.contract import PUBLISHED, Arrival, Bell, ChannelContract, Rig, a_message
 from tests.privileges import given_to_nobody, of_nobody

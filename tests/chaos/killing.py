@@ -13,15 +13,15 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP
 
-from amends.domain.channel import ChannelKind
-from amends.domain.notice import DeliveryState
-from amends.domain.people import Flag, Person
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.notice.notice import DeliveryState
+from amends.domain.people.person import Flag, Person
 from amends.ledger import DeliveryLine, Ledger
-from amends.world import MailServer, WebServices
-from amends.world.mail import FAULTS, Faults, Stage
+from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import FAULTS, Faults, Stage
 from tests.builders import a_person
 from tests.chaos.sender import UNFINISHED, Errand, run
-from tests.sending import INCIDENT, NOTICE, a_ledger, approved, channel_settings
+from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, channel_settings
 
 SEED = int(os.environ.get("AMENDS_CHAOS_SEED", time.time_ns() % 1_000_000))
 CONNECTIONS = 2

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from multiprocessing import get_context
 from pathlib import Path
 
-from amends.domain.channel import ChannelKind
-from amends.domain.people import Person
-from amends.ledger import database
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.people.person import Person
+from amends.ledger.store import database
 from tests.chaos.killing import somebody
 from tests.chaos.sender import Errand, run
-from tests.sending import a_ledger, approved
+from tests.delivery.sending import a_ledger, approved
 
 WORKERS = 2
 OFTEN = "wal_autocheckpoint=50"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from amends.delivery.connect import connected
-from amends.delivery.engine import Tally, deliver
-from amends.domain.guard import Limits
+from amends.delivery.channels import connected
+from amends.delivery.send.engine import Tally, deliver
+from amends.domain.deliver.limits import Limits
 from amends.ledger import Ledger
-from tests.sending import INCIDENT, LINKS, NOTICE, ChannelSettings, a_ledger
+from tests.delivery.sending import INCIDENT, LINKS, NOTICE, ChannelSettings, a_ledger
 
 UNFINISHED = 3
 """The exit code of a run after which something is still to be sent."""

@@ -13,12 +13,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from amends.domain.notice import DeliveryState
-from amends.world.mail import FAULTS
+from amends.domain.notice.notice import DeliveryState
+from amends.sandbox.mail import FAULTS
 from tests.chaos.killing import Chaos, chaos, check
 from tests.chaos.sender import UNFINISHED
 from tests.databases import NEEDS_POSTGRES, fresh_database
-from tests.sending import bodies, letters, sqlite_url
+from tests.delivery.sending import bodies, letters, sqlite_url
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 KILLS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8"))

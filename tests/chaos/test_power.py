@@ -19,17 +19,17 @@ from pathlib import Path
 
 import pytest
 
-from amends.domain.channel import ChannelKind
-from amends.domain.notice import DeliveryState
-from amends.world import MailServer, WebServices
-from amends.world.mail import Arrived, Faults, Stage
-from amends.world.web import Taken
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.notice.notice import DeliveryState
+from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import Arrived, Faults, Stage
+from amends.sandbox.web import Taken
 from tests.chaos.killing import CONNECTIONS, LEASE_AND_MORE, NOT_REACHED, REACHED, SEED, Chaos, check, somebody
 from tests.chaos.power import Disk
 from tests.chaos.powered import WORKERS
 from tests.chaos.sender import Errand
 from tests.chaos.strace import STRACE, Call, calls, may_trace
-from tests.sending import INCIDENT, NOTICE, ChannelSettings, a_ledger, channel_settings, sqlite_url
+from tests.delivery.sending import INCIDENT, NOTICE, ChannelSettings, a_ledger, channel_settings, sqlite_url
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 LOOKS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8")) * 2

@@ -7,14 +7,15 @@ from threading import Barrier
 
 import pytest
 
-from amends.delivery.engine import Tally
-from amends.domain.notice import PersonState
-from amends.ledger import Ledger, database
-from amends.world import MailServer, WebServices
+from amends.delivery.send.engine import Tally
+from amends.domain.notice.notice import PersonState
+from amends.ledger import Ledger
+from amends.ledger.store import database
+from amends.sandbox import MailServer, WebServices
 from tests.builders import a_person
 from tests.chaos.killing import chaos, check, posts
 from tests.databases import NEEDS_POSTGRES, fresh_database
-from tests.sending import INCIDENT, Rig, a_ledger, approved, channel_settings, sqlite_url
+from tests.delivery.sending import INCIDENT, Rig, a_ledger, approved, channel_settings, sqlite_url
 
 TRIGGERS, PEOPLE = 50, 60
 PROCESSES = 8

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
-from amends.cli.up import free_port
-from amends.domain.case import OccurrenceState
-from amends.domain.drafting import Links, Readers, draft, notices_wanted
+from amends.cli.home.up import free_port
+from amends.domain.case.case import OccurrenceState
+from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.ledger import Ledger
 from amends.settings import open_ledger, read_settings
 

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from amends.cli.app import app
-from amends.cli.clock import now
+from amends.cli.terminal.clock import now
 from tests.builders import an_asked
 from tests.cli.conftest import INCIDENT, Office
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from amends.ledger import Ledger
-from amends.world import MailServer, WebServices
-from tests.sending import Rig, a_ledger, channel_settings, sqlite_url
+from amends.sandbox import MailServer, WebServices
+from tests.delivery.sending import Rig, a_ledger, channel_settings, sqlite_url
 
 
 @pytest.fixture

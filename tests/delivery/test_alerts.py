@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from amends.delivery.alerts import alert_leads, is_understood, remind_approvers
-from amends.domain.approval import Decision
-from amends.domain.notice import Draft
-from amends.domain.team import Member, TeamRole
+from amends.domain.notice.notice import Draft
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, bound, looked_over, sqlite_url
 from tests.desks import SECRET, Desks, served
-from tests.sending import INCIDENT, NOTICE, a_ledger, bound, looked_over, sqlite_url
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PATIENT = 20.0

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from amends.delivery import compose
 from amends.delivery.compose import Composer
-from amends.delivery.plain import to_html
-from amends.domain.channel import ChannelKind
-from amends.domain.facts import DataCategory
-from amends.domain.letters import GENERAL
-from amends.domain.notice import Reader, Slot, Variant
-from amends.domain.people import Person
+from amends.delivery.markdown import to_html
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.facts import DataCategory
+from amends.domain.law.addendum import GENERAL
+from amends.domain.notice.notice import Reader, Slot, Variant
+from amends.domain.people.person import Person
 from amends.ledger import Claim
-from amends.ledger.claims import Released
+from amends.ledger.deliver.claims import Released
 from tests.builders import NOW, a_draft, a_person, a_variant, a_wording, an_incident
-from tests.sending import LINKS, personal_variants
+from tests.delivery.sending import LINKS, personal_variants
 
 HOSTILE = (
     "<script>alert(1)</script>",

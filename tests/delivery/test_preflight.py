@@ -7,18 +7,26 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from amends.domain.approval import Decision
-from amends.domain.channel import ChannelKind
-from amends.domain.correction import Ask
-from amends.domain.errors import ChannelMisconfigured, NotAllowed
-from amends.domain.facts import DataCategory
-from amends.domain.notice import Draft, Reader, Slot
-from amends.domain.people import Flag, Person
-from amends.domain.preflight import MOST_NAMED, Preflight, Trouble
+from amends.domain.base.errors import ChannelMisconfigured, NotAllowed
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.correction import Ask
+from amends.domain.deliver.preflight import MOST_NAMED, Preflight, Trouble
+from amends.domain.incident.facts import DataCategory
+from amends.domain.notice.notice import Draft, Reader, Slot
+from amends.domain.people.person import Flag, Person
+from amends.domain.team.approval import Decision
 from amends.ledger import Ledger
-from amends.ledger.tables import PersonRow
+from amends.ledger.store.tables import PersonRow
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_variant, a_wording, an_incident
-from tests.sending import APPROVERS, INCIDENT, ChannelSettings, bound, channel_settings, looked_over, personal_variants
+from tests.delivery.sending import (
+    APPROVERS,
+    INCIDENT,
+    ChannelSettings,
+    bound,
+    channel_settings,
+    looked_over,
+    personal_variants,
+)
 
 EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
 NOWHERE = "1"

@@ -16,10 +16,10 @@ from typing import Any
 
 import httpx2
 
-from amends.clock import AHEAD, MARK
-from amends.content.audience import AudienceFile
+from amends.content.people.audience import AudienceFile
+from amends.rehearsal_clock import AHEAD, MARK
+from amends.sandbox import MailServer, WebServices
 from amends.settings import open_ledger, prefect_environment, read_settings
-from amends.world import MailServer, WebServices
 from tests.story import INCIDENT, STORY
 from tests.terminals import hears_all
 

@@ -20,19 +20,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from amends.clock import RehearsalClock
-from amends.domain.approval import Decision
-from amends.domain.case import Case, IncidentState, OccurrenceState
-from amends.domain.channel import ChannelKind
-from amends.domain.commitment import CommitmentState
-from amends.domain.deadlines import open_duties, reminders
-from amends.domain.duty import Addressee
-from amends.domain.news_clock import awaited
-from amends.domain.notice import DeliveryState, NoticeStage
-from amends.domain.plan import Turn, plan
-from amends.ledger.standing import Only
-from amends.world import MailServer, WebServices
-from flows.mirror import key_of
+from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.case.deadlines import open_duties, reminders
+from amends.domain.case.next_update import awaited
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.law.duty import Addressee
+from amends.domain.notice.notice import DeliveryState, NoticeStage
+from amends.domain.plan.plan import Turn, plan
+from amends.domain.team.approval import Decision
+from amends.ledger.deliver.statistics import Only
+from amends.rehearsal_clock import RehearsalClock
+from amends.sandbox import MailServer, WebServices
+from flows.run.schedule import key_of
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
 

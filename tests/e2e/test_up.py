@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from amends.cli.up import answers
-from amends.content.audience import AudienceFile
-from amends.processes import AUTOGROUP
-from amends.web.portal import NICER
-from amends.world import MailServer, WebServices
+from amends.cli.home.up import answers
+from amends.content.people.audience import AudienceFile
+from amends.sandbox import MailServer, WebServices
+from amends.system.processes import AUTOGROUP
+from amends.web.app import NICER
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import INCIDENT, STORY
 

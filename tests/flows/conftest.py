@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from amends.ledger import Ledger
-from flows.context import using
-from flows.fast_forward import PassedClock
+from flows.rehearsal.fast_forward import PassedClock
+from flows.run.context import using
 from tests.story import a_context, a_ledger, everybody, opened
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from amends.content.incidents import read_incident
-from flows.context import using
+from amends.content.incident.incident import read_incident
 from flows.respond import STARTER, respond
+from flows.run.context import using
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY, a_context, a_ledger
 
 

@@ -9,7 +9,7 @@ from sqlmodel import SQLModel
 
 from amends.ledger import Ledger
 from tests.databases import NEEDS_POSTGRES, fresh_database
-from tests.sending import a_ledger, sqlite_url
+from tests.delivery.sending import a_ledger, sqlite_url
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRES)]
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from amends.domain.case import Case, OccurrenceState
-from amends.domain.correction import Ask
+from amends.domain.case.case import Case, OccurrenceState
+from amends.domain.deliver.correction import Ask
 from amends.ledger import Keys, Ledger
-from amends.ledger.alone import LedgerAlone
+from amends.ledger.rehearse import LedgerAlone
 from tests.builders import a_person
-from tests.sending import INCIDENT, NOTICE, NOW, approved
+from tests.delivery.sending import INCIDENT, NOTICE, NOW, approved
 
 LATER = NOW + timedelta(hours=1)
 

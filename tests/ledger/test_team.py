@@ -2,8 +2,8 @@
 
 import pytest
 
-from amends.domain.errors import AlreadyInLedger, NotAllowed
-from amends.domain.team import Member, TeamRole
+from amends.domain.base.errors import AlreadyInLedger, NotAllowed
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from tests.builders import NOW
 

@@ -10,17 +10,18 @@ from typing import Any
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from ruamel.yaml import YAML
 
-from amends.domain.assessment import Severity, Tone
-from amends.domain.channel import ChannelKind
-from amends.domain.commitment import commit, promises_of
-from amends.domain.drafting import MOST_ADVICE, SUFFIX
-from amends.domain.incident import Incident, Organisation
-from amends.domain.letters import GENERAL, Letters
-from amends.domain.notice import Reader, Slot
-from amends.domain.playbook import Playbook
-from amends.domain.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
-from amends.domain.value import text_for
-from amends.domain.wording import Phrases, say_data, say_date, say_moment
+from amends.domain.assess.assessment import Tone
+from amends.domain.base.value import text_for
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.draft import MOST_ADVICE, SUFFIX
+from amends.domain.incident.commitment import commit, promises_of
+from amends.domain.incident.incident import Incident, Organisation
+from amends.domain.law.addendum import GENERAL, Letters
+from amends.domain.notice.notice import Reader, Slot
+from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
+from amends.domain.notice.wording import Phrases, say_data, say_date, say_moment
+from amends.domain.playbook.playbook import Playbook
+from amends.domain.risk.levels import Severity
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 STORY = PLAYBOOKS / "examples" / "stolen-terminals"

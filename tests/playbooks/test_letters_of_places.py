@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from amends.content.duties import read_duties
-from amends.domain.channel import ChannelKind
-from amends.domain.duty import Addressee
-from amends.domain.facts import DataCategory
-from amends.domain.letters import GENERAL
-from amends.domain.notice import Slot
-from amends.domain.reading import LINK, sentences
-from amends.domain.regimes import DutyRow, Regime
-from amends.domain.templates import ITEM_CLOSE, environment
+from amends.content.law.regimes import read_duties
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.facts import DataCategory
+from amends.domain.law.addendum import GENERAL
+from amends.domain.law.duty import Addressee
+from amends.domain.law.regime import DutyRow, Regime
+from amends.domain.lint.readability import LINK, sentences
+from amends.domain.notice.notice import Slot
+from amends.domain.notice.templates import ITEM_CLOSE, environment
 from tests.playbooks.rendering import (
     LOCALES,
     Rendered,

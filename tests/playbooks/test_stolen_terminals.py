@@ -9,8 +9,8 @@ from functools import cache
 import phonenumbers
 import pytest
 
-from amends.domain.people import Flag
-from amends.domain.question import QuestionKind
+from amends.domain.feedback.question import QuestionKind
+from amends.domain.people.person import Flag
 from tests.playbooks.rendering import LOCALES, STORY, incident
 
 BAD_ROWS = 12

@@ -9,15 +9,23 @@ from urllib.parse import urlsplit
 import pytest
 from markdown_it import MarkdownIt
 
-from amends.domain.assess import CONTENT
-from amends.domain.channel import ChannelKind
-from amends.domain.drafting import MOST_ADVICE
-from amends.domain.lint import CHINESE_AT_MOST, GRADE_AT_MOST, SMS_FINE, SOCIAL_LENGTH, WORDS_AT_MOST, links, stated
-from amends.domain.notice import Reader, Slot
-from amends.domain.reading import grade, sentences, words
-from amends.domain.sms import Encoding, segments
-from amends.domain.templates import environment
-from amends.domain.wording import say_moment
+from amends.domain.assess.assess import CONTENT
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.sms import Encoding, segments
+from amends.domain.draft.draft import MOST_ADVICE
+from amends.domain.lint.lint import (
+    CHINESE_AT_MOST,
+    GRADE_AT_MOST,
+    SMS_FINE,
+    SOCIAL_LENGTH,
+    WORDS_AT_MOST,
+    links,
+    stated,
+)
+from amends.domain.lint.readability import grade, sentences, words
+from amends.domain.notice.notice import Reader, Slot
+from amends.domain.notice.templates import environment
+from amends.domain.notice.wording import say_moment
 from tests.playbooks.rendering import (
     LOCALES,
     NEXT,

@@ -7,14 +7,14 @@ from string import Formatter
 
 import pytest
 
-from amends.domain.channel import ChannelKind
-from amends.domain.commitment import CommitmentKind, CommitmentState, Promise
-from amends.domain.facts import DataCategory
-from amends.domain.lint import CHINESE_AT_MOST, WORDS_AT_MOST
-from amends.domain.playbook import Phase, Playbook, Step
-from amends.domain.question import SURVEY, QuestionKind
-from amends.domain.reading import sentences, words
-from amends.domain.wording import PARTS
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.question import SURVEY, QuestionKind
+from amends.domain.incident.commitment import CommitmentKind, CommitmentState, Promise
+from amends.domain.incident.facts import DataCategory
+from amends.domain.lint.lint import CHINESE_AT_MOST, WORDS_AT_MOST
+from amends.domain.lint.readability import sentences, words
+from amends.domain.notice.wording import PARTS
+from amends.domain.playbook.playbook import Phase, Playbook, Step
 from tests.playbooks.rendering import LOCALES, PLAYBOOKS, incident, phrases, playbooks, templates
 
 PORTAL = set(

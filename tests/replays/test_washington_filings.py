@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from amends.content.law import read_law
-from amends.domain.assess import assess
-from amends.domain.assessment import Assessment
-from amends.domain.duty import Duty, DutyStanding
-from amends.domain.people import AudienceCounts
+from amends.content.law.law import read_law
+from amends.domain.assess.assess import assess
+from amends.domain.assess.assessment import Assessment
+from amends.domain.law.duty import Duty, DutyStanding
+from amends.domain.people.person import AudienceCounts
 from tests.builders import an_incident
 
 FILE = Path(__file__).parents[1] / "data" / "washington" / "filings.csv"

@@ -106,4 +106,4 @@ def restarted(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[], 
 
 @pytest.fixture
 def as_many_at_once_as_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("amends.web.limits.AT_ONCE", RateLimitItemPerSecond(100))
+    monkeypatch.setattr("amends.web.http.limits.AT_ONCE", RateLimitItemPerSecond(100))

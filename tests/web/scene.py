@@ -10,18 +10,18 @@ from pathlib import Path
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from amends.content.playbooks import library, read_wording
-from amends.domain.approval import Decision
-from amends.domain.channel import ChannelKind, Form, Message
-from amends.domain.commitment import Promise, commit
-from amends.domain.facts import DataCategory
-from amends.domain.people import Flag, Person
-from amends.domain.team import Member, TeamRole
+from amends.content.playbook.playbook import library, read_wording
+from amends.domain.channel.channel import ChannelKind, Form, Message
+from amends.domain.incident.commitment import Promise, commit
+from amends.domain.incident.facts import DataCategory
+from amends.domain.people.person import Flag, Person
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.ledger.promises import told
+from amends.ledger.commitment import told
 from channels.website_static import WebsiteStatic
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_promise, a_variant, an_incident
-from tests.sending import looked_over
+from tests.delivery.sending import looked_over
 
 INCIDENT = "november-breach"
 KEY = b"m" * 32

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from amends.ledger import tables  # noqa: F401 - the import is what fills SQLModel.metadata
+from amends.ledger.store import tables  # noqa: F401 - the import is what fills SQLModel.metadata
 
 connection = context.config.attributes["connection"]
 context.configure(

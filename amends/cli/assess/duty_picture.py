@@ -1,0 +1,300 @@
+"""The duties of an incident as one picture: who must be told by when, what is done, what is late.
+
+The axis of time is bent, so that the first 72 hours have room beside deadlines that are months away. What a colour
+says, a word beside it says too.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import log1p
+from zoneinfo import ZoneInfo
+
+from amends.domain.assess.text import kind
+from amends.domain.base.text import in_time, length, printable, width
+from amends.domain.law.duty import Duty, DutyStanding
+
+LEFT, RIGHT, AFTER = 300, 676, 710
+"""Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
+NAME, LAW, WORDS = 37, 40, 27
+"""How many columns of text fit: before the axis, under the name, which is smaller, and after the axis."""
+MOST_ROWS = 25
+NEAR = timedelta(days=400)
+"""What is due later is drawn at the end of the axis, with an arrow."""
+BEND = timedelta(hours=12)
+PAST_SHARE = 0.15
+"""Of the axis, for clocks that started before the first one that is on record."""
+LETTER, DATE = 8, 42
+"""Pixels that a letter in the name of a tick takes, and the date under it."""
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TICKS = {
+    72 * HOUR: "72 h",
+    24 * HOUR: "24 h",
+    30 * DAY: "30 days",
+    7 * DAY: "1 week",
+    365 * DAY: "1 year",
+    60 * DAY: "60 days",
+    90 * DAY: "90 days",
+    timedelta(0): "start",
+    48 * HOUR: "48 h",
+    14 * DAY: "2 weeks",
+    180 * DAY: "180 days",
+    12 * HOUR: "12 h",
+    6 * HOUR: "6 h",
+}
+"""Times after the start that have a name; the first ones go before where there is not room for all."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Where each moment lies."""
+
+    first: datetime
+    """The first start of a clock, recorded or assumed."""
+    anchor: datetime
+    """The first start on record: from here on the hours have room."""
+    last: datetime
+
+    def x(self, at: datetime) -> float:
+        """The place of a moment in pixels; what lies outside is drawn at the edge."""
+        if at <= self.first:
+            return LEFT
+        if at < self.anchor:
+            return LEFT + (at - self.first) / (self.anchor - self.first) * (self._zero - LEFT)
+        share = _bent(at - self.anchor) / _bent(self.last - self.anchor)
+        return self._zero + min(share, 1) * (RIGHT - self._zero)
+
+    @property
+    def _zero(self) -> float:
+        return LEFT + (PAST_SHARE * (RIGHT - LEFT) if self.first < self.anchor else 0)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A named place on the axis."""
+
+    x: float
+    name: str
+    date: str
+
+    @property
+    def reach(self) -> float:
+        """How far its words go to either side."""
+        return max(LETTER * len(self.name), DATE) / 2 + 3
+
+    def clear_of(self, others: "Sequence[Tick]") -> bool:
+        """Its words run into no others."""
+        apart = all(abs(self.x - other.x) >= self.reach + other.reach for other in others)
+        return apart and self.x + self.reach <= AFTER
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the picture: duties to the same kind of recipient, due at the same time."""
+
+    name: str
+    law: str
+    due: str
+    """When it is due, in words."""
+    stands: str
+    """How it stands, in words."""
+    why: str
+    """All of it, in full."""
+    start_x: float
+    end_x: float
+    """Of the bar: when it is due; where no time is named, when it was done, or now."""
+    done_x: float | None
+    late_x: float | None
+    """Up to where it is late."""
+    assumed: bool
+    late: bool
+    lawyer: bool
+    dated: bool
+    far: bool
+    """It is due after the end of the axis."""
+
+
+def duty_picture(duties: Sequence[Duty], filed: Mapping[str, datetime], now: datetime, zone: str) -> str:
+    """The picture as SVG that stands alone, 900 pixels wide; filed says by a duty's id when it was first done.
+
+    Those without a date come first, then the most pressing. Of more than 25 rows, those that are done and the less
+    pressing are only counted. Times are those of the zone.
+    """
+    from amends.cli.terminal.html import render
+
+    shown, others = _most_pressing(_grouped(duties, filed), filed)
+    axis = _axis([duty for group in shown for duty in group], filed, now)
+    rows = [_row(group, filed.get(group[0].id), axis, now, zone) for group in shown]
+    return render(
+        "duty_picture.svg",
+        rows=rows,
+        after=AFTER,
+        ticks=_ticks(axis, zone),
+        now_x=axis.x(now),
+        now_words=_when(now, now, zone),
+        zone=zone,
+        more=_more(others),
+        late=sum(row.late for row in rows),
+    )
+
+
+# What stands on one line
+
+
+def _grouped(duties: Sequence[Duty], filed: Mapping[str, datetime]) -> list[list[Duty]]:
+    groups: defaultdict[tuple[object, ...], list[Duty]] = defaultdict(list)
+    for duty in sorted(duties, key=lambda duty: (duty.standing is DutyStanding.EXEMPT, duty.pressure, duty.recipient)):
+        state = duty.waits, duty.standing, bool(duty.assumed), filed.get(duty.id)
+        groups[duty.recipient, duty.due_at, *state].append(duty)
+    return list(groups.values())
+
+
+def _most_pressing(
+    groups: list[list[Duty]], filed: Mapping[str, datetime]
+) -> tuple[list[list[Duty]], list[list[Duty]]]:
+    """Those that have room, in their order, and the others: what is done gives way to what is not."""
+    places = sorted(range(len(groups)), key=lambda place: (groups[place][0].id in filed, place))
+    return [groups[n] for n in sorted(places[:MOST_ROWS])], [groups[n] for n in places[MOST_ROWS:]]
+
+
+def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zone: str) -> Row:
+    duty = group[0]
+    end = duty.due_at or done or now
+    start = min([*(one.starts_at for one in group if one.starts_at), end])
+    until = done or now
+    late = bool(duty.due_at and duty.due_at < until and not _rests(duty, done))
+    name, law = _name(group), _law(group)
+    due = _due(duty, done, now, zone)
+    stands = _stands(duty, done, now, zone)
+    return Row(
+        name=short(name, NAME),
+        law=short(law, LAW),
+        due=due,
+        stands=short(stands, WORDS),
+        why=shown(f"{name}: {law}; due {due}; {stands}{_doubts(group)}"),
+        start_x=axis.x(start),
+        end_x=axis.x(end),
+        done_x=axis.x(done) if done else None,
+        late_x=axis.x(until) if late else None,
+        assumed=bool(duty.assumed),
+        late=late,
+        lawyer=any(one.lawyer_needed for one in group),
+        dated=duty.due_at is not None,
+        far=end > axis.last,
+    )
+
+
+def _rests(duty: Duty, done: datetime | None) -> bool:
+    """Nobody has to do it now: it waits for a step of our own, or an exemption is claimed."""
+    return done is None and (duty.waits or duty.standing is DutyStanding.EXEMPT)
+
+
+def _name(group: list[Duty]) -> str:
+    names = dict.fromkeys(duty.recipient_name for duty in group)
+    if len(names) == 1:
+        return group[0].recipient_name
+    places = dict.fromkeys(place for duty in group for place in duty.places)
+    return f"{len(names)} × {kind(group)}: {', '.join(places)}"
+
+
+def _law(group: list[Duty]) -> str:
+    laws = list(dict.fromkeys(f"{duty.law}, {duty.citation}" for duty in group))
+    return laws[0] if len(laws) == 1 else f"{len(laws)} laws: {'; '.join(laws)}"
+
+
+def _due(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
+    if duty.waits and done is None:
+        return "its clock has not started"
+    return _when(duty.due_at, now, zone) if duty.due_at else "at once"
+
+
+def _stands(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
+    if done:
+        return f"done, {in_time(duty.due_at - done)}" if duty.due_at else f"done {_when(done, now, zone)}"
+    if duty.standing is DutyStanding.EXEMPT:
+        return "exemption claimed"
+    if duty.waits:
+        return "waits for a step of ours"
+    doubt = "may apply" if duty.standing is DutyStanding.MAY_APPLY else ""
+    return ", ".join(filter(None, (_left(duty, now), doubt))) or "to be done"
+
+
+def _left(duty: Duty, now: datetime) -> str:
+    if duty.due_at is None:
+        return ""
+    return f"{_long(now - duty.due_at)} late" if duty.due_at < now else f"in {_long(duty.due_at - now)}"
+
+
+def _long(span: timedelta) -> str:
+    """Minutes say nothing any more where it is hours, nor hours where it is weeks."""
+    smallest = DAY if span > 14 * DAY else HOUR if span > 6 * HOUR else timedelta(minutes=1)
+    return length(span - span % smallest)
+
+
+def _doubts(group: list[Duty]) -> str:
+    doubts = dict.fromkeys(filter(None, (*(d.assumed for d in group), *(r for d in group for r in d.lawyer_needed))))
+    return "".join(f"; {doubt}" for doubt in doubts)
+
+
+def _more(groups: list[list[Duty]]) -> str:
+    duties = sum(map(len, groups))
+    return f"Not shown, because done or less pressing: rows {len(groups)}, duties {duties}." if groups else ""
+
+
+# Where it stands
+
+
+def _axis(duties: Sequence[Duty], filed: Mapping[str, datetime], now: datetime) -> Axis:
+    starts = [(duty.starts_at, bool(duty.assumed)) for duty in duties if duty.starts_at]
+    dues = [duty.due_at for duty in duties if duty.due_at]
+    done = [filed[duty.id] for duty in duties if duty.id in filed]
+    first = min([now, *(at for at, _ in starts), *dues, *done])
+    anchor = min((at for at, assumed in starts if at <= now and not assumed), default=first)
+    near = [due for due in dues if due <= now + NEAR]
+    return Axis(first, anchor, max([now, anchor + 72 * HOUR, *near, *done]))
+
+
+def _bent(span: timedelta) -> float:
+    return log1p(span / BEND)
+
+
+def _ticks(axis: Axis, zone: str) -> list[Tick]:
+    """As many as have room; a name that is read in many laws goes before one that is not."""
+    kept = [_tick(axis, axis.first, "earlier", zone)] if axis.first < axis.anchor else []
+    for after, name in TICKS.items():
+        at = axis.anchor + after
+        tick = _tick(axis, at, name, zone)
+        if at <= axis.last and tick.clear_of(kept):
+            kept.append(tick)
+    return sorted(kept, key=lambda tick: tick.x)
+
+
+def _tick(axis: Axis, at: datetime, name: str, zone: str) -> Tick:
+    there = at.astimezone(ZoneInfo(zone))
+    return Tick(axis.x(at), name, f"{there.day} {there:%b}")
+
+
+# In which words
+
+
+def _when(at: datetime, now: datetime, zone: str) -> str:
+    """As people say it there: Thu 26 Nov 11:00, and in another year 1 Mar 2027 23:59."""
+    there, here = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
+    day = f"{there:%a} {there.day} {there:%b}" if there.year == here.year else f"{there.day} {there:%b %Y}"
+    return f"{day} {there:%H:%M}"
+
+
+def short(text: str, columns: int) -> str:
+    """So much of it as fits; Chinese characters take twice the room."""
+    text = shown(text)
+    if width(text) <= columns:
+        return text
+    while width(text) >= columns:
+        text = text[:-1]
+    return f"{text.rstrip(' ,;:')}…"
+
+
+def shown(text: str) -> str:
+    """On one line, and without what XML cannot hold."""
+    return " ".join(printable(text).replace("\ufffe", "").replace("\uffff", "").split())

@@ -1,0 +1,112 @@
+"""An assessment as a page: decisions with their reasons, who must be told with a picture; no personal data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from amends.cli.assess.duty_picture import duty_picture
+from amends.cli.terminal.html import render
+from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.text import (
+    alike,
+    by_when,
+    decisions,
+    gathered,
+    law,
+    particulars,
+    plain,
+    recipients,
+    surely_pressing,
+    to_do,
+    when,
+)
+from amends.domain.base.text import in_time
+from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.filings import DutyStatus, statuses
+from amends.domain.incident.incident import Incident
+from amends.domain.law.duty import Duty
+from amends.domain.people.person import AudienceCounts
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One line in the table of those who must be told: duties that differ only in who it is, and where."""
+
+    by: str
+    late: bool
+    recipients: str
+    ids: tuple[str, ...]
+    law: str
+    standing: str
+    assumed: str
+    done: str
+    lawyer: str
+    """Why a lawyer must look at it."""
+    more: dict[str, str]
+    """What else the law says, under its title."""
+
+
+def assessment_page(incident: Incident, people: AudienceCounts, assessment: Assessment) -> str:
+    """An assessment as HTML that stands alone, of an incident that is in no ledger."""
+    at = assessment.at
+    case = Case(
+        incident=incident,
+        version=assessment.version,
+        state=IncidentState.OPEN,
+        opened_at=at,
+        author="",
+        audience=people,
+        assessment=assessment,
+    )
+    return render("assess.html", case=case, at=at, **sections(case, at))
+
+
+def sections(case: Case, at: datetime) -> dict[str, object]:
+    """What the sections about the assessment are filled with."""
+    if case.assessment is None:
+        return {"found": None}
+    duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
+    filed = {one.duty.id: one.done_at for one in found if one.done_at}
+    alike_and_done = gathered(found, lambda one: (alike(one.duty), one.done_at))
+    undone = [one.duty for one in found if not one.done_at]
+    return {
+        "found": case.assessment,
+        "as_of": when(case.assessment.at, zone),
+        "decisions": decisions(case.assessment),
+        "to_do": list(to_do(undone, at, zone)),
+        "pressing": surely_pressing(undone, at),
+        "picture": duty_picture(duties, filed, at, zone),
+        "owed": [_owed(those, at, zone) for those in alike_and_done],
+        "aside": gathered(case.assessment.set_aside, lambda one: one.why),
+    }
+
+
+def _owed(those: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
+    duties, first = tuple(one.duty for one in those), those[0]
+    duty, more = first.duty, particulars(duties)
+    return Owed(
+        by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
+        late=first.overdue,
+        recipients=recipients(duties),
+        ids=tuple(one.id for one in duties),
+        law=law(duty),
+        standing=plain(duty.standing),
+        assumed=more.pop("assumed", ""),
+        done=_done(those, zone),
+        lawyer=more.pop("a lawyer must look at", ""),
+        more=({"the law's time": duty.standard} if duty.standard else {}) | more,
+    )
+
+
+def _was_due(duty: Duty, zone: str) -> str:
+    return f"by {when(duty.due_at, zone)}" if duty.due_at else "at once"
+
+
+def _done(those: tuple[DutyStatus, ...], zone: str) -> str:
+    """When it was done and how early or late, what was out of order, and the receipts."""
+    first = those[0]
+    if first.done_at is None:
+        return "late: nothing is recorded" if first.overdue else ""
+    out_of_order = dict.fromkeys(line for one in those for line in one.out_of_order)
+    receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in those for filing in one.filings)
+    how = (in_time(first.early_by),) if first.early_by is not None else ()
+    return "; ".join((f"done {when(first.done_at, zone)}", *how, *receipts, *out_of_order))

@@ -1,0 +1,253 @@
+"""Sends an approved notice from here, without Prefect. May be stopped and repeated at any moment."""
+
+import asyncio
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import IncidentId, NoticeId, number, number_or_none
+from amends.domain.base.errors import LedgerUnavailable
+from amends.domain.base.text import PUBLIC, counted, counts, kept_back, minute, parked
+from amends.domain.case.case import IncidentState
+from amends.domain.channel.channel import ChannelKind, kept_here
+from amends.domain.notice.notice import DeliveryState, PersonState
+from amends.system.processes import Stopped, stopped_by_signals
+
+if TYPE_CHECKING:
+    from amends.delivery.send.engine import Tally
+
+
+LOOK_SECONDS = 5.0
+STOPPING = (
+    "it stops as soon as what is under way has its answers, or the time for them has run out; "
+    "whoever kills it before that leaves those messages uncertain"
+)
+
+
+def deliver(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERSON",
+            help="Send once more to this person, or the `public`, whose message is uncertain; "
+            "after a backup was restored, to `all`.",
+        ),
+    ] = None,
+    held: Annotated[
+        int | None,
+        typer.Option(metavar="PERSON", parser=number, help="Write to this person after all, who was held."),
+    ] = None,
+    retry: Annotated[
+        str | None, typer.Option(metavar="PERSON", help="Try again what is parked for this person, or for `all`.")
+    ] = None,
+    give_up: Annotated[
+        str | None,
+        typer.Option(metavar="PERSON", help="Give up what is parked for this person, or for `all`: the next channel."),
+    ] = None,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides that; needed with the above.")] = "",
+) -> None:
+    """Send an approved notice to everybody it has not reached.
+
+    It may be stopped and called again at any moment: nobody gets it twice. Exit code 5 means that some is left.
+    """
+    desk: Desk = ctx.obj
+    if any(choice is not None for choice in (again, held, retry, give_up)):
+        _decide(desk, incident, notice, again, held, retry, give_up, name)
+    if desk.ledger.busy(incident, now()):
+        desk.hint("another send of this incident is under way: it and this one share what is left")
+    try:
+        with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as told:
+            tally = _send(desk, incident, notice, told)
+    except Stopped as stopped:
+        desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
+        raise typer.Exit(stopped.exit_code) from None
+    letters = desk.ledger.letters_to_print(incident, notice)
+    desk.show(tally, _summary(incident, notice, tally, letters))
+    _next(desk, incident, notice, tally, letters)
+    if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
+        raise typer.Exit(Exit.PARTLY)
+
+
+def _decide(
+    desk: Desk, incident: str, notice: str, again: str | None, held: int | None, retry: str | None, give_up: str | None,
+    name: str,
+) -> None:  # fmt: skip
+    if not name:
+        raise typer.BadParameter("say with --as NAME who decides this")
+    once_more, tried, given_up = map(_whose, (again, retry, give_up))  # a typo in one leaves the others undone
+    ledger, by = desk.ledger, desk.member(name)
+    if again is not None:
+        waiting = ledger.send_again(incident, notice, once_more, by, now())
+        desk.hint(f"{counted(waiting, 'message goes', 'messages go')} out once more")
+    if held is not None:
+        ledger.let_go(incident, notice, held, by, now())
+    if retry is not None:
+        ledger.try_parked(incident, notice, tried, by, now())
+    if give_up is not None:
+        ledger.give_up_parked(incident, notice, given_up, by, now())
+
+
+def _whose(said: str | None) -> int | None:
+    """A person's number, 0 for the page and the posts, or None for everybody. Raises BadParameter."""
+    if said is None or said == "all":
+        return None
+    if said == PUBLIC:
+        return 0
+    try:
+        return number_or_none(said)
+    except typer.BadParameter:
+        raise typer.BadParameter(f"{said!r} is neither a person's number nor `{PUBLIC}` nor `all`") from None
+
+
+def _send(desk: Desk, incident: str, notice: str, told: Callable[["Tally"], None]) -> "Tally":
+    import uvloop
+
+    from amends.delivery.send.workers import Work, send, wall_clock
+    from amends.domain.draft.draft import Links
+    from amends.rehearsal_clock import rehearsal_clock
+
+    settings = desk.settings
+    links = Links(settings.public_url)
+    clock = rehearsal_clock(settings) or wall_clock
+    work = Work(desk.ledger, settings.channels, incident, notice, links, clock, settings.limits)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(send(work, told, ending=lambda: desk.hint(STOPPING)))
+
+
+class Waits:
+    """Says why nothing leaves while the ledger cannot be written, and when it goes on; each once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._waits = say, False
+
+    def __call__(self, tally: "Tally") -> None:
+        why = tally.trouble.get("ledger", "")
+        if why and not self._waits:
+            self._say(f"nothing leaves: {why}; it is tried again each second")
+        elif self._waits and not why:
+            self._say("the ledger can be written again")
+        self._waits = bool(why)
+
+
+class KeptBack:
+    """Says that the ledger's server keeps commits back, and when it does not any more; each once."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say, self._kept = say, False
+
+    def __call__(self, commits: int) -> None:
+        if commits and not self._kept:
+            self._say(f"nothing leaves: {kept_back(commits)}")
+        elif self._kept and not commits:
+            self._say("the ledger's server keeps nothing back any more: it goes on")
+        self._kept = bool(commits)
+
+
+@contextmanager
+def _server_watched(desk: Desk) -> Iterator[None]:
+    """Whoever waits for a commit that is kept back can say nothing, so somebody beside it looks."""
+    from amends.ledger.store.database import file_of
+
+    if file_of(desk.settings.ledger_url):
+        yield
+        return
+    kept, over = KeptBack(desk.hint), threading.Event()
+
+    def look() -> None:
+        while not over.wait(LOOK_SECONDS):
+            with suppress(LedgerUnavailable):
+                kept(desk.ledger.kept_back())
+
+    watching = threading.Thread(target=look, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
+
+
+@contextmanager
+def _progress(desk: Desk, notice: str) -> Iterator[Callable[["Tally"], None]]:
+    """A bar on stderr where a person looks; else only why nothing leaves."""
+    waits = Waits(desk.hint)
+    if desk.json or sys.stderr is None or not sys.stderr.isatty():  # it is None where it was closed
+        yield waits
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task(f"Sending {notice}", total=None)
+
+        def told(tally: "Tally") -> None:
+            waits(tally)
+            bars.update(bar, total=tally.messages, completed=sum(tally.answers.values()))
+
+        yield told
+
+
+def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
+    lines = [f"{notice}: {counts(tally.people)}"]
+    lines += [f"{_which(kind)} was stopped: {why}" for kind, why in tally.trouble.items()]
+    if tally.uncertain_after_crash:
+        lines.append(f"{tally.uncertain_after_crash} messages became uncertain when an earlier run was cut off")
+    if tally.parked:
+        lines.append(parked(incident, notice, tally.parked))
+    if letters:
+        take = f"`amends letters {incident} {notice} --out DIR --as NAME`"
+        lines.append(f"{counted(letters, 'letter')} to print: {take} takes those whose wave has begun")
+    return "\n".join(lines)
+
+
+def _goes_on(desk: Desk, incident: str, notice: str) -> str:
+    """How what is left leaves, and from when on: the next wave, the end of the night, the next try."""
+    case = desk.ledger.case(incident, now())
+    if case.state is IncidentState.PAUSED:
+        return f"some wait: once you know why it was stopped, `amends incident resume {incident} --as NAME` goes on"
+    if desk.ledger.busy(incident, now()):
+        return "some are in the hands of another send, which goes on with them"
+    status = case.notice(notice)
+    when = f"after {minute(status.next_try_at)}" if status and status.next_try_at else "later"
+    return f"some wait: `amends deliver {incident} {notice}` again {when} sends what is left"
+
+
+def _which(kind: str) -> str:
+    return kind if kind in tuple(ChannelKind) else "all of it"
+
+
+def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
+    from amends.cli.terminal.prefect import nudge
+
+    if tells_nobody := kept_here(desk.settings.channels, desk.ledger.draft(incident, notice).channels):
+        desk.hint(tells_nobody)
+    look = f"`amends deliveries {incident} {notice}"
+    for state in (PersonState.UNREACHABLE, PersonState.HELD):
+        if tally.people.get(state):
+            desk.hint(f"{tally.people[state]} {state}: {look}` says who and why")
+    if messages := desk.ledger.troubles(incident, notice).get(DeliveryState.UNCERTAIN):
+        desk.hint(
+            f"{_uncertain(messages, tally.people.get(PersonState.UNCERTAIN, 0))}: {look} --state uncertain` says which"
+        )
+    if tally.parked:
+        desk.hint(f"`amends deliver {incident} {notice} --retry PERSON --as NAME` tries again, --give-up gives it up")
+    waiting = tally.people.get(PersonState.WAITING, 0) > letters
+    if not tally.finished and (tally.trouble or waiting or not tally.parked):
+        desk.hint(_goes_on(desk, incident, notice))
+    nudge(desk.settings, incident)
+
+
+def _uncertain(messages: int, people: int) -> str:
+    """How many messages are in doubt, and for how many people that is all there is."""
+    said = counted(messages, "message is", "messages are") + " uncertain"
+    return f"{said}, and {counted(people, 'person has', 'people have')} nothing better" if people else said

@@ -1,0 +1,47 @@
+"""The audit chain: whether it holds, and where it ends."""
+
+from pathlib import Path
+
+import typer
+
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import noun
+from amends.domain.base.errors import LedgerUnavailable
+
+app = noun()
+
+
+@app.command()
+def verify(ctx: typer.Context) -> None:
+    """Read the whole chain; exit code 3 when something was altered, moved or cut off."""
+    desk: Desk = ctx.obj
+    problems = desk.ledger.verify_audit()
+    desk.show({"problems": problems}, "\n".join(problems) or "the audit chain holds")
+    if problems:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+@app.command()
+def head(ctx: typer.Context) -> None:
+    """Print the end of the chain, to be kept where nobody who works here can change it."""
+    from amends.settings import ANCHOR_FILE
+
+    desk: Desk = ctx.obj
+    seq, mac = _noted(desk.settings.home / ANCHOR_FILE)
+    desk.show({"entries": seq, "head": mac}, f"{seq} {mac}".strip())
+    desk.hint("note this elsewhere, such as on paper; entries cut off later are found by it")
+
+
+def _noted(anchor: Path) -> tuple[int, str]:
+    """What the ledger noted last. Raises LedgerUnavailable when that cannot be told from the file."""
+    if not anchor.exists():
+        return 0, ""
+    try:
+        seq, mac = anchor.read_text(encoding="ascii").split()
+        return int(seq), mac
+    except ValueError:
+        raise LedgerUnavailable(
+            f"{anchor} is empty or damaged, so the end of the chain is not known: take it from where you noted it "
+            "last, and look with `amends audit verify` whether the rest holds"
+        ) from None

@@ -1,0 +1,109 @@
+"""`amends demo`: a whole incident on this machine, with nothing outside of it touched."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from amends.cli.home.init import make_home
+from amends.cli.home.up import Parts, deploy, free_port, prefect
+from amends.cli.incident.report import page
+from amends.domain.base.errors import AmendsError
+from amends.settings import FILE, Settings, new_settings, open_ledger, prefect_environment
+from amends.system.files import replace_file
+from amends.system.processes import Stopped, stopped_by_signals
+
+MARK = "this-is-a-demo"
+PUBLIC_URL = "http://127.0.0.1:8400"
+INCIDENT = "stolen-terminals"
+REPORT = "report.html"
+
+
+def demo(ctx: typer.Context) -> None:
+    """Run a complete invented incident on this machine. It lives in --home, or in demo-home."""
+    tell(ctx.obj.home or Path("demo-home"))
+
+
+def tell(home: Path) -> None:
+    """Make a fresh demo home and tell the story in it. Raises AmendsError when a real home is in the way."""
+    started = time.monotonic()
+    settings = _fresh_home(home)
+    try:
+        _play(settings)
+    except Stopped as stopped:
+        _say("\nThe demo was stopped before its end; `amends demo` begins it anew.")
+        raise typer.Exit(stopped.exit_code) from None
+    _say_where(settings, time.monotonic() - started)
+
+
+def _play(settings: Settings) -> None:
+    """Raises Stopped, and AmendsError when the story did not end well."""
+    port = free_port()
+    environment = prefect_environment(settings.model_copy(update={"prefect_port": port}))
+    environment |= {"PREFECT_LOGGING_LEVEL": "WARNING"}
+    _say("Prefect starts …")
+    with stopped_by_signals(), Parts(environment) as parts:
+        parts.start("Prefect server", prefect("server", "start", "--host", "127.0.0.1", "--port", port), quiet=True)
+        parts.wait_for("Prefect server", port)
+        deploy(environment)
+        _say("Seventeen days pass:")
+        story = subprocess.run(
+            [sys.executable, "-m", "flows.rehearsal.demo", str(settings.home)], env=environment, check=False
+        )
+        if story.returncode:
+            raise AmendsError("the story did not end well; its words stand above")
+    _write_report(settings)
+
+
+def _write_report(settings: Settings) -> None:
+    """Write the report of the story, as of its last entry in the audit chain."""
+    ledger = open_ledger(settings)
+    entries = ledger.timeline(INCIDENT)
+    at = entries[-1].at
+    content = page(ledger.case(INCIDENT, at), entries, at, ledger.assessments(INCIDENT))
+    ledger.dispose()
+    replace_file(settings.home / REPORT, content.encode())
+
+
+def _fresh_home(home: Path) -> Settings:
+    home = home.absolute()
+    if home.exists() and not (home / MARK).exists():
+        raise AmendsError(f"{home} is there and is no demo; nothing was changed. Give another place with --home DIR")
+    shutil.rmtree(home, ignore_errors=True)
+    settings = new_settings(home, PUBLIC_URL)
+    make_home(home, settings)
+    (home / MARK).touch()
+    return settings
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - this is what the command is for
+
+
+def _say_where(settings: Settings, seconds: float) -> None:
+    home, amends = settings.home, called(sys.argv[0])
+    there = f"{amends} --home {shlex.quote(str(home))}"
+    _say(f"""
+Done in {seconds:.0f} s. Every person stands in exactly one state for each notice, and nothing left this machine.
+
+  emails       {home / "world" / "mail"}
+  SMS, posts   {home / "world" / "web"}
+  notice page  {home / "site" / "stolen-terminals" / "en" / "index.html"}
+  report       {home / REPORT}
+  settings     {home / FILE}  (its channels are outboxes: files, so nothing can leave by mistake)
+
+Next:
+  {there} up    (Prefect UI with every run of it, and the portal)
+  {there} incident show stolen-terminals
+  {there} deliveries stolen-terminals first-notice
+  {amends} playbook show customer-data-theft
+""")
+
+
+def called(word: str) -> str:
+    """The command as it was called, so that it can be copied; `amends` when Python was called instead."""
+    return shlex.quote(word) if Path(word).name == "amends" and Path(word).is_file() else "amends"

@@ -1,0 +1,413 @@
+"""Open, check, amend, follow and close incidents."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.incident.own_domains import portal_elsewhere
+from amends.cli.notice.approval_text import approval_lines
+from amends.cli.people.audience import Encoding, told
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import AllowBadRows, As, AudienceFile, IncidentId, Yes, noun
+from amends.cli.terminal.second_person import With, second_member
+from amends.cli.terminal.text import table
+from amends.content.people.audience import only_good, usable
+from amends.domain.assess.assessment import Assessment
+from amends.domain.assess.text import fitting
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
+from amends.domain.case.case import Case
+from amends.domain.case.next_update import Clock, clocks
+from amends.domain.notice.notice import NoticeStage, NoticeStatus
+from amends.domain.plan.closing import still_needed, unmet_closing_criteria
+from amends.domain.plan.plan import Plan, plan
+
+if TYPE_CHECKING:
+    from amends.ledger import Entry
+
+BEFORE_THE_TEAM = "amends"
+"""The author of what is opened while there is nobody in the team yet."""
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="An incident file, YAML or JSON.")]
+
+app = noun()
+
+
+@app.command("open")
+def open_(
+    ctx: typer.Context,
+    file: File,
+    audience: AudienceFile,
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who you are; needed once the team has people.")
+    ] = "",
+    allow_bad_rows: AllowBadRows = False,
+    encoding: Encoding = None,
+) -> None:
+    """Store an incident with its people: all of it, or nothing."""
+    from amends.content.incident.incident import read_incident
+    from amends.content.people.read_ahead import AudienceReadAhead
+    from amends.system.processes import expect_few_cycles
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    author = _author(desk, name)
+    people = AudienceReadAhead(audience, encoding=encoding)
+    leave_out = "or leave them out: --allow-bad-rows"
+    rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
+    expect_few_cycles()
+    count = desk.ledger.open_incident(incident, rows, author, now())
+    report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
+    desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
+    if why := portal_elsewhere(desk.settings.public_url, incident):
+        desk.hint(why)
+    desk.hint(f"`amends run {incident.id} --playbook NAME --as NAME` starts a playbook; `amends playbook list`")
+
+
+def _author(desk: Desk, name: str) -> str:
+    if name:
+        return desk.member(name).name if desk.ledger.members() else name
+    if any(member.active for member in desk.ledger.members()):
+        raise NotAllowed("say with --as NAME who opens this; notices are approved by others than their author")
+    return BEFORE_THE_TEAM
+
+
+@app.command()
+def check(ctx: typer.Context, file: File) -> None:
+    """Read an incident file; exit code 3 with every finding."""
+    from amends.content.incident.incident import read_incident
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    values = {"findings": (), "incident": incident.id, "title": incident.title, "locales": tuple(incident.texts)}
+    desk.show(values, f"{file}: {incident.title} ({incident.id}), in {', '.join(incident.texts)}: no findings")
+    desk.hint(f"`amends assess {file}` works out how grave it is")
+
+
+@app.command("import")
+def import_(
+    ctx: typer.Context,
+    veris: Annotated[Path, typer.Option(metavar="RECORD", help="A VERIS record, .json, or several, .jsonl.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Where to write it; printed when left out.")] = None,
+    record: Annotated[str, typer.Option(metavar="ID", help="Which of several: its incident_id or its number.")] = "",
+) -> None:
+    """Make an incident file from a VERIS record; what VERIS does not say stays unknown."""
+    from amends.content.incident.veris import from_veris, read_record
+
+    desk: Desk = ctx.obj
+    made = from_veris(read_record(veris, record))
+    values = {"incident": made.content["id"], "file": out, "todo": made.todo}
+    if out is None:
+        desk.show({**values, "content": made.content}, made.yaml().rstrip("\n"))
+    else:
+        _write_new(out, made.yaml())
+        desk.show(values, f"{out} is written")
+    desk.hint(f"{len(made.todo)} lines say TODO: replace them, then `amends incident check {out or 'FILE'}`")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Whole or not at all, for its owner only. Raises NotAllowed when something is there already."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise NotAllowed(f"{path} is there already; nothing was changed") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except BaseException:
+        path.unlink()
+        raise
+
+
+@app.command()
+def amend(ctx: typer.Context, file: File, name: As) -> None:
+    """Hand in new facts or texts; approvals of what has not left become void."""
+    from amends.cli.terminal.prefect import nudge
+    from amends.content.incident.incident import read_incident
+
+    desk: Desk = ctx.obj
+    incident = read_incident(file)
+    author = desk.member(name).name
+    before = desk.ledger.case(incident.id)
+    if before.incident == incident:
+        desk.show({"incident": incident.id, "version": before.version, "void": ()}, "nothing in it is new")
+        return
+    version = desk.ledger.amend_incident(incident, author, now())
+    void = {notice.id: notice.approvals for notice in before.notices if _loses_approvals(notice)}
+    lines = [f"{incident.id} is at version {version}"]
+    lines += [f"void: the approvals of {notice} by {', '.join(members)}" for notice, members in void.items()]
+    desk.show({"incident": incident.id, "version": version, "void": void}, "\n".join(lines))
+    nudge(desk.settings, incident.id)
+    desk.hint(f"what has not left is drafted afresh; `amends incident show {incident.id}`")
+
+
+def _loses_approvals(notice: NoticeStatus) -> bool:
+    return bool(notice.approvals) and notice.stage is not NoticeStage.SENT and notice.current
+
+
+@app.command("list")
+def listed(ctx: typer.Context) -> None:
+    """All incidents, the newest first."""
+    desk: Desk = ctx.obj
+    lines = desk.ledger.incidents()
+    rows = (
+        (line.id, "destroyed" if line.destroyed_at else line.state, line.people, line.opened_at, line.title)
+        for line in lines
+    )
+    desk.show(lines, table(("incident", "state", "people", "opened", "title"), rows))
+
+
+@app.command()
+def show(ctx: typer.Context, incident: IncidentId) -> None:
+    """An incident in numbers, and what comes next."""
+    desk: Desk = ctx.obj
+    case = desk.ledger.case(incident, now())
+    planned = plan(case, now())
+    news = clocks(case, now())
+    desk.show({"case": case, "plan": planned, "news": news}, "\n".join((*_in_numbers(case, planned), *_of_news(news))))
+    for notice in planned.awaiting_approval:
+        desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
+    for step in planned.held:
+        desk.hint(f"{step} is held: `amends step go|skip {incident} {step} NUMBER --as NAME`")
+    for status in case.notices:
+        if status.parked:
+            desk.hint(parked(incident, status.id, status.parked))
+
+
+def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
+    yield f"{case.incident.id}: {case.incident.title}"
+    yield f"state {case.state}, version {case.version}, opened {minute(case.opened_at)}, {case.audience.people} people"
+    if case.destroyed_at:
+        yield destroyed(case.destroyed_at)
+    yield f"severity {case.assessment.band.replace('_', ' ') if case.assessment else 'not assessed yet'}"
+    yield f"playbook {f'{case.playbook.id} {case.pinned[:12]}' if case.playbook else 'none runs'}"
+    yield "\nnotices"
+    notices = ((n.id, n.stands, f"{len(n.approvals)} of {n.approvals_needed}", _people(n)) for n in case.notices)
+    yield table(("notice", "stage", "approvals", "people"), notices)
+    yield from (line for notice in case.notices for line in approval_lines(notice))
+    yield "\npromises"
+    promises = ((p.id, p.state, p.new_due_at or p.due_at, p.owner) for p in case.commitments)
+    yield table(("promise", "state", "due", "owner"), promises)
+    asked = case.questions
+    yield f"\nquestions: {asked.asked} asked, {asked.open} open, {asked.overdue} overdue; {counts(asked.by_theme)}"
+    yield "\nnext"
+    yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
+
+
+def _of_news(news: tuple[Clock, ...]) -> Iterator[str]:
+    """What became of each time that people were given for the next news."""
+    yield "\nnext news"
+    rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in news)
+    yield table(("named for", "named by", "fate", "by", "at", "late"), rows)
+
+
+def _late(clock: Clock) -> str:
+    return say_span(clock.late_by(now()))
+
+
+def _people(notice: NoticeStatus) -> str:
+    """Where they stand with it, and how many of the list have no message of it."""
+    return counts({**notice.people, "not told": notice.not_told})
+
+
+@app.command()
+def timeline(ctx: typer.Context, incident: IncidentId) -> None:
+    """What was done, by whom, and what comes."""
+    desk: Desk = ctx.obj
+    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
+    planned = plan(case, now())
+    past = list(_acts(entries))
+    coming = [(turn.due_at, "–", "planned", f"{turn.step} {turn.number}") for turn in (*planned.due, *planned.upcoming)]
+    text = table(("when", "who", "what", "about"), past + coming)
+    desk.show({"entries": entries, "plan": planned}, text)
+
+
+def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]]:
+    """One line for each act; the same act again and again is one line with its number."""
+    told = (entry for entry in entries if entry.act != "claimed")  # which is what the machine does all the time
+    for (actor, act, subject), group in groupby(told, key=lambda entry: (entry.actor, entry.act, entry.subject)):
+        same = list(group)
+        yield same[-1].at, actor, act, f"{subject} ({len(same)} times)" if len(same) > 1 else subject
+
+
+@app.command()
+def assessments(ctx: typer.Context, incident: IncidentId) -> None:
+    """Every assessment that was made, the oldest first, and what each one changed."""
+    desk: Desk = ctx.obj
+    desk.ledger.case(incident)
+    made = desk.ledger.assessments(incident)
+    desk.show(made, "\n".join(_with_changes(made)))
+    if not made:
+        desk.hint(f"it is not assessed yet; `amends run {incident} --playbook NAME --as NAME` does that first")
+
+
+def _with_changes(made: tuple[Assessment, ...]) -> Iterator[str]:
+    rows = ((one.version, one.at, one.band.replace("_", " "), one.risk, len(one.duties)) for one in made)
+    head, *lines = table(("number", "at", "severity", "risk", "duties"), rows).splitlines()
+    yield head
+    for line, one in zip(lines, made, strict=False):
+        yield line
+        for change in one.changes or ("the first" if one is made[0] else "nothing changed",):
+            yield from fitting(f"    {change}")
+
+
+@app.command()
+def pause(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """Send nothing and begin nothing until it is resumed; a running send stops too."""
+    desk: Desk = ctx.obj
+    desk.ledger.pause_incident(incident, desk.member(name).name, now())
+    desk.show({"incident": incident, "state": "paused"}, f"{incident} is paused")
+    desk.hint(f"`amends incident resume {incident} --as NAME` lets it go on")
+
+
+@app.command()
+def resume(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    yes: Yes = False,
+) -> None:
+    """Go on; what came due meanwhile is due now. Asks when the world has changed since it was paused."""
+    from amends.cli.terminal.prefect import nudge
+
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    _ask_about_changes(desk, incident, yes=yes)
+    desk.ledger.resume_incident(incident, by, now())
+    desk.show({"incident": incident, "state": "open"}, f"{incident} goes on")
+    nudge(desk.settings, incident)
+
+
+def _ask_about_changes(desk: Desk, incident: str, *, yes: bool) -> None:
+    """Raises NotAllowed when nobody says that it is to go on although something has changed."""
+    from amends.domain.plan.resume import changed_meanwhile
+
+    changed = changed_meanwhile(desk.ledger.case(incident, now()), desk.ledger.timeline(incident), now())
+    if not changed:
+        return
+    desk.hint("since it was paused:\n" + "\n".join(f"  {line}" for line in changed))
+    if yes:
+        return
+    if not sys.stdin.isatty() or not typer.confirm("go on all the same?", err=True):
+        raise NotAllowed(f"{incident} stays paused; look at this, then resume it with --yes")
+
+
+@app.command()
+def embargo(
+    ctx: typer.Context,
+    incident: IncidentId,
+    until: Annotated[str, typer.Option(metavar="TIME", help="Such as 2026-11-30T12:00, on the organisation's clock.")],
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Who asked for it, and what they gave: a letter's number.")],
+    name: As,
+) -> None:
+    """Let nothing leave before this time, because law enforcement asked for it; drafting and approving go on.
+
+    What is under way stops at once. A day before the end the lead is asked to look again; then what is approved leaves.
+    """
+    from amends.cli.terminal.times import time_from
+
+    desk: Desk = ctx.obj
+    by, zone = desk.member(name).name, desk.ledger.case(incident).incident.organisation.timezone
+    end = time_from(until, zone)
+    desk.ledger.embargo(incident, end, why, by, now())
+    desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {minute(end)}")
+    desk.hint(f"deadlines of the law go on: `amends timeline {incident}`; `amends incident lift {incident}` ends it")
+
+
+@app.command()
+def lift(ctx: typer.Context, incident: IncidentId, name: As) -> None:
+    """End the embargo: what is approved may leave."""
+    from amends.cli.terminal.prefect import nudge
+
+    desk: Desk = ctx.obj
+    desk.ledger.lift_embargo(incident, desk.member(name).name, now())
+    desk.show({"incident": incident, "embargo": None}, f"what is approved of {incident} may leave")
+    nudge(desk.settings, incident)
+
+
+@app.command()
+def close(
+    ctx: typer.Context,
+    incident: IncidentId,
+    name: As,
+    anyway: Annotated[str, typer.Option(metavar="REASON", help="Close it although something speaks against it.")] = "",
+) -> None:
+    """Say that there is nothing new to tell: the closing notice is drafted, open promises go on."""
+    desk: Desk = ctx.obj
+    by = desk.member(name).name
+    case = desk.ledger.case(incident, now())
+    unmet = unmet_closing_criteria(case, now())
+    if unmet and not anyway:
+        desk.show({"incident": incident, "unmet": unmet}, "\n".join(unmet))
+        desk.hint("settle these, or close with --anyway REASON")
+        raise typer.Exit(Exit.FINDINGS)
+    desk.ledger.resolve_incident(incident, by, now(), anyway)
+    _close_at_once_or_later(desk, case, by)
+
+
+def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
+    from amends.cli.terminal.prefect import nudge
+
+    incident = case.incident.id
+    closing = [step.id for step in case.playbook.steps if step.of == "resolved"] if case.playbook else []
+    if not closing:
+        desk.ledger.close_incident(incident, by, now())
+    state = "resolved" if closing else "closed"
+    desk.show({"incident": incident, "state": state, "steps": closing}, f"{incident} is {state}")
+    nudge(desk.settings, incident)
+    if closing:
+        desk.hint(f"next: {', '.join(closing)}; when that is done, it closes by itself")
+
+
+@app.command()
+def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes: Yes = False) -> None:
+    """Destroy the personal data of an incident that is over, on the word of two; nothing brings it back.
+
+    Names, addresses, questions and answers cannot be read any more, personal links open nothing. Counts, times, notices
+    and the audit chain stay. Called again, it finishes what was broken off.
+    """
+    from amends.cli.deliver.outbox import remove_from_outboxes
+
+    desk: Desk = ctx.obj
+    first = desk.member(name)
+    second = second_member(desk, first, other)
+    case = desk.ledger.case(incident, now())
+    if needed := still_needed(case, now()):
+        raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
+    _ask_to_destroy(desk, case, yes=yes)
+    desk.ledger.destroy_data(incident, first, second, now())
+    files = remove_from_outboxes(desk.settings.channels, incident)
+    at = desk.ledger.case(incident).destroyed_at or now()
+    people = case.audience.people
+    desk.show(
+        {"incident": incident, "destroyed_at": at, "people": people, "files": files},
+        f"{incident}: {destroyed(at)}, of {counted(people, 'person', 'people')}",
+    )
+    desk.hint(WHAT_IS_LEFT)
+
+
+WHAT_IS_LEFT = (
+    "what Amends cannot reach is for you: backups of the ledger from before (they hold the key), the audience files, "
+    "letter files and exports that were written elsewhere, mails and logs of your providers; docs/operations.md has "
+    "the list under `When it is over`"
+)
+
+
+def _ask_to_destroy(desk: Desk, case: Case, *, yes: bool) -> None:
+    """Raises NotAllowed unless somebody says that it shall be so."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("say --yes, or call this from a terminal, where it asks")
+    people, questions = counted(case.audience.people, "person", "people"), case.questions.asked
+    desk.hint(f"names and addresses of {people} and the words of {counted(questions, 'question')} are lost for ever")
+    if typer.prompt("Type the incident's id to destroy its personal data", err=True) != case.incident.id:
+        raise NotAllowed("that is not the incident's id; nothing was destroyed")

@@ -1,0 +1,139 @@
+"""A report about an incident as one page: facts, numbers, promises and what was done when; no personal data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.assess.page import sections
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk, save
+from amends.cli.terminal.options import IncidentId
+from amends.domain.base.text import counts, say, say_span
+from amends.domain.base.value import Value
+from amends.domain.case.case import Case
+from amends.domain.case.next_update import Fate, clocks, longest_silence
+from amends.domain.incident.facts import Certainty, Count, Fact, Facts
+from amends.domain.notice.notice import PersonState
+from amends.domain.plan.plan import plan
+
+if TYPE_CHECKING:
+    from amends.domain.assess.assessment import Assessment
+    from amends.ledger import Entry
+
+COLOURS = {
+    PersonState.DELIVERED: "#1a7f4b",
+    PersonState.SENT: "#57ab7a",
+    PersonState.WAITING: "#c9d1d9",
+    PersonState.HELD: "#8c959f",
+    PersonState.UNCERTAIN: "#d4a72c",
+    PersonState.BOUNCED: "#e0783c",
+    PersonState.UNREACHABLE: "#c93c37",
+}
+ONLY_NUMBERS = {"answered", "claimed", "asked", "event", "survey answered"}
+"""Acts that the numbers above the timeline tell already."""
+ROWS = 4
+"""Names in the drawing stand in so many rows, so that they do not cover each other."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An event in the drawing of the timeline."""
+
+    name: str
+    at: datetime
+    x: float
+    """From 0 at the left to 100 at the right."""
+    row: int
+
+
+def report(
+    ctx: typer.Context,
+    incident: IncidentId,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write it; INCIDENT-report.html when left out.")
+    ] = None,
+) -> None:
+    """Write a report about an incident, without personal data."""
+    desk: Desk = ctx.obj
+    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident, ONLY_NUMBERS)
+    path = out or Path(f"{incident}-report.html")
+    save(path, page(case, entries, now(), desk.ledger.assessments(incident)))
+    desk.show({"incident": incident, "report": path}, f"{path} is written")
+    desk.hint("open it in a browser; it prints well")
+
+
+def page(
+    case: Case, entries: tuple["Entry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
+) -> str:
+    """The report as HTML that stands alone; assessments are all that were made, left out only the latest is told."""
+    from amends.cli.terminal.html import render
+    from amends.domain.draft.draft import fate
+
+    planned, silence = plan(case, at), longest_silence(case, at)
+    return render(
+        "report.html",
+        case=case,
+        at=at,
+        assessments=((case.assessment,) if case.assessment else ()) if assessments is None else assessments,
+        **sections(case, at),
+        facts=list(_facts(case.incident.facts)),
+        states=list(PersonState),
+        colours=COLOURS,
+        totals={notice.id: sum(notice.people.values()) for notice in case.notices},
+        fates={promise.id: fate(promise, at) for promise in case.commitments},
+        clocks=[(clock, say_span(clock.late_by(at))) for clock in clocks(case, at)],
+        fate_counts=_counted(case, at),
+        silence=silence,
+        silence_length=say_span(silence.length) if silence else "",
+        marks=_marks(case, at),
+        entries=[entry for entry in entries if entry.act not in ONLY_NUMBERS],
+        coming=(*planned.due, *planned.upcoming),
+    )
+
+
+def _counted(case: Case, at: datetime) -> str:
+    """How many named times were kept and how many were missed."""
+    fates = [clock.fate for clock in clocks(case, at)]
+    return counts({fate: fates.count(fate) for fate in (Fate.KEPT, Fate.REPLACED, Fate.MISSED, Fate.RUNNING)})
+
+
+def _facts(facts: Facts) -> Iterator[tuple[str, str, Certainty, str]]:
+    for name in Facts.model_fields:
+        fact: Fact[object] = getattr(facts, name)
+        yield name.replace("_", " "), _stated(fact.value), fact.certainty, fact.note
+
+
+def _stated(value: object) -> str:
+    """What a fact says, in words."""
+    match value:
+        case Fact():
+            certainty = "" if value.certainty is Certainty.CONFIRMED else f" ({value.certainty.replace('_', ' ')})"
+            return _stated(value.value) + certainty
+        case tuple():
+            return ", ".join(map(_stated, value)) or "none"
+        case Count():
+            return say(value.min) if value.min == value.max else f"{say(value.min)} to {say(value.max)}"
+        case Value():
+            first, *others = ((name, getattr(value, name)) for name in type(value).model_fields)
+            named = (f"{name.replace('_', ' ')} {_stated(part)}" for name, part in others if part is not None)
+            return ", ".join((_stated(first[1]), *named))
+        case str():
+            return say(value).replace("_", " ")
+    return f"{value:g}" if isinstance(value, float) else say(value)
+
+
+def _marks(case: Case, at: datetime) -> list[Mark]:
+    """The events of the case on a line from its first one until now."""
+    from amends.cli.terminal.html import share_of_time
+
+    events = sorted((moment, name) for name, moment in case.named_events.items())
+    start = min((moment for moment, _ in events), default=case.opened_at)
+    end = max([at, *(moment for moment, _ in events)])
+    return [
+        Mark(name, moment, 100 * share_of_time(moment, start, end), place % ROWS)
+        for place, (moment, name) in enumerate(events)
+    ]

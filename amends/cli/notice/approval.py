@@ -1,0 +1,189 @@
+"""Approve and reject: a member's word on exactly the notice that they looked at."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from amends.cli.notice.approval_text import approval_lines
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import SECOND_TOKEN, Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import As, IncidentId, NoticeId, Yes, number_or_none
+from amends.cli.terminal.second_person import With
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.text import minute
+from amends.domain.channel.channel import kept_here
+from amends.domain.notice.notice import Draft, NoticeStage
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member
+
+Note = Annotated[str, typer.Option(metavar="TEXT", help="A note for the others and for the audit chain.")]
+
+
+def _some_hash(binding: str | None) -> str | None:
+    """Raises BadParameter for an empty one, as an unset variable leaves it: every notice would agree with it."""
+    if binding is not None and not binding.strip():
+        raise typer.BadParameter(
+            "it is empty, so nothing would be compared; give the hash that `amends preview` showed"
+        )
+    return binding
+
+
+Binding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HASH",
+        callback=_some_hash,
+        help="The hash that `amends preview` showed; refused when the notice is another now.",
+    ),
+]
+
+
+InPlaceOf = Annotated[
+    str, typer.Option("--for", metavar="NAME", help="Give the word of this member, for whom you stand in.")
+]
+
+
+def approve(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    name: As,
+    note: Note = "",
+    people: Annotated[
+        int | None,
+        typer.Option(metavar="COUNT", parser=number_or_none, help="How many people it goes to, instead of typing it."),
+    ] = None,
+    yes: Yes = False,
+    binding: Binding = None,
+    in_place_of: InPlaceOf = "",
+    emergency: Annotated[
+        bool, typer.Option("--emergency", help="Let it leave with fewer approvals, on the word of two; see --with.")
+    ] = False,
+    other: With = "",
+    why: Annotated[str, typer.Option(metavar="TEXT", help="Why the approvals cannot be had in time.")] = "",
+) -> None:
+    """Approve exactly this notice. Once it was drafted afresh, --binding must say which draft you looked at.
+
+    With --emergency two named people, at least one of them a lead or an executive, let it leave with fewer approvals
+    than it needs. The audit chain, an alert and the report say so.
+    """
+    desk: Desk = ctx.obj
+    _only_together(emergency, other, why, in_place_of)
+    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
+    second = desk.member(other, SECOND_TOKEN) if emergency else None
+    if binding is None:
+        _refuse_one_of_several(desk, draft, member)
+    if draft.binding.startswith(binding or ""):
+        if not yes or people is not None:
+            _count(draft, people)
+        _look_over(desk, draft)
+    if second:
+        _release_in_emergency(desk, draft, _meant(draft, binding), member, second, why)
+        return
+    stage = desk.ledger.decide(
+        incident, notice, member, Decision.APPROVE, _meant(draft, binding), note, now(), in_place_of=in_place_of
+    )
+    _say_how_it_stands(desk, draft, stage)
+
+
+def _only_together(emergency: bool, other: str, why: str, in_place_of: str) -> None:
+    """Raises BadParameter for options that say nothing without each other."""
+    if emergency and in_place_of:
+        raise typer.BadParameter("in an emergency everybody speaks for themselves: leave out --for")
+    if emergency and not (other and why.strip()):
+        raise typer.BadParameter("an emergency needs a second person and a reason: --with NAME --why TEXT")
+    if (other or why) and not emergency:
+        raise typer.BadParameter("--with and --why belong to --emergency")
+
+
+def _meant(draft: Draft, binding: str | None) -> str:
+    """The hash that is decided on: another one than the draft's is refused, and the try is kept."""
+    return draft.binding if binding is None or draft.binding.startswith(binding) else binding
+
+
+def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member, second: Member, why: str) -> None:
+    declared = desk.ledger.release_in_emergency(draft.incident, draft.notice, first, second, binding, why, now())
+    answer = {"notice": draft.notice, "binding": binding, "stage": NoticeStage.APPROVED, "emergency": declared}
+    desk.show(answer, f"EMERGENCY: {draft.notice} {binding[:12]} is {declared}")
+    desk.hint("the audit chain, the timeline and the report say so; tell those who could not be asked")
+    _let_it_go(desk, draft)
+
+
+def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
+    incident, notice = draft.incident, draft.notice
+    status = desk.ledger.case(incident, now()).notice(notice)
+    given, needed = len(status.approvals) if status else 0, draft.approvals.needed
+    answer = {"notice": notice, "binding": draft.binding, "stage": stage, "approvals": given, "needed": needed}
+    missing = status.standing.missing_roles if status else ()
+    desk.show(answer | {"missing_roles": missing}, f"{notice} {draft.binding[:12]}: {given} of {needed} approvals")
+    if status:
+        for line in approval_lines(status):
+            desk.hint(line)
+    if stage is not NoticeStage.APPROVED:
+        desk.hint(f"others approve with `amends approve {incident} {notice} --as NAME --binding {draft.binding[:12]}`")
+        raise typer.Exit(Exit.WAITING)
+    _let_it_go(desk, draft)
+
+
+def reject(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    name: As,
+    note: Note = "",
+    binding: Binding = None,
+    in_place_of: InPlaceOf = "",
+) -> None:
+    """Reject a notice; it must be drafted anew."""
+    desk: Desk = ctx.obj
+    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
+    stage = desk.ledger.decide(
+        incident, notice, member, Decision.REJECT, _meant(draft, binding), note, now(), in_place_of=in_place_of
+    )
+    desk.show({"notice": notice, "binding": draft.binding, "stage": stage}, f"{notice} is rejected")
+    desk.hint("correct the facts or texts and hand them in: `amends incident amend FILE --as NAME`; it is drafted anew")
+
+
+def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
+    """Raises NotAllowed where nobody can know which of several drafts the member looked at."""
+    status = desk.ledger.case(draft.incident, now()).notice(draft.notice)
+    if status is None or not status.is_open or status.version == 1:
+        return
+    about = f"{draft.incident} {draft.notice}"
+    raise NotAllowed(
+        f"{draft.notice} was redrafted at {minute(status.drafted_at)} (version {status.version}); say which draft you "
+        f"looked at: `amends preview {about}` shows this one, `amends approve {about} --as {member.name} "
+        f"--binding {status.binding[:12]}` approves it"
+    )
+
+
+def _count(draft: Draft, said: int | None) -> None:
+    """Make sure that who approves knows how many it goes to. Raises NotAllowed."""
+    if said is None:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("say how many people it goes to with --people COUNT, or --yes")
+        said = typer.prompt(f"{draft.notice} {draft.binding[:12]}: type how many people it goes to", type=int, err=True)
+    if said != draft.people:
+        raise NotAllowed(f"{draft.notice} goes to {draft.people} people, not {said}; nothing was approved")
+
+
+def _look_over(desk: Desk, draft: Draft) -> None:
+    """Everybody's message is put together, unless that was done before. Raises ChannelMisconfigured."""
+    from amends.cli.notice.preview import look_over
+
+    if status := desk.ledger.case(draft.incident).notice(draft.notice):
+        look_over(desk, draft, status)
+
+
+def _let_it_go(desk: Desk, draft: Draft) -> None:
+    from amends.cli.terminal.prefect import NOT_BEGUN, nudge
+
+    incident, notice = draft.incident, draft.notice
+    if tells_nobody := kept_here(desk.settings.channels, draft.channels):
+        desk.hint(tells_nobody)
+    if nudge(desk.settings, incident):
+        desk.hint(f"it is being sent; `amends deliveries {incident} {notice}` says where every message stands")
+    else:
+        desk.hint(f"{NOT_BEGUN}: `amends deliver {incident} {notice}` sends it, or `amends up` does")

@@ -1,0 +1,120 @@
+"""Reads notices as a strict editor would: what must not leave, and what could be said better."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import AudienceFileIfAny, InFile, InThisLedger, OneNotice
+from amends.domain.base.errors import Finding
+from amends.domain.notice.notice import NoticeStage
+
+if TYPE_CHECKING:
+    from amends.domain.case.case import Case
+
+WAITING = (NoticeStage.DRAFTED, NoticeStage.APPROVED)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The notices that were read, and what was found in them."""
+
+    notices: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+def lint(
+    ctx: typer.Context,
+    incident: InThisLedger = "",
+    notice: OneNotice = "",
+    file: InFile = None,
+    audience: AudienceFileIfAny = None,
+    playbook: Annotated[
+        str, typer.Option(metavar="NAME", help="The playbook whose notices are written for it.")
+    ] = "customer-data-theft",
+    codes: Annotated[bool, typer.Option("--codes", help="Print what each code means, and no more.")] = False,
+) -> None:
+    """Read notices as a strict editor would, before anybody approves them."""
+    desk: Desk = ctx.obj
+    if codes:
+        return _codes(desk)
+    if bool(incident) == (file is not None):
+        raise typer.BadParameter("name an incident, or give --incident FILE")
+    checked = _on_paper(file, audience, playbook) if file else _drafted(desk, incident, notice)
+    stopped = sum(finding.blocks for finding in checked.findings)
+    desk.show(checked, "\n".join((*_in_words(checked.findings), _sum(checked, stopped))))
+    if stopped:
+        desk.hint("`amends lint --codes` says what each code means")
+        raise typer.Exit(Exit.FINDINGS)
+    return None
+
+
+def _codes(desk: Desk) -> None:
+    from amends.domain.lint.lint import CODES, table_of_codes
+
+    desk.show(CODES, table_of_codes())
+
+
+def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
+    """What stands drafted in the ledger and has not left. Raises NotInLedger."""
+    case = desk.ledger.case(incident)
+    waiting = [one.id for one in case.notices if one.stage in WAITING]
+    wanted = (notice,) if notice else tuple(waiting)
+    found = [finding for name in wanted for finding in _of_notice(desk, case, name)]
+    return Checked(wanted, tuple(found))
+
+
+def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
+    from amends.domain.draft.draft import Links
+    from amends.domain.lint.lint import lint_in
+
+    incident = case.incident.id
+    page = Links(desk.settings.public_url).pages(incident)
+    return lint_in(case, desk.ledger.draft(incident, notice), desk.ledger.wording(incident), page)
+
+
+def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
+    """Every notice that the playbook would write for this incident. Raises ContentError."""
+    from amends.cli.notice.dry_run import kinds_at_home, kinds_in, opened, rehearse
+    from amends.content.incident.incident import read_incident
+    from amends.content.people.audience import AudienceFile
+    from amends.content.playbook.playbook import load_playbook
+    from amends.domain.draft.draft import Links
+    from amends.domain.lint.lint import lint_in
+    from amends.domain.people.census import counted
+
+    playbook, wording = load_playbook(name)
+    incident, at = read_incident(file), now()
+    people = tuple(AudienceFile(audience).rows()) if audience else ()
+    case = opened(incident, counted(people), playbook, at)
+    kinds = kinds_in(people, wording.letters) if audience else kinds_at_home(incident, wording.letters)
+    links = Links(f"https://{incident.organisation.own_domains[0]}")
+    page = links.pages(incident.id)
+    notices: list[str] = []
+    findings: list[Finding] = []
+    for one in rehearse(case, wording, kinds, links, at):
+        findings += one.findings
+        if one.draft:
+            notices.append(one.draft.notice)
+            findings += lint_in(one.case, one.draft, wording, page)
+    return Checked(tuple(notices), tuple(findings))
+
+
+def _in_words(findings: Iterable[Finding]) -> Iterator[str]:
+    """One line for each finding; the same in several variants is one line. What stops comes first."""
+    places: dict[tuple[bool, str, str, str], list[str]] = {}
+    for finding in findings:
+        places.setdefault((not finding.blocks, finding.code, finding.what, finding.advice), []).append(finding.where)
+    for (advises, code, what, advice), where in sorted(places.items()):
+        more = f" and {len(where) - 1} more" if len(where) > 1 else ""
+        yield f"{'advice' if advises else 'STOPS '} {code} {where[0]}{more}: {what} ({advice})"
+
+
+def _sum(checked: Checked, stopped: int) -> str:
+    advice = len(checked.findings) - stopped
+    return f"{len(checked.notices)} notices read: {stopped} findings stop them, {advice} advise"

@@ -1,0 +1,278 @@
+"""A notice exactly as people will get it, before anybody approves it."""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amends.cli.notice.approval_text import approval_lines
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk, save
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import IncidentId, NoticeId
+from amends.domain.base.errors import ChannelMisconfigured, Finding
+from amends.domain.base.text import counts
+from amends.domain.channel.channel import ChannelKind, Message, kept_here
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
+
+if TYPE_CHECKING:
+    from amends.delivery.compose import Composer
+    from amends.domain.deliver.preflight import Preflight
+    from amends.ledger import Claim
+    from amends.ledger.deliver.previews import Expected
+
+
+WITHOUT_MESSAGE = (PersonState.HELD, PersonState.UNREACHABLE)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A draft with all that is to be known before it is approved."""
+
+    draft: Draft
+    status: NoticeStatus
+    expected: "Expected"
+    findings: tuple[Finding, ...]
+    preflight: "Preflight | None"
+    tells_nobody: str
+    """Which of its channels are files on this machine."""
+    not_looked: str
+    """Why nobody could look whether everybody's message can be put together."""
+    variants: tuple[Variant, ...]
+    samples: tuple[tuple["Claim", Message], ...] = field(repr=False)
+
+
+def preview(
+    ctx: typer.Context,
+    incident: IncidentId,
+    notice: NoticeId,
+    people: Annotated[
+        int, typer.Option(min=0, max=50, metavar="N", help="Also the messages of N people chosen at random.")
+    ] = 0,
+    variant: Annotated[str, typer.Option(metavar="ID", help="Only this variant, such as en/self/email.")] = "",
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it to this file, to look at in a browser.")
+    ] = None,
+) -> None:
+    """Look at a notice exactly as people will get it."""
+    desk: Desk = ctx.obj
+    seen = _preview(desk, incident, notice, people, variant)
+    if html:
+        save(html, _page(seen))
+    desk.show(_values(seen), _heading(seen) if html else "\n\n".join(_pieces(seen)))
+    _next(desk, seen)
+    if any(finding.blocks for finding in seen.findings) or (seen.preflight and seen.preflight.wrong):
+        raise typer.Exit(Exit.FINDINGS)
+
+
+def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) -> Preview:
+    from amends.delivery.compose import Composer
+    from amends.domain.draft.draft import Links
+    from amends.domain.lint.lint import lint_in
+
+    draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident, now())
+    wording, links = desk.ledger.wording(incident), Links(desk.settings.public_url)
+    status = case.notice(notice)
+    if status is None:
+        raise LookupError(notice)
+    composer = Composer(case.incident, draft, wording, links)
+    preflight, not_looked = _looked_over(desk, draft, status)
+    return Preview(
+        draft=draft,
+        status=status,
+        expected=desk.ledger.expected(draft),
+        findings=lint_in(case, draft, wording, links.pages(incident)),
+        preflight=preflight,
+        tells_nobody=kept_here(desk.settings.channels, draft.channels),
+        not_looked=not_looked,
+        variants=_chosen(draft, variant),
+        samples=tuple(_samples(composer, desk.ledger.samples(draft, people))),
+    )
+
+
+def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | None":
+    """What is known of everybody's message, found out now unless it is known or the draft cannot be approved any more.
+
+    Raises ChannelMisconfigured.
+    """
+    from amends.delivery import preflight
+    from amends.domain.draft.draft import Links
+
+    if not status.is_open:
+        return desk.ledger.preflight(draft)
+    settings = desk.settings
+    return asyncio.run(preflight.look_over(desk.ledger, draft, settings.channels, Links(settings.public_url), now()))
+
+
+def _looked_over(desk: Desk, draft: Draft, status: NoticeStatus) -> tuple["Preflight | None", str]:
+    try:
+        return look_over(desk, draft, status), ""
+    except ChannelMisconfigured as error:
+        return None, str(error)
+
+
+def _samples(composer: "Composer", claims: Iterable["Claim"]) -> Iterator[tuple["Claim", Message]]:
+    """The messages of these claims; those for which there is no text are counted with everybody's."""
+    for claim in claims:
+        with suppress(KeyError):
+            yield claim, composer.message(claim)
+
+
+def _chosen(draft: Draft, wanted: str) -> tuple[Variant, ...]:
+    """The variants to show. Raises BadParameter."""
+    chosen = tuple(variant for variant in draft.variants if wanted in ("", variant.id))
+    if not chosen:
+        raise typer.BadParameter(
+            f"no variant {wanted}; there are {', '.join(variant.id for variant in draft.variants)}"
+        )
+    return chosen
+
+
+def _values(seen: Preview) -> dict[str, Any]:
+    draft = seen.draft
+    return {
+        "notice": draft.notice,
+        "version": seen.status.version,
+        "binding": draft.binding,
+        "stage": seen.status.stage,
+        "optional": draft.optional,
+        "people": draft.people,
+        "expected": seen.expected.people,
+        "printed_too": _is_printed(draft),
+        "letters": seen.expected.letters,
+        "preflight": seen.preflight,
+        "findings": seen.findings,
+        "variants": [{"id": v.id, "subject": v.subject, "text": with_open_slots(v.text)} for v in seen.variants],
+        "messages": [
+            {"person": claim.about.number if claim.about else None, "channel": message.kind, "to": message.to}
+            | {"subject": message.subject, "text": message.text}
+            for claim, message in seen.samples
+        ],
+    }
+
+
+def _pieces(seen: Preview) -> Iterator[str]:
+    """The whole preview as text, piece by piece."""
+    for variant in seen.variants:
+        yield _titled(_name(seen.draft, variant), variant.subject, with_open_slots(variant.text))
+    for claim, message in seen.samples:
+        who = f"person {claim.about.number} by {message.kind} to {message.to}" if claim.about else message.kind
+        yield _titled(who, message.subject, message.text)
+    if seen.findings:
+        yield "\n".join(map(str, seen.findings))
+    yield _heading(seen)
+
+
+def with_open_slots(text: str) -> str:
+    """A variant's text with the names of its slots in brackets."""
+    return text.replace(SLOT_OPEN, "[").replace(SLOT_CLOSE, "]")
+
+
+def _name(draft: Draft, variant: Variant) -> str:
+    """The variant's id, and whether the same text is printed too."""
+    printed = variant.channel is ChannelKind.EMAIL and _is_printed(draft)
+    return f"{variant.id}, also printed as a letter" if printed else variant.id
+
+
+def _is_printed(draft: Draft) -> bool:
+    return any(channel.printed for channel in draft.cascade)
+
+
+def _titled(title: str, subject: str, text: str) -> str:
+    return f"── {title} ──\n" + (f"{subject}\n\n{text}" if subject else text)
+
+
+def _heading(seen: Preview) -> str:
+    draft = seen.draft
+    kind = "optional" if draft.optional else "mandatory"
+    already, people = _told_already(seen), seen.expected.people
+    to_write = {"to be reached in all" if already else "will be written to": people.get(PersonState.WAITING, 0)}
+    others = {state.value: count for state, count in people.items() if state is not PersonState.WAITING}
+    return (
+        f"{draft.notice} version {seen.status.version}, {kind}, hash {draft.binding[:12]}, {seen.status.stage}\n"
+        f"{draft.people} people: {counts(to_write | others)}; channels {', '.join(draft.channels)}{_on_paper(seen)}"
+        f"{already}{_tells_nobody(seen)}\n{seen.preflight or _not_looked(seen)}{_approvals(seen)}"
+    )
+
+
+def _approvals(seen: Preview) -> str:
+    """How it stands with its approvers, a line for each thing to know."""
+    return "".join(f"\n{line}" for line in approval_lines(seen.status))
+
+
+def _told_already(seen: Preview) -> str:
+    """A version that is drafted after something of an earlier one left is for the others only."""
+    told = sum(count for state, count in seen.status.people.items() if state not in WITHOUT_MESSAGE)
+    if not told or seen.status.stage in (NoticeStage.SENDING, NoticeStage.SENT):
+        return ""
+    return f"\n{told} of them have a message of an earlier version already, and get no second one"
+
+
+def _tells_nobody(seen: Preview) -> str:
+    return f"\n{seen.tells_nobody}" if seen.tells_nobody else ""
+
+
+def _not_looked(seen: Preview) -> str:
+    why = f": {seen.not_looked}" if seen.not_looked else ""
+    return f"nobody has looked yet whether everybody's message can be put together{why}"
+
+
+def _on_paper(seen: Preview) -> str:
+    if not _is_printed(seen.draft):
+        return ""
+    return (
+        "\nthe text of its email is also printed as a letter, for those whom nothing else reaches; "
+        f"{seen.expected.letters} have only a postal address"
+    )
+
+
+def _next(desk: Desk, seen: Preview) -> None:
+    draft, status = seen.draft, seen.status
+    if status.stage is NoticeStage.DROPPED:
+        desk.hint("it is dropped: nobody is left to tell; a list that brings somebody has it drafted afresh")
+    elif not status.current:
+        desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
+    elif status.stage is NoticeStage.DRAFTED and (why := _cannot_be_approved(seen)):
+        desk.hint(f"nobody can approve it: {why}")
+    elif status.stage is NoticeStage.DRAFTED:
+        desk.hint(
+            f"it waits for {status.standing.waits_for}; if this is right, with your token in "
+            f"AMENDS_TOKEN: `amends approve {draft.incident} {draft.notice} --as NAME --people {draft.people} "
+            f"--binding {draft.binding[:12]}`"
+        )
+    elif status.stage is NoticeStage.APPROVED:
+        desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")
+
+
+def _cannot_be_approved(seen: Preview) -> str | None:
+    return seen.preflight.refusal(seen.draft.notice) if seen.preflight else _not_looked(seen)
+
+
+def _page(seen: Preview) -> str:
+    """The preview as one page; what is shown in frames can run nothing and load nothing."""
+    from amends.cli.terminal.html import render
+    from amends.delivery.markdown import to_html
+
+    shown: list[dict[str, str]] = [
+        {
+            "title": _name(seen.draft, variant),
+            "subject": with_open_slots(variant.subject),
+            "text": with_open_slots(variant.text),
+            "html": to_html(with_open_slots(variant.text)) if variant.channel.detailed else "",
+        }
+        for variant in seen.variants
+    ]
+    shown += [
+        {
+            "title": f"person {claim.about.number} by {message.kind}" if claim.about else message.kind.value,
+            "subject": message.subject,
+            "text": message.text,
+            "html": message.html,
+        }
+        for claim, message in seen.samples
+    ]
+    return render("preview.html", draft=seen.draft, heading=_heading(seen), shown=shown, findings=seen.findings)

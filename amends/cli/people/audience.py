@@ -1,0 +1,200 @@
+"""Audience files, corrected ones too, and the people of an incident in numbers."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.options import IncidentId, noun, number_or_none
+from amends.cli.terminal.text import table
+from amends.content.people.audience import only_good
+from amends.domain.base.errors import ContentError
+from amends.domain.base.text import counted, counts
+from amends.domain.deliver.correction import Ask, Change, Difference, Kind, objections
+
+if TYPE_CHECKING:
+    from amends.content.people.audience import AudienceReport
+    from amends.ledger.deliver.corrections import Followed
+
+Encoding = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Such as gb18030; needed when the file is neither UTF-8 nor UTF-16.")
+]
+
+SCREEN = 50
+"""People in a list; --json has all of them."""
+
+app = noun()
+
+
+@app.command()
+def check(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX.")],
+    encoding: Encoding = None,
+    max_bad_share: Annotated[
+        float,
+        typer.Option(metavar="SHARE", min=0, max=1, help="Refuse the file when a larger share of its rows is bad."),
+    ] = 0.05,
+) -> None:
+    """Read an audience file to its end: every row is accepted, or rejected with the reason. Nothing is stored."""
+    from amends.content.people.audience import AudienceFile
+
+    desk: Desk = ctx.obj
+    audience = AudienceFile(file, encoding=encoding, max_bad_share=max_bad_share)
+    try:
+        for _ in audience.rows():
+            pass
+    except ContentError as error:
+        where = error.findings[0].where
+    else:
+        where = str(file)
+    report = audience.report
+    desk.show(report.as_json(), "\n".join(told(where, report)))
+    if report.refused or report.rejected:
+        raise typer.Exit(Exit.FINDINGS)
+    desk.hint(f"`amends incident open INCIDENT.yaml --audience {file}` opens an incident with these people")
+
+
+def told(file: str, report: "AudienceReport") -> list[str]:
+    """The report in lines, one for each row that is not as it should be."""
+    lines = [f"{file}:{row.row}:{row.column or 1} {row.code} {row.reason}" for row in report.rejected]
+    lines += [f"{file}:{row['row']} {row['code']} {row['reason']} (warning)" for row in report.as_json()["warnings"]]
+    if report.rows or not report.refused:
+        rows = counted(report.rows, "row")
+        lines.append(f"{rows}: {report.accepted} accepted, {len(report.rejected)} rejected")
+    return [*lines, f"{file} is refused: {report.refused}"] if report.refused else lines
+
+
+def _are_right(what: str, may: str) -> Any:
+    """The option that lets so many differ."""
+    return typer.Option(f"--{what}-are-right", metavar="COUNT", parser=number_or_none, help=f"So many may {may}.")
+
+
+@app.command()
+def correct(
+    ctx: typer.Context,
+    incident: IncidentId,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The whole corrected list, CSV or XLSX.")],
+    name: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who you are in the team; needed without --check.")
+    ] = "",
+    check: Annotated[bool, typer.Option("--check", help="Only say what it would change.")] = False,
+    swapped: Annotated[int | None, _are_right("swapped", "have an address that was another's")] = None,
+    gone: Annotated[int | None, _are_right("gone", "be gone from the list")] = None,
+    changed: Annotated[int | None, _are_right("changed", "be changed")] = None,
+    encoding: Encoding = None,
+) -> None:
+    """Put a corrected list of people in force, all of it or nothing, and say what it changes.
+
+    People are known again by their id. Who was told by a notice is not told again by it; what has not left goes to the
+    corrected address; who is new is told, and who is gone gets nothing new. Approvals of what has not left become void.
+    """
+    from amends.content.people.read_ahead import AudienceReadAhead
+    from amends.system.processes import expect_few_cycles
+
+    desk: Desk = ctx.obj
+    if not (name or check):
+        raise typer.BadParameter("say with --as NAME who hands in this list, or only look with --check")
+    by = desk.member(name).name if name else ""
+    people = AudienceReadAhead(file, encoding=encoding)
+    rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
+    expect_few_cycles()
+    correction = desk.ledger.compare_audience(incident, rows)
+    difference = correction.difference
+    said = {Ask.SWAPPED: swapped, Ask.GONE: gone, Ask.CHANGED: changed}
+    refused = objections(difference, said)
+    stored = not (check or refused)
+    followed = desk.ledger.correct_audience(correction, said, _hash(file), by, now()) if stored else ()
+    lines = [*told(str(file), people.report), *_different(difference), *map(_followed, followed)]
+    report = {"incident": incident, "stored": stored, "refused": refused, "audience": people.report.as_json()}
+    desk.show(report | _values(difference) | {"notices": followed}, "\n".join(lines))
+    _after_correction(desk, incident, refused, followed, stored=stored and bool(difference.changes))
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _values(difference: Difference) -> dict[str, object]:
+    """For programs: people by number and row only."""
+    return {
+        "before": difference.before,
+        "after": difference.after,
+        "unchanged": difference.unchanged,
+        **difference.counts,
+        "fields": difference.fields,
+        "changes": difference.changes,
+    }
+
+
+def _different(difference: Difference) -> Iterator[str]:
+    """The people who are not as they were, those whom somebody should look at first, and the sums."""
+    ordered = sorted(difference.changes, key=_suspect_first)
+    if ordered:
+        yield table(("row", "person", "what", "fields"), map(_cells, ordered[:SCREEN]))
+    if more := ordered[SCREEN:]:
+        yield f"{len(more)} more are not shown: --json names all of them"
+    fields = f" ({counts(difference.fields)})" if difference.fields else ""
+    yield f"{difference.before} people before, {difference.after} after: {counts(difference.counts)}{fields}"
+    yield f"{difference.unchanged} unchanged"
+
+
+def _suspect_first(change: Change) -> tuple[bool, int, int]:
+    return not change.taken_over, -list(Kind).index(change.kind), change.person
+
+
+def _cells(change: Change) -> Sequence[object]:
+    others = [f"{field} was another's" for field in change.taken_over]
+    rest = [field for field in change.fields if field not in change.taken_over]
+    return change.row or None, change.person, change.kind, ", ".join((*others, *rest))
+
+
+def _followed(one: "Followed") -> str:
+    what = {"redirected": one.redirected, "not sent any more": one.held, "new": one.new}
+    late = f"; {counted(one.not_told, 'person has', 'people have')} no message of it" if one.not_told else ""
+    return f"{one.notice}: {f'messages {counts(what)}' if any(what.values()) else 'no message changes'}{late}"
+
+
+def _after_correction(
+    desk: Desk, incident: str, refused: Iterable[str], followed: Iterable["Followed"], *, stored: bool
+) -> None:
+    from amends.cli.terminal.prefect import nudge
+
+    for objection in refused:
+        desk.complain(objection)
+    if refused:
+        desk.hint(
+            "look at them; what is right all the same is said by its number: --swapped-are-right COUNT, "
+            "--gone-are-right COUNT, --changed-are-right COUNT"
+        )
+        raise typer.Exit(Exit.FINDINGS)
+    for one in followed:
+        if one.drafted_afresh:
+            desk.hint(f"{one.notice} is drafted afresh for those who did not get it; `amends preview` shows it then")
+        elif one.not_told:
+            desk.hint(f"{one.notice} is not sent again; what comes next reaches everybody in the list")
+    if stored:
+        nudge(desk.settings, incident)
+
+
+@app.command()
+def stats(ctx: typer.Context, incident: IncidentId) -> None:
+    """Count the people of an incident."""
+    desk: Desk = ctx.obj
+    audience = desk.ledger.case(incident).audience
+    gone = f"; {audience.gone} more are gone from the list" if audience.gone else ""
+    lines = [
+        f"people     {audience.people} ({audience.with_email} with email, {audience.with_phone} with phone){gone}",
+        f"places     {counts(audience.by_place)}",
+        f"locales    {counts(audience.by_locale)}",
+        f"segments   {counts(audience.by_segment)}",
+        f"data       {counts(audience.by_category)}",
+        f"flags      {counts(audience.by_flag)}; {audience.guardians} guardians",
+    ]
+    desk.show(audience, "\n".join(lines))

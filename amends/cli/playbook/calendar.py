@@ -1,0 +1,171 @@
+"""The calendar of a playbook for one incident: what goes to whom, and when."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from amends.cli.playbook.text import begins, condition, gates, quiet_hours, task, to_whom, waves
+from amends.cli.terminal.text import table
+from amends.domain.assess.assess import highest_count
+from amends.domain.base.text import minute
+from amends.domain.base.value import EVERYONE, Moment, Value
+from amends.domain.case.case import Case
+from amends.domain.plan.forecast import forecast
+from amends.domain.plan.plan import Turn, holds
+from amends.domain.plan.text import there
+from amends.domain.playbook.playbook import DEADLINES, Event, Phase, Playbook, Step
+
+WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMITMENT_LATE, Event.APPROVED)
+"""Events of which nobody knows when they come."""
+
+
+class Entry(Value):
+    """One turn of the calendar."""
+
+    step: str
+    phase: Phase
+    number: int
+    due_at: Moment
+    what: str
+    people: int | None = None
+    """How many are told, as far as anybody knows."""
+    approvals: int = 0
+    """How many must approve it."""
+    last_wave_at: Moment | None = None
+    """When the last part leaves, where it goes out in parts."""
+
+
+class Later(Value):
+    """A step that waits for an event without a date."""
+
+    step: str
+    after: str
+    of: str
+    when: str
+    what: str
+
+
+class Passed(Value):
+    """A step whose condition does not hold in this case."""
+
+    step: str
+    only_if: str
+
+
+class Calendar(Value):
+    """What would happen when, if everything were approved at once."""
+
+    zone: str
+    turns: tuple[Entry, ...]
+    later: tuple[Later, ...]
+    not_taken: tuple[Passed, ...]
+    quiet: str = ""
+    """Which hours are quiet, where the messages of a turn may leave later."""
+
+
+def calendar(case: Case, now: datetime, days: int) -> Calendar:
+    """The calendar of the case's playbook from now on. Raises LookupError when it has none."""
+    playbook = _playbook(case)
+    turns = forecast(case, now, now + timedelta(days=days))
+    come = {turn.step for turn in turns}
+    later = [step for step in _without_a_date(case) if step.id not in come]
+    waiting = {step.id for step in later}
+    passed = [s for s in playbook.steps if s.id not in come | waiting and not holds(case, s.when)]
+    return Calendar(
+        zone=case.incident.organisation.timezone,
+        turns=tuple(_entry(case, turn) for turn in turns),
+        later=tuple(_later(case, step) for step in later),
+        not_taken=tuple(Passed(step=step.id, only_if=condition(step.when)) for step in passed),
+        quiet=quiet_hours(playbook.quiet_hours) if playbook.quiet_hours else "",
+    )
+
+
+def in_words(shown: Calendar, now: datetime) -> Iterator[str]:
+    """The calendar as a table, on the organisation's clock and in UTC."""
+    rows = [
+        (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
+        for one in shown.turns
+    ]
+    yield table((f"when ({shown.zone})", "UTC", "step", "what, and to whom"), rows)
+    if shown.later:
+        yield "\nWithout a date yet"
+        yield table(("when", "step", "what, and to whom"), [(one.when, one.step, one.what) for one in shown.later])
+    if shown.not_taken:
+        yield "\nNot taken in this case"
+        yield table(("step", "only if"), [(one.step, one.only_if) for one in shown.not_taken])
+    if shown.quiet:
+        yield f"\nQuiet hours: {shown.quiet}"
+
+
+def _playbook(case: Case) -> Playbook:
+    if case.playbook is None:
+        raise LookupError("a calendar needs a playbook")
+    return case.playbook
+
+
+def _without_a_date(case: Case) -> list[Step]:
+    """Steps that wait for such an event, or for a step that does."""
+    playbook = _playbook(case)
+    open_words = {*map(str, WITHOUT_A_DATE), *playbook.thresholds} - case.events.keys()
+    while more := {s.id for s in playbook.steps if s.of in open_words and s.id not in open_words | case.events.keys()}:
+        open_words |= more
+    return [step for step in playbook.steps if step.id in open_words]
+
+
+def _later(case: Case, step: Step) -> Later:
+    return Later(
+        step=step.id,
+        after=str(step.after),
+        of=step.of,
+        when=begins(step),
+        what=_what(step, people_of(case, step), None),
+    )
+
+
+def _entry(case: Case, turn: Turn) -> Entry:
+    if turn.step == DEADLINES:
+        said = {"what": "reminders of legal deadlines, to the lead"}
+        return Entry(step=turn.step, phase=turn.phase, number=turn.number, due_at=turn.due_at, **said)
+    step = _playbook(case).step(turn.step)
+    people = people_of(case, step) if step.notice else None
+    last = _last_wave(step, people, turn.due_at)
+    return Entry(
+        step=turn.step,
+        phase=turn.phase,
+        number=turn.number,
+        due_at=turn.due_at,
+        what=_what(step, people, last, step.within.after(turn.due_at, case.calendar) if step.within else None),
+        people=people,
+        approvals=step.approvals.needed if step.channels else 0,
+        last_wave_at=last,
+    )
+
+
+def _what(step: Step, people: int | None, last: datetime | None, done_by: datetime | None = None) -> str:
+    needs = f"needs {step.approvals}" if step.channels else ""
+    parts = f"{waves(step)}, the last {minute(last)}" if last else waves(step)
+    by = f"by {minute(done_by)}" if done_by else ""
+    said = (task(step), by, to_whom(step, people), needs, gates(step), parts)
+    return "; ".join(filter(None, said)) or step.reads_on or WORK[step.phase]
+
+
+WORK = {
+    Phase.ASSESS: "work out how grave it is, and who must be told by when",
+    Phase.NOTIFY: "nothing is sent",
+    Phase.UPDATE: "nothing is sent",
+    Phase.COLLECT_FEEDBACK: "see which replies are due, and what people ask about",
+    Phase.FOLLOW_UP: "see which promises are due",
+}
+"""What a step does that sends nothing and says nothing about itself."""
+
+
+def people_of(case: Case, step: Step) -> int | None:
+    """How many people the step's audience has; None while nobody can say."""
+    if step.audience == EVERYONE:
+        return highest_count(case.incident, case.audience)
+    return case.audience.by_segment.get(step.audience, 0) if case.audience.people else None
+
+
+def _last_wave(step: Step, people: int | None, at: datetime) -> datetime | None:
+    if step.waves is None or not people or people <= step.waves.size:
+        return None
+    return at + (-(-people // step.waves.size) - 1) * step.waves.pause

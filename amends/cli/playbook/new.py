@@ -1,0 +1,43 @@
+"""A playbook to begin with: one of a few commented steps, or a shipped one under a name of one's own."""
+
+import re
+from pathlib import Path
+
+import typer
+
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.value import NAME
+
+STARTER = Path(__file__).with_name("playbook.yaml")
+EDITOR_LINE = re.compile(r"\A# yaml-language-server:.*\n")
+"""Names a file that stands beside the shipped playbooks only."""
+ID_LINE = re.compile(r"^id:.*$", re.MULTILINE)
+
+
+def begun(name: str, like: str) -> str:
+    """The text of the new playbook. Raises BadParameter for an unfit name, ContentError when `like` is not there."""
+    from amends.content.file.shipped import FILE as LETTERS
+    from amends.content.playbook.playbook import find_playbook, shipped_playbooks
+
+    if not NAME.fullmatch(name):
+        raise typer.BadParameter("use small letters, digits, '-' and '_' only, at most 64, a letter or digit first")
+    if name in shipped_playbooks() or f"{name}.yaml" == LETTERS:
+        raise typer.BadParameter(f"{name} is a name of a shipped file; choose another, so that nobody takes one for it")
+    text = (find_playbook(like) if like else STARTER).read_text(encoding="utf-8-sig")
+    head = f"# Begun with {like}; `amends playbook diff {like} {name}.yaml` says what is different.\n" if like else ""
+    return head + ID_LINE.sub(f"id: {name}", EDITOR_LINE.sub("", text), count=1)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Whole or not at all. Raises NotAllowed when something is there already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file = path.open("x", encoding="utf-8", newline="\n")
+    except FileExistsError:
+        raise NotAllowed(f"{path} is there already; nothing was changed") from None
+    try:
+        with file:
+            file.write(text)
+    except BaseException:
+        path.unlink()
+        raise

@@ -1,0 +1,221 @@
+"""Takes in the mails that came back: bounces, complaints, what a mail server says of a message."""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.desk import Desk
+from amends.cli.terminal.errors import explain
+from amends.cli.terminal.exits import Exit
+from amends.cli.terminal.prefect import send_on
+from amends.domain.base.errors import Finding
+from amends.domain.base.text import counted, counts, printable
+from amends.domain.receipt.dsn import read_report
+from amends.domain.receipt.mail import MOST_BYTES
+
+if TYPE_CHECKING:
+    from amends.ledger.receipt.receipts import Effect
+
+STDIN = "-"
+BATCH = 200
+"""How many mails are taken in with one commit."""
+TRY_AGAIN = 75
+"""What a mail server that hands over a mail understands as `not now`: it keeps the mail (EX_TEMPFAIL, sysexits.h)."""
+PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail as it came, cut to what is looked at."""
+
+    raw: bytes = field(repr=False)
+    delivered_to: str = field(default="", repr=False)
+    unseen: Path | None = None
+    """Where it lies in a Maildir as one that nobody has seen."""
+
+
+@dataclass
+class Sum:
+    """What came of all mails."""
+
+    effects: Counter["Effect"] = field(default_factory=Counter)
+    handed_over: int = 0
+    waiting: set[tuple[str, str]] = field(default_factory=set)
+    unreadable: list[Finding] = field(default_factory=list)
+
+
+def bounces(
+    ctx: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Mails in files, folders, mboxes or Maildirs; - is one mail on stdin."),
+    ],
+    to: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="With -: the envelope recipient, if the mail server tells it.")
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Also what is marked as seen in a Maildir: after a backup was restored.")
+    ] = False,
+) -> None:
+    """Take in the mails that came back. Only those about messages that we sent change anything.
+
+    Safe to repeat. In a Maildir, what was understood goes from new to cur; the rest is left for people. Exit code 3
+    means that something could not be read; with -, 75 tells the mail server to keep the mail and bring it again.
+    """
+    desk: Desk = ctx.obj
+    if STDIN not in paths:
+        if to:
+            raise typer.BadParameter("--to goes with - and nothing else")
+        _tell(desk, _take_in(desk, (mail for path in paths for mail in _mails(Path(path), again=again))))
+        return
+    if len(paths) > 1 or again:
+        raise typer.BadParameter("- stands alone: it is one mail")
+    _take_in_one(desk, to)
+
+
+def _take_in_one(desk: Desk, to: str) -> None:
+    """From a mail server, which would throw the mail away at any other sign of trouble."""
+    try:
+        _tell(desk, _take_in(desk, [Mail(_all_of_stdin(), to)]), nudged=False)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the mail must not be lost
+        explain(error, desk)
+        raise typer.Exit(TRY_AGAIN) from None
+
+
+def _all_of_stdin() -> bytes:
+    """Read to the end, because who writes it would take a closed pipe for a failure."""
+    raw = sys.stdin.buffer.read(MOST_BYTES)
+    while sys.stdin.buffer.read(PIECE):
+        pass
+    return raw
+
+
+def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
+    total, waiting = Sum(), iter(mails)
+    while batch := list(islice(waiting, BATCH)):
+        total.unreadable += [one for one in batch if isinstance(one, Finding)]
+        _take_in_batch(desk, [one for one in batch if isinstance(one, Mail)], total)
+    return total
+
+
+def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
+    reported = desk.ledger.reported([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
+    total.effects.update(reported.counts)
+    total.handed_over += reported.handed_over
+    total.waiting |= reported.waiting
+    for mail, effect in zip(mails, reported.each, strict=True):
+        if mail.unseen and effect.understood:
+            total.unreadable += _moved_to_cur(mail.unseen)
+
+
+def _moved_to_cur(mail: Path) -> list[Finding]:
+    """As a mail that was seen; without this it is only read once more the next time."""
+    name, flags = mail.name.partition(":")[0], "".join(sorted({"S", *_flags(mail)}))
+    try:
+        mail.rename(mail.parents[1] / "cur" / f"{name}:2,{flags}")
+    except OSError as error:
+        return [_finding(mail, f"it cannot be moved to cur: {error.strerror}")]
+    return []
+
+
+def _tell(desk: Desk, total: Sum, *, nudged: bool = True) -> None:
+    values = {
+        "reports": total.effects.total(),
+        "effects": total.effects,
+        "handed_over": total.handed_over,
+        "unreadable": total.unreadable,
+    }
+    lines = [*map(str, total.unreadable), f"{counted(total.effects.total(), 'report')}: {counts(total.effects)}"]
+    if total.unreadable and total.effects:
+        lines.append("what could be read was taken in")
+    if total.handed_over:
+        whom = counted(total.handed_over, "person is", "people are")
+        lines.append(f"{whom} written to on another channel")
+    desk.show(values, "\n".join(lines))
+    if nudged:
+        send_on(desk, total.waiting)
+    if total.unreadable:
+        raise typer.Exit(Exit.FINDINGS)
+
+
+# Where mails lie
+
+
+def _mails(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
+    """Every mail there; a place that cannot be read is named, and the next one is looked at."""
+    try:
+        if (path / "new").is_dir() and (path / "cur").is_dir():
+            yield from _in_folder(path / "new", _in_maildir)
+            yield from _in_folder(path / "cur", partial(_in_maildir, again=again))
+        elif path.is_dir():
+            yield from _in_folder(path)
+        else:
+            yield from _in_file(path)
+    except OSError as error:
+        yield _finding(path, error.strerror or type(error).__name__)
+
+
+def _in_folder(folder: Path, read: Callable[[Path], Iterator[Mail | Finding]] = _mails) -> Iterator[Mail | Finding]:
+    """Its files, not those of folders in it, and none that only points elsewhere."""
+    for path in sorted(folder.iterdir()):
+        if not path.name.startswith(".") and not path.is_symlink() and not path.is_dir():
+            yield from read(path)
+
+
+def _in_maildir(path: Path, *, again: bool = False) -> Iterator[Mail | Finding]:
+    """Unless it was seen; a mail program moves all that is new to cur as soon as somebody opens the mailbox."""
+    seen = "S" in _flags(path)
+    if seen and not again:
+        return
+    try:
+        with _opened(path) as file:
+            yield Mail(file.read(MOST_BYTES), unseen=None if seen else path)
+    except OSError as error:
+        yield _finding(path, error.strerror or type(error).__name__)
+
+
+def _flags(mail: Path) -> str:
+    return mail.name.partition(":2,")[2]
+
+
+def _in_file(path: Path) -> Iterator[Mail]:
+    """One mail, or an mbox: that begins with a line `From `, which no mail does."""
+    with _opened(path) as file:
+        start = file.read(5)
+        if start == b"From ":
+            yield from map(Mail, _in_mbox(file))
+        else:
+            yield Mail(start + file.read(MOST_BYTES))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file, and no pipe or device, which might never end. Raises OSError."""
+    if path.exists() and not path.is_file():
+        raise OSError(None, "it is no file")
+    return path.open("rb")
+
+
+def _in_mbox(file: IO[bytes]) -> Iterator[bytes]:
+    """Its mails, each cut to MOST_BYTES, so that the largest takes no more memory than that."""
+    mail, line_begins, after_empty_line = bytearray(), False, False
+    while line := file.readline(MOST_BYTES):
+        if line_begins and after_empty_line and line.startswith(b"From "):
+            yield bytes(mail)
+            mail.clear()
+        elif mail or line_begins:  # the rest of the line `From ` belongs to no mail
+            mail += line[: MOST_BYTES - len(mail)]
+        after_empty_line = line_begins and line in (b"\n", b"\r\n")
+        line_begins = line.endswith(b"\n")
+    yield bytes(mail)
+
+
+def _finding(path: Path, what: str) -> Finding:
+    return Finding(printable(str(path)), "E204", what)

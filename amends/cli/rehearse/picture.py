@@ -1,0 +1,174 @@
+"""A rehearsal as one picture: what happened, what people heard, what was kept. A word stands beside each colour."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from amends.cli.assess.duty_picture import short, shown
+from amends.domain.base.text import length
+from amends.domain.rehearse.report import Deadline, Happening, NamedTime, Noticed, Outcome, Promised, Rehearsed
+
+LEFT, RIGHT, AFTER = 250, 690, 702
+"""Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
+NAME, WORDS = 33, 27
+"""How many columns of text fit before the axis and after it."""
+BESIDE = 88
+"""And beside a dot, to its right or, late in the picture, to its left."""
+MIDDLE = (LEFT + RIGHT) / 2
+MOST = 30
+"""Rows of one kind; the others are only counted."""
+DAY = timedelta(days=1)
+MOST_TICKS = 10
+STEPS = (1, 2, 7, 14, 28, 56)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: a bar of up to two parts, marks, and what they say in words."""
+
+    name: str
+    words: str
+    why: str
+    waits: tuple[float, float] | None = None
+    """While it waited: for approval, or for its time."""
+    runs: tuple[float, float] | None = None
+    """While it was being sent, or was late."""
+    late: bool = False
+    dot: float | None = None
+    beside: str = ""
+    """What is written beside the dot."""
+    due: float | None = None
+    done: float | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows of one kind under their title."""
+
+    title: str
+    rows: tuple[Row, ...]
+    more: int = 0
+
+
+@dataclass(frozen=True)
+class Tick:
+    x: float
+    name: str
+    date: str
+
+
+def picture(found: Rehearsed) -> str:
+    """The picture as SVG that stands alone, 900 pixels wide."""
+    from amends.cli.terminal.html import render
+
+    drawing = _Drawing(found)
+    return render(
+        "rehearsal.svg",
+        groups=drawing.groups(),
+        ticks=drawing.ticks(),
+        found=found,
+        left=LEFT,
+        middle=MIDDLE,
+        after=AFTER,
+    )
+
+
+class _Drawing:
+    def __init__(self, found: Rehearsed) -> None:
+        self._found = found
+        self._zone = ZoneInfo(found.timezone)
+
+    def groups(self) -> list[Group]:
+        """What has rows."""
+        found = self._found
+        within = [one for one in found.deadlines if one.due_at and one.due_at <= found.end]
+        groups = (
+            _group("What happened", map(self._happening, found.injected)),
+            _group("What people were told", map(self._notice, found.notices)),
+            _group("Times named for the next news", map(self._named, found.named_times)),
+            _group("Legal deadlines with a date", map(self._deadline, within)),
+            _group("Promises", map(self._promise, found.promises)),
+        )
+        return [group for group in groups if group.rows]
+
+    def ticks(self) -> list[Tick]:
+        """Days since the opening, as many as have room."""
+        days = self._found.days
+        step = next((step for step in STEPS if days / step <= MOST_TICKS), STEPS[-1])
+        return [self._tick(number) for number in range(0, days + 1, step)]
+
+    def _tick(self, number: int) -> Tick:
+        at = self._found.start + number * DAY
+        there = at.astimezone(self._zone)
+        return Tick(self._x(at), f"day {number}", f"{there.day} {there:%b}")
+
+    def _x(self, at: datetime) -> float:
+        share = (at - self._found.start) / (self._found.end - self._found.start)
+        return LEFT + min(max(share, 0), 1) * (RIGHT - LEFT)
+
+    def _say(self, at: datetime | None) -> str:
+        if at is None:
+            return "never"
+        there = at.astimezone(self._zone)
+        return f"{there.day} {there:%b %H:%M}"
+
+    def _happening(self, one: Happening) -> Row:
+        why = f"{self._say(one.at)}: {one.what}"
+        return _row(self._say(one.at), "", why, dot=self._x(one.at), beside=short(one.what, BESIDE))
+
+    def _notice(self, one: Noticed) -> Row:
+        approved, last = (
+            one.approved_at or self._found.end,
+            max((c.last_at for c in one.channels if c.last_at), default=None),
+        )
+        waited = length(one.waited) if one.waited else "not approved"
+        arrived = sum(channel.arrived for channel in one.channels)
+        why = f"{one.id}: drafted {self._say(one.drafted_at)}, approved {self._say(one.approved_at)} after {waited}"
+        why += f", first arrived {self._say(one.first_at)}, last {self._say(last)}, {arrived} messages"
+        return _row(
+            one.id,
+            f"{self._say(one.first_at)}, {arrived} messages"
+            if one.first_at
+            else f"waits since {self._say(one.drafted_at)}",
+            why,
+            waits=(self._x(one.drafted_at), self._x(approved)),
+            runs=(self._x(one.first_at), self._x(last)) if one.first_at and last else None,
+            dot=self._x(one.first_at) if one.first_at else None,
+            late=one.first_at is None,
+        )
+
+    def _named(self, one: NamedTime) -> Row:
+        return self._timed(
+            f"named in {one.notice}", one.named, one.came_at, one.outcome, f"then came {one.next_notice}"
+        )
+
+    def _deadline(self, one: Deadline) -> Row:
+        return self._timed(one.recipient, one.due_at, one.done_at, one.outcome, f"{one.law} ({one.duty})")
+
+    def _promise(self, one: Promised) -> Row:
+        put_off = f", put off to {self._say(one.new_due_at)}" if one.new_due_at else ""
+        return self._timed(one.id, one.due_at, one.settled_at, one.outcome, f"{one.owner}{put_off}")
+
+    def _timed(self, name: str, due: datetime | None, done: datetime | None, outcome: Outcome, more: str) -> Row:
+        late_until = done or self._found.end
+        late = bool(due and outcome.bad)
+        why = f"{name}: due {self._say(due)}, done {self._say(done)}, {outcome}; {more}"
+        return _row(
+            name,
+            f"due {self._say(due)}, {outcome}",
+            why,
+            runs=(self._x(due), self._x(late_until)) if due and late and late_until > due else None,
+            late=late,
+            due=self._x(due) if due and due <= self._found.end else None,
+            done=self._x(done) if done else None,
+        )
+
+
+def _group(title: str, rows: Iterable[Row]) -> Group:
+    listed = tuple(rows)
+    return Group(title, listed[:MOST], max(len(listed) - MOST, 0))
+
+
+def _row(name: str, words: str, why: str, **marks: object) -> Row:
+    return Row(short(name, NAME), short(words, WORDS), shown(why), **marks)  # type: ignore[arg-type]

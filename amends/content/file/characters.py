@@ -1,0 +1,43 @@
+"""Characters that no text may hold, because they hide, steer machines, or mark slots inside the engine."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from amends.content.file.codes import Code
+from amends.content.file.document import Document
+from amends.domain.base.errors import Finding
+
+ODD_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\uf8ff]")
+"""Control characters other than newline and tab, lone surrogates, and private use, where slots are marked."""
+
+BREAKS_HEADERS = re.compile(r"[\r\n\t]|=\?")
+"""A line break or the start of an encoded word: either can become a header of its own in a mail."""
+
+JOINERS = "\u200c\u200d"
+"""Zero-width, yet part of how Persian and several Indian scripts write a name."""
+
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+
+
+def call(character: str) -> str:
+    """How to name a character that cannot be shown: U+200B."""
+    return f"U+{ord(character):04X}"
+
+
+def hidden_character(text: str) -> str | None:
+    """The first character of the text that no reader sees or that only machines read, joiners apart."""
+    if text.isprintable():
+        return None
+    for character in text:
+        if unicodedata.category(character) in HIDDEN and character not in JOINERS:
+            return character
+    return None
+
+
+def odd_characters(document: Document) -> Iterator[Finding]:
+    """A finding for every text that holds a control or private-use character."""
+    for trail, text in document.texts():
+        if odd := ODD_IN_TEXT.search(text):
+            what = f"{call(odd[0])} stands in this text, at character {odd.start() + 1}"
+            yield Finding(document.where(trail), Code.CHARACTER, what, "delete it and type the text again")

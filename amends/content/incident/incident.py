@@ -1,0 +1,234 @@
+"""Reads an incident file."""
+
+import re
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from amends.content.file.binding import bind
+from amends.content.file.characters import BREAKS_HEADERS, odd_characters
+from amends.content.file.codes import Code
+from amends.content.file.countries import COUNTRIES
+from amends.content.file.document import Document, read_document
+from amends.content.file.reading import Trail
+from amends.content.file.regions import is_state
+from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.value import text_for
+from amends.domain.incident.facts import Cause, Exfiltration, ExfiltrationEvidence, Facts, Restored
+from amends.domain.incident.incident import CLOCK_EVENTS, Incident, Story, Times
+from amends.domain.risk.exposure import CIPHERTEXT_ONLY
+
+_PHONE = re.compile(r"[+(]?\d[\d\s()+./,;·-]{2,60}(?:(?:ext\.?|x|转)\s*\d{1,6})?")
+
+_SUFFIX = re.compile("[A-Z]{2}(-[A-Z0-9]{1,3})?|unknown")
+"""What ends the id of a duty that each place has for itself."""
+
+MOST_PEOPLE = 10_000_000_000
+
+_TAKEN = (ExfiltrationEvidence.LATER_USE, ExfiltrationEvidence.PUBLISHED)
+
+_NEEDED = frozenset({"name", "promise", "text"})
+"""Last words of what must be said, where other texts may be left out."""
+
+_NEVER_TOGETHER: tuple[tuple[dict[str, tuple[Any, ...]], str], ...] = (
+    (
+        {"encrypted_at_rest": (True,), "encryption_key_safe": (True,), "misuse_observed": (True,)},
+        "misuse was observed, yet the data was encrypted and the key is safe",
+    ),
+    (
+        {"exfiltration": (Exfiltration.NO,), "exfiltration_evidence": _TAKEN},
+        "nothing was taken, yet it was used or published later",
+    ),
+    (
+        {"restored": (Restored.FULL,), "permanent_loss": (True,)},
+        "everything was restored, yet something is lost for good",
+    ),
+    (
+        {"encrypted_at_rest": (False,), "encryption_key_safe": (True,)},
+        "nothing was encrypted, yet the key is safe",
+    ),
+    (
+        {"exfiltration": (Exfiltration.NO,), "misuse_observed": (True,)},
+        "nothing was taken, yet it was misused",
+    ),
+    (
+        {
+            "encrypted_at_rest": (True,),
+            "encryption_key_safe": (True,),
+            "exfiltration_evidence": (ExfiltrationEvidence.LATER_USE,),
+        },
+        "it was used later, yet it was encrypted and the key is safe",
+    ),
+    (
+        {"breach_types": ((),)},
+        "there was a breach, yet of no kind; leave it out while nobody knows",
+    ),
+    (
+        {"cause": (Cause.EXTERNAL_ATTACK,), "malicious": (False,)},
+        "it was an attack, yet nobody meant harm or gain",
+    ),
+)
+"""Facts of which each may be confirmed, but never all of them, and why."""
+
+
+def read_incident(path: Path) -> Incident:
+    """Read an incident from YAML or JSON. Raises ContentError with every finding."""
+    document = read_document(path)
+    odd = tuple(odd_characters(document))
+    try:
+        incident = bind(document, Incident, {Times: CLOCK_EVENTS})
+    except ContentError as error:
+        raise ContentError(*odd, *error.findings) from None
+    findings = (*odd, *_broken_lines(document), *_checks(incident, document))
+    if findings:
+        raise ContentError(*findings)
+    return incident
+
+
+def _broken_lines(document: Document) -> Iterator[Finding]:
+    """Names and titles stand in the headers of mails."""
+    for trail, text in document.texts():
+        in_header = trail == ("title",) or trail[:2] in (("organisation", "name"), ("organisation", "signed_by"))
+        if in_header and BREAKS_HEADERS.search(text):
+            what = f"{'.'.join(map(str, trail))}: a line break, a tab or '=?' cannot stand here"
+            yield Finding(document.where(trail), Code.CHARACTER, what)
+
+
+def _checks(incident: Incident, document: Document) -> Iterator[Finding]:
+    yield from _unsaid(incident, document)
+    yield from _untranslated(incident, document)
+    yield from _unknown_countries(incident, document)
+    yield from _contradictions(incident.facts, document)
+    yield from _odd_people(incident, document)
+    yield from _impossible_times(incident, document)
+    yield from _unknown_rulings(incident, document)
+    if not _PHONE.fullmatch(incident.organisation.contacts.phone):
+        where = document.where(("organisation", "contacts", "phone"))
+        yield Finding(where, Code.WRONG_FORM, "organisation.contacts.phone: this is not a phone number")
+
+
+def _unsaid(incident: Incident, document: Document) -> Iterator[Finding]:
+    for trail, text in _needed(incident):
+        if not text.strip():
+            yield Finding(document.where(trail), Code.MISSING, f"{'.'.join(map(str, trail))} says nothing")
+
+
+def _needed(incident: Incident) -> Iterator[tuple[Trail, str]]:
+    """What no notice can do without, in whatever locale."""
+    for trail, texts in _translated(incident):
+        if trail[-1] in _NEEDED:
+            yield trail, "".join(texts.values())
+    for locale, story in incident.texts.items():
+        for name, field in Story.model_fields.items():
+            if field.is_required():
+                yield ("texts", locale, name), getattr(story, name)
+
+
+def _unknown_countries(incident: Incident, document: Document) -> Iterator[Finding]:
+    """A country or a state that does not exist has no deadlines, and nobody would notice."""
+    seat = incident.organisation.established_in
+    named = [("organisation", "established_in", seat)] if seat else []
+    named += [("residences", place, place) for place in incident.residences]
+    for place, people in incident.residences.items():
+        if people < 0 or people > MOST_PEOPLE:
+            where = document.where(("residences", place))
+            yield Finding(where, Code.WRONG_FORM, f"residences.{place}: {people} is no number of people")
+    for *trail, place in named:
+        where = document.where(tuple(trail), of_key=trail[0] == "residences")
+        if place[:2] not in COUNTRIES:
+            what = f"{'.'.join(trail)}: {place[:2]!r} is no country of ISO 3166-1"
+            yield Finding(where, Code.UNKNOWN_WORD, what, "the United Kingdom is GB" if place == "UK" else "")
+        elif "-" in place and not is_state(place):
+            what = f"{'.'.join(trail)}: {place!r} is no state or province of ISO 3166-2"
+            yield Finding(where, Code.UNKNOWN_WORD, what, "Washington is US-WA, Quebec is CA-QC")
+
+
+def _odd_people(incident: Incident, document: Document) -> Iterator[Finding]:
+    """What the facts say of people and of who has their data, against what else the file says."""
+    facts, stated = incident.facts, incident.facts.people
+    most = stated.value.max if stated.sure(stated.value) and stated.value else None  # type: ignore[arg-type]
+    if most is not None and sum(incident.residences.values()) > most:
+        what = f"residences name more people than facts.people: {most}"
+        yield Finding(document.where(("residences",)), Code.CONTRADICTION, what)
+    holder, both = facts.recipient.value, (facts.encrypted_at_rest, facts.encryption_key_safe)
+    if (
+        holder
+        and holder.kind in CIPHERTEXT_ONLY
+        and facts.recipient.sure(holder)
+        and any(one.sure(False) for one in both)
+    ):
+        what = "who has it has nothing but ciphertext, yet it was not encrypted, or the key was taken"
+        yield Finding(document.where(("facts", "recipient")), Code.CONTRADICTION, what)
+    organisation = incident.organisation.sector
+    if organisation and facts.sector.stands and facts.sector.value != organisation:
+        what = f"facts.sector is {facts.sector.value!r}, organisation.sector {organisation!r}"
+        yield Finding(document.where(("facts", "sector")), Code.CONTRADICTION, what, "say it once")
+
+
+def _impossible_times(incident: Incident, document: Document) -> Iterator[Finding]:
+    """Nobody knows of anything before it has happened, and nothing lasts less than no time."""
+    started = incident.times.occurred.start
+    for name in incident.times.events.keys() - CLOCK_EVENTS:
+        where = document.where(("times", "events", name), of_key=True)
+        near = get_close_matches(name, CLOCK_EVENTS, 1)
+        yield Finding(
+            where, Code.UNKNOWN_WORD, f"no clock event is called {name!r}", f"did you mean {near[0]!r}?" if near else ""
+        )
+    for name, moment in incident.times.events.items():
+        if started and moment < started:
+            trail: Trail = ("times", name) if name in document.content["times"] else ("times", "events", name)
+            yield Finding(document.where(trail), Code.CONTRADICTION, f"times.{name} is before times.occurred.from")
+    for name in ("restore_hours", "exposure_days"):
+        length = getattr(incident.facts, name).value
+        if length is not None and length < 0:
+            yield Finding(document.where(("facts", name)), Code.WRONG_FORM, f"facts.{name} is below 0")
+
+
+def _unknown_rulings(incident: Incident, document: Document) -> Iterator[Finding]:
+    """A ruling on a duty that is in no table would be passed over in silence."""
+    if not incident.rulings:
+        return
+    from amends.content.law.regimes import read_duties
+
+    known = {f"{regime.id}.{row.id}" for regime in read_duties().all_regimes() for row in regime.duties}
+    for name in incident.rulings:
+        duty, _, place = name.partition("@")
+        if duty not in known or (place and not _SUFFIX.fullmatch(place)):
+            what = f"rulings: no duty is called {name!r}"
+            where = document.where(("rulings", name), of_key=True)
+            near = get_close_matches(name, known, 1)
+            yield Finding(
+                where, Code.UNKNOWN_WORD, what, f"did you mean {near[0]!r}?" if near else "see `amends assess`"
+            )
+
+
+def _untranslated(incident: Incident, document: Document) -> Iterator[Finding]:
+    for trail, texts in _translated(incident):
+        said = any(text.strip() for text in texts.values())
+        for locale in incident.texts:
+            if said and not text_for(texts, locale).strip():
+                what = f"{'.'.join(map(str, trail))} says nothing for {locale}"
+                advice = f"add {locale}, or write one text for all locales"
+                yield Finding(document.where(trail), Code.NO_TRANSLATION, what, advice)
+
+
+def _translated(incident: Incident) -> Iterator[tuple[Trail, dict[str, str]]]:
+    """Everything that is written once per locale, beside the story itself."""
+    organisation = incident.organisation
+    yield ("organisation", "name"), organisation.name
+    yield ("organisation", "signed_by"), organisation.signed_by
+    for name in ("hours", "postal_address", "officer"):
+        yield ("organisation", "contacts", name), getattr(organisation.contacts, name)
+    for index, promise in enumerate(incident.commitments):
+        yield ("commitments", index, "promise"), promise.promise
+    for index, news in enumerate(incident.news):
+        yield ("news", index, "text"), news.text
+
+
+def _contradictions(facts: Facts, document: Document) -> Iterator[Finding]:
+    for together, what in _NEVER_TOGETHER:
+        if all(getattr(facts, name).sure(*values) for name, values in together.items()):
+            *others, last = (document.where(("facts", name)) for name in together)
+            advice = f"one of them cannot be confirmed; see {', '.join(others)}" if others else ""
+            yield Finding(last, Code.CONTRADICTION, f"{', '.join(together)}: {what}", advice)

@@ -1,0 +1,271 @@
+"""A VERIS record, as far as it is read. The rest is passed over: summary, notes and references can name people.
+
+The words are those of `words.yaml`, under their names since VERIS 1.3.4.
+"""
+
+import re
+from calendar import monthrange
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import takewhile
+from pathlib import Path
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, AliasPath, ConfigDict, Field, model_validator
+from pydantic_core import PydanticKnownError
+
+from amends.content.file.characters import BREAKS_HEADERS, ODD_IN_TEXT, call
+from amends.content.file.countries import COUNTRIES
+from amends.content.file.document import read_document
+from amends.domain.base.value import NAME, Value
+
+Word = TypeVar("Word", bound=str)
+
+
+@lru_cache(1)
+def words() -> dict[str, dict[str, str]]:
+    """Per field the words of VERIS, by how they read in small letters."""
+    listed = read_document(Path(__file__).with_name("words.yaml")).content
+    listed["country"] = [*sorted(COUNTRIES), *listed["country"]]
+    return {field: {word.casefold(): word for word in known} for field, known in listed.items()}
+
+
+def one_of(field: str) -> AfterValidator:
+    """Takes one of this field's words, in any case."""
+
+    def check(word: str) -> str:
+        known = words()[field]
+        if found := known.get(word.strip().casefold()):
+            return found
+        raise PydanticKnownError("enum", {"expected": ", ".join(f"'{one}'" for one in known.values())})
+
+    return AfterValidator(check)
+
+
+def _readable(name: str) -> str:
+    """On one line, and without what could become a header of a mail."""
+    name = " ".join(name.split())
+    if odd := ODD_IN_TEXT.search(name):
+        raise ValueError(f"{call(odd[0])} stands in this name; delete it and type the name again")
+    if BREAKS_HEADERS.search(name):
+        raise ValueError("'=?' cannot stand in a name")
+    return name
+
+
+def _as_slug(text: str) -> str:
+    slug = re.sub("[^a-z0-9_-]+", "-", text.casefold()).strip("-_")[:64]
+    if not NAME.fullmatch(slug):
+        raise ValueError("an id needs a letter or a digit")
+    return slug
+
+
+def _readable_version(version: str) -> str:
+    if not re.fullmatch(r"1\.[34](\.\d{1,2})?", version):
+        raise ValueError("records of VERIS 1.3 and 1.4 are read here, 1.3.4 and 1.4.1 best")
+    return version
+
+
+Number = Annotated[float, Field(strict=True, ge=0)]
+"""JSON knows one kind of number, and some records count in 12.0."""
+
+
+class Part(Value):
+    """A part of a record; what it holds beside the named keys is not read."""
+
+    model_config = ConfigDict(**{**Value.model_config, "extra": "ignore", "use_attribute_docstrings": False})
+
+
+class Varied(Part, Generic[Word]):
+    variety: tuple[Word, ...] = ()
+
+
+class Social(Varied[Annotated[str, one_of("social")]]):
+    vector: tuple[Annotated[str, one_of("social_vector")], ...] = ()
+
+
+class Action(Value):
+    hacking: Varied[Annotated[str, one_of("hacking")]] | None = None
+    malware: Varied[Annotated[str, one_of("malware")]] | None = None
+    social: Social | None = None
+    misuse: Varied[Annotated[str, one_of("misuse")]] | None = None
+    physical: Varied[Annotated[str, one_of("physical")]] | None = None
+    error: Varied[Annotated[str, one_of("error")]] | None = None
+    environmental: Part | None = None
+    unknown: Part | None = None
+
+    @model_validator(mode="after")
+    def _said(self) -> "Action":
+        if not self.kinds:
+            raise ValueError("it says nothing; an action that nobody knows is written unknown: {}")
+        return self
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(kind for kind, said in self if said is not None)
+
+    def varieties(self, kind: str) -> tuple[str, ...]:
+        """What is said about this kind of action."""
+        return getattr(getattr(self, kind), "variety", ())
+
+
+class Insider(Part):
+    motive: tuple[Annotated[str, one_of("motive")], ...] = ()
+
+
+class Outsider(Insider):
+    variety: tuple[Annotated[str, one_of("external_actor")], ...] = ()
+
+
+class Actor(Value):
+    external: Outsider | None = None
+    internal: Insider | None = None
+    partner: Insider | None = None
+    unknown: Part | None = None
+
+    @property
+    def motives(self) -> dict[str, tuple[str, ...]]:
+        """Of each actor that is known."""
+        return {who: actor.motive for who, actor in self if isinstance(actor, Insider)}
+
+
+class Asset(Part):
+    variety: Annotated[str, one_of("asset")] = "Unknown"
+
+
+class Assets(Part):
+    assets: tuple[Asset, ...] = ()
+
+
+class Amount(Part):
+    variety: Annotated[str, one_of("data")] = "Unknown"
+    amount: Number | None = None
+
+
+class Confidentiality(Part):
+    data: tuple[Amount, ...] = ()
+    data_total: Number | None = None
+    data_disclosure: Annotated[str, one_of("data_disclosure")] = "Unknown"
+    data_victim: tuple[Annotated[str, one_of("data_victim")], ...] = ()
+    state: tuple[Annotated[str, one_of("data_state")], ...] = ()
+
+
+class Attribute(Value):
+    confidentiality: Confidentiality | None = None
+    integrity: Varied[Annotated[str, one_of("integrity")]] | None = None
+    availability: Varied[Annotated[str, one_of("availability")]] | None = None
+    unknown: Part | None = None
+
+
+class Day(Part):
+    """As much of a date as is known."""
+
+    year: int = Field(strict=True, ge=1950, le=2100)
+    month: int | None = Field(default=None, strict=True, ge=1, le=12)
+    day: int | None = Field(default=None, strict=True, ge=1, le=31)
+
+    @model_validator(mode="after")
+    def _exists(self) -> "Day":
+        try:
+            self.bounds()
+        except ValueError:
+            raise ValueError("this day does not exist") from None
+        return self
+
+    @property
+    def known(self) -> tuple[int, ...]:
+        """The year, month and day; a day without its month says nothing."""
+        return tuple(takewhile(bool, (self.year, self.month or 0, self.day or 0)))
+
+    @property
+    def exact(self) -> bool:
+        return len(self.known) == 3
+
+    def bounds(self) -> tuple[datetime, datetime]:
+        """The first and the last second of the day, month or year, in UTC."""
+        year, month, day = (*self.known, 0, 0)[:3]
+        last_day = day or monthrange(year, month or 12)[1]
+        return (
+            datetime(year, month or 1, day or 1, tzinfo=UTC),
+            datetime(year, month or 12, last_day, 23, 59, 59, tzinfo=UTC),
+        )
+
+    def __str__(self) -> str:
+        return "-".join(f"{part:02}" for part in self.known)
+
+
+class Length(Part):
+    unit: Annotated[str, one_of("unit")] = "Unknown"
+    value: Number | None = None
+
+    def after(self, start: datetime) -> datetime | None:
+        """None when it is not said to the day, or longer than any calendar."""
+        if self.value is None or self.unit not in ("Seconds", "Minutes", "Hours", "Days"):
+            return None
+        try:
+            return start + timedelta(**{self.unit.lower(): self.value})
+        except OverflowError:
+            return None
+
+    def __str__(self) -> str:
+        return self.unit if self.value is None else f"{self.value:g} {self.unit}"
+
+
+class Timeline(Part):
+    incident: Day | None = None
+    compromise: Length | None = None
+    discovery: Length | None = None
+    containment: Length | None = None
+
+    @property
+    def discovered(self) -> datetime | None:
+        """Counted from the start of the day of the first compromise, as VERIS does."""
+        at_once = self.compromise is None or self.compromise.unit in ("Seconds", "Minutes", "NA")
+        if at_once and self.incident and self.incident.exact and self.discovery:
+            return self.discovery.after(self.incident.bounds()[0])
+        return None
+
+    @property
+    def contained(self) -> datetime | None:
+        """Counted from the discovery."""
+        start = self.discovered
+        return self.containment.after(start) if self.containment and start else None
+
+
+class Victim(Part):
+    victim_id: Annotated[str, AfterValidator(_readable)] | None = None
+    country: tuple[Annotated[str, one_of("country")], ...] = ()
+    state: str | None = None
+    industry: str | None = Field(default=None, pattern=r"^(\d{2}(-\d{2}|\d{0,4})|Unknown)$")
+    employee_count: Annotated[str, one_of("employee_count")] = "Unknown"
+
+
+class Discovery(Part):
+    external: Varied[Annotated[str, one_of("reported_by")]] = Varied()
+
+
+ABUSE = AliasPath("plus", "attribute", "confidentiality", "data_abuse")
+"""The community database's own; in `plus` any other database may hold what it likes."""
+
+
+class Record(Part):
+    """A VERIS record, as far as it is read."""
+
+    incident_id: Annotated[str, AfterValidator(_as_slug)]
+    schema_version: Annotated[str, AfterValidator(_readable_version)] | None = None
+    security_incident: Annotated[str, one_of("security_incident")] = "Confirmed"
+    action: Action
+    actor: Actor = Actor()
+    asset: Assets = Assets()
+    attribute: Attribute
+    timeline: Timeline = Timeline()
+    victim: Victim = Victim()
+    discovery_method: Discovery = Discovery()
+    data_abuse: Annotated[str, one_of("data_abuse")] = Field(default="Unknown", validation_alias=ABUSE)
+
+    @property
+    def confidentiality(self) -> Confidentiality:
+        return self.attribute.confidentiality or Confidentiality()
+
+    @property
+    def assets(self) -> frozenset[str]:
+        return frozenset(asset.variety for asset in self.asset.assets)

@@ -1,0 +1,15 @@
+"""Reads the form of the European Data Protection Board, and what the content codes of all duties ask for."""
+
+from pathlib import Path
+
+from amends.content.file.binding import bind
+from amends.content.file.document import read_document
+from amends.content.file.shipped import library
+from amends.domain.filing.form import Contents, Form
+
+
+def read_form(folder: Path | None = None) -> Form:
+    """The shipped form, or that of another folder. Raises ContentError."""
+    forms = folder or library() / "duties" / "forms"
+    contents = bind(read_document(forms / "content.yaml"), Contents)
+    return bind(read_document(forms / "edpb-2026.yaml"), Form).model_copy(update={"contents": contents})

@@ -1,0 +1,215 @@
+"""Reads the words of a playbook: templates, the phrases of each locale, and the letters for places."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from string import Formatter
+from typing import TYPE_CHECKING
+
+from amends.content.file.binding import bind, did_you_mean
+from amends.content.file.characters import ODD_IN_TEXT, call, odd_characters
+from amends.content.file.codes import Code
+from amends.content.file.document import Document, read_document
+from amends.content.file.reading import read_text
+from amends.content.file.shipped import FILE
+from amends.content.law.addenda import read_letters
+from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.value import LOCALE
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import FATES
+from amends.domain.incident.facts import DataCategory
+from amends.domain.law.addendum import Letters
+from amends.domain.notice.wording import PARTS, Phrases, Wording
+
+if TYPE_CHECKING:
+    from jinja2.nodes import Template
+
+SHARED = "_base"
+"""The folder of what several templates share; it is no notice."""
+
+PUT_UP_WITH_GAPS = ("default", "d", "defined", "undefined", "none")
+"""Filters and tests for what is not there."""
+
+_TEMPLATE_NAME = re.compile(rf"(?P<locale>{LOCALE.pattern})\.(?P<channel>[a-z]+)\.(?P<suffix>md|txt)")
+
+
+def read_wording(root: Path) -> Wording:
+    """All templates, phrases and letters below this folder. Raises ContentError with every finding.
+
+    Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, what they share is in notices/_base, phrases are
+    locales/LOCALE.yaml, and letters.yaml, which may be absent, says how the laws of a place change a letter.
+    """
+    findings: list[Finding] = []
+    letters = _letters(root / FILE, findings)
+    templates = _templates(root / "notices", findings)
+    phrases = _phrases(root / "locales", findings)
+    findings += _wrong_templates(root / "notices", templates)
+    if letters:
+        findings += _unknown_items(root / "notices", templates, letters)
+    findings += _untranslated(root / "locales", phrases)
+    if findings:
+        raise ContentError(*findings)
+    return Wording(templates=templates, phrases=phrases, letters=letters or Letters())
+
+
+def _letters(path: Path, findings: list[Finding]) -> Letters | None:
+    try:
+        return read_letters(path) if path.is_file() else Letters()
+    except ContentError as error:
+        findings += error.findings
+        return None
+
+
+def _templates(folder: Path, findings: list[Finding]) -> dict[str, str]:
+    templates: dict[str, str] = {}
+    for path in sorted(folder.glob("*/*")):
+        if path.name.startswith("."):
+            continue
+        try:
+            _template_name(path)
+            templates[path.relative_to(folder).as_posix()] = read_text(path)
+        except ContentError as error:
+            findings += error.findings
+    return templates
+
+
+def _template_name(path: Path) -> None:
+    """Refuse a template that would never be found under its name."""
+    from amends.domain.draft.draft import SUFFIX
+
+    name = _TEMPLATE_NAME.fullmatch(path.name)
+    if path.parent.name == SHARED and path.suffix in (".md", ".txt"):
+        return
+    if not name:
+        what = "a template is named LOCALE.CHANNEL.md or LOCALE.CHANNEL.txt"
+        raise ContentError(Finding(str(path), Code.WRONG_FORM, what, "as in zh-CN.email.md"))
+    if name["channel"] not in SUFFIX:
+        advice = did_you_mean(name["channel"], SUFFIX)
+        raise ContentError(Finding(str(path), Code.UNKNOWN_WORD, f"{name['channel']!r} is not a channel", advice))
+    if name["suffix"] != (suffix := SUFFIX[ChannelKind(name["channel"])]):
+        raise ContentError(Finding(str(path), Code.WRONG_FORM, f"a template for {name['channel']} ends in .{suffix}"))
+
+
+def _wrong_templates(folder: Path, templates: dict[str, str]) -> Iterator[Finding]:
+    from jinja2 import TemplateSyntaxError
+    from jinja2.nodes import Const, Extends, FromImport, Import, Include
+
+    from amends.domain.notice.templates import environment
+
+    reader = environment(templates)
+    for name, source in templates.items():
+        yield from _odd_in_template(folder / name, source)
+        try:
+            tree = reader.parse(source)
+        except TemplateSyntaxError as error:
+            yield Finding(f"{folder / name}:{error.lineno}:1", Code.TEMPLATE_WRONG, error.message or "not a template")
+            continue
+        yield from _gaps(folder / name, tree)
+        for node in tree.find_all((Extends, FromImport, Import, Include)):
+            used = next(node.iter_child_nodes(only=("template",)))
+            if not isinstance(used, Const) or used.value not in templates:
+                what = f"{used.value!r} does not exist" if isinstance(used, Const) else "name the template in quotes"
+                yield Finding(f"{folder / name}:{node.lineno}:1", Code.TEMPLATE_WRONG, what)
+
+
+def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
+    """Where a template has null, which is printed as None, or puts up with a value that there is not."""
+    from jinja2.nodes import Const, Filter, Name, Test
+
+    for asked in tree.find_all((Filter, Test)):
+        if asked.name in PUT_UP_WITH_GAPS or any(given.key == "default" for given in asked.kwargs):
+            what, advice = f"`{asked.name}` hides a name that is misspelt", "every value is there, if perhaps empty"
+            yield Finding(f"{path}:{asked.lineno}:1", Code.TEMPLATE_WRONG, what, advice)
+    for named in tree.find_all((Const, Name)):
+        if named in (Const(None), Name("null", "load")):
+            where = f"{path}:{named.lineno}:1"
+            yield Finding(where, Code.TEMPLATE_WRONG, "null would be printed as None", 'write "" for nothing')
+
+
+def _unknown_items(folder: Path, templates: dict[str, str], letters: Letters) -> Iterator[Finding]:
+    """Where a template marks an item, or asks for one, that letters.yaml does not have."""
+    for name, source in templates.items():
+        for line, word in _items_named(source):
+            if word not in letters.items:
+                advice = did_you_mean(word, letters.items)
+                where = f"{folder / name}:{line}:1"
+                yield Finding(where, Code.UNKNOWN_WORD, f"letters.yaml has no item {word!r}", advice)
+
+
+def _items_named(source: str) -> Iterator[tuple[int, str]]:
+    from jinja2 import TemplateSyntaxError
+    from jinja2.nodes import Call, Const, Getattr, Name
+
+    from amends.domain.notice.templates import environment
+
+    try:
+        tree = environment({}).parse(source)
+    except TemplateSyntaxError:
+        return  # it is a finding already
+    for used in tree.find_all(Call):
+        asked = used.node
+        marks = isinstance(asked, Name) and asked.name == "item"
+        tests = isinstance(asked, Getattr) and isinstance(asked.node, Name) and asked.node.name == "letter"
+        for argument in used.args if marks or tests else ():
+            if isinstance(argument, Const):
+                yield used.lineno, str(argument.value)
+
+
+def _odd_in_template(path: Path, source: str) -> Iterator[Finding]:
+    for number, line in enumerate(source.split("\n"), 1):
+        if odd := ODD_IN_TEXT.search(line.removesuffix("\r")):
+            where = f"{path}:{number}:{odd.start() + 1}"
+            yield Finding(where, Code.CHARACTER, f"{call(odd[0])} stands in this text", "delete it")
+
+
+def _phrases(folder: Path, findings: list[Finding]) -> dict[str, Phrases]:
+    phrases: dict[str, Phrases] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            document = read_document(path)
+            phrases[path.stem] = bind(document, Phrases)
+            findings += odd_characters(document)
+            findings += _wrong_phrases(phrases[path.stem], document, path.stem)
+        except ContentError as error:
+            findings += error.findings
+    return phrases
+
+
+def _wrong_phrases(phrases: Phrases, document: Document, locale: str) -> Iterator[Finding]:
+    if not LOCALE.fullmatch(locale):
+        advice = "a locale is written as in en, zh-CN or zh-Hant-TW"
+        yield Finding(document.file, Code.WRONG_FORM, f"{locale!r} is no locale", advice)
+    if phrases.locale != locale:
+        yield Finding(document.where(("locale",)), Code.WRONG_FORM, f"the file of this locale is {phrases.locale}.yaml")
+    yield from _wrong_parts(phrases, document)
+
+
+def _wrong_parts(phrases: Phrases, document: Document) -> Iterator[Finding]:
+    """The personal page of everybody would break at a part that nothing is known for."""
+    said: dict[tuple[str, ...], str] = {("date",): phrases.date, ("moment",): phrases.moment}
+    said |= {("portal", word): text for word, text in phrases.portal.items()}
+    for trail, text in said.items():
+        known = PARTS.get(trail[-1], ())
+        if not _has_only(known, text):
+            advice = f"known: {', '.join(f'{{{part}}}' for part in known)}" if known else "nothing is put into this one"
+            yield Finding(document.where(trail), Code.WRONG_FORM, f"{trail[-1]}: a part in braces is not known", advice)
+
+
+def _has_only(known: tuple[str, ...], text: str) -> bool:
+    """Whether nothing else is put in, and that as it is: a format could ask for a gigabyte of blanks."""
+    try:
+        parts = [part for part in Formatter().parse(text) if part[1] is not None]
+    except ValueError:
+        return False
+    return all(name in known and not (shape or conversion) for _, name, shape, conversion in parts)
+
+
+def _untranslated(folder: Path, phrases: dict[str, Phrases]) -> Iterator[Finding]:
+    """Every kind of data and every fate of a promise has a name in every locale; so has all that another says."""
+    must: dict[str, Iterable[str]] = {"data": DataCategory, "advice": (), "commitment_states": FATES, "portal": ()}
+    for field, named in must.items():
+        wanted = {*named, *(key for spoken in phrases.values() for key in getattr(spoken, field))}
+        for locale, spoken in phrases.items():
+            for key in sorted(wanted - getattr(spoken, field).keys()):
+                where = str(folder / f"{locale}.yaml")
+                yield Finding(where, Code.NO_TRANSLATION, f"{field} says nothing for {key}")

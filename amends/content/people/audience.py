@@ -1,0 +1,319 @@
+"""Reads an audience file: every row becomes a person or a rejection with its reason; none gets lost."""
+
+import shlex
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from amends.content.file.codes import Code
+from amends.content.file.regions import has_states, state_code
+from amends.content.people import columns
+from amends.content.people.columns import Unfit
+from amends.content.people.duplicates import FirstRows
+from amends.content.people.open_table import open_table
+from amends.content.people.table import Row, Table
+from amends.content.people.xlsx_file import Workbook
+from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.text import counted
+from amends.domain.people.person import Person
+
+FIRST_BAD = 10
+"""Bad rows that are named where a file is refused; `amends audience check` names all."""
+
+
+REQUIRED = ("id", "name", "email", "phone", "locale", "country")
+OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
+MAX_BAD_SHARE = 0.05
+
+_CHECKS: dict[str, Callable[[str], Any]] = {
+    "id": columns.customer_id,
+    "name": columns.name,
+    "email": columns.email,
+    "phone": str,
+    "locale": columns.locale,
+    "country": columns.country,
+    "region": columns.region,
+    "postal_address": columns.postal_address,
+    "timezone": columns.timezone,
+    "data": columns.data,
+    "segment": columns.segment,
+    "guardian_of": columns.guardian_of,
+    "flags": columns.flags,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was not taken, with the first thing wrong in it. Says nothing of what stands in the row."""
+
+    row: int
+    """As a spreadsheet counts: the header is row 1."""
+    column: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """Something about a row, or about the header, that a person should look at."""
+
+    row: int
+    code: str
+    reason: str
+
+
+@dataclass
+class AudienceReport:
+    """What became of the rows; accepted and rejected ones always add up to all."""
+
+    rows: int = 0
+    accepted: int = 0
+    rejected: list[Rejection] = field(default_factory=list)
+    warnings: list[Caution] = field(default_factory=list)
+    refused: str | None = None
+    """Why nothing of the file may be used, or None."""
+    ignored_columns: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines; an ignored column is a warning about row 1."""
+        return {
+            "rows": self.rows,
+            "accepted": self.accepted,
+            "rejected": [asdict(rejection) for rejection in self.rejected],
+            "warnings": [asdict(caution) for caution in self.warnings],
+            "refused": self.refused,
+        }
+
+
+class AudienceFile:
+    """A CSV or XLSX file of persons, read once in a stream; only hashes of what it holds stay in memory."""
+
+    def __init__(self, path: Path, *, encoding: str | None = None, max_bad_share: float = MAX_BAD_SHARE) -> None:
+        """An encoding is named only when the file is neither UTF-8 nor marked UTF-16."""
+        self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
+        self.report = AudienceReport()
+
+    def rows(self) -> Iterator[Person]:
+        """Every good row in order; the report grows with it and is whole at the end.
+
+        Raises ContentError, possibly after the last row, when the file must be refused: take nothing of it then.
+        """
+        self.report = AudienceReport()
+        try:
+            table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
+            yield from _Reading(table, self.report).persons()
+            self._refuse_when_bad()
+        except ContentError as error:
+            finding = error.findings[0]
+            self.report.refused = f"{finding.what} ({finding.advice})" if finding.advice else finding.what
+            raise
+
+    def _refuse_when_bad(self) -> None:
+        bad, rows = len(self.report.rejected), self.report.rows
+        if rows == 0:
+            raise ContentError(Finding(str(self.path), Code.NO_TABLE, "no person stands below the header"))
+        if bad > rows * self._max_bad_share:
+            what = f"{bad} of {rows} rows are bad, more than {self._max_bad_share:.0%}"
+            raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
+
+
+class _Reading:
+    """One pass over a table."""
+
+    def __init__(self, table: Table, report: AudienceReport) -> None:
+        self._table, self._report = table, report
+        self._children: frozenset[int] = frozenset()
+        """The hash of every id that some row names as a child's and that is one."""
+        self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
+        self._guardians: list[tuple[int, int]] = []
+        """The row of a guardian, and the hash of the child's id."""
+        self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
+        """Each known column, what its cells are held against, and where it stands."""
+        self._together = (
+            ("region", self._state), ("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child),
+        )  # fmt: skip
+        """What a cell says together with other cells, or with other rows."""
+
+    def persons(self) -> Iterator[Person]:
+        rows = self._table.rows()
+        _, header = next(rows, (0, None))
+        if header is None:
+            self._table.refuse("the file is empty", "export it again, with the header in its first row")
+        self._read_header(header)
+        for number, row in _with_empty_rows_between(rows):
+            self._report.rows += 1
+            if person := self._person(number, row):
+                self._report.accepted += 1
+                yield person
+        self._warn_of_lost_children()
+
+    def _read_header(self, header: list[str]) -> None:
+        self._width, self._columns = len(header), _columns(self._table, header)
+        self._cells = tuple((column, _CHECKS[column], place) for column, place in self._columns.items())
+        others = [(place, name) for place, name in enumerate(header, 1) if name not in self._columns]
+        self._report.ignored_columns = tuple(name or f"column {place}" for place, name in others)
+        for name in self._report.ignored_columns:
+            near = get_close_matches(name.lower(), set(OPTIONAL) - self._columns.keys(), 1)
+            advice = f"; did you mean {near[0]}?" if near else ""
+            self._warn(1, "ignored_column", f"the column {name!r} is not kept{advice}")
+        if isinstance(self._table, Workbook) and self._table.other_sheets:
+            self._warn(1, "ignored_sheet", f"only the first of {self._table.other_sheets + 1} sheets is read")
+        if "guardian_of" in self._columns:
+            self._children = self._all_children()
+
+    def _all_children(self) -> frozenset[int]:
+        """A guardian may stand above the child, so these are read before the persons."""
+        place, other = self._columns["id"], self._columns["guardian_of"]
+        ids, children = array("q"), set()
+        for _, row in self._table.rows():
+            if len(row) == self._width:
+                ids.append(hash(row[place]))
+                children.add(hash(row[other]))
+        for seen in (self._ids, self._emails, self._phones):
+            seen.expect(len(ids))
+        return frozenset(children.intersection(ids))
+
+    def _person(self, number: int, row: list[str]) -> Person | None:
+        if len(row) != self._width or not any(row):
+            self._reject(number, "", _misshapen(row, self._width))
+            return None
+        read, wrong = self._read(row)
+        if wrong:
+            self._reject(number, *wrong[0], also=wrong[1:])
+            return None
+        person = Person(number=number, ref=read.pop("id"), **read)
+        if person.region and has_states(person.country) and state_code(person.country, person.region) is None:
+            self._warn(number, "region_unknown", "no state or province is called so; its law cannot be told")
+        if columns.is_national(row[self._columns["phone"]]):
+            self._warn(number, "phone_read_as_national", "neither + nor 00 before it: read as a number of the country")
+        self._compare(person)
+        return person
+
+    def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, Unfit]]]:
+        """What the cells say, and every cell that cannot be used, with why."""
+        read: dict[str, Any] = {}
+        wrong: list[tuple[str, Unfit]] = []
+        for column, check, place in self._cells:
+            try:
+                read[column] = check(row[place])
+            except Unfit as why:
+                wrong.append((column, why))
+        for column, look in self._together:
+            try:
+                look(read)
+            except Unfit as why:
+                wrong.append((column, why))
+        return read, wrong
+
+    def _phone(self, read: dict[str, Any]) -> None:
+        if "country" in read:
+            read["phone"] = columns.phone(read["phone"], read["country"])
+
+    def _state(self, read: dict[str, Any]) -> None:
+        if read.get("region") and "country" in read:
+            read["region"] = state_code(read["country"], read["region"]) or read["region"]
+
+    def _new_id(self, read: dict[str, Any]) -> None:
+        if first := self._ids.row_of(hash(read.get("id"))):
+            raise Unfit("duplicate_id", f"the same id stands in row {first}")
+
+    def _known_child(self, read: dict[str, Any]) -> None:
+        child = read.get("guardian_of")
+        if child and child == read.get("id"):
+            raise Unfit("guardian_of_self", "nobody is their own guardian")
+        if child and hash(child) not in self._children:
+            raise Unfit("guardian_of_unknown", "no row has this id")
+
+    def _compare(self, person: Person) -> None:
+        """Remember the person, and say what a human should look at."""
+        self._ids.note(hash(person.ref), person.number)
+        if person.guardian_of:
+            self._guardians.append((person.number, hash(person.guardian_of)))
+        if not (person.email or person.phone or person.postal_address):
+            self._warn(person.number, "no_address", "nothing says how to reach this person")
+        if columns.mixes_scripts(person.name):
+            self._warn(person.number, "mixed_script", "the name mixes letters of several scripts that look alike")
+        addresses = ("email", self._emails, person.email.lower()), ("phone", self._phones, person.phone)
+        for column, seen, value in addresses:
+            if value and (first := seen.note(hash(value), person.number)) != person.number:
+                self._warn(person.number, f"same_{column}", f"row {first} has the same; perhaps one person twice")
+
+    def _warn_of_lost_children(self) -> None:
+        for number, child in self._guardians:
+            if not self._ids.row_of(child):
+                self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
+
+    def _reject(self, number: int, column: str, why: Unfit, also: Iterable[tuple[str, Unfit]] = ()) -> None:
+        more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
+        self._report.rejected.append(Rejection(number, column, why.code, why.reason + more))
+
+    def _warn(self, number: int, code: str, reason: str) -> None:
+        self._report.warnings.append(Caution(number, code, reason))
+
+
+def _columns(table: Table, header: list[str]) -> dict[str, int]:
+    """Where each known column stands. Raises ContentError; it names no strange column, which may be a person.
+
+    As everywhere in a table, a place is file:row:column, counted in cells.
+    """
+    for place, name in enumerate(header):
+        if name and name in header[:place]:
+            what = f"columns {header.index(name) + 1} and {place + 1} have the same name"
+            raise ContentError(Finding(f"{table.path}:1:{place + 1}", Code.HEADER, what))
+    missing = [name for name in REQUIRED if name not in header]
+    if missing:
+        what = f"the first row does not name the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        raise ContentError(Finding(f"{table.path}:1:1", Code.HEADER, what, _look_alikes(missing, header)))
+    return {name: header.index(name) for name in (*REQUIRED, *OPTIONAL) if name in header}
+
+
+def _look_alikes(missing: list[str], header: list[str]) -> str:
+    places = {name.strip().lower(): place for place, name in enumerate(header, 1)}
+    near = {name: get_close_matches(name, places, 1) for name in missing}
+    alike = [f"column {places[found[0]]} looks like {name}" for name, found in near.items() if found]
+    return ", ".join(alike) or f"the columns are {', '.join(REQUIRED)}, and if need be {', '.join(OPTIONAL)}"
+
+
+def _with_empty_rows_between(rows: Iterable[Row]) -> Iterator[Row]:
+    """All rows but the empty ones after the last that says something, which spreadsheets like to leave behind."""
+    last = 1
+    for number, row in rows:
+        if any(row):
+            yield from ((empty, []) for empty in range(last + 1, number))
+            yield number, row
+            last = number
+
+
+def _misshapen(row: list[str], width: int) -> Unfit:
+    if not any(row):
+        return Unfit("empty_row", "the row is empty, yet others follow")
+    return Unfit("ragged", f"{len(row)} cells stand in the row, {width} in the header")
+
+
+def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Person]:
+    """Every row. Raises ContentError at the end when there are bad ones, so that nothing is stored."""
+    yield from usable(file, audience)
+    if bad := len(audience.report.rejected):
+        counted_bad = Finding(str(file), Code.TOO_MANY_BAD_ROWS, counted(bad, "row is bad", "rows are bad"), advice)
+        raise ContentError(*_with_first_rows(file, audience.report, counted_bad))
+
+
+def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
+    """Every row that can be used. Raises ContentError, with the first bad rows, when the file must be refused."""
+    try:
+        yield from audience.rows()
+    except ContentError as error:
+        if error.findings[0].code != Code.TOO_MANY_BAD_ROWS:
+            raise
+        raise ContentError(*_with_first_rows(file, audience.report, error.findings[0])) from None
+
+
+def _with_first_rows(file: Path, report: "AudienceReport", counted_bad: Finding) -> Iterator[Finding]:
+    """Where and why, and nothing of what stands in them; then how many there are."""
+    for row in report.rejected[:FIRST_BAD]:
+        yield Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason)
+    all_of_them = f"`amends audience check {shlex.quote(str(file))}` lists all of them"
+    yield replace(counted_bad, advice=f"{counted_bad.advice}; {all_of_them}")

@@ -1,0 +1,264 @@
+"""What each column of an audience file may hold. Nothing is repaired: a cell is good as it stands, or it is refused.
+
+Reasons are shown and stored, so they never contain what stands in the cell.
+"""
+
+import re
+import unicodedata
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import TypeVar
+
+from amends.content.file.characters import BREAKS_HEADERS, call, hidden_character
+from amends.content.file.countries import COUNTRIES
+from amends.content.people.phone_numbers import numbering_plan
+from amends.domain.base.value import EVERYONE, LOCALE
+from amends.domain.incident.facts import DataCategory
+from amends.domain.people.person import NULL_LIKE, Flag
+
+Word = TypeVar("Word", bound=StrEnum)
+
+LONGEST = 200
+LONGEST_ADDRESS = 500
+LONGEST_EMAIL = 254
+LONGEST_LOCAL_PART = 64
+
+
+class Unfit(Exception):
+    """A cell that cannot be used; the code is stable, the reason is for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+_PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
+_NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
+
+
+def text(cell: str, longest: int = LONGEST) -> str:
+    """One line of visible characters, in NFC, without space around it; may be empty."""
+    if not cell or _PLAIN.fullmatch(cell):
+        return cell
+    if cell.strip() != cell:
+        raise Unfit("spaces", "there is white space before or after the text")
+    if hidden := hidden_character(cell):
+        raise Unfit("characters", f"the character {call(hidden)} cannot be seen or breaks lines")
+    if "\ufffd" in cell:
+        raise Unfit("characters", "a character was lost when the file was converted (U+FFFD)")
+    if len(cell) > longest:
+        raise Unfit("too_long", f"longer than {longest} characters")
+    if not unicodedata.is_normalized("NFC", cell):
+        raise Unfit("not_nfc", "letters and their accents are written apart; save the text in Unicode form NFC")
+    return cell
+
+
+def needed(cell: str) -> str:
+    """A text that is not empty."""
+    if not cell:
+        raise Unfit("missing", "is empty")
+    return text(cell)
+
+
+def customer_id(cell: str) -> str:
+    """The company's own id for the person."""
+    return _no_spreadsheet_number(needed(cell))
+
+
+def guardian_of(cell: str) -> str:
+    """Empty, or the id of another row."""
+    return _no_spreadsheet_number(text(cell))
+
+
+def name(cell: str) -> str:
+    """A name that can stand in a header and in a greeting."""
+    whole = _no_null(needed(cell))
+    if BREAKS_HEADERS.search(whole):
+        raise Unfit("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
+    if not any(map(str.isalnum, whole)):
+        raise Unfit("characters", "there is no letter in it")
+    return whole
+
+
+def region(cell: str) -> str:
+    """A state or province; may be empty."""
+    return text(cell)
+
+
+def postal_address(cell: str) -> str:
+    """Free text, lines parted by line feeds; may be empty."""
+    if "\n" not in cell:
+        return text(cell, LONGEST_ADDRESS)
+    if len(cell) > LONGEST_ADDRESS:
+        raise Unfit("too_long", f"longer than {LONGEST_ADDRESS} characters")
+    for line in cell.replace("\r\n", "\n").split("\n"):
+        text(line, LONGEST_ADDRESS)
+    return cell
+
+
+@lru_cache(4096)
+def segment(cell: str) -> str:
+    """The name of a part of the audience; may be empty."""
+    if cell == EVERYONE:
+        raise Unfit("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
+    return text(cell)
+
+
+@lru_cache(4096)
+def locale(cell: str) -> str:
+    """BCP 47."""
+    if not LOCALE.fullmatch(needed(cell)):
+        raise Unfit("locale", "a locale is written as in en, zh-CN or zh-Hant-TW")
+    return cell
+
+
+@lru_cache(4096)
+def country(cell: str) -> str:
+    """ISO 3166-1 alpha-2."""
+    if needed(cell) not in COUNTRIES:
+        raise Unfit("country", "a country is two capital letters of ISO 3166-1, as in CN, DE or GB")
+    return cell
+
+
+@lru_cache(4096)
+def timezone(cell: str) -> str:
+    """An IANA time zone; may be empty."""
+    if cell and cell not in _zones():
+        raise Unfit("timezone", "a time zone is written as in Asia/Shanghai or Europe/Berlin")
+    return cell
+
+
+@cache
+def _zones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())
+
+
+@lru_cache(4096)
+def data(cell: str) -> tuple[DataCategory, ...]:
+    """Kinds of data, parted by |; may be empty."""
+    return tuple(_words(cell, DataCategory))
+
+
+@lru_cache(4096)
+def flags(cell: str) -> frozenset[Flag]:
+    """Flags, parted by |; may be empty."""
+    return frozenset(_words(cell, Flag))
+
+
+def _words(cell: str, kind: type[Word]) -> dict[Word, None]:
+    """Each word once, in the order of the cell."""
+    known = {word.value: word for word in kind}
+    words = cell.split("|") if cell else []
+    for place, word in enumerate(words, 1):
+        if word not in known:
+            near = get_close_matches(word[:80], known, 1)
+            advice = f"did you mean {near[0]}?" if near else "words are parted by |"
+            raise Unfit("unknown_word", f"word {place} is not known; {advice}")
+    return dict.fromkeys(known[word] for word in words)
+
+
+_EMAIL = re.compile(
+    r"(?![^@]{65})(?!.*--)[A-Za-z0-9_][A-Za-z0-9_+'=~-]*(?:\.[A-Za-z0-9_+'=~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})"
+)
+"""Plain addresses, which nearly all are; whatever else is right takes the long way."""
+_NO_MAIL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
+_STEERS_MAIL = re.compile(r"[\s,;:<>()\[\]\\\"%!?|`{}]")
+
+
+def email(cell: str) -> str:
+    """One address, or empty. The domain is held as mail carries it, in ASCII."""
+    if not cell:
+        return cell
+    plain = _EMAIL.fullmatch(cell)
+    if plain and len(cell) <= LONGEST_EMAIL and plain[1].lower() not in _NO_MAIL:
+        return cell
+    return _unusual_email(_no_null(text(cell, LONGEST_EMAIL)))
+
+
+def _unusual_email(cell: str) -> str:
+    from email_validator import EmailNotValidError, validate_email
+
+    local = cell.rpartition("@")[0]
+    if _STEERS_MAIL.search(cell) or "@" in local or local.startswith("-") or len(local) > LONGEST_LOCAL_PART:
+        raise Unfit("email", "exactly one plain address is expected, without a name, a list or signs that steer mail")
+    if not local.isascii():
+        raise Unfit("smtputf8", "there are letters before the @ that not every mail server takes")
+    try:
+        # .test is reserved for trying things out, and people try this out.
+        found = validate_email(cell, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+    except EmailNotValidError:
+        raise Unfit("email", "this is not an email address") from None
+    if cell.lower() not in (found.normalized.lower(), (found.ascii_email or "").lower()):
+        raise Unfit("email", "the domain holds look-alike characters")
+    return f"{local}@{found.ascii_domain}"
+
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
+
+
+def phone(cell: str, home: str) -> str:
+    """The number as E.164, or empty; without + or 00 it is read as one of the home country."""
+    if not cell or _is_e164(cell):
+        return cell
+    _no_spreadsheet_number(_no_null(text(cell)))
+    if not _PHONE.fullmatch(cell):
+        raise Unfit("phone", "a phone number is written in digits, best as in +4915112345678")
+    number = f"+{cell[2:]}" if cell.startswith("00") else cell
+    return number if _is_e164(number) else read_phone(number, home if is_national(cell) else None)
+
+
+def is_national(cell: str) -> bool:
+    """A phone number that only means something together with a country."""
+    return bool(cell) and not cell.startswith(("+", "00"))
+
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+def _is_e164(number: str) -> bool:
+    """A number that is assigned, spelled as `read_phone` would spell it; that takes six times as long to tell."""
+    plan = numbering_plan(number[1:4]) if _E164.fullmatch(number) else None
+    if plan is None:
+        return False
+    national = number[1 + len(plan.code) :]
+    if national.startswith("0") or (plan.prefix and plan.prefix.match(national)):
+        return False  # what stands before it may not belong to it
+    return plan.assigns(national)
+
+
+def read_phone(number: str, home: str | None) -> str:
+    """The number as E.164, whatever its form; without + it is read as one of the home country. Raises Unfit."""
+    from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
+
+    try:
+        parsed = parse(number, home)
+    except NumberParseException:
+        raise Unfit("phone", "this is not a phone number; write it as in +4915112345678") from None
+    if not is_valid_number(parsed):
+        raise Unfit("phone", "no such number is assigned; write it with + and the country's code")
+    return format_number(parsed, PhoneNumberFormat.E164)
+
+
+def _no_null(cell: str) -> str:
+    if cell.lower() in NULL_LIKE:
+        raise Unfit("null_like", "the export wrote a word for 'nothing'; leave the cell empty")
+    return cell
+
+
+def _no_spreadsheet_number(cell: str) -> str:
+    if cell and _NUMBER_OF_A_SPREADSHEET.fullmatch(cell):
+        raise Unfit("spreadsheet_number", "a spreadsheet turned it into a number and lost digits; export it as text")
+    return cell
+
+
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_LOOKS_LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
+
+
+def mixes_scripts(whole: str) -> bool:
+    """Latin letters beside Greek, Cyrillic, Armenian or Cherokee ones that look the same; Latin beside Han is usual."""
+    return not whole.isascii() and bool(_LATIN.search(whole) and _LOOKS_LATIN.search(whole))

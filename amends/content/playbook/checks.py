@@ -1,0 +1,168 @@
+"""What speaks against a playbook: steps that can never be taken, templates that are missing, duties that it misses."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from amends.content.file.binding import did_you_mean
+from amends.content.file.codes import Code
+from amends.content.file.document import Document
+from amends.content.file.reading import Trail
+from amends.content.file.shipped import FILE as LETTERS
+from amends.content.notice import SHARED
+from amends.content.playbook.days_off import unknown_days_off
+from amends.domain.base.errors import Finding
+from amends.domain.base.text import minute
+from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.notice.wording import Wording
+from amends.domain.plan.coverage import duties_missed
+from amends.domain.playbook.checks import (
+    Objection,
+    circles,
+    endless,
+    never_chosen,
+    never_due,
+    no_choice,
+    nobody_could_approve,
+    perhaps_never,
+)
+from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
+from amends.domain.team.member import Member
+
+PROMISE_TEMPLATES = ("promise-kept", "promise-late")
+"""What a follow-up step tells those who were promised something."""
+
+
+def check_playbook(
+    playbook: Playbook, wording: Wording, document: Document | None = None, now: datetime | None = None
+) -> tuple[Finding, ...]:
+    """What keeps the steps from being taken or their notices from being written, and advice that keeps nobody from it.
+
+    With the document of its file each finding names file:line:column; a pinned playbook has none, and its steps are
+    named. With a now, dates that are over are told.
+    """
+    places = Places(playbook, document)
+    return (
+        *(finding for step in playbook.steps for finding in _unspoken(places, step, wording)),
+        *_circles(places),
+        *_objections(places),
+        *(_over(places, now) if now else ()),
+        *_one_letter_for_all(places, wording),
+    )
+
+
+def check_for(playbook: Playbook, case: Case, document: Document | None, now: datetime) -> tuple[Finding, ...]:
+    """What the playbook would miss in this case; advice. The case has the playbook as it reads for its severity."""
+    places = Places(playbook, document)
+    missed = (places.finding(one, Code.DUTY_MISSED, blocks=False) for one in duties_missed(case, now))
+    return (*missed, *unknown_days_off(playbook, case.incident, places.at(()), case.opened_at))
+
+
+def check_team(
+    playbook: Playbook,
+    members: Iterable[Member],
+    authors: tuple[str, ...] = (),
+    document: Document | None = None,
+    *,
+    blocks: bool,
+) -> tuple[Finding, ...]:
+    """The approvals that nobody in the team could give."""
+    places = Places(playbook, document)
+    missing = nobody_could_approve(playbook, members, authors)
+    return tuple(places.finding(one, Code.NO_APPROVER, blocks=blocks) for one in missing)
+
+
+class Places:
+    """Where the parts of a playbook stand."""
+
+    def __init__(self, playbook: Playbook, document: Document | None = None) -> None:
+        self.playbook, self._document = playbook, document
+        self._index = {step.id: index for index, step in enumerate(playbook.steps)}
+
+    def at(self, trail: Trail) -> str:
+        """The place of this value, or the name of the playbook."""
+        return self._document.where(trail) if self._document else self.playbook.id
+
+    def step(self, step: str, key: str = "") -> str:
+        """The place of the key of a step, or of the step where the file does not say the key."""
+        if self._document is None:
+            return f"{self.playbook.id}: steps.{step}"
+        return self._document.where(("steps", self._index[step], *filter(None, (key,))))
+
+    def finding(self, one: Objection, code: Code, *, blocks: bool = True) -> Finding:
+        """An objection with its place."""
+        if not one.step:
+            return Finding(self.at(()), code, one.why, one.advice, blocks)
+        if one.severity:
+            where = self.at(("by_severity", one.severity, one.step, one.key))
+            return Finding(where, code, f"by_severity.{one.severity}.{one.step}: {one.why}", one.advice, blocks)
+        key = f".{one.key}" if one.key else ""
+        return Finding(self.step(one.step, one.key), code, f"{one.step}{key}: {one.why}", one.advice, blocks)
+
+
+def _objections(places: Places) -> Iterator[Finding]:
+    playbook = places.playbook
+    yield from (places.finding(one, Code.NEVER_DUE) for one in never_due(playbook))
+    yield from (places.finding(one, Code.NEVER_CHOSEN) for one in never_chosen(playbook))
+    yield from (places.finding(one, Code.DOES_NOT_FIT) for one in no_choice(playbook))
+    advice = (*endless(playbook), *perhaps_never(playbook))
+    yield from (places.finding(one, Code.NEVER_DUE, blocks=False) for one in advice)
+
+
+def _circles(places: Places) -> Iterator[Finding]:
+    for step, way in circles(places.playbook).items():
+        what = f"{step}.of: the step waits for itself: {' -> '.join(way)}"
+        yield Finding(places.step(step, "of"), Code.CIRCLE, what, f"begin with an event: {', '.join(Event)}")
+
+
+def _over(places: Places, now: datetime) -> Iterator[Finding]:
+    for step in places.playbook.steps:
+        if step.on and step.on < now:
+            what = f"{step.id}.on: {minute(step.on)} is over"
+            advice = "the step would be due as soon as the playbook is started"
+            yield Finding(places.step(step.id, "on"), Code.IN_THE_PAST, what, advice, blocks=False)
+
+
+def _one_letter_for_all(places: Places, wording: Wording) -> Iterator[Finding]:
+    if not wording.letters.letters:
+        what = f"no {LETTERS} stands beside the notices, so everybody gets the general letter"
+        advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
+        yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)
+
+
+def _unspoken(places: Places, step: Step, wording: Wording) -> Iterator[Finding]:
+    notices = [step.notice] if step.notice else []
+    if step.phase is Phase.FOLLOW_UP and step.channels:
+        notices += PROMISE_TEMPLATES
+    for notice in notices:
+        where = places.step(step.id, "notice" if notice == step.notice else "channels")
+        yield from _missing_templates(where, notice, step.written_for, wording)
+
+
+def _missing_templates(
+    where: str, notice: str, channels: tuple[ChannelKind, ...], wording: Wording
+) -> Iterator[Finding]:
+    from amends.domain.draft.draft import SUFFIX
+
+    written = _locales_written(notice, wording)
+    if not written:
+        known = sorted({path.split("/")[0] for path in wording.templates} - {SHARED})
+        what = f"no template is written for the notice {notice!r} in any locale"
+        yield Finding(where, Code.TEMPLATE_MISSING, what, did_you_mean(notice, known))
+    for locale in written:
+        if locale not in wording.phrases:
+            yield Finding(
+                where, Code.TEMPLATE_MISSING, f"{notice} is written in {locale}, but locales/{locale}.yaml is missing"
+            )
+        for path in (f"{notice}/{locale}.{channel}.{SUFFIX[channel]}" for channel in channels):
+            if path not in wording.templates:
+                yield Finding(where, Code.TEMPLATE_MISSING, f"notices/{path} is missing")
+    for locale in sorted(wording.phrases.keys() - written) if written else ():
+        what = f"{notice} is not written in {locale}"
+        advice = f"whoever reads {locale} gets it in another language"
+        yield Finding(where, Code.NO_TRANSLATION, what, advice, blocks=False)
+
+
+def _locales_written(notice: str, wording: Wording) -> list[str]:
+    names = (path.split("/")[1] for path in wording.templates if path.startswith(f"{notice}/"))
+    return sorted({name.split(".")[0] for name in names})

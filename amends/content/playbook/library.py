@@ -1,0 +1,34 @@
+"""The playbooks that come with Amends, and how a playbook is found by name or path."""
+
+import os
+from pathlib import Path
+
+from amends.content.file.binding import did_you_mean
+from amends.content.file.codes import Code
+from amends.content.file.shipped import FILE as LETTERS
+from amends.content.file.shipped import library
+from amends.domain.base.errors import ContentError, Finding
+from amends.domain.base.value import NAME
+
+ENDINGS = (".yaml", ".yml", ".json")
+"""Of a file of one's own."""
+
+
+def shipped_playbooks() -> dict[str, Path]:
+    """The playbooks that come with Amends, by name."""
+    return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != LETTERS}
+
+
+def find_playbook(name_or_path: str | Path) -> Path:
+    """The file of a shipped playbook, by name, or a file of one's own, by path. Raises ContentError."""
+    wanted, known = str(name_or_path), shipped_playbooks()
+    if wanted in known:
+        return known[wanted]
+    # os.path answers no for what can be no path at all, where pathlib raises.
+    if not NAME.fullmatch(wanted) and os.path.isfile(wanted):  # noqa: PTH113
+        return Path(wanted)
+    if wanted.endswith(ENDINGS):
+        advice = f"it is looked for from the folder that you are in; shipped ones have no ending: {', '.join(known)}"
+        raise ContentError(Finding(wanted[-200:], Code.UNREADABLE, "there is no such file", advice))
+    advice = f"{did_you_mean(wanted, known)}; a file of your own is named with its ending, such as my-leak.yaml"
+    raise ContentError(Finding(wanted[:200], Code.UNKNOWN_WORD, "there is no such playbook", advice))

@@ -1,0 +1,106 @@
+"""The names that the parts of a playbook have for each other, looked up where they stand in the file."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from pydantic import ValidationError
+
+from amends.content.file.binding import did_you_mean
+from amends.content.file.codes import Code
+from amends.content.file.reading import Trail
+from amends.content.playbook.extends import Whole
+from amends.domain.base.errors import Finding
+from amends.domain.playbook.playbook import Event, Step, StepChange
+from amends.domain.risk.levels import Severity
+
+
+def misnamed(document: Whole) -> Iterator[Finding]:
+    """Where a name is taken already, or no event, step or threshold bears it."""
+    words = {trail: document.at(trail) for trail in document.values if len(trail) == 3 and trail[0] == "steps"}
+    taken = list(map(str, Event))
+    for trail, word in words.items():
+        if trail[2] == "id" and word in taken:
+            yield _twice(document, trail, f"another step or an event is called {word!r}")
+        elif trail[2] == "id":
+            taken.append(str(word))
+    yield from _misnamed_thresholds(document, taken)
+    yield from _misnamed_changes(document, [word for trail, word in words.items() if trail[2] == "id"])
+    known = list(dict.fromkeys([*taken, *_keys(document, ("thresholds",))]))
+    for trail, word in words.items():
+        if trail[2] in ("of", "until") and isinstance(word, str) and word and word not in known:
+            yield _unknown(document, trail, word, known)
+
+
+def _unknown(document: Whole, trail: Trail, word: str, known: list[str]) -> Finding:
+    what = f"{_dotted(trail)}: {word!r} is neither an event nor a step"
+    if word in document.left_out:
+        advice = f"it is left out at {document.left_out[word]}: name another here, or keep it"
+    else:
+        advice = did_you_mean(word, known)
+    return Finding(document.where(trail), Code.UNKNOWN_WORD, what, advice)
+
+
+def _misnamed_thresholds(document: Whole, taken: list[str]) -> Iterator[Finding]:
+    for name in _keys(document, ("thresholds",)):
+        if name in taken:
+            yield _twice(document, ("thresholds", name), "an event or a step is called that; choose another name")
+
+
+def _misnamed_changes(document: Whole, steps: list[Any]) -> Iterator[Finding]:
+    for severity in _keys(document, ("by_severity",)):
+        for name in _keys(document, ("by_severity", severity)):
+            if name not in steps:
+                trail = ("by_severity", severity, name)
+                what = f"{_dotted(trail)}: there is no step {name!r}"
+                yield Finding(document.where(trail, of_key=True), Code.UNKNOWN_WORD, what, did_you_mean(name, steps))
+
+
+def _twice(document: Whole, trail: Trail, what: str) -> Finding:
+    return Finding(
+        document.where(trail, of_key=trail[0] == "thresholds"), Code.DOES_NOT_FIT, f"{_dotted(trail)}: {what}"
+    )
+
+
+def odd_changes(document: Whole) -> Iterator[Finding]:
+    """Where a step makes no sense any more once it is changed for a severity; the graver change comes on top."""
+    steps = dict(_steps(document))
+    for severity in (str(one) for one in Severity if ("by_severity", str(one)) in document.values):
+        for name in _keys(document, ("by_severity", severity)):
+            trail = ("by_severity", severity, name)
+            change = _change_at(document, trail)
+            if change is None or name not in steps:
+                continue
+            try:
+                steps[name] = change.of(steps[name])
+            except ValidationError as error:
+                why = error.errors()[0]["msg"].removeprefix("Value error, ")
+                what = f"{_dotted(trail)}: the step makes no sense then: {why}"
+                yield Finding(document.where(trail, of_key=True), Code.DOES_NOT_FIT, what)
+
+
+def _change_at(document: Whole, trail: Trail) -> StepChange | None:
+    """None where its keys are no keys of a change, which binding says."""
+    with suppress(ValidationError):
+        return StepChange.model_validate(document.at(trail))
+    return None
+
+
+def _steps(document: Whole) -> Iterator[tuple[str, Step]]:
+    rows = document.content.get("steps") if isinstance(document.content, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            step = Step.model_validate(row)
+        except ValidationError:
+            continue  # binding says what is wrong with it
+        yield step.id, step
+
+
+def _keys(document: Whole, trail: Trail) -> list[str]:
+    """The keys below this one."""
+    found = document.at(trail) if trail in document.values else None
+    return list(found) if isinstance(found, dict) else []
+
+
+def _dotted(trail: Trail) -> str:
+    return ".".join(map(str, trail))

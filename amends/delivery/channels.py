@@ -1,0 +1,90 @@
+"""Channels by name: a provider is one module in the channels package, named in the settings."""
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+
+from amends.domain.base.errors import ChannelMisconfigured
+from amends.domain.channel.channel import WITHOUT_PROVIDER, Channel, ChannelKind
+from amends.domain.deliver.pace import Bucket, rate_of
+from amends.domain.notice.notice import Draft
+
+Channels = Mapping[ChannelKind, Channel]
+ChannelSettings = Mapping[ChannelKind, Mapping[str, str]]
+OURS = frozenset({"use", "rate"})
+"""Settings that every channel may have, and that the engine reads itself."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast one channel may be used."""
+
+    bucket: Bucket | None = None
+    """Of messages, or of SMS parts."""
+    patience: float = 60.0
+    """So many seconds of a channel that does not work are waited for in one run."""
+    processes: int = 1
+    """How many share the channel's connections."""
+
+
+def providers() -> tuple[str, ...]:
+    """The names that `use` may have: modules in channels/ named after a kind, outbox, and simulated for rehearsals."""
+    package = import_module("channels")
+    kinds = tuple(f"{kind}_" for kind in ChannelKind)
+    names = (module.name for module in iter_modules(package.__path__))
+    return tuple(name for name in names if name.startswith(kinds) or name in WITHOUT_PROVIDER)
+
+
+def connect(kind: ChannelKind, settings: Mapping[str, str]) -> Channel:
+    """The channel that these settings describe. Raises ChannelMisconfigured."""
+    rest = {key: value for key, value in settings.items() if key not in OURS}
+    name = settings.get("use", "")
+    if name not in providers():
+        raise ChannelMisconfigured(f"channels.{kind}.use: {name!r} is none of {', '.join(providers())}")
+    channel: Channel = import_module(f"channels.{name}").connect(rest)
+    if channel.kind is not kind:
+        raise ChannelMisconfigured(f"channels.{kind}.use: {name} is a channel for {channel.kind}")
+    return channel
+
+
+@asynccontextmanager
+async def connected(settings: ChannelSettings) -> AsyncIterator[Channels]:
+    """All channels of this installation, closed at the end. Raises ChannelMisconfigured."""
+    channels = {kind: connect(kind, own) for kind, own in settings.items()}
+    try:
+        yield channels
+    finally:
+        for channel in channels.values():
+            await channel.close()
+
+
+def paces(settings: ChannelSettings, processes: int = 1) -> dict[ChannelKind, Pace]:
+    """How fast one of so many processes may use each channel: `rate` is written 100/s, 50/min or 2000/h.
+
+    Raises ChannelMisconfigured.
+    """
+    return {kind: _pace(kind, own.get("rate", ""), processes) for kind, own in settings.items()}
+
+
+def _pace(kind: ChannelKind, rate: str, processes: int) -> Pace:
+    try:
+        all_together = rate_of(rate)
+    except ValueError as error:
+        raise ChannelMisconfigured(f"channels.{kind}.rate: {error}") from None
+    if all_together is None:
+        return Pace(processes=processes)
+    bucket = Bucket(all_together, max(all_together / 10, 1))
+    bucket.share(processes, at=0.0)
+    return Pace(bucket, processes=processes)
+
+
+def require(channels: Collection[ChannelKind], draft: Draft) -> None:
+    """Raises ChannelMisconfigured when a channel that the notice needs is not set up; paper needs none."""
+    kinds = dict.fromkeys((*draft.channels, *draft.cascade))
+    missing = [kind for kind in kinds if kind not in channels and not kind.printed]
+    if missing:
+        raise ChannelMisconfigured(
+            f"this notice needs {', '.join(missing)}; add [channels.{missing[0]}] to amends.toml"
+        )

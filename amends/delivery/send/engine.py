@@ -1,0 +1,340 @@
+"""Sends what is approved: claim, mark, deliver, record, in pages. May be killed and repeated at any moment."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from amends.delivery.channels import Channels, Pace, require
+from amends.delivery.compose import Composer
+from amends.delivery.send.clock import SteadyClock
+from amends.delivery.send.group_commit import Journal
+from amends.delivery.send.postpone import NotYet
+from amends.delivery.send.queue import Line, Source
+from amends.delivery.send.watchdog import Watch
+from amends.domain.base.errors import ApprovalMissing, DiskFull, LedgerUnavailable, NotAllowed
+from amends.domain.base.text import minute
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.limits import DEFAULT, Limits
+from amends.domain.draft.draft import Links
+from amends.domain.notice.notice import DeliveryState, Draft, PersonState
+from amends.domain.plan.gates import shut
+from amends.domain.playbook.playbook import Gate
+from amends.ledger import Claim, Ledger
+from amends.ledger.store.disk_reserve import no_room
+
+RENEW_SECONDS = 5
+"""Pages that are through are ended as often: what is noted of those in hand is looked at whenever one is claimed."""
+LOOK_SECONDS = 0.5
+PAGE_SECONDS = 15.0
+"""So long a run waits for another worker that is putting up the page."""
+CLAIM_SECONDS = 1.0
+"""So long another worker may take to claim the page; PostgreSQL shows neither the message nor the lease meanwhile."""
+ROUNDS = (
+    (ChannelKind.WEBSITE,),  # the page is there before anybody gets a link to it
+    (ChannelKind.EMAIL, ChannelKind.SMS),
+    (ChannelKind.SOCIAL,),  # those concerned hear of it before the public does
+)
+Rounds = Sequence[Collection[ChannelKind]]
+NO_PAGE = "the page, to which every message leads, is not up yet"
+
+Clock = Callable[[], datetime]
+
+
+@dataclass
+class Tally:
+    """What one run of the engine did, in numbers."""
+
+    messages: int = 0
+    """How many were pending when the run began."""
+    answers: Counter[Status] = field(default_factory=Counter)
+    trouble: dict[str, str] = field(default_factory=dict)
+    """Channels that were stopped, and why; `ledger` while it cannot be written; `guard`, `clock`, `disk`: all
+    were stopped."""
+    uncertain_after_crash: int = 0
+    finished: bool = False
+    """Nothing of the notice is pending any more, and nothing is parked."""
+    parked: int = 0
+    """Messages on which a person must decide."""
+    people: dict[PersonState, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What was found when a send began."""
+
+    draft: Draft
+    messages: int
+    """How many are pending."""
+    uncertain: int = 0
+    """How many a crash left open."""
+
+
+def begin(ledger: Ledger, channels: Collection[ChannelKind], incident: str, notice: str, now: datetime) -> Begun:
+    """Release the notice, and free what a crash left behind. Raises as `deliver` does."""
+    drafted = ledger.draft(incident, notice)
+    require(channels, drafted)  # before the promises in it are given
+    require_open(ledger, drafted, now)
+    draft = ledger.release(incident, notice, now)
+    uncertain = ledger.recover(incident, notice, now)
+    return Begun(draft, ledger.pending(incident, notice), uncertain)
+
+
+async def deliver(
+    ledger: Ledger,
+    channels: Channels,
+    incident: str,
+    notice: str,
+    links: Links,
+    clock: Clock,
+    progress: Callable[[Tally], None] = lambda _: None,
+    paces: Mapping[ChannelKind, Pace] | None = None,
+    rounds: Rounds = ROUNDS,
+    limits: Limits = DEFAULT,
+    begun: Begun | None = None,
+) -> Tally:
+    """Send an approved notice to everybody it has not reached yet. Any number of runs may be at it at once.
+
+    Who cancels it waits until the messages that are under way have their answers. A SteadyClock that jumps stops it.
+    Raises ApprovalMissing when exactly this is not approved (any more), ChannelMisconfigured before anything leaves
+    when the installation lacks one of its channels, NotAllowed when the incident is paused. Only all rounds together
+    bring the notice to its end. Whoever takes part in a send that has `begun` does not begin it anew.
+    """
+    begun = begun or begin(ledger, channels, incident, notice, clock())
+    draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
+    composer = Composer(ledger.incident_file(incident), draft, ledger.wording(incident), links)
+    run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
+    if ledger.reserve.keep():
+        await run.rounds(rounds)
+    else:
+        tally.trouble["disk"] = no_room()
+    return conclude(ledger, incident, notice, clock(), tally) if rounds is ROUNDS else tally
+
+
+def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: Tally) -> Tally:
+    """How it ended, when nothing more is to be tried."""
+    tally.parked = parked(ledger, incident, notice)
+    tally.finished = ledger.finish(incident, notice, now)
+    tally.people = ledger.standing(incident, notice)
+    return tally
+
+
+def parked(ledger: Ledger, incident: str, notice: str) -> int:
+    """On how many messages a person must decide."""
+    return ledger.troubles(incident, notice).get(DeliveryState.PARKED, 0)
+
+
+def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
+    """Raises NotAllowed when something keeps the notice from leaving, however many have approved it.
+
+    The ledger itself looks for an embargo at each claim. A whole case counts every message, so it is read only when it
+    has something to say.
+    """
+    if not (Gate.AUTHORITIES in draft.waits_for or ledger.clock_doubts()):
+        return
+    if why := shut(ledger.case(draft.incident), draft.waits_for, now):
+        raise NotAllowed(f"{draft.notice} waits: {'; '.join(why)}")
+
+
+class Run:
+    """One run of the engine over one notice."""
+
+    def __init__(
+        self, ledger: Ledger, channels: Channels, draft: Draft, composer: Composer, clock: Clock, tally: Tally,
+        progress: Callable[[Tally], None], paces: Mapping[ChannelKind, Pace], watch: Watch,
+    ) -> None:  # fmt: skip
+        self._watch = watch
+        self._ledger, self._channels, self._paces = ledger, channels, paces
+        self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
+        self._clock, self._tally, self._progress = clock, tally, progress
+        journal = Journal(self._write_down, self._ledger_trouble)
+        not_yet = NotYet(ledger, draft, clock)
+        self._source = Source(
+            self._claim, self._give_back, self._alert, composer, journal, self._told, self._surprised,
+            not_yet if not_yet.decides else None,
+        )  # fmt: skip
+        self._leases: Counter[int] = Counter()
+        """How many messages of each lease have no answer in the ledger yet."""
+        self._answered: Counter[str] = Counter()
+        self._lines: list[Line] = []
+
+    async def rounds(self, rounds: Rounds) -> None:
+        """One after the other, as long as there is no trouble; the public hears nothing while others are at work."""
+        tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._guard())]
+        for task in tasks:
+            task.add_done_callback(self._no_longer_looked_after)
+        try:
+            for kinds in rounds:
+                if ChannelKind.SOCIAL in kinds and self._others_at_work():
+                    break
+                while await self._round([kind for kind in kinds if kind in self._channels]):
+                    pass  # a channel that failed somebody has handed over to one that was through already
+                if ChannelKind.WEBSITE in kinds and not await self._page_is_up():
+                    self._tally.trouble.setdefault(ChannelKind.WEBSITE, NO_PAGE)
+                if self._tally.trouble:
+                    break
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with suppress(LedgerUnavailable):  # the next run ends them
+                self._end_leases()
+
+    async def _round(self, kinds: Sequence[ChannelKind]) -> bool:
+        """Everything that is due on these channels; whether one of them may have left something to another."""
+        before = self._tally.answers.total()
+        self._lines = [
+            Line(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
+            for kind in kinds
+        ]
+        under_way = asyncio.gather(*(line.send_all() for line in self._lines), return_exceptions=True)
+        try:
+            ends = await asyncio.shield(under_way)
+        except asyncio.CancelledError:
+            for line in self._lines:
+                line.call_off()  # all of them come to their end: none is cut off after its mark
+            self._source.journal.refuse()
+            await under_way
+            raise
+        finally:
+            await self._source.journal.settled()
+            self._told()
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        self._tally.trouble |= {line.kind: line.trouble for line in self._lines if line.trouble}
+        return len(kinds) > 1 and self._tally.answers.total() > before and not self._tally.trouble
+
+    async def _page_is_up(self) -> bool:
+        """Wait for it, while another worker is putting it up."""
+        time = asyncio.get_running_loop().time
+        latest, at_work = time() + PAGE_SECONDS, time()
+        while not self._ledger.published(self._incident, self._notice):
+            if self._ledger.at_work(self._incident, self._notice, [ChannelKind.WEBSITE]):
+                at_work = time()
+            if time() > min(latest, at_work + CLAIM_SECONDS):
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+    def _others_at_work(self) -> bool:
+        """Somebody else still has messages to people in hand, so the public has to wait for the end of that run."""
+        return self._ledger.at_work(self._incident, self._notice, [kind for kind in ChannelKind if kind.personal])
+
+    # What the lines ask of the ledger.
+
+    @contextmanager
+    def _stopping_when_full(self) -> Iterator[None]:
+        """Who finds the disk full makes room for what is in hand. With the reserve gone nothing more is marked."""
+        reserve = self._ledger.reserve
+        try:
+            yield
+        except DiskFull:
+            reserve.give_up()
+            raise
+        finally:
+            if reserve.gone:
+                self._halt("disk", no_room())
+
+    def _claim(self, kind: ChannelKind, limit: int) -> tuple[Claim, ...]:
+        with self._stopping_when_full():
+            claims = self._ledger.claim(self._incident, self._notice, [kind], limit, self._clock())
+        self._leases.update([claim.lease for claim in claims])
+        if claims and claims[0].released.binding != self._binding:  # a page was released as one
+            self._give_back(list(claims))
+            raise ApprovalMissing(f"{self._notice} was released anew meanwhile; the next run sends that")
+        self._share_rates()
+        return claims
+
+    def _give_back(self, claims: list[Claim]) -> None:
+        with self._stopping_when_full():
+            self._ledger.give_back(claims, self._clock())
+        self._no_longer_held(claims)
+
+    def _alert(self, what: str) -> None:
+        self._ledger.alert(self._incident, what, self._clock())
+
+    def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
+        with self._stopping_when_full():
+            may_leave = () if self._ledger.reserve.gone else leaving
+            ours = self._ledger.write_down(may_leave, answers, self._incident, self._notice, self._clock())
+        self._no_longer_held([claim for claim, _ in answers])
+        for claim, receipt in answers:
+            self._answered[receipt.status.value] += 1
+            self._watch.note(claim, receipt)
+        return ours
+
+    def _share_rates(self) -> None:
+        """A rate is that of all who use the channel now, also for other notices and on other machines."""
+        for kind, pace in self._paces.items():
+            with suppress(LedgerUnavailable):  # nobody can claim anything, so nobody comes
+                if pace.bucket:
+                    senders = self._ledger.senders(kind, self._clock())
+                    pace.bucket.share(max(senders, pace.processes), asyncio.get_running_loop().time())
+
+    def _no_longer_held(self, claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            self._leases[claim.lease] -= 1
+
+    async def _guard(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            jumped = self._clock.trouble() if isinstance(self._clock, SteadyClock) else ""
+            if jumped:
+                self._halt("clock", jumped)
+            with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again
+                if jumped:
+                    self._alert(f"{self._notice} was stopped at {minute(self._clock())}: {jumped}")
+                    return
+                if why := self._watch.alarm(self._clock()):
+                    self._halt("guard", why)
+                    return
+                self._share_rates()
+
+    def _surprised(self, kind: ChannelKind, why: str) -> None:
+        with suppress(LedgerUnavailable):
+            if self._watch.stops_surprised(kind, why, self._clock()):
+                self._halt("guard", f"{kind}: {why}")
+
+    def _no_longer_looked_after(self, task: "asyncio.Task[None]") -> None:
+        """Nothing leaves unwatched, or under leases that run out."""
+        if not task.cancelled() and (error := task.exception()):
+            self._halt("guard", f"what looks after the send broke off: {type(error).__name__}")
+
+    def _halt(self, who: str, why: str) -> None:
+        self._tally.trouble[who] = why
+        for line in self._lines:
+            line.halt()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with suppress(LedgerUnavailable):  # the journal says so, and what is held is renewed the next time
+                self._end_leases()
+                self._ledger.renew([lease for lease, held in self._leases.items() if held], self._clock())
+
+    def _end_leases(self) -> None:
+        ended = [lease for lease, held in self._leases.items() if not held]
+        if not ended:
+            return
+        self._ledger.end(ended, dict(self._answered), self._incident, self._notice, self._clock())
+        self._answered.clear()
+        for lease in ended:
+            del self._leases[lease]
+
+    # What is told of it.
+
+    def _told(self) -> None:
+        for line in self._lines:
+            self._tally.answers.update(line.answers)
+            line.answers.clear()
+        self._progress(self._tally)
+
+    def _ledger_trouble(self, why: str) -> None:
+        if why:
+            self._tally.trouble["ledger"] = why
+            self._progress(self._tally)
+        else:
+            self._tally.trouble.pop("ledger", None)

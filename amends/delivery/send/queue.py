@@ -1,0 +1,399 @@
+"""Everything of a notice that is due on one channel: who comes next, on how many lanes, how fast, and when to stop."""
+
+import asyncio
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from amends.delivery.channels import Pace
+from amends.delivery.compose import Composer
+from amends.delivery.send.group_commit import PATIENCE, RETRY_SECONDS, Journal
+from amends.delivery.send.lane import Errand, one_by_one
+from amends.delivery.send.postpone import Postponed
+from amends.domain.base.errors import (
+    AmendsError,
+    ChannelDown,
+    ChannelError,
+    ChannelMisconfigured,
+    LedgerNewer,
+    LedgerUnavailable,
+    StaleClaim,
+)
+from amends.domain.channel.channel import (
+    Called,
+    Channel,
+    ChannelKind,
+    CostlyChannel,
+    Message,
+    PipelinedChannel,
+    Receipt,
+    Status,
+)
+from amends.domain.deliver.cascade import CHANNEL_FAILED, DOMAIN_SLOWED, DOMAIN_STOPPED, NOT_SENT
+from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_taken
+from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, Pages, SameAnswer, slows_channel
+from amends.ledger import Claim
+
+AT_ONCE = 64
+"""How many messages are under way side by side on a channel that does not say how many connections it has."""
+FIRST_LANES = 4
+TICK_SECONDS = 0.05
+GROWING_SECONDS = 0.005
+"""The same while more lanes may be allowed any moment."""
+SET_ASIDE = 1000
+"""How many messages may wait for their turn in their domain before no more are claimed."""
+SLOW_ASIDE = 100
+"""The same for one domain that asked us to slow down; the others of it are put off, so as not to be in the way."""
+COME_BACK = 300.0
+"""Seconds until the next try when a domain takes nothing now."""
+NOT_ABOUT_US = re.compile(r"45[01]\b(?! 4\.[34]\.)|fault|domain ")
+"""Greylisting (RFC 6647), which many servers say to one person's mail after the other, and trouble of our own."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a line gets its claims from, and where it says what becomes of them."""
+
+    claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
+    """The next page, of so many at the most; empty when nothing is due."""
+    give_back: Callable[[list[Claim]], None]
+    alert: Callable[[str], None]
+    """Has a person look at something while the rest goes on."""
+    composer: Composer
+    journal: Journal
+    told: Callable[[], None]
+    """Hears now and then that something may have happened."""
+    surprised: Callable[[ChannelKind, str], None]
+    """Hears why the rest does not follow on this channel, when none of those that went first was taken."""
+    not_yet: Callable[[Claim], Postponed | None] | None = None
+    """Why a message that is due does not leave yet; None when there is nothing to ask."""
+
+
+@dataclass
+class Canary:
+    """The first few messages, which go alone."""
+
+    left: int
+    answers: list[Status] = field(default_factory=list)
+
+
+class Line:
+    """One channel, one notice, one run."""
+
+    def __init__(self, kind: ChannelKind, channel: Channel, source: Source, pace: Pace, messages: int) -> None:
+        """`messages` is how many of the notice are pending, on all channels and for all processes."""
+        self.kind, self.answers, self.trouble = kind, Counter[Status](), ""
+        self._channel, self._source, self._pace = channel, source, pace
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[Claim] = deque()
+        self._aside: dict[str, deque[Claim]] = {}
+        """Messages that wait for their turn in their domain."""
+        self._under_way: dict[str, int] = {}
+        self._left_over: list[Claim] = []
+        self._recalled: list[Claim] = []
+        """Pages that may not leave as they are: given back before the next one is claimed."""
+        self._lanes: set[asyncio.Task[None]] = set()
+        self._surplus = 0
+        self._exhausted = False
+        self._halted = asyncio.Event()
+        self._no_ledger: float | None = None
+        """Since when no page could be claimed because the ledger cannot be written."""
+        if isinstance(channel, PipelinedChannel):
+            self._carry, most = channel.carry, channel.at_once
+        else:
+            self._carry, most = partial(one_by_one, channel), AT_ONCE
+        self._width, self._breaker, self._domains, self._same = (
+            Lanes(most // pace.processes, FIRST_LANES),
+            Breaker(),
+            Domains(),
+            SameAnswer(),
+        )
+        self._first = max(canary_size(messages) // pace.processes, 1)
+        self._pages = Pages(messages, pace.processes, self._first)
+        self._canary: Canary | None = None
+        self._stopped = False
+        self._waits_for_ledger = True
+        self._failure: AmendsError | None = None
+        self._down: tuple[float, str] | None = None
+        """Since when the channel does not work, and why."""
+
+    async def send_all(self) -> None:
+        """Everything that is due. Raises ApprovalMissing or NotAllowed when it may not leave any more."""
+        self._fill()
+        here = len(self._queue)  # fewer than were asked for: there are no more on this channel
+        self._canary = Canary(here if here == self._first else canary_size(here))
+        try:
+            while self._lanes or self._more():
+                self._set_lanes()
+                await self._wait()
+                self._look_around()
+        finally:
+            await self._end()
+        if self._failure:
+            raise self._failure
+
+    def halt(self, why: str = "") -> None:
+        """No new message goes out; those under way get their answers."""
+        self.trouble, self._stopped = self.trouble or why, True
+        self._halted.set()
+
+    def call_off(self) -> None:
+        """The send is called off: what has not left is given back where the ledger can be written, and else not.
+
+        Who holds it is gone then, and it is freed with the next run.
+        """
+        self._waits_for_ledger = False
+        self.halt()
+
+    async def _end(self) -> None:
+        """Wait for the answers; what has not left is given back."""
+        self.halt()
+        while self._lanes:
+            await self._wait()
+        if self._down:
+            self.halt(self._down[1])
+        self._left_over += [*self._recalled, *self._queue]
+        for aside in self._aside.values():
+            self._left_over += aside
+        while self._left_over and not await self._gave_back():
+            pass
+
+    async def _gave_back(self) -> bool:
+        try:
+            self._source.give_back(self._left_over)
+        except LedgerUnavailable as error:
+            if not self._waits_for_ledger:
+                return True
+            self._wait_for_ledger(error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return self._failure is not None
+        return True
+
+    # Who works.
+
+    def _set_lanes(self) -> None:
+        wanted = self._width.allowed if self._breaker.may_go else 1
+        self._surplus = max(len(self._lanes) - wanted, 0)
+        while self._may_hand_out() and len(self._lanes) < wanted:
+            if not self._breaker.may_try(self._loop.time()):
+                break
+            self._lanes.add(asyncio.create_task(self._lane()))
+            self._source.journal.company += 1
+
+    def _may_hand_out(self) -> bool:
+        return bool(self._queue) and not self._stopped and (self._canary is None or self._canary.left > 0)
+
+    async def _wait(self) -> None:
+        """Until a lane ends, or a moment."""
+        if not self._lanes:
+            await asyncio.sleep(RETRY_SECONDS if self._no_ledger else TICK_SECONDS)
+            return
+        seconds = TICK_SECONDS if self._width.full or not self._may_hand_out() else GROWING_SECONDS
+        ended, self._lanes = await asyncio.wait(self._lanes, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        self._source.journal.company -= len(ended)
+        for lane in ended:
+            lane.result()
+
+    async def _lane(self) -> None:
+        errand = Errand(self)
+        try:
+            await self._carry(errand)
+        except ChannelError as error:
+            self._failed(error)
+            if isinstance(error, (ChannelDown, ChannelMisconfigured)):
+                errand.leave()
+            errand.end(CHANNEL_FAILED, now=True)
+        except AmendsError as error:
+            self._failure = error
+            self.halt()
+        except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
+            errand.end(f"fault {type(error).__name__}", now=False)
+        errand.end(NOT_SENT, now=True)
+
+    def _failed(self, error: ChannelError) -> None:
+        now = self._loop.time()
+        self._breaker.failed(now)
+        self._down = self._down or (now, str(error))
+        if isinstance(error, ChannelMisconfigured):
+            self.halt(str(error))
+
+    def _look_around(self) -> None:
+        if self._down and not self._breaker.may_go and self._loop.time() - self._down[0] >= self._pace.patience:
+            self.halt(self._down[1])
+        if self._canary and not self._lanes:
+            rest = self._fill()
+            if rest and not self._canary.left and (why := canary_verdict(self._canary.answers)):
+                self.halt(why)
+                if nothing_taken(self._canary.answers):
+                    self._source.surprised(self.kind, why)
+            if not rest or not self._canary.left:
+                self._canary = None
+        self._source.told()
+
+    # Who is next.
+
+    def _more(self) -> bool:
+        """Whether anything is left to do; looked at anew when all lanes have ended, because of what came due since."""
+        self._exhausted = False
+        for aside in self._aside.values():
+            self._queue += aside  # nothing is under way, so nobody else will call them
+        self._aside.clear()
+        return not self._stopped and self._fill()
+
+    def _fill(self) -> bool:
+        """Claim the next page when none is left; whether there is anything to do."""
+        if not (self._queue or self._exhausted or self._stopped) and sum(map(len, self._aside.values())) < SET_ASIDE:
+            try:
+                self._give_back_recalled()
+                claims = self._source.claim(self.kind, self._pages.size)
+            except LedgerUnavailable as error:
+                self._wait_for_ledger(error)
+            except AmendsError as error:
+                self._failure = error
+                self.halt()
+            else:
+                self._queue.extend(claims)
+                self._pages.claimed(len(claims))
+                self._exhausted, self._no_ledger = not claims, None
+        return bool(self._queue or self._no_ledger or any(self._aside.values()))
+
+    def _give_back_recalled(self) -> None:
+        if self._recalled:
+            self._source.give_back(self._recalled)
+            self._recalled = []
+
+    def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
+        """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience.
+
+        A ledger that a newer Amends has does not come back.
+        """
+        now = self._loop.time()
+        self._exhausted, self._no_ledger = True, self._no_ledger or now
+        if isinstance(error, LedgerNewer) or now - self._no_ledger > PATIENCE:
+            self._failure = error
+            self.halt()
+
+    def take(self) -> Claim | None:
+        if self._surplus:
+            self._surplus -= 1
+            return None
+        if self._canary:
+            if not self._canary.left:
+                return None
+            self._canary.left -= 1
+        while not self._stopped and (self._queue or self._fill()) and self._queue:
+            claim = self._queue.popleft()
+            if self._may_start(claim):
+                return claim
+        if self._canary:
+            self._canary.left += 1
+        return None
+
+    def _may_start(self, claim: Claim) -> bool:
+        """Whether its domain takes it now; if not, it waits or is put off."""
+        if self._source.not_yet and (postponed := self._source.not_yet(claim)):
+            self._put_off(claim, *postponed)
+            self._next_of(claim.domain)
+            return False
+        domain = claim.domain
+        if self._domains.stopped(domain):
+            self._put_off(claim, DOMAIN_STOPPED)
+            self._next_of(domain)
+        elif (under_way := self._under_way.get(domain, 0)) < self._domains.allowed(domain) or not domain:
+            self._under_way[domain] = under_way + 1
+            return True
+        elif self._domains.allowed(domain) == PER_DOMAIN or len(self._aside.get(domain, ())) < SLOW_ASIDE:
+            self._aside.setdefault(domain, deque()).append(claim)
+        else:
+            self._put_off(claim, DOMAIN_SLOWED)
+        return False
+
+    def _put_off(self, claim: Claim, why: str, seconds: float = COME_BACK) -> None:
+        receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds)
+        self.answers[receipt.status] += 1
+        self._source.journal.answer(claim, receipt)
+
+    def put_back(self, claim: Claim) -> None:
+        self._untried(claim)
+        self._queue.appendleft(claim)
+
+    def message(self, claim: Claim) -> Message:
+        return self._source.composer.message(claim)
+
+    async def turn(self, message: Message) -> bool:
+        bucket = self._pace.bucket
+        if bucket and (seconds := bucket.wait(self._cost(message), self._loop.time())):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._halted.wait(), seconds)
+        return not self._stopped
+
+    def may_go_now(self, message: Message) -> bool:
+        bucket = self._pace.bucket
+        return bucket is None or bucket.at_once(self._cost(message), self._loop.time())
+
+    def _cost(self, message: Message) -> int:
+        return self._channel.cost(message) if isinstance(self._channel, CostlyChannel) else 1
+
+    # What becomes of it.
+
+    def mark(self, claim: Claim, then: Called) -> None:
+        if self._stopped:
+            then(StaleClaim(claim.key))
+        else:
+            self._source.journal.mark(claim, then)
+
+    def stale(self, claim: Claim) -> None:
+        """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
+        self._untried(claim)
+        self._recalled += [claim, *(other for other in self._queue if other.lease == claim.lease)]
+        self._queue = deque(other for other in self._queue if other.lease != claim.lease)
+
+    def left(self, claim: Claim) -> None:
+        self._untried(claim)
+        self._left_over.append(claim)
+
+    def answered(self, claim: Claim, receipt: Receipt) -> None:
+        self._gone(claim)
+        self.answers[receipt.status] += 1
+        self._source.journal.answer(claim, receipt)
+        if self._canary:
+            self._canary.answers.append(receipt.status)
+        if receipt.detail not in (CHANNEL_FAILED, NOT_SENT):
+            self._weigh(claim, receipt)
+
+    def _weigh(self, claim: Claim, receipt: Receipt) -> None:
+        """What the answer says about the channel and the domain."""
+        now = self._loop.time()
+        self._breaker.worked()
+        self._down = None
+        if receipt.status is Status.SENT:
+            self._width.went_well(now)
+        elif slows_channel(receipt):
+            self._width.slow_down(now)
+            self._surplus = max(len(self._lanes) - self._width.allowed, 0)  # at once: a refused lane is soon back
+        if why := self._domains.note(claim.domain, receipt, now):
+            self._source.alert(why)
+        about_us = receipt.status is Status.SENT or not NOT_ABOUT_US.match(receipt.detail)
+        if about_us and (why := self._same.note(receipt)):
+            self.halt(why)
+
+    def _untried(self, claim: Claim) -> None:
+        """Another goes first in its place, where it was to go first."""
+        self._gone(claim)
+        if self._canary:
+            self._canary.left += 1
+
+    def _gone(self, claim: Claim) -> None:
+        """It is not under way any more, so another of its domain may be."""
+        domain = claim.domain
+        if left := self._under_way.pop(domain, 1) - 1:
+            self._under_way[domain] = left
+        self._next_of(domain)
+
+    def _next_of(self, domain: str) -> None:
+        """The next message that waits for its turn in this domain."""
+        if aside := self._aside.get(domain):
+            self._queue.appendleft(aside.popleft())

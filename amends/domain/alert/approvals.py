@@ -1,0 +1,239 @@
+"""Which approvers are to be reminded now, and in which words: ids, numbers and times, never data of those affected."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from amends.domain.base.text import in_both, minute
+from amends.domain.base.value import Moment, Value
+from amends.domain.case.case import Case, IncidentState
+from amends.domain.case.deadlines import open_duties
+from amends.domain.law.duty import Addressee, Duty
+from amends.domain.notice.notice import NoticeStage, NoticeStatus
+from amends.domain.playbook.playbook import Event, Phase
+from amends.domain.team.approval import may_approve
+from amends.domain.team.member import Member, TeamRole
+
+LEGAL_SOON, LEGAL_NOW = timedelta(hours=24), timedelta(hours=6)
+"""How long before a legal deadline all approvers and executives hear that a notice still waits."""
+
+
+class Occasion(StrEnum):
+    """Why somebody is reminded."""
+
+    NEEDED = "needed"
+    HALF = "half of the time is over"
+    OVER = "the time is over"
+    LEGAL_SOON = "a legal deadline within 24 h"
+    LEGAL_NOW = "a legal deadline within 6 h"
+
+    @property
+    def legal(self) -> bool:
+        """The law will not wait."""
+        return self in (Occasion.LEGAL_SOON, Occasion.LEGAL_NOW)
+
+
+class ApprovalReminder(Value):
+    """One message to one member about one draft."""
+
+    incident: str
+    notice: str
+    binding: str
+    to: str
+    occasion: Occasion
+    since: Moment
+    """When their word began to be needed; of a legal deadline, when it is."""
+    until: Moment
+    """When the approvals should be there."""
+    missing: str
+    """What is missing, in words."""
+    speaks_for: tuple[str, ...] = ()
+    """Whose word they can give: their own, or of those for whom they stand in; nobody's when it would not help."""
+    can_declare: bool = False
+    """They may be one of the two who let it leave in an emergency."""
+    law: str = ""
+    """The law that sets a deadline, with its place in it."""
+
+    @property
+    def key(self) -> str:
+        """The same for the same reminder at every look; another draft, or an approval that ran out, makes another."""
+        return f"{self.occasion} {self.binding[:16]} {self.since.isoformat()}"
+
+
+def approval_reminders(case: Case, team: Iterable[Member], now: datetime) -> tuple[ApprovalReminder, ...]:
+    """Every reminder that is due now; those given before are among them, and are told apart by their keys.
+
+    After an outage only the latest of each is due. A paused incident is quiet, but the law does not pause.
+    """
+    if case.playbook is None:
+        return ()
+    members = tuple(member for member in team if member.active)
+    drafted = (notice for notice in case.notices if notice.stage is NoticeStage.DRAFTED and notice.current)
+    waiting = (notice for notice in drafted if _goes_on(case, notice))
+    return tuple(reminder for notice in waiting for reminder in _of(case, notice, members, now))
+
+
+def _goes_on(case: Case, notice: NoticeStatus) -> bool:
+    """Of a closed case only the promises go on, and what has reached some people and not all."""
+    return not case.is_closed or notice.is_on_its_way or _is_of(case, notice, Phase.FOLLOW_UP)
+
+
+def _of(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
+    legal = {one.to: one for one in _legal(case, notice, members, now)}
+    yield from legal.values()
+    if case.state is IncidentState.PAUSED:
+        return
+    for one in _plain(case, notice, members, now):
+        if not (one.occasion is Occasion.NEEDED and one.to in legal):  # one message says both
+            yield one
+
+
+def _plain(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
+    """To those whose word is needed, and when the time is over to the leads too."""
+    wanted = _wanted(notice, members, now)
+    for name, speaks_for in wanted.items():
+        since = max(_since(notice, one) for one in speaks_for)
+        yield _reminder(case, notice, _named(members, name), _occasion(case, since, now), since, speaks_for)
+    latest = _latest(notice)
+    if _occasion(case, latest, now) is Occasion.OVER:
+        people_wait = any(duty.due_at is None for duty in _owed_to_people(case, notice))
+        for member in members:
+            if member.name not in wanted and (
+                member.role is TeamRole.LEAD or (people_wait and member.role.may_approve)
+            ):
+                yield _reminder(case, notice, member, Occasion.OVER, latest)
+
+
+def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> dict[str, tuple[str, ...]]:
+    """Who is asked, each with whose word they can give: in the place of somebody who is away their deputy is asked."""
+    stands = notice.standing
+    spoken = {stands.deputies.get(name, name) for name in stands.approved_by}
+    free = {m.name: m for m in members if may_approve(m, notice.authors) is None and m.name not in spoken}
+    only_roles = stands.missing_roles if len(stands.missing_roles) == stands.still_needed else tuple(TeamRole)
+    wanted: dict[str, tuple[str, ...]] = {}
+    for member in free.values():
+        if member.name not in stands.approved_by and member.role in only_roles:
+            deputy = member.deputy_at(now)
+            asked = deputy if deputy in free else member.name
+            wanted[asked] = (*wanted.get(asked, ()), member.name)
+    return wanted
+
+
+def _since(notice: NoticeStatus, name: str) -> datetime:
+    """Since when this member's word is needed: when it was drafted, or when what they said ran out."""
+    return max(notice.drafted_at, notice.standing.expired.get(name, notice.drafted_at))
+
+
+def _latest(notice: NoticeStatus) -> datetime:
+    return max((notice.drafted_at, *notice.standing.expired.values()))
+
+
+def _occasion(case: Case, since: datetime, now: datetime) -> Occasion:
+    within = _within(case)
+    if now >= since + within:
+        return Occasion.OVER
+    return Occasion.HALF if now >= since + within / 2 else Occasion.NEEDED
+
+
+def _within(case: Case) -> timedelta:
+    return case.playbook.approve_within if case.playbook else timedelta(0)
+
+
+def _legal(case: Case, notice: NoticeStatus, members: tuple[Member, ...], now: datetime) -> Iterator[ApprovalReminder]:
+    """To all approvers and executives, whoever wrote it, when a deadline to tell people comes near."""
+    dated = [(duty.due_at, duty) for duty in _owed_to_people(case, notice) if duty.due_at]
+    if not dated:
+        return
+    due_at, duty = min(dated, key=lambda pair: pair[0])
+    if due_at - now > LEGAL_SOON:
+        return
+    occasion = Occasion.LEGAL_NOW if due_at - now <= LEGAL_NOW else Occasion.LEGAL_SOON
+    wanted = _wanted(notice, members, now)
+    for member in members:
+        if member.role.may_approve:
+            yield _reminder(case, notice, member, occasion, due_at, wanted.get(member.name, ()), duty)
+
+
+def _owed_to_people(case: Case, notice: NoticeStatus) -> tuple[Duty, ...]:
+    """The duties that this notice would meet: those to people, as long as nobody was told."""
+    if not _is_of(case, notice, Phase.NOTIFY) or Event.NOTIFIED in case.events:
+        return ()
+    return tuple(duty for duty in open_duties(case) if duty.addressee is Addressee.PEOPLE and not duty.waits)
+
+
+def _is_of(case: Case, notice: NoticeStatus, phase: Phase) -> bool:
+    steps = case.playbook.steps if case.playbook else ()
+    return any(step.id == notice.step and step.phase is phase for step in steps)
+
+
+def _reminder(
+    case: Case,
+    notice: NoticeStatus,
+    to: Member,
+    occasion: Occasion,
+    since: datetime,
+    speaks_for: tuple[str, ...] = (),
+    duty: Duty | None = None,
+) -> ApprovalReminder:
+    pressing = occasion.legal or occasion is Occasion.OVER
+    leads = to.role in (TeamRole.LEAD, TeamRole.EXECUTIVE)
+    return ApprovalReminder(
+        incident=case.incident.id,
+        notice=notice.id,
+        binding=notice.binding,
+        to=to.name,
+        occasion=occasion,
+        since=since,
+        until=(_latest(notice) if occasion.legal else since) + _within(case),
+        missing=notice.standing.waits_for,
+        speaks_for=speaks_for,
+        can_declare=pressing and leads and may_approve(to, notice.authors) is None,
+        law=f"{duty.law}, {duty.citation}" if duty else "",
+    )
+
+
+def _named(members: Iterable[Member], name: str) -> Member:
+    return next(member for member in members if member.name == name)
+
+
+def title(reminder: ApprovalReminder) -> str:
+    """One line that says what it is about."""
+    about = f"{reminder.notice} of {reminder.incident}"
+    if reminder.occasion.legal:
+        return f"Legal deadline {minute(reminder.since)}: {about} is not approved"
+    if reminder.occasion is Occasion.OVER:
+        return f"Overdue: {about} is not approved"
+    return f"{about} waits for your approval"
+
+
+def text(reminder: ApprovalReminder, zone: str, now: datetime) -> str:
+    """What to know and what to do, on the organisation's clock too."""
+    return "\n".join(_lines(reminder, zone, now))
+
+
+def _lines(reminder: ApprovalReminder, zone: str, now: datetime) -> Iterator[str]:
+    call = f"{reminder.incident} {reminder.notice}"
+    yield f"Incident {reminder.incident}: {reminder.notice} waits for {reminder.missing}."
+    if reminder.law:
+        must = "must be" if now < reminder.since else "should have been"
+        yield f"By law people {must} told by {in_both(reminder.since, zone)} ({reminder.law})."
+    should = "should be" if now < reminder.until else "should have been"
+    yield f"It {should} approved by {in_both(reminder.until, zone)}."
+    yield f"Look at it: amends preview {call}"
+    yield from _what_to_do(reminder, call)
+
+
+def _what_to_do(reminder: ApprovalReminder, call: str) -> Iterator[str]:
+    approve, exactly = f"amends approve {call}", f"--binding {reminder.binding[:12]}"
+    if not reminder.speaks_for:
+        yield "A word of yours does not help it; ask those who can approve it."
+    for name in reminder.speaks_for:
+        own = name == reminder.to
+        yield (
+            f"Approve it: {approve} --as {name} {exactly}"
+            if own
+            else (f"Approve it in place of {name}: {approve} --as {reminder.to} --for {name} {exactly}")
+        )
+    if reminder.can_declare:
+        two = f"--emergency --as {reminder.to} --with NAME --why REASON {exactly}"
+        yield f"If the approvals cannot be had in time, two of you can: {approve} {two}"

@@ -1,0 +1,341 @@
+"""An assessment in words for a terminal: decisions, what to do in the next hours, and then everything else."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import chain, groupby, takewhile, zip_longest
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from amends.domain.assess.assessment import Assessment, Score
+from amends.domain.base.text import length, minute, say, wrapped
+from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside, Substitute
+from amends.domain.risk.levels import Component
+from amends.domain.risk.severity import MANY, band
+
+T = TypeVar("T")
+COLUMNS = 110
+SOON = timedelta(hours=72)
+NAMED = 3
+"""So many recipients of one kind are named in full; more are counted, and their places named."""
+TITLES = {
+    DutyStanding.APPLIES: "duties that apply",
+    DutyStanding.MAY_APPLY: "duties that may apply; treat them as applying until somebody answers",
+    DutyStanding.EXEMPT: "duties for which an exemption is claimed; a lawyer must agree",
+}
+PLACES_FOLLOW = ("of", "in", "for", "there:")
+"""After these words the name of a recipient has its place."""
+MAYBE_SOON = "may apply, and soon: treat as applying until somebody answers"
+AGREE = "ask counsel to agree to the exemptions claimed:"
+
+
+def in_words(assessment: Assessment, zone: str) -> Iterator[str]:
+    """An assessment for people to read, in lines that fit; times in UTC and in this zone."""
+    return chain.from_iterable(map(fitting, _lines(assessment, zone)))
+
+
+def fitting(line: str) -> Iterator[str]:
+    """A line in as many as it needs; what follows the first is indented a little more."""
+    indent = line[: len(line) - len(line.lstrip())]
+    cut = wrapped(line.strip(), COLUMNS - len(indent) - 2)
+    yield from (f"{indent}{'  ' if number else ''}{part}" for number, part in enumerate(cut))
+
+
+def when(at: datetime, zone: str) -> str:
+    """A time in UTC, and as the clock of the zone shows it: 2026-11-21 00:05 UTC (Sat 21 Nov 08:05 Asia/Shanghai)."""
+    there = at.astimezone(ZoneInfo(zone))
+    return minute(at) if zone == "UTC" else f"{minute(at)} ({there:%a} {there.day} {there:%b %H:%M} {zone})"
+
+
+def by_when(duty: Duty, at: datetime, zone: str) -> str:
+    """When it is due, in words, as things stand at this time; what is overdue says so."""
+    if duty.due_at and duty.overdue(at):
+        return f"OVERDUE since {when(duty.due_at, zone)}, for {length(at - duty.due_at)}"
+    if duty.waits:
+        return "once its clock starts, with a step of our own"
+    if duty.due_at is None:
+        return "at once"
+    return f"by {when(duty.due_at, zone)}" + (f", in {length(duty.due_at - at)}" if duty.due_at >= at else "")
+
+
+def alike(duty: Duty) -> Hashable:
+    """Duties for which this is the same differ only in who is told, and where."""
+    return duty.regime, duty.standing, duty.due_at, duty.standard, duty.assumed, duty.waits, duty.must_not, _form(duty)
+
+
+def gathered(things: Iterable[T], key: Callable[[T], Hashable]) -> list[tuple[T, ...]]:
+    """Those with the same key together, in the order in which each key came first."""
+    groups: defaultdict[Hashable, list[T]] = defaultdict(list)
+    for thing in things:
+        groups[key(thing)].append(thing)
+    return list(map(tuple, groups.values()))
+
+
+def recipients(duties: tuple[Duty, ...]) -> str:
+    """Who must be told by these duties; where they are many, how many of each kind, and where."""
+    names = dict.fromkeys(duty.recipient_name for duty in duties)
+    if len(names) <= NAMED:
+        return "; ".join(names)
+    return "; ".join(map(_of_one_kind, gathered(duties, lambda duty: duty.recipient)))
+
+
+def _of_one_kind(duties: tuple[Duty, ...]) -> str:
+    if len(duties) == 1:
+        return duties[0].recipient_name
+    places = dict.fromkeys(place or "unknown" for duty in duties for place in duty.places)
+    return f"{len(duties)} × {kind(duties)}: {', '.join(places)}"
+
+
+def kind(duties: Iterable[Duty]) -> str:
+    """What these recipients of one kind are called without their places, as data protection authority."""
+    those = tuple(duties)
+    columns = zip(*(duty.recipient_name.split() for duty in those), strict=False)
+    shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    while shared and shared[-1] not in PLACES_FOLLOW:
+        shared.pop()
+    return " ".join(shared[:-1]) or plain(those[0].recipient)
+
+
+def decisions(assessment: Assessment) -> dict[str, str]:
+    """What follows from the facts, under its title; a no that rests on exemptions says so."""
+    severity, cadence = assessment.severity, assessment.cadence
+    raised = raised_by(severity)
+    return {
+        "tell an authority": _decided(assessment, Addressee.AUTHORITY, yes=assessment.notify_authority),
+        "tell the people": _decided(assessment, Addressee.PEOPLE, yes=assessment.tell_people),
+        "write it down": say(assessment.document).upper(),
+        "risk to people": assessment.risk.value,
+        "severity": f"{plain(severity.band)}{f' ({raised})' if raised else ''}, score {severity.score:.2f} (ENISA, "
+        f"0.25 to 6){_provisional(severity)}",
+        "tone": assessment.tone.value,
+        "suggested": f"signed by the {assessment.signed_by}; channels {', '.join(assessment.channels)}; "
+        f"first update after {cadence.first_update}, then every {cadence.then_every}",
+    }
+
+
+def _provisional(severity: Score) -> str:
+    """How much of the score rests on what nobody knows, and is read as the worse case."""
+    if not severity.assumed:
+        return ""
+    assume = "assumes" if severity.assumed == 1 else "assume"
+    return f"; provisional: {severity.assumed} of {len(severity.components)} parts {assume} the worse case"
+
+
+def _decided(assessment: Assessment, addressee: Addressee, *, yes: bool) -> str:
+    exempt = {duty.regime for duty in _standing(assessment.duties, DutyStanding.EXEMPT) if duty.addressee is addressee}
+    if yes or not exempt:
+        return say(yes).upper()
+    return f"NO, if a lawyer agrees to {len(exempt)} exemption{'s' if len(exempt) > 1 else ''}"
+
+
+def raised_by(severity: Score) -> str:
+    """Why the band is one higher than the score alone says; empty when it is not."""
+    many = next((part for part in severity.components if part.name == MANY and part.value), None)
+    if many is None or band(tuple(map(_as_if_few, severity.components))) is severity.band:
+        return ""
+    reason = many.reason.split(":")[0].rstrip(".")
+    return f"one band higher: {reason[0].lower()}{reason[1:]}"
+
+
+def _as_if_few(part: Component) -> Component:
+    return part.model_copy(update={"value": 0}) if part.name == MANY else part
+
+
+def to_do(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What presses, as lines under headings: what is sure, what may apply, what counsel must agree to."""
+    every = tuple(duties)
+    pressing = [duty for duty in every if _presses(duty, at)]
+    for heading, group in _by_time(_standing(pressing, DutyStanding.APPLIES), at, zone):
+        yield heading, tuple(map(_in_short, gathered(group, lambda duty: duty.regime)))
+    maybe = sorted(_standing(pressing, DutyStanding.MAY_APPLY), key=lambda duty: _urgency(duty, at))
+    if maybe:
+        by_law = gathered(maybe, lambda duty: duty.regime)
+        yield MAYBE_SOON, tuple(f"{_how_soon(same, at)}: {_in_short(same)}" for same in by_law)
+    if exempt := _standing(every, DutyStanding.EXEMPT):
+        yield AGREE, tuple(map(_claim, gathered(exempt, _claimed)))
+
+
+def surely_pressing(duties: Iterable[Duty], at: datetime) -> int:
+    """How many duties that apply are overdue, due at once, or within 72 hours."""
+    return sum(duty.standing is DutyStanding.APPLIES and _presses(duty, at) for duty in duties)
+
+
+def particulars(duties: tuple[Duty, ...]) -> dict[str, str]:
+    """What these duties of one law say beside whom to tell and when, under its title; what is empty is left out."""
+    one = duties[0]
+    form, remedy = _form(one)
+    grounds = [ground for duty in duties for ground in duty.exemptions]
+    parts: dict[str, Iterable[str]] = {
+        "why": _whys(duties),
+        "assumed": (one.assumed,),
+        "exemption claimed": (_shown(ground) for ground in grounds if ground.claimed),
+        "exemptions not claimed": (ground.text for ground in grounds if not ground.claimed),
+        "comes before": (other for duty in duties for other in duty.before),
+        "permitted channels": (channel for duty in duties for channel in duty.channels),
+        "substitute notice": (_instead(duty.substitute) for duty in duties if duty.substitute),
+        "form": form,
+        "must not": one.must_not,
+        "must be given": (remedy,),
+        "may wait when": one.delay_allowed,
+        "in phases": ("what is not known in time may follow",) if any(duty.phased for duty in duties) else (),
+        "records": (one.records,),
+        "note": (duty.note for duty in duties),
+        "how sure": (one.confidence_note,),
+        "a lawyer must look at": (point for duty in duties for point in duty.lawyer_needed),
+    }
+    said = {title: dict.fromkeys(filter(None, texts)) for title, texts in parts.items()}
+    return {title: "; ".join(texts) for title, texts in said.items() if texts}
+
+
+def _form(duty: Duty) -> tuple[tuple[str, ...], str]:
+    """The form of what is written, and what must be given with it: not the concern of an office."""
+    return (duty.format_rules, duty.remedy) if duty.addressee.written_to else ((), "")
+
+
+def law(duty: Duty) -> str:
+    """The law with its article, and how surely this row renders it."""
+    checked = duty.confidence if duty.confidence.verified else f"NOT VERIFIED, {duty.confidence}"
+    return f"{_law(duty)} ({checked})"
+
+
+def plain(word: str) -> str:
+    """A word of the table as people write it."""
+    return word.replace("_", " ")
+
+
+def _lines(assessment: Assessment, zone: str) -> Iterator[str]:
+    yield from _decisions(assessment, zone)
+    yield from _next_hours(assessment, zone)
+    yield from _section("open questions", assessment.open_questions or ("none",))
+    for standing, title in TITLES.items():
+        yield from _in_full(title, _standing(assessment.duties, standing), assessment, zone)
+    yield from _reasons(assessment)
+    aside = map(_aside, gathered(assessment.set_aside, lambda one: one.why))
+    yield from _section("looked at, does not apply", tuple(aside) or ("none",))
+
+
+def _decisions(assessment: Assessment, zone: str) -> Iterator[str]:
+    yield f"what follows from the facts, as of {when(assessment.at, zone)}"
+    yield from (f"  {title}: {said}" for title, said in decisions(assessment).items())
+
+
+def _next_hours(assessment: Assessment, zone: str) -> Iterator[str]:
+    """All that presses, in short; what may apply later is counted."""
+    duties, at = assessment.duties, assessment.at
+    maybe = _standing(duties, DutyStanding.MAY_APPLY)
+    nothing = "nothing that surely applies" if maybe else "nothing"
+    yield from ("", f"do now (overdue, at once, or within 72 hours): {surely_pressing(duties, at) or nothing}")
+    for heading, lines in to_do(duties, at, zone):
+        yield f"  {heading}"
+        yield from (f"    {line}" for line in lines)
+    if later := sum(not _presses(duty, at) for duty in maybe):
+        yield f"  may apply later: {later} more; see below"
+
+
+def _in_short(duties: tuple[Duty, ...]) -> str:
+    assumed = " (its clock is assumed)" if any(duty.assumed for duty in duties) else ""
+    waiting = dict.fromkeys(other for duty in duties for other in duty.before)
+    before = f", before {', '.join(waiting)}" if waiting else ""
+    return f"{recipients(duties)}: {_law(duties[0])}{assumed} {_ids(duties)}{before}"
+
+
+def _how_soon(duties: tuple[Duty, ...], at: datetime) -> str:
+    return " / ".join(dict.fromkeys(_left(duty, at) for duty in duties))
+
+
+def _left(duty: Duty, at: datetime) -> str:
+    if duty.due_at is None:
+        return "at once"
+    return f"OVERDUE for {length(at - duty.due_at)}" if duty.overdue(at) else f"in {length(duty.due_at - at)}"
+
+
+def _claimed(duty: Duty) -> tuple[str, ...]:
+    return tuple(_shown(ground) for ground in duty.exemptions if ground.claimed)
+
+
+def _shown(ground: Exemption) -> str:
+    return f"{ground.text} (shown by: {', '.join(map(plain, ground.evidence))})"
+
+
+def _claim(duties: tuple[Duty, ...]) -> str:
+    """Under one ground, whom one need not tell if it holds; laws by their ids where they are many."""
+    laws = dict.fromkeys(map(_law, duties))
+    ids = dict.fromkeys(duty.regime for duty in duties)
+    named = "; ".join(laws) if len(laws) <= NAMED else f"{len(laws)} laws: {', '.join(ids)}"
+    return f"{' or '.join(_claimed(duties[0]))}: {named}"
+
+
+def _standing(duties: Iterable[Duty], standing: DutyStanding) -> list[Duty]:
+    return [duty for duty in duties if duty.standing is standing]
+
+
+def _presses(duty: Duty, at: datetime) -> bool:
+    soon = duty.due_at is None or duty.due_at <= at + SOON
+    return duty.overdue(at) or (soon and not duty.waits and duty.standing is not DutyStanding.EXEMPT)
+
+
+def _by_time(duties: Iterable[Duty], at: datetime, zone: str) -> Iterator[tuple[str, Iterator[Duty]]]:
+    """Overdue ones before those without a date, which mean at once; what waits for us comes last."""
+    return groupby(sorted(duties, key=lambda duty: _urgency(duty, at)), lambda duty: by_when(duty, at, zone))
+
+
+def _urgency(duty: Duty, at: datetime) -> tuple[bool, tuple[int, datetime]]:
+    return not duty.overdue(at), duty.pressure
+
+
+def _in_full(title: str, duties: list[Duty], assessment: Assessment, zone: str) -> Iterator[str]:
+    if duties:
+        yield from ("", f"{title}: {len(duties)}")
+    for heading, group in _by_time(duties, assessment.at, zone):
+        yield f"  {heading}"
+        for same in gathered(group, alike):
+            yield from _all_about(same)
+
+
+def _all_about(duties: tuple[Duty, ...]) -> Iterator[str]:
+    one = duties[0]
+    yield f"    {recipients(duties)} {_ids(duties)}"
+    yield f"      {law(one)}{f': {one.standard}' if one.standard else ''}"
+    yield from (f"      {title}: {said}" for title, said in particulars(duties).items())
+
+
+def _instead(found: Substitute) -> str:
+    """What may stand for telling each person: on any of these grounds, all of these ways."""
+    grounds = f"if any of ({'; '.join(found.if_any)}): " if found.if_any else ""
+    ways = f"do all of ({'; '.join(found.do_all)})" if found.do_all else ""
+    return f"{grounds}{ways}{f', for {found.for_days} days' if found.for_days else ''}"
+
+
+def _whys(duties: tuple[Duty, ...]) -> Iterator[str]:
+    """Reasons of all of them, those about each place first."""
+    return chain.from_iterable(zip_longest(*(duty.why.split("; ") for duty in duties), fillvalue=""))
+
+
+def _reasons(assessment: Assessment) -> Iterator[str]:
+    severity = assessment.severity
+    rules = (f"{rule.id} points to {rule.risk}: {rule.says} [{rule.source}]" for rule in assessment.rules)
+    parts = (f"{part.name} {part.value:g}: {part.reason}" for part in severity.components)
+    yield from _section("why this risk", rules)
+    yield from _section("why this severity", parts)
+    yield from _section("what would change the severity", severity.would_change_it or ("nothing that we know of",))
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    yield from ("", title)
+    yield from (f"  {line}" for line in lines)
+
+
+def _aside(those: tuple[SetAside, ...]) -> str:
+    return f"{those[0].why}: {', '.join(one.id for one in those)}"
+
+
+def _law(duty: Duty) -> str:
+    return f"{duty.law}, {duty.citation}"
+
+
+def _ids(duties: tuple[Duty, ...]) -> str:
+    """In full for a few; for many of one kind once, with PLACE for their places."""
+    if len(duties) <= NAMED:
+        return f"[{', '.join(duty.id for duty in duties)}]"
+    return f"[{', '.join(dict.fromkeys(re.sub('@.*', '@PLACE', duty.id) for duty in duties))}]"

@@ -1,0 +1,201 @@
+"""The base of all domain values, and the small types that several of them share."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema, core_schema
+
+
+class Value(BaseModel):
+    """Frozen, strict about its keys; equal when its content is equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @classmethod
+    def as_stored(cls, content: object) -> Self:
+        """From what the ledger keeps: what was accepted before there was a limit stays readable."""
+        return cls.model_validate(content, context=STORED)
+
+
+STORED = "stored"
+"""The context in which `Value.as_stored` reads."""
+
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def _slug(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError("use small letters, digits, '-' and '_' only, at most 64, a letter or digit first")
+    return text
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+"""A name that is safe in a path, a key and a run name."""
+
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2, in capitals."""
+
+Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+"""A country, or a state or province of one as ISO 3166-2 writes it: DE, US-WA, CA-QC."""
+
+EVERYONE = "everyone"
+"""The audience of all people of an incident; any other name is that of a segment."""
+
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+Locale = Annotated[str, Field(pattern=rf"^{LOCALE.pattern}$")]
+"""BCP 47: a language, and if needed a script and a country, as in en, zh-CN, zh-Hant-TW."""
+
+
+def _written_out(moment: object) -> object:
+    """A bare number would be read as seconds since 1970."""
+    if isinstance(moment, int | float):
+        raise ValueError("write a date and a time with its zone: 2026-11-25T09:30:00+01:00")  # noqa: TRY004 - pydantic
+    return moment
+
+
+def to_utc(moment: datetime) -> datetime:
+    """The same point in time in UTC. Raises ValueError outside of the years in which anything here can happen."""
+    try:
+        there = moment.astimezone(UTC)
+    except OverflowError:
+        there = moment
+    if not FIRST_YEAR <= there.year <= LAST_YEAR:
+        raise ValueError(f"a time between the years {FIRST_YEAR} and {LAST_YEAR} is meant")
+    return there
+
+
+FIRST_YEAR, LAST_YEAR = 1970, 2300
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
+"""A point in time; read with any zone, held in UTC. Without a zone it is refused."""
+
+
+def _one_text_for_all(value: Any) -> Any:
+    return {"*": value} if isinstance(value, str) else value
+
+
+Texts = Annotated[dict[str, str], BeforeValidator(_one_text_for_all)]
+"""One text per locale; a bare text stands for every locale."""
+
+
+def fallbacks(locale: str) -> tuple[str, ...]:
+    """The locales to try for this one, nearest first: zh-Hant-TW, zh-Hant, zh."""
+    parts = locale.split("-")
+    return tuple("-".join(parts[:n]) for n in range(len(parts), 0, -1))
+
+
+def nearest_locale(wanted: str, offered: tuple[str, ...] | list[str], default: str) -> str:
+    """The offered locale that suits best; en-GB takes en, zh takes zh-CN, anything else the default.
+
+    Scripts are not mixed: zh-TW and zh-Hant do not take a text in Simplified Chinese.
+    """
+    for locale in fallbacks(wanted):
+        if locale in offered and not _other_script(wanted, locale):
+            return locale
+    same_language = [locale for locale in offered if locale.split("-")[0] == wanted.split("-", maxsplit=1)[0]]
+    return next((locale for locale in same_language if not _other_script(wanted, locale)), default)
+
+
+def _other_script(wanted: str, offered: str) -> bool:
+    return _script(wanted) != _script(offered)
+
+
+def _script(locale: str) -> str:
+    if locale.split("-", maxsplit=1)[0] != "zh":
+        return ""
+    return "Hant" if re.search(r"Hant|TW|HK|MO", locale) else "Hans"
+
+
+def text_for(texts: dict[str, str], locale: str) -> str:
+    """The text in this locale, else in its language, else the one for every locale, else empty."""
+    for key in (*fallbacks(locale), "*"):
+        if key in texts:
+            return texts[key]
+    return ""
+
+
+def some_text(texts: dict[str, str], locale: str) -> str:
+    """The text in this locale, else the first in any, for people of the team; empty when there is none at all."""
+    return text_for(texts, locale) or next(iter(texts.values()), "")
+
+
+LARGEST_NUMBER = 2**63 - 1
+"""A ledger holds no larger one, whatever it numbers: persons, questions."""
+
+SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
+ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+
+LONGEST = timedelta(days=36_525)
+"""Whoever writes more has mistyped, and what is reckoned with it would leave every calendar."""
+
+
+class Span(timedelta):
+    """A length of time as people write it in a playbook: 30min, 72h, 3d, 2w, PT72H. Never negative.
+
+    Months and years are refused, because they have no fixed length.
+    """
+
+    @classmethod
+    def parse(cls, text: object) -> "Span":
+        """Read a span. Raises ValueError, with the forms that are understood, or how long it may be."""
+        try:
+            span = cls._read(text)
+        except OverflowError:
+            span = None
+        if span is None or span > LONGEST:
+            raise ValueError(f"nothing here takes longer than a hundred years: at most {LONGEST.days}d")
+        return span
+
+    @classmethod
+    def stored(cls, text: object) -> "Span":
+        """One that the ledger keeps, from before there was a longest, too: what is longer counts as the longest."""
+        return min(cls._read(text), cls(days=LONGEST.days))
+
+    @classmethod
+    def reader(cls, info: ValidationInfo) -> Callable[[object], "Span"]:
+        """How a span is read here: as somebody has written it, or as the ledger keeps it."""
+        return cls.stored if info.context == STORED else cls.parse
+
+    @classmethod
+    def _read(cls, text: object) -> "Span":
+        if isinstance(text, timedelta):
+            return cls(seconds=text.total_seconds())
+        if isinstance(text, str) and (match := SPAN.fullmatch(text.strip())):
+            return cls(seconds=(UNITS[match[2]] * int(match[1])).total_seconds())
+        if isinstance(text, str) and (match := ISO_SPAN.fullmatch(text.strip())) and any(match.groups()):
+            weeks, days, hours, minutes = (int(part or 0) for part in match.groups())
+            return cls(weeks=weeks, days=days, hours=hours, minutes=minutes)
+        if text == 0 and not isinstance(text, bool):
+            return cls(0)
+        raise ValueError("a span is written 30min, 72h, 3d or 2w; months and years have no fixed length")
+
+    def __str__(self) -> str:
+        seconds = int(self.total_seconds())
+        for unit in ("w", "d", "h"):
+            size = int(UNITS[unit].total_seconds())
+            if seconds and seconds % size == 0:
+                return f"{seconds // size}{unit}"
+        return f"{seconds // 60}min"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            lambda text, info: cls.reader(info)(text),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
+            json_schema_input_schema=core_schema.str_schema(pattern=r"^\s*(\d+\s*(min|h|d|w)|P.+)\s*$"),
+        )

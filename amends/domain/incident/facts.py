@@ -1,0 +1,314 @@
+"""What is known about an incident: each fact with its certainty. Left out means unknown, never "no"."""
+
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field, model_validator
+
+from amends.domain.base.value import Moment, Value
+
+T = TypeVar("T")
+
+
+class Certainty(StrEnum):
+    """How sure we are of a statement."""
+
+    CONFIRMED = "confirmed"
+    SUSPECTED = "suspected"
+    RULED_OUT = "ruled_out"
+    UNKNOWN = "unknown"
+
+
+class Fact(Value, Generic[T]):
+    """A statement with a certainty. Written bare, it is confirmed; null or left out, it is unknown."""
+
+    # Reading the docstrings again for every kind of fact would take half the time of the whole import.
+    model_config = {**Value.model_config, "use_attribute_docstrings": False}
+
+    value: T | None = None
+    certainty: Certainty = Certainty.UNKNOWN
+    at: Moment | None = None
+    note: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_means_confirmed(cls, given: Any) -> Any:
+        if isinstance(given, Fact):
+            return given.model_dump()
+        if isinstance(given, dict) and (not given or {"value", "certainty"} & given.keys()):
+            return given if not given or "certainty" in given else {**given, "certainty": Certainty.CONFIRMED}
+        if given is None:
+            return {}
+        return {"value": given, "certainty": Certainty.CONFIRMED}
+
+    @model_validator(mode="after")
+    def _a_statement_says_something(self) -> "Fact[T]":
+        if self.value is None and self.certainty is not Certainty.UNKNOWN:
+            raise ValueError(f"a fact that is {self.certainty} needs a value")
+        return self
+
+    @property
+    def stands(self) -> bool:
+        """Confirmed or suspected: to be reckoned with as said."""
+        return self.certainty in (Certainty.CONFIRMED, Certainty.SUSPECTED)
+
+    @property
+    def unknown(self) -> bool:
+        """Nobody can say."""
+        return self.certainty is Certainty.UNKNOWN
+
+    def says(self, *values: T) -> bool:
+        """It stands, and it is one of these."""
+        return self.stands and self.value in values
+
+    def sure(self, *values: T) -> bool:
+        """It is confirmed, and it is one of these."""
+        return self.certainty is Certainty.CONFIRMED and self.value in values
+
+    def may_be(self, *values: T) -> bool:
+        """It is one of these, or nobody can say: the reading that protects people."""
+        return self.unknown or self.says(*values)
+
+
+class BreachType(StrEnum):
+    CONFIDENTIALITY = "confidentiality"
+    INTEGRITY = "integrity"
+    AVAILABILITY = "availability"
+
+
+class Cause(StrEnum):
+    EXTERNAL_ATTACK = "external_attack"
+    INSIDER = "insider"
+    HUMAN_ERROR = "human_error"
+    TECHNICAL_ERROR = "technical_error"
+    THEFT = "theft"
+    LOSS = "loss"
+    VENDOR = "vendor"
+
+
+class Vector(StrEnum):
+    RANSOMWARE = "ransomware"
+    CREDENTIAL_STUFFING = "credential_stuffing"
+    SQL_INJECTION = "sql_injection"
+    WEB_MALWARE = "web_malware"
+    PHISHING = "phishing"
+    BUSINESS_EMAIL_COMPROMISE = "business_email_compromise"
+    SOCIAL_ENGINEERING_PHONE = "social_engineering_phone"
+    PRIVILEGE_MISUSE = "privilege_misuse"
+    STOLEN_DEVICE = "stolen_device"
+    LOST_DEVICE = "lost_device"
+    STOLEN_PAPER = "stolen_paper"
+    LOST_PAPER = "lost_paper"
+    MISDIRECTED_EMAIL = "misdirected_email"
+    MISDELIVERED_POST = "misdelivered_post"
+    MISCONFIGURATION = "misconfiguration"
+    OTHER = "other"
+
+
+class DataCategory(StrEnum):
+    BASIC_IDENTITY = "basic_identity"
+    CONTACT = "contact"
+    USER_ID = "user_id"
+    PSEUDONYMOUS_USERNAME = "pseudonymous_username"
+    CREDENTIALS_PLAIN = "credentials_plain"
+    CREDENTIALS_HASHED = "credentials_hashed"
+    NATIONAL_ID = "national_id"
+    PAYMENT_CARD = "payment_card"
+    FINANCIAL_ACCOUNT = "financial_account"
+    BILLING = "billing"
+    PURCHASE = "purchase"
+    WAGE = "wage"
+    INSURANCE_CONTRACT = "insurance_contract"
+    VEHICLE_REGISTRATION = "vehicle_registration"
+    LOCATION = "location"
+    COMMUNICATIONS_METADATA = "communications_metadata"
+    COMMUNICATIONS_CONTENT = "communications_content"
+    EMPLOYMENT = "employment"
+    CV_EMPLOYMENT_HISTORY = "cv_employment_history"
+    EDUCATION = "education"
+    FAMILY_STATUS = "family_status"
+    PHOTO = "photo"
+    BIOMETRIC = "biometric"
+    GENETIC = "genetic"
+    HEALTH = "health"
+    HEALTH_MINOR = "health_minor"
+    SEXUAL_LIFE = "sexual_life"
+    POLITICAL = "political"
+    RELIGIOUS = "religious"
+    ETHNIC = "ethnic"
+    UNION = "union"
+    CRIMINAL = "criminal"
+    OTHER = "other"
+
+
+class DataSubject(StrEnum):
+    CUSTOMERS = "customers"
+    USERS = "users"
+    EMPLOYEES = "employees"
+    JOB_APPLICANTS = "job_applicants"
+    PATIENTS = "patients"
+    STUDENTS = "students"
+    CHILDREN = "children"
+    CITIZENS = "citizens"
+    OTHER = "other"
+
+
+class Backup(StrEnum):
+    ELECTRONIC = "electronic"
+    PAPER_ONLY = "paper_only"
+    ALSO_ENCRYPTED = "also_encrypted"
+    NONE = "none"
+
+
+class Restored(StrEnum):
+    FULL = "full"
+    MOST = "most"
+    NONE = "none"
+
+
+class Exfiltration(StrEnum):
+    YES = "yes"
+    POSSIBLE = "possible"
+    NO = "no"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class ExfiltrationEvidence(StrEnum):
+    COMPLETE_LOGS_AND_EXTERNAL_FORENSICS = "complete_logs_and_external_forensics"
+    INTERNAL_INVESTIGATION = "internal_investigation"
+    ATTACKER_COULD_ERASE_HISTORY = "attacker_could_erase_history"
+    DATABASE_ACCESS_CONFIRMED = "database_access_confirmed"
+    DEVICE_GONE_CONTENT_UNCERTAIN = "device_gone_content_uncertain"
+    PAPER_GONE = "paper_gone"
+    ENCRYPTION = "encryption"
+    FORWARDING_RULES = "forwarding_rules"
+    SOC_DETECTED_LOGINS = "soc_detected_logins"
+    LATER_USE = "later_use"
+    PUBLISHED = "published"
+    NONE = "none"
+    OTHER = "other"
+
+
+class RecipientKind(StrEnum):
+    UNKNOWN_ATTACKER = "unknown_attacker"
+    ATTACKER_CIPHERTEXT_ONLY = "attacker_ciphertext_only"
+    UNKNOWN_THIEF = "unknown_thief"
+    THIEF_CIPHERTEXT_ONLY = "thief_ciphertext_only"
+    IMPOSTOR = "impostor"
+    FORMER_EMPLOYEE = "former_employee"
+    FEW_KNOWN_INDIVIDUALS = "few_known_individuals"
+    MANY_KNOWN_INDIVIDUALS = "many_known_individuals"
+    OTHER_CUSTOMER = "other_customer"
+    PROFESSIONAL_UNDER_SECRECY = "professional_under_secrecy"
+    TRUSTED_PARTNER = "trusted_partner"
+    PUBLIC = "public"
+
+
+class ServiceImpact(StrEnum):
+    NONE = "none"
+    MINOR = "minor"
+    MAJOR = "major"
+
+
+class Count(Value):
+    """How many, as far as known: between min and max, both included; a bare number is both."""
+
+    min: int | None = Field(default=None, ge=0, strict=True)
+    max: int | None = Field(default=None, ge=0, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_number(cls, given: Any) -> Any:
+        if isinstance(given, int) and not isinstance(given, bool):
+            return {"min": given, "max": given}
+        if isinstance(given, str | float | bool):
+            raise ValueError("write how many, as in 240, or {min: 200, max: 300}")  # noqa: TRY004 - pydantic takes no other
+        return given
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Count":
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min is above max")
+        return self
+
+
+class Recipient(Value):
+    """Who has the data now."""
+
+    kind: RecipientKind | None = None
+    count: int | None = Field(default=None, ge=0)
+    trusted: bool | None = None
+    deletion_confirmed: bool | None = None
+
+
+class Mitigation(Value):
+    """One thing done against the harm, with its time where known."""
+
+    what: str = Field(pattern=r"^[a-z0-9_]+$")
+    at: Moment | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_word(cls, given: Any) -> Any:
+        return {"what": given} if isinstance(given, str) else given
+
+
+class Facts(Value):
+    """The facts block of an incident file; every field may be unknown."""
+
+    sector: Fact[str] = Fact[str]()
+    breach_types: Fact[tuple[BreachType, ...]] = Fact[tuple[BreachType, ...]]()
+    cause: Fact[Cause] = Fact[Cause]()
+    vector: Fact[Vector] = Fact[Vector]()
+    malicious: Fact[bool] = Fact[bool]()
+    """Someone meant harm or gain."""
+    data_categories: Fact[tuple[Fact[DataCategory], ...]] = Fact[tuple[Fact[DataCategory], ...]]()
+    """Each one confirmed or suspected."""
+    data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
+    vulnerable_subjects: Fact[bool] = Fact[bool]()
+    people: Fact[Count] = Fact[Count]()
+    encrypted_at_rest: Fact[bool] = Fact[bool]()
+    encryption_key_safe: Fact[bool] = Fact[bool]()
+    protection_note: Fact[str] = Fact[str]()
+    backup: Fact[Backup] = Fact[Backup]()
+    restored: Fact[Restored] = Fact[Restored]()
+    restore_hours: Fact[float] = Fact[float]()
+    permanent_loss: Fact[bool] = Fact[bool]()
+    exfiltration: Fact[Exfiltration] = Fact[Exfiltration]()
+    exfiltration_evidence: Fact[ExfiltrationEvidence] = Fact[ExfiltrationEvidence]()
+    recipient: Fact[Recipient] = Fact[Recipient]()
+    exposure_days: Fact[float] = Fact[float]()
+    service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
+    misuse_observed: Fact[bool] = Fact[bool]()
+    mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
+
+    def categories(self) -> tuple[DataCategory, ...]:
+        """The categories of data that are confirmed or suspected to be touched."""
+        if not self.data_categories.stands:
+            return ()
+        return tuple(fact.value for fact in self.data_categories.value or () if fact.stands and fact.value)
+
+
+TOLD = ("cause", "vector", "malicious", "encrypted_at_rest", "encryption_key_safe", "exfiltration")
+"""Facts that notices tell as they are, beside the kinds of data."""
+
+
+def told_wrongly(told: Facts, known: Facts) -> tuple[str, ...]:
+    """The names of the facts that people were told as confirmed and that are others now.
+
+    What was only suspected, or not known, cannot turn out to be wrong.
+    """
+    found = tuple(name for name in TOLD if _contradicts(told, known, name))
+    return ("data_categories", *found) if _other_data(told, known) else found
+
+
+def _contradicts(told: Facts, known: Facts, name: str) -> bool:
+    before, after = getattr(told, name), getattr(known, name)
+    if before.certainty is not Certainty.CONFIRMED or after.unknown:
+        return False
+    return bool(before.value != after.value or not after.stands)
+
+
+def _other_data(told: Facts, known: Facts) -> bool:
+    sure = told.data_categories.certainty is Certainty.CONFIRMED and not known.data_categories.unknown
+    return sure and set(told.categories()) != set(known.categories())

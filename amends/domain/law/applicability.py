@@ -1,0 +1,309 @@
+"""The duties of an incident: the table that lawyers keep, set against the facts, the homes of the people and the times.
+
+What is not known never makes a duty disappear: it stays as one that may apply, with the question that would settle it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from amends.domain.incident.incident import Incident, Ruling
+from amends.domain.law.addendum import Letters
+from amends.domain.law.clock import Clocks, IsEstimated
+from amends.domain.law.condition import Answer, Circumstances, Count, Verdict, binds, judge, to_be_judged
+from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
+from amends.domain.law.jurisdiction import Homes, Reach
+from amends.domain.law.regime import DutyRow, DutyTable, ExemptionRow, Regime
+from amends.domain.law.term import WorksOn
+from amends.domain.people.person import AudienceCounts
+from amends.domain.risk.levels import Risk
+
+SHOWN_PLACES = 5
+
+
+@dataclass(frozen=True)
+class Law:
+    """All that the duties are worked out from, beside the incident."""
+
+    table: DutyTable
+    works_on: WorksOn
+    is_estimated: IsEstimated = lambda *_: False
+    letters: Letters = field(default_factory=Letters)
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """The duties that stand, those set aside, and what must be found out."""
+
+    duties: tuple[Duty, ...]
+    set_aside: tuple[SetAside, ...]
+    questions: tuple[str, ...]
+
+
+def duties_of(
+    incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+) -> Ruled:
+    """Every duty of this incident as known now; people is the highest possible number of those affected.
+
+    An id ends with @PLACE when each place has a duty of its own. The earliest to each recipient is marked as first.
+    """
+    return _Reading(incident, audience, risk, people, law, now).ruled()
+
+
+class _Reading:
+    """One reading of the table."""
+
+    def __init__(
+        self, incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
+    ) -> None:
+        self._incident, self._risk, self._people = incident, risk, people
+        self._law, self._table = law, law.table
+        self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table, people)
+        self._clocks = Clocks(incident, law.table.clocks, law.works_on, now)
+
+    def ruled(self) -> Ruled:
+        standing: list[Duty] = []
+        aside: list[SetAside] = []
+        questions: dict[str, None] = {}
+        for reach, row in self._rows():
+            found = self._duty(reach, row)
+            if isinstance(found, SetAside):
+                aside.append(found)
+            else:
+                standing.append(found)
+                questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
+        questions.update(dict.fromkeys(self._idle_rulings(standing, aside)))
+        duties = tuple(sorted(_first(tuple(standing)), key=lambda duty: duty.pressure))
+        return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
+
+    def _rows(self) -> Iterator[tuple[Reach, DutyRow]]:
+        for reach in self._homes.reaches():
+            for row in reach.regime.duties:
+                for one in self._homes.for_row(reach, row):
+                    yield one, row
+
+    def _idle_rulings(self, standing: list[Duty], aside: list[SetAside]) -> Iterator[str]:
+        met = {duty.id for duty in standing} | {one.id for one in aside}
+        met |= {name.split("@")[0] for name in met}
+        for name in self._incident.rulings:
+            if name not in met:
+                yield f"The ruling on {name} meets no duty here: which one does it mean?"
+
+    def _duty(self, reach: Reach, row: DutyRow) -> Duty | SetAside:
+        name = f"{reach.regime.id}.{row.id}"
+        ruling = self._incident.rulings.get(name + reach.suffix) or self._incident.rulings.get(name)
+        verdict = _decided(ruling) if ruling else self._verdict(reach, row)
+        if verdict.answer is Answer.NO:
+            return SetAside(id=name + reach.suffix, places=reach.places, why="; ".join(verdict.because))
+        return self._standing(reach, row, name + reach.suffix, verdict, exempt=ruling is None)
+
+    def _verdict(self, reach: Reach, row: DutyRow) -> Verdict:
+        now = self._circumstances(reach)
+        answers = [
+            binds(reach.regime, self._incident.organisation),
+            judge(reach.regime.when, now),
+            judge(row.when, now),
+        ]
+        if reach.residents.least == 0 and reach.residents.most:
+            answers.append(Verdict(Answer.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
+        if reach.regime.stands_for:
+            answers.append(Verdict(Answer.MAYBE, ("nobody has looked up the law there",)))
+        if row.ask:
+            answers.append(to_be_judged(row.ask))
+        return Verdict.all_of(answers)
+
+    def _circumstances(self, reach: Reach) -> Circumstances:
+        stated = self._incident.facts.people
+        said = stated.value.min if stated.value and stated.stands and stated.value.min else 0
+        least = self._homes.people or said
+        return Circumstances(
+            facts=self._incident.facts,
+            organisation=self._incident.organisation,
+            risk=self._risk,
+            people=Count(least if self._people is None else min(least, self._people), self._people),
+            residents=reach.residents if self._homes.people else Count(0, self._people),
+            largest_state=self._homes.largest_state(reach.places[0][:2]),
+        )
+
+    def _standing(self, reach: Reach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
+        """The duty with all that is known of it; exempt says whether an exemption may be claimed at all."""
+        regime, recipient = reach.regime, self._table.recipients[row.recipient]
+        exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
+        claimed = exempt and any(exemption.claimed for exemption in exemptions)
+        applies = DutyStanding.APPLIES if verdict.answer is Answer.YES else DutyStanding.MAY_APPLY
+        return Duty(
+            id=identity,
+            recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
+            addressee=recipient.addressee,
+            places=reach.places,
+            people=self._living_there(reach),
+            standing=DutyStanding.EXEMPT if claimed else applies,
+            why=self._why(reach, verdict),
+            asks=verdict.asks,
+            leaves_out=_left_out(regime) if recipient.addressee is Addressee.PEOPLE else (),
+            exemptions=exemptions,
+            lawyer_needed=(
+                *_for_the_lawyer(regime, verdict, claimed=claimed),
+                *self._unsure_holidays(reach, row),
+            ),
+            **self._timing(reach, row),
+            **_as_written(regime, row, recipient.addressee),
+        )
+
+    def _living_there(self, reach: Reach) -> int | None:
+        """Those of whom it is known; None while it is known of nobody, yet some may."""
+        return reach.residents.least or (None if reach.residents.most or not self._homes else 0)
+
+    def _timing(self, reach: Reach, row: DutyRow) -> dict[str, object]:
+        clocks, start = self._clocks, self._clocks.start(row.of)
+        return {
+            "due_at": clocks.due_at(reach.regime, row, reach.places[0]),
+            "standard": _standard(row),
+            "clock": row.of,
+            "starts_at": start.at if row.within else clocks.recorded(row.of),
+            "assumed": start.assumed if row.within else "",
+            "waits": clocks.waits(row.of) and row.no_later_than is None,
+        }
+
+    def _unsure_holidays(self, reach: Reach, row: DutyRow) -> Iterator[str]:
+        due_at = self._clocks.due_at(reach.regime, row, reach.places[0])
+        counted = row.within and row.within.business_days
+        if due_at and counted and self._law.is_estimated(reach.places[0], due_at.year):
+            yield f"the public holidays of {self._named(reach.places)} in {due_at.year} are not certain yet"
+
+    def _exemption(self, reach: Reach, exemption: ExemptionRow) -> Exemption:
+        if exemption.when is None:
+            return Exemption(text=exemption.text)
+        verdict = judge(exemption.when, self._circumstances(reach))
+        claimed = verdict.answer is Answer.YES
+        return Exemption(text=exemption.text, claimed=claimed, evidence=verdict.facts if claimed else ())
+
+    def _why(self, reach: Reach, verdict: Verdict) -> str:
+        seat = self._incident.organisation.established_in
+        homes = self._named(reach.homes or reach.places)
+        live_there = f"{reach.residents} people live in {homes}" if reach.residents.most else ""
+        seated = f"the organisation is established in {self._named((seat,))}" if seat and seat in reach.places else ""
+        unsaid = "" if self._homes else "nobody has said where the people live"
+        threshold = f"the law's threshold: {reach.regime.threshold}" if reach.regime.threshold else ""
+        return "; ".join(filter(None, (live_there, seated, unsaid, *verdict.because, threshold)))
+
+    def _named(self, places: tuple[str, ...]) -> str:
+        names = self._table.place_names
+        shown = [names.get(place, place) or "a country nobody has named" for place in places[:SHOWN_PLACES]]
+        more = len(places) - SHOWN_PLACES
+        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _decided(ruling: Ruling) -> Verdict:
+    """A lawyer's word settles it, also against an exemption that the facts seem to meet."""
+    answer = Answer.YES if ruling.applies else Answer.NO
+    return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
+
+
+def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str, object]:
+    """What goes from the table into the duty as it stands there."""
+    in_force = f"in force: {regime.in_force}" if regime.in_force else ""
+    return {
+        "regime": regime.id,
+        "law": regime.law,
+        "citation": regime.citation,
+        "recipient": row.recipient,
+        "content": row.content,
+        "must_not": tuple(one.text for one in regime.must_not if addressee.written_to or not one.letter),
+        "channels": row.channels,
+        "substitute": row.substitute,
+        "phased": row.phased,
+        "sets": row.sets,
+        "delay_allowed": regime.delay_allowed,
+        "format_rules": regime.format_rules if addressee.written_to else (),
+        "remedy": regime.remedy,
+        "records": regime.records,
+        "note": "; ".join(filter(None, (row.note, regime.note, in_force))),
+        "confidence": regime.confidence,
+        "confidence_note": regime.confidence_note,
+        "source": regime.source,
+    }
+
+
+def _left_out(regime: Regime) -> tuple[str, ...]:
+    return tuple(forbidden.item for forbidden in regime.must_not if forbidden.item)
+
+
+def _spares(exemption: ExemptionRow, row: DutyRow) -> bool:
+    return not exemption.spares or row.id in exemption.spares
+
+
+def _standard(row: DutyRow) -> str:
+    number = f"within {row.within}" if row.within else ""
+    cap = row.no_later_than
+    limit = f"and no later than {cap.within} after {cap.of.replace('_', ' ')}" if cap else ""
+    return "; ".join(filter(None, (f"{number} {limit}".strip(), row.standard, row.extension)))
+
+
+def _questions(duty: Duty) -> tuple[str, ...]:
+    if duty.standing is not DutyStanding.MAY_APPLY:
+        return ()
+    return tuple(f"{duty.law}: {ask[0].upper()}{ask[1:]}?" for ask in duty.asks)
+
+
+def _for_the_lawyer(regime: Regime, verdict: Verdict, *, claimed: bool) -> Iterator[str]:
+    if regime.stands_for:
+        yield f"this row only stands in for {regime.stands_for}"
+    if not regime.confidence.verified:
+        yield "nobody has checked this row against the law"
+    yield from (f"a person must judge: {ask}" for ask in verdict.asks)
+    if claimed:
+        yield "an exemption is claimed; it must be agreed to"
+    yield from regime.lawyer_check
+
+
+def _first(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
+    """Mark those to whose recipient no other is due earlier; people in one place are one recipient."""
+    earliest: dict[tuple[str, str], tuple[int, datetime]] = {}
+    for duty in duties:
+        for key in _recipients(duty):
+            earliest[key] = min(earliest.get(key, duty.pressure), duty.pressure)
+    return tuple(
+        duty.model_copy(update={"first": any(duty.pressure == earliest[key] for key in _recipients(duty))})
+        for duty in duties
+    )
+
+
+def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:
+    name = "people" if duty.addressee is Addressee.PEOPLE else duty.recipient
+    return ((name, place) for place in duty.places)
+
+
+def _before(table: DutyTable) -> dict[str, tuple[str, ...]]:
+    """By regime.duty, the duties that must wait for it."""
+    return {
+        f"{regime.id}.{row.id}": tuple(
+            one if "." in one or one == "people" else f"{regime.id}.{one}" for one in row.before
+        )
+        for regime in table.all_regimes()
+        for row in regime.duties
+        if row.before
+    }
+
+
+def _constrained(duties: tuple[Duty, ...], before: dict[str, tuple[str, ...]]) -> tuple[Duty, ...]:
+    """Each duty with the ids of those here that must wait for it."""
+    return tuple(
+        duty.model_copy(update={"before": tuple(_waiting(duty, before[_row_of(duty)], duties))})
+        if _row_of(duty) in before
+        else duty
+        for duty in duties
+    )
+
+
+def _row_of(duty: Duty) -> str:
+    return duty.id.split("@")[0]
+
+
+def _waiting(first: Duty, names: tuple[str, ...], duties: tuple[Duty, ...]) -> Iterator[str]:
+    """Of the same place where each place has its own; `people` are all of them, everywhere."""
+    for duty in duties:
+        elsewhere = "@" in first.id and "@" in duty.id and first.places != duty.places
+        named = _row_of(duty) in names and not elsewhere
+        if named or ("people" in names and duty.addressee is Addressee.PEOPLE):
+            yield duty.id

@@ -1,0 +1,126 @@
+"""Where the people live, and which regimes that brings in. Who lives nobody knows where is never passed over."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from amends.domain.incident.incident import Organisation
+from amends.domain.law.condition import Count
+from amends.domain.law.regime import DutyRow, DutyTable, Regime
+
+UNKNOWN_COUNTRY = ""
+"""Where the people live of whom nobody knows where they live."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A regime in the places where it applies, with the people there."""
+
+    regime: Regime
+    places: tuple[str, ...]
+    residents: Count
+    suffix: str = ""
+    """Ends the ids of duties that each place has for itself."""
+    homes: tuple[str, ...] = ()
+    """Where those residents live, when the duty is owed to the authority at the seat alone."""
+
+
+class Homes:
+    """The people of one incident by where they live, and the seat of the organisation."""
+
+    def __init__(
+        self, people: Mapping[str, int], organisation: Organisation, table: DutyTable, of_all: int | None = None
+    ) -> None:
+        """Of all is the highest possible number of those affected: the rest of them live nobody knows where."""
+        self._people = _in_one_name(people, table)
+        self._organisation, self._table = organisation, table
+        if self._people and of_all and of_all > self.people:
+            self._people[UNKNOWN_COUNTRY] = self._people.get(UNKNOWN_COUNTRY, 0) + of_all - self.people
+
+    def __bool__(self) -> bool:
+        return bool(self._people)
+
+    @property
+    def people(self) -> int:
+        """How many there are in all."""
+        return sum(self._people.values())
+
+    def reaches(self) -> Iterator[Reach]:
+        """Every regime that applies somewhere, and stand-ins where the table has none."""
+        for regime in self._table.regimes:
+            if places := self._places_of(regime):
+                yield self._reach(regime, places)
+        for place in self._without_regime():
+            yield self._reach(self._table.unknown_place, (place,), f"@{place or 'unknown'}")
+        for country, regime in self._table.unknown_state.items():
+            for place in self._without_state_law(country):
+                yield Reach(regime, (place,), _exactly(self._people[place]), f"@{place}")
+
+    def for_row(self, reach: Reach, row: DutyRow) -> Iterator[Reach]:
+        """Each place for itself where each has an authority of its own; the seat's alone where that one leads."""
+        seat = self._organisation.established_in
+        if not row.lead or len(reach.regime.places) == 1:
+            yield reach
+        elif seat in reach.regime.places:
+            yield replace(reach, places=(seat,), suffix=f"@{seat}", homes=reach.places)
+        elif not any(self._residents(place, 0).most for place in reach.places):
+            yield reach
+        else:
+            for place in reach.places:
+                yield replace(reach, places=(place,), residents=self.residents(place), suffix=f"@{place}")
+
+    def residents(self, place: str) -> Count:
+        """How many live there; those whose province nobody knows may live in each, unless a row stands in for them."""
+        return self._residents(place, self._people.get(UNKNOWN_COUNTRY, 0) if place else 0)
+
+    def _residents(self, place: str, from_anywhere: int) -> Count:
+        country = place[:2]
+        if place == country:
+            known = sum(people for home, people in self._people.items() if home[:2] == place)
+            return Count(known, known + from_anywhere)
+        known, unsaid = self._people.get(place, 0), self._people.get(country, 0)
+        in_no_state = 0 if country in self._table.unknown_state else unsaid
+        return Count(known, known + in_no_state + from_anywhere)
+
+    def largest_state(self, country: str) -> Count:
+        """How many live in the state of this country where most do."""
+        states = {home: people for home, people in self._people.items() if home[:2] == country}
+        unsaid = states.pop(country, 0)
+        largest, elsewhere = max(states.values(), default=0), self._people.get(UNKNOWN_COUNTRY, 0)
+        return Count(largest, largest + unsaid + elsewhere if self else None)
+
+    def _places_of(self, regime: Regime) -> tuple[str, ...]:
+        """Those where somebody lives, or may, or where the seat is; a law of a trade reaches whoever is under it."""
+        seat = self._organisation.established_in
+        places = tuple(place for place in regime.places if place == seat or self._residents(place, 0).most)
+        under_it = set(regime.regulated) & set(self._organisation.regulated or ())
+        far_away = seat is not None and seat not in regime.places and len(regime.places) > 1
+        return regime.places if under_it and not places and not far_away else places
+
+    def _reach(self, regime: Regime, places: tuple[str, ...], suffix: str = "") -> Reach:
+        counts = [self._residents(place, 0) for place in places]
+        least, most = sum(count.least for count in counts), sum(count.most or 0 for count in counts)
+        elsewhere = self._people.get(UNKNOWN_COUNTRY, 0) if any(places) else 0
+        return Reach(regime, places, Count(least, most + elsewhere), suffix)
+
+    def _without_regime(self) -> tuple[str, ...]:
+        known = {place for regime in self._table.regimes for place in regime.places if len(place) == len("US")}
+        homes = {home[:2] for home, people in self._people.items() if people} or {UNKNOWN_COUNTRY}
+        return tuple(sorted((homes | {self._organisation.established_in or UNKNOWN_COUNTRY}) - known))
+
+    def _without_state_law(self, country: str) -> tuple[str, ...]:
+        known = {place for regime in self._table.regimes for place in regime.places}
+        homes = (home for home, people in self._people.items() if people and home[:2] == country)
+        return tuple(sorted(home for home in homes if home not in known or home == country))
+
+
+def _in_one_name(homes: Mapping[str, int], table: DutyTable) -> dict[str, int]:
+    """Places that go by two names, as Puerto Rico does, under the one that the table uses."""
+    joined: dict[str, int] = {}
+    for place, people in homes.items():
+        name = table.also_called.get(place, place)
+        joined[name] = joined.get(name, 0) + people
+    return joined
+
+
+def _exactly(people: int) -> Count:
+    return Count(people, people)

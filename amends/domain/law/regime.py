@@ -1,0 +1,197 @@
+"""The table of duties as lawyers keep it: regimes, their duties, the events that start clocks, the recipients."""
+
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from amends.domain.base.value import Place, Slug, Value
+from amends.domain.incident.facts import Cause, DataCategory, Vector
+from amends.domain.incident.incident import CLOCK_EVENTS, Regulated, Role
+from amends.domain.law.duty import Addressee, Confidence, Forbidden, Substitute
+from amends.domain.law.term import Term
+from amends.domain.risk.levels import Risk
+
+ClockName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
+
+
+class Condition(Value):
+    """What the facts must be. All that is given must hold; what nobody knows may hold."""
+
+    risk_at_least: Risk | None = None
+    residents_over: int | None = None
+    """People who live in the place."""
+    residents_at_least: int | None = None
+    people_over: int | None = None
+    """Of all affected."""
+    people_at_least: int | None = None
+    people_under: int | None = None
+    one_state_over: int | None = None
+    """In at least one state of the country."""
+    one_state_at_least: int | None = None
+    role: tuple[Role, ...] = ()
+    regulated: tuple[Regulated, ...] = ()
+    not_regulated: tuple[Regulated, ...] = ()
+    data: tuple[DataCategory, ...] = ()
+    """At least one of these kinds of data was touched."""
+    cause: tuple[Cause, ...] = ()
+    vector: tuple[Vector, ...] = ()
+    malicious: bool | None = None
+    unreadable: bool | None = None
+    """Encrypted with a safe key."""
+    ask: str = ""
+    """Something that only a person can judge; until somebody does, it may hold."""
+    any_of: tuple["Condition", ...] = ()
+
+
+class ExemptionRow(Value):
+    """A ground on which the law lets somebody off. Without `when` only a person can say whether it holds."""
+
+    text: str
+    when: Condition | None = None
+    spares: tuple[Slug, ...] = ()
+    """Ids of the duties that fall away; none given means all of the regime."""
+
+
+class Cap(Value):
+    """A second limit; the earlier of the two counts."""
+
+    within: Term
+    of: ClockName
+
+
+class DutyRow(Value):
+    """One duty of a regime: whom to tell, how long after which event, saying what."""
+
+    id: Slug
+    recipient: Slug
+    within: Term | None = None
+    """None where the law names no number."""
+    of: ClockName
+    """The event that starts the clock."""
+    standard: str = ""
+    """The law's words for the time beside the number."""
+    no_later_than: Cap | None = None
+    extension: str = ""
+    phased: bool = False
+    """Information may follow in phases."""
+    when: Condition | None = None
+    ask: str = ""
+    """A condition that only a person can judge; the duty is treated as applying until it is answered."""
+    content: tuple[Slug, ...] = ()
+    channels: tuple[str, ...] = ()
+    substitute: Substitute | None = None
+    before: tuple[Slug, ...] = ()
+    """Ids of duties of this regime, or regime.duty of others, that must wait for this one."""
+    lead: bool = False
+    """An organisation established in one of the places answers to the authority there alone (GDPR 56)."""
+    sets: ClockName = ""
+    """The clock event that filing it starts."""
+    note: str = ""
+
+
+class Regime(Value):
+    """One law, or a part of it, with its duties."""
+
+    id: Slug
+    law: str
+    citation: str
+    places: tuple[Place, ...] = Field(min_length=1)
+    timezone: str = ""
+    """IANA zone of those who must be told; empty for the organisation's own."""
+    in_force: str = ""
+    regulated: tuple[Regulated, ...] = ()
+    """Only such organisations; empty for all."""
+    sectors: tuple[str, ...] = ()
+    """When it is not said how an organisation is regulated, its sector must be one of these; empty for any."""
+    when: Condition | None = None
+    threshold: str = ""
+    """The law's own words for when it applies."""
+    duties: tuple[DutyRow, ...] = Field(min_length=1)
+    must_not: tuple[Forbidden, ...] = ()
+    format_rules: tuple[str, ...] = ()
+    remedy: str = ""
+    exemptions: tuple[ExemptionRow, ...] = ()
+    delay_allowed: tuple[str, ...] = ()
+    records: str = ""
+    confidence: Confidence
+    confidence_note: str = ""
+    source: str
+    lawyer_check: tuple[str, ...] = ()
+    stands_for: str = ""
+    """What this row is a stand-in for, until a lawyer has written the real one."""
+    note: str = ""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            return ZoneInfo(name).key if name else ""
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{name} is no IANA time zone, such as America/New_York") from None
+
+    def events(self) -> frozenset[str]:
+        """The clock events that its duties name."""
+        named = ((row.of, row.sets, row.no_later_than.of if row.no_later_than else "") for row in self.duties)
+        return frozenset(event for events in named for event in events if event)
+
+
+class ClockEvent(Value):
+    """An event that starts a legal clock."""
+
+    means: str
+    """What happens at this moment."""
+    ask: str
+    """The question to the incident lead that fills it in."""
+    same_as: tuple[ClockName, ...] = ()
+    """Events that are this one under another name: the earliest of them counts."""
+    met_by: tuple[ClockName, ...] = ()
+    """Events with which this clock has started at the latest."""
+    ours: bool = False
+    """The organisation does it itself, so before it is recorded it has not happened: the clock is counted from now."""
+    not_before: tuple[ClockName, ...] = ()
+    """Events that cannot come after this one, so that the earliest possible time is theirs."""
+
+
+class Recipient(Value):
+    """Somebody who must be told."""
+
+    addressee: Addressee
+    name: str
+    """In words; {place} stands for the place."""
+    contact: str = ""
+
+
+class DutyTable(Value):
+    """All regimes with their words."""
+
+    clocks: dict[str, ClockEvent]
+    recipients: dict[str, Recipient]
+    place_names: dict[Place, str] = {}
+    also_called: dict[Place, Place] = {}
+    """Another code for the same place, as PR for US-PR."""
+    regimes: tuple[Regime, ...]
+    unknown_place: Regime
+    """Stands in for a country that has no regime."""
+    unknown_state: dict[str, Regime] = {}
+    """Stands in for a state without a regime, and for people whose state is not known, by country."""
+
+    @model_validator(mode="after")
+    def _closed(self) -> "DutyTable":
+        if missing := CLOCK_EVENTS - self.clocks.keys():
+            raise ValueError(f"no meaning and question for the clock events {', '.join(sorted(missing))}")
+        used = {row.recipient for regime in self.all_regimes() for row in regime.duties}
+        if nameless := used - self.recipients.keys():
+            raise ValueError(f"no name for the recipients {', '.join(sorted(nameless))}")
+        if unknown := {event for regime in self.all_regimes() for event in regime.events()} - CLOCK_EVENTS:
+            raise ValueError(f"no clock event is called {', '.join(sorted(unknown))}")
+        if any(len({row.id for row in regime.duties}) < len(regime.duties) for regime in self.all_regimes()):
+            raise ValueError("two duties of a regime have the same id")
+        ids = [regime.id for regime in self.all_regimes()]
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
+            raise ValueError(f"two regimes are called {', '.join(twice)}")
+        return self
+
+    def all_regimes(self) -> tuple[Regime, ...]:
+        """The regimes and the stand-ins."""
+        return (*self.regimes, *self.unknown_state.values(), self.unknown_place)

@@ -1,0 +1,137 @@
+"""When telling the public may or must stand for telling each person: the duties' grounds, held against the numbers.
+
+Nothing here tells anybody. A person publishes; what the notice's own page on the website does of it is said apart.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from amends.domain.law.duty import Addressee, Duty, DutyStanding, Substitute
+
+MORE_PEOPLE_THAN = re.compile(r"people > ([\d,]+)")
+NO_CONTACT = re.compile(r"\bcontact\b")
+"""No address, or none that works."""
+HARD_TO_REACH = re.compile(r"\b(?:practicable|impossible|difficult|effort|hardship|onerous)\b")
+"""A ground that only a person can judge; it comes up when somebody was not reached."""
+FEWER_THAN = re.compile(r"under (\d+) people: (.+)")
+AT_LEAST = re.compile(r"(\d+) people or more: (.+)")
+BY_OUR_PAGE = re.compile(r"\b(?:web ?site|home page)\b", re.IGNORECASE)
+AND_MORE = re.compile(r"\band\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How far a notice has come, by place: US-CA where the state is known, else US; empty where nobody knows."""
+
+    people: Mapping[str, int]
+    unreached: Mapping[str, int]
+    """Those for whom there is no address, or none that works."""
+
+
+@dataclass(frozen=True, slots=True)
+class SubstituteDue:
+    """A duty for which telling the public may or must stand for telling each person, and what that takes."""
+
+    duty: str
+    law: str
+    citation: str
+    certain: bool
+    """The duty applies for sure."""
+    must: bool
+    """Some can be told in no other way; else it is the organisation's choice."""
+    because: tuple[str, ...]
+    """The grounds that are met, with the numbers behind them."""
+    asks: tuple[str, ...]
+    """Grounds that a person must judge first."""
+    done: tuple[str, ...]
+    """What the page on the website does of it."""
+    to_do: tuple[str, ...]
+    """What a person must see to."""
+    for_days: int | None
+    until: datetime | None
+    """How long the page must stay up; None when it is not up, or the law names no time."""
+
+
+def substitute_due(
+    duties: Iterable[Duty], counts: Counts, page_up_since: datetime | None = None
+) -> tuple[SubstituteDue, ...]:
+    """Every duty to people whose threshold is met, those that must be met first; page_up_since is None while it is not.
+
+    Ranks with the duties themselves: one that only may apply counts until it is settled, one that is exempt does not.
+    """
+    found = [due for duty in duties if (due := _due(duty, counts, page_up_since))]
+    return tuple(sorted(found, key=lambda due: not due.must))
+
+
+def _due(duty: Duty, counts: Counts, page_up_since: datetime | None) -> SubstituteDue | None:
+    rule = duty.substitute
+    if rule is None or duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
+        return None
+    people, unreached = _living_in(duty.places, counts.people), _living_in(duty.places, counts.unreached)
+    must = tuple(_no_contact(rule, people, unreached))
+    may = tuple(_too_many(rule, people))
+    asks = tuple(_to_be_judged(rule, people, unreached))
+    if not (must or may or asks):
+        return None
+    done, to_do = _steps(rule, unreached, page_is_up=page_up_since is not None)
+    until = page_up_since + timedelta(days=rule.for_days) if page_up_since and rule.for_days else None
+    return SubstituteDue(
+        duty=duty.id,
+        law=duty.law,
+        citation=duty.citation,
+        certain=duty.standing is DutyStanding.APPLIES,
+        must=bool(must),
+        because=(*must, *may),
+        asks=asks,
+        done=done,
+        to_do=to_do,
+        for_days=rule.for_days,
+        until=until,
+    )
+
+
+def _living_in(places: tuple[str, ...], counted: Mapping[str, int]) -> int:
+    """The law of a country holds in its states too."""
+    return sum(count for home, count in counted.items() if home in places or (home[:2] in places and "-" in home))
+
+
+def _no_contact(rule: Substitute, people: int, unreached: int) -> Iterator[str]:
+    for ground in rule.if_any:
+        if unreached and NO_CONTACT.search(ground):
+            yield f"{unreached} of {people} people there were not reached ({ground})"
+
+
+def _too_many(rule: Substitute, people: int) -> Iterator[str]:
+    for ground in rule.if_any:
+        found = MORE_PEOPLE_THAN.fullmatch(ground)
+        if found and people > (limit := int(found[1].replace(",", ""))):
+            yield f"{people:,} people live there, more than {limit:,}"
+
+
+def _to_be_judged(rule: Substitute, people: int, unreached: int) -> Iterator[str]:
+    for ground in rule.if_any:
+        if unreached and HARD_TO_REACH.search(ground):
+            yield f"{unreached} of {people} people there were not reached: is that {ground}?"
+
+
+def _steps(rule: Substitute, unreached: int, *, page_is_up: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is to be done for so many, apart: what the page on the website does of it, and the rest."""
+    steps = [step for line in rule.do_all if (step := _for_so_many(line, unreached))]
+    done = tuple(step for step in steps if page_is_up and _page_does(step))
+    return done, tuple(step for step in steps if step not in done)
+
+
+def _for_so_many(line: str, unreached: int) -> str:
+    """The line without the number of people that it is for, or empty when it is for another number."""
+    if fewer := FEWER_THAN.fullmatch(line):
+        return fewer[2] if unreached < int(fewer[1]) else ""
+    if more := AT_LEAST.fullmatch(line):
+        return more[2] if unreached >= int(more[1]) else ""
+    return line
+
+
+def _page_does(step: str) -> bool:
+    """The page alone is enough: the website is named, and nothing more beside it."""
+    return BY_OUR_PAGE.search(step) is not None and AND_MORE.search(step) is None

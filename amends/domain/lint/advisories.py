@@ -1,0 +1,82 @@
+"""Rules that stop nothing: what those who approve must know of the laws before they say yes."""
+
+from collections.abc import Iterator
+
+from amends.domain.base.errors import Finding
+from amends.domain.case.case import Case
+from amends.domain.case.filings import done_at
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import CommitmentKind
+from amends.domain.law.addendum import Letters
+from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.lint.codes import Known, Proof
+from amends.domain.lint.consistency import binding, forbidden_items, reaches
+from amends.domain.notice.notice import Draft
+
+
+def told_first(case: Case, draft: Draft, letters: Letters) -> Iterator[Finding]:
+    """L150: those whom a law wants told before the people of this notice, and for whom nothing is filed."""
+    duties = case.assessment.duties if case.assessment else ()
+    undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and done_at(case, duty) is None]
+    met_by_it = {duty.id for duty in undone if _meets(draft, letters, duty)}
+    for duty in undone:
+        if met_by_it & set(duty.before):
+            yield _first(draft, duty)
+
+
+def _meets(draft: Draft, letters: Letters, duty: Duty) -> bool:
+    """Sending the notice tells those whom the duty is for; what is public tells people everywhere."""
+    return duty.addressee is Addressee.PEOPLE and any(
+        not variant.channel.personal or reaches(duty, letters, variant.letter) for variant in draft.variants
+    )
+
+
+def _first(draft: Draft, duty: Duty) -> Finding:
+    must, wants = ("must", "wants") if binding(duty) else ("may have to", "may want")
+    what = (
+        f"{duty.recipient_name} {must} be told first: {duty.law} {wants} that before people are told "
+        f"({duty.citation}, {duty.id}), and nothing is filed for it"
+    )
+    command = f"amends duty filed {draft.incident} {duty.id} --at TIME --receipt REF --as NAME"
+    return Finding(draft.notice, "L150", what, f"once it is done, `{command}` records it", blocks=False)
+
+
+def remedies(proof: Proof) -> Iterator[Finding]:
+    """L151: what laws of the readers' homes want to be given to them."""
+    known, variant = proof.known, proof.variant
+    if proof.draft.template not in known.letters.whole or not (proof.detailed and variant.channel.personal):
+        return
+    promised = [one.id for one in known.commitments if one.kind is CommitmentKind.CREDIT_MONITORING]
+    advice = f"check the promise {' and '.join(promised)}" if promised else "check it: no credit monitoring is promised"
+    for duty in known.duties:
+        owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
+        if owed and reaches(duty, known.letters, variant.letter):
+            what = f"goes where the law wants: {duty.remedy} ({duty.law}, {duty.citation}, {duty.id})"
+            yield proof.finding("L151", what, advice)
+
+
+def page_that_tells(proof: Proof) -> Iterator[Finding]:
+    """L152: a letter that leaves something out and leads to the public page, which says it."""
+    if not proof.variant.channel.personal or proof.known.page not in proof.variant.text:
+        return
+    forbidden = forbidden_items(proof.known, proof.variant)
+    pages = [variant for variant in proof.draft.variants if variant.channel is ChannelKind.WEBSITE]
+    # Without a page of its own, the notice leads to that of an earlier one.
+    told = forbidden.keys() & {item for page in pages for item in page.items} if pages else forbidden.keys()
+    if told:
+        items = " and ".join(item.replace("_", " ") for item in sorted(told))
+        laws = " and ".join(sorted({forbidden[item] for item in told}))
+        what = f"leads to the public page, which says what this letter leaves out: {items} ({laws})"
+        yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
+
+
+def homes_unknown(known: Known) -> Iterator[Finding]:
+    """L153: people of whom only the country is known, where the letters of its states differ."""
+    homes = known.audience.by_place or known.incident.residences
+    parted = {place.split("-")[0] for letter in known.letters.letters for place in letter.places if "-" in place}
+    for country in sorted(parted & {place for place, people in homes.items() if people}):
+        letter = known.letters.in_notice(known.draft.template, known.letters.letter_for(country))
+        if any(variant.channel.personal and variant.letter == letter for variant in known.draft.variants):
+            what = f"goes to people in {country} whose state nobody knows ({homes[country]:,} of the incident)"
+            advice = "their letter may be the wrong one: fill `region` in the audience file"
+            yield Finding(known.draft.notice, "L153", what, advice, blocks=False)

@@ -1,0 +1,279 @@
+"""What the lint can find, by stable codes, and one variant of a draft with all that it is held against."""
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from amends.domain.base.errors import Finding
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.incident import Incident, Story
+from amends.domain.law.addendum import Letters
+from amends.domain.law.duty import Duty
+from amends.domain.lint.extract import Day, Headcount, days, headcounts, plain, stated
+from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Slot, Variant
+from amends.domain.notice.wording import Phrases
+from amends.domain.people.person import AudienceCounts
+
+MARK = re.compile(f"{SLOT_OPEN}({'|'.join(Slot)}){SLOT_CLOSE}")
+TOKEN = "x" * 27
+"""As long as the token at the end of a personal link."""
+
+
+class Stops(StrEnum):
+    """Whether a finding keeps a notice from being approved."""
+
+    ALWAYS = "stops"
+    SOMETIMES = "stops or advises"
+    NEVER = "advises"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code stands for, in words for those who write notices."""
+
+    stops: Stops
+    means: str
+    advice: str
+
+
+CODES = {
+    "L100": Meaning(Stops.ALWAYS, "A variant has no text, or an email no subject in one line.", "Write its template."),
+    "L101": Meaning(Stops.ALWAYS, "A first notice lacks one of its parts.", "Fill the part that is named."),
+    "L102": Meaning(
+        Stops.ALWAYS,
+        "An SMS or a post stands alone: nothing detailed says more in its language.",
+        "Add email or website.",
+    ),
+    "L103": Meaning(Stops.ALWAYS, "A short message does not lead to the notice page.", "Name the page."),
+    "L104": Meaning(
+        Stops.ALWAYS,
+        "It links to a website of others or a shortener, or names one that is not listed.",
+        "Lead only to own domains; a host in `outside_contacts` of the locale may be named without a link.",
+    ),
+    "L105": Meaning(
+        Stops.ALWAYS, "A detailed notice lacks the telephone number or the email address.", "Say how to reach you."
+    ),
+    "L106": Meaning(
+        Stops.ALWAYS,
+        "A phrase of `never_say` makes light of it, blames somebody or cannot be true.",
+        "Say what is known and what is not.",
+    ),
+    "L107": Meaning(
+        Stops.ALWAYS,
+        "It seems to ask for a password, a code or a card number.",
+        "Never ask; people must be able to rely on it.",
+    ),
+    "L108": Meaning(Stops.ALWAYS, "It does not say when the next news comes.", "Name the day."),
+    "L109": Meaning(
+        Stops.ALWAYS, "A variable is empty, or a brace of the template is left.", "Fill it, or leave it out."
+    ),
+    "L110": Meaning(Stops.ALWAYS, "A character that nobody can read or see.", "Copy the text again as plain text."),
+    "L111": Meaning(
+        Stops.ALWAYS,
+        "A value of one person stands where others read, or a child's where there is none.",
+        "Leave it out.",
+    ),
+    "L112": Meaning(
+        Stops.SOMETIMES, "An SMS takes many segments; more than four are stopped.", "Shorten it: two are best."
+    ),
+    "L113": Meaning(Stops.ALWAYS, "A post is too long.", "280 characters are the most."),
+    "L114": Meaning(
+        Stops.ALWAYS,
+        "A placeholder was left: TODO, an address at example.invalid, the telephone number 000 000 000.",
+        "Write what belongs there, in the incident file or the template.",
+    ),
+    "L120": Meaning(
+        Stops.NEVER, "Numbers, dates or links differ between two languages.", "Say the same in every language."
+    ),
+    "L130": Meaning(
+        Stops.NEVER, "A sentence is long: over 30 words, or 40 characters of Chinese.", "Make two sentences of it."
+    ),
+    "L131": Meaning(
+        Stops.SOMETIMES,
+        "English that asks for more than 8 years of school (Flesch-Kincaid); more than 10 are stopped.",
+        "Shorter sentences, shorter words.",
+    ),
+    "L132": Meaning(Stops.NEVER, "It sounds like advertising.", "Sell nothing in a notice."),
+    "L133": Meaning(
+        Stops.NEVER, "It speaks of an attachment; notices have none.", "Put it on the notice page, and name the page."
+    ),
+    "L140": Meaning(
+        Stops.SOMETIMES,
+        "The letter does not say something that the law of its readers' home asks for. It stops where the law applies "
+        "and somebody has checked the row.",
+        "Say it and mark it with item() in the template, or let a lawyer rule on the duty.",
+    ),
+    "L141": Meaning(
+        Stops.ALWAYS,
+        "The letter says something that the law of its readers' home forbids.",
+        "Leave it out of this letter.",
+    ),
+    "L142": Meaning(
+        Stops.SOMETIMES,
+        "A number of people that the facts and the audience do not allow, or a share that hides the number. It only "
+        "advises where police or staff may be counted.",
+        "Correct the text or the facts.",
+    ),
+    "L143": Meaning(
+        Stops.SOMETIMES,
+        "A day that is not among those of the facts; it stops where the text says what happened that day and the facts "
+        "say otherwise.",
+        "Correct the text or the facts.",
+    ),
+    "L144": Meaning(
+        Stops.ALWAYS,
+        "A telephone number that is not yours.",
+        "Name only your own number and those in `outside_contacts` of the locale.",
+    ),
+    "L145": Meaning(Stops.ALWAYS, "An email address that is not yours.", "Name only addresses on your own domains."),
+    "L146": Meaning(
+        Stops.ALWAYS,
+        "A short message says a number, a day or a link that nothing detailed in its language says.",
+        "Say the same everywhere; short messages may say less.",
+    ),
+    "L147": Meaning(
+        Stops.NEVER,
+        "A sentence promises something by some time, and no commitment tracks it.",
+        "Make it a commitment with an owner, or take out the time.",
+    ),
+    "L148": Meaning(
+        Stops.ALWAYS,
+        "A commitment is made with this notice, but its words or its date are not in it.",
+        "Name it, or take it out of the incident or the playbook.",
+    ),
+    "L149": Meaning(
+        Stops.NEVER,
+        "Nobody checks requests for secrets, promises or numbers of people in this language.",
+        "Let somebody who reads it look for them.",
+    ),
+    "L150": Meaning(
+        Stops.NEVER,
+        "A law wants somebody else to be told before these people, and nothing is filed for that.",
+        "Tell them first and record it with `amends duty filed`.",
+    ),
+    "L151": Meaning(
+        Stops.NEVER,
+        "The law of its readers' home wants something to be given to them, such as credit monitoring.",
+        "Hold what is promised against it: its length, and whom it is for.",
+    ),
+    "L152": Meaning(
+        Stops.NEVER,
+        "A message of a letter that leaves something out leads to the public page, which tells it.",
+        "Ask counsel whether it may; if not, leave it out of the page too.",
+    ),
+    "L153": Meaning(
+        Stops.NEVER,
+        "It goes to people in a country whose states have letters of their own, and nobody knows in which they live.",
+        "Fill `region` in the audience file.",
+    ),
+    "L154": Meaning(
+        Stops.ALWAYS,
+        "The draft is older than the words in force, which do not know its letter or its language any more.",
+        "It is drafted afresh before anybody can approve it.",
+    ),
+    "L155": Meaning(
+        Stops.NEVER,
+        "A time that people were given for news was missed, and the text does not say so.",
+        "Put `late.named` into the template, or the piece `lateness` of `_base`.",
+    ),
+}
+"""All that the lint can find. A code keeps its meaning for ever; a new meaning gets a new code."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a draft is held against, the same for all its variants."""
+
+    draft: Draft
+    incident: Incident
+    page: str
+    """How the address of the notice page begins in every language."""
+    letters: Letters
+    duties: tuple[Duty, ...]
+    audience: AudienceCounts
+    commitments: tuple[Commitment, ...]
+    """Those given before and those given with this notice."""
+
+    def day(self, moment: datetime) -> date:
+        """The day of this moment where the organisation tells its time."""
+        return moment.astimezone(ZoneInfo(self.incident.organisation.timezone)).date()
+
+
+@dataclass(frozen=True)
+class Proof:
+    """One variant of a draft, with all that it is held against."""
+
+    known: Known
+    variant: Variant
+    phrases: Phrases
+
+    @property
+    def draft(self) -> Draft:
+        """What the variant belongs to."""
+        return self.known.draft
+
+    @property
+    def incident(self) -> Incident:
+        """What it tells of."""
+        return self.known.incident
+
+    @property
+    def detailed(self) -> bool:
+        """Carries everything a notice must say."""
+        return self.variant.channel.detailed
+
+    @property
+    def language(self) -> str:
+        """The language without script and country: zh."""
+        return self.variant.locale.split("-")[0]
+
+    @property
+    def whole(self) -> str:
+        """Subject and text, as sent but for the slots."""
+        return f"{self.variant.subject}\n\n{self.variant.text}"
+
+    @cached_property
+    def said(self) -> str:
+        """Subject and text without the slots, in one way of writing, to look for what they state."""
+        return plain(MARK.sub("…", self.whole))
+
+    @cached_property
+    def days(self) -> tuple[Day, ...]:
+        """The days that it names."""
+        return days(self.said, self.phrases)
+
+    @cached_property
+    def headcounts(self) -> tuple[Headcount, ...]:
+        """The numbers of people that it tells."""
+        return headcounts(self.said)
+
+    @cached_property
+    def numbers(self) -> frozenset[str]:
+        """All the numbers and links in it."""
+        return stated(self.said, self.phrases)
+
+    @property
+    def filled(self) -> str:
+        """The text with values of usual length in its slots."""
+        usual = {Slot.PERSONAL_LINK: TOKEN}
+        return MARK.sub(lambda mark: usual.get(Slot(mark[1]), "Alex Example"), self.variant.text)
+
+    @property
+    def story(self) -> Story | None:
+        """What a person wrote for this locale."""
+        return self.incident.texts.get(self.variant.locale)
+
+    @property
+    def sms(self) -> bool:
+        """It is charged by the segment."""
+        return self.variant.channel is ChannelKind.SMS
+
+    def finding(self, code: str, what: str, advice: str, *, blocks: bool | None = None) -> Finding:
+        """A finding about this variant; blocks is needed where the code leaves it open."""
+        always = CODES[code].stops is Stops.ALWAYS
+        where = f"{self.draft.notice} {self.variant.id}"
+        return Finding(where=where, code=code, what=what, advice=advice, blocks=always if blocks is None else blocks)

@@ -1,0 +1,318 @@
+"""Reads a draft before people do: what must not leave like this, and what could be said better.
+
+Codes are stable; proof.py says what each means. L100 to L119 stop a notice, L120 to L139 advise on how it reads, and
+those from L140 on hold it against facts, laws and promises; where a code leaves it open, the finding says whether it
+stops.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from functools import cache
+
+from amends.domain.assess.assess import CONTENT
+from amends.domain.base.errors import Finding
+from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.channel.sms import segments
+from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.incident import Incident
+from amends.domain.law.addendum import GENERAL
+from amends.domain.law.duty import Duty
+from amends.domain.lint import advisories, consistency
+from amends.domain.lint.codes import CODES, MARK, Known, Proof
+from amends.domain.lint.extract import EMAIL, links, plain, stated
+from amends.domain.lint.readability import grade, sentences, words
+from amends.domain.notice.notice import Draft, Reader, Slot
+from amends.domain.notice.wording import Wording, say_date
+from amends.domain.people.person import AudienceCounts
+
+__all__ = ["CODES", "links", "lint", "lint_in", "stated", "table_of_codes"]
+
+SOCIAL_LENGTH = 280
+SMS_FINE, SMS_AT_MOST = 2, 4
+"""Segments; longer ones arrive torn or late on some telephones."""
+GRADE_AT_MOST, GRADE_NEVER_ABOVE = 8, 10
+WORDS_AT_MOST, CHINESE_AT_MOST = 30, 40
+"""In one sentence: words, or characters of Chinese."""
+
+SECRETS = {
+    "en": re.compile(
+        r"(?:\b(?:send|tell|give|reply|enter|confirm|provide|verify|type|submit|share|forward|text|email|upload)\b"
+        r"|\bwe (?:(?!never|not)\w+ )?(?:need|require|ask(?: you)? for)\b).{0,40}"
+        r"\b(?:passwords?|pass ?codes?|pins?|(?<!zip )(?<!postal )(?<!source )(?<!qr )codes?|card numbers?|cvv|cvc)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        r"(?:发送|提供|告知|告诉|回复|输入|填写|上传|转发|核对|验证).{0,12}(?:密码|验证码|卡号|口令|安全码|动态码)"
+        r"|[将把].{0,12}(?:密码|验证码|卡号|口令|安全码|动态码).{0,12}(?:发|提供|告知|告诉|回复|填|输入|转)"
+    ),
+}
+"""Per language: a request for a secret."""
+NEVER = {
+    "en": re.compile(
+        r"\b(?:never|nobody|no one|will not|won't|someone|somebody|any ?one|any ?body|whoever"
+        r"|callers?|criminals|thieves)\b",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(r"不会|绝不|从不|任何人|有人|凡是|凡|自称|冒充|谁"),
+}
+"""Words that make it a warning, also when a comma stands between."""
+DO_NOT = {
+    "en": re.compile(r"\b(?:not|without|nor)\b|n't\b", re.IGNORECASE),
+    "zh": re.compile(r"不要|切勿|请勿|勿|别|不得|无需|不必"),
+}
+"""Words that make it a warning where no comma stands between."""
+
+ADVERTISING = re.compile(
+    r"\b(?:discounts?|vouchers?|promo(?:tion(?:al)?)? codes?|special offers?|limited[- ]time|newsletters?|award-winning"
+    r"|upgrade (?:now|today)|our (?:new|latest) (?:product|service|app)s?|loyalty points|shop now|best-in-class"
+    r"|industry-leading|world-class)\b|优惠|折扣|促销|限时|新品|立减|抽奖|红包|行业领先|会员升级",
+    re.IGNORECASE,
+)
+ATTACHMENT = re.compile(r"\b(?:attached|enclosed)\b(?! to)|\b(?:the|our|an?) attachments?\b|附件", re.IGNORECASE)
+
+LEFT_OVER = re.compile(r"\{[{%#]|[}%#]\}|\{[\w. ]*\}|[(（]\s*[)）]|\s[,.](?=\s|$)|[:：]\s*[。.](?=\s|$)")
+PLACEHOLDER = re.compile(
+    r"\bTODO\b|(?:[\w.+-]{1,64}@)?\bexample\.invalid\b|(?<!\d)(?<!\d[ ,.])0{3}[ -]?0{3}[ -]?0{3}(?!\d)"
+)
+"""What stands in an incident file that was imported, where nobody has written anything yet."""
+JOINERS = "\u200c\u200d\u200e\u200f"
+"""Characters that cannot be seen and that some scripts need."""
+
+
+def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Finding, ...]:
+    """Everything found in the draft, held against all that the case knows; of one that is too old, only that it is."""
+    if outdated := tuple(_older_than(wording, draft)):
+        return outdated
+    duties = case.assessment.duties if case.assessment else ()
+    found = lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
+    return (*found, *advisories.told_first(case, draft, wording.letters))
+
+
+def lint(
+    draft: Draft, incident: Incident, wording: Wording, page: str, duties: tuple[Duty, ...] = (),
+    audience: AudienceCounts | None = None, commitments: tuple[Commitment, ...] = (),
+) -> tuple[Finding, ...]:  # fmt: skip
+    """Everything found in the draft; page is how the address of the notice page begins in every language.
+
+    Raises KeyError when a variant is in a locale that has no phrases, or a letter that the wording does not have.
+    """
+    given = {promise.id: promise for promise in (*draft.promises, *commitments)}
+    counts, promises = audience or AudienceCounts(), tuple(given.values())
+    known = Known(draft, incident, page, wording.letters, duties, counts, promises)
+    proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
+    found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
+    return (
+        *found,
+        *consistency.channels_agree(proofs),
+        *consistency.languages_agree(proofs),
+        *advisories.homes_unknown(known),
+    )
+
+
+def _older_than(wording: Wording, draft: Draft) -> Iterator[Finding]:
+    """What the draft was written with and the words do not have any more."""
+    locales = {variant.locale for variant in draft.variants} - wording.phrases.keys()
+    letters = {variant.letter for variant in draft.variants} - {GENERAL, *(one.id for one in wording.letters.letters)}
+    gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(letters)]
+    if gone:
+        what = f"is older than the words in force, which do not have {' or '.join(gone)}"
+        yield Finding(draft.notice, "L154", what, "it is drafted afresh before anybody can approve it")
+
+
+def table_of_codes() -> str:
+    """All codes with their meaning and advice, as a Markdown table."""
+    rows = (f"| {code} | {one.stops} | {one.means} | {one.advice} |" for code, one in CODES.items())
+    return "\n".join(("| code | | what it means | what to do |", "|---|---|---|---|", *rows))
+
+
+def _empty(proof: Proof) -> Iterator[Finding]:
+    if not proof.variant.text.strip():
+        yield proof.finding("L100", "has no text", "write its template")
+    if proof.variant.channel is ChannelKind.EMAIL and len(proof.variant.subject.strip().splitlines()) != 1:
+        yield proof.finding("L100", "has no subject in one line", "write `subject:` in its template")
+
+
+def _parts(proof: Proof) -> Iterator[Finding]:
+    if proof.draft.template != "first-notice" or not proof.detailed:
+        return
+    for part in CONTENT:
+        if not proof.variant.parts.get(part, "").strip():
+            yield proof.finding("L101", f"does not say {part.replace('_', ' ')}", f"fill the block {part}")
+
+
+def _alone(proof: Proof) -> Iterator[Finding]:
+    if not proof.detailed and not any(
+        other.channel.detailed and other.locale == proof.variant.locale for other in proof.draft.variants
+    ):
+        yield proof.finding("L102", "stands alone", "add email or website in the same language")
+
+
+def _page(proof: Proof) -> Iterator[Finding]:
+    if not proof.detailed and proof.known.page not in proof.variant.text:
+        yield proof.finding("L103", "does not lead to the notice page", f"add {proof.known.page}")
+
+
+def _contacts(proof: Proof) -> Iterator[Finding]:
+    contacts = proof.incident.organisation.contacts
+    if proof.detailed and _dense(contacts.phone) not in _dense(proof.variant.text):
+        yield proof.finding("L105", "does not name the telephone number", f"add {contacts.phone}")
+    if proof.detailed and contacts.email.casefold() not in proof.variant.text.casefold():
+        yield proof.finding("L105", "does not name the email address", f"add {contacts.email}")
+
+
+def _never_said(proof: Proof) -> Iterator[Finding]:
+    text = " ".join(proof.said.split()).casefold()
+    for phrase in proof.phrases.never_say:
+        if _phrase(phrase).search(text):
+            yield proof.finding("L106", f"says “{phrase}”", "say what is known and what is not, without comfort")
+
+
+@cache
+def _phrase(phrase: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z0-9]){re.escape(plain(phrase).casefold())}")
+
+
+def _secrets(proof: Proof) -> Iterator[Finding]:
+    if proof.language not in SECRETS:
+        what = f"nobody checks requests for secrets, promises and numbers of people in {proof.phrases.language}"
+        yield proof.finding("L149", what, "let somebody who reads it look for them")
+        return
+    for sentence in sentences(proof.said):
+        if any(not _warns(proof.language, sentence, ask.start()) for ask in SECRETS[proof.language].finditer(sentence)):
+            advice = "people must be able to rely on it that we never do"
+            yield proof.finding("L107", f"seems to ask for a secret: “{sentence}”", advice)
+
+
+def _warns(language: str, sentence: str, asked_at: int) -> bool:
+    """What looks like a request is a warning against one, by the words before it."""
+    before = re.split(r"[;:–—]|\b(?:but|so|instead)\b|但|所以", sentence[:asked_at])[-1]
+    clause = re.split(r"[,，]", before)[-1]
+    return NEVER[language].search(before) is not None or DO_NOT[language].search(clause) is not None
+
+
+def _next_news(proof: Proof) -> Iterator[Finding]:
+    moment = proof.draft.next_news_at
+    if moment is None or not proof.detailed:
+        return
+    date = say_date(proof.phrases, moment, proof.incident.organisation.timezone)
+    if date not in proof.variant.text:
+        yield proof.finding("L108", "does not say when the next news comes", f"name the day: {date}")
+
+
+def _late(proof: Proof) -> Iterator[Finding]:
+    missed = proof.draft.sorry_for
+    if missed is None or not proof.detailed:
+        return
+    date = say_date(proof.phrases, missed, proof.incident.organisation.timezone)
+    if date not in proof.variant.text:
+        advice = f"say that people should have heard by {date}, and that you are sorry"
+        yield proof.finding("L155", "does not say that news comes late", advice)
+
+
+def _left_over(proof: Proof) -> Iterator[Finding]:
+    for left in dict.fromkeys(LEFT_OVER.findall(proof.whole)):
+        yield proof.finding("L109", f"holds “{left.strip()}”", "a variable is empty, or a brace was left")
+
+
+def _placeholders(proof: Proof) -> Iterator[Finding]:
+    for left in dict.fromkeys(PLACEHOLDER.findall(proof.whole)):
+        advice = "write what belongs there, in the incident file or the template"
+        yield proof.finding("L114", f"holds the placeholder “{left}”", advice)
+
+
+def _characters(proof: Proof) -> Iterator[Finding]:
+    for character in dict.fromkeys(MARK.sub("", proof.whole)):
+        if unicodedata.category(character) in ("Co", "Cc", "Cf") and character not in f"\n\t{JOINERS}":
+            advice = "copy the text again as plain text"
+            yield proof.finding("L110", f"holds the character U+{ord(character):04X}, which nobody can read", advice)
+
+
+def _slots(proof: Proof) -> Iterator[Finding]:
+    for name in dict.fromkeys(MARK.findall(proof.whole)):
+        if not proof.variant.channel.personal:
+            yield proof.finding("L111", f"holds {name} where everybody reads", "leave it out on this channel")
+        elif name == Slot.CHILD and proof.variant.reader is not Reader.GUARDIAN:
+            yield proof.finding("L111", f"holds {name} for people who have none", "only guardians read about a child")
+
+
+def _sms(proof: Proof) -> Iterator[Finding]:
+    if not proof.sms:
+        return
+    count = segments(proof.filled).count
+    if count > SMS_FINE:
+        advice = f"{SMS_FINE} are best, {SMS_AT_MOST} the most"
+        yield proof.finding("L112", f"takes {count} segments", advice, blocks=count > SMS_AT_MOST)
+
+
+def _social(proof: Proof) -> Iterator[Finding]:
+    if proof.variant.channel is ChannelKind.SOCIAL and (length := len(proof.variant.text)) > SOCIAL_LENGTH:
+        yield proof.finding("L113", f"has {length} characters", f"{SOCIAL_LENGTH} are the most")
+
+
+def _long_sentences(proof: Proof) -> Iterator[Finding]:
+    chinese = proof.language == "zh"
+    limit, unit = (CHINESE_AT_MOST, "characters") if chinese else (WORDS_AT_MOST, "words")
+    said = [
+        (len(_dense(sentence)) if chinese else len(words(sentence)), sentence) for sentence in sentences(proof.filled)
+    ]
+    length, longest = max(said, default=(0, ""))
+    if length > limit:
+        what = f"has a sentence of {length} {unit}: “{longest[:60]}…”"
+        yield proof.finding("L130", what, f"{limit} are the most")
+
+
+def _grade(proof: Proof) -> Iterator[Finding]:
+    if not proof.detailed or proof.language != "en":
+        return
+    if (found := grade(EMAIL.sub("link", proof.filled))) > GRADE_AT_MOST:
+        advice = f"shorter sentences, shorter words; aim at {GRADE_AT_MOST}"
+        yield proof.finding("L131", f"asks for {found:.0f} years of school", advice, blocks=found > GRADE_NEVER_ABOVE)
+
+
+def _advertising(proof: Proof) -> Iterator[Finding]:
+    for match in ADVERTISING.finditer(proof.said):
+        yield proof.finding("L132", f"sounds like advertising: “{match[0]}”", "sell nothing in a notice")
+
+
+def _attachment(proof: Proof) -> Iterator[Finding]:
+    if match := ATTACHMENT.search(proof.said):
+        yield proof.finding("L133", f"speaks of an attachment: “{match[0]}”", "put it on the notice page")
+
+
+def _dense(text: str) -> str:
+    """Without spaces and the marks that people put into telephone numbers."""
+    return re.sub(r"[\s().·/-]", "", text)
+
+
+RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
+    _empty,
+    _parts,
+    _alone,
+    _page,
+    _contacts,
+    _never_said,
+    _secrets,
+    _next_news,
+    _late,
+    _left_over,
+    _placeholders,
+    _characters,
+    _slots,
+    _sms,
+    _social,
+    _long_sentences,
+    _grade,
+    _advertising,
+    _attachment,
+    consistency.contacts,
+    consistency.items_asked_for,
+    consistency.items_forbidden,
+    consistency.people,
+    consistency.dates,
+    consistency.promises_tracked,
+    consistency.promises_said,
+    advisories.remedies,
+    advisories.page_that_tells,
+)

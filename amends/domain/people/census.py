@@ -1,0 +1,74 @@
+"""Counts people: by where they live, what they read, and how they can be reached."""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from amends.domain.people.person import AudienceCounts, Person, place_of
+
+_place_of = lru_cache(4096)(place_of)
+
+
+class Sort(NamedTuple):
+    """What is counted of a person; people who are alike in it are counted together."""
+
+    place: str
+    locale: str
+    segment: str
+    data: tuple[str, ...]
+    flags: frozenset[str]
+    has_email: bool
+    has_phone: bool
+    is_guardian: bool
+
+
+class Census:
+    """People in numbers; none of them is kept."""
+
+    def __init__(self) -> None:
+        self._sorts: Counter[tuple[Any, ...]] = Counter()
+
+    def see(self, people: Iterable[Person]) -> None:
+        """Count these too."""
+        self._sorts.update(
+            (
+                _place_of(one.country, one.region), one.locale, one.segment, one.data, one.flags,
+                one.email != "", one.phone != "", one.guardian_of != "",
+            )
+            for one in people
+        )  # fmt: skip
+
+    def add(self, sort: Sort, people: int) -> None:
+        """Count so many people who are alike."""
+        self._sorts[sort] += people
+
+    def counts(self, digest: str = "") -> AudienceCounts:
+        """All that were seen; `digest` is that of the list they stand in."""
+        sorts = [(Sort._make(sort), count) for sort, count in self._sorts.items()]
+        return AudienceCounts(
+            people=self._sorts.total(),
+            by_place=_sums((sort.place, count) for sort, count in sorts),
+            by_locale=_sums((sort.locale, count) for sort, count in sorts),
+            by_segment=_sums((sort.segment, count) for sort, count in sorts),
+            by_category=_sums((str(kind), count) for sort, count in sorts for kind in sort.data),
+            by_flag=_sums((str(flag), count) for sort, count in sorts for flag in sort.flags),
+            guardians=sum(count for sort, count in sorts if sort.is_guardian),
+            with_email=sum(count for sort, count in sorts if sort.has_email),
+            with_phone=sum(count for sort, count in sorts if sort.has_phone),
+            digest=digest,
+        )
+
+
+def counted(people: Iterable[Person]) -> AudienceCounts:
+    """These people in numbers."""
+    census = Census()
+    census.see(people)
+    return census.counts()
+
+
+def _sums(counted: Iterable[tuple[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for name, count in counted:
+        sums[name] = sums.get(name, 0) + count
+    return dict(sorted(sums.items()))

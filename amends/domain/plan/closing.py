@@ -1,0 +1,95 @@
+"""Whether a case may be closed, what speaks against it, and when nothing of it is left to do."""
+
+from datetime import datetime
+
+from amends.domain.case.case import Case, IncidentState, OccurrenceState
+from amends.domain.case.deadlines import open_duties, reminders
+from amends.domain.case.next_update import awaited
+from amends.domain.law.duty import DutyStanding
+from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.plan.plan import holds, plan
+from amends.domain.playbook.playbook import Event
+
+
+def ready_to_close(case: Case) -> bool:
+    """Resolved, every step that closing asks for is done, and nothing that is approved is still to reach somebody."""
+    if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
+        return False
+    left_out = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.SKIPPED}
+    leaving = [
+        notice
+        for notice in case.notices
+        if notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
+    ]
+    if any((notice.step, notice.occurrence) not in left_out for notice in leaving):
+        return False
+    closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
+    done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
+    return set(closing) <= done
+
+
+def is_over(case: Case, now: datetime) -> bool:
+    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come.
+
+    Once its personal data was destroyed, nothing can come any more.
+    """
+    if case.destroyed_at:
+        return True
+    if case.state is not IncidentState.CLOSED or case.promises_open or _somebody_waits(case) or case.questions.open:
+        return False
+    planned = plan(case, now)
+    return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
+
+
+def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
+    """What the personal data of the case is still needed for, in words; empty when it may be destroyed."""
+    leaving = [notice.id for notice in case.notices if notice.pending or notice.people.get(PersonState.WAITING)]
+    reasons = (
+        "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
+        "a promise is open, or those promised have not heard how it ended" if case.promises_open else "",
+        f"{case.questions.open} questions have no answer" if case.questions.open else "",
+        f"messages are still to leave: {', '.join(leaving)}" if leaving else "",
+    )
+    found = tuple(reason for reason in reasons if reason)
+    to_come = f"something of it is still to come: `amends timeline {case.incident.id}` shows what"
+    return found or (() if is_over(case, now) else (to_come,))
+
+
+def late_answers(case: Case, now: datetime) -> str:
+    """That people wait for an answer for longer than they were told; empty when nobody does.
+
+    The same words all day, so that it is said once a day. It hangs on no step: people ask when the playbook has ended.
+    """
+    if not case.questions.overdue:
+        return ""
+    return f"questions are overdue on {now:%Y-%m-%d}: `amends questions list {case.incident.id} --open` shows which"
+
+
+def _somebody_waits(case: Case) -> bool:
+    """For a notice that has reached others, and not only for a person's decision about it."""
+    going = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.WAITING}
+    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in going)
+    return any(notice.is_on_its_way and not notice.only_parked for notice in begun)
+
+
+def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
+    """What speaks against closing the case, in words for the lead; empty when nothing does."""
+    unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
+    late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
+    owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]
+    return tuple(
+        reason
+        for reason in (
+            "nobody has been told yet" if Event.NOTIFIED not in case.events else "",
+            f"not sent: {', '.join(unsent)}" if unsent else "",
+            f"{case.questions.open} questions have no answer" if case.questions.open else "",
+            f"no filing is recorded for {', '.join(owed)}" if owed else "",
+            f"late, and nobody was told: {', '.join(late)}" if late else "",
+            "the incident is not known to be contained" if case.incident.times.contained is None else "",
+        )
+        if reason
+    )
+
+
+def _unsent(notice: NoticeStatus) -> str:
+    return f"{notice.id} ({notice.parked} parked)" if notice.parked else notice.id

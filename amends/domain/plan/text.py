@@ -1,0 +1,73 @@
+"""The timeline of an incident as tables of words, for a terminal and for Prefect."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from amends.domain.base.text import minute
+from amends.domain.case.case import IncidentState
+from amends.domain.plan.timeline import Kind, Line, Timeline, Waiting, folded
+
+Rows = list[tuple[str, ...]]
+
+Table = Callable[[Sequence[str], Rows], str]
+
+WAITS = "Waits for people"
+
+ALERTS = "Last alerts"
+
+UNDER_WAY = "Under way"
+
+
+def standing(shown: Timeline) -> str:
+    """How the incident stands, and what time it is there."""
+    runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
+    clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
+    utc = f" ({minute(shown.at)})" if shown.zone != "UTC" else ""
+    return f"{shown.state}, {runs}; it is {clock}{utc}"
+
+
+def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
+    """The sections under their titles, what is most pressing first; times as the organisation's clock shows them."""
+    when = f"when ({shown.zone})"
+    days = (shown.until - shown.at).days
+    paused = shown.state is IncidentState.PAUSED
+    coming = f"Expected in the next {days} days, {'once it is resumed' if paused else 'if what waits is decided now'}"
+    sections = {
+        WAITS: table((f"by ({shown.zone})", "whom", "do", "what"), waiting_rows(shown)),
+        ALERTS: table((when, "what"), [row[:2] for row in _rows(shown, shown.alerts)]),
+        UNDER_WAY: table((when, "what", "note"), _rows(shown, shown.going)),
+        coming: table((when, "what", "note"), _rows(shown, folded(shown.coming))),
+        "Done": table((when, "what", "note"), _rows(shown, folded(shown.past))),
+    }
+    empty = {title for title, lines in ((ALERTS, shown.alerts), (UNDER_WAY, shown.going)) if not lines}
+    return {title: rows for title, rows in sections.items() if title not in empty}
+
+
+def waiting_rows(shown: Timeline) -> Rows:
+    """What waits: by when, for whom, the command that goes on with it, and, because it may be long, last what it is."""
+    return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
+
+
+def _by(shown: Timeline, one: Waiting) -> str:
+    if one.by is None:
+        return "OVERDUE" if one.overdue else "now"
+    at = there(one.by, shown.at, shown.zone)
+    return f"OVERDUE since {at}" if one.overdue else at
+
+
+def _rows(shown: Timeline, lines: Iterable[Line]) -> Rows:
+    return [(there(line.at, shown.at, shown.zone), line.what, _note(shown, line)) for line in lines]
+
+
+def _note(shown: Timeline, line: Line) -> str:
+    """A legal deadline is told in UTC too, because authorities are elsewhere."""
+    utc = minute(line.at) if line.kind is Kind.DEADLINE and shown.zone != "UTC" else ""
+    return "; ".join(filter(None, (utc, line.note)))
+
+
+def there(at: datetime, today: datetime, zone: str) -> str:
+    """As people say it there: Thu 26 Nov 11:00, with the year when it is another one."""
+    local, here = at.astimezone(ZoneInfo(zone)), today.astimezone(ZoneInfo(zone))
+    year = "" if local.year == here.year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

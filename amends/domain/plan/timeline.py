@@ -1,0 +1,380 @@
+"""Where an incident stands: what was done, what waits for whom, and what is expected next."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from amends.domain.base.text import listed, say_span
+from amends.domain.base.value import Moment, Value
+from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.deadlines import GIVEN, open_duties
+from amends.domain.case.next_update import Clock, Fate, awaited, clocks, standing
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.law.duty import Addressee, Duty, DutyStanding
+from amends.domain.law.filing import standing_filings
+from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
+from amends.domain.plan.forecast import forecast
+from amends.domain.plan.plan import TOLD_LATE, Turn
+from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
+
+FORTNIGHT = timedelta(days=14)
+MOST_ALERTS = 10
+LEAD = "the lead"
+
+
+class Kind(StrEnum):
+    """What a line is about."""
+
+    EVENT = "event"
+    STEP = "step"
+    NOTICE = "notice"
+    ALERT = "alert"
+    """A person was told to look at it."""
+    FILING = "filing"
+    PROMISE = "promise"
+    DEADLINE = "deadline"
+    NEWS = "news"
+    """The time that a notice named for the next one."""
+
+
+class Line(Value):
+    """One thing that happened, or that is expected."""
+
+    at: Moment
+    kind: Kind
+    what: str
+    note: str = ""
+    series: str = ""
+    """The step, when this is one of many turns that tell people nothing."""
+
+
+class Wait(StrEnum):
+    """What has to happen before it goes on."""
+
+    RESUME = "resume"
+    APPROVAL = "approval"
+    REWRITE = "rewrite"
+    """An approver said no."""
+    DECISION = "decision"
+    PROMISE = "promise"
+    ANSWER = "answer"
+    NEWS = "news"
+    """People expected news by a time that has passed."""
+    DEADLINE = "deadline"
+
+
+class Waiting(Value):
+    """Something that only people can do."""
+
+    wait: Wait
+    what: str
+    whom: str
+    by: Moment | None = None
+    overdue: bool = False
+    missing: int = 0
+    """How many approvals are still needed, or how many questions have no answer."""
+    do: str
+    """The command that does it, or shows more."""
+
+
+class Timeline(Value):
+    """Past, present and future of one incident, seen at one time."""
+
+    incident: str
+    title: str
+    state: IncidentState
+    playbook: str = ""
+    pinned: str = ""
+    zone: str
+    """Where the organisation's clock is."""
+    at: Moment
+    until: Moment
+    waiting: tuple[Waiting, ...] = ()
+    """Overdue first, then what is wanted at once, then by when it is needed."""
+    alerts: tuple[Line, ...] = ()
+    """What the lead was told to look at in the fortnight before, at most the last ten."""
+    going: tuple[Line, ...] = ()
+    """Under way without a person."""
+    coming: tuple[Line, ...] = ()
+    """Expected, if what waits for people were decided now."""
+    past: tuple[Line, ...] = ()
+
+
+def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
+    """The incident as it stands now, and what is expected in the time ahead."""
+    until = now + ahead
+    return Timeline(
+        incident=case.incident.id,
+        title=case.incident.title,
+        state=case.state,
+        playbook=case.playbook.id if case.playbook else "",
+        pinned=case.pinned,
+        zone=case.incident.organisation.timezone,
+        at=now,
+        until=until,
+        waiting=tuple(sorted(_waiting(case, now), key=_most_pressing)),
+        alerts=tuple(sorted(_alerts(case, now), key=_in_time)[-MOST_ALERTS:]),
+        going=tuple(_going(case, now)),
+        coming=tuple(sorted((line for line in _coming(case, now, until) if line.at <= until), key=_in_time)),
+        past=tuple(sorted((line for line in _past(case, now) if line.at <= now), key=_in_time)),
+    )
+
+
+def folded(lines: Iterable[Line]) -> tuple[Line, ...]:
+    """One line for all turns of a step that tells people nothing; each stands where its first one does."""
+    kept: dict[tuple[str, int], list[Line]] = {}
+    for number, line in enumerate(lines):
+        kept.setdefault((line.series, 0 if line.series else number), []).append(line)
+    return tuple(_as_one(same) for same in kept.values())
+
+
+def _as_one(same: list[Line]) -> Line:
+    if len(same) == 1:
+        return same[0]
+    note = f"and {len(same) - 1} more up to {same[-1].what}"
+    return same[0].model_copy(update={"note": note})
+
+
+def _most_pressing(waiting: Waiting) -> tuple[bool, float, str]:
+    return not waiting.overdue, waiting.by.timestamp() if waiting.by else 0, waiting.what
+
+
+def _in_time(line: Line) -> tuple[datetime, int, str]:
+    """What came about at the same moment stands in the order in which it does in every case."""
+    return line.at, _ORDER.get(line.what, len(_ORDER)), line.what
+
+
+_ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
+
+
+def _alerts(case: Case, now: datetime) -> Iterator[Line]:
+    for alert in case.alerts:
+        if now - FORTNIGHT <= alert.at <= now:
+            yield Line(at=alert.at, kind=Kind.ALERT, what=alert.what)
+
+
+# What waits for people
+
+
+def _waiting(case: Case, now: datetime) -> Iterator[Waiting]:
+    if case.state is IncidentState.PAUSED:
+        do = f"amends incident resume {case.incident.id} --as NAME"
+        yield Waiting(
+            wait=Wait.RESUME, what="the incident is paused: nothing begins, nothing is sent", whom=LEAD, do=do
+        )
+    if case.clock_doubt:
+        what = f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
+        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends clock trust --as NAME")
+    if case.ledger_doubt:
+        what = f"nothing is sent: {case.ledger_doubt}"
+        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends reconcile --log FILE --as NAME")
+    if case.playbook is None and case.state is IncidentState.OPEN:
+        do = f"amends run {case.incident.id} --playbook NAME --as NAME"
+        yield Waiting(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
+    for notice in case.notices:
+        yield from _for_notice(case, notice, now)
+    for turn in case.occurrences:
+        yield from _for_turn(case, turn, now)
+    yield from _owed(case, now)
+    yield from _late_news(case, now)
+    yield from _unrecorded(case, now)
+
+
+def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Waiting]:
+    incident = case.incident.id
+    if notice.current and notice.stage is NoticeStage.DRAFTED:
+        yield _for_approvers(case, notice, now)
+    if notice.current and notice.stage is NoticeStage.REJECTED:
+        what = f"{notice.id} was rejected; its facts or texts must be corrected, then it is drafted anew"
+        yield Waiting(wait=Wait.REWRITE, what=what, whom=LEAD, do="amends incident amend FILE --as NAME")
+    for state, count in (("parked", notice.parked), ("uncertain", notice.people.get(PersonState.UNCERTAIN, 0))):
+        if count:
+            what = f"{notice.id}: {count} {'message is' if count == 1 else 'messages are'} {state}"
+            do = f"amends deliveries {incident} {notice.id} --state {state}"
+            yield Waiting(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
+
+
+def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> Waiting:
+    """Approvers are known by their number and role; who they are is for the ledger to say."""
+    missing = notice.approvals_missing
+    roles = notice.standing.missing_roles
+    what = f"{notice.id}: {missing} of {notice.approvals_needed} approvals are missing"
+    if notice.standing.expired:
+        what += "; one that was given has run out"
+    by = _approved_by(case, notice)
+    return Waiting(
+        wait=Wait.APPROVAL,
+        what=what,
+        whom=f"{missing} who may approve{f', with {listed(roles)} among them' if roles else ''}",
+        by=by,
+        overdue=by is not None and by < now,
+        missing=missing,
+        do=f"amends preview {case.incident.id} {notice.id}",
+    )
+
+
+def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
+    """By when approvers must have said their word: the playbook's time, or the law's where that is earlier."""
+    if case.playbook is None:
+        return None
+    step = _step(case, notice.step)
+    owed = [
+        d.due_at for d in _to_record(case) if d.addressee is Addressee.PEOPLE and d.standing is DutyStanding.APPLIES
+    ]
+    legal = [at for at in owed if at is not None and step and step.phase is Phase.NOTIFY]
+    return min((notice.drafted_at + case.playbook.approve_within, *legal))
+
+
+def _for_turn(case: Case, turn: Occurrence, now: datetime) -> Iterator[Waiting]:
+    """Whether a held turn goes on, and tasks that were begun."""
+    named, step = f"{case.incident.id} {turn.step} {turn.number} --as NAME", _step(case, turn.step)
+    if turn.state is OccurrenceState.HELD:
+        why = f": {turn.note}" if turn.note else ""
+        what = f"{turn.step} {turn.number} is held{why}"
+        yield Waiting(wait=Wait.DECISION, what=what, whom=LEAD, do=f"amends step go|skip {named}")
+    elif turn.state is OccurrenceState.WAITING and step and step.task:
+        by = step.within.after(turn.due_at, case.calendar) if step.within else None
+        late = by is not None and by < now
+        do = f"amends step done {named}"
+        yield Waiting(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
+
+
+def _step(case: Case, step_id: str) -> Step | None:
+    return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
+
+
+def _owed(case: Case, now: datetime) -> Iterator[Waiting]:
+    """Promises whose time has passed, and questions without an answer."""
+    incident, asked = case.incident.id, case.questions
+    for promise in case.commitments:
+        if promise.overdue(now):
+            do = f"amends commitments keep|late|drop {incident} {promise.id} --as NAME"
+            by = promise.new_due_at or promise.due_at
+            what = f"the promise {promise.id} is late"
+            yield Waiting(wait=Wait.PROMISE, what=what, whom=promise.owner, by=by, overdue=True, do=do)
+    if asked.open:
+        what = (
+            f"{asked.open} {'question has' if asked.open == 1 else 'questions have'} no answer, {asked.overdue} overdue"
+        )
+        whom = case.playbook.questions_owner if case.playbook else LEAD
+        do = f"amends questions list {incident} --open"
+        yield Waiting(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
+
+
+def _late_news(case: Case, now: datetime) -> Iterator[Waiting]:
+    """The time that people were given for news has passed, and they wait."""
+    if (until := awaited(case)) and until < now:
+        what = f"people were told to expect news by then, and wait: {standing(case)}"
+        yield Waiting(
+            wait=Wait.NEWS, what=what, whom=LEAD, by=until, overdue=True, do=f"amends incident show {case.incident.id}"
+        )
+
+
+def _unrecorded(case: Case, now: datetime) -> Iterator[Waiting]:
+    """Legal duties whose time has passed, or that are due at once, and of which nothing is recorded."""
+    for due_at, duties in _by_time(_to_record(case)):
+        if due_at is None or due_at < now:
+            late = due_at is not None
+            what = f"{_names(duties)}: {'nothing is recorded' if late else 'must be told at once'}"
+            do = f"amends duty list {case.incident.id}"
+            yield Waiting(wait=Wait.DEADLINE, what=what, whom=LEAD, by=due_at, overdue=late, missing=len(duties), do=do)
+
+
+def _to_record(case: Case) -> list[Duty]:
+    return [duty for duty in open_duties(case) if not duty.waits]
+
+
+def _by_time(duties: Iterable[Duty]) -> list[tuple[datetime | None, list[Duty]]]:
+    groups: dict[tuple[datetime | None, bool], list[Duty]] = {}
+    for duty in duties:
+        groups.setdefault((duty.due_at, duty.standing is DutyStanding.APPLIES), []).append(duty)
+    return [(due_at, same) for (due_at, _), same in groups.items()]
+
+
+def _names(duties: list[Duty]) -> str:
+    """Whom the law wants told: the first two by name."""
+    names = list(dict.fromkeys(duty.recipient_name for duty in duties))
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    doubt = "" if duties[0].standing is DutyStanding.APPLIES else " (may apply)"
+    return f"{', '.join(names[:2])}{more}{doubt}"
+
+
+# What goes on, comes, and has been
+
+
+def _going(case: Case, now: datetime) -> Iterator[Line]:
+    for notice in case.notices:
+        if not notice.current and not notice.stage.is_over:
+            note = "facts, audience or words changed; approvals given before are void"
+            yield Line(at=notice.drafted_at, kind=Kind.NOTICE, what=f"{notice.id} is drafted afresh", note=note)
+        elif notice.stage is NoticeStage.SENDING:
+            again = f"; the next try is at {notice.next_try_at:%H:%M} UTC" if notice.next_try_at else ""
+            note = f"{_people(notice)}{again}"
+            yield Line(at=notice.next_try_at or now, kind=Kind.NOTICE, what=f"{notice.id} is being sent", note=note)
+
+
+def _coming(case: Case, now: datetime, until: datetime) -> Iterator[Line]:
+    """What is expected, also of a paused incident once it goes on."""
+    yield from (_expected(case, turn) for turn in forecast(case.resumed(), now, until) if turn.step != DEADLINES)
+    for due_at, duties in _by_time(_to_record(case)):
+        if due_at is not None and due_at >= now:
+            yield Line(at=due_at, kind=Kind.DEADLINE, what=f"legal deadline: {_names(duties)}", note=duties[0].citation)
+    for promise in case.commitments:
+        due_at = promise.new_due_at or promise.due_at
+        if promise.state is CommitmentState.OPEN and due_at >= now:
+            yield Line(at=due_at, kind=Kind.PROMISE, what=f"the promise {promise.id} is due", note=promise.owner)
+    for clock in clocks(case, now):
+        if clock.fate is Fate.RUNNING:
+            what = f"next news promised by {listed(clock.named_by)}"
+            yield Line(at=clock.until, kind=Kind.NEWS, what=what, note=standing(case))
+
+
+def _expected(case: Case, turn: Turn) -> Line:
+    step, what = _step(case, turn.step), f"{turn.step} {turn.number}"
+    if turn.step == HOLDING:
+        note = "nothing else would keep the time that people were told for news"
+        return Line(at=turn.due_at, kind=Kind.NOTICE, what=what, note=note)
+    if step is None or not step.notice:
+        note = f"{step.task} ({step.owner})" if step and step.task else ""
+        return Line(at=turn.due_at, kind=Kind.STEP, what=what, note=note, series=turn.step)
+    note = f"{step.notice} to {step.audience} by {', '.join(step.channels)}"
+    return Line(at=turn.due_at, kind=Kind.NOTICE, what=what, note=note)
+
+
+def _past(case: Case, now: datetime) -> Iterator[Line]:
+    for name, at in case.named_events.items():
+        if _step(case, name) is None:
+            yield Line(at=at, kind=Kind.EVENT, what=name)
+    sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
+    for turn in case.occurrences:
+        over = turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
+        if over and not turn.step.startswith((GIVEN, TOLD_LATE)) and (turn.step, turn.number) not in sent:
+            yield _finished(turn)
+    for notice in case.notices:
+        if notice.sent_at:
+            yield Line(at=notice.sent_at, kind=Kind.NOTICE, what=f"{notice.id} was sent", note=_people(notice))
+    yield from (_missed(clock) for clock in clocks(case, now) if clock.fate is Fate.MISSED)
+    for filing in standing_filings(case.filings):
+        yield Line(at=filing.filed_at, kind=Kind.FILING, what=f"filed: {filing.duty}", note=filing.part)
+    for promise in case.commitments:
+        if promise.settled_at:
+            what = f"the promise {promise.id} was {promise.state}"
+            yield Line(at=promise.settled_at, kind=Kind.PROMISE, what=what, note=promise.owner)
+
+
+def _missed(clock: Clock) -> Line:
+    came = f"{clock.by} came {say_span(clock.late_by(clock.until))} late" if clock.came_at else "none has come yet"
+    what = f"the time for news that {listed(clock.named_by)} named was missed"
+    return Line(at=clock.until, kind=Kind.NEWS, what=what, note=came)
+
+
+def _finished(turn: Occurrence) -> Line:
+    what = f"{turn.step} {turn.number}"
+    at = turn.done_at or turn.due_at
+    if turn.state is OccurrenceState.SKIPPED:
+        return Line(at=at, kind=Kind.STEP, what=f"{what} was left out", note=turn.note)
+    return Line(at=at, kind=Kind.STEP, what=what, note=turn.note, series=turn.step)
+
+
+def _people(notice: NoticeStatus) -> str:
+    return ", ".join(f"{count} {state}" for state, count in notice.people.items() if count)

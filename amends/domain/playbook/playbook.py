@@ -1,0 +1,359 @@
+"""A playbook: which step comes when, for whom, on which channels. Data that a lawyer can read."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Value
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.commitment import Promise
+from amends.domain.incident.facts import Cause, DataCategory, Vector
+from amends.domain.playbook.schedule import ClockTime, Delay
+from amends.domain.risk.levels import Severity
+from amends.domain.team.approval import EXPIRES_AFTER, Approvals
+from amends.domain.team.member import TeamRole
+
+DEADLINES = "deadlines"
+"""The step under which reminders of legal deadlines stand in the plan; no playbook names it."""
+
+
+HOLDING = "holding"
+"""The step, and the templates, of the statement that there is nothing new yet; no playbook names it."""
+OURS = {DEADLINES: "reminders of legal deadlines", HOLDING: "statements that there is nothing new yet"}
+"""Steps that stand in the plan though no playbook names them."""
+
+
+class Phase(StrEnum):
+    """What kind of work a step is; each is a flow of the same name."""
+
+    ASSESS = "assess"
+    NOTIFY = "notify"
+    UPDATE = "update"
+    COLLECT_FEEDBACK = "collect_feedback"
+    FOLLOW_UP = "follow_up"
+
+
+class Event(StrEnum):
+    """Moments of a case that steps are timed from, beside the id of any other step (when it was done)."""
+
+    OPENED = "opened"
+    ASSESSED = "assessed"
+    APPROVED = "approved"
+    """A notice got its last approval for the first time."""
+    NOTIFIED = "notified"
+    """The first notice has gone to everybody it could go to."""
+    FACTS_CHANGED = "facts_changed"
+    """The incident file was amended since people last heard the news; each time is a turn of its own."""
+    COMMITMENT_LATE = "commitment_late"
+    """A promise is not settled on the day it was due; each such day is a turn of its own."""
+    RESOLVED = "resolved"
+    """The lead says that there is nothing new to tell; promises may still be open."""
+    CLOSED = "closed"
+
+
+class Gate(StrEnum):
+    """What must be so before a notice leaves, however many have approved it."""
+
+    AUTHORITIES = "authorities"
+    """Every authority that the law wants to hear of it before the people has been told."""
+    DIRECT_NOTICES = "direct_notices"
+    """Nearly all messages to people have left before the public hears of it."""
+
+
+class When(Value):
+    """A condition over facts of the case; all that is named must hold. An unknown fact counts as holding."""
+
+    severity_at_least: Severity | None = None
+    people_at_least: int | None = Field(default=None, ge=1)
+    cause: tuple[Cause, ...] = ()
+    vector: tuple[Vector, ...] = ()
+    data_includes: tuple[DataCategory, ...] = ()
+    """Any one of these was touched."""
+    open_commitments: bool | None = None
+    open_questions: bool | None = None
+    told_wrongly: bool | None = None
+    """Something that people were told as certain has turned out to be otherwise."""
+
+
+class Waves(Value):
+    """A notice leaves in parts, so that the hotline can cope with those who call."""
+
+    size: int = Field(ge=1)
+    """How many people a part has."""
+    pause: Span
+    """From the beginning of one part to the next."""
+
+    @model_validator(mode="after")
+    def _has_a_pause(self) -> "Waves":
+        if not self.pause:
+            raise ValueError("waves need a pause between them")
+        return self
+
+    def people(self, since: datetime, now: datetime, after: int = 0) -> int:
+        """Up to which person, in the order of the list, the parts have begun that may leave by now.
+
+        The first of them begins at `since`, with the person behind `after`.
+        """
+        return after + self.size * max(1 + (now - since) // self.pause, 0)
+
+    def begins(self, person: int, since: datetime, after: int = 0) -> datetime:
+        """When the part begins in which this person is told."""
+        return since + (person - after - 1) // self.size * self.pause
+
+
+class QuietHours(Value):
+    """When people are not disturbed, on the clock of where each lives."""
+
+    from_: ClockTime = Field(alias="from")
+    until: ClockTime
+    channels: tuple[ChannelKind, ...] = (ChannelKind.SMS,)
+    """Those that make a sound at night."""
+    unless_severity: Severity | None = None
+    """From this severity on they do not count: then waiting does more harm than waking."""
+
+    model_config = {**Value.model_config, "populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "QuietHours":
+        if self.from_ == self.until:
+            raise ValueError("quiet hours begin and end at the same time: nobody could tell whether that is always")
+        if any(not channel.personal or channel.printed for channel in self.channels):
+            raise ValueError("quiet hours are for email and sms: the others disturb nobody")
+        return self
+
+
+class Threshold(Value):
+    """A number of the case at which something has happened; it is an event from then on, whatever comes later."""
+
+    questions_at_least: int | None = Field(default=None, ge=1)
+    """Asked since the case was opened."""
+    open_questions_at_least: int | None = Field(default=None, ge=1)
+    """Asked and not answered yet."""
+    told_percent_at_least: int | None = Field(default=None, ge=1, le=100)
+    """Of the people of `notice`: those to whom it was sent or delivered."""
+    notice: Slug = "first-notice"
+
+    @model_validator(mode="after")
+    def _one_number(self) -> "Threshold":
+        numbers = (self.questions_at_least, self.open_questions_at_least, self.told_percent_at_least)
+        if sum(number is not None for number in numbers) != 1:
+            raise ValueError("give one of questions_at_least, open_questions_at_least and told_percent_at_least")
+        return self
+
+
+class Step(Value):
+    """One thing to do, once or in a series."""
+
+    id: Slug
+    phase: Phase
+    after: Delay = Delay()
+    of: str = ""
+    """An event of the case, a threshold, or the id of another step."""
+    on: Moment | None = None
+    """A date and time instead of an event."""
+    at: ClockTime | None = None
+    """The time of day, on the organisation's clock, that a turn waits for."""
+    every: Delay | None = None
+    until: str | None = None
+    """The event that ends the series."""
+    at_most: int = Field(default=1, ge=1, le=500)
+    """How often a series runs at the most."""
+    one_of: Slug | None = None
+    """Of all steps with the same word here only one is taken: the first, in reading order, whose condition holds."""
+    when: When = When()
+    notice: Slug | None = None
+    """The folder of templates that this step sends."""
+    audience: str = EVERYONE
+    """Everyone, or the name of a segment."""
+    channels: tuple[ChannelKind, ...] = ()
+    """Every channel to use; a person is written to on each personal one for which we have an address."""
+    cascade: tuple[ChannelKind, ...] = ()
+    """Personal channels to try in this order for people whom the others did not reach; a letter comes last."""
+    approvals: Approvals = Approvals(needed=2)
+    """How many different people must approve, none of them the author; with roles, one of each role among them."""
+    optional: bool = False
+    """Whoever opted out does not get it; else an opt-out changes nothing. A late promise is told in any case."""
+    waits_for: tuple[Gate, ...] = ()
+    """What must be so before the approved notice leaves."""
+    waves: Waves | None = None
+    task: str = ""
+    """What a person has to do, in a sentence; the step is done when they say so: `amends step done`."""
+    owner: str = ""
+    """Who does the task: a member of the team, or an office."""
+    within: Delay | None = None
+    """How long the owner has for the task."""
+    escalate_to: TeamRole = TeamRole.LEAD
+    """Who hears of it when the task is not done by then."""
+    reads_on: str = ""
+    """A sentence for whoever reads the playbook."""
+
+    @model_validator(mode="after")
+    def _has_one_beginning(self) -> "Step":
+        if (self.on is None) == (not self.of):
+            raise ValueError("say when it begins: either `of` an event, or `on` a date and time")
+        if self.on and self.after:
+            raise ValueError("after belongs to an event: leave it out beside `on`")
+        if self.of in REPEATING and self.every:
+            raise ValueError(f"a step of {self.of} comes again by itself: leave out every")
+        return self
+
+    @model_validator(mode="after")
+    def _is_a_whole_task(self) -> "Step":
+        if self.task and not (self.owner and self.within):
+            raise ValueError("a task needs its owner, and within: how long they have")
+        if not self.task and (self.owner or self.within):
+            raise ValueError("owner and within belong to a task")
+        if self.task and (self.phase is not Phase.FOLLOW_UP or self.channels):
+            raise ValueError("a task stands in a step of its own: phase follow_up, without channels")
+        return self
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "Step":
+        quick = set(self.channels) and not any(channel.detailed for channel in self.channels)
+        if quick:
+            raise ValueError("quick channels never stand alone: add email or website to channels")
+        if self.notice and not self.channels:
+            raise ValueError("a notice needs channels")
+        if any(not channel.personal for channel in self.cascade):
+            raise ValueError("a cascade goes over personal channels only: email, sms, letter")
+        if self.optional and self.phase is Phase.NOTIFY:
+            raise ValueError("a notify step tells people what happened to their data, so it cannot be optional")
+        if self.optional and not self.channels:
+            raise ValueError("optional belongs to a step that sends something: add channels")
+        return self
+
+    @model_validator(mode="after")
+    def _is_a_whole_series(self) -> "Step":
+        if self.every is not None and not self.every.business_days and self.every.span.total_seconds() < 3600:
+            raise ValueError("a series repeats at most once an hour")
+        if self.every is not None and self.at and not (self.every.business_days or self.every.whole_days):
+            raise ValueError("at is a time of day: every must be whole days then")
+        if self.every is None and (self.until is not None or self.at_most != 1):
+            raise ValueError("until and at_most belong to a series: add every")
+        if self.every is not None and self.at_most == 1:
+            raise ValueError("a series needs at_most: how often it runs at the most")
+        return self
+
+    @model_validator(mode="after")
+    def _letter_comes_last(self) -> "Step":
+        if any(channel.printed for channel in self.channels):
+            raise ValueError("a letter is for those whom nothing else reached: name it in cascade, not in channels")
+        if any(channel.printed for channel in self.cascade[:-1]):
+            raise ValueError("a letter is the last of a cascade: only the post tells that it did not arrive")
+        if ChannelKind.LETTER in self.cascade and ChannelKind.EMAIL not in self.written_for:
+            raise ValueError("a letter is the email on paper: add email to channels or cascade")
+        return self
+
+    @property
+    def repeats(self) -> bool:
+        """It may come more than once."""
+        return self.every is not None or self.of in REPEATING
+
+    @property
+    def written_for(self) -> tuple[ChannelKind, ...]:
+        """The channels that need a text of their own; a letter has the email's."""
+        return tuple(dict.fromkeys(kind for kind in (*self.channels, *self.cascade) if not kind.printed))
+
+
+REPEATING = (Event.FACTS_CHANGED, Event.COMMITMENT_LATE)
+"""Events that can happen again."""
+
+
+class StepChange(Value):
+    """What is different about a step from some severity on."""
+
+    after: Delay | None = None
+    at: ClockTime | None = None
+    every: Delay | None = None
+    at_most: int | None = Field(default=None, ge=1, le=500)
+    channels: tuple[ChannelKind, ...] | None = None
+    cascade: tuple[ChannelKind, ...] | None = None
+    approvals: Approvals | None = None
+    waves: Waves | None = None
+
+    def of(self, step: Step) -> Step:
+        """The step with the change made. Raises ValidationError when it makes no sense any more."""
+        return Step.model_validate(step.model_dump(by_alias=True) | self.model_dump(by_alias=True, exclude_unset=True))
+
+
+class Playbook(Value):
+    """Steps in reading order, with the promises that come with them."""
+
+    id: Slug
+    title: str
+    for_: str = Field(alias="for")
+    """What it is for, in a sentence."""
+    reply_within: Span
+    """How soon every question is answered."""
+    questions_owner: str
+    approve_within: Span = Span(hours=24)
+    """How long approvers have after a draft; the time that a notice names for the next one reckons with it."""
+    approval_expires_after: Span = EXPIRES_AFTER
+    """How long an approval counts; a notice that has not left by then must be approved anew."""
+    remind_before: Span
+    """How long before a promise is due its owner is reminded."""
+    quiet_hours: QuietHours | None = None
+    days_off: tuple[date, ...] = ()
+    """Public holidays, which are no business days; filled in for the organisation's country when it is left out."""
+    thresholds: dict[Slug, Threshold] = {}
+    """Numbers that are events, by name."""
+    by_severity: dict[Severity, dict[Slug, StepChange]] = {}
+    """What is different about which step from this severity on; the graver one counts last."""
+    steps: tuple[Step, ...] = Field(min_length=1)
+    commitments: tuple[Promise, ...] = ()
+
+    model_config = {**Value.model_config, "populate_by_name": True}
+
+    @model_validator(mode="after")
+    def _steps_fit_together(self) -> "Playbook":
+        ids = [step.id for step in self.steps]
+        for own in OURS.keys() & set(ids):
+            raise ValueError(f"{own} is the step under which {OURS[own]} stand; choose another id")
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"two steps have the id {next(i for i in ids if ids.count(i) > 1)}")
+        known = {*ids, *Event, *self.thresholds}
+        for index, step in enumerate(self.steps):
+            for word in filter(None, (step.of, step.until)):
+                if word not in known:
+                    raise ValueError(f"steps.{index}: {word!r} is neither an event nor a step: {', '.join(known)}")
+        if taken := sorted({*ids, *Event} & self.thresholds.keys()):
+            raise ValueError(f"a threshold needs a name of its own: {taken[0]} is an event or a step")
+        return self
+
+    @model_validator(mode="after")
+    def _changes_fit(self) -> "Playbook":
+        steps = {step.id: step for step in self.steps}
+        for severity in sorted(self.by_severity, key=lambda one: one.rank):
+            changes = self.by_severity[severity]
+            if unknown := sorted(changes.keys() - steps.keys()):
+                raise ValueError(f"by_severity.{severity}: there is no step {unknown[0]}")
+            steps |= {step_id: change.of(steps[step_id]) for step_id, change in changes.items()}
+        return self
+
+    @property
+    def uses_business_days(self) -> bool:
+        """Whether public holidays make a difference."""
+        changes = (change for changes in self.by_severity.values() for change in changes.values())
+        delays = [delay for step in self.steps for delay in (step.after, step.every, step.within)]
+        delays += [delay for change in changes for delay in (change.after, change.every)]
+        return any(delay.business_days for delay in delays if delay)
+
+    def step(self, step_id: str) -> Step:
+        """The step with this id. Raises KeyError."""
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)
+
+
+def at_severity(playbook: Playbook, severity: Severity | None) -> Playbook:
+    """The playbook as it reads for a case of this severity; before anybody has assessed it, as it stands."""
+    if severity is None or not playbook.by_severity:
+        return playbook
+    steps = {step.id: step for step in playbook.steps}
+    for reached in sorted(playbook.by_severity, key=lambda one: one.rank):
+        if reached.rank <= severity.rank:
+            changes = playbook.by_severity[reached]
+            steps |= {step_id: change.of(steps[step_id]) for step_id, change in changes.items()}
+    return playbook.model_copy(update={"steps": tuple(steps.values())})

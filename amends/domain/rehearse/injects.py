@@ -1,0 +1,360 @@
+"""Injects: what goes wrong in a rehearsal, and when. The same injects and the same number give the same rehearsal."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from amends.domain.base.value import Span, Texts, Value, nearest_locale
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.feedback.question import QuestionKind, Source
+from amends.domain.incident.commitment import Commitment
+from amends.domain.incident.facts import DataCategory
+from amends.domain.incident.incident import Incident, News
+from amends.domain.law.duty import Addressee, Duty
+from amends.domain.team.member import TeamRole
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""Of all people or messages: 0.03 for three in a hundred."""
+
+HOUR = timedelta(hours=1)
+CURIOUS, CURIOUS_WITHIN = 0.01, timedelta(days=3)
+"""So many ask something by themselves, within this time after they were told."""
+
+
+class Bounces(Value):
+    """Addresses that take nothing: the same ones each time."""
+
+    channel: ChannelKind
+    refused: Share = 0
+    """Refused while the message is handed over."""
+    come_back: Share = 0
+    """Taken over at first, and reported as failed later; only email comes back."""
+    come_back_after: Span = Span(hours=2)
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Bounces":
+        if not self.channel.personal or self.channel.printed:
+            raise ValueError("addresses bounce on email and sms; the others have none")
+        if self.come_back and self.channel is not ChannelKind.EMAIL:
+            raise ValueError("only email comes back later: use refused")
+        if not self.refused and not self.come_back:
+            raise ValueError("say what share is refused, or comes back")
+        return self
+
+
+class Outage(Value):
+    """A provider that cannot be reached."""
+
+    channel: ChannelKind
+    at: Span
+    """Since the incident was opened, as everywhere in this file."""
+    lasts: Span
+
+    @model_validator(mode="after")
+    def _carried(self) -> "Outage":
+        if self.channel.printed:
+            raise ValueError("no provider carries letters")
+        return self
+
+
+class PressLeak(Value):
+    """A newspaper has it: many people ask at once, some of them angrily."""
+
+    at: Span
+    asking: Share
+    angry: Share = 0
+    """Of those who ask."""
+    within: Span = Span(hours=6)
+
+
+class WrongFact(Value):
+    """Something that people were told turns out to be wrong, and the incident file is amended."""
+
+    at: Span
+    facts: dict[str, Any] = {}
+    """Facts as in an incident file, which take the place of those that it had."""
+    also_touched: tuple[DataCategory, ...] = ()
+    """Kinds of data that were touched as well."""
+    says: Texts
+    """What people must hear of it, in every language of the incident, or one text for all."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> "WrongFact":
+        if not self.facts and not self.also_touched:
+            raise ValueError("say which facts change: facts, or also_touched")
+        return self
+
+
+class AngryReplies(Value):
+    """People who complain, or report our mail as spam."""
+
+    at: Span
+    complaining: Share = 0
+    within: Span = Span(hours=24)
+    reported_as_spam: Share = 0
+    """Of the emails, each time."""
+
+    @model_validator(mode="after")
+    def _says_how_many(self) -> "AngryReplies":
+        if not self.complaining and not self.reported_as_spam:
+            raise ValueError("say what share is complaining, or reported_as_spam")
+        return self
+
+
+class Away(Value):
+    """An approver who does not decide anything for a while."""
+
+    who: TeamRole
+    at: Span
+    lasts: Span
+    deputy: bool = True
+    """Whether others step in when it takes too long."""
+
+    @model_validator(mode="after")
+    def _would_approve(self) -> "Away":
+        if not self.who.may_approve or self.who is TeamRole.LEAD:
+            raise ValueError("this role approves nothing in a rehearsal: legal, communications, security and so on do")
+        return self
+
+
+class LateCohort(Value):
+    """People who were touched too, and are found only later: the list is corrected."""
+
+    at: Span
+    share: Annotated[float, Field(gt=0, lt=1)]
+    """Of the audience file; so many are not in the list at first."""
+
+
+class LatePromise(Value):
+    """A promise that is put off, with word to those promised before its date."""
+
+    promise: str = ""
+    """Its id; left out, the one that is due first."""
+    by: Span
+    reason: Texts
+
+
+class ForgottenFiling(Value):
+    """A filing that nobody thinks of until its time has passed and the reminder says so."""
+
+    recipient: str = ""
+    """As the table of duties names it, such as supervisory_authority; left out, the filing that is due first."""
+
+
+class Injects(Value):
+    """A file of injects, or several together."""
+
+    title: str = Field(min_length=3, max_length=120)
+    bounces: tuple[Bounces, ...] = ()
+    outages: tuple[Outage, ...] = ()
+    press_leaks: tuple[PressLeak, ...] = ()
+    wrong_facts: tuple[WrongFact, ...] = ()
+    angry_replies: tuple[AngryReplies, ...] = ()
+    approvers_away: tuple[Away, ...] = ()
+    late_cohorts: tuple[LateCohort, ...] = Field(default=(), max_length=1)
+    late_promises: tuple[LatePromise, ...] = ()
+    forgotten_filings: tuple[ForgottenFiling, ...] = ()
+
+    @model_validator(mode="after")
+    def _injects_something(self) -> "Injects":
+        if not any(getattr(self, name) for name in KINDS):
+            raise ValueError(f"it injects nothing: name one of {', '.join(KINDS)}")
+        return self
+
+
+KINDS = tuple(name for name in Injects.model_fields if name != "title")
+NOTHING = Injects.model_construct(title="nothing goes wrong")
+
+
+def together(files: Iterable[Injects]) -> Injects:
+    """All of them as one. Raises ValueError for two late cohorts, of which nobody could say who is in which."""
+    listed = tuple(files)
+    if not listed:
+        return NOTHING
+    merged: dict[str, Any] = {name: tuple(one for file in listed for one in getattr(file, name)) for name in KINDS}
+    if len(merged["late_cohorts"]) > 1:
+        raise ValueError("two injects have a late cohort; one can be rehearsed at a time")
+    titles = "; ".join(file.title for file in listed)
+    return Injects(title=listed[0].title, **merged).model_copy(update={"title": titles})
+
+
+def amended(incident: Incident, wrong: WrongFact, now: datetime) -> Incident:
+    """The incident file with the fact put right and the news that people must hear. Raises ValidationError."""
+    content = incident.model_dump(mode="json", by_alias=True)
+    content["facts"] |= wrong.facts
+    if wrong.also_touched:
+        content["facts"]["data_categories"] = _with(content["facts"]["data_categories"], wrong.also_touched)
+    news = News(at=now, text=_in_every_locale(wrong.says, incident))
+    content["news"] = [*content["news"], news.model_dump(mode="json")]
+    return Incident.model_validate(content)
+
+
+def _with(listed: Any, also: Iterable[DataCategory]) -> list[Any]:
+    """The kinds of data that a file lists, and these."""
+    had = (listed.get("value") if isinstance(listed, dict) else listed) or []
+    known = {one["value"] if isinstance(one, dict) else one for one in had}
+    return [*had, *(category.value for category in also if category.value not in known)]
+
+
+def _in_every_locale(texts: dict[str, str], incident: Incident) -> dict[str, str]:
+    """A language that the inject does not speak gets another, as people would, so that no notice has a gap."""
+    if "*" in texts:
+        return texts
+    offered = list(texts)
+    return {locale: texts[nearest_locale(locale, offered, offered[0])] for locale in incident.texts}
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Somebody writes to us."""
+
+    at: datetime
+    person: int
+    kind: QuestionKind
+    source: Source
+    saying: int
+    """Which of the things that people say."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """The injects of one rehearsal in its time: what happens when."""
+
+    injects: Injects
+    start: datetime
+    seed: int = 1
+
+    def at(self, after: timedelta) -> datetime:
+        """The time that is so long after the opening."""
+        return self.start + after
+
+    def hits(self, what: str, name: str, share: float) -> bool:
+        """Whether this one is among the share; the same answer each time."""
+        return share > 0 and self._lot(what, name) < share
+
+    def _lot(self, what: str, name: str) -> float:
+        drawn = blake2b(f"{self.seed}\0{what}\0{name}".encode(), digest_size=8).digest()
+        return int.from_bytes(drawn) / 2**64
+
+    # Providers.
+
+    def down_until(self, channel: ChannelKind, now: datetime) -> datetime | None:
+        """When the outage that this channel is in ends; None while it works."""
+        ends = (self.at(o.at + o.lasts) for o in self.injects.outages if o.channel is channel)
+        starts = (self.at(o.at) for o in self.injects.outages if o.channel is channel)
+        return max((end for start, end in zip(starts, ends, strict=True) if start <= now < end), default=None)
+
+    def outage_ends(self, now: datetime) -> datetime | None:
+        """When the first of the outages that there are now ends."""
+        ends = (self.down_until(kind, now) for kind in ChannelKind)
+        return min((end for end in ends if end), default=None)
+
+    def refuses(self, channel: ChannelKind, address: str) -> bool:
+        """Whether the provider refuses this address."""
+        shares = (one.refused for one in self.injects.bounces if one.channel is channel)
+        return any(self.hits(f"refused {channel}", address, share) for share in shares)
+
+    def comes_back_after(self, address: str) -> timedelta | None:
+        """How long after it was taken over a mail to this address comes back; None when it does not."""
+        for one in self.injects.bounces:
+            if self.hits("comes back", address, one.come_back):
+                return one.come_back_after
+        return None
+
+    def reports_as_spam(self, key: str) -> bool:
+        """Whether whoever gets this email reports it."""
+        return any(self.hits("spam", key, one.reported_as_spam) for one in self.injects.angry_replies)
+
+    # The audience.
+
+    def found_late(self, ref: str) -> bool:
+        """Whether this person is not in the list at first."""
+        return any(self.hits("cohort", ref, one.share) for one in self.injects.late_cohorts)
+
+    def curious(self, people: Iterable[int], told_at: datetime) -> list[Asking]:
+        """Who asks by themselves after they were told."""
+        return sorted(
+            (
+                self._asking("curious", person, told_at, CURIOUS_WITHIN, Source.PORTAL)
+                for person in people
+                if self.hits("curious", str(person), CURIOUS)
+            ),
+            key=_in_time,
+        )
+
+    def asking(self, people: Iterable[int]) -> list[Asking]:
+        """Everybody whom an inject has write to us, in time."""
+        everybody = tuple(people)
+        injects = self.injects
+        waves = [
+            *(self._leaking(number, leak, everybody) for number, leak in enumerate(injects.press_leaks)),
+            *(self._complaining(number, one, everybody) for number, one in enumerate(injects.angry_replies)),
+        ]
+        return sorted((asking for wave in waves for asking in wave), key=_in_time)
+
+    def _leaking(self, number: int, leak: PressLeak, people: Iterable[int]) -> Iterator[Asking]:
+        what, at = f"leak {number}", self.at(leak.at)
+        for person in people:
+            if self.hits(what, str(person), leak.asking):
+                angry = self.hits(f"angry {number}", str(person), leak.angry)
+                yield self._asking(what, person, at, leak.within, Source.HOTLINE, angry=angry)
+
+    def _complaining(self, number: int, replies: AngryReplies, people: Iterable[int]) -> Iterator[Asking]:
+        what, at = f"replies {number}", self.at(replies.at)
+        for person in people:
+            if self.hits(what, str(person), replies.complaining):
+                yield self._asking(what, person, at, replies.within, Source.MAILBOX, angry=True)
+
+    def _asking(
+        self, what: str, person: int, start: datetime, within: timedelta, source: Source, *, angry: bool = False
+    ) -> Asking:
+        kind = QuestionKind.COMPLAINT if angry else QuestionKind.QUESTION
+        moment = full_hour(start + self._lot(f"{what} when", str(person)) * within)
+        return Asking(moment, person, kind, source, int(self._lot(f"{what} saying", str(person)) * 1000))
+
+    # The team.
+
+    def back_at(self, who: TeamRole, now: datetime) -> datetime | None:
+        """When somebody who is away now is back; None while they are here."""
+        stays = (
+            (self.at(one.at), self.at(one.at + one.lasts)) for one in self.injects.approvers_away if one.who is who
+        )
+        return max((end for start, end in stays if start <= now < end), default=None)
+
+    def deputies_step_in(self) -> bool:
+        """Whether others decide when those who should do not."""
+        return all(one.deputy for one in self.injects.approvers_away)
+
+    def put_off(self, promises: Iterable[Commitment]) -> dict[str, LatePromise]:
+        """The promises that will be late, by their ids."""
+        listed = sorted(promises, key=lambda promise: (promise.due_at, promise.id))
+        late: dict[str, LatePromise] = {}
+        for one in self.injects.late_promises:
+            meant = next((p.id for p in listed if one.promise in ("", p.id) and p.id not in late), None)
+            if meant:
+                late[meant] = one
+        return late
+
+    def forgotten(self, duties: Iterable[Duty]) -> frozenset[str]:
+        """The duties whose filing nobody thinks of in time."""
+        filed_by_hand = [duty for duty in duties if duty.addressee is not Addressee.PEOPLE and duty.due_at]
+        listed = sorted(filed_by_hand, key=lambda duty: (duty.pressure, duty.id))
+        found: set[str] = set()
+        for one in self.injects.forgotten_filings:
+            meant = [duty.id for duty in listed if one.recipient in ("", duty.recipient)]
+            found |= set(meant if one.recipient else meant[:1])
+        return frozenset(found)
+
+
+def full_hour(moment: datetime) -> datetime:
+    """The next full hour: what people do is looked at once an hour."""
+    past = timedelta(minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
+    return moment - past + HOUR if past else moment
+
+
+def _in_time(asking: Asking) -> tuple[datetime, int]:
+    return asking.at, asking.person

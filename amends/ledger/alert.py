@@ -1,0 +1,153 @@
+"""Verbs about reminders to approvers and alerts to leads: written down before they are sent, so each is given once."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlmodel import col, select
+
+from amends.domain.alert.approvals import ApprovalReminder
+from amends.domain.base.text import in_both, minute
+from amends.domain.case.next_update import Clock, missed_line
+from amends.ledger.incident.incidents import alerted, happened, note_alert
+from amends.ledger.store.session import Store
+from amends.ledger.store.tables import ApprovalReminderRow
+
+NO_NOTICE = ""
+"""In place of the notice, for an alert."""
+PATIENCE = timedelta(minutes=10)
+"""Whoever has not said by then what came of a reminder has died over it."""
+
+
+class ReminderState(StrEnum):
+    """What is known of a reminder."""
+
+    CLAIMED = "claimed"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    """Whoever sent it died over it, so nobody knows whether it left; it is not sent again."""
+
+
+class Reminders(Store):
+    """Claim, and note what came of it."""
+
+    def reminders_given(self, incident: str) -> frozenset[tuple[str, str, str]]:
+        """Notice, member and key of each reminder that somebody has taken on."""
+        row = ApprovalReminderRow
+        with self.read() as session:
+            query = select(row.notice, row.member, row.occasion).where(row.incident == incident)
+            return frozenset((notice, member, key) for notice, member, key in session.exec(query))
+
+    def claim_reminder(self, reminder: ApprovalReminder, now: datetime) -> bool:
+        """Take a reminder on; False when it was taken on already, whatever came of it."""
+        name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
+        with self.write() as write:
+            write.incident(reminder.incident)
+            if write.session.get(ApprovalReminderRow, name):
+                return False
+            incident, notice, member, key = name
+            row = ApprovalReminderRow(
+                incident=incident, notice=notice, member=member, occasion=key, state=ReminderState.CLAIMED, at=now
+            )
+            write.session.add(row)
+            return True
+
+    def settle_reminder(self, reminder: ApprovalReminder, failure: str, now: datetime) -> None:
+        """Note that it was sent, or why not; then the lead is told, because somebody must be called."""
+        name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
+        with self.write() as write:
+            write.incident(reminder.incident)
+            row = write.session.get_one(ApprovalReminderRow, name)
+            row.state, row.settled_at = (ReminderState.FAILED if failure else ReminderState.SENT), now
+            act = "approver not reminded" if failure else "approver reminded"
+            detail = {"to": reminder.to, "occasion": reminder.occasion.value}
+            write.note(now, reminder.incident, act, reminder.notice, **detail, **({"why": failure} if failure else {}))
+            if failure:
+                why = f"{reminder.notice} at {minute(row.at)} ({reminder.occasion}): {failure}"
+                what = f"{reminder.to} could not be reminded of {why}; call them"
+                note_alert(write, reminder.incident, what, now)
+
+    def give_up_reminders(self, incident: str, now: datetime) -> int:
+        """Those whose sender died over them; how many. Nobody knows whether they left, so the lead is told."""
+        row = ApprovalReminderRow
+        lost = select(row).where(
+            row.incident == incident,
+            row.notice != NO_NOTICE,
+            row.state == ReminderState.CLAIMED,
+            col(row.at) <= now - PATIENCE,
+        )
+        with self.read() as session:
+            if session.exec(lost.limit(1)).first() is None:
+                return 0
+        with self.write() as write:
+            write.incident(incident)
+            rows = write.session.exec(lost).all()
+            for one in rows:
+                one.state, one.settled_at = ReminderState.UNCERTAIN, now
+                what = f"nobody knows whether {one.member} was reminded of {one.notice} at {minute(one.at)}; call them"
+                note_alert(write, incident, what, now)
+            return len(rows)
+
+    def not_reachable(self, incident: str, member: str, now: datetime) -> None:
+        """Note once that a member whose word is needed has no address to be reminded at."""
+        what = f"{member} cannot be reminded of approvals; `amends team contact {member} --as NAME` says where"
+        with self.read() as session:
+            if alerted(session, incident, what):
+                return
+        with self.write() as write:
+            write.incident(incident)
+            note_alert(write, incident, what, now)
+
+    def claim_alerts(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
+        """Take on those of these alerts that nobody has brought to this lead, or is about to.
+
+        One that failed, or whose sender died over it, is taken on again: to hear it twice harms nobody.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            taken = []
+            for key in keys:
+                row = write.session.get(ApprovalReminderRow, (incident, NO_NOTICE, lead, key))
+                if row is None:
+                    row = ApprovalReminderRow(
+                        incident=incident, notice=NO_NOTICE, member=lead, occasion=key, state="", at=now
+                    )
+                    write.session.add(row)
+                elif row.state == ReminderState.SENT or (
+                    row.state == ReminderState.CLAIMED and row.at > now - PATIENCE
+                ):
+                    continue
+                row.state, row.at = ReminderState.CLAIMED, now
+                taken.append(key)
+            return tuple(taken)
+
+    def settle_alerts(self, incident: str, lead: str, keys: Collection[str], failure: str, now: datetime) -> None:
+        """Note that they were brought, or once why not; they make no other alert, which would come as little."""
+        state = ReminderState.FAILED if failure else ReminderState.SENT
+        with self.write() as write:
+            write.incident(incident)
+            first = False
+            for key in keys:
+                row = write.session.get_one(ApprovalReminderRow, (incident, NO_NOTICE, lead, key))
+                first = first or row.settled_at is None
+                row.state, row.settled_at = state, now
+            if not failure:
+                write.note(now, incident, "lead alerted", lead, alerts=len(keys))
+            elif first:
+                write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)
+
+
+class NewsTimes(Store):
+    """Note what was missed."""
+
+    def news_missed(self, incident: str, clock: Clock, zone: str, now: datetime) -> bool:
+        """Note once that a named time passed without news, and tell the lead; whether it is new."""
+        with self.write() as write:
+            write.incident(incident)
+            if not happened(write.session, incident, clock.noted_as, now):
+                return False
+            named = ", ".join(clock.named_by)
+            write.note(now, incident, "news missed", named, named_for=in_both(clock.until, zone), came_in=clock.by)
+            note_alert(write, incident, missed_line(clock, zone), now)
+            return True

@@ -1,0 +1,335 @@
+"""Reading the whole case of an incident, in one consistent view."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, text, true
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, func, select
+
+from amends.domain.assess.assessment import Assessment
+from amends.domain.case.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState, Outline
+from amends.domain.case.next_update import as_news_stands
+from amends.domain.incident.facts import told_wrongly
+from amends.domain.incident.incident import Incident
+from amends.domain.notice.notice import DeliveryState, Draft, LetGo, NoticeStatus, PersonState
+from amends.domain.people.person import AudienceCounts
+from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
+from amends.domain.risk.levels import Severity
+from amends.ledger.commitment import commitments_of, untold, worded_by
+from amends.ledger.deliver.statistics import HAS_LEFT, Later, message_states, next_tries, person_states
+from amends.ledger.feedback.questions import question_counts, survey_counts
+from amends.ledger.incident.clock import clock_doubts
+from amends.ledger.incident.incidents import version_row
+from amends.ledger.law import filings_of, latest_assessment
+from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
+from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
+from amends.ledger.people.census import count_people
+from amends.ledger.playbook.occurrences import pin_row
+from amends.ledger.store.session import incident_row
+from amends.ledger.store.tables import (
+    DUE,
+    DeliveryRow,
+    EventRow,
+    IncidentRow,
+    IncidentVersionRow,
+    NoticeRow,
+    OccurrenceRow,
+    PinRow,
+    ReleaseRow,
+)
+
+Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, Later]]
+"""Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
+
+DIGEST = select(IncidentVersionRow.digest).where(
+    IncidentVersionRow.incident == bindparam("incident"), IncidentVersionRow.version == bindparam("version")
+)
+
+
+class Cases(Notices):
+    """The case, read from the ledger."""
+
+    def incident_file(self, incident: str) -> Incident:
+        """The incident file in force. Raises NotInLedger."""
+        with self.read() as session:
+            return self._file(session, incident_row(session, incident))
+
+    def case(self, incident: str, now: datetime | None = None) -> Case:
+        """Everything known about one incident, in numbers. Raises NotInLedger.
+
+        With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
+        """
+        with self.read() as session:
+            bare = self._uncounted(session, incident)
+            counted = {
+                "notices": self._notices(session, incident, now),
+                "questions": question_counts(session, incident, now),
+                "survey": survey_counts(session, incident),
+            }
+            case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
+            changed = self._with_changed_facts(session, _without_lost_assessments(case), amended_at)
+        return as_news_stands(changed, now) if now else changed
+
+    def outline(self, incident: str) -> Outline:
+        """The case without what is counted: for that all messages are read, for each notice. Raises NotInLedger."""
+        with self.read() as session:
+            row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._memory)
+            return self._outline(session, row, pin_row(session, incident), assessment)
+
+    def _uncounted(self, session: Session, incident: str) -> Case:
+        doubt = self.doubt_in(session)  # before anything else is read
+        row = incident_row(session, incident)
+        version = version_row(session, incident, row.version)
+        pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
+        return Case(
+            **dict(self._outline(session, row, pin, assessment)),
+            version=row.version,
+            state=IncidentState(row.state),
+            opened_at=row.opened_at,
+            author=version.author,
+            earlier_authors=_earlier_authors(session, version),
+            audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
+            assessment=assessment,
+            pinned=pin.digest if pin else "",
+            occurrences=_occurrences(session, incident),
+            filings=filings_of(session, incident),
+            worded_by=worded_by(session, incident),
+            embargo=Embargo(until=row.embargo_until, why=row.embargo_why) if row.embargo_until else None,
+            clock_doubt="; ".join(clock_doubts(session)),
+            ledger_doubt=doubt,
+        )
+
+    def _outline(
+        self, session: Session, row: IncidentRow, pin: PinRow | None, assessment: Assessment | None
+    ) -> Outline:
+        return Outline(
+            incident=self._file(session, row),
+            playbook=self._playbook(pin, assessment.band if assessment else None),
+            events=_events(session, row.id),
+            commitments=commitments_of(session, row.id),
+            untold=untold(session, row.id),
+        )
+
+    def _playbook(self, pin: PinRow | None, severity: Severity | None) -> Playbook | None:
+        if pin is None:
+            return None
+        name = ("playbook", pin.digest, severity)
+        return self._memory.get(name, lambda: at_severity(Playbook.as_stored(pin.playbook), severity))
+
+    def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
+        """The news that all have heard; the event that the facts are others than those that people heard last."""
+        heard = case.last_heard()
+        if not heard:
+            return case
+        until, files = heard[0], [self._file_at(session, case.incident.id, at) for at in heard]
+        told = case.model_copy(update={"news_told": tuple(news for news in files[0].news if news.at <= until)})
+        others = [file.facts for file in files if file != case.incident]
+        if not others:
+            return told
+        wrong = dict.fromkeys(name for facts in others for name in told_wrongly(facts, case.incident.facts))
+        events = case.events | {Event.FACTS_CHANGED: amended_at}
+        return told.model_copy(update={"events": events, "told_wrongly": tuple(wrong)})
+
+    def _file_at(self, session: Session, incident: str, at: datetime) -> Incident:
+        """The incident file as it was then."""
+        version = select(func.max(IncidentVersionRow.version)).where(
+            IncidentVersionRow.incident == incident, IncidentVersionRow.at <= at
+        )
+        return self._version(session, incident, session.exec(version).one() or 1)
+
+    def _file(self, session: Session, row: IncidentRow) -> Incident:
+        return self._version(session, row.id, row.version)
+
+    def _version(self, session: Session, incident: str, version: int) -> Incident:
+        """Read once; one that was amended after a backup was restored may be another of the same version."""
+        digest = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
+        name = ("incident", incident, version, digest)
+        return self._memory.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
+
+    def _counted(self, session: Session, incident: str) -> Counted:
+        return message_states(session, incident), person_states(session, incident), next_tries(session, incident)
+
+    def _notices(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
+        """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
+        query = (
+            select(NoticeRow)
+            .where(NoticeRow.incident == incident)
+            .order_by(col(NoticeRow.drafted_at))
+            .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+        )
+        latest: dict[str, NoticeRow] = {}
+        rows = session.exec(query).all()
+        let_go = self._let_go(session, incident, {(row.notice, row.version): row for row in rows})
+        for row in rows:
+            if row.notice not in latest or latest[row.notice].version < row.version:
+                latest[row.notice] = row
+        states, people, tries = self._counted(session, incident)
+
+        def status(name: str, row: NoticeRow) -> NoticeStatus | None:
+            draft = self.drafted(row)
+            if row.stage not in RELEASED and is_overtaken(session, draft):
+                return None
+            wave = self._next_wave_at(session, row, draft, now)
+            messages = _Messages(states.get(name, {}), people.get(name, {}), tries.get(name), wave)
+            return _status(session, row, draft, messages, tuple(let_go.get(name, ())), now)
+
+        return tuple(found for name, row in latest.items() if (found := status(name, row)))
+
+    def _next_wave_at(self, session: Session, row: NoticeRow, draft: Draft, now: datetime | None) -> datetime | None:
+        """When the next wave begins, if only people of later waves wait still."""
+        release = session.get(ReleaseRow, (row.incident, row.notice, row.version)) if draft.waves else None
+        if release is None or draft.waves is None or now is None:
+            return None
+        waiting = (DeliveryRow.state == DeliveryState.WAITING, col(DeliveryRow.person) > 0)
+        here = (DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice)
+        first = select(func.min(DeliveryRow.person)).where(*here, *waiting, text("state IN " + DUE))
+        person = session.exec(first).one()
+        if person is None:
+            return None
+        begins = draft.waves.begins(person, *self.waves_go_on(session, row))
+        return begins if begins > now else None
+
+    def _let_go(
+        self, session: Session, incident: str, rows: dict[tuple[str, int], NoticeRow]
+    ) -> dict[str, list[LetGo]]:
+        """Of each notice, every version that was let go, the first one first."""
+        query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
+        releases = session.exec(query).all()
+        versions, found = Counter(release.notice for release in releases), defaultdict(list)
+        for release in releases:
+            row = rows[release.notice, release.version]
+            said = self.drafted(row)
+            heard = versions[row.notice] == 1 or self._is_heard(session, row, said)
+            one = LetGo(
+                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, heard=heard,
+                next_news_at=said.next_news_at, sorry_for=said.sorry_for,
+            )  # fmt: skip
+            found[release.notice].append(one)
+        return found
+
+    def _is_heard(self, session: Session, row: NoticeRow, draft: Draft) -> bool:
+        """Whether something of this version has left: for people, where it is for any."""
+        to_people = any(kind.personal for kind in draft.channels)
+        left = select(DeliveryRow.id).where(
+            DeliveryRow.incident == row.incident, DeliveryRow.notice == row.notice, DeliveryRow.version == row.version,
+            (col(DeliveryRow.person) != PUBLIC) if to_people else true(), col(DeliveryRow.state).in_(HAS_LEFT),
+        )  # fmt: skip
+
+        def look(known: int | None) -> int | None:
+            return session.exec(left.where(DeliveryRow.id == known) if known else left.limit(1)).first()
+
+        return self._memory.again(("heard", row.incident, row.notice, row.version), look) is not None
+
+
+def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:
+    """Who handed in the versions before this one, without its own author; sorted."""
+    query = select(IncidentVersionRow.author).where(
+        IncidentVersionRow.incident == version.incident,
+        IncidentVersionRow.version < version.version,
+        IncidentVersionRow.author != version.author,
+    )
+    return tuple(sorted(set(session.exec(query))))
+
+
+def _events(session: Session, incident: str) -> dict[str, datetime]:
+    query = select(EventRow.name, EventRow.at).where(EventRow.incident == incident)
+    return dict(session.exec(query).all())
+
+
+def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
+    """As counted when the list was put in force; in ledgers from before that was kept, counted anew."""
+    if row.counts:
+        return AudienceCounts.model_validate(row.counts)
+    return count_people(session, row.id, row.audience_digest)
+
+
+def _without_lost_assessments(case: Case) -> Case:
+    """What was concluded before there were duties cannot be read any more: those turns are to be done again."""
+    if case.assessment or case.playbook is None:
+        return case
+    steps = {step.id for step in case.playbook.steps if step.phase is Phase.ASSESS}
+    lost = [turn for turn in case.occurrences if turn.step in steps and turn.state is OccurrenceState.DONE]
+    return case.model_copy(update={"occurrences": tuple(turn for turn in case.occurrences if turn not in lost)})
+
+
+def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:
+    query = (
+        select(OccurrenceRow)
+        .where(OccurrenceRow.incident == incident)
+        .order_by(col(OccurrenceRow.due_at), col(OccurrenceRow.step))
+    )
+    return tuple(
+        Occurrence(
+            step=row.step,
+            number=row.number,
+            due_at=row.due_at,
+            state=OccurrenceState(row.state),
+            revision=row.revision,
+            done_at=row.done_at,
+            note=row.note,
+        )
+        for row in session.exec(query)
+    )
+
+
+@dataclass(frozen=True)
+class _Messages:
+    """Where the messages of one notice stand."""
+
+    states: dict[DeliveryState, int]
+    people: dict[PersonState, int]
+    later: Later | None
+    next_wave_at: datetime | None = None
+    """When those begin to be told whose wave has not begun; None when there are none."""
+
+    @property
+    def pending(self) -> int:
+        return sum(count for state, count in self.states.items() if state.pending)
+
+    @property
+    def only_deferred_until(self) -> datetime | None:
+        """When the next message is due, if nothing else is left to do."""
+        busy = (DeliveryState.CLAIMED,) if self.next_wave_at else (DeliveryState.WAITING, DeliveryState.CLAIMED)
+        if any(state in self.states for state in busy):
+            return None
+        next_try_at = self.later.at if self.later else None
+        return min((at for at in (next_try_at, self.next_wave_at) if at), default=None)
+
+
+def _status(
+    session: Session, row: NoticeRow, draft: Draft, messages: _Messages, let_go: tuple[LetGo, ...], now: datetime | None
+) -> NoticeStatus:
+    outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
+    stands = standing_of(session, row, draft, now)
+    return NoticeStatus(
+        id=row.notice,
+        version=row.version,
+        template=draft.template,
+        step=draft.step,
+        occurrence=draft.occurrence,
+        about=draft.about,
+        audience=draft.audience,
+        meant_for=draft.people,
+        authors=draft.authors,
+        stage=stage_of(row, stands),
+        binding=row.binding,
+        approvals_needed=draft.approvals.needed,
+        approvals=stands.approved_by,
+        standing=stands,
+        drafted_at=row.drafted_at,
+        sent_at=row.sent_at,
+        next_news_at=draft.next_news_at,
+        sorry_for=draft.sorry_for,
+        let_go=let_go,
+        people=messages.people,
+        pending=messages.pending,
+        parked=messages.states.get(DeliveryState.PARKED, 0),
+        not_told=latecomers(session, row, draft.audience, draft.audience_digest),
+        next_try_at=messages.only_deferred_until,
+        kept_back=messages.later.kept_back if messages.later else 0,
+        more_waves=messages.next_wave_at is not None,
+        waits_for=draft.waits_for,
+        current=is_current(session, draft) and not outdated,
+    )

@@ -1,0 +1,107 @@
+"""The end of an incident's personal data: its key is destroyed, and with it whatever was sealed with it.
+
+The keyed indexes are made with the master key, so they would still tell whoever has that and guesses an address; they
+are replaced by random ones. The names that providers have for messages lead to addresses in their logs, so they go too.
+"""
+
+import os
+from contextlib import suppress
+from datetime import datetime
+
+from sqlalchemy import TextClause, text
+from sqlmodel import col, func, select
+
+from amends.domain.base.errors import LedgerUnavailable, NotAllowed
+from amends.domain.case.case import DESTROYED
+from amends.domain.plan.closing import still_needed
+from amends.domain.team.member import Member
+from amends.ledger.case.case import Cases
+from amends.ledger.incident.incidents import happened
+from amends.ledger.store.session import Write, incident_row, must_approve
+from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow
+
+PAGE = 5_000
+"""So many rows are changed in one transaction: an incident that is being told about goes on meanwhile."""
+RANDOM = {"sqlite": "randomblob(16)", "postgresql": "uuid_send(gen_random_uuid())"}
+PEOPLE = """
+UPDATE person SET ref_index = {random}, link_index = {random},
+email_index = CASE WHEN email_index IS NOT NULL THEN {random} END,
+phone_index = CASE WHEN phone_index IS NOT NULL THEN {random} END,
+postal_index = CASE WHEN postal_index IS NOT NULL THEN {random} END,
+child_index = CASE WHEN child_index IS NOT NULL THEN {random} END
+WHERE incident = :incident AND number BETWEEN :first AND :last
+"""
+"""Who had an address still counts as somebody who had one."""
+MESSAGES = """
+UPDATE delivery SET address_index = {random},
+provider_id = CASE WHEN channel IN ('email', 'sms') THEN '' ELSE provider_id END
+WHERE incident = :incident AND id BETWEEN :first AND :last
+"""
+"""Of a letter it is the number of its batch, and of a post where everybody reads it."""
+QUESTIONS = "UPDATE question SET once = CAST(id AS TEXT) WHERE incident = :incident"
+"""What a question was known by is a hash of its words."""
+STILL_READ = (
+    "the key of incident {incident} is destroyed, but the ledger is being read, so that its file {file}-wal may still "
+    "hold the key as it was: do the same again, if need be while `amends up` does not run"
+)
+
+
+class Destroying(Cases):
+    """Destroy what is personal of an incident that is over."""
+
+    def destroy_data(self, incident: str, first: Member, second: Member, now: datetime) -> None:
+        """Nobody of this incident can be read, found or written to any more; counts, times and the audit stay.
+
+        The key goes in one transaction, the rest in pages; called again after a crash, it finishes. Raises NotAllowed
+        when these two may not, or as long as the data is still needed; LedgerUnavailable when the key is destroyed, but
+        old pages of the ledger's file may still hold it.
+        """
+        if first.name == second.name:
+            raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
+        for member in (first, second):
+            must_approve(member, "destroy personal data")
+        with self.write() as write:
+            self.refuse_if_restored(write.session)
+            row = incident_row(write.session, incident)
+            write.session.refresh(row, with_for_update={"key_share": True})
+            if row.wrapped_key:
+                self._destroy_key(write, row, first, second, now)
+        self._seals.pop(incident, None)
+        self._forget_addresses(incident)
+        self._leave_no_old_pages(incident)
+
+    def _destroy_key(self, write: Write, row: IncidentRow, first: Member, second: Member, now: datetime) -> None:
+        if needed := still_needed(self.case(row.id, now), now):
+            raise NotAllowed(f"the personal data of incident {row.id} is still needed: {'; '.join(needed)}")
+        row.wrapped_key = b""
+        happened(write.session, row.id, DESTROYED, now)
+        write.note(now, row.id, "data destroyed", actor=first.name, second=second.name, people=row.people)
+
+    def _forget_addresses(self, incident: str) -> None:
+        random = RANDOM[self.engine.dialect.name]
+        with self.read() as session:
+            people, messages = col(PersonRow.number), col(DeliveryRow.id)
+            numbers = session.exec(select(func.min(people), func.max(people)).where(PersonRow.incident == incident))
+            ids = session.exec(select(func.min(messages), func.max(messages)).where(DeliveryRow.incident == incident))
+            pages = ((PEOPLE, numbers.one()), (MESSAGES, ids.one()))
+        for statement, (first, last) in pages:
+            self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
+        with self.write() as write:
+            write.session.execute(text(QUESTIONS), {"incident": incident})
+
+    def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
+        for start in range(first, last + 1, PAGE):
+            with self.write() as write:
+                asked = {"incident": incident, "first": start, "last": min(start + PAGE - 1, last)}
+                write.session.execute(statement, asked)
+
+    def _leave_no_old_pages(self, incident: str) -> None:
+        """SQLite's log holds pages as they were; what PostgreSQL keeps of them is for its VACUUM and its backups."""
+        if self._path is None:
+            return
+        with self._told_apart("written"), self._raw() as raw:
+            busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._path))
+        with suppress(FileNotFoundError), self._path.with_name(f"{self._path.name}-wal").open("rb") as log:
+            os.fsync(log.fileno())  # SQLite cuts it off without waiting, so a power cut would bring the old pages back

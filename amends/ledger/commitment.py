@@ -1,0 +1,162 @@
+"""Verbs about commitments: keep, put off, drop, and tell those promised."""
+
+from datetime import datetime
+
+from sqlalchemy import and_
+from sqlmodel import Session, col, select
+
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.text import minute
+from amends.domain.base.value import Texts
+from amends.domain.incident.commitment import Chase, Commitment, CommitmentState
+from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, ReleaseRow
+
+
+class Promises(Store):
+    """What was promised, and what became of it."""
+
+    def commitments(self, incident: str) -> tuple[Commitment, ...]:
+        """Every promise given, the earliest due first. Raises NotInLedger."""
+        with self.read() as session:
+            incident_row(session, incident)
+            return commitments_of(session, incident)
+
+    def commitment(self, incident: str, commitment: str) -> Commitment:
+        """One of them. Raises NotInLedger."""
+        given = {one.id: one for one in self.commitments(incident)}
+        if commitment not in given:
+            raise _not_given(incident, commitment)
+        return given[commitment]
+
+    def keep_commitment(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
+        """It is kept, and this shows it. Those promised will be told.
+
+        Until they are, other evidence takes its place. Raises NotAllowed without evidence.
+        """
+        if not any(text.strip() for text in evidence.values()):
+            raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
+        with self.write() as write:
+            write.incident(incident)
+            row = _row(write.session, incident, commitment)
+            _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != evidence)
+            row.evidence, row.worded_by = evidence, by
+            write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)
+
+    def put_off_commitment(
+        self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime
+    ) -> None:
+        """It will be late: a new date, and why, in words for those promised, who will be told.
+
+        Raises NotAllowed for a date that has passed or is no later than the promised one, and for what was said before.
+        """
+        if until <= now:
+            raise NotAllowed(f"the new date of {commitment} has passed already")
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            if until <= row.due_at:
+                raise NotAllowed(f"{commitment} is promised for {minute(row.due_at)}, and that is no later")
+            if (row.new_due_at, row.reason) == (until, reason):
+                raise NotAllowed(f"{commitment} is put off to then already, for the same reason")
+            row.new_due_at, row.reason, row.worded_by = until, reason, by
+            row.reminded_at = row.escalated_at = None
+            row.changes += 1
+            write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
+
+    def drop_commitment(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
+        """It will not be kept; those promised are told why. Until they are, another reason takes its place."""
+        with self.write() as write:
+            write.incident(incident)
+            row = _row(write.session, incident, commitment)
+            _settle(write.session, row, CommitmentState.DROPPED, now, reworded=row.reason != reason)
+            row.reason, row.worded_by = reason, by
+            write.note(now, incident, "commitment dropped", commitment, actor=by)
+
+    def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
+        """The owner was reminded, or the lead told that it is late."""
+        with self.write() as write:
+            row = _open_row(write.session, incident, commitment)
+            if chase is Chase.REMIND:
+                row.reminded_at = now
+            else:
+                row.escalated_at = now
+            write.note(now, incident, f"commitment {chase}", commitment, owner=row.owner)
+
+
+def commitments_of(session: Session, incident: str) -> tuple[Commitment, ...]:
+    """The incident's promises as values."""
+    query = select(CommitmentRow).where(CommitmentRow.incident == incident).order_by(col(CommitmentRow.due_at))
+    return tuple(_commitment(row) for row in session.exec(query))
+
+
+def untold(session: Session, incident: str) -> dict[str, int]:
+    """Commitments whose latest change those promised have not heard of, with the number of that change."""
+    query = select(CommitmentRow.id, CommitmentRow.changes).where(
+        CommitmentRow.incident == incident, col(CommitmentRow.told) < CommitmentRow.changes
+    )
+    return dict(session.exec(query).all())
+
+
+def worded_by(session: Session, incident: str) -> dict[str, str]:
+    """Who gave the evidence or the reason of each promise that has one."""
+    query = select(CommitmentRow.id, CommitmentRow.worded_by)
+    return dict(session.exec(query.where(CommitmentRow.incident == incident, CommitmentRow.worded_by != "")).all())
+
+
+def told(session: Session, incident: str, commitment: str, change: int) -> None:
+    """Those promised have heard of this change of its fate."""
+    row = _row(session, incident, commitment)
+    row.told = max(row.told, change)
+
+
+def untold_again(session: Session, incident: str, commitment: str, change: int) -> None:
+    """Whoever was promised, and is back in the list, has not heard of this change of its fate."""
+    row = _row(session, incident, commitment)
+    row.told = min(row.told, change - 1)
+
+
+def _row(session: Session, incident: str, commitment: str) -> CommitmentRow:
+    row = session.get(CommitmentRow, (incident, commitment), with_for_update=True)
+    if row is None:
+        raise _not_given(incident, commitment)
+    return row
+
+
+def _not_given(incident: str, commitment: str) -> NotInLedger:
+    return NotInLedger(f"incident {incident} has no commitment {commitment}; `amends commitments list {incident}`")
+
+
+def _open_row(session: Session, incident: str, commitment: str) -> CommitmentRow:
+    row = _row(session, incident, commitment)
+    if row.state != CommitmentState.OPEN:
+        raise NotAllowed(f"{commitment} is {row.state} already")
+    return row
+
+
+def _settle(session: Session, row: CommitmentRow, state: CommitmentState, now: datetime, *, reworded: bool) -> None:
+    """Its end, or other words for the same end as long as nobody may have read the first ones. Raises NotAllowed.
+
+    Other words are a change of their own, so a notice that was drafted with the first ones is overtaken.
+    """
+    if row.state != CommitmentState.OPEN:
+        if row.state != state or not reworded:
+            raise NotAllowed(f"{row.id} is {row.state} already")
+        if row.told >= row.changes or _is_being_told(session, row):
+            raise NotAllowed(f"{row.id} is {row.state} already, and those promised were told so in the words of then")
+    row.state, row.settled_at = state, row.settled_at or now
+    row.changes += 1
+
+
+def _is_being_told(session: Session, row: CommitmentRow) -> bool:
+    """A notice about its latest change was let go, so some may have read it."""
+    about, change = col(NoticeRow.draft)["about"].as_string(), col(NoticeRow.draft)["change"].as_integer()
+    query = (
+        select(ReleaseRow.notice)
+        .join(NoticeRow, and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY)))
+        .where(ReleaseRow.incident == row.incident, about == row.id, change == row.changes)
+    )
+    return session.exec(query.limit(1)).first() is not None
+
+
+def _commitment(row: CommitmentRow) -> Commitment:
+    return Commitment.model_validate(row.model_dump(exclude={"incident", "changes", "told", "worded_by"}))

@@ -1,0 +1,284 @@
+"""Verbs about a corrected list of people: compare it with the one in force, and put it in its place."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, text, update
+from sqlmodel import Session, col, func, select
+
+from amends.domain.base.errors import NotAllowed
+from amends.domain.case.case import IncidentState
+from amends.domain.deliver.correction import Ask, Kind, objections
+from amends.domain.notice.notice import Draft, NoticeStage
+from amends.domain.people.person import Hold, Person
+from amends.domain.playbook.playbook import Phase, Playbook
+from amends.ledger.commitment import told, untold_again
+from amends.ledger.deliver.cascade import reopen
+from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
+from amends.ledger.deliver.deliveries import Deliveries
+from amends.ledger.incident.incidents import Incidents, state_before_pause, version_row
+from amends.ledger.notice.notices import existing_row, is_overtaken, not_told, notice_row
+from amends.ledger.notice.redirects import Redirected, redirect, waits_for_somebody
+from amends.ledger.notice.stage import RELEASED
+from amends.ledger.people.census import count_people
+from amends.ledger.people.links import links_held, renew_links
+from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people
+from amends.ledger.playbook.occurrences import pin_row
+from amends.ledger.store.bulk import among, listed, take_stock
+from amends.ledger.store.session import Write, incident_row
+from amends.ledger.store.tables import IncidentRow, IncidentVersionRow, LeaseRow, NoticeRow, PersonRow, ReleaseRow
+
+KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
+"""Columns that a correction leaves as they are; guardian and hold change only with what decides them."""
+CORRECTED = tuple(name for name in PEOPLE_COLUMNS if name not in KEPT)
+DECIDED_ANEW = ("hold", "guardian", "gone_at")
+
+PAGE = 10_000
+"""So many people's messages are looked at at once: a database without statistics may read all of them for each page."""
+
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a corrected list did to the messages of one notice."""
+
+    notice: str
+    redirected: int
+    """How many messages go to another address, or are in another language, than before."""
+    held: int
+    """How many do not leave any more."""
+    new: int
+    """How many more wait, for people whom nothing had reached."""
+    not_told: int
+    """How many people of the list have no message of it."""
+    drafted_afresh: bool
+    """Whether a new version reaches these once it is approved."""
+
+
+class Corrections(Incidents, Deliveries):
+    """A list is compared without holding up anybody; only what differs is written, all of it or nothing."""
+
+    def compare_audience(self, incident: str, people: Iterable[Person]) -> Correction:
+        """How this list differs from the one in force; nothing is stored. Raises NotInLedger.
+
+        Whatever reading the people raises passes through.
+        """
+        with self.read() as session:
+            row = incident_row(session, incident)
+            comparing = Comparing(self.keys, self.seal(session, incident), session, row)
+            rest = iter(people)
+            while chunk := list(islice(rest, CHUNK)):
+                comparing.take(chunk)
+            return comparing.end()
+
+    def correct_audience(
+        self, correction: Correction, said: Mapping[Ask, int | None], file: str, by: str, now: datetime
+    ) -> tuple[Followed, ...]:
+        """Put the corrected list in force; what it did to each notice that was released. The same list changes nothing.
+
+        Every approval of what has not left is void from here on. A personal link that was sent to an address which is
+        the person's no more stops working; the next message bears another. `file` is the hash of the file, for the
+        audit. Raises NotAllowed when something looks like an accident and nobody said that it is right, when the
+        incident is closed, when messages are in hand, or when the list in force is another by now.
+        """
+        if not correction.difference.changes:
+            return ()
+        if refusal := objections(correction.difference, said):
+            raise NotAllowed("; ".join(refusal))
+        incident = correction.incident
+        for notice in self._notices_in_hand(incident):
+            self.recover(incident, notice, now)
+        with self.write() as write:
+            row = _alone(write.session, correction)
+            held = links_held(write.session, incident, _may_lose_addresses(correction))
+            touched = _store_people(write.session, correction, now)
+            links = renew_links(write.session, self.keys, incident, held)
+            self._put_in_force(write, row, correction, by, now)
+            followed = self._follow(write.session, incident, touched, now)
+            detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}
+            counts = correction.difference.counts | {"links": links}
+            write.note(now, incident, "audience corrected", actor=by, **detail | counts)
+            return followed
+
+    def end_notice(self, incident: str, notice: str, now: datetime) -> bool:
+        """End a notice without another version, because nobody is left whom one would tell; a mere draft is dropped.
+
+        Whether it ended: not when somebody in the list has no message of it, or waits for one.
+        """
+        with self.write() as write:
+            write.incident(incident)
+            row = existing_row(write.session, incident, notice)
+            draft = self.drafted(row)
+            if _somebody_is_left(write.session, draft):
+                return False
+            if row.stage in RELEASED:
+                return self._finish(write, incident, notice, now)
+            row.stage = NoticeStage.DROPPED
+            if draft.about:
+                told(write.session, incident, draft.about, draft.change)
+            write.note(now, incident, "dropped", f"{notice} v{row.version}", why="nobody is left to tell")
+            return True
+
+    def _notices_in_hand(self, incident: str) -> Sequence[str]:
+        with self.read() as session:
+            return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
+
+    def _put_in_force(self, write: Write, row: IncidentRow, correction: Correction, by: str, now: datetime) -> None:
+        """A new version of the facts with the same content: who is affected is one of them, and is assessed anew.
+
+        A page of messages that was claimed before may not leave any more, and who hands in a list approves nothing.
+        """
+        row.people, row.audience_digest = correction.difference.after, correction.digest
+        counts = count_people(write.session, row.id, row.audience_digest)
+        row.counts = counts.model_dump(mode="json")
+        facts = version_row(write.session, row.id, row.version)
+        row.version += 1
+        write.session.add(
+            IncidentVersionRow(
+                incident=row.id, version=row.version, content=facts.content, digest=facts.digest, author=by, at=now
+            )
+        )
+
+    def _follow(self, session: Session, incident: str, touched: Sequence[int], now: datetime) -> tuple[Followed, ...]:
+        """What has not left goes where the list says now."""
+        telling = _telling_steps(session, incident)
+        released = select(ReleaseRow.notice, func.max(ReleaseRow.version)).where(ReleaseRow.incident == incident)
+        followed = tuple(
+            self._follow_in(session, session.get_one(NoticeRow, (incident, notice, version)), touched, telling, now)
+            for notice, version in session.exec(released.group_by(col(ReleaseRow.notice))).all()
+        )
+        return (*followed, *self._take_up(session, incident))
+
+    def _take_up(self, session: Session, incident: str) -> Iterator[Followed]:
+        """Drafts that nobody was left for, and now somebody is; of what was let go before, `_follow_in` decides."""
+        released = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
+        dropped = select(NoticeRow).where(NoticeRow.incident == incident, NoticeRow.stage == NoticeStage.DROPPED)
+        for row in session.exec(dropped.where(col(NoticeRow.notice).not_in(released))).all():
+            draft = self.drafted(row)
+            late = not_told(session, incident, row.notice, draft.audience)
+            if late and not is_overtaken(session, draft):
+                reopen(session, row)
+                if draft.about:
+                    untold_again(session, incident, draft.about, draft.change)
+                yield Followed(row.notice, 0, 0, 0, late, True)
+
+    def _follow_in(
+        self, session: Session, released: NoticeRow, touched: Sequence[int], telling: frozenset[str], now: datetime
+    ) -> Followed:
+        """A notice that was sent, and is not one that people must have, is not sent again for its latecomers' sake."""
+        draft, latest = self.drafted(released), notice_row(session, released.incident, released.notice) or released
+        goes_on = not NoticeStage(latest.stage).is_over or draft.step in telling
+        letters, done = self.letters(session, released.incident), Redirected()
+        for page in _pages(touched, PAGE):
+            done += redirect(session, draft, released.version, letters, page, now, anew=goes_on)
+        late = not_told(session, draft.incident, draft.notice, draft.audience)
+        afresh = goes_on and (late > 0 or waits_for_somebody(session, draft.incident, draft.notice))
+        if afresh:
+            reopen(session, latest)
+        return Followed(draft.notice, done.moved, done.held, done.new, late, afresh)
+
+
+# What is written.
+
+
+def _may_lose_addresses(correction: Correction) -> frozenset[int]:
+    """Those who may be written to elsewhere from now on, or who are guardians no longer."""
+    changed = {one.person for one in correction.difference.changes if set(one.fields) & set(ADDRESSES.values())}
+    gone = {one.person for one in correction.difference.changes if one.kind is Kind.GONE}
+    return correction.anew | changed | gone
+
+
+def _alone(session: Session, correction: Correction) -> IncidentRow:
+    """The incident's row; until the transaction ends nobody claims or prepares any of its messages. Raises NotAllowed.
+
+    With the whole lock on it, because whoever claims holds it for reading; and with those of the releases, because
+    whoever prepares a page holds only that one.
+    """
+    incident = correction.incident
+    row = session.get_one(IncidentRow, incident, with_for_update=True)
+    session.exec(select(ReleaseRow.notice).where(ReleaseRow.incident == incident).with_for_update()).all()
+    if IncidentState.CLOSED in (row.state, state_before_pause(session, incident)):
+        raise NotAllowed(f"incident {incident} is closed; whoever is found now needs an incident of their own")
+    if row.audience_digest != correction.base:
+        raise NotAllowed("somebody else has corrected the list meanwhile; compare yours with theirs first (--check)")
+    if session.exec(select(LeaseRow.id).where(LeaseRow.incident == incident).limit(1)).first() is not None:
+        raise NotAllowed(
+            f"messages of {incident} are being sent right now: `amends stop {incident} --as NAME` ends that, or wait "
+            "for two minutes after a crash; then hand in the list again"
+        )
+    return row
+
+
+def _store_people(session: Session, correction: Correction, now: datetime) -> Sequence[int]:
+    """Write what differs; the numbers of those whose messages may have to go elsewhere, in order."""
+    connection, incident = session.connection(), correction.incident
+    numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in Kind}
+    known = [*numbers[Kind.CHANGED], *numbers[Kind.BACK]]
+    for page in _pages(known):
+        _set(connection, _named(correction, page), CORRECTED)
+    for page in _pages(sorted(correction.anew)):
+        _set(connection, _named(correction, page), DECIDED_ANEW)
+    for page in _pages(numbers[Kind.NEW]):
+        connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
+    if numbers[Kind.NEW]:
+        take_stock(connection, "person")
+    gone = {"hold": Hold.GONE.value, "gone_at": now}
+    session.execute(update(PersonRow).where(*_these(connection, incident, "number", numbers[Kind.GONE])).values(**gone))
+    touched = [*known, *numbers[Kind.GONE]]
+    children = session.exec(select(PersonRow.number).where(*_children_of(connection, incident, touched))).all()
+    guarded = _find_guardians_anew(session, incident, [*correction.anew, *numbers[Kind.GONE]])
+    return sorted({*touched, *children, *guarded})
+
+
+def _pages(numbers: Sequence[int], size: int = CHUNK) -> Iterator[Sequence[int]]:
+    return (numbers[first : first + size] for first in range(0, len(numbers), size))
+
+
+def _these(connection: Connection, incident: str, column: str, numbers: Iterable[int]) -> tuple[Any, ...]:
+    chosen = text(among(connection, f"person.{column}")).bindparams(ids=listed(connection, numbers))
+    return col(PersonRow.incident) == incident, chosen
+
+
+def _children_of(connection: Connection, incident: str, guardians: Iterable[int]) -> tuple[Any, ...]:
+    return col(PersonRow.guardian) > 0, *_these(connection, incident, "guardian", guardians)
+
+
+def _named(correction: Correction, people: Iterable[int]) -> list[Values]:
+    """Their values by column; gone is none of them."""
+    return [{**dict(zip(PEOPLE_COLUMNS, correction.rows[one], strict=True)), "gone_at": None} for one in people]
+
+
+def _set(connection: Connection, rows: Sequence[Values], columns: Sequence[str]) -> None:
+    table = PersonRow.__table__  # type: ignore[attr-defined]
+    here = (table.c.incident == bindparam("of_incident"), table.c.number == bindparam("of_number"))
+    names = {"of_incident": "incident", "of_number": "number", **{f"new_{name}": name for name in columns}}
+    statement = update(table).where(*here).values({name: bindparam(f"new_{name}") for name in columns})
+    connection.execute(statement, [{new: row[name] for new, name in names.items()} for row in rows])
+
+
+def _find_guardians_anew(session: Session, incident: str, guardians: Sequence[int]) -> Sequence[int]:
+    """The children of these may be without a guardian now, or have another; who was without one may have one."""
+    connection = session.connection()
+    alone = {"guardian": 0, "hold": Hold.MINOR_WITHOUT_GUARDIAN.value}
+    theirs = (*_children_of(connection, incident, guardians), col(PersonRow.gone_at).is_(None))
+    session.execute(update(PersonRow).where(*theirs).values(**alone))
+    return find_guardians(session, incident)
+
+
+# Notices that go on.
+
+
+def _somebody_is_left(session: Session, draft: Draft) -> bool:
+    here = (draft.incident, draft.notice)
+    return not_told(session, *here, draft.audience) > 0 or waits_for_somebody(session, *here)
+
+
+def _telling_steps(session: Session, incident: str) -> frozenset[str]:
+    """The steps that tell people for the first time: whoever is found later must have what they say."""
+    pin = pin_row(session, incident)
+    steps = Playbook.as_stored(pin.playbook).steps if pin else ()
+    return frozenset(step.id for step in steps if step.phase is Phase.NOTIFY)

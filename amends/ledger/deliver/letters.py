@@ -1,0 +1,358 @@
+"""Verbs about paper letters: which are to be printed, which batch they were handed over in, which came back.
+
+The mark that a letter was handed over comes first; its batch can be written again from the ledger as often as needed.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, case, update
+from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from amends.domain.base.errors import DataDamaged, NotAllowed, NotInLedger
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.incident.incident import Incident
+from amends.domain.notice.notice import DeliveryState, Draft, name_parts, text_name
+from amends.domain.notice.wording import Wording
+from amends.domain.people.person import damaged
+from amends.domain.team.member import Member
+from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
+from amends.ledger.deliver.claims import Claim, Released, Waiting
+from amends.ledger.deliver.deliveries import Deliveries, park
+from amends.ledger.notice.first_messages import GUARDED, letter_of
+from amends.ledger.notice.notices import existing_row
+from amends.ledger.people.opt_outs import withdraw
+from amends.ledger.people.people import CHUNK
+from amends.ledger.store.session import ENGINE, Write, incident_row, must_approve
+from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
+
+BATCH = "letter-batch-"
+REFERENCE_LENGTH = 10
+WAITING_COLUMNS = ("id", "person", "channel", "address_index", "variant", "attempts", "notice")
+Conditions = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Letters that were handed over together."""
+
+    number: int
+    letters: int
+    returned: int
+    """How many of them came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A letter that the post brought back."""
+
+    person: int
+    handed_over: bool = False
+    """Another message takes over."""
+    in_doubt: bool = False
+    """That one may have left already, before a backup was restored; a person decides whether it is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A letter whose address is not the person's any more, by a corrected list: they have another, or none."""
+
+    person: int
+    reference: str
+
+
+@dataclass(frozen=True)
+class PrintedFrom:
+    """What the letters of a batch were made of, as it was approved; also when more has been approved since."""
+
+    draft: Draft
+    incident: Incident
+    wording: Wording
+
+
+class PaperLetters(Deliveries):
+    """Hand letters over, write a batch again, note what came back."""
+
+    def letters_to_print(self, incident: str, notice: str) -> int:
+        """How many letters wait to be handed over, also those of waves that have not begun."""
+        with self.read() as session:
+            here = _to_print(incident, notice)
+            return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
+
+    def letter_batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
+        """All that was handed over, the first batch first."""
+        with self.read() as session:
+            return _batches(session, incident, notice)
+
+    def take_letters(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
+        """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
+
+        Those of waves that have not begun go on waiting.
+
+        Raises ApprovalMissing when what was released is not what stands approved now, NotAllowed while the incident is
+        paused or when this member may not do it, and LedgerRestored.
+        """
+        must_approve(by, "hand over letters")
+        readable = self._readable(incident, notice, now)
+        with self.write() as write:
+            self.refuse_if_restored(write.session)
+            write.incident(incident)
+            released, _ = self._may_send(write.session, incident, notice, now)
+            if released.optional:
+                withdraw(write.session, incident, now)
+            batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1
+            draft = self.drafted(existing_row(write.session, incident, notice))
+            waiting = _to_print(incident, notice, released.people)
+            self._park_unreadable(write, draft, waiting, readable, now)
+            self._choose_letters_anew(write, draft)
+            taken = _hand_over(write, draft, waiting, f"{BATCH}{batch}", released.version, now)
+            if not taken:
+                return None
+            write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
+            return Batch(batch, taken, 0)
+
+    def _readable(self, incident: str, notice: str, now: datetime) -> frozenset[int]:
+        """The letters that wait and can be written: all are opened for that, and nobody who sends has to wait."""
+        with self.read() as session:
+            if not (rows := _rows(session, _to_print(incident, notice))):
+                return frozenset()
+            draft = self.drafted(existing_row(session, incident, notice))
+            return frozenset(row.id for row in rows).difference(*self._unreadable(session, draft, rows, now))
+
+    def _park_unreadable(
+        self, write: Write, draft: Draft, waiting: Conditions, readable: Collection[int], now: datetime
+    ) -> None:
+        """Nobody counts as told by a letter that cannot be written."""
+        others = [row for row in _rows(write.session, waiting) if row.id not in readable]
+        for shut in self._unreadable(write.session, draft, others, now):
+            park(write, shut, now)
+
+    def _unreadable(
+        self, session: Session, draft: Draft, rows: Sequence[Waiting], now: datetime
+    ) -> Iterator[list[int]]:
+        for start in range(0, len(rows), CHUNK):
+            page = self.claims_of(session, draft.incident, rows[start : start + CHUNK], Released(draft.template, now))
+            yield [claim.id for claim in page if not claim.readable]
+
+    def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
+        """Since the messages were stored, the laws that decide what people are told may have got other letters."""
+        here = _to_print(draft.incident, draft.notice)
+        homes = (PersonRow.country, PersonRow.region)
+        is_theirs = (col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
+        kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
+        letters = self.letters(write.session, draft.incident)
+        for variant, country, region in write.session.exec(kinds).all():
+            locale, reader, _ = name_parts(variant)
+            name = text_name(locale, reader, letter_of(letters, draft.template, country, region))
+            if name != variant:
+                at_home = (PersonRow.country == country, PersonRow.region == region)
+                theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
+                these = (*here, DeliveryRow.variant == variant, col(DeliveryRow.person).in_(theirs))
+                write.change(update(DeliveryRow).where(*these).values(variant=name))
+
+    def letters_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
+        """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
+        must_approve(by, "hand over letters")
+        with self.write() as write:
+            batches = {one.number: one for one in _batches(write.session, incident, notice)}
+            if batch not in batches:
+                known = ", ".join(map(str, batches)) or "none"
+                raise NotInLedger(f"{notice} has no batch {batch} of letters; there are {known}")
+            write.note(now, incident, "letters written again", f"{notice} batch {batch}", actor=by.name)
+            return batches[batch]
+
+    def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
+        """The draft, the facts and the words of a batch. Raises NotInLedger."""
+        with self.read() as session:
+            draft = self._drafted_for(session, incident, notice, batch)
+            return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
+
+    def moved_since(self, incident: str, notice: str, batch: int) -> tuple[Moved, ...]:
+        """The letters of this batch that are not written as long as nobody says what became of them, by person.
+
+        Somebody may have it by now where it went at first; and whose letter came back is written to elsewhere already.
+        """
+        columns = (DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
+        here = (*_of_batch(incident, notice, batch), DeliveryRow.state == DeliveryState.SENT)
+        query = sql(*map(col, columns)).where(*here, col(DeliveryRow.person).in_(_elsewhere(incident, notice, batch)))
+        with self.read() as session:
+            return tuple(
+                Moved(row.person, reference_of(self.keys.message_key(incident, notice, *row)))
+                for row in session.execute(query.order_by(col(DeliveryRow.person)))
+            )
+
+    def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
+        """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
+
+        Without those that would go elsewhere by now: see `moved_since`. Name and link are those of now. Raises
+        DataDamaged.
+        """
+        after = 0
+        while page := self._page_of_letters(incident, notice, batch, after):
+            yield from (claim for _, claim in page)
+            after = page[-1][0]
+
+    def _page_of_letters(self, incident: str, notice: str, batch: int, after: int) -> list[tuple[int, Claim]]:
+        with self.read() as session:
+            columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
+            in_batch = (*_of_batch(incident, notice, batch), col(DeliveryRow.person) > after)
+            stays = col(DeliveryRow.person).not_in(_elsewhere(incident, notice, batch))
+            query = sql(*columns).where(*in_batch, stays).order_by(col(DeliveryRow.person))
+            rows = [Waiting(*row) for row in session.execute(query.limit(CHUNK)).all()]
+            if not rows:
+                return []
+            draft = self._drafted_for(session, incident, notice, batch)
+            claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
+            if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
+                raise DataDamaged(damaged(shut[0]))
+            return [
+                (row.person, claim._replace(letter=name_parts(row.variant)[2]))
+                for row, claim in zip(rows, claims, strict=True)
+            ]
+
+    def _drafted_for(self, session: Session, incident: str, notice: str, batch: int) -> Draft:
+        """The version that a batch was printed from. Raises NotInLedger."""
+        versions = select(DeliveryRow.version).where(*_of_batch(incident, notice, batch))
+        version = session.exec(versions.limit(1)).first()
+        row = session.get(NoticeRow, (incident, notice, version)) if version else None
+        if row is None:
+            raise NotInLedger(f"{notice} has no batch {batch} of letters")
+        return self.drafted(row)
+
+    def letter_returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> Returned:
+        """The post brought back the letter with this reference. To say it twice changes nothing.
+
+        The next channel of the cascade takes over, or a letter to another address from a corrected list. Raises
+        NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
+        """
+        with self.read() as session:  # every letter is looked at, and nobody who sends has to wait for that
+            incident_row(session, incident)
+            number, person = self._letter_with(session, incident, notice, reference)
+        with self.write() as write:
+            case = write.incident(incident)
+            letter = write.session.get_one(DeliveryRow, number)
+            if letter.state != DeliveryState.SENT:
+                return Returned(person)
+            letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
+            version = released_last(write.session, incident, notice)
+            handed_over = pass_on(write.session, self.drafted(version), version.version, [letter], now) > 0
+            if handed_over:
+                call_after_the_end(write, case, notice, now)
+            write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by, handed_over=handed_over)
+            return Returned(person, handed_over, handed_over and _next_in_doubt(write.session, letter))
+
+    def _letter_with(self, session: Session, incident: str, notice: str, reference: str) -> tuple[int, int]:
+        """Number and person of the letter with this reference; nothing is stored by it, so each one is looked at."""
+        wanted = reference.strip().lower()
+        columns = (DeliveryRow.id, DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
+        query = sql(*map(col, columns)).where(*_letters(incident, notice), col(DeliveryRow.provider_id) != "")
+        found = [
+            (number or 0, person)
+            for number, person, channel, address in session.execute(query)
+            if reference_of(self.keys.message_key(incident, notice, person, channel, address)) == wanted
+        ]
+        if not found:
+            typed = reference.strip()[:20]
+            raise NotInLedger(f"no letter of {notice} that was handed over has the reference {typed!r}")
+        if len(found) > 1:
+            people = " and ".join(str(person) for _, person in found)
+            raise NotAllowed(f"{wanted} stands on the letters of persons {people}; nothing was noted")
+        return found[0]
+
+
+def reference_of(key: str) -> str:
+    """What stands on a letter, to name it when it comes back."""
+    return key[:REFERENCE_LENGTH]
+
+
+def _letters(incident: str, notice: str) -> Conditions:
+    return (
+        col(DeliveryRow.incident) == incident,
+        col(DeliveryRow.notice) == notice,
+        col(DeliveryRow.channel) == ChannelKind.LETTER,
+    )
+
+
+def _to_print(incident: str, notice: str, people: int | None = None) -> Conditions:
+    """That a letter waits; where waves have begun only up to this person, that it is of one of those."""
+    begun = () if people is None else (col(DeliveryRow.person) <= people,)
+    return (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT, *begun)
+
+
+def _rows(session: Session, letters: Conditions) -> list[Waiting]:
+    columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
+    return [Waiting(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
+
+
+def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: str, version: int, now: datetime) -> int:
+    """Those that have an approved text; how many."""
+    names = write.session.exec(select(DeliveryRow.variant).where(*waiting).distinct()).all()
+    approved = col(DeliveryRow.variant).in_([name for name in names if _has_text(draft, name)])
+    handed_over = {
+        "state": DeliveryState.SENT,
+        "provider_id": batch,
+        "version": version,
+        "attempts": DeliveryRow.attempts + 1,
+        "updated_at": now,
+    }
+    return write.change(update(DeliveryRow).where(*waiting, approved).values(handed_over))
+
+
+def _of_batch(incident: str, notice: str, batch: int) -> Conditions:
+    return (*_letters(incident, notice), col(DeliveryRow.provider_id) == f"{BATCH}{batch}")
+
+
+def _next_in_doubt(session: Session, letter: DeliveryRow) -> bool:
+    """Whether the message that takes over from this letter waits for a person, because it may have left already."""
+    here = (DeliveryRow.incident == letter.incident, DeliveryRow.notice == letter.notice)
+    theirs = select(DeliveryRow.state).where(*here, DeliveryRow.person == letter.person)
+    return session.exec(theirs.order_by(col(DeliveryRow.id).desc()).limit(1)).one() == DeliveryState.UNCERTAIN
+
+
+def _elsewhere(incident: str, notice: str, batch: int) -> Any:
+    """The people of this batch whose letter would go to another address by now, or to none."""
+    reader = aliased(PersonRow)
+    about = and_(col(PersonRow.incident) == incident, col(PersonRow.number) == DeliveryRow.person)
+    told = case((GUARDED, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    reads = and_(col(reader.incident) == incident, col(reader.number) == told)
+    moved = col(reader.postal_index).is_distinct_from(col(DeliveryRow.address_index))
+    people = sql(col(DeliveryRow.person)).join(PersonRow, about).join(reader, reads)
+    return people.where(*_of_batch(incident, notice, batch), moved)
+
+
+def _batches(session: Session, incident: str, notice: str) -> tuple[Batch, ...]:
+    returned = case((col(DeliveryRow.state) == DeliveryState.BOUNCED, 1), else_=0)
+    query = (
+        select(DeliveryRow.provider_id, func.count(), func.sum(returned))
+        .where(*_letters(incident, notice), DeliveryRow.provider_id != "")
+        .group_by(col(DeliveryRow.provider_id))
+    )
+    batches = (Batch(int(name.removeprefix(BATCH)), count, back) for name, count, back in session.exec(query))
+    return tuple(sorted(batches, key=lambda batch: batch.number))
+
+
+def _has_text(draft: Draft, name: str) -> bool:
+    """An email was approved for such a reader and letter; the composer finds the nearest of its languages."""
+    _, reader, letter = name_parts(name)
+    return any(
+        (text.channel, text.reader, text.letter) == (ChannelKind.EMAIL, reader, letter) for text in draft.variants
+    )
+
+
+def _facts(session: Session, draft: Draft) -> Incident:
+    query = select(IncidentVersionRow.content).where(
+        IncidentVersionRow.incident == draft.incident, IncidentVersionRow.digest == draft.facts_digest
+    )
+    return Incident.as_stored(session.exec(query.limit(1)).one())
+
+
+def _words(session: Session, draft: Draft) -> Wording:
+    query = select(PinRow.wording).where(PinRow.incident == draft.incident, PinRow.digest == draft.pinned)
+    wording = session.exec(query.limit(1)).first()
+    if wording is None:
+        raise NotInLedger(f"the words of {draft.notice} are not in the ledger; it was drafted before a playbook ran")
+    return Wording.model_validate(wording)

@@ -1,0 +1,99 @@
+"""Verbs that look ahead: what a draft would do if it were released as it is."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, case, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col, func, select
+
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.cascade import Planned, first_messages, why_held
+from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
+from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
+from amends.ledger.notice.first_messages import Post, addressees, in_audience
+from amends.ledger.people.people import CHUNK
+from amends.ledger.store.bulk import DELIVERY
+from amends.ledger.store.tables import PersonRow
+
+
+class Expected(NamedTuple):
+    """What would come of a draft at first, in numbers of people."""
+
+    people: dict[PersonState, int]
+    """How many would wait for a message, be held, or be unreachable."""
+    letters: int
+    """How many of them would be written to on paper only, because there is no other address of theirs."""
+
+
+class Previews(Claims):
+    """Reads only; nothing is released or claimed."""
+
+    def expected(self, draft: Draft) -> Expected:
+        """What would come of it, counted without opening any row; all people are read, a second for a million."""
+        people: Counter[PersonState] = Counter()
+        letters = 0
+        for planned, count in self._first_messages(draft):
+            people[PERSON_STATE[planned[0].state]] += count
+            letters += count if planned[0].channel.printed else 0
+        return Expected(dict(people), letters)
+
+    def _first_messages(self, draft: Draft) -> Iterator[tuple[tuple[Planned, ...], int]]:
+        """What people would get at first, and how many would get that."""
+        addressee = aliased(PersonRow)
+        told = case((col(PersonRow.guardian) > 0, col(PersonRow.guardian)), else_=col(PersonRow.number))
+        columns = {
+            ChannelKind.EMAIL: addressee.email_index,
+            ChannelKind.SMS: addressee.phone_index,
+            ChannelKind.LETTER: addressee.postal_index,
+        }
+        kept = (*columns.values(), addressee.opted_out_at)
+        kinds = (PersonRow.hold, *(col(column).is_not(None) for column in kept))
+        query = (
+            select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
+            .join(addressee, and_(col(addressee.incident) == PersonRow.incident, col(addressee.number) == told))
+            .where(*in_audience(draft.incident, draft.audience))
+            .group_by(*kinds)
+        )
+        with self.read() as session:
+            for hold, *known, opted_out, count in session.exec(query):
+                addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
+                why = why_held(hold, optional=draft.optional, opted_out=opted_out)
+                yield first_messages(why, addresses, draft.channels, draft.cascade), count
+
+    def samples(self, draft: Draft, how_many: int) -> tuple[Claim, ...]:
+        """The first messages of some people chosen at random, as claims that nobody can send."""
+        has_address = or_(
+            col(PersonRow.email_index).is_not(None),
+            col(PersonRow.phone_index).is_not(None),
+            col(PersonRow.guardian) > 0,
+        )
+        with self.read() as session:
+            query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
+            chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
+            claims = self._claims(session, draft, chosen, {DeliveryState.WAITING})
+            return tuple(claim for claim in claims if claim.readable)
+
+    def first_claims(self, draft: Draft) -> Iterator[Claim]:
+        """Everybody's first messages, letters among them, by person, as claims that nobody can send; page by page."""
+        after = 0
+        while True:
+            with self.read() as session:
+                query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > after)
+                page = session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
+                claims = self._claims(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
+            if not page:
+                return
+            yield from claims
+            after = page[-1].number
+
+    def _claims(
+        self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
+    ) -> tuple[Claim, ...]:
+        """The first messages of these people that would be in one of these states; the columns are `addressees`."""
+        post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
+        rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in post.first_rows(*person)]
+        waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
+        released = Released(draft.template, draft.dated, optional=draft.optional)
+        return self.claims_of(session, draft.incident, waiting, released)

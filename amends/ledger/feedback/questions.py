@@ -1,0 +1,253 @@
+"""Verbs about questions, complaints, suggestions and the survey."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import String, cast, false, insert
+from sqlmodel import Session, col, func, select
+
+from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
+from amends.domain.feedback.question import (
+    SURVEY,
+    Asked,
+    Comment,
+    Question,
+    QuestionCounts,
+    QuestionKind,
+    Source,
+    SurveyCounts,
+    theme_of,
+)
+from amends.ledger.store.encryption import SEALED_EMPTY, Seal
+from amends.ledger.store.session import Store
+from amends.ledger.store.tables import QuestionRow, SurveyRow
+
+LONGEST_QUESTION = 4_000
+"""Characters; what a person can write in one go."""
+
+
+class Feedback(Store):
+    """Take in what people ask, and keep what they were answered."""
+
+    def ask(self, incident: str, asked: Asked, now: datetime) -> int:
+        """Keep a question; its id, also when it was kept before. Raises NotAllowed for an empty or overlong text."""
+        wording = asked.text.strip()
+        if not wording or len(wording) > LONGEST_QUESTION:
+            raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
+        theme = theme_of(wording)  # before the transaction, which others wait for
+        with self.write() as write:
+            write.incident(incident)
+            if (known := _known(write.session, incident, asked.once)) is not None:
+                return known
+            number = _next_number(write.session, incident)
+            sealed = self.seal(write.session, incident).close(wording, _place(incident, number, "text"))
+            _store(write.session, incident, number, asked, sealed, theme)
+            write.note(
+                now, incident, "asked", f"question {number}",
+                source=asked.source, kind=asked.kind, by_person=asked.person,
+            )  # fmt: skip
+            return number
+
+    def answer(self, incident: str, question: int, text: str, by: str, now: datetime) -> None:
+        """Answer a question; the person reads it on their page. A given answer is not changed, it is added to by
+        another question. Raises NotAllowed, NotInLedger.
+        """
+        if not text.strip():
+            raise NotAllowed("an answer needs words")
+        with self.write() as write:
+            row = _row(write.session, incident, question, locked=True)
+            if row.answered_at is not None:
+                raise NotAllowed(f"question {question} was answered already")
+            seal = self.seal(write.session, incident)
+            row.sealed_answer = seal.close(text.strip(), _place(incident, question, "answer"))
+            row.answered_at, row.answered_by = now, by
+            write.note(now, incident, "answered question", f"question {question}", actor=by)
+
+    def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
+        """Move a question to another theme."""
+        with self.write() as write:
+            row = _row(write.session, incident, question, locked=True)
+            row.theme = theme
+            write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
+
+    def questions(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
+        """The questions, the one due first in front; words that were altered, or moved, are empty.
+
+        Raises NotInLedger, KeyMissing.
+        """
+        query = select(QuestionRow).where(QuestionRow.incident == incident).order_by(col(QuestionRow.reply_due_at))
+        if person is not None:
+            query = query.where(QuestionRow.person == person)
+        if open_only:
+            query = query.where(col(QuestionRow.answered_at).is_(None))
+        with self.read() as session:
+            seal = self.seal(session, incident)
+            return tuple(_question(row, seal) for row in session.exec(query))
+
+    def question(self, incident: str, question: int) -> Question:
+        """One of them; no other is opened for it. Raises NotInLedger, KeyMissing."""
+        with self.read() as session:
+            return _question(_row(session, incident, question), self.seal(session, incident))
+
+    def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
+        """Keep a person's answers; other ones replace them, and a comment is replaced only by another one.
+
+        Raises NotAllowed for what the survey did not ask.
+        """
+        if not scores or any(key not in SURVEY or not 1 <= score <= 5 for key, score in scores.items()):
+            raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
+        if len(comment) > LONGEST_QUESTION:
+            raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")
+        with self.write() as write:
+            write.incident(incident)
+            row = write.session.get(SurveyRow, (incident, person))
+            if row is None:
+                row = SurveyRow(incident=incident, person=person, scores=scores, at=now)
+                write.session.add(row)
+            row.scores, row.at = scores, now
+            if said := comment.strip():
+                row.sealed_comment = self.seal(write.session, incident).close(said, _comment_place(row))
+            write.note(now, incident, "survey answered", f"person {person}")
+
+    def comments(self, incident: str) -> tuple[Comment, ...]:
+        """What people added to their answers to the survey, the latest first; what was altered, or moved, is empty.
+
+        Raises NotInLedger, KeyMissing.
+        """
+        query = select(SurveyRow).where(SurveyRow.incident == incident, col(SurveyRow.sealed_comment).is_not(None))
+        with self.read() as session:
+            seal = self.seal(session, incident)
+            rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
+            given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
+        # An empty one was sealed once, too.
+        return tuple(Comment(person=row.person, text=said or "", at=row.at) for row, said in given if said != "")
+
+    def comments_given(self, incident: str) -> int:
+        """How many comments there are to read; none of them is opened to count them."""
+        # An empty one was sealed once, too.
+        given = func.length(SurveyRow.sealed_comment) > SEALED_EMPTY
+        with self.read() as session:
+            query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
+            return session.exec(query).one()
+
+    def has_answered_survey(self, incident: str, person: int) -> bool:
+        """Whether this person has answered."""
+        with self.read() as session:
+            return session.get(SurveyRow, (incident, person)) is not None
+
+
+def _store(session: Session, incident: str, number: int, asked: Asked, sealed: bytes, theme: str) -> None:
+    values = {
+        "incident": incident,
+        "id": number,
+        "once": asked.once,
+        "person": asked.person,
+        "kind": asked.kind.value,
+        "source": asked.source.value,
+        "locale": asked.locale,
+        "sealed_text": sealed,
+        "theme": theme,
+        "asked_at": asked.at,
+        "reply_due_at": asked.at + asked.reply_within,
+        "owner": asked.owner,
+        "answered_by": "",
+    }
+    session.connection().execute(insert(QuestionRow), values)
+
+
+def _row(session: Session, incident: str, question: int, *, locked: bool = False) -> QuestionRow:
+    """The question, if need be locked until the transaction ends. Raises NotInLedger."""
+    row = session.get(QuestionRow, (incident, question), with_for_update=locked or None)
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no question {question}; `amends questions list {incident}`")
+    return row
+
+
+def _known(session: Session, incident: str, once: str) -> int | None:
+    query = select(QuestionRow.id).where(QuestionRow.incident == incident, QuestionRow.once == once)
+    return session.exec(query).first()
+
+
+def _next_number(session: Session, incident: str) -> int:
+    last = session.exec(select(func.max(QuestionRow.id)).where(QuestionRow.incident == incident)).one()
+    return (last or 0) + 1
+
+
+def once_for(*parts: object) -> str:
+    """A name for something that must be kept only once, from what makes it the same."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
+
+
+def question_counts(session: Session, incident: str, now: datetime | None) -> QuestionCounts:
+    """The questions in numbers; none is overdue without a now."""
+    waits, due = col(QuestionRow.answered_at).is_(None), col(QuestionRow.reply_due_at)
+    is_late = false() if now is None else waits & (due < now)
+    themes = (
+        select(QuestionRow.theme, func.count(), func.count().filter(waits), func.count().filter(is_late))
+        .where(QuestionRow.incident == incident)
+        .group_by(col(QuestionRow.theme))
+        .order_by(func.count().desc(), col(QuestionRow.theme))
+    )
+    found = session.exec(themes).all()
+    return QuestionCounts(
+        asked=sum(asked for _, asked, _, _ in found),
+        open=sum(waiting for _, _, waiting, _ in found),
+        overdue=sum(late for *_, late in found),
+        by_theme={theme: asked for theme, asked, _, _ in found},
+        open_by_theme=dict(Counter({theme: waiting for theme, _, waiting, _ in found if waiting}).most_common()),
+    )
+
+
+def survey_counts(session: Session, incident: str) -> SurveyCounts:
+    """The survey in numbers. Of many answers few differ, so the database counts those that are alike."""
+    scores = cast(SurveyRow.scores, String)
+    alike = select(scores, func.count()).where(SurveyRow.incident == incident).group_by(scores)
+    given = [(json.loads(words), people) for words, people in session.exec(alike)]
+    return SurveyCounts(
+        answers=sum(people for _, people in given),
+        means={measure: mean for measure in SURVEY if (mean := _mean(given, measure)) is not None},
+    )
+
+
+def _mean(given: Sequence[tuple[dict[str, int], int]], measure: str) -> float | None:
+    """The mean of those who answered this; each set of scores stands with how many people gave it."""
+    answered = [(scores[measure], people) for scores, people in given if measure in scores]
+    people = sum(count for _, count in answered)
+    return round(sum(score * count for score, count in answered) / people, 2) if people else None
+
+
+def _place(incident: str, question: int, column: str) -> str:
+    return f"question:{column}:{incident}:{question}"
+
+
+def _comment_place(row: SurveyRow) -> str:
+    return f"survey_answer:comment:{row.incident}:{row.person}"
+
+
+def _opened(seal: Seal, sealed: bytes | None, place: str) -> str | None:
+    """The words; None when they were altered or moved, which must not keep the others from being read."""
+    try:
+        return seal.open(sealed, place) if sealed else ""
+    except KeyMissing:
+        return None
+
+
+def _question(row: QuestionRow, seal: Seal) -> Question:
+    return Question(
+        id=row.id,
+        person=row.person,
+        kind=QuestionKind(row.kind),
+        source=Source(row.source),
+        locale=row.locale,
+        text=_opened(seal, row.sealed_text, _place(row.incident, row.id, "text")) or "",
+        theme=row.theme,
+        asked_at=row.asked_at,
+        reply_due_at=row.reply_due_at,
+        owner=row.owner,
+        answer=_opened(seal, row.sealed_answer, _place(row.incident, row.id, "answer")) or "",
+        answered_at=row.answered_at,
+        answered_by=row.answered_by,
+    )

@@ -1,0 +1,61 @@
+"""Verbs about the clocks of the machines that work with this ledger."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlmodel import Session, col, select
+
+from amends.domain.base.clock import Seen, apart, doubt
+from amends.ledger.store.bulk import on_postgresql
+from amends.ledger.store.session import Store
+from amends.ledger.store.tables import ClockRow
+
+EVERY_INCIDENT = ""
+"""The incident of an audit entry that is about all of them."""
+
+
+class Clocks(Store):
+    """Notice a wall clock that jumped or is wrong, and let a person say that it is right."""
+
+    def server_time(self) -> datetime | None:
+        """What the clock of the ledger's server shows; None for a file, which has none."""
+        with self.read() as session:
+            connection = session.connection()
+            return connection.scalar(text("SELECT clock_timestamp()")) if on_postgresql(connection) else None
+
+    def observe_clock(self, seen: Seen, server: datetime | None = None) -> str:
+        """Compare with what was last seen of this machine; why its clock is not believed, empty when it is.
+
+        A machine that is new to the ledger, or was started anew, is compared with the ledger's server. A doubt stays
+        until a person settles it: a clock that was set wrong and right again has jumped twice.
+        """
+        with self.write() as write:
+            row = write.session.get(ClockRow, seen.host)
+            found = doubt(Seen(row.host, row.boot, row.elapsed, row.at), seen) if row else ""
+            if row is None or row.boot != seen.boot:
+                found = found or apart(seen, server)
+            if row is None:
+                write.add_once(ClockRow(**seen._asdict(), doubt=""))
+                row = write.session.get_one(ClockRow, seen.host)
+            if found and not row.doubt:
+                row.doubt = found
+                write.note(seen.at, EVERY_INCIDENT, "clock doubted", seen.host, why=found)
+            row.boot, row.elapsed, row.at = seen.boot, seen.elapsed, seen.at
+            return row.doubt
+
+    def clock_doubts(self) -> tuple[str, ...]:
+        """Why nobody can tell what time it is; empty when every clock is believed."""
+        with self.read() as session:
+            return clock_doubts(session)
+
+    def trust_clocks(self, by: str, now: datetime) -> None:
+        """A person has looked: the clocks are right as they stand, and what is due by them is due."""
+        with self.write() as write:
+            for row in write.session.exec(select(ClockRow).where(col(ClockRow.doubt) != "")):
+                write.note(now, EVERY_INCIDENT, "clock trusted", row.host, actor=by, was=row.doubt)
+                row.doubt = ""
+
+
+def clock_doubts(session: Session) -> tuple[str, ...]:
+    """Why no clock is believed."""
+    return tuple(session.exec(select(ClockRow.doubt).where(col(ClockRow.doubt) != "").order_by(col(ClockRow.host))))

@@ -1,0 +1,312 @@
+"""Verbs about incidents and their people."""
+
+import hashlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlmodel import Session, col, select
+
+from amends.domain.base.errors import AlreadyInLedger, LedgerUnavailable, NotAllowed, NotInLedger
+from amends.domain.base.text import minute
+from amends.domain.case.case import ALERT, ALERT_LETTERS, DESTROYED, IncidentState
+from amends.domain.incident.incident import Incident
+from amends.domain.notice.notice import digest
+from amends.domain.people.census import Census
+from amends.domain.people.person import AudienceCounts, Person
+from amends.ledger.people.people import (
+    CHUNK,
+    find_guardians,
+    insert_people,
+    link_index,
+    opened_person,
+    person_row,
+    person_values,
+    spelled_person,
+)
+from amends.ledger.store.audit import Entry, entries
+from amends.ledger.store.bulk import make_room, take_stock
+from amends.ledger.store.encryption import Seal
+from amends.ledger.store.leases import lock
+from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.tables import EventRow, IncidentRow, IncidentVersionRow, LeaseRow, PersonRow
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    """One incident in a list."""
+
+    id: str
+    title: str
+    state: IncidentState
+    people: int
+    opened_at: datetime
+    destroyed_at: datetime | None = None
+    """Since when nobody of it can be read, found or written to any more."""
+
+
+class Incidents(Store):
+    """Open, amend, pause, resolve and close incidents; find their people."""
+
+    def open_incident(self, incident: Incident, people: Iterable[Person], author: str, now: datetime) -> int:
+        """Store an incident with its audience, all or nothing; the number of people.
+
+        Whatever reading the people raises passes through, and nothing is stored. Raises AlreadyInLedger when the id
+        is taken.
+        """
+        with self.write() as write:
+            if write.session.get(IncidentRow, incident.id):
+                raise AlreadyInLedger(f"incident {incident.id} is open already; amend it, or choose another id")
+            row = IncidentRow(
+                id=incident.id,
+                state=IncidentState.OPEN,
+                version=1,
+                opened_at=now,
+                wrapped_key=self.keys.new_data_key(incident.id),
+                people=0,
+                audience_digest="",
+            )
+            write.session.add(row)
+            write.session.flush()
+            seal = self.keys.seal_for(incident.id, row.wrapped_key)
+            counts = self._store_people(write.session, incident.id, seal, people)
+            find_guardians(write.session, incident.id)
+            row.people, row.audience_digest = counts.people, counts.digest
+            row.counts = counts.model_dump(mode="json")
+            _store_version(write.session, incident, 1, author, now)
+            happened(write.session, incident.id, "opened", now)
+            write.note(now, incident.id, "opened", actor=author, people=row.people, audience=row.audience_digest)
+            return row.people
+
+    def _store_people(self, session: Session, incident: str, seal: Seal, people: Iterable[Person]) -> AudienceCounts:
+        census, running = Census(), hashlib.sha256()
+        connection, statement = session.connection(), insert_people(session)
+        make_room(connection)
+        rest = iter(people)
+        while chunk := list(islice(rest, CHUNK)):
+            running.update("".join(map(spelled_person, chunk)).encode())
+            rows = [person_values(self.keys, incident, seal, person) for person in chunk]
+            connection.exec_driver_sql(statement, rows)
+            census.see(chunk)
+        take_stock(connection, "person")
+        return census.counts(running.hexdigest())
+
+    def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:
+        """A new version of the incident file; the old ones stay. The number of the version in force.
+
+        Every approval of what has not yet left is void from here on, because it bound the facts as they stood. The
+        same content again changes nothing.
+        """
+        with self.write() as write:
+            row = write.incident(incident.id)
+            if version_row(write.session, incident.id, row.version).digest == _digest(incident):
+                return row.version
+            row.version += 1
+            _store_version(write.session, incident, row.version, author, now)
+            write.note(now, incident.id, "amended", actor=author, version=row.version)
+            return row.version
+
+    def pause_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of.
+
+        What is just being marked may leave: see `marks_are_kept`.
+        """
+        with self.write() as write:
+            _turn(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
+
+    def resume_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Go on as before; what came due meanwhile is due now."""
+        with self.write() as write:
+            write.incident(incident)
+            _turn(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
+
+    def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
+        """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
+        with self.write() as write:
+            row = write.incident(incident)
+            if not why.strip():
+                raise NotAllowed("an embargo needs its reason: who asked for it, and what they gave")
+            if until <= now:
+                raise NotAllowed(f"{minute(until)} has passed; give a time to come")
+            row.embargo_until, row.embargo_why = until, why
+            write.note(now, incident, "embargo", f"until {minute(until)}", actor=by, why=why)
+
+    def marks_are_kept(self, incident: str) -> bool:
+        """Wait for whoever is just marking what may leave, and began before a pause; whether all of them are through.
+
+        False when one is not through in the time that is waited for others who write: it has been halted.
+        """
+        try:
+            with self.write() as write:
+                lock(write.session, col(LeaseRow.incident) == incident)
+        except LedgerUnavailable:
+            return False
+        return True
+
+    def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
+        """What is approved may leave. Raises NotAllowed when nothing holds it back."""
+        with self.write() as write:
+            row = write.incident(incident)
+            if row.embargo_until is None or row.embargo_until <= now:
+                raise NotAllowed(f"nothing holds back the messages of incident {incident}")
+            row.embargo_until = None
+            write.note(now, incident, "embargo lifted", actor=by)
+
+    def close_incident(self, incident: str, by: str, now: datetime) -> None:
+        """Nothing more is begun, except for promises that are still open."""
+        with self.write() as write:
+            _turn(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
+
+    def resolve_incident(self, incident: str, by: str, now: datetime, note: str = "") -> None:
+        """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
+        with self.write() as write:
+            write.incident(incident)
+            if happened(write.session, incident, "resolved", now):
+                write.note(now, incident, "resolved", actor=by, note=note)
+
+    def event(self, incident: str, name: str, now: datetime) -> None:
+        """Note that an event of the case happened; only its first time counts."""
+        with self.write() as write:
+            write.incident(incident)
+            if happened(write.session, incident, name, now):
+                write.note(now, incident, "event", name)
+
+    def alert(self, incident: str, what: str, now: datetime) -> None:
+        """Note that a person must look, once for the same trouble."""
+        with self.write() as write:
+            write.incident(incident)
+            note_alert(write, incident, what, now)
+
+    def facts_digest(self, incident: str) -> str:
+        """Changes when anything that the incident file says changes. Raises NotInLedger."""
+        with self.read() as session:
+            return version_row(session, incident, incident_row(session, incident).version).digest
+
+    def incidents(self) -> tuple[IncidentLine, ...]:
+        """All incidents, the newest first."""
+        with self.read() as session:
+            rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
+            return tuple(_line(session, row) for row in rows)
+
+    def timeline(self, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
+        """Everything that was done and that changed, but for these acts, oldest first."""
+        with self.read() as session:
+            return entries(session, incident, without)
+
+    def person(self, incident: str, number: int) -> Person:
+        """One person. Raises NotInLedger."""
+        with self.read() as session:
+            return opened_person(incident, person_row(session, incident, number), self.seal(session, incident))
+
+    def people(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
+        """These people, by number."""
+        with self.read() as session:
+            rows = session.exec(
+                select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
+            ).all()
+            seal = self.seal(session, incident)
+            return {row.number: opened_person(incident, row, seal) for row in rows}
+
+    def person_with(self, incident: str, ref: str) -> int | None:
+        """The number of the person whom the company calls so, or None."""
+        with self.read() as session:
+            wanted = self.keys.index(incident, "ref", ref)
+            query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
+            return session.exec(query).first()
+
+    def whose_link(self, token: str) -> tuple[str, int] | None:
+        """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
+        with self.read() as session:
+            row = session.exec(select(PersonRow).where(PersonRow.link_index == link_index(token))).first()
+            return (row.incident, row.number) if row else None
+
+    def link_of(self, incident: str, number: int) -> str:
+        """The token of this person's link. Raises NotInLedger."""
+        with self.read() as session:
+            version = person_row(session, incident, number).link_version
+            return self.keys.link_token(incident, number, version)
+
+    def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
+        """The person's link stops working; the next message carries a new one."""
+        with self.write() as write:
+            write.incident(incident)
+            row = person_row(write.session, incident, number, locked=True)
+            row.link_version += 1
+            row.link_index = link_index(self.keys.link_token(incident, number, row.link_version))
+            write.note(now, incident, "link revoked", f"person {number}", actor=by)
+
+
+def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:
+    """That a person must look, in the transaction of what it tells of; once for the same trouble."""
+    if happened(write.session, incident, _alert(what), now):
+        write.note(now, incident, "alert", what)
+
+
+def alerted(session: Session, incident: str, what: str) -> bool:
+    """Whether a person was told already that they must look at this."""
+    return session.get(EventRow, (incident, _alert(what))) is not None
+
+
+def _alert(what: str) -> str:
+    """The event by which an alert is known: its words, or how these begin and a hash of all of them."""
+    return ALERT + (what if len(what) <= ALERT_LETTERS else f"{what[:ALERT_LETTERS]} {digest(what)}")
+
+
+def _turn(
+    write: Write, incident: str, old: Collection[IncidentState], new: IncidentState, by: str, now: datetime
+) -> None:
+    row = write.incident(incident)
+    if row.state not in old:
+        why = " already" if row.state == new else f", not {' or '.join(old)}"
+        raise NotAllowed(f"incident {incident} is {row.state}{why}")
+    resumed = row.state == IncidentState.PAUSED
+    row.state = new
+    if new is IncidentState.CLOSED:
+        happened(write.session, incident, "closed", now)
+    write.note(now, incident, IncidentState.OPEN.value if resumed else new.value, actor=by)
+
+
+def state_before_pause(session: Session, incident: str) -> IncidentState:
+    """What an incident is, apart from being paused: whoever is closed once is not opened again."""
+    return IncidentState.CLOSED if session.get(EventRow, (incident, "closed")) else IncidentState.OPEN
+
+
+def happened(session: Session, incident: str, name: str, now: datetime) -> bool:
+    """Note the event once; whether it is new."""
+    if session.get(EventRow, (incident, name)):
+        return False
+    session.add(EventRow(incident=incident, name=name, at=now))
+    return True
+
+
+def _store_version(session: Session, incident: Incident, version: int, author: str, now: datetime) -> None:
+    session.add(
+        IncidentVersionRow(
+            incident=incident.id,
+            version=version,
+            content=incident.model_dump(mode="json", by_alias=True),
+            digest=_digest(incident),
+            author=author,
+            at=now,
+        )
+    )
+
+
+def _digest(incident: Incident) -> str:
+    return digest(incident.model_dump(mode="json"))
+
+
+def version_row(session: Session, incident: str, version: int) -> IncidentVersionRow:
+    """This version of the incident file. Raises NotInLedger."""
+    row = session.get(IncidentVersionRow, (incident, version))
+    if row is None:
+        raise NotInLedger(f"incident {incident} has no version {version}")
+    return row
+
+
+def _line(session: Session, row: IncidentRow) -> IncidentLine:
+    content = version_row(session, row.id, row.version).content
+    destroyed = session.get(EventRow, (row.id, DESTROYED))
+    state, destroyed_at = IncidentState(row.state), destroyed.at if destroyed else None
+    return IncidentLine(row.id, content["title"], state, row.people, row.opened_at, destroyed_at)

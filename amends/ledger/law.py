@@ -1,0 +1,169 @@
+"""Verbs about filings: what a person handed in to an authority."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from amends.domain.assess.assessment import Assessment
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.text import minute
+from amends.domain.case.filings import no_such_duty
+from amends.domain.incident.incident import Times
+from amends.domain.law.duty import Addressee, Duty, SetAside
+from amends.domain.law.filing import Filing, Part, standing_filings
+from amends.ledger.incident.incidents import version_row
+from amends.ledger.store.cache import Memory
+from amends.ledger.store.session import Store, Write
+from amends.ledger.store.tables import AssessmentRow, FilingRow
+
+
+class Filings(Store):
+    """What was handed in, and what shows it."""
+
+    def filings(self, incident: str) -> tuple[Filing, ...]:
+        """Everything recorded as handed in, in the order in which it was recorded."""
+        with self.read() as session:
+            return filings_of(session, incident)
+
+    def file_duty(
+        self,
+        incident: str,
+        duty_id: str,
+        filed_at: datetime,
+        member: str,
+        receipt: str,
+        note: str,
+        now: datetime,
+        *,
+        part: Part | None = None,
+        corrects: int = 0,
+    ) -> Filing:
+        """Record that a duty was filed; without a part, the first is initial and what follows a supplement.
+
+        The same once more changes nothing and gives the one there is. Raises NotInLedger for an unknown duty or
+        filing, NotAllowed without a receipt, for a time that cannot be, and for people told nobody says how.
+        """
+        said = {"filed_at": filed_at, "by": member, "receipt": receipt.strip(), "note": note.strip()}
+        filing = Filing(number=1, duty=duty_id, corrects=corrects, recorded_at=now, **said)
+        _refuse_without_receipt(filing)
+        with self.write() as write:
+            _refuse_impossible(_times(write, incident), filed_at, now)
+            owed = _owed(write.session, incident, duty_id, self._memory)
+            _refuse_people_told_somehow(owed, filing)
+            known = filings_of(write.session, incident)
+            placed = _placed(known, filing, owed, part)
+            return _found(known, placed, part) or _stored(write, incident, known, placed)
+
+
+def filings_of(session: Session, incident: str) -> tuple[Filing, ...]:
+    """The incident's filings as values."""
+    query = select(FilingRow).where(FilingRow.incident == incident).order_by(col(FilingRow.number))
+    return tuple(Filing.model_validate(row.model_dump(exclude={"incident"})) for row in session.exec(query))
+
+
+def latest_assessment(session: Session, incident: str, memory: Memory) -> Assessment | None:
+    """What was concluded last, or None; read once, because an assessment that is kept never changes.
+
+    One that was made after a backup was restored may be another of the same version.
+    """
+    versions = select(AssessmentRow.version, AssessmentRow.at).where(AssessmentRow.incident == incident)
+    latest = session.exec(versions.order_by(col(AssessmentRow.version).desc()).limit(1)).first()
+    if latest is None or latest[0] < 0:
+        return None
+    return memory.get(("assessment", incident, *latest), lambda: _assessment(session, incident, latest[0]))
+
+
+def _assessment(session: Session, incident: str, version: int) -> Assessment:
+    row = session.get_one(AssessmentRow, (incident, version))
+    return Assessment.model_validate(row.content)
+
+
+def _times(write: Write, incident: str) -> Times:
+    row = write.incident(incident)
+    return Times.model_validate(version_row(write.session, incident, row.version).content["times"])
+
+
+def _refuse_without_receipt(filing: Filing) -> None:
+    if not filing.receipt:
+        raise NotAllowed(f"{filing.duty} needs a receipt: the authority's reference, or what shows that it was filed")
+
+
+def _refuse_people_told_somehow(owed: Duty | SetAside, filing: Filing) -> None:
+    """Whom Amends tells counts by itself, so what is recorded here was done outside of it."""
+    if isinstance(owed, Duty) and owed.addressee is Addressee.PEOPLE and not filing.note:
+        raise NotAllowed(
+            f"{filing.duty} is owed to people: those to whom Amends writes count by themselves; if they were told "
+            "outside Amends, say how with --note, such as “by post, to all of them”"
+        )
+
+
+def _refuse_impossible(times: Times, filed_at: datetime, now: datetime) -> None:
+    if filed_at > now:
+        raise NotAllowed(f"{filed_at:%Y-%m-%d %H:%M %Z} has not come yet; record it once it is filed")
+    began = times.occurred.start or min(times.events.values(), default=None)
+    if began and filed_at < began:
+        raise NotAllowed(f"it cannot be filed before anything happened ({minute(began)}); look at the date")
+
+
+def _refuse_uncorrectable(known: tuple[Filing, ...], incident: str, filing: Filing) -> None:
+    """Only one for the same duty, and only one that stands."""
+    standing = {one.number for one in standing_filings(known) if one.duty == filing.duty}
+    if filing.corrects and filing.corrects not in standing:
+        what = f"no filing {filing.corrects} for {filing.duty} stands in incident {incident}"
+        raise NotInLedger(f"{what}; `amends duty show {incident} {filing.duty}`")
+
+
+def _next_part(known: tuple[Filing, ...], duty_id: str, corrects: int) -> Part:
+    """A correction is the part that it corrects."""
+    corrected = next((filing.part for filing in known if filing.number == corrects), None)
+    if corrected:
+        return corrected
+    filed = any(filing.duty == duty_id for filing in standing_filings(known))
+    return Part.SUPPLEMENT if filed else Part.INITIAL
+
+
+def _placed(known: tuple[Filing, ...], filing: Filing, owed: Duty | SetAside, part: Part | None) -> Filing:
+    """With its number among the incident's filings, its part, and the clock event that it starts."""
+    sets = owed.sets if isinstance(owed, Duty) else ""
+    number, part = len(known) + 1, part or _next_part(known, filing.duty, filing.corrects)
+    return filing.model_copy(update={"number": number, "part": part, "sets": sets})
+
+
+def _owed(session: Session, incident: str, duty_id: str, memory: Memory) -> Duty | SetAside:
+    """As assessed last. Raises NotInLedger for a duty that was never looked at."""
+    assessment = latest_assessment(session, incident, memory)
+    if assessment is None:
+        raise NotInLedger(f"incident {incident} is not assessed yet, so its duties are not known")
+    looked_at: dict[str, Duty | SetAside] = {aside.id: aside for aside in assessment.set_aside}
+    looked_at |= {duty.id: duty for duty in assessment.duties}
+    if duty_id in looked_at:
+        return looked_at[duty_id]
+    raise NotInLedger(no_such_duty(incident, duty_id, looked_at))
+
+
+def _found(known: tuple[Filing, ...], filing: Filing, part: Part | None) -> Filing | None:
+    """The same filing as recorded already; the part counts only when somebody named it."""
+
+    def essence(one: Filing) -> tuple[object, ...]:
+        return one.duty, one.filed_at, one.receipt, one.corrects, one.part if part else None
+
+    return next((one for one in standing_filings(known) if essence(one) == essence(filing)), None)
+
+
+def _stored(write: Write, incident: str, known: tuple[Filing, ...], filing: Filing) -> Filing:
+    """Raises NotInLedger when it corrects what does not stand."""
+    _refuse_uncorrectable(known, incident, filing)
+    write.session.add(FilingRow(incident=incident, **filing.model_dump()))
+    write.note(
+        filing.recorded_at,
+        incident,
+        "filing corrected" if filing.corrects else "filed",
+        filing.duty,
+        actor=filing.by,
+        number=filing.number,
+        part=filing.part,
+        filed_at=filing.filed_at.isoformat(),
+        receipt=filing.receipt,
+        corrects=filing.corrects,
+    )
+    return filing

@@ -1,0 +1,206 @@
+"""Verbs about the words of approvers. Every try is in the audit chain, those that were refused too."""
+
+from datetime import datetime
+
+from sqlmodel import Session, select
+
+from amends.domain.base.errors import NotAllowed
+from amends.domain.base.text import minute
+from amends.domain.notice.notice import Draft, NoticeStage
+from amends.domain.playbook.checks import ADD, too_few
+from amends.domain.playbook.playbook import Event
+from amends.domain.team.approval import (
+    Approval,
+    Decision,
+    Emergency,
+    Standing,
+    may_approve,
+    may_release_in_emergency,
+    may_speak_for,
+    no_second_voice,
+)
+from amends.domain.team.member import Member
+from amends.ledger.incident.incidents import happened, note_alert
+from amends.ledger.notice.notices import Notices, existing_row, not_fit, stale
+from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of
+from amends.ledger.store.session import Write
+from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, ReleaseRow
+from amends.ledger.team import team
+
+
+class Approving(Notices):
+    """Approve and reject; however many do so at once, one after the other is heard and told what it came to."""
+
+    def decide(
+        self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime,
+        *, in_place_of: str = "",
+    ) -> NoticeStage:  # fmt: skip
+        """A member's word on exactly the draft with this binding; how far the notice has come with it.
+
+        A deputy gives the word of whom they stand in for. Raises NotAllowed when this member may not decide, when it
+        was decided already, when the draft is another by now, or when it is to be approved and not everybody's
+        message could be put together; LedgerRestored.
+        """
+        with self.write() as write:
+            self.refuse_if_restored(write.session)
+            write.incident(incident)
+            row = existing_row(write.session, incident, notice)
+            draft = self.drafted(row)
+            refusal = (
+                _may_not_speak(write.session, row, draft, member, in_place_of, now)
+                or _not_open(write.session, row, draft, binding, now)
+                or (not_fit(row) if decision is Decision.APPROVE else None)
+            )
+            detail = {"binding": binding, **({"in_place_of": in_place_of} if in_place_of else {})}
+            if refusal is None:
+                _keep(write.session, row, member, decision, note, now, in_place_of)
+                _take_stage(write.session, row, draft, now)
+                write.note(now, incident, decision, _subject(row), actor=member.name, note=note, **detail)
+            else:
+                _note_refusal(write, row, decision, member, refusal, detail, now)
+        if refusal:
+            raise NotAllowed(refusal)
+        return NoticeStage(row.stage)
+
+    def release_in_emergency(
+        self, incident: str, notice: str, first: Member, second: Member, binding: str, why: str, now: datetime
+    ) -> Emergency:
+        """Exactly this draft may leave on the word of these two, with fewer approvals than asked; said out loud.
+
+        Raises NotAllowed when these two may not, when somebody rejected it, when it has its approvals anyway, and
+        whenever nobody could approve it.
+        """
+        with self.write() as write:
+            self.refuse_if_restored(write.session)
+            write.incident(incident)
+            row = existing_row(write.session, incident, notice)
+            draft = self.drafted(row)
+            stands = standing_of(write.session, row, draft, now)
+            two = _as_now(write.session, first), _as_now(write.session, second)
+            refusal = (
+                _not_open(write.session, row, draft, binding, now)
+                or _for_authors(write.session, draft, first, second)
+                or may_release_in_emergency(*two, draft.authors, stands, why)
+                or not_fit(row)
+            )
+            if refusal is None:
+                emergency = _keep_emergency(write, row, draft, stands, first, second, why, now)
+                _take_stage(write.session, row, draft, now)
+            else:
+                detail = {"binding": binding, "second": second.name}
+                _note_refusal(write, row, "emergency release", first, refusal, detail, now)
+        if refusal:
+            raise NotAllowed(refusal)
+        return emergency
+
+
+def _take_stage(session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
+    """How far the notice has come with this word; the first time that one is approved is an event of the case."""
+    row.stage = stage_of(row, standing_of(session, row, draft, now))
+    if row.stage == NoticeStage.APPROVED:
+        happened(session, row.incident, Event.APPROVED, now)
+
+
+def _subject(row: NoticeRow) -> str:
+    return f"{row.notice} v{row.version}"
+
+
+def _note_refusal(
+    write: Write, row: NoticeRow, act: str, member: Member, why: str, detail: dict[str, str], now: datetime
+) -> None:
+    """Kept although nothing came of it: who tried what is part of what happened."""
+    write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, why=why, **detail)
+
+
+def _may_not_speak(
+    session: Session, row: NoticeRow, draft: Draft, member: Member, in_place_of: str, now: datetime
+) -> str | None:
+    words = [word for word in approvals_of(session, row) if word.binding == row.binding]
+    lapsed = standing_of(session, row, draft, now).expired
+    here = {one.name for one in team(session) if one.active}
+    heard = [word for word in words if word.member not in lapsed and {word.member, word.spoken_by} <= here]
+    refusal = _for_authors(session, draft, member) or may_approve(member, draft.authors)
+    if in_place_of and not refusal:
+        absent = next((one for one in team(session) if one.name == in_place_of), None)
+        refusal = may_speak_for(absent, member, draft.authors, now) if absent else f"{in_place_of} is not in the team"
+    return refusal or no_second_voice(heard, member.name, in_place_of or member.name, row.notice)
+
+
+def _for_authors(session: Session, draft: Draft, *members: Member) -> str | None:
+    """Why those of them who wrote it may not decide on it, and what helps where too few are left who may; or None."""
+    wrote = next((one for one in members if one.name in draft.authors), None)
+    refusal = may_approve(wrote, draft.authors) if wrote else None
+    lacking = too_few(draft.approvals, team(session), draft.authors) if refusal else ()
+    return "; ".join((refusal, *lacking, *([ADD] if lacking else []))) if refusal else None
+
+
+def _not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> str | None:
+    """What has happened meanwhile, so that nobody can decide on this any more; None when they can."""
+    if row.stage in RELEASED:
+        release = session.get_one(ReleaseRow, (row.incident, row.notice, row.version))
+        return f"{row.notice} has been released already, {_at(release.at)}; your word changes nothing any more"
+    look = f"look at it again with `amends preview {row.incident} {row.notice}`"
+    if row.stage == NoticeStage.DROPPED:
+        return f"{row.notice} is dropped: the list of people has nobody left whom it would tell"
+    if row.binding != binding:
+        made = f"version {row.version}, drafted {_at(row.drafted_at)}"
+        return f"{row.notice} is another by now than the one you looked at: {made}; {look}"
+    if no := _rejection(session, row, standing_of(session, row, draft)):
+        return f"{row.notice} was rejected by {no.member}, {_at(no.at)}; it must be drafted anew"
+    return stale(session, draft, now)
+
+
+def _rejection(session: Session, row: NoticeRow, stands: Standing) -> ApprovalRow | None:
+    """The word by which it stands rejected."""
+    query = select(ApprovalRow).where(
+        ApprovalRow.incident == row.incident, ApprovalRow.notice == row.notice, ApprovalRow.version == row.version,
+        ApprovalRow.member == stands.rejected_by,
+    )  # fmt: skip
+    return session.exec(query).first() if stands.rejected_by else None
+
+
+def _at(moment: datetime) -> str:
+    return f"at {minute(moment)}"
+
+
+def _keep(
+    session: Session, row: NoticeRow, speaker: Member, decision: Decision, note: str, now: datetime, in_place_of: str
+) -> None:
+    whose = next(one for one in team(session) if one.name == in_place_of) if in_place_of else speaker
+    word = Approval(
+        member=whose.name,
+        role=whose.role,
+        decision=decision,
+        binding=row.binding,
+        at=now,
+        note=note,
+        given_by=speaker.name if in_place_of else "",
+    )
+    keep_word(session, row, word)
+
+
+def _as_now(session: Session, member: Member) -> Member:
+    """The member as they are in the team at this moment; who is not in it any more is not active."""
+    gone = member.model_copy(update={"active": False})
+    return next((one for one in team(session) if one.name == member.name), gone)
+
+
+def _keep_emergency(
+    write: Write, row: NoticeRow, draft: Draft, stands: Standing, first: Member, second: Member, why: str, now: datetime
+) -> Emergency:
+    given, needed = len(stands.approved_by), draft.approvals.needed
+    emergency = Emergency(
+        first=first.name, second=second.name, why=why, binding=row.binding, given=given, needed=needed, at=now
+    )
+    old = write.session.get(EmergencyRow, (row.incident, row.notice, row.version))
+    if old:
+        write.session.delete(old)  # it had run out; the audit chain keeps both
+        write.session.flush()
+    write.session.add(
+        EmergencyRow(incident=row.incident, notice=row.notice, version=row.version, **emergency.model_dump())
+    )
+    write.session.flush()
+    detail = {"second": second.name, "why": why, "given": given, "needed": str(draft.approvals)}
+    write.note(now, row.incident, "EMERGENCY RELEASE", _subject(row), actor=first.name, binding=row.binding, **detail)
+    note_alert(write, row.incident, f"EMERGENCY: {_subject(row)} was {emergency}", now)
+    return emergency

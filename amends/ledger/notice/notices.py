@@ -1,0 +1,404 @@
+"""Verbs about notices: draft, look over, release."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, bindparam, case, delete, update
+from sqlalchemy import select as sql
+from sqlalchemy.orm import aliased, defer
+from sqlmodel import Session, col, func, select
+
+from amends.domain.base.errors import ApprovalMissing, NotInLedger
+from amends.domain.base.text import listed
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.cascade import AN_EARLIER_TRY, MAY_HAVE_IT, OPTED_OUT
+from amends.domain.deliver.preflight import Preflight
+from amends.domain.deliver.waves import ReleasedVersion, go_on
+from amends.domain.law.addendum import Letters
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
+from amends.domain.team.approval import Standing
+from amends.ledger.notice.first_messages import Post, in_audience, last_told, may_have_left
+from amends.ledger.notice.redirects import redirect
+from amends.ledger.notice.restore import settle_left
+from amends.ledger.notice.stage import RELEASED, standing_of
+from amends.ledger.people.opt_outs import withdraw
+from amends.ledger.playbook.occurrences import pin_row
+from amends.ledger.store.bulk import spelled, store_messages
+from amends.ledger.store.session import Store, incident_row
+from amends.ledger.store.tables import (
+    KEY,
+    CommitmentRow,
+    DeliveryRow,
+    IncidentRow,
+    IncidentVersionRow,
+    NoticeRow,
+    PersonRow,
+    PinRow,
+    ReleaseRow,
+)
+
+PUBLIC = 0
+"""The person number of what is said to everybody at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """The part of an incident's people that a notice goes to, as it stands now."""
+
+    digest: str
+    people: int
+    readers: frozenset[tuple[str, Reader, str]]
+    """Every locale, kind of reader and letter in it."""
+
+
+class Notices(Store):
+    """Draft notices, release what is approved."""
+
+    def audience(self, incident: str, name: str) -> Audience:
+        """Count the people of this audience: everyone, or a segment."""
+        with self.read() as session:
+            row = incident_row(session, incident)
+            counted = session.exec(_readers(incident, name)).all()
+            letters = self.letters(session, incident)
+        readers = frozenset(
+            (locale, Reader.GUARDIAN if child else Reader.SELF, letters.letter_for(country, region))
+            for locale, child, country, region, _ in counted
+        )
+        return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
+
+    def draft_notice(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
+        """Keep a draft; the version in force. The same content again changes nothing; other content is a new version.
+
+        What has already left stays with the version that people got. With the version that was seen before it was
+        written (0 for none), a later one stays in force, unless it must not leave: somebody may have approved it.
+        """
+        with self.write() as write:
+            write.incident(draft.incident)
+            latest = notice_row(write.session, draft.incident, draft.notice)
+            if latest and latest.binding == draft.binding:
+                return latest.version
+            if latest and self._written_meanwhile(write.session, latest, seen, now):
+                return latest.version
+            version = latest.version + 1 if latest else 1
+            write.session.add(
+                NoticeRow(
+                    incident=draft.incident,
+                    notice=draft.notice,
+                    version=version,
+                    draft=draft.model_dump(mode="json"),
+                    binding=draft.binding,
+                    stage=NoticeStage.DRAFTED,
+                    drafted_at=now,
+                    optional=draft.optional,
+                )
+            )
+            write.note(
+                now, draft.incident, "drafted", f"{draft.notice} v{version}", actor=draft.author, binding=draft.binding
+            )
+            return version
+
+    def _written_meanwhile(self, session: Session, latest: NoticeRow, seen: int | None, now: datetime) -> bool:
+        if seen is None or latest.version <= seen:
+            return False
+        return NoticeStage(latest.stage).is_over or not stale(session, self.drafted(latest), now)
+
+    def draft(self, incident: str, notice: str) -> Draft:
+        """The latest draft of a notice. Raises NotInLedger."""
+        with self.read() as session:
+            return self.drafted(existing_row(session, incident, notice))
+
+    def preflight(self, draft: Draft) -> Preflight | None:
+        """What was found in everybody's message of exactly this draft; None when nobody has looked."""
+        with self.read() as session:
+            row = existing_row(session, draft.incident, draft.notice)
+            return _preflight(row) if row.binding == draft.binding else None
+
+    def keep_preflight(self, draft: Draft, found: Preflight, now: datetime) -> None:
+        """Keep what was found in everybody's message of this draft; nothing when there is another by now."""
+        with self.write() as write:
+            write.incident(draft.incident)
+            row, kept = existing_row(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
+            if row.binding != draft.binding or row.preflight == kept:
+                return
+            row.preflight = kept
+            subject, wrong = f"{draft.notice} v{row.version}", found.cannot_be_made
+            write.note(now, draft.incident, "looked over", subject, messages=found.messages, cannot_be_made=wrong)
+
+    def release(self, incident: str, notice: str, now: datetime) -> Draft:
+        """Let an approved notice leave: one waiting message per person and channel. Safe to repeat at any moment.
+
+        Raises ApprovalMissing when exactly this is not approved (any more), and LedgerRestored.
+        """
+        with self.write() as write:
+            self.refuse_if_restored(write.session)
+            write.incident(incident)
+            row = _releasable(write.session, incident, notice, now)
+            draft, begins = self.drafted(row), row.stage not in RELEASED
+            self.released_notes.add(incident, notice)
+            if begins:
+                self._begin(write.session, row, draft, now)
+            if row.optional:
+                withdraw(write.session, incident, now)
+            if begins:  # after all messages are locked, as whoever claims does, so that nobody waits in a circle
+                subject = f"{notice} v{row.version}"
+                write.note(now, incident, "released", subject, binding=row.binding, people=draft.people)
+            doubt, end = may_have_left(write.session, draft), last_told(write.session, draft)
+        while self._prepare_page(draft, row.version, end, now):
+            pass
+        if doubt:
+            with self.write() as write:
+                settle_left(write, self.keys, incident, notice, now)
+        return draft
+
+    def _begin(self, session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
+        session.add(
+            ReleaseRow(
+                incident=row.incident, notice=row.notice, version=row.version, binding=row.binding, prepared=0, at=now
+            )
+        )
+        session.flush()
+        row.stage = NoticeStage.SENDING
+        _carry_over(session, row)
+        if not row.optional:
+            self._forget_opt_outs(session, draft, row.version, now)
+        _store_public(session, draft, row.version, now)
+        _give_promises(session, draft)
+
+    def _forget_opt_outs(self, session: Session, draft: Draft, version: int, now: datetime) -> None:
+        """An earlier version was optional and this one is not, so who opted out gets it like everybody else.
+
+        Whom a channel had failed by then gets it on the next one; who has no other message of it, with their page.
+        """
+        here = (col(DeliveryRow.incident) == draft.incident, col(DeliveryRow.notice) == draft.notice)
+        held = and_(col(DeliveryRow.state) == DeliveryState.HELD, col(DeliveryRow.detail) == OPTED_OUT)
+        person = col(DeliveryRow.person)
+        tried = select(person).where(*here, ~held, person.in_(sql(person).where(*here, held))).distinct()
+        people = session.exec(tried.order_by(person)).all()
+        session.execute(delete(DeliveryRow).where(*here, held))
+        if people:
+            redirect(session, draft, version, self.letters(session, draft.incident), people, now, anew=True)
+
+    def _prepare_page(self, draft: Draft, version: int, end: int, now: datetime) -> bool:
+        """Store the messages for the next page of people; whether there is another, up to the person at the end."""
+        with self.write() as write:
+            release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
+            connection = write.session.connection()
+            letters, doubt = self.letters(write.session, draft.incident), may_have_left(write.session, draft)
+            post = Post(draft, version, letters, spelled(connection, now), doubt)
+            release.prepared = max(post.store_page(connection, release.prepared, end), release.prepared)
+            return release.prepared < end
+
+    def waves_go_on(self, session: Session, row: NoticeRow) -> tuple[datetime, int]:
+        """When the waves of a released version begin, and behind which person."""
+        mine = (ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice, ReleaseRow.version <= row.version)
+        query = (
+            select(NoticeRow, ReleaseRow.at, ReleaseRow.prepared)
+            .join(ReleaseRow, and_(*(col(getattr(NoticeRow, name)) == getattr(ReleaseRow, name) for name in KEY)))
+            .where(*mine)
+            .order_by(col(ReleaseRow.version))
+            .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+        )
+        released = session.exec(query).all()
+        return go_on([ReleasedVersion(at, people, self.drafted(one).waves) for one, at, people in released])
+
+    def drafted(self, row: NoticeRow) -> Draft:
+        """The row as a value, read once. A version that was drafted after a backup was restored may be another one."""
+        name = ("draft", row.incident, row.notice, row.version, row.binding)
+        return self._memory.get(name, lambda: Draft.as_stored(row.draft))
+
+    def letters(self, session: Session, incident: str) -> Letters:
+        """The letters that the words in force know; none before a playbook runs."""
+        row = pin_row(session, incident)
+        if row is None:
+            return Letters()
+        return self._memory.get(("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {})))
+
+
+def _readers(incident: str, name: str) -> Any:
+    """Locale of who is written to, whether they are a guardian, where the person affected lives, and how many."""
+    reader, guarded = aliased(PersonRow), col(PersonRow.guardian) > 0
+    told = case((guarded, col(PersonRow.guardian)), else_=col(PersonRow.number))
+    kinds = (col(reader.locale), guarded, col(PersonRow.country), col(PersonRow.region))
+    return (
+        select(*kinds, func.count())  # type: ignore[call-overload]  # typed for up to four columns only
+        .select_from(PersonRow)
+        .join(reader, and_(col(reader.incident) == PersonRow.incident, col(reader.number) == told))
+        .where(*in_audience(incident, name))
+        .group_by(*kinds)
+    )
+
+
+def not_told(session: Session, incident: str, notice: str, audience: str) -> int:
+    """How many people of this audience have no message of the notice: they were found after it was released."""
+    have_one = sql(col(DeliveryRow.person)).where(
+        col(DeliveryRow.incident) == incident, col(DeliveryRow.notice) == notice
+    )
+    # As one set without another: PostgreSQL may look through all messages for each person where it has no statistics.
+    without = sql(col(PersonRow.number)).where(*in_audience(incident, audience)).except_(have_one)
+    return session.exec(select(func.count()).select_from(without.subquery())).one()
+
+
+def latecomers(session: Session, row: NoticeRow, audience: str, digest: str) -> int:
+    """How many people a notice of which something was released has not told, because a corrected list brought them.
+
+    Audience and digest are those of this version, which is the latest.
+    """
+    in_force = f"{session.get_one(IncidentRow, row.incident).audience_digest}:{audience}"
+    if row.stage in RELEASED and digest == in_force:
+        return 0  # it was released to all of them
+    once = select(ReleaseRow.version).where(ReleaseRow.incident == row.incident, ReleaseRow.notice == row.notice)
+    if session.exec(once.limit(1)).first() is None:
+        return 0
+    return not_told(session, row.incident, row.notice, audience)
+
+
+LATEST_NOTICE = (
+    select(NoticeRow)
+    .where(NoticeRow.incident == bindparam("incident"), NoticeRow.notice == bindparam("notice"))
+    .order_by(col(NoticeRow.version).desc())
+    .limit(1)
+    .options(defer(NoticeRow.draft))  # type: ignore[arg-type]
+)
+
+
+def notice_row(session: Session, incident: str, notice: str) -> NoticeRow | None:
+    """The latest version of a notice."""
+    return session.exec(LATEST_NOTICE, params={"incident": incident, "notice": notice}).first()
+
+
+def existing_row(session: Session, incident: str, notice: str) -> NoticeRow:
+    """The latest version of the notice. Raises NotInLedger."""
+    row = notice_row(session, incident, notice)
+    if row is None:
+        incident_row(session, incident)
+        found = f"`amends incident show {incident}` lists those it has, `amends timeline {incident}` what comes"
+        raise NotInLedger(f"incident {incident} has no notice {notice}; {found}")
+    return row
+
+
+_NEWEST = select(func.max(PinRow.number)).where(PinRow.incident == bindparam("incident")).scalar_subquery()
+IN_FORCE = (
+    sql(col(IncidentVersionRow.digest), col(IncidentRow.audience_digest), func.coalesce(PinRow.digest, ""))
+    .select_from(IncidentRow)
+    .join(
+        IncidentVersionRow,
+        (col(IncidentVersionRow.incident) == IncidentRow.id) & (col(IncidentVersionRow.version) == IncidentRow.version),
+    )
+    .join(PinRow, (col(PinRow.incident) == IncidentRow.id) & (col(PinRow.number) == _NEWEST), isouter=True)
+    .where(col(IncidentRow.id) == bindparam("incident"))
+)
+"""The facts, the audience and the words of an incident, by their hashes."""
+
+
+def is_current(session: Session, draft: Draft) -> bool:
+    """Drafted from the facts, the audience and the words as they stand now."""
+    return not changed_since(session, draft)
+
+
+def changed_since(session: Session, draft: Draft) -> str:
+    """What is not as it was when this was drafted, in words; empty when all of it is."""
+    facts, audience, words = session.execute(IN_FORCE, {"incident": draft.incident}).one()
+    stands = {
+        "the facts": draft.facts_digest == facts,
+        "the list of people": draft.audience_digest == f"{audience}:{draft.audience}",
+        "the playbook or its words": draft.pinned == words,
+    }
+    return listed([what for what, same in stands.items() if not same])
+
+
+def is_overtaken(session: Session, draft: Draft) -> bool:
+    """What it says of a promise is not the latest any more."""
+    promise = session.get(CommitmentRow, (draft.incident, draft.about)) if draft.about else None
+    return promise is not None and promise.changes > draft.change
+
+
+def stale(session: Session, draft: Draft, now: datetime) -> str | None:
+    """Why this draft must not leave as it is, or None."""
+    if changed := changed_since(session, draft):
+        return f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first"
+    if is_overtaken(session, draft):
+        return f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead"
+    if draft.outdated(now):
+        return f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first"
+    return None
+
+
+def _preflight(row: NoticeRow) -> Preflight | None:
+    return Preflight.model_validate(row.preflight) if row.preflight else None
+
+
+def not_fit(row: NoticeRow) -> str | None:
+    """Why nobody may approve what would be printed wrongly, or None."""
+    found = _preflight(row)
+    if found is None:
+        look = f"`amends preview {row.incident} {row.notice}`"
+        return f"nobody has looked yet whether everybody's message of {row.notice} can be put together; {look} does"
+    return found.refusal(row.notice)
+
+
+def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
+    """The notice, if exactly this may leave now; once released it may go on. Raises ApprovalMissing."""
+    row = existing_row(session, incident, notice)
+    draft = Draft.as_stored(row.draft)
+    if draft.binding != row.binding or not is_current(session, draft):
+        raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
+    if row.stage in RELEASED:
+        return row
+    if reason := stale(session, draft, now):
+        raise ApprovalMissing(reason)
+    stands = standing_of(session, row, draft, now)
+    if stands.rejected_by:
+        raise ApprovalMissing(f"{notice} was rejected by {stands.rejected_by}; it must be drafted anew")
+    if stands.still_needed:
+        raise ApprovalMissing(
+            f"{notice} waits for {stands.waits_for}{_ran_out(stands)}; "
+            f"see `amends preview {incident} {notice}`, then `amends approve {incident} {notice} --as NAME`"
+        )
+    return row
+
+
+def _ran_out(stands: Standing) -> str:
+    """Whose approval counts no more, as an addition to a sentence."""
+    return f" (too long ago, so it must be given anew: {listed(stands.expired)})" if stands.expired else ""
+
+
+def _carry_over(session: Session, row: NoticeRow) -> None:
+    """Who was not reached by an earlier version of this notice gets this one."""
+    here = (col(DeliveryRow.incident) == row.incident, col(DeliveryRow.notice) == row.notice)
+    state = col(DeliveryRow.state)
+    due = update(DeliveryRow).where(*here, state.in_([DeliveryState.WAITING, DeliveryState.DEFERRED]))
+    session.execute(due.values(version=row.version, state=DeliveryState.WAITING, next_try_at=None))
+    parked = update(DeliveryRow).where(*here, state == DeliveryState.PARKED)
+    begins = case((col(DeliveryRow.channel) == ChannelKind.LETTER, DeliveryState.TO_PRINT), else_=DeliveryState.WAITING)
+    doubt = case((col(DeliveryRow.detail).startswith(MAY_HAVE_IT), AN_EARLIER_TRY), else_="")
+    session.execute(parked.values(version=row.version, state=begins, detail=doubt, attempts=0))
+    letters = update(DeliveryRow).where(*here, state == DeliveryState.TO_PRINT)
+    session.execute(letters.values(version=row.version))
+
+
+def _store_public(session: Session, draft: Draft, version: int, now: datetime) -> None:
+    """One message per locale on the website and each social channel; a page that stands already is put up afresh."""
+    query = select(DeliveryRow.channel, DeliveryRow.variant, DeliveryRow.version).where(
+        DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice, DeliveryRow.person == PUBLIC
+    )
+    known = {
+        (channel, name)
+        for channel, name, stands in session.exec(query)
+        if channel != ChannelKind.WEBSITE or stands == version
+    }
+    post = Post(draft, version, Letters(), spelled(session.connection(), now), may_have_left(session, draft))
+    rows = []
+    for variant in draft.variants:
+        name = text_name(variant.locale, variant.reader, variant.letter)
+        if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
+            place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
+            rows.append(post.row(PUBLIC, variant.channel, place.encode(), name))
+    store_messages(session.connection(), rows)
+
+
+def _give_promises(session: Session, draft: Draft) -> None:
+    for promise in draft.promises:
+        if session.get(CommitmentRow, (draft.incident, promise.id)):
+            continue
+        session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))

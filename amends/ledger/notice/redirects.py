@@ -1,0 +1,119 @@
+"""What becomes of stored messages when a corrected list says something else of the people they are for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, text
+from sqlmodel import Session, col, select
+
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.cascade import why_held
+from amends.domain.deliver.correction import OPEN, Course, Stored, course
+from amends.domain.law.addendum import Letters
+from amends.domain.notice.notice import DeliveryState, Draft
+from amends.domain.people.person import Hold
+from amends.ledger.notice.first_messages import Post, addressees, addresses, may_have_left
+from amends.ledger.store.bulk import among, listed, spelled, store_messages
+from amends.ledger.store.tables import DeliveryRow, PersonRow
+
+
+@dataclass(frozen=True, slots=True)
+class Redirected:
+    """What was done to messages, in numbers."""
+
+    moved: int = 0
+    """How many go to another address, or in other words, than before."""
+    held: int = 0
+    """How many do not leave any more: the person is held now, or has no such address."""
+    new: int = 0
+
+    def __add__(self, other: "Redirected") -> "Redirected":
+        return Redirected(self.moved + other.moved, self.held + other.held, self.new + other.new)
+
+
+def redirect(
+    session: Session, draft: Draft, version: int, letters: Letters, people: Sequence[int], now: datetime, *, anew: bool
+) -> Redirected:
+    """Let the messages of these people follow what the list says of them; with `anew` also those that reached nobody.
+
+    The numbers of the people come in order. None of the messages may be in anybody's hands.
+    """
+    connection, done = session.connection(), Redirected()
+    addressed = {row.number: row for row in session.execute(_addressed(session, draft, people))}
+    post = Post(draft, version, letters, spelled(connection, now), may_have_left(session, draft))
+    dropped: list[int] = []
+    new: list[tuple[Any, ...]] = []
+    for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):
+        person, messages = addressed.get(number), {row.id or 0: row for row in rows}
+        taken = _course(draft, person, messages)
+        name = post.name(person.guardian > 0, person.country, person.region, person.locale) if person else ""
+        done += _apply(messages, taken, name, now)
+        if anew:
+            dropped += taken.dropped
+            new += [post.row(number, one.channel, address, name, one) for one, address in taken.new]
+    session.flush()
+    those = text(among(connection, "id")).bindparams(ids=listed(connection, dropped))
+    session.execute(delete(DeliveryRow).where(those).execution_options(synchronize_session=False))
+    store_messages(connection, new)
+    return done + Redirected(new=len(new))
+
+
+def _addressed(session: Session, draft: Draft, people: Sequence[int]) -> Any:
+    """Those who belong to the audience of the notice, as it decides about their messages."""
+    connection = session.connection()
+    chosen = text(among(connection, "person.number")).bindparams(ids=listed(connection, people))
+    return addressees(draft.incident, draft.audience).where(_within(PersonRow.number, people), chosen)
+
+
+def _within(column: Any, people: Sequence[int]) -> ColumnElement[bool]:
+    """For PostgreSQL, which may hold every person there is against every one of a long list, one by one."""
+    return col(column).between(people[0], people[-1])
+
+
+def _messages(session: Session, draft: Draft, people: Sequence[int]) -> Sequence[DeliveryRow]:
+    connection = session.connection()
+    theirs = text(among(connection, "delivery.person")).bindparams(ids=listed(connection, people))
+    here = (DeliveryRow.incident == draft.incident, DeliveryRow.notice == draft.notice)
+    return session.exec(
+        select(DeliveryRow)
+        .where(*here, _within(DeliveryRow.person, people), theirs)
+        .order_by(col(DeliveryRow.person), col(DeliveryRow.id))
+    ).all()
+
+
+def _course(draft: Draft, person: Any, messages: Mapping[int, DeliveryRow]) -> Course:
+    stored = [
+        Stored(number, ChannelKind(row.channel), row.address_index, DeliveryState(row.state), row.detail)
+        for number, row in messages.items()
+    ]
+    if person is None:
+        return course(stored, Hold.GONE, {}, draft.channels, draft.cascade)
+    why_not = why_held("", optional=draft.optional, opted_out=person.opted_out)
+    return course(stored, person.hold, addresses(person), draft.channels, draft.cascade, why_not)
+
+
+def _apply(messages: Mapping[int, DeliveryRow], taken: Course, name: str, now: datetime) -> Redirected:
+    """Write down how the messages are to be; what has yet to leave is the text that the person gets now."""
+    moved = held = 0
+    for one in taken.changed:
+        row = messages[one.id]
+        row.state, row.detail, row.address_index = one.state, one.detail, one.address
+        row.attempts, row.next_try_at, row.updated_at = 0, None, now
+        held += one.state not in OPEN
+        moved += one.state in OPEN
+    changed = {one.id for one in taken.changed}
+    for number, row in messages.items():
+        if name and row.state in OPEN and row.variant != name:
+            row.variant, row.updated_at = name, now
+            moved += number not in changed
+    return Redirected(moved, held)
+
+
+def waits_for_somebody(session: Session, incident: str, notice: str) -> bool:
+    """Whether anything of the notice has still to leave."""
+    states = [state.value for state in OPEN]
+    here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, col(DeliveryRow.state).in_(states))
+    return session.exec(select(DeliveryRow.id).where(*here).limit(1)).first() is not None

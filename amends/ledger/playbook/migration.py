@@ -1,0 +1,124 @@
+"""Verbs about replacing the playbook of a running incident."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.case.case import OccurrenceState
+from amends.domain.notice.wording import Wording
+from amends.domain.plan.changes import Change, changes, changes_of_words
+from amends.domain.plan.migration import OPEN_TURNS
+from amends.domain.playbook.playbook import OURS, Playbook
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger.playbook.occurrences import pin, pin_row
+from amends.ledger.store.leases import recall
+from amends.ledger.store.session import Store, Write, incident_row
+from amends.ledger.store.tables import IncidentRow, OccurrenceRow, PinRow
+
+HELD_WHY = "the playbook does not have this step any more; nothing of it has left"
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """What an incident runs with, as it was pinned."""
+
+    content: str
+    """Its hash."""
+    playbook: Playbook
+    wording: Wording
+
+
+class Migrating(Store):
+    """Replace the playbook and the words of an incident."""
+
+    def pinned(self, incident: str) -> Pinned:
+        """The playbook and the words in force, as they were handed in. Raises NotInLedger when none runs."""
+        with self.read() as session:
+            return _pinned(session, incident)
+
+    def migrate_playbook(
+        self,
+        incident: str,
+        playbook: Playbook,
+        wording: Wording,
+        seen: str,
+        lead: Member,
+        second: Member | None,
+        now: datetime,
+        hold: Collection[tuple[str, int]] = (),
+    ) -> str:
+        """From now on the incident runs with this content instead of the one that was seen; its hash.
+
+        Every approval of what has not left is void from here on, because it bound the words as they stood. The turns
+        to hold wait for a person. Raises NotAllowed when another content is in force by now, when a turn that has
+        begun would be left without its step, and when something is weaker and no second person wants it too.
+        """
+        with self.write() as write:
+            # With the whole lock on it: whoever claims holds it for reading, and what they took is recalled below.
+            write.session.get(IncidentRow, incident, with_for_update=True)
+            old = _pinned(write.session, incident)
+            weaker = sum(bool(change.weaker) for change in _changes(old, playbook, wording))
+            unfit = _not_theirs(lead, second, weaker) or _looks_different(old, seen)
+            if refusal := unfit or _leaves_behind(write.session, incident, playbook):
+                raise NotAllowed(refusal)
+            recall(write.session, incident)  # before anything is noted, as those do who end a lease
+            for step, number in sorted(hold):
+                _hold(write, incident, step, number, now)
+            content = pin(write, incident, playbook, wording, now)
+            detail = {"content": content, "instead_of": seen, "second": second.name if second else "", "weaker": weaker}
+            write.note(now, incident, "playbook replaced", playbook.id, actor=lead.name, **detail)
+            return content
+
+
+def _changes(old: Pinned, playbook: Playbook, wording: Wording) -> list[Change]:
+    return [*changes(old.playbook, playbook), *changes_of_words(old.wording, wording, old.playbook, playbook)]
+
+
+def _pinned(session: Session, incident: str) -> Pinned:
+    row: PinRow | None = pin_row(session, incident)
+    if row is None:
+        incident_row(session, incident)
+        raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
+    return Pinned(row.digest, Playbook.as_stored(row.playbook), Wording.model_validate(row.wording))
+
+
+def _not_theirs(lead: Member, second: Member | None, weaker: int) -> str | None:
+    if lead.role is not TeamRole.LEAD:
+        return f"{lead.name} is {lead.role}; only a lead may replace the playbook of a running incident"
+    if not weaker:
+        return None
+    if second is None:
+        return f"{weaker} of the changes are weaker, so a second person who may approve must want this too: --with NAME"
+    if second.name == lead.name or not second.active or not second.role.may_approve:
+        return f"{second.name} cannot be the second person; it needs somebody else who may approve"
+    return None
+
+
+def _looks_different(old: Pinned, seen: str) -> str | None:
+    if old.content == seen:
+        return None
+    return f"another playbook was pinned since you looked ({old.content[:12]}, not {seen[:12]}); look again"
+
+
+def _leaves_behind(session: Session, incident: str, playbook: Playbook) -> str | None:
+    """That a turn would wait for ever, because nothing says any more what it is."""
+    known = [*OURS, *(step.id for step in playbook.steps)]
+    query = select(OccurrenceRow).where(
+        OccurrenceRow.incident == incident,
+        col(OccurrenceRow.state).in_(OPEN_TURNS),
+        col(OccurrenceRow.step).not_in(known),
+    )
+    left = session.exec(query).first()
+    return (
+        f"{left.step} {left.number} has begun since you looked, and has no step any more; look again" if left else None
+    )
+
+
+def _hold(write: Write, incident: str, step: str, number: int, now: datetime) -> None:
+    row = write.session.get(OccurrenceRow, (incident, step, number))
+    if row is not None and row.state == OccurrenceState.WAITING:
+        row.state, row.note = OccurrenceState.HELD, HELD_WHY
+        write.note(now, incident, "step held", f"{step} {number}", note=HELD_WHY)

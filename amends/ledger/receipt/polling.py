@@ -1,0 +1,56 @@
+"""Verbs about SMS of which nobody has told what became of them, so that their gateway is asked."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from amends.ledger.store.bulk import spelled
+from amends.ledger.store.session import Store
+
+NOTHING_TOLD = """
+FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('sent', 'uncertain')
+AND updated_at BETWEEN :since AND :until
+"""
+SMS_TO_ASK = f"SELECT id, provider_id {NOTHING_TOLD} AND id > :after AND id <= :upto ORDER BY id LIMIT :limit"
+SMS_COUNTED = f"SELECT count(*) {NOTHING_TOLD}"
+SMS_AT = f"SELECT id {NOTHING_TOLD} ORDER BY id LIMIT 1 OFFSET :place"
+SMS_TOLD_OF = """
+SELECT 1 FROM delivery WHERE channel = 'sms' AND provider_id <> '' AND state IN ('delivered', 'bounced')
+AND updated_at BETWEEN :since AND :until LIMIT 1
+"""
+
+
+class Asking(Store):
+    """Finds the SMS to ask for, a page at a time."""
+
+    def sms_to_ask(
+        self, after: int, upto: int, limit: int, since: datetime, until: datetime
+    ) -> tuple[tuple[int, str], ...]:
+        """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
+
+        The next ones after the one number, and up to the other, in order.
+        """
+        asked = {"after": after, "upto": upto, "limit": limit}
+        with self.read() as session:
+            rows = session.execute(text(SMS_TO_ASK), asked | _times(session, since, until))
+            return tuple((number, name) for number, name in rows)
+
+    def sms_before(self, share: float, since: datetime, until: datetime) -> int:
+        """The number up to which this share of all SMS to ask for lies, from 0 to 1."""
+        with self.read() as session:
+            times = _times(session, since, until)
+            place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
+            found = session.execute(text(SMS_AT), times | {"place": place}).scalar()
+            return int(found) - 1 if found else 0
+
+    def sms_told_of(self, since: datetime, until: datetime) -> bool:
+        """Whether a gateway told between these times what became of some SMS."""
+        with self.read() as session:
+            return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
+
+
+def _times(session: Session, since: datetime, until: datetime) -> dict[str, Any]:
+    connection = session.connection()
+    return {"since": spelled(connection, since), "until": spelled(connection, until)}

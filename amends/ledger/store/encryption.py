@@ -1,0 +1,200 @@
+"""Encryption of personal data, keyed look-up, and the keys derived for it. The master key lives outside the database.
+
+Each incident has a data key of its own, wrapped by the master key: destroying the wrapped key makes every name,
+address and question of that incident unreadable, and leaves counts, times and the audit chain as they are. So does
+destroying.py, which also replaces the keyed indexes: those are made with the master key, and would outlive the other.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+from functools import cached_property
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from amends.domain.base.errors import DataDamaged, KeyMissing
+
+FORMAT = b"\x01"
+NONCE_BYTES = 12
+TAG_BYTES = 16
+SEALED_EMPTY = len(FORMAT) + NONCE_BYTES + TAG_BYTES
+"""How many bytes an empty text has when it is sealed; every other one has more."""
+INDEX_BYTES = 16
+
+
+class Keys:
+    """What is derived from the master key, each for one purpose. Holds secrets: repr shows none."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != 32:
+            raise KeyMissing("the master key must be 32 bytes; see `amends init`")
+        self._master = master
+
+    def __repr__(self) -> str:
+        return "Keys(…)"
+
+    def __reduce__(self) -> tuple[type["Keys"], tuple[bytes]]:
+        return Keys, (self._master,)
+
+    @classmethod
+    def from_text(cls, text: str) -> "Keys":
+        """From the base64 text of a key file. Raises KeyMissing when it is not one."""
+        try:
+            return cls(base64.b64decode(text.strip(), validate=True))
+        except ValueError as error:
+            raise KeyMissing("the master key is not base64 text; see `amends init`") from error
+
+    def _derive(self, purpose: bytes) -> bytes:
+        return HKDFExpand(algorithm=SHA256(), length=32, info=b"amends:" + purpose).derive(self._master)
+
+    @cached_property
+    def _wrapping(self) -> AESGCM:
+        return AESGCM(self._derive(b"wrap"))
+
+    @cached_property
+    def _index(self) -> HMAC:
+        return HMAC(self._derive(b"index"), SHA256())
+
+    @cached_property
+    def _link(self) -> HMAC:
+        return HMAC(self._derive(b"link"), SHA256())
+
+    @cached_property
+    def _message(self) -> bytes:
+        return self._derive(b"message")
+
+    @cached_property
+    def audit(self) -> bytes:
+        """The key of the audit chain."""
+        return self._derive(b"audit")
+
+    @cached_property
+    def form_key(self) -> bytes:
+        """Signs the forms of the portal."""
+        return self._derive(b"form")
+
+    @cached_property
+    def team_seal(self) -> "Seal":
+        """Seals what is secret about the team itself, which belongs to no incident."""
+        return Seal(AESGCM(self._derive(b"team")))
+
+    def check(self) -> bytes:
+        """A value that tells this master key from any other, without giving it away."""
+        return hmac.digest(self._derive(b"check"), b"amends", "sha256")
+
+    def new_data_key(self, incident: str) -> bytes:
+        """A fresh data key for this incident, wrapped."""
+        return _seal(self._wrapping, os.urandom(32), incident.encode())
+
+    def seal_for(self, incident: str, wrapped: bytes) -> "Seal":
+        """The seal of an incident. Raises KeyMissing when the data key cannot be unwrapped."""
+        try:
+            return Seal(AESGCM(_open(self._wrapping, wrapped, incident.encode())))
+        except InvalidTag as error:
+            raise KeyMissing(f"the master key does not open incident {incident}") from error
+
+    def index(self, incident: str, kind: str, value: str) -> bytes:
+        """The blind index of a value: equal for equal values, telling nothing without the key."""
+        return _mac(self._index, f"{incident}\0{kind}\0{value}")[:INDEX_BYTES]
+
+    def message_key(self, incident: str, notice: str, person: int, channel: str, address: bytes) -> str:
+        """The opaque name of a message, the same at every try."""
+        spelled = f"{incident}\0{notice}\0{person}\0{channel}\0{address.hex()}".encode()
+        return hashlib.blake2b(spelled, key=self._message, digest_size=16).hexdigest()
+
+    @cached_property
+    def _bounce(self) -> Cipher[modes.ECB]:
+        # One block that never repeats, so that the mode does not matter; it is a permutation that only we can invert.
+        return Cipher(algorithms.AES(self._derive(b"bounce")), modes.ECB())  # noqa: S305
+
+    @cached_property
+    def _bounce_maker(self) -> CipherContext:
+        return self._bounce.encryptor()
+
+    def bounce_token(self, message: int, key: str) -> str:
+        """Names a message in the address that its bounces go to: its number and half of its key, encrypted."""
+        return self._bounce_maker.update(message.to_bytes(8, "big") + bytes.fromhex(key[:16])).hex()
+
+    def bounced(self, token: str) -> tuple[int, str] | None:
+        """The number of the message that this token names, and how its key begins; None for what is no token at all.
+
+        A forged token gives a number too, but hardly ever one whose message has a key that begins so.
+        """
+        try:
+            block = self._bounce.decryptor().update(bytes.fromhex(token))
+        except ValueError:
+            return None
+        return (int.from_bytes(block[:8], "big"), block[8:].hex()) if len(block) == 16 else None
+
+    def link_token(self, incident: str, person: int, version: int) -> str:
+        """The secret part of a personal link, 160 bits; raising the version revokes it."""
+        return base64.urlsafe_b64encode(_mac(self._link, f"{incident}\0{person}\0{version}"))[:27].decode()
+
+    @cached_property
+    def _opt_out(self) -> AESSIV:
+        return AESSIV(self._derive(b"opt-out"))
+
+    def opt_out_token(self, incident: str, person: int) -> str:
+        """Names whose optional messages end, in the address that one POST ends them at; it opens no page of theirs.
+
+        The same at every try, like all of a message; 128 bits of it are a seal that nobody else can make.
+        """
+        sealed = self._opt_out.encrypt(f"{incident}\0{person}".encode(), None)
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def opted_out(self, token: str) -> tuple[str, int] | None:
+        """The incident and the person that this token names; None for what we never gave out."""
+        try:
+            sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            named = self._opt_out.decrypt(sealed, None)
+        except (ValueError, InvalidTag):
+            return None
+        incident, person = named.decode().split("\0")
+        return incident, int(person)
+
+
+class Seal:
+    """Encrypts and decrypts for one incident; what is sealed opens only in the row and column it was sealed for."""
+
+    def __init__(self, cipher: AESGCM) -> None:
+        self._cipher = cipher
+
+    def close(self, text: str, place: str) -> bytes:
+        """Seal a text for its place, written `table:column:row`."""
+        return _seal(self._cipher, text.encode(), place.encode())
+
+    def open(self, sealed: bytes, place: str) -> str:
+        """The text again. Raises DataDamaged when it was altered or moved."""
+        try:
+            return _open(self._cipher, sealed, place.encode()).decode()
+        except InvalidTag as error:
+            raise DataDamaged(f"{place} was altered, moved, or sealed with another key") from error
+
+
+def _mac(keyed: HMAC, text: str) -> bytes:
+    """The text's HMAC; from a copy of one that has its key already, which takes half as long."""
+    mac = keyed.copy()
+    mac.update(text.encode())
+    return mac.finalize()
+
+
+def _seal(cipher: AESGCM, plain: bytes, place: bytes) -> bytes:
+    nonce = os.urandom(NONCE_BYTES)
+    return FORMAT + nonce + cipher.encrypt(nonce, plain, place)
+
+
+def _open(cipher: AESGCM, sealed: bytes, place: bytes) -> bytes:
+    if sealed[:1] != FORMAT or len(sealed) <= len(FORMAT) + NONCE_BYTES:
+        raise InvalidTag
+    return cipher.decrypt(sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :], place)
+
+
+def token_hash(token: str) -> bytes:
+    """How a random token is stored: a plain hash suffices, since nobody can guess 160 random bits."""
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,170 @@
+"""The customers' portal: public notice pages, and a personal page behind a secret link."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from amends.content.playbook.playbook import library, read_wording
+from amends.ledger import Ledger
+from amends.rehearsal_clock import rehearsal_clock
+from amends.settings import Settings, open_ledger, read_settings
+from amends.system.processes import give_way
+from amends.web.http.forms import Fields
+from amends.web.http.languages import best_locale
+from amends.web.http.limits import WRITERS, PostLimits
+from amends.web.http.middleware import Door, QuietErrors, SafeHeaders
+from amends.web.portal.cache import RecentCases
+from amends.web.portal.notices import INDEX, NoticePages, plain_file
+from amends.web.portal.opt_out import OptOutPages, add_opt_outs
+from amends.web.portal.pages import Pages
+from amends.web.portal.personal import Form, PersonalPages
+from amends.web.portal.visit import Link
+from amends.web.webhook.receipts import add_receipts
+from amends.web.webhook.sms_replies import add_incoming
+
+STYLE = StaticFiles(directory=Path(__file__).parent / "static")
+READ = ["GET", "HEAD"]
+"""Mail scanners look with HEAD before a person comes."""
+NICER = 19
+"""Where cores are short a send goes before the portal: whoever floods it with forms must not slow down the letters."""
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """The portal of this installation."""
+    shipped = read_wording(library())
+    limits, recent = PostLimits(), RecentCases(ledger, shipped)
+    pages = Pages(settings.public_url, shipped, recent.reach)
+    notices = NoticePages(settings.site)
+    personal = PersonalPages(
+        ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
+    )
+    app = FastAPI(title="Amends", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    _add_public_pages(app, pages, notices, ledger)
+    turns = asyncio.Semaphore(WRITERS)
+    _add_personal_pages(app, personal, turns)
+    add_opt_outs(app, OptOutPages(ledger, pages, settings.trusted_proxies, clock, turns))
+    add_receipts(app, settings, ledger, clock)
+    add_incoming(app, settings, ledger, recent, clock, turns)
+    for refusal in (HTTPException, RequestValidationError):
+        app.add_exception_handler(refusal, _friendly(pages))
+    app.add_middleware(Door, forms="/p/", closed_for=limits.seconds_for_all, turned_away=pages.too_many)
+    app.add_middleware(QuietErrors, apology=_apology(pages))
+    app.add_middleware(SafeHeaders, https=settings.public_url.startswith("https:"))
+    return app
+
+
+def _add_public_pages(app: FastAPI, pages: Pages, notices: NoticePages, ledger: Ledger) -> None:
+    @app.api_route("/healthz", methods=READ)
+    def health() -> Response:
+        """Says ok when the ledger answers and can be written."""
+        ledger.whose_link("")
+        ledger.check_writable()
+        return PlainTextResponse("ok")
+
+    @app.api_route("/static/style.css", methods=READ)
+    def style(request: Request) -> Response:
+        return plain_file(STYLE, request, "style.css")
+
+    @app.api_route("/n/{incident}", methods=READ)
+    @app.api_route("/n/{incident}/", methods=READ)
+    def choose_language(request: Request, incident: str) -> Response:
+        if not (offered := notices.locales(incident)):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        default = "en" if "en" in offered else offered[0]
+        locale = best_locale(request.headers.get("accept-language", ""), offered, default)
+        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+
+    @app.api_route("/n/{incident}/{locale}", methods=READ)
+    def notice_home(incident: str, locale: str) -> Response:
+        if locale not in notices.locales(incident):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return _elsewhere(f"{pages.base}/n/{incident}/{locale}/")
+
+    @app.api_route("/n/{incident}/{locale}/", methods=READ)
+    @app.api_route("/n/{incident}/{locale}/{name}", methods=READ)
+    def notice_file(request: Request, incident: str, locale: str, name: str = INDEX) -> Response:
+        return notices.file(request, incident, locale, name)
+
+
+def _elsewhere(path: str) -> Response:
+    return RedirectResponse(path, HTTPStatus.FOUND, {"Vary": "Accept-Language"})
+
+
+def _add_personal_pages(app: FastAPI, personal: PersonalPages, turns: asyncio.Semaphore) -> None:
+    @app.api_route("/p/{link}", methods=READ)
+    @app.api_route("/p/{link}/", methods=READ)  # as some who type it from a letter do
+    def show(request: Request, link: Link) -> Response:
+        return personal.show(request, link)
+
+    for form in Form:
+        _add_form(app, personal, form, turns)
+
+
+def _add_form(app: FastAPI, personal: PersonalPages, form: Form, turns: asyncio.Semaphore) -> None:
+    @app.post(f"/p/{{link}}/{form}")
+    async def take(request: Request, link: Link, fields: Fields) -> Response:
+        async with turns:
+            return await run_in_threadpool(personal.take, request, link, form, fields)
+
+    @app.api_route(f"/p/{{link}}/{form}", methods=READ)
+    def back(request: Request, link: Link) -> Response:
+        return personal.back(request, link, form)
+
+
+def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:
+    def tell(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException):
+            back = _page_before(pages, request, error)
+            return pages.tell(request, error.status_code, back=back, headers=error.headers)
+        return pages.tell(request, HTTPStatus.NOT_FOUND)  # the address is none of ours
+
+    return tell
+
+
+def _page_before(pages: Pages, request: Request, error: HTTPException) -> str:
+    """The personal page that a form was sent from which was not taken; empty when there is none."""
+    link = request.path_params.get("link", "")
+    return f"{pages.base}/p/{link}" if link and error.status_code != HTTPStatus.NOT_FOUND else ""
+
+
+def _apology(pages: Pages) -> Callable[[Request, int, str], Response]:
+    def apologise(request: Request, status: int, error_id: str) -> Response:
+        return pages.tell(request, status, error_id=error_id)
+
+    return apologise
+
+
+def main() -> None:
+    """Serve the portal of AMENDS_HOME on loopback; a proxy that speaks TLS stands before it."""
+    import uvicorn
+
+    settings = read_settings()
+    ledger = open_ledger(settings)
+    give_way(NICER)
+    try:
+        # Paths hold secret links, so no access log; the portal itself reads the proxies' headers.
+        uvicorn.run(
+            create_app(settings, ledger, rehearsal_clock(settings) or utc_now),
+            host="127.0.0.1",
+            port=settings.portal_port,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+        )
+    finally:
+        ledger.dispose()

@@ -1,0 +1,136 @@
+"""Forms that work without cookies and scripts: each carries a signed token, and is read within narrow limits."""
+
+import asyncio
+import hmac
+import re
+import secrets
+import unicodedata
+from base64 import urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+
+from amends.domain.base.url import same_site
+
+VALID = timedelta(hours=24)
+QUICKEST = timedelta(seconds=2)
+"""Nobody reads a page and fills in a form faster than this."""
+
+LARGEST_BODY = 64 * 1024
+BODY_SECONDS = 20
+MOST_FIELDS = 20
+
+TOKEN = re.compile(r"([0-9]{13})\.([\w-]{16})\.([\w-]{43})", re.ASCII)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+ONE_CLICK = re.compile(rb"\bList-Unsubscribe\b.{1,300}?\bOne-Click\b", re.IGNORECASE | re.DOTALL)
+"""As it stands in both encodings of a form."""
+
+SHOWN_THOUGH_INVISIBLE = "\n\t\u200c\u200d"
+"""Line breaks, tabs, and the joiners that Persian and emoji are written with."""
+INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Not Cn: a character that our Unicode does not know yet may be one of a name, or an emoji."""
+
+
+class Verdict(StrEnum):
+    """What a form's token says."""
+
+    GOOD = "good"
+    EARLY = "early"
+    """Sent faster than a person can; the same token is good a little later."""
+    STALE = "stale"
+    """Too old, or never ours, or of another link or form."""
+
+
+class FormTokens:
+    """Signs and checks the token of each form that is shown. Two tokens are never the same."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def issue(self, link: str, form: str, now: datetime) -> str:
+        """A token for this form on the page of this link."""
+        issued, nonce = f"{(now - EPOCH) // timedelta(milliseconds=1):013}", secrets.token_urlsafe(12)
+        return f"{issued}.{nonce}.{self._mac(link, form, issued, nonce)}"
+
+    def check(self, token: str, link: str, form: str, now: datetime) -> Verdict:
+        """Whether this token was issued for this form and link, not too long ago and not just now."""
+        parts = TOKEN.fullmatch(token)
+        if not parts or not hmac.compare_digest(parts[3], self._mac(link, form, parts[1], parts[2])):
+            return Verdict.STALE
+        age = now - (EPOCH + timedelta(milliseconds=int(parts[1])))
+        if age >= VALID:
+            return Verdict.STALE
+        return Verdict.GOOD if age >= QUICKEST else Verdict.EARLY
+
+    def _mac(self, *parts: str) -> str:
+        mac = hmac.digest(self._key, "\0".join(parts).encode(), "sha256")
+        return urlsafe_b64encode(mac).decode().rstrip("=")
+
+
+def from_our_page(request: Request, public_url: str) -> bool:
+    """Whether the browser says, if it says anything, that the form stood on a page of ours.
+
+    Our pages send no referrer, so browsers give their Origin as null.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin", "null")
+    return origin == "null" or same_site(origin, public_url)
+
+
+async def _read_fields(request: Request) -> dict[str, str]:
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise HTTPException(415)
+    body = await small_body(request)
+    try:
+        pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise HTTPException(400) from None
+    return dict(reversed(pairs))
+
+
+Fields = Annotated[dict[str, str], Depends(_read_fields)]
+"""The fields of a form post, always read as UTF-8; of a repeated one the first counts."""
+
+
+async def _asks_in_one_click(request: Request) -> bool:
+    return ONE_CLICK.search(await small_body(request)) is not None
+
+
+OneClick = Annotated[bool, Depends(_asks_in_one_click)]
+"""Whether a POST says List-Unsubscribe=One-Click, in either of the encodings that RFC 8058 allows."""
+
+
+async def small_body(request: Request, largest: int = LARGEST_BODY) -> bytes:
+    """The body, given up as soon as it is known to be too large or too slow. Raises HTTPException 408, 413."""
+    declared = request.headers.get("content-length", "0")
+    if len(declared) > 9 or not declared.isdecimal() or int(declared) > largest:
+        raise HTTPException(413)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > largest:
+                    raise HTTPException(413)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    return bytes(body)
+
+
+def clean(text: str) -> str:
+    """The text as a person would see it: no characters that hide, steer or reverse it, and plain line breaks."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    seen = (character for character in lines if character in SHOWN_THOUGH_INVISIBLE or _visible(character))
+    return unicodedata.normalize("NFC", "".join(seen)).strip()
+
+
+def _visible(character: str) -> bool:
+    return unicodedata.category(character) not in INVISIBLE

@@ -1,0 +1,113 @@
+"""Where one POST ends the optional messages to a person (RFC 8058): from a mail program, or by the button here."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import FastAPI, Path
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from amends.domain.base.errors import NotInLedger
+from amends.ledger import Ledger
+from amends.web.http.forms import OneClick
+from amends.web.http.limits import PostLimits, sender_address
+from amends.web.portal.pages import Pages
+
+Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
+"""What names whose optional messages end."""
+
+ANSWER_SECONDS = 0.25
+"""Longer than the ledger takes, so that no answer comes sooner because its token is wrong."""
+BY_MAIL = "link in a message"
+
+
+READ = ["GET", "HEAD"]
+
+
+def add_opt_outs(app: FastAPI, opt_outs: "OptOutPages") -> None:
+    """The page, and what it and mail programs send. It takes no cookie and no form's token, from wherever it comes."""
+
+    @app.api_route("/u/{token}", methods=READ)
+    @app.api_route("/u/{token}/again", methods=READ)
+    def offer(request: Request, token: Token) -> Response:
+        return opt_outs.show(request, token)
+
+    @app.post("/u/{token}")
+    async def stop(request: Request, token: Token, one_click: OneClick) -> Response:
+        return await opt_outs.stop(request, token, one_click=one_click)
+
+    @app.post("/u/{token}/again")
+    async def again(request: Request, token: Token) -> Response:
+        return await opt_outs.again(request, token)
+
+
+class Stage(StrEnum):
+    """What the page says: that one can stop them, that they are stopped, that they come again."""
+
+    OFFERED = "offered"
+    STOPPED = "stopped"
+    RESUMED = "resumed"
+
+
+class OptOutPages:
+    """One page for everybody: what it says depends on what was pressed, never on whose token it is.
+
+    Only a POST asks the ledger anything. A wrong token gets the answer of a right one, as late as that. Stopping has no
+    limit, because mailbox providers press the button for many people from one address, and it is kept only once.
+    """
+
+    def __init__(
+        self, ledger: Ledger, pages: Pages, trusted_proxies: int, clock: Callable[[], datetime],
+        turns: asyncio.Semaphore,
+    ) -> None:  # fmt: skip
+        self._ledger, self._pages, self._trusted_proxies, self._clock = ledger, pages, trusted_proxies, clock
+        self._limits, self._turns = PostLimits(), turns
+
+    def show(self, request: Request, token: str, stage: Stage = Stage.OFFERED) -> Response:
+        """The page; it changes nothing."""
+        return self._pages.show(
+            "opt_out.html",
+            token=token,
+            stage=stage,
+            phrases=self._pages.phrases(request),
+            languages=self._pages.languages,
+            lang=request.query_params.get("lang", ""),
+        )
+
+    async def stop(self, request: Request, token: str, *, one_click: bool) -> Response:
+        """No more optional messages; any other POST than that of RFC 8058 only gets the page."""
+        if not one_click:
+            return self.show(request, token)
+        await self._in_time(self._ledger.opt_out, token)
+        return self.show(request, token, Stage.STOPPED)
+
+    async def again(self, request: Request, token: str) -> Response:
+        """They want them again."""
+        peer = request.client.host if request.client else ""
+        sender = sender_address(peer, request.headers, self._trusted_proxies)
+        if seconds := self._limits.seconds_to_wait(sender, token):
+            wait = {"Retry-After": str(seconds)}
+            return self._pages.tell(request, HTTPStatus.TOO_MANY_REQUESTS, headers=wait)
+        await self._in_time(self._ledger.opt_in, token)
+        return self.show(request, token, Stage.RESUMED)
+
+    async def _in_time(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
+        await asyncio.gather(self._in_turn(verb, token), asyncio.sleep(ANSWER_SECONDS))
+
+    async def _in_turn(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
+        async with self._turns:
+            await run_in_threadpool(self._carry_out, verb, token)
+
+    def _carry_out(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
+        whose = self._ledger.keys.opted_out(token)
+        if whose is None:
+            return
+        try:
+            verb(*whose, BY_MAIL, self._clock())
+        except NotInLedger:
+            return  # its data was destroyed: nobody is left to write to

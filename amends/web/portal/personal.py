@@ -1,0 +1,252 @@
+"""The personal page: shows what concerns its person, and takes what they send."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from amends.domain.base.errors import DataDamaged, KeyMissing, NotInLedger
+from amends.domain.feedback.question import SURVEY, Asked, Question, QuestionKind, Source
+from amends.domain.people.person import damaged
+from amends.ledger import Ledger, once_for
+from amends.ledger.feedback.questions import LONGEST_QUESTION
+from amends.web.http.forms import Fields, FormTokens, Verdict, clean, from_our_page
+from amends.web.http.limits import RETRY_SECONDS, PostLimits, sender_address
+from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
+from amends.web.portal.cache import RecentCases
+from amends.web.portal.notices import NoticePages
+from amends.web.portal.pages import Pages
+from amends.web.portal.visit import Visit
+
+ON_PAGE = "personal page"
+"""How somebody opted out, for the audit."""
+SCORES = ("1", "2", "3", "4", "5")
+SENT = ("form", "kind", "text", *SURVEY, "comment")
+"""The fields of our forms."""
+TRAP = "homepage"
+"""A field that no person sees; whoever fills it in is a machine."""
+
+
+class Form(StrEnum):
+    """What a person can send from their page."""
+
+    ASK = "ask"
+    SURVEY = "survey"
+    STOP = "stop"
+    """No optional messages any more."""
+    AGAIN = "again"
+    """They want them again."""
+
+    @property
+    def is_button(self) -> bool:
+        """There is nothing to fill in, so that it can be sent at once."""
+        return self in (Form.STOP, Form.AGAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why what was sent is not taken yet: a word of the portal, and the form and field that it is about."""
+
+    form: Form
+    word: str
+    field: str = ""
+    status: int = HTTPStatus.UNPROCESSABLE_ENTITY
+    wait: int = 0
+    """Seconds until it may be sent again."""
+
+
+class PersonalPages:
+    """Shows personal pages and takes what is sent from them. Showing one changes nothing.
+
+    One whose person's data is damaged calls for the team, once.
+    """
+
+    def __init__(
+        self, ledger: Ledger, pages: Pages, notices: NoticePages, recent: RecentCases,
+        public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits,
+    ) -> None:  # fmt: skip
+        self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
+        self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
+        self._tokens = FormTokens(ledger.keys.form_key)
+        self._limits = limits
+
+    def show(self, request: Request, link: str) -> Response:
+        """The page that this link leads to. Raises HTTPException 404."""
+        return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
+
+    def back(self, request: Request, link: str, form: Form) -> Response:
+        """A form's own address, opened like a page, leads to the form. Raises HTTPException 404."""
+        return RedirectResponse(self._address(self._visit(request, link), form), HTTPStatus.SEE_OTHER)
+
+    def take(self, request: Request, link: str, form: Form, fields: Fields) -> Response:
+        """Keep what was sent, then lead back to the page; what is not kept comes back with the answer.
+
+        Raises HTTPException 403 or 404.
+        """
+        seconds = self._limits.seconds_to_wait(self._sender(request), link)
+        if not from_our_page(request, self._public_url):
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+        try:
+            return self._take(self._visit(request, link), form, fields, seconds)
+        except LEDGER_TROUBLE as error:  # there is no page either
+            return self._give_back(request, fields, log_quietly(error))
+
+    def _take(self, visit: Visit, form: Form, fields: Fields, seconds: int) -> Response:
+        if fault := self._refusal(visit, form, fields, seconds) or self._keep(visit, form, fields):
+            return self._page(visit, fault=fault, fields=fields)
+        return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
+
+    def _give_back(self, request: Request, fields: Fields, error_id: str) -> Response:
+        sent = {name: fields[name] for name in SENT if name in fields}
+        return self._pages.tell(request, HTTPStatus.SERVICE_UNAVAILABLE, again=sent, error_id=error_id)
+
+    def _sender(self, request: Request) -> str:
+        return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
+
+    def _visit(self, request: Request, link: str) -> Visit:
+        now, whose = self._clock(), self._ledger.whose_link(link)
+        if whose is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        incident, number = whose
+        try:
+            known, person = self._recent.read(incident, now), self._ledger.person(incident, number)
+            left, got = self._ledger.left_the_list(incident, number), self._ledger.versions_got(incident, number)
+        except DataDamaged:  # their link is right, so they read that the fault is ours, and how to reach us
+            self._ledger.alert(incident, damaged(number), now)
+            raise
+        except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
+            raise HTTPException(HTTPStatus.NOT_FOUND) from None
+        wanted = request.query_params.get("lang", "")
+        chosen = wanted if wanted in known.locales else ""
+        return Visit(link, incident, person, left, got, known, known.voice(chosen or person.locale), chosen, now)
+
+    def _refusal(self, visit: Visit, form: Form, fields: Mapping[str, str], seconds: int) -> Fault | None:
+        if seconds:
+            return Fault(form, "too_many_text", status=HTTPStatus.TOO_MANY_REQUESTS, wait=seconds)
+        verdict = self._tokens.check(fields.get("form", ""), visit.link, form, visit.now)
+        if verdict is Verdict.STALE:
+            return Fault(form, "form_expired")
+        too_quick = verdict is Verdict.EARLY and not form.is_button
+        if too_quick or fields.get(TRAP):
+            return Fault(form, "sent_too_soon")
+        return None
+
+    def _keep(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
+        keep = {
+            Form.ASK: self._keep_question,
+            Form.SURVEY: self._keep_survey,
+            Form.STOP: self._stop,
+            Form.AGAIN: self._resume,
+        }
+        try:
+            return keep[form](visit, fields)
+        except LEDGER_TROUBLE as error:
+            log_quietly(error)
+            return Fault(form, "error_text", status=HTTPStatus.SERVICE_UNAVAILABLE, wait=RETRY_SECONDS)
+
+    def _keep_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+        text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
+        if not text or len(text) > LONGEST_QUESTION:
+            return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
+        if self._waits(visit, kind, text):
+            return None
+        asked = Asked(
+            text=text,
+            person=visit.person.number,
+            kind=kind,
+            source=Source.PORTAL,
+            locale=visit.voice.phrases.locale,
+            # With the text in it, a second question from the same form, after going back, is not taken for the first.
+            once=once_for(fields["form"], kind, text),
+            reply_within=visit.known.reply_within,
+            owner=visit.known.questions_owner,
+            at=visit.now,
+        )
+        self._ledger.ask(visit.incident, asked, visit.now)
+        return None
+
+    def _waits(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
+        """Whether the same waits for its answer: after the browser's Back a form has another token."""
+        theirs = self._ledger.questions(visit.incident, person=visit.person.number, open_only=True)
+        return any((one.kind, one.text) == (kind, text) for one in theirs)
+
+    def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
+        scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
+        comment = clean(fields.get("comment", ""))
+        if not scores:
+            return Fault(Form.SURVEY, "survey_empty", SURVEY[0])
+        if len(comment) > LONGEST_QUESTION:
+            return Fault(Form.SURVEY, "too_long", "comment")
+        self._ledger.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
+        return None
+
+    def _stop(self, visit: Visit, _: Mapping[str, str]) -> None:
+        self._ledger.opt_out(visit.incident, visit.person.number, ON_PAGE, visit.now)
+
+    def _resume(self, visit: Visit, _: Mapping[str, str]) -> None:
+        self._ledger.opt_in(visit.incident, visit.person.number, ON_PAGE, visit.now)
+
+    def _page(
+        self, visit: Visit, *, sent: str = "", fault: Fault | None = None, fields: Mapping[str, str] | None = None
+    ) -> Response:
+        questions = self._ledger.questions(visit.incident, person=visit.person.number)
+        typed = fields or {}
+        return self._pages.show(
+            "personal.html",
+            fault.status if fault else HTTPStatus.OK,
+            {"Retry-After": str(fault.wait)} if fault and fault.wait else None,
+            visit=visit,
+            voice=visit.voice,
+            words=visit.voice.words,
+            organisation=visit.known.case.incident.organisation,
+            languages={locale: phrases.language for locale, phrases in visit.known.wording.phrases.items()},
+            notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
+            told=self._told(visit),
+            questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
+            reply_due=_last_due(questions, visit.now) if sent == Form.ASK else None,
+            survey_answered=self._ledger.has_answered_survey(visit.incident, visit.person.number),
+            opted_out=self._ledger.has_opted_out(visit.incident, visit.person.number),
+            resumed=sent == Form.AGAIN,
+            survey=SURVEY,
+            scores=SCORES,
+            kinds=tuple(QuestionKind),
+            trap=TRAP,
+            fault=fault,
+            typed=typed,
+            tokens={form.value: self._token(visit, form, fault, typed) for form in Form},
+        )
+
+    def _token(self, visit: Visit, form: Form, fault: Fault | None, typed: Mapping[str, str]) -> str:
+        """A fresh token, or the one that was sent as long as it serves: sent again, it is the same question."""
+        sent = typed.get("form", "") if fault and fault.form is form else ""
+        if self._tokens.check(sent, visit.link, form, visit.now) is not Verdict.STALE:
+            return sent
+        return self._tokens.issue(visit.link, form, visit.now)
+
+    def _told(self, visit: Visit) -> list[tuple[str, datetime, str | None]]:
+        """What this person was told: its subject, its date, and where it can be read."""
+        locale = visit.voice.phrases.locale
+        return [
+            (visit.voice.text(told.subjects), told.dated, self._notices.path(visit.incident, told.notice, locale))
+            for told in visit.told
+        ]
+
+    def _address(self, visit: Visit, form: str = "", sent: str = "") -> str:
+        """Where this visit's page is, or a form on it."""
+        query = "&".join(f"{name}={value}" for name, value in (("lang", visit.chosen), ("sent", sent)) if value)
+        return f"{self._pages.base}/p/{visit.link}{query and '?' + query}{form and '#' + form}"
+
+
+def _kind(word: str) -> QuestionKind:
+    return QuestionKind(word) if word in tuple(QuestionKind) else QuestionKind.QUESTION
+
+
+def _last_due(questions: tuple[Question, ...], now: datetime) -> datetime | None:
+    """When the question that was asked last is answered at the latest; None when it has its answer, or is overdue."""
+    last = max(questions, key=lambda question: question.id, default=None)
+    return last.reply_due_at if last and last.answered_at is None and not last.overdue(now) else None

@@ -1,0 +1,98 @@
+"""Lets in what providers hand in of their own accord: proved to be theirs, so that it needs no form and no cookie."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+from fastapi import Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+from starlette.exceptions import HTTPException
+
+from amends.delivery.channels import connect
+from amends.domain.base.errors import ChannelMisconfigured, NotAllowed
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.receipt.webhook import Report
+from amends.settings import Settings
+from amends.web.http.forms import small_body
+from amends.web.http.limits import sender_address
+
+log = logging.getLogger("amends.web")
+
+REFUSED_PER_ADDRESS = RateLimitItemPerMinute(30)
+REFUSED_IN_ALL = RateLimitItemPerMinute(600)
+Handed_co = TypeVar("Handed_co", covariant=True)
+
+
+@runtime_checkable
+class Rules(Protocol[Handed_co]):
+    """How what one provider hands in is read and checked."""
+
+    @property
+    def largest(self) -> int:
+        """Bytes of one body."""
+
+    def read(self, report: Report, now: datetime) -> Sequence[Handed_co]:
+        """What there is to take. Raises NotAllowed when it is not the provider's."""
+
+
+def of_channel(settings: Settings, kind: ChannelKind, what: str) -> object:
+    """What the channel of this kind has under that name; None without a channel that works."""
+    own = settings.channels.get(kind)
+    try:
+        return getattr(connect(kind, own), what, None) if own else None
+    except ChannelMisconfigured as error:
+        log.error("no %s on %s are taken: %s", what, kind, error)  # noqa: TRY400 - the message says what to correct
+        return None
+
+
+class Refused(Exception):
+    """Why nothing is taken, as a machine reads it."""
+
+    def __init__(self, status: HTTPStatus, seconds: int = 0) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = {"Retry-After": str(seconds)} if seconds else {}
+
+
+class Gate(Generic[Handed_co]):
+    """Lets in what is the provider's. Whoever sends other things too often is not even read for a while."""
+
+    def __init__(self, rules: Rules[Handed_co], trusted_proxies: int, clock: Callable[[], datetime]) -> None:
+        self._rules, self._trusted_proxies, self._clock = rules, trusted_proxies, clock
+        self._refusals = FixedWindowRateLimiter(MemoryStorage())
+
+    async def let_in(self, request: Request) -> Sequence[Handed_co]:
+        """What there is to take; it may be nothing. Raises Refused."""
+        sender = sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
+        if seconds := self._seconds_to_wait(sender):
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS, seconds)
+        try:
+            return self._rules.read(await _report(request, self._rules.largest), self._clock())
+        except NotAllowed:
+            self._count(sender)
+            raise Refused(HTTPStatus.FORBIDDEN) from None
+        except HTTPException as error:
+            self._count(sender)
+            raise Refused(HTTPStatus(error.status_code)) from None
+
+    def _seconds_to_wait(self, sender: str) -> int:
+        if self._refusals.test(REFUSED_PER_ADDRESS, sender):
+            return 0
+        reset = self._refusals.get_window_stats(REFUSED_PER_ADDRESS, sender).reset_time
+        return max(math.ceil(reset - time.time()), 1)
+
+    def _count(self, sender: str) -> None:
+        """No more senders are kept in mind than REFUSED_IN_ALL, however many a flood has."""
+        if self._refusals.hit(REFUSED_IN_ALL):
+            self._refusals.hit(REFUSED_PER_ADDRESS, sender)
+
+
+async def _report(request: Request, largest: int) -> Report:
+    body = await small_body(request, largest)
+    return Report(body, dict(request.headers), request.scope["query_string"].decode("latin-1"))

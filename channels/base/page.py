@@ -1,0 +1,268 @@
+"""The public notice pages and feeds of one incident, made from its notices: no file is read or written here."""
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from feedgenerator import Atom1Feed
+
+from amends.domain.base.value import Moment, Value, nearest_locale
+from amends.domain.notice.wording import from_utc
+
+WORDS: dict[str, dict[str, str]] = json.loads(files("channels").joinpath("website_words.json").read_text("utf-8"))
+STYLE = files("channels").joinpath("website_style.css").read_text("utf-8")
+STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+
+class Entry(Value):
+    """One notice as it stands on the website in one locale."""
+
+    mark: str
+    """Tells the same message from another; nothing can be read from it."""
+    notice: str
+    subject: str
+    text: str
+    html: str
+    sender: str
+    published_at: Moment
+    zone: str = "UTC"
+    """In which its time is told."""
+
+
+class Notices(Value):
+    """All notices of an incident in one locale, newest first."""
+
+    entries: tuple[Entry, ...] = ()
+
+    def with_entry(self, entry: Entry) -> "Notices":
+        """The same with this notice added, or put in the place of another version of it, unless that is dated later.
+
+        With one date for both nothing tells which version is the newer one, and the one that comes last stands.
+        """
+        standing = [other for other in self.entries if other.notice == entry.notice]
+        if entry in standing or any(other.published_at > entry.published_at for other in standing):
+            return self
+        others = [other for other in self.entries if other.notice != entry.notice]
+        return Notices(entries=tuple(sorted([entry, *others], key=lambda each: each.published_at, reverse=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One incident's folder on the web; there is at least one notice in every locale that it holds."""
+
+    base_url: str
+    stylesheet: str
+    incident: str
+    notices: Mapping[str, Notices]
+
+    def url(self, locale: str, name: str = "") -> str:
+        """Where a file of this incident is read."""
+        return f"{self.base_url}/{self.incident}/{locale}/{name}"
+
+    def files(self) -> dict[str, str]:
+        """Every page and feed by its path below the incident's folder."""
+        made: dict[str, str] = {}
+        for locale, notices in self.notices.items():
+            made[f"{locale}/index.html"] = _index(self, locale, notices.entries)
+            made[f"{locale}/feed.atom"] = _atom(self, locale, notices.entries)
+            made[f"{locale}/feed.json"] = _json_feed(self, locale, notices.entries)
+            for entry in notices.entries:
+                made[f"{locale}/{entry.notice}.html"] = _notice(self, locale, entry)
+        return made
+
+    def siblings(self, notice: str) -> list[str]:
+        """The locales in which this notice can be read."""
+        return [locale for locale, notices in self.notices.items() if any(e.notice == notice for e in notices.entries)]
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One page: this notice, read at this address, and where it is read in every locale."""
+
+    site: Site
+    locale: str
+    entry: Entry
+    url: str
+    alternates: Mapping[str, str]
+
+    @property
+    def words(self) -> dict[str, str]:
+        return _words(self.locale)
+
+
+def _index(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+    latest, *earlier = entries
+    alternates = {other: site.url(other) for other in site.notices}
+    view = _View(site, locale, latest, site.url(locale), alternates)
+    return _page(view, _earlier(view.words["earlier"], earlier))
+
+
+def _notice(site: Site, locale: str, entry: Entry) -> str:
+    name = f"{entry.notice}.html"
+    alternates = {other: site.url(other, name) for other in site.siblings(entry.notice)}
+    view = _View(site, locale, entry, site.url(locale, name), alternates)
+    return _page(view, f'<p><a href="./">{escape(view.words["all"])}</a></p>')
+
+
+def _page(view: _View, below: str) -> str:
+    entry, words = view.entry, view.words
+    return f"""<!doctype html>
+<html lang="{view.locale}" dir="auto">
+<head>
+{_head(view)}
+</head>
+<body>
+<a class="skip" href="#notice">{escape(words["skip"])}</a>
+<header>
+<p>{escape(entry.sender)}</p>
+{_languages(view)}</header>
+<main id="notice">
+<article>
+<h1>{escape(entry.subject)}</h1>
+<p class="dated">{escape(words["published"])} {_time(entry)}</p>
+{entry.html}
+</article>
+{below}
+</main>
+<footer>
+<p><a href="feed.atom">{escape(words["feed"])}</a></p>
+</footer>
+</body>
+</html>
+"""
+
+
+def _head(view: _View) -> str:
+    entry, stylesheet = view.entry, view.site.stylesheet
+    alternates = sorted(view.alternates.items())
+    feeds = (("atom+xml", "feed.atom"), ("feed+json", "feed.json"))
+    lines = (
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(stylesheet)}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">',
+        f"<title>{escape(entry.subject)}</title>",
+        f'<meta name="description" content="{escape(entry.text[:300])}">',
+        f'<link rel="canonical" href="{escape(view.url)}">',
+        *(f'<link rel="alternate" hreflang="{other}" href="{escape(url)}">' for other, url in alternates),
+        *(f'<link rel="alternate" type="application/{kind}" href="{name}">' for kind, name in feeds),
+        f"<style>{STYLE}</style>",
+        *([f'<link rel="stylesheet" href="{escape(stylesheet)}">'] if stylesheet else []),
+        f'<script type="application/ld+json">{_linked_data(view)}</script>',
+    )
+    return "\n".join(lines)
+
+
+def _policy(stylesheet: str) -> str:
+    own = " 'self'" if stylesheet else ""
+    return f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'{own}; base-uri 'none'; form-action 'none'"
+
+
+def _languages(view: _View) -> str:
+    others = sorted(set(view.alternates) - {view.locale})
+    if not others:
+        return ""
+    items = "\n".join(_language(other, view.alternates[other]) for other in others)
+    return f'<nav aria-label="{escape(view.words["languages"])}">\n<ul>\n{items}\n</ul>\n</nav>\n'
+
+
+def _language(locale: str, url: str) -> str:
+    return f'<li><a href="{escape(url)}" hreflang="{locale}" lang="{locale}">{escape(_name(locale))}</a></li>'
+
+
+def _earlier(heading: str, entries: Iterable[Entry]) -> str:
+    items = "\n".join(
+        f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {_time(entry)}</li>' for entry in entries
+    )
+    if not items:
+        return ""
+    return (
+        '<section class="earlier" aria-labelledby="earlier">\n'
+        f'<h2 id="earlier">{escape(heading)}</h2>\n<ul>\n{items}\n</ul>\n</section>'
+    )
+
+
+def _time(entry: Entry) -> str:
+    there = entry.published_at.astimezone(ZoneInfo(entry.zone))
+    machines = there.isoformat(timespec="minutes")
+    return f'<time datetime="{machines}">{there:%Y-%m-%d %H:%M} ({from_utc(there)})</time>'
+
+
+def _linked_data(view: _View) -> str:
+    entry = view.entry
+    article = {
+        "@context": "https://schema.org",
+        "@type": "Article",
+        "headline": entry.subject,
+        "description": entry.text,
+        "url": view.url,
+        "datePublished": entry.published_at.isoformat(),
+        "inLanguage": view.locale,
+        "publisher": {"@type": "Organization", "name": entry.sender},
+    }
+    # Inside <script>, only "<" could end the element.
+    return json.dumps(article, ensure_ascii=False).replace("<", "\\u003c")
+
+
+def _atom(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+    feed = Atom1Feed(
+        title=_feed_title(entries),
+        link=site.url(locale),
+        description=None,
+        language=locale,
+        feed_url=site.url(locale, "feed.atom"),
+        author_name=entries[0].sender,
+    )
+    for entry in entries:
+        url = site.url(locale, f"{entry.notice}.html")
+        feed.add_item(
+            title=entry.subject,
+            link=url,
+            unique_id=url,
+            description=escape(entry.text),
+            content=entry.html,
+            pubdate=entry.published_at,
+        )
+    return str(feed.writeString("utf-8"))
+
+
+def _json_feed(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": _feed_title(entries),
+        "home_page_url": site.url(locale),
+        "feed_url": site.url(locale, "feed.json"),
+        "language": locale,
+        "authors": [{"name": entries[0].sender}],
+        "items": [_json_item(entry, site.url(locale, f"{entry.notice}.html")) for entry in entries],
+    }
+    return json.dumps(feed, ensure_ascii=False, indent=2)
+
+
+def _json_item(entry: Entry, url: str) -> dict[str, str]:
+    return {
+        "id": url,
+        "url": url,
+        "title": entry.subject,
+        "summary": entry.text,
+        "content_html": entry.html,
+        "date_published": entry.published_at.isoformat(),
+    }
+
+
+def _feed_title(entries: tuple[Entry, ...]) -> str:
+    """The title of the notice that came first: what the whole feed is about."""
+    return entries[-1].subject
+
+
+def _words(locale: str) -> dict[str, str]:
+    return WORDS[nearest_locale(locale, tuple(WORDS), "en")]
+
+
+def _name(locale: str) -> str:
+    return WORDS[locale]["language"] if locale in WORDS else locale

@@ -1,0 +1,117 @@
+"""Settings of a channel: checked by name at once, read as the type they are meant to be."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+from amends.domain.base.errors import ChannelMisconfigured
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is the machine itself, by name or by number."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Settings:
+    """The settings one channel was given; its repr shows none of them, because some are secret."""
+
+    def __init__(
+        self, channel: str, given: Mapping[str, str], *, required: Iterable[str], optional: Mapping[str, str]
+    ) -> None:
+        """Raises ChannelMisconfigured for a name that is not known, and for every one that is missing."""
+        self._channel = channel
+        needed = tuple(required)
+        for name in given:
+            self._must_be_known(name, (*needed, *optional))
+        if missing := [name for name in needed if not given.get(name)]:
+            raise ChannelMisconfigured(f"channel {channel}: missing {', '.join(missing)}")
+        self._values = {**optional, **{name: value for name, value in given.items() if value}}
+
+    def text(self, name: str) -> str:
+        """The setting as it stands; empty when it is optional and was not given."""
+        return self._values[name]
+
+    def secret(self, name: str) -> str:
+        """A token as it goes into a header: ASCII, and nothing invisible around it."""
+        value = self._values[name]
+        if not value.isascii() or not value.isprintable() or value != value.strip():
+            raise self.wrong(name, "must be plain ASCII without line breaks, or spaces around it")
+        return value
+
+    def number(self, name: str, least: int = 1, most: int = 100_000) -> int:
+        """A whole number within these bounds."""
+        value = self._values[name]
+        if not value.isascii() or not value.isdecimal() or not least <= int(value) <= most:
+            raise self.wrong(name, f"must be a number from {least} to {most}")
+        return int(value)
+
+    def flag(self, name: str) -> bool:
+        """Written true or false."""
+        if self._values[name] not in ("true", "false"):
+            raise self.wrong(name, "must be true or false")
+        return self._values[name] == "true"
+
+    def choice(self, name: str, offered: type[Choice]) -> Choice:
+        """One of these words."""
+        try:
+            return offered(self._values[name])
+        except ValueError:
+            raise self.wrong(name, f"must be one of {', '.join(offered)}") from None
+
+    def query(self, name: str) -> dict[str, str]:
+        """Fields written as in a query, from=Example&unicode=1; a plus is one, as numbers have it."""
+        text = self._values[name].replace("+", "%2B")
+        try:
+            return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True)) if text else {}
+        except ValueError:
+            raise self.wrong(name, "must be written as in a query: from=Example&unicode=1") from None
+
+    def url(self, name: str) -> str:
+        """An https address without a slash at its end; http only to this machine."""
+        url = self._values[name].rstrip("/")
+        try:
+            parts = _parts(url)
+        except ValueError:
+            raise self.wrong(name, "is no address") from None
+        if not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))):
+            raise self.wrong(name, "must be an https address; http is for this machine only")
+        if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+            raise self.wrong(name, "must be an address with a host, and without a login, ? or #")
+        return url
+
+    def folder(self, name: str) -> Path:
+        """An absolute path; whether it exists is asked when it is used."""
+        folder = Path(self._values[name])
+        if not folder.is_absolute():
+            raise self.wrong(name, "must be an absolute path")
+        return folder
+
+    def wrong(self, name: str, why: str) -> ChannelMisconfigured:
+        """The error to raise for this setting; it never shows the value."""
+        return ChannelMisconfigured(f"channel {self._channel}: {name} {why}")
+
+    def _must_be_known(self, name: str, known: tuple[str, ...]) -> None:
+        if name in known:
+            return
+        near = get_close_matches(name, known, n=1)
+        advice = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+        raise self.wrong(name, f"is not a setting{advice}")
+
+
+def _parts(url: str) -> SplitResult:
+    """Raises ValueError for what no program takes for an address: a space in it, a port or brackets that are none."""
+    parts = urlsplit(url)
+    if " " in url or not url.isprintable() or parts.port == 0:
+        raise ValueError
+    return parts

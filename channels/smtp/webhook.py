@@ -1,0 +1,202 @@
+"""What a mail provider tells by webhook of our messages, once it is known to be the provider who tells.
+
+Providers that hand mail on under an address of their own get the bounces themselves, so none come to ours. They give
+the token of the message back with each event: the same that stands in the address for bounces.
+"""
+
+import base64
+import hmac
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from amends.domain.base.errors import NotAllowed
+from amends.domain.receipt.codes import Codes, codes_in, spares_the_address, words_of
+from amends.domain.receipt.dsn import Report as MailReport
+from amends.domain.receipt.dsn import ReportKind
+from amends.domain.receipt.webhook import Report, json_of, plain_value, signed_as_agreed
+from channels.base.settings import Settings
+
+OPTIONAL = {"events": "", "events_key": ""}
+NAME = "amends"
+"""Under this name the provider gets the token of a message, and gives it back."""
+
+Fields = Mapping[str, object]
+
+
+class Provider(StrEnum):
+    """Who tells what became of our mail."""
+
+    MAILGUN = "mailgun"
+    SENDGRID = "sendgrid"
+    PLAIN = "plain"
+    """Anybody who signs as our SMS gateways do: a small script between us and another provider."""
+
+
+ECHOED = {
+    Provider.MAILGUN: ("X-Mailgun-Variables", f'{{"{NAME}": "%s"}}'),
+    Provider.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{NAME}": "%s"}}}}'),
+}
+"""The header that takes the token of a message to the provider, and how it is written there."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailEvents:
+    """How the events of one provider are read and checked."""
+
+    provider: Provider
+    key: str = field(repr=False)
+    largest: int = 1 << 20
+    """Bytes of one body; SendGrid gathers up to 768 kB."""
+
+    def read(self, report: Report, now: datetime) -> tuple[MailReport, ...]:
+        """What these events say; those that settle nothing, such as an opened mail, are left out.
+
+        Raises NotAllowed when they are not signed, or wrongly.
+        """
+        told = json_of(report.body)
+        if not SIGNED[self.provider](self.key, report, told, now):
+            raise NotAllowed("the report is not signed by the provider")
+        events = told if isinstance(told, list) else [told]
+        read = (READERS[self.provider](event) for event in events if isinstance(event, dict))
+        return tuple(found for found in read if found)
+
+
+def mail_events(chosen: Settings) -> MailEvents | None:
+    """The provider of these settings; None without any. Raises ChannelMisconfigured."""
+    if not chosen.text("events"):
+        if chosen.text("events_key"):
+            raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(Provider)}")
+        return None
+    provider, key = chosen.choice("events", Provider), chosen.secret("events_key")
+    if not key:
+        raise chosen.wrong("events_key", "is missing: without it anybody could tell us anything")
+    if provider is Provider.SENDGRID:
+        try:
+            _public_key(key)
+        except ValueError:
+            raise chosen.wrong("events_key", "must be the verification key that SendGrid shows") from None
+    return MailEvents(provider, key)
+
+
+# Who may tell
+
+
+def _signed_by_mailgun(key: str, _: Report, told: object, __: datetime) -> bool:
+    """HMAC-SHA256 of time and token, by the webhook signing key; Mailgun does not sign what it tells.
+
+    However old it is: Mailgun repeats for eight hours what could not be taken, and the same again changes nothing.
+    """
+    signature = told.get("signature") if isinstance(told, dict) else None
+    if not isinstance(signature, dict):
+        return False
+    said = plain_value(signature, "timestamp") + plain_value(signature, "token")
+    expected = hmac.digest(key.encode(), said.encode(), "sha256").hex()
+    return hmac.compare_digest(expected, plain_value(signature, "signature"))
+
+
+def _signed_by_sendgrid(key: str, report: Report, _: object, __: datetime) -> bool:
+    """ECDSA with SHA-256 over time and body, to be checked with the public key; however old, as with Mailgun."""
+    timestamp = report.headers.get("x-twilio-email-event-webhook-timestamp", "")
+    try:
+        signature = base64.b64decode(report.headers.get("x-twilio-email-event-webhook-signature", ""), validate=True)
+        _public_key(key).verify(signature, timestamp.encode("ascii") + report.body, ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _signed_as_ours(key: str, report: Report, _: object, now: datetime) -> bool:
+    return signed_as_agreed(key, report, now)
+
+
+SIGNED: dict[Provider, Callable[[str, Report, object, datetime], bool]] = {
+    Provider.MAILGUN: _signed_by_mailgun,
+    Provider.SENDGRID: _signed_by_sendgrid,
+    Provider.PLAIN: _signed_as_ours,
+}
+
+
+# What they tell
+
+
+def _mailgun(event: Fields) -> MailReport | None:
+    data = event.get("event-data")
+    if not isinstance(data, dict):
+        return None
+    stated = (plain_value(data, f"delivery-status.{name}") for name in ("code", "enhanced-code", "bounce-code"))
+    codes = codes_in(" ".join(filter(None, stated)))
+    kinds = {
+        "delivered": ReportKind.DELIVERED,
+        "complained": ReportKind.COMPLAINED,
+        "rejected": ReportKind.GAVE_UP,
+        "failed": ReportKind.DELAYED
+        if plain_value(data, "severity") == "temporary"
+        else _failed(codes, _words(data.get("delivery-status"), ("message", "description"))),
+    }
+    message_id = plain_value(data, "message.headers.message-id")
+    return _told(kinds, plain_value(data, "event"), data, f"user-variables.{NAME}", message_id, codes)
+
+
+def _sendgrid(event: Fields) -> MailReport | None:
+    reason = _words(event, ("reason", "response"))
+    codes = codes_in(f"{plain_value(event, 'status')} {reason}")
+    kinds = {
+        "delivered": ReportKind.DELIVERED,
+        "deferred": ReportKind.DELAYED,
+        "spamreport": ReportKind.COMPLAINED,
+        "dropped": ReportKind.GAVE_UP,
+        "bounce": ReportKind.GAVE_UP if plain_value(event, "type") == "blocked" else _failed(codes, reason),
+    }
+    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "smtp-id"), codes)
+
+
+def _plain(event: Fields) -> MailReport | None:
+    codes = codes_in(plain_value(event, "status"))
+    kinds = {kind.value: kind for kind in ReportKind}
+    return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "message_id"), codes)
+
+
+READERS: dict[Provider, Callable[[Fields], MailReport | None]] = {
+    Provider.MAILGUN: _mailgun,
+    Provider.SENDGRID: _sendgrid,
+    Provider.PLAIN: _plain,
+}
+
+
+def _told(
+    kinds: Mapping[str, ReportKind], word: str, event: Fields, token: str, message_id: str, codes: Codes
+) -> MailReport | None:
+    kind = kinds.get(word)
+    if kind is None:
+        return None
+    detail = "complaint" if kind is ReportKind.COMPLAINED else f"{word} {codes}".strip()
+    named = f"<{message_id.strip('<>')}>" if message_id else ""
+    return MailReport(kind, plain_value(event, token).lower(), named, codes.status, detail, by_provider=True)
+
+
+def _failed(codes: Codes, words: str) -> ReportKind:
+    return ReportKind.GAVE_UP if spares_the_address(codes, words) else ReportKind.FAILED
+
+
+def _words(event: object, names: Iterable[str]) -> str:
+    """What the provider says in words, read for what kind of failure it was and never kept: it may hold an address."""
+    found = [event.get(name) for name in names] if isinstance(event, dict) else []
+    return words_of(" ".join(text for text in found if isinstance(text, str)))
+
+
+def _public_key(key: str) -> EllipticCurvePublicKey:
+    """Raises ValueError when it is none."""
+    try:
+        found = load_der_public_key(base64.b64decode(key, validate=True))
+    except UnsupportedAlgorithm as error:
+        raise ValueError from error
+    if not isinstance(found, EllipticCurvePublicKey):
+        raise ValueError  # noqa: TRY004 - it comes from a setting
+    return found

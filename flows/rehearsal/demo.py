@@ -1,0 +1,289 @@
+"""The demo's story, carried out: real flows on a real Prefect server, real SMTP and HTTP to a world on this machine.
+
+Three service terminals were stolen from a van, with records of 240 customers on them. Seventeen days pass in a minute.
+"""
+
+import asyncio
+import re
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import httpx2
+import uvicorn
+
+from amends.content.feedback import read_calls, take_in
+from amends.content.file.document import read_document
+from amends.content.incident.incident import read_incident
+from amends.content.people.audience import AudienceFile
+from amends.content.playbook.playbook import library
+from amends.domain.base.text import listed
+from amends.domain.base.value import Texts, text_for
+from amends.domain.case.deadlines import open_duties
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.draft import Links
+from amends.domain.feedback.question import SURVEY
+from amends.domain.law.duty import Addressee
+from amends.domain.notice.notice import NoticeStage, PersonState
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger import Ledger
+from amends.sandbox import MailServer, WebServices
+from amends.settings import Settings, open_ledger, read_settings
+from amends.web import create_app
+from flows.rehearsal.fast_forward import PassedClock, fast_forward
+from flows.respond import respond
+from flows.run.context import Context, using
+
+STORY = library() / "examples" / "stolen-terminals"
+INCIDENT = "stolen-terminals"
+START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
+RESOLVED_AFTER = timedelta(days=15)
+LEAD = Member(name="mei", role=TeamRole.LEAD)
+TEAM = (LEAD, Member(name="omar", role=TeamRole.LEGAL), Member(name="wei", role=TeamRole.SECURITY))
+PORTAL_QUESTIONS = {
+    2: "Is my address among the stolen records?",
+    5: "这是不是骗子发的？我怎么确认？",
+    9: "Please send your staff with a code word. That would help me trust them.",
+}
+SURVEY_SCORES = (5, 4, 4, 5, 3)
+PHOTOS = (
+    "photo-before-visit",
+    {"en": "Visit log V-2026-11", "zh-CN": "上门记录 V-2026-11"},
+    "names and photos are sent before each visit",
+)
+ACCOUNTS = (
+    "account-recheck",
+    {
+        "en": "Check report CHK-2026-11, signed by internal audit",
+        "zh-CN": "核查报告 CHK-2026-11，已由内部审计部门签字确认",
+    },
+    "the accounts are checked",
+)
+"""A promise, what shows that it is kept, and what was done."""
+
+
+class Story:
+    """What the team and the customers do while the weeks pass."""
+
+    def __init__(self, ledger: Ledger, clock: PassedClock, visitor: "Visitor") -> None:
+        self._ledger, self._clock, self._visitor = ledger, clock, visitor
+        self._done: set[str] = set()
+
+    async def between(self, _now: datetime) -> None:
+        """Look at the case, and do what people would do now."""
+        await asyncio.to_thread(self._approve)
+        for name, after, act in (
+            ("filed", timedelta(hours=20), self._file),
+            ("hotline", timedelta(hours=30), self._hotline),
+            ("portal", timedelta(hours=30), self._ask),
+            ("answers", timedelta(hours=40), self._answer),
+            ("survey", timedelta(days=5, hours=1), self._survey),
+            ("photos", timedelta(days=6), partial(self._keep, *PHOTOS)),
+            ("accounts", timedelta(days=8), partial(self._keep, *ACCOUNTS)),
+            ("late", timedelta(days=10), self._put_off),
+            ("resolved", RESOLVED_AFTER, self._resolve),
+        ):
+            if name not in self._done and self._clock.now >= START + after:
+                self._done.add(name)
+                await asyncio.to_thread(act)
+
+    def _approve(self) -> None:
+        for notice in self._ledger.case(INCIDENT).notices:
+            if notice.stage is NoticeStage.DRAFTED and notice.current:
+                approvers = TEAM[1 : notice.approvals_needed + 1]
+                names = listed(one.name for one in approvers)
+                say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
+                for member in approvers:
+                    self._ledger.decide(
+                        INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
+                    )
+
+    def _file(self) -> None:
+        """Whatever authority must be told is told by hand, and the receipt is recorded."""
+        owed = [duty for duty in open_duties(self._ledger.case(INCIDENT)) if duty.addressee is not Addressee.PEOPLE]
+        due = [duty for duty in owed if not duty.waits]
+        for number, duty in enumerate(due, start=1):
+            at = self._clock.now
+            self._ledger.file_duty(INCIDENT, duty.id, at, LEAD.name, f"RECEIPT-{number:03}", "", at)
+        say(self._clock.now, f"mei files what {len(due)} duties ask for, and records the receipts")
+
+    def _hotline(self) -> None:
+        playbook = self._ledger.case(INCIDENT).playbook
+        if playbook:
+            calls = read_calls(STORY / "hotline.csv", datetime.max.replace(tzinfo=UTC))
+            taken = take_in(self._ledger, INCIDENT, playbook, calls, self._clock.now)
+            say(self._clock.now, f"the hotline hands in {taken.new} notes")
+
+    def _ask(self) -> None:
+        for person, text in PORTAL_QUESTIONS.items():
+            self._visitor.send(person, "ask", {"kind": "question", "text": text})
+        say(self._clock.now, f"{len(PORTAL_QUESTIONS)} people ask on their personal page")
+
+    def _answer(self) -> None:
+        answers = read_document(STORY / "answers.yaml").content
+        waiting = self._ledger.questions(INCIDENT, open_only=True)
+        for question in waiting:
+            text = text_for(answers[question.theme], question.locale) or answers[question.theme]["en"]
+            self._ledger.answer(INCIDENT, question.id, text, "omar", self._clock.now)
+        say(self._clock.now, f"all {len(waiting)} questions are answered in time")
+
+    def _survey(self) -> None:
+        for person in range(10, 22):
+            scores = {measure: str(SURVEY_SCORES[(person + n) % 5]) for n, measure in enumerate(SURVEY)}
+            self._visitor.send(person, "survey", scores | {"comment": ""})
+        say(self._clock.now, "12 people answer the survey")
+
+    def _keep(self, promise: str, evidence: Texts, done: str) -> None:
+        self._ledger.keep_commitment(INCIDENT, promise, evidence, "mei", self._clock.now)
+        say(self._clock.now, f"{done}: this promise is kept, with evidence")
+
+    def _put_off(self) -> None:
+        reason = {
+            "en": "The provider needs more time to set up accounts for people outside China.",
+            "zh-CN": "服务商还需要时间为境外用户开通账户。",
+        }
+        self._ledger.put_off_commitment(
+            INCIDENT, "monitoring", START + timedelta(days=24), reason, "mei", self._clock.now
+        )
+        say(self._clock.now, "the monitoring will be late: people are told before its date, and why")
+
+    def _resolve(self) -> None:
+        self._ledger.resolve_incident(INCIDENT, "mei", self._clock.now)
+        say(self._clock.now, "nothing new is left to tell: the closing notice is next")
+
+
+def say(now: datetime, what: str) -> None:
+    """One line of the story, at its own time."""
+    print(f"  {now:%d %b %H:%M}  {what}", flush=True)  # noqa: T201 - this is what the demo is for
+
+
+class Visitor:
+    """A customer's browser, as far as the forms of the personal page need one."""
+
+    def __init__(self, url: str, ledger: Ledger, clock: PassedClock) -> None:
+        self._http = httpx2.Client(base_url=url, trust_env=False)
+        self._ledger, self._clock = ledger, clock
+
+    def send(self, person: int, form: str, fields: dict[str, str]) -> None:
+        """Open the page, take a minute, send the form. Raises HTTPStatusError when it is not taken."""
+        page = f"/p/{self._ledger.link_of(INCIDENT, person)}"
+        shown = self._http.get(page).raise_for_status().text
+        token = re.search(rf'action="[^"]*/{form}[^"]*".*?name="form" value="([^"]+)"', shown, re.DOTALL)
+        self._clock.now += timedelta(minutes=1)
+        answer = self._http.post(f"{page}/{form}", data={**fields, "form": token[1] if token else ""})
+        if answer.status_code != httpx2.codes.SEE_OTHER:
+            answer.raise_for_status()
+            raise RuntimeError(f"the portal did not take the {form} form: {answer.status_code}")
+
+
+@contextmanager
+def portal(settings: Settings, ledger: Ledger, clock: PassedClock) -> Iterator[str]:
+    """The real portal on a free port, living in the story's time."""
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, ledger, clock), port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        thread.join(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+def world_channels(mail: MailServer, web: WebServices, settings: Settings) -> dict[ChannelKind, dict[str, str]]:
+    """The channels of the demo: real protocols, spoken to servers on this machine."""
+    return {
+        ChannelKind.EMAIL: {
+            "use": "email_smtp",
+            "host": "127.0.0.1",
+            "port": str(mail.port),
+            "security": "none",
+            "sender": "care@btepai.example",
+            "bounce_domain": "bounces.btepai.example",
+        },
+        ChannelKind.SMS: {
+            "use": "sms_http",
+            "shape": "json",
+            "url": f"{web.url}/sms",
+            "to_field": "to",
+            "text_field": "text",
+            "id_field": "id",
+            "token": "demo",
+        },
+        ChannelKind.SOCIAL: {"use": "social_mastodon", "url": web.url, "token": "demo"},
+        ChannelKind.WEBSITE: {
+            "use": "website_static",
+            "folder": str(settings.site),
+            "base_url": f"{settings.public_url}/n",
+        },
+    }
+
+
+async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebServices) -> None:
+    """The whole story, from the van to the closing notice."""
+    clock = PassedClock(START)
+    audience = AudienceFile(STORY / "audience.csv")
+    people = ledger.open_incident(read_incident(STORY / "incident.yaml"), audience.rows(), LEAD.name, clock.now)
+    for member in TEAM:
+        ledger.add_member(member.name, member.role, LEAD.name, clock.now)
+    say(
+        clock.now,
+        f"mei opens the incident: {people} people in {len(ledger.case(INCIDENT).audience.by_country)} countries",
+    )
+    context = Context(ledger, Links(settings.public_url), world_channels(mail, web, settings), clock)
+    with using(context), portal(settings, ledger, clock) as url:
+        await respond(INCIDENT, "customer-data-theft")
+        story = Story(ledger, clock, Visitor(url, ledger, clock))
+        end = START + RESOLVED_AFTER + timedelta(days=2)
+        await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)
+    say(clock.now, f"the case is {ledger.case(INCIDENT).state}; its open promises are still looked after")
+
+
+def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
+    """Where the ledger and what the world received do not agree; empty when every number adds up."""
+    found = []
+    case = ledger.case(INCIDENT)
+    said: Counter[str] = Counter()
+    print(f"\n  {'notice':<34}{'sent':>6}{'to print':>10}{'held':>6}{'unreachable':>13}{'people':>8}")  # noqa: T201
+    for notice in case.notices:
+        total = sum(notice.people.values())
+        sent, waiting, held, unreachable = (
+            notice.people.get(PersonState(state), 0) for state in ("sent", "waiting", "held", "unreachable")
+        )
+        print(f"  {notice.id:<34}{sent:>6}{waiting:>10}{held:>6}{unreachable:>13}{total:>8}")  # noqa: T201
+        said.update(line.channel for line in ledger.deliveries(INCIDENT, notice.id) if line.state == "sent")
+        if total != case.audience.people:
+            found.append(f"{notice.id}: {total} states for {case.audience.people} people")
+    received = {
+        ChannelKind.EMAIL: len(mail.arrived),
+        ChannelKind.SMS: sum(taken.service == "sms" for taken in web.taken),
+        ChannelKind.SOCIAL: sum(taken.service == "mastodon" for taken in web.taken),
+    }
+    for kind, count in received.items():
+        print(f"  {kind}: {said[kind]} sent says the ledger, {count} received says the world")  # noqa: T201
+        if said[kind] != count:
+            found.append(f"{kind}: the ledger says {said[kind]}, the world received {count}")
+    return [*found, *ledger.verify_audit()]
+
+
+def main(home: Path) -> int:
+    """Tell the story in this home; 0 when every number adds up."""
+    settings = read_settings(home)
+    ledger = open_ledger(settings)
+    world = settings.home / "world"
+    with MailServer(world / "mail") as mail, WebServices(world / "web") as web:
+        asyncio.run(tell(settings, ledger, mail, web))
+        wrong = mistakes(ledger, mail, web)
+    ledger.dispose()
+    for line in wrong:
+        print(f"  WRONG: {line}", file=sys.stderr)  # noqa: T201
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,68 @@
+"""Who sends from a terminal hears why nothing leaves."""
+
+from datetime import UTC, datetime
+from multiprocessing import Pipe
+
+from amends.cli.deliver.deliver import KeptBack, Waits, _goes_on
+from amends.cli.terminal.desk import Desk
+from amends.delivery.send.engine import Tally
+from amends.delivery.send.workers import _Told
+from amends.domain.channel.channel import ChannelKind
+from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+
+GONE = Tally(trouble={"ledger": "the ledger cannot be written: the server is gone"})
+
+
+def test_that_the_ledger_cannot_be_written_is_said_once_and_that_it_can_be_again() -> None:
+    said: list[str] = []
+    waits = Waits(said.append)
+    for tally in (Tally(), GONE, GONE, Tally(), Tally()):
+        waits(tally)
+    assert said == [
+        "nothing leaves: the ledger cannot be written: the server is gone; it is tried again each second",
+        "the ledger can be written again",
+    ]
+
+
+def test_that_the_server_keeps_commits_back_is_said_once_and_that_it_goes_on_again() -> None:
+    said: list[str] = []
+    kept = KeptBack(said.append)
+    for commits in (0, 1, 2, 0, 0):
+        kept(commits)
+    first, second = said
+    assert first.startswith("nothing leaves: the ledger's server has kept back 1 commit: its synchronous standby")
+    assert second == "the ledger's server keeps nothing back any more: it goes on"
+
+
+def test_who_comes_to_a_send_that_is_under_way_hears_of_it_first_and_last(office: Office) -> None:
+    approve(office, "omar", "wei")
+    ledger, now = office.ledger(), datetime.now(UTC)
+    ledger.release(INCIDENT, NOTICE, now)
+    assert len(ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now)) == 1
+    said = office.amends("deliver", INCIDENT, NOTICE).stderr
+    ledger.dispose()
+    assert "another send of this incident is under way: it and this one share what is left" in said
+    assert "some are in the hands of another send, which goes on with them" in said
+
+
+def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_and_then() -> None:
+    ours, theirs = Pipe()
+    told = _Told(theirs)
+    for tally in (Tally(messages=1), Tally(messages=2), GONE, GONE, Tally()):
+        told(tally)
+    theirs.close()
+    heard = []
+    while ours.poll():
+        try:
+            heard.append(ours.recv())
+        except EOFError:
+            break
+    assert [(tally.messages, bool(tally.trouble)) for tally in heard] == [(1, False), (0, True), (0, False)]
+
+
+def test_how_a_send_goes_on_depends_on_whether_it_was_stopped(office: Office) -> None:
+    desk = Desk(office.home)
+    assert f"`amends deliver {INCIDENT} {NOTICE}` again" in _goes_on(desk, INCIDENT, NOTICE)
+    desk.ledger.pause_incident(INCIDENT, "lena", datetime.now(UTC))
+    assert f"`amends incident resume {INCIDENT} --as NAME` goes on" in _goes_on(desk, INCIDENT, NOTICE)
+    desk.close()

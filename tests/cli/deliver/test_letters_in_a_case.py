@@ -1,0 +1,104 @@
+"""The last steps of the cascade with a shipped playbook: letters, then what must be said in public."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.ledger import Ledger
+from tests.builders import NOW, an_assessment
+from tests.cli.conftest import AUDIENCE_HEAD, INCIDENT, NOTICE, PLAYBOOK, STORY, TEAM, Office, make_home, write_draft
+from tests.cli.deliver.test_deliveries import set_fate
+from tests.domain.law.test_substitute import HIPAA, a_duty
+
+AUDIENCE = (
+    f"{AUDIENCE_HEAD.rstrip()},postal_address\nC-1,Kim Example,kim@mail.example,,en,US,household,\n"
+    + "".join(f"C-{row},Post {row},,,en,US,household,{row} Example Street\n" for row in range(2, 13))
+    + "C-13,Nobody Reachable,,,en,US,household,\n"
+)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    """Eleven of thirteen people have only a postal address, and one has none at all."""
+    office = make_home(tmp_path / "home")
+    for name, role in TEAM.items():
+        by = "" if name == "lena" else "lena"
+        office.tokens[name] = office.values("team", "add", name, "--role", role, by=by)["token"]
+    audience = tmp_path / "audience.csv"
+    audience.write_text(AUDIENCE, encoding="utf-8")
+    office.values("incident", "open", STORY / "incident.yaml", "--audience", audience, by="lena")
+    office.values("run", INCIDENT, "--playbook", PLAYBOOK, by="lena")
+    return office
+
+
+@pytest.fixture
+def ledger(office: Office) -> Iterator[Ledger]:
+    """With the first notice sent as far as machines send it."""
+    ledger = office.ledger()
+    write_draft(ledger)
+    for name in ("omar", "wei"):
+        office.amends("approve", INCIDENT, NOTICE, "--people", 13, by=name)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    while claims := ledger.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW):
+        ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+        ledger.write_down((), [(one, Receipt(one.key, Status.DELIVERED)) for one in claims], INCIDENT, NOTICE, NOW)
+    yield ledger
+    ledger.dispose()
+
+
+def references(out: Path) -> list[str]:
+    with (out / "letters-1.csv").open(encoding="utf-8-sig", newline="") as file:
+        return [row["reference"] for row in csv.DictReader(file)]
+
+
+def test_a_draft_of_the_shipped_playbook_has_no_text_of_its_own_for_letters(ledger: Ledger) -> None:
+    draft = ledger.draft(INCIDENT, NOTICE)
+    assert ChannelKind.LETTER in draft.cascade
+    assert ChannelKind.LETTER not in {variant.channel for variant in draft.variants}
+
+
+def test_the_list_of_deliveries_says_that_letters_wait(office: Office, ledger: Ledger) -> None:
+    answer = office.amends("deliveries", INCIDENT)
+    assert "11 to_print" in answer.stdout
+    assert "amends letters" in answer.stderr
+
+
+def test_who_delivers_hears_that_what_waits_is_to_be_printed(office: Office, ledger: Ledger) -> None:
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert answer.exit_code == 0
+    assert f"11 letters to print: `amends letters {INCIDENT} {NOTICE} --out DIR --as NAME`" in answer.stdout
+    assert "some wait" not in answer.stderr
+
+
+def test_letters_to_print_are_named_beside_what_waits_for_a_decision(office: Office, ledger: Ledger) -> None:
+    set_fate(ledger, "person = 2", "parked", "fault KeyError")
+    answer = office.amends("deliver", INCIDENT, NOTICE)
+    assert (answer.exit_code, "11 letters to print" in answer.stdout) == (5, True)
+    assert "some wait" not in answer.stderr
+
+
+def test_letters_that_come_back_lead_to_a_substitute_notice(office: Office, ledger: Ledger, tmp_path: Path) -> None:
+    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
+    office.values("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="omar")
+    for reference in references(tmp_path / "out")[:9]:
+        office.values("letters", INCIDENT, NOTICE, "--returned", reference, by="omar")
+    answer = office.amends("deliveries", INCIDENT)
+    assert "substitute notice must be given: HIPAA" in answer.stdout
+    assert "10 of 13 people there were not reached" in answer.stdout
+    assert "our page does: home page for 90 days" in answer.stdout
+    assert "to do: toll-free number" in answer.stdout
+    assert "nothing is sent to media by machine" in answer.stderr
+
+
+def test_without_anybody_unreached_there_is_none(office: Office, ledger: Ledger) -> None:
+    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "FR", law="HIPAA"),)), NOW)
+    assert office.values("deliveries", INCIDENT)["substitute"] == []
+
+
+def test_programs_get_the_numbers_too(office: Office, ledger: Ledger) -> None:
+    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
+    (due,) = office.values("deliveries", INCIDENT)["substitute"]
+    assert (due["must"], due["to_do"]) == (True, ["other written, telephone or other means"])

@@ -1,0 +1,273 @@
+"""Stopping a send by hand, and comparing a restored ledger with the relay's log."""
+
+import gzip
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from amends.cli.terminal.clock import now
+from amends.cli.terminal.exits import Exit
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.ledger import Claim
+from amends.ledger.store.tables import LeaseRow
+from tests.cli.conftest import INCIDENT, NOTICE, STORY, Office, approve, make_home
+from tests.cli.receipt.test_bounces import bounced, message
+from tests.databases import NEEDS_POSTGRES, fresh_database
+
+__all__ = ["message"]
+
+
+def test_a_stopped_incident_sends_nothing_until_it_is_resumed(office: Office) -> None:
+    approve(office, "omar", "wei")
+    stopped = office.values("stop", INCIDENT, by="lena")
+    assert stopped == {"incident": INCIDENT, "state": "paused", "unanswered": 0, "halted": False}
+    said = office.amends("deliver", INCIDENT, NOTICE).output
+    assert "paused" in said
+    assert f"`amends incident timeline {INCIDENT}` says why" in " ".join(said.split())
+
+
+def test_who_stops_and_who_then_sends_is_given_the_whole_command_that_goes_on(office: Office) -> None:
+    approve(office, "omar", "wei")
+    whole = f"`amends incident resume {INCIDENT} --as NAME`"
+    assert whole in office.amends("stop", INCIDENT, by="lena").output
+    assert whole in office.amends("deliver", INCIDENT, NOTICE).output
+
+
+def test_stopping_twice_is_no_mistake(office: Office) -> None:
+    office.amends("stop", INCIDENT, by="lena")
+    again = office.amends("stop", INCIDENT, by="lena")
+    assert again.exit_code == 0
+    assert "nothing leaves any more" in again.output
+    assert f"incident {INCIDENT} is paused already" in again.output
+
+
+@pytest.fixture(params=[pytest.param("postgresql", marks=NEEDS_POSTGRES)])
+def on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+    """An office whose ledger is on PostgreSQL, where nobody waits long for others who write."""
+    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.3)
+    with fresh_database() as url:
+        monkeypatch.setenv("AMENDS_DATABASE_URL", url)
+        office = make_home(tmp_path / "home")
+        office.tokens["lena"] = office.values("team", "add", "lena", "--role", "lead")["token"]
+        office.values("incident", "open", STORY / "incident.yaml", "--audience", STORY / "audience.csv", by="lena")
+        yield office
+
+
+def test_a_process_that_stands_still_in_the_middle_of_a_mark_is_named(on_a_server: Office) -> None:
+    ledger = on_a_server.ledger()
+    row = LeaseRow(incident=INCIDENT, notice=NOTICE, facts=1, first=1, last=1, until=now(), holder="")
+    with ledger.write() as write:
+        write.session.add(row)
+    with ledger.swift_write() as swift:
+        assert swift.keep_mark(row.id or 0, [1], now())
+        said = on_a_server.amends("stop", INCIDENT, by="lena").output
+        assert "one process stands still" in " ".join(said.split())
+        assert "nothing leaves any more" not in said
+    assert on_a_server.values("stop", INCIDENT, by="lena")["halted"] is False
+    ledger.dispose()
+
+
+def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("amends.cli.deliver.stop.SLOW_SECONDS", 0.05)
+    ledger = office.ledger()
+    with ThreadPoolExecutor(1) as elsewhere, ledger.write() as write:
+        write.incident(INCIDENT)
+        stopping = elsewhere.submit(office.amends, "stop", INCIDENT, by="lena")
+        time.sleep(1)
+        assert not stopping.done()
+    assert "not yet: the ledger has not taken it" in stopping.result().stderr
+    ledger.dispose()
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [("0001", "an older Amends is sending from this ledger"), ("9999", "the ledger was written by a newer Amends")],
+)
+def test_a_stop_that_another_version_keeps_from_the_ledger_says_how_to_stop_without_it(
+    office: Office, tables: str, reason: str
+) -> None:
+    approve(office, "omar", "wei")
+    ledger = office.ledger()
+    ledger.release(INCIDENT, NOTICE, now())
+    ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.dispose()
+    with sqlite3.connect(office.home / "ledger.sqlite3") as tables_of:
+        tables_of.execute("UPDATE amends_schema SET version_num = ?", (tables,))
+    answer = office.amends("stop", INCIDENT, by="lena")
+    assert answer.exit_code == Exit.ERROR
+    first, then = answer.stderr.splitlines()
+    assert "NOTHING WAS STOPPED" in first
+    assert "End `amends up` and every `amends deliver` themselves" in first
+    assert reason in then
+
+
+def test_a_log_tells_a_restored_ledger_what_had_left(office: Office, tmp_path: Path) -> None:
+    home = office.home
+    shutil.copy(home / "ledger.sqlite3", tmp_path / "backup")
+    office.amends("incident", "pause", INCIDENT, by="lena")
+    for file in home.glob("ledger.sqlite3-*"):
+        file.unlink()
+    shutil.copy(tmp_path / "backup", home / "ledger.sqlite3")
+    assert office.amends("audit", "verify").exit_code != 0
+    assert "nothing is sent: this ledger is older" in office.amends("timeline", INCIDENT).stdout
+    assert "nothing is sent: this ledger is older" in office.amends("doctor").stdout
+    found = office.values("reconcile", "--none-left", "email", by="omar")
+    assert found == {"sent": 0, "uncertain": 0, "waiting": 0, "bounced": 0, "in_logs": 0}
+    assert office.amends("audit", "verify").exit_code == 0
+
+
+def test_what_the_log_knows_of_is_said_also_where_a_backup_has_no_message_yet(
+    office: Office, message: Claim, log: Path
+) -> None:
+    """Otherwise `0 messages had left` reads as if all of them would be sent again."""
+    log.write_bytes(postfix(message, TAKEN))
+    with sqlite3.connect(office.home / "ledger.sqlite3") as older:
+        older.execute("DELETE FROM delivery")
+    answer = office.amends("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert "0 messages had left" in answer.stdout
+    assert "by the logs 1 email was taken; what of them is not stored here yet counts as sent" in answer.stderr
+
+
+def test_a_log_that_is_not_there_is_named(office: Office) -> None:
+    answer = office.amends("reconcile", "--log", "/nowhere.log", by="omar")
+    assert answer.exit_code == Exit.USAGE
+    assert "nowhere.log" in answer.output
+
+
+def postfix(claim: Claim, *entries: str) -> bytes:
+    """Lines of a Postfix about this message."""
+    named = f"cleanup[2]: 6D569B06588: message-id=<{claim.key}@bank.example>"
+    lines = [named, *(f"qmgr[3]: 6D569B06588: {entry}" for entry in entries)]
+    return "".join(f"Nov 27 20:53:17 relay postfix/{line}\n" for line in lines).encode()
+
+
+TAKEN = "from=<b+1@bounces.bank.example>, size=21323, nrcpt=1 (queue active)"
+CAME_BACK = "to=<kim@mail.example>, relay=none, dsn=5.1.1, status=bounced (no such user)"
+CANCELED = "removed (canceled)"
+NO_OTHERS = ("--none-left", "sms", "--none-left", "letter", "--none-left", "social")
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "mail.log"
+
+
+@pytest.fixture
+def doubtful(office: Office) -> Claim:
+    """An email of which a crash left open whether it has left."""
+    approve(office, "omar", "wei")
+    ledger = office.ledger()
+    ledger.release(INCIDENT, NOTICE, now())
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.write_down(claims, [(one, Receipt(one.key, Status.UNCERTAIN)) for one in claims], INCIDENT, NOTICE, now())
+    ledger.end([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
+    ledger.dispose()
+    return claims[0]
+
+
+def uncertain(office: Office) -> int:
+    return len(office.values("deliveries", INCIDENT, NOTICE, "--state", "uncertain")["deliveries"])
+
+
+def test_an_uncertain_email_that_the_relay_took_was_sent(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, TAKEN))
+    assert office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")["sent"] == 1
+    assert uncertain(office) == 0
+
+
+def test_one_that_the_relay_refused_is_sent_once_more(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, CANCELED))
+    before = uncertain(office)
+    found = office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert (before, found["sent"], uncertain(office)) == (1, 0, 0)
+    ledger = office.ledger()
+    assert doubtful.key in [claim.key for claim in ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, now())]
+    ledger.dispose()
+
+
+def test_but_not_while_another_log_may_say_that_it_was_taken(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful, CANCELED))
+    office.values("reconcile", "--log", log, "--none-left", "sms", by="omar")
+    rows = office.values("deliveries", INCIDENT, NOTICE, "--state", "uncertain", "--channel", "email")["deliveries"]
+    assert doubtful.about is not None
+    assert doubtful.about.number in [row["person"] for row in rows]
+
+
+def test_one_that_is_only_named_stays_uncertain(office: Office, doubtful: Claim, log: Path) -> None:
+    log.write_bytes(postfix(doubtful))
+    found = office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert (found["sent"], uncertain(office)) == (0, 1)
+
+
+def test_what_came_back_by_the_log_is_written_to_on_another_channel(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN, CAME_BACK))
+    answer = office.amends("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
+    assert bounced(office) == 1
+    assert "1 came back by the log" in answer.stdout
+    assert f"amends deliver {INCIDENT} {NOTICE}" in answer.stderr
+
+
+def test_it_says_when_what_waits_leaves(office: Office, doubtful: Claim) -> None:
+    answer = office.amends("reconcile", "--none-left", "email", *NO_OTHERS, by="omar")
+    assert "leaves with the next sweep" in answer.stderr
+
+
+def test_what_it_says_about_the_uncertain_can_be_called_as_it_stands(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    said = office.amends("reconcile", "--log", log, by="omar").stderr
+    assert "`amends deliver INC NOTICE --again PERSON --as NAME`" in said
+
+
+def test_it_says_that_what_came_back_must_be_read_again(office: Office, message: Claim, log: Path) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    assert "amends bounces PATH --again" in office.amends("reconcile", "--log", log, "--complete", by="omar").stderr
+
+
+@pytest.mark.parametrize("text", [b"", b"root:x:0:0:root:/root:/bin/bash\n", b"message-id=<" + b"0" * 32 + b"@x>\n"])
+def test_a_log_that_is_not_ours_sends_nobody_anything_twice(
+    office: Office, message: Claim, log: Path, text: bytes
+) -> None:
+    log.write_bytes(text)
+    before = office.values("audit", "head")
+    answer = office.amends("reconcile", "--log", log, "--complete", by="omar")
+    assert answer.exit_code == Exit.ERROR
+    assert "--none-left email" in answer.output
+    assert office.values("audit", "head") == before
+
+
+def test_who_gave_a_log_that_names_nothing_is_asked_whether_it_is_the_right_one(
+    office: Office, message: Claim, log: Path
+) -> None:
+    log.write_bytes(b"root:x:0:0:root:/root:/bin/bash\n")
+    assert "the logs name no message" in office.amends("reconcile", "--log", log, by="omar").stderr
+    log.write_bytes(postfix(message, TAKEN))
+    assert "the logs name no message" not in office.amends("reconcile", "--log", log, by="omar").stderr
+
+
+def test_a_packed_log_is_read_and_a_damaged_one_named(office: Office, message: Claim, log: Path) -> None:
+    packed = gzip.compress(postfix(message, TAKEN) * 100)
+    log.write_bytes(packed[:-12])
+    answer = office.amends("reconcile", "--log", log, "--complete", by="omar")
+    assert (answer.exit_code, "mail.log:" in answer.output) == (Exit.FINDINGS, True)
+    log.write_bytes(packed)
+    assert office.amends("reconcile", "--log", log, "--complete", by="omar").exit_code == 0
+
+
+def test_a_log_and_the_word_that_no_email_has_left_contradict_each_other(
+    office: Office, message: Claim, log: Path
+) -> None:
+    log.write_bytes(postfix(message, TAKEN))
+    before = office.values("audit", "head")
+    answer = office.amends("reconcile", "--log", log, "--none-left", "email", by="omar")
+    assert (answer.exit_code, "give one of the two" in answer.output) == (Exit.USAGE, True)
+    assert office.values("audit", "head") == before
+
+
+def test_a_log_is_needed_or_a_word_that_nothing_has_left(office: Office) -> None:
+    for words in ((), ("--complete",), ("--complete", "--none-left", "sms")):
+        assert office.amends("reconcile", *words, by="omar").exit_code == Exit.USAGE

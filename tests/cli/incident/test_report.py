@@ -1,0 +1,169 @@
+"""The report stands alone, adds up, and holds nothing that names a person affected."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from amends.domain.law.duty import Addressee, SetAside
+from amends.domain.risk.levels import Risk, Rule
+from tests.builders import a_duty, an_assessment
+from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
+
+
+@pytest.fixture
+def page(office: Office, tmp_path: Path) -> str:
+    approve(office, "omar", "wei")
+    office.amends("deliver", INCIDENT, NOTICE)
+    out = tmp_path / "report.html"
+    answer = office.amends("report", INCIDENT, "--out", out)
+    assert answer.exit_code == 0, answer.output
+    return out.read_text(encoding="utf-8")
+
+
+def test_it_holds_no_personal_data(page: str) -> None:
+    names = ("Kim Example", "李雷", "mail.example", "+4930", "138001")
+    assert [name for name in names if name in page] == []
+
+
+def test_it_loads_nothing_from_elsewhere(page: str) -> None:
+    class Sources(HTMLParser):
+        found: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.found += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href")]
+
+    Sources().feed(page)
+    assert Sources.found == []
+    assert "<script" not in page
+
+
+def test_its_numbers_add_up_to_everybody(page: str) -> None:
+    assert "<strong>3</strong>" in page
+
+
+def test_it_tells_what_is_known_and_how_surely(page: str) -> None:
+    assert "photo (suspected)" in page
+
+
+def test_it_names_every_promise(page: str) -> None:
+    assert page.count('data-head="Stands">open<') == 5
+
+
+def test_it_draws_how_people_stand(page: str) -> None:
+    assert "<title>2 sent</title>" in page
+
+
+def test_a_title_with_markup_stays_text(office: Office, tmp_path: Path) -> None:
+    ledger = office.ledger()
+    incident = ledger.case(INCIDENT).incident.model_copy(update={"title": "<script>alert(1)</script>"})
+    ledger.amend_incident(incident, "lena", datetime.now(UTC))
+    ledger.dispose()
+    out = tmp_path / "report.html"
+    office.amends("report", INCIDENT, "--out", out)
+    assert "<script" not in out.read_text(encoding="utf-8")
+
+
+def test_it_can_be_written_before_anything_happened(office: Office, tmp_path: Path) -> None:
+    assert office.amends("report", INCIDENT, "--out", tmp_path / "report.html").exit_code == 0
+
+
+AUTHORITY, PEOPLE = "eu-gdpr-33.supervisory_authority@DE", "eu-gdpr-34.data_subjects"
+RULE = Rule(id="R24-GRAVE", says="Enough to steal.", source="GDPR 34(1)", risk=Risk.HIGH, facts=("data_categories",))
+
+
+def assess(office: Office, due_at: datetime, **changes: Any) -> None:
+    """Keep an assessment with a duty to an authority, due then, and one to people."""
+    duties = (
+        a_duty(due_at=due_at, starts_at=due_at - timedelta(hours=72), lawyer_needed=("lead authority",)),
+        a_duty(id=PEOPLE, addressee=Addressee.PEOPLE, due_at=None, recipient_name="people in Germany"),
+    )
+    aside = SetAside(id="us-ca.individuals", places=("US-CA",), why="nobody lives there")
+    given = {"duties": duties, "rules": (RULE,), "set_aside": (aside,), "open_questions": ("Who has it?",)}
+    ledger = office.ledger()
+    ledger.record_assessment(INCIDENT, an_assessment(**(given | changes)), datetime.now(UTC))
+    ledger.dispose()
+
+
+def written(office: Office, tmp_path: Path) -> str:
+    out = tmp_path / "assessed.html"
+    answer = office.amends("report", INCIDENT, "--out", out)
+    assert answer.exit_code == 0, answer.output
+    return out.read_text(encoding="utf-8")
+
+
+def test_it_tells_why_the_risk_and_the_severity_are_as_they_are(office: Office, tmp_path: Path) -> None:
+    assess(office, datetime.now(UTC) + timedelta(hours=1))
+    page = written(office, tmp_path)
+    for said in (
+        "R24-GRAVE",
+        "GDPR 34(1)",
+        "data categories",
+        "Passwords, hashed",
+        "Who has it?",
+        "nobody lives there",
+    ):
+        assert said in page
+    assert "Not assessed yet" not in page
+
+
+def test_it_shows_who_must_be_told_as_a_picture_and_as_a_table(office: Office, tmp_path: Path) -> None:
+    assess(office, datetime.now(UTC) + timedelta(hours=1))
+    page = written(office, tmp_path)
+    assert page.count('class="duty-picture"') == 1
+    assert f"<code>{AUTHORITY}</code>" in page
+    assert 'data-head="Lawyer needed">lead authority<' in page
+    assert "OVERDUE" not in page
+
+
+def test_a_duty_whose_time_has_passed_is_called_overdue_until_it_is_filed(office: Office, tmp_path: Path) -> None:
+    assess(office, datetime.now(UTC) - timedelta(hours=30))
+    assert "OVERDUE since" in written(office, tmp_path)
+    at = (datetime.now(UTC) - timedelta(hours=28)).isoformat(timespec="minutes")
+    filed = office.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")
+    assert filed.exit_code == 0, filed.output
+    page = written(office, tmp_path)
+    assert "OVERDUE" not in page
+    assert "h late; receipt DPA-17" in page or "min late; receipt DPA-17" in page
+
+
+def test_what_is_filed_is_not_among_what_to_do_any_more(office: Office, tmp_path: Path) -> None:
+    assess(office, datetime.now(UTC) + timedelta(hours=1))
+    assert "or within 72 hours): 2</h3>" in written(office, tmp_path)
+    at = datetime.now(UTC).isoformat(timespec="minutes")
+    filed = office.amends("duty", "filed", INCIDENT, AUTHORITY, "--at", at, "--receipt", "DPA-17", by="lena")
+    assert filed.exit_code == 0, filed.output
+    assert "or within 72 hours): 1</h3>" in written(office, tmp_path)
+
+
+def test_what_changed_from_assessment_to_assessment_stays(office: Office, tmp_path: Path) -> None:
+    due = datetime.now(UTC) + timedelta(hours=1)
+    assess(office, due)
+    assess(office, due, version=2, changes=("risk to people risk → high",))
+    page = written(office, tmp_path)
+    assert page.index("<h3>Assessment 1,") < page.index("<h3>Assessment 2,") < page.index("risk to people risk → high")
+
+
+def test_it_says_so_when_nothing_was_assessed(office: Office, tmp_path: Path) -> None:
+    assert written(office, tmp_path).count("Not assessed yet.") == 2
+
+
+def test_assessments_are_listed_with_what_each_changed(office: Office) -> None:
+    due = datetime.now(UTC) + timedelta(hours=1)
+    assess(office, due)
+    assess(office, due, version=2, changes=("risk to people risk → high", "new duty x"))
+    head, first, unchanged, second, *changes = office.amends("incident", "assessments", INCIDENT).stdout.splitlines()
+    assert head.split() == ["number", "at", "severity", "risk", "duties"]
+    assert (first.split()[0], first.split()[-3:]) == ("1", ["high", "high", "2"])
+    assert (unchanged.strip(), second.split()[0]) == ("the first", "2")
+    assert [line.strip() for line in changes] == ["risk to people risk → high", "new duty x"]
+    assert [one["version"] for one in office.values("incident", "assessments", INCIDENT)] == [1, 2]
+
+
+def test_an_incident_that_was_not_assessed_lists_none(office: Office) -> None:
+    answer = office.amends("incident", "assessments", INCIDENT)
+    assert (answer.exit_code, answer.stdout.strip()) == (0, "none")
+    assert "not assessed yet" in answer.stderr
+    assert office.amends("incident", "assessments", "nowhere").exit_code == 1

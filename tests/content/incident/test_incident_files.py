@@ -1,0 +1,217 @@
+import json
+import re
+
+import pytest
+
+from amends.content.file.document import read_document
+from amends.content.incident.incident import read_incident
+from amends.content.playbook.playbook import library
+from amends.domain.base.errors import ContentError
+
+
+def findings(path):
+    with pytest.raises(ContentError) as caught:
+        read_incident(path)
+    return [(finding.where.removeprefix(f"{path}:"), str(finding.code)) for finding in caught.value.findings]
+
+
+def test_an_incident_file_becomes_an_incident(incident):
+    assert read_incident(incident()).organisation.name["zh-CN"] == "示例公司"
+
+
+def test_the_same_incident_can_be_written_in_json(incident, write):
+    path = incident()
+    twin = write("incident.json", json.dumps(read_document(path).content))
+    assert read_incident(twin) == read_incident(path)
+
+
+def test_the_example_that_comes_with_amends_is_good():
+    assert read_incident(library() / "examples" / "stolen-terminals" / "incident.yaml").id == "stolen-terminals"
+
+
+def test_norway_is_not_false(incident):
+    assert read_incident(incident("established_in: CN", "established_in: NO")).organisation.established_in == "NO"
+
+
+def test_a_private_use_character_is_refused_because_slots_are_marked_with_it(incident):
+    assert findings(incident("We have locked it.", '"We have \ue000name\ue001 it."')) == [("13:17", "E109")]
+
+
+def test_a_control_character_in_json_is_refused(incident, write):
+    content = read_document(incident()).content
+    content["texts"]["en"]["what_we_do"] = "bell\x07"
+    path = write("incident.json", json.dumps(content, indent=1))
+    assert [code for _, code in findings(path)] == ["E109"]
+
+
+def test_newlines_and_tabs_are_no_odd_characters_in_a_story(incident):
+    path = incident("what_we_do: We have locked it.", 'what_we_do: "one\\n\\n\\ttwo"')
+    assert read_incident(path).texts["en"].what_we_do == "one\n\n\ttwo"
+
+
+@pytest.mark.parametrize("title", ['"two\\nlines"', "a =?utf-8?q?word?="])
+def test_a_title_that_could_become_a_header_is_refused(incident, title):
+    assert findings(incident("title: A lost laptop", f"title: {title}")) == [("2:8", "E109")]
+
+
+def test_odd_characters_are_reported_with_the_other_errors(incident):
+    path = incident("title: A lost laptop", 'titel: "A\ue000"')
+    assert findings(path) == [("2:8", "E109"), ("1:1", "E103"), ("2:1", "E101")]
+
+
+def test_a_missing_translation_names_field_and_locale(incident):
+    path = incident("name: {en: Example Ltd, zh-CN: 示例公司}", "name: {en: Example Ltd}")
+    with pytest.raises(ContentError, match=r"organisation\.name says nothing for zh-CN"):
+        read_incident(path)
+
+
+def test_a_text_in_the_language_serves_all_its_locales(incident):
+    assert read_incident(incident("{en: Example Ltd, zh-CN: 示例公司}", "{en: Example Ltd, zh: 示例公司}"))
+
+
+def test_one_text_for_all_locales_is_complete(incident):
+    assert read_incident(incident("name: {en: Example Ltd, zh-CN: 示例公司}", "name: Example Ltd"))
+
+
+def test_contact_details_are_written_in_every_locale_or_in_none(incident):
+    phone = "phone: +86 571 5550 0142}"
+    assert findings(incident(phone, phone[:-1] + ", hours: {zh-CN: 每天}}")) == [("7:72", "E110")]
+
+
+def test_news_is_written_in_every_locale(incident):
+    path = incident(more="news:\n  - {at: 2026-11-20T08:00:00Z, text: {en: Found.}}\n")
+    assert findings(path) == [("20:38", "E110")]
+
+
+def test_misuse_of_data_whose_key_is_safe_is_a_contradiction_that_names_every_place(incident):
+    path = incident(more="facts:\n  encrypted_at_rest: true\n  encryption_key_safe: true\n  misuse_observed: true\n")
+    with pytest.raises(ContentError) as caught:
+        read_incident(path)
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.where, f"{path}:20:22" in finding.advice, f"{path}:21:24" in finding.advice) == (
+        "E111", f"{path}:22:20", True, True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "place"),
+    [
+        ("{exfiltration: no, exfiltration_evidence: published}", "19:50"),
+        ("{restored: full, permanent_loss: true}", "19:41"),
+        ("{cause: external_attack, malicious: false}", "19:44"),
+    ],
+)
+def test_what_cannot_both_be_true_is_a_contradiction(incident, facts, place):
+    assert findings(incident(more=f"facts: {facts}\n")) == [(place, "E111")]
+
+
+def test_suspected_misuse_is_no_contradiction(incident):
+    suspected = "{value: true, certainty: suspected}"
+    facts = f"facts: {{encrypted_at_rest: true, encryption_key_safe: true, misuse_observed: {suspected}}}\n"
+    assert read_incident(incident(more=facts))
+
+
+@pytest.mark.parametrize("phone", ["call us", "@me", "12"])
+def test_a_contact_phone_that_is_none_is_refused(incident, phone):
+    assert findings(incident("+86 571 5550 0142", f"'{phone}'"))[0][1] == "E104"
+
+
+@pytest.mark.parametrize("phone", ["+86 571 5550 0142", "(0571) 5550-0142 ext. 12", "95599", "0571-55500142 转 3"])
+def test_a_contact_phone_is_checked_loosely(incident, phone):
+    assert read_incident(incident("+86 571 5550 0142", f"'{phone}'"))
+
+
+@pytest.mark.parametrize(
+    ("times", "place"),
+    [
+        ("{occurred: {from: 2026-11-21T08:00:00Z, to: 2026-11-20T08:00:00Z}}", "19:19"),
+        ("{occurred: {from: 2026-11-21T08:00:00Z}, discovered: 2026-11-20T08:00:00Z}", "19:8"),
+        ("{occurred: {from: 2026-11-21T08:00:00Z}, contained: 2026-11-20T08:00:00Z}", "19:8"),
+    ],
+)
+def test_times_that_cannot_follow_each_other_are_refused(incident, times, place):
+    assert findings(incident(more=f"times: {times}\n")) == [(place, "E107")]
+
+
+def test_a_day_that_does_not_exist_is_refused(incident):
+    assert findings(incident(more="times: {aware: 2026-02-30T08:00:00Z}\n")) == [("19:16", "E104")]
+
+
+@pytest.mark.parametrize("name", ["{}", "''", "{en: ' ', zh-CN: ' '}"])
+def test_an_organisation_without_a_name_is_refused(incident, name):
+    assert findings(incident("{en: Example Ltd, zh-CN: 示例公司}", name)) == [("4:9", "E103")]
+
+
+def test_a_story_that_says_nothing_is_refused(incident):
+    assert findings(incident("what_we_do: We have locked it.", "what_we_do: ''")) == [("13:17", "E103")]
+
+
+def test_a_story_may_leave_out_what_the_locale_advises_already(incident):
+    assert read_incident(incident("what_we_do: We", "what_you_can_do: ''\n    what_we_do: We"))
+
+
+def test_a_country_that_does_not_exist_is_refused_because_it_has_no_deadlines(incident):
+    assert findings(incident(more="residences: {GB: 3, UK: 3}\n")) == [("19:21", "E102")]
+
+
+def test_an_organisation_is_established_in_a_country_that_exists(incident):
+    assert findings(incident("established_in: CN", "established_in: XX")) == [("5:19", "E102")]
+
+
+def test_a_ruling_on_a_duty_that_does_not_exist_names_the_near_one(incident):
+    ruling = "rulings:\n  us-wa.individual: {applies: false, reason: no resident, by: Counsel}\n"
+    with pytest.raises(ContentError, match=r"did you mean 'us-wa\.individuals'"):
+        read_incident(incident(more=ruling))
+
+
+def test_a_state_that_does_not_exist_is_refused(incident):
+    with pytest.raises(ContentError, match="'US-XX' is no state or province"):
+        read_incident(incident(more="residences: {US-XX: 3}\n"))
+
+
+def test_an_event_before_it_happened_is_refused_with_its_name(incident):
+    times = "times: {occurred: {from: 2026-11-20T00:00:00Z}, aware: 2026-11-19T00:00:00Z}\n"
+    with pytest.raises(ContentError, match=r"times\.aware is before times\.occurred\.from"):
+        read_incident(incident(more=times))
+
+
+@pytest.mark.parametrize("name", ["restore_hours", "exposure_days"])
+def test_a_length_of_time_is_not_below_nothing(incident, name):
+    with pytest.raises(ContentError, match="is below 0"):
+        read_incident(incident(more=f"facts: {{{name}: -1}}\n"))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("times: {events: [aware]}\n", "E10"),
+        (
+            "times: {events: {awrae: 2026-11-20T00:00:00Z}}\n",
+            "no clock event is called 'awrae' (did you mean 'aware'?)",
+        ),
+        (
+            "times: {events: {aware: 2026-11-20T00:00:00Z}, aware: 2026-11-21T00:00:00Z}\n",
+            "aware stands here and under events",
+        ),
+        ("times: {aware: 5}\n", "write a date and a time with its zone"),
+        ("times: {aware: 9999-12-31T23:00:00Z}\n", "between the years"),
+        ("residences: {DE: -1}\n", "-1 is no number of people"),
+        ("facts: {people: 5}\nresidences: {DE: 500}\n", "more people than facts.people: 5"),
+        ("facts: {breach_types: []}\n", "of no kind"),
+        (
+            "facts: {encrypted_at_rest: false, encryption_key_safe: true}\n",
+            "nothing was encrypted, yet the key is safe",
+        ),
+        ("facts: {exfiltration: no, misuse_observed: true}\n", "nothing was taken, yet it was misused"),
+        (
+            "facts: {recipient: {kind: attacker_ciphertext_only}, encrypted_at_rest: false}\n",
+            "nothing but ciphertext, yet it was not encrypted",
+        ),
+        ("rulings: {us-wa.individuals@FRR: {applies: true, reason: because, by: Counsel}}\n", "no duty is called"),
+    ],
+)
+def test_what_cannot_be_meant_is_named(incident, more, said):
+    with pytest.raises(ContentError) as caught:
+        read_incident(incident(more=more))
+    assert any(said in str(finding) for finding in caught.value.findings)
+    assert all(re.search(r"incident\.yaml:\d+:\d+$", finding.where) for finding in caught.value.findings)

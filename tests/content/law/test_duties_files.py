@@ -1,0 +1,366 @@
+"""The shipped table of duties: all of it is there, it fits together, and it says itself what nobody has checked."""
+
+import re
+import shutil
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from amends.content.file.regions import CODES
+from amends.content.law.addenda import read_letters
+from amends.content.law.regimes import read_duties
+from amends.content.playbook.playbook import library
+from amends.domain.base.errors import ContentError
+from amends.domain.incident.incident import CLOCK_EVENTS
+from amends.domain.law.applicability import Law, duties_of
+from amends.domain.law.duty import Addressee, DutyStanding
+from amends.domain.law.regime import DutyRow, Regime
+from amends.domain.risk.levels import Risk
+from tests.builders import NOW, an_audience, an_incident
+
+FOLDER = library() / "duties"
+TABLE = read_duties()
+STAND_INS = (TABLE.unknown_place, *TABLE.unknown_state.values())
+ROWS = [(regime, row) for regime in TABLE.all_regimes() for row in regime.duties]
+PARTS = sorted(path for path in FOLDER.glob("*.yaml") if path.name not in ("clock-events.yaml", "recipients.yaml"))
+DOCS = Path(__file__).parents[3] / "docs" / "duties.md"
+EVERYWHERE = sorted({place for regime in TABLE.regimes for place in regime.places} | {"AR", "US-GA"})
+MONDAY = datetime(2026, 10, 19, 9, tzinfo=UTC)
+"""Of a week after which no holiday is near."""
+
+
+def weekdays(place: str, day: date) -> bool:
+    return day.weekday() < 5
+
+
+def ruled(homes, risk=Risk.HIGH, **changes):
+    people = sum(homes.values())
+    audience = an_audience(people=people, by_place=homes)
+    return duties_of(an_incident(**changes), audience, risk, people, Law(TABLE, weekdays), NOW)
+
+
+def of(found, identity):
+    (duty,) = (duty for duty in found.duties if duty.id.split("@")[0] == identity)
+    return duty
+
+
+# What is there
+
+
+def test_the_whole_table_is_there():
+    assert len(TABLE.regimes) == 82
+    assert sum(len(regime.duties) for regime in TABLE.regimes) == 171
+    assert TABLE.clocks.keys() == CLOCK_EVENTS and len(TABLE.clocks) == 42
+
+
+@pytest.mark.parametrize("regime", TABLE.all_regimes(), ids=lambda regime: regime.id)
+def test_every_row_says_where_it_stands_where_it_was_read_and_how_sure_it_is(regime):
+    assert regime.law and regime.citation and regime.source and regime.confidence
+    from_memory = "written from memory" in regime.source
+    assert not (from_memory and regime.confidence.verified and not regime.confidence_note)
+
+
+def test_marks_of_the_compilers_are_notes_now():
+    assert not [path.name for path in PARTS if re.search(r"\[memory|author memory", path.read_text())]
+
+
+def test_stand_ins_say_what_they_stand_for_and_no_other_row_does():
+    assert all(regime.stands_for and not regime.confidence.verified for regime in STAND_INS)
+    assert not [regime.id for regime in TABLE.regimes if regime.stands_for]
+
+
+def test_every_place_has_a_name_and_all_states_of_the_union_have_one():
+    used = {place for regime in TABLE.all_regimes() for place in regime.places}
+    states = {f"{country}-{code}" for country, codes in CODES.items() for code in codes.values()}
+    assert not (used | states) - TABLE.place_names.keys()
+
+
+def test_the_union_is_the_thirty_states_of_the_eea():
+    sizes = {len(regime.places) for regime in TABLE.regimes if regime.id.startswith("eu-")}
+    assert sizes == {30}
+
+
+def test_what_a_letter_must_leave_out_is_an_item_of_letters():
+    items = read_letters(library() / "letters.yaml").items
+    named = {forbidden.item for regime in TABLE.all_regimes() for forbidden in regime.must_not if forbidden.item}
+    assert named == {"nature", "people_count"} and named <= items.keys()
+
+
+# What nobody has checked
+
+
+def unchecked() -> str:
+    """The table that docs/duties.md must have."""
+    rows = sorted((regime for regime in TABLE.all_regimes() if not regime.confidence.verified), key=lambda one: one.id)
+    lines = (f"| `{one.id}` | {one.law} | {_where(one)} | {one.confidence} |" for one in rows)
+    return "\n".join(("| id | law | where | confidence |", "|---|---|---|---|", *lines))
+
+
+def _where(regime: Regime) -> str:
+    return "the EEA" if len(regime.places) > 1 else TABLE.place_names[regime.places[0]]
+
+
+def test_the_docs_list_what_nobody_has_checked():
+    assert unchecked() in DOCS.read_text(), f"put this into docs/duties.md:\n{unchecked()}"
+
+
+def test_the_docs_give_the_numbers():
+    good = sum(regime.confidence.verified for regime in TABLE.regimes)
+    said = f"{good} of the {len(TABLE.regimes)} regimes were checked"
+    assert said in " ".join(DOCS.read_text().split()), f"docs/duties.md must say: {said}"
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.stem)
+def test_the_head_of_each_file_says_what_was_checked_and_what_not(path):
+    head, body = path.read_text().split("\nregimes:\n")
+    good, bad = head.split("Checked, recipient and time only:")[1].split("NOBODY has checked:")
+    ids = set(re.findall(r"^ +(?:- )?id: (\S+)$", body, re.MULTILINE))
+    here = [regime for regime in TABLE.all_regimes() if regime.id in ids]
+    assert "not legal advice" in head
+    assert _ids(good) == {regime.id for regime in here if regime.confidence.verified}
+    assert _ids(bad) == {regime.id for regime in here if not regime.confidence.verified}
+
+
+def _ids(text: str) -> set[str]:
+    return set(re.findall(r"[a-z][a-z0-9-]+", text)) - {"none"}
+
+
+# Clocks and questions
+
+
+@pytest.mark.parametrize("name", sorted(TABLE.clocks))
+def test_every_clock_asks_one_person_a_plain_question(name):
+    clock = TABLE.clocks[name]
+    assert "?" in clock.ask and len(clock.ask) <= 130
+    assert not clock.means.endswith(".") and clock.means[0].islower()
+
+
+@pytest.mark.parametrize("name", sorted(TABLE.clocks))
+def test_no_event_both_is_another_and_must_come_after_it(name):
+    clock = TABLE.clocks[name]
+    assert not set(clock.met_by) & set(clock.not_before)
+    assert name not in (*clock.met_by, *clock.not_before)
+    assert not [one for one in clock.not_before if TABLE.clocks[one].ours]
+
+
+def test_what_must_come_first_never_comes_first_the_other_way_round():
+    pairs = {(name, one) for name, clock in TABLE.clocks.items() for one in clock.not_before}
+    assert not [pair for pair in pairs if pair[::-1] in pairs]
+
+
+def test_steps_of_our_own_are_those_that_nobody_else_takes():
+    assert {name for name, clock in TABLE.clocks.items() if clock.ours} == {
+        "handling_finished", "incident_notification_submitted", "individuals_notified", "initial_notification_submitted",
+        "intermediate_report_submitted", "ordered_by_commissioner", "pdpc_notified", "ransom_paid", "statement_prepared",
+    }  # fmt: skip
+
+
+def test_what_a_person_must_judge_is_put_so_that_a_question_mark_fits():
+    assert not [row.id for _, row in ROWS if row.ask.endswith(("?", "."))]
+
+
+def test_a_clock_that_waits_for_a_filing_is_started_by_one():
+    started = {row.sets for _, row in ROWS}
+    waited_for = {row.of for _, row in ROWS if row.of.endswith(("_submitted", "_prepared", "pdpc_notified"))}
+    assert waited_for <= started
+
+
+# What the table makes of an incident
+
+
+def test_what_nobody_knows_sets_no_duty_aside():
+    organisation = {**an_incident().organisation.model_dump(), "sector": None, "role": None, "regulated": None}
+    found = ruled(dict.fromkeys(EVERYWHERE, 2_000_000), organisation=organisation, facts={}, times={})
+    assert {one.id for one in found.set_aside} == {"us-hipaa.hhs_under_500"}
+
+
+@pytest.mark.parametrize("place", EVERYWHERE)
+def test_wherever_people_live_somebody_must_be_told(place):
+    found = ruled({place: 5000})
+    assert [duty for duty in found.duties if place in duty.places or place[:2] in duty.places]
+
+
+def test_maryland_and_new_jersey_hear_before_their_people():
+    found = ruled({"US-MD": 10, "US-NJ": 10})
+    assert of(found, "us-md.attorney_general").before == ("us-md.individuals",)
+    assert of(found, "us-nj.state_police").before == ("us-nj.individuals",)
+
+
+def test_the_market_hears_before_anybody_at_all():
+    organisation = {**an_incident().organisation.model_dump(), "regulated": ["us_listed"]}
+    found = ruled({"US-CA": 10, "FR": 10, "CN": 10}, organisation=organisation)
+    people = {duty.id for duty in found.duties if duty.addressee is Addressee.PEOPLE}
+    assert set(of(found, "us-sec-8k.investors_sec").before) == people
+    assert {"us-ca.individuals", "eu-gdpr-34.data_subjects", "cn-pipl-57.individuals"} <= people
+
+
+def test_one_authority_leads_for_whoever_sits_in_the_union():
+    ids = {duty.id for duty in ruled({"FR": 10, "PL": 10}).duties}
+    assert {one for one in ids if "supervisory" in one} == {"eu-gdpr-33.supervisory_authority@DE"}
+
+
+def test_data_that_nobody_can_read_spares_california_but_only_a_person_spares_china():
+    safe = {**an_incident().facts.model_dump(), "encrypted_at_rest": True, "encryption_key_safe": True}
+    found = ruled({"US-CA": 10, "CN": 10}, facts=safe)
+    assert of(found, "us-ca.individuals").standing is DutyStanding.EXEMPT
+    assert of(found, "cn-pipl-57.individuals").standing is DutyStanding.APPLIES
+
+
+def test_a_letter_to_massachusetts_leaves_out_what_its_law_forbids():
+    found = ruled({"US-MA": 10, "US-CA": 10})
+    assert of(found, "us-ma.individuals").leaves_out == ("nature", "people_count")
+    assert of(found, "us-ma.attorney_general").leaves_out == ()
+    assert of(found, "us-ca.individuals").leaves_out == ()
+
+
+def test_a_small_theft_goes_to_the_cyberspace_office_only_if_a_person_says_that_the_loss_is_large():
+    (duty,) = (one for one in ruled({"CN": 999_999}).duties if one.id == "cn-incident-reporting-2025.provincial_cac")
+    assert duty.standing == "may_apply" and "direct loss" in duty.asks[0]
+    assert of(ruled({"CN": 1_000_000}), "cn-incident-reporting-2025.provincial_cac").standing is DutyStanding.MAY_APPLY
+
+
+def test_puerto_rico_goes_by_two_codes_and_has_one_law():
+    assert {duty.id for duty in ruled({"PR": 10}).duties} == {duty.id for duty in ruled({"US-PR": 10}).duties}
+
+
+@pytest.mark.parametrize("word", ["processor", "business_associate", "vendor", "maintainer"])
+def test_whoever_keeps_data_for_another_tells_them_by_whatever_name(word):
+    organisation = {**an_incident().organisation.model_dump(), "role": word, "regulated": ["hipaa_business_associate"]}
+    found = ruled({"FR": 10, "US-MD": 10, "US-OR": 10, "US-GA": 10}, organisation=organisation)
+    told = {duty.id.split("@")[0] for duty in found.duties if duty.addressee is Addressee.PARTNER}
+    assert told == {
+        "eu-gdpr-33.controller", "us-hipaa.covered_entity", "us-md.data_owner", "us-or.covered_entity",
+        "us-unknown-state.data_owner",
+    }  # fmt: skip
+
+
+# The stand-in for a state
+
+STATE_ROWS = [
+    (regime, row)
+    for regime in TABLE.regimes
+    for row in regime.duties
+    if regime.places[0].startswith("US-") and not regime.regulated
+]
+
+
+@pytest.mark.parametrize(("regime", "row"), STATE_ROWS, ids=lambda one: one.id)
+def test_no_state_is_due_before_the_stand_in_for_a_state(regime, row):
+    ours = [one for one in TABLE.unknown_state["US"].duties if _addressee(one) is _addressee(row)]
+    assert ours
+    if row.within:
+        assert min(_due(one) for one in ours if one.within) <= _due(row)
+
+
+def test_the_stand_in_tells_the_authority_first_as_some_states_want():
+    assert any("individuals" in row.before for _, row in STATE_ROWS)
+    (authority,) = (row for row in TABLE.unknown_state["US"].duties if _addressee(row) is Addressee.AUTHORITY)
+    assert authority.before == ("individuals",)
+
+
+def test_nothing_spares_a_state_whose_law_nobody_has_read():
+    assert not [one for regime in STAND_INS for one in regime.exemptions if one.when]
+
+
+def _addressee(row: DutyRow) -> Addressee:
+    return TABLE.recipients[row.recipient].addressee
+
+
+def _due(row: DutyRow) -> datetime:
+    """All clocks start at one time, and days end in one zone: what remains is how long the law gives."""
+    assert row.within
+    return row.within.after(MONDAY, "UTC", "", weekdays)
+
+
+# What the reader says of mistakes
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """The files that a mistake needs, one text in one of them replaced, and what the reader says about it."""
+
+    def with_(name, old, new, *others):
+        for needed in {name, "recipients.yaml", "clock-events.yaml", "elsewhere.yaml", *others}:
+            shutil.copy(FOLDER / needed, tmp_path)
+        path = tmp_path / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(ContentError) as caught:
+            read_duties(tmp_path)
+        line = text[: text.index(old)].count("\n") + 1
+        return [str(finding).removeprefix(f"{tmp_path}/") for finding in caught.value.findings], line
+
+    return with_
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "column", "said"),
+    [
+        ("china.yaml", "recipient: users", "recipent: users", 9, "E101 'recipent' is not a known key (Did you mean 'recipient'?"),
+        ("china.yaml", "recipient: users", "recipient: user", 20, "E102 no recipient is called 'user' (Did you mean 'users'?"),
+        ("us-states.yaml", "of: detected", "of: detect", 13, "E102 no clock event is called 'detect' (Did you mean 'detected'?"),
+        ("european-union.yaml", "of: aware}", "of: awar}", 50, "E102 no clock event is called 'awar' (Did you mean 'aware'?"),
+        ("asia-pacific.yaml", "sets: pdpc_notified", "sets: pdpc_notify", 15, "E102 no clock event is called 'pdpc_notify'"),
+        ("clock-events.yaml", "same_as: [controller_aware]", "same_as: [controler_aware]", 15, "Did you mean 'controller_aware'?"),
+        ("us-states.yaml", "before: [individuals]", "before: [individual]", 18, "Did you mean 'individuals'?"),
+        ("united-kingdom.yaml", "spares: [data_subjects]", "spares: [data_subject]", 18, "Did you mean 'data_subjects'?"),
+        ("us-states.yaml", "data: [national_id", "data: [nationalid", 14, "E102 regimes.0.when.data.0: 'nationalid' is not a known word"),
+        ("us-states.yaml", "places: [US-CA]", "places: [US-XX]", 14, "E104 US-XX is no country"),
+        ("us-states.yaml", "America/Denver", "America/Boulder", 15, "America/Boulder is no IANA time zone"),
+        ("us-states.yaml", "id: us-co", "id: us-ca", 9, "E106 another regime is called 'us-ca'"),
+        ("china.yaml", "id: department_cyberspace_office", "id: protection_department_and_police", 13, "E106 another duty of the regime"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place_and_what_was_probably_meant(broken, name, old, new, column, said):
+    findings, line = broken(name, old, new)
+    assert any(one.startswith(f"{name}:{line}:{column} ") and said in one for one in findings), findings
+
+
+def test_what_stands_in_two_files_names_both(broken):
+    again = "recipients:\n  users: {addressee: people, name: users}\nclocks:"
+    findings, _ = broken("clock-events.yaml", "clocks:", again)
+    assert (
+        findings[0].startswith("recipients.yaml:")
+        and "E106 another entry of recipients is called 'users'" in findings[0]
+    )
+    assert "clock-events.yaml:" in findings[0]
+
+
+def test_a_place_without_a_name_is_a_mistake(broken):
+    findings, _ = broken("recipients.yaml", "  SG: Singapore\n", "", "asia-pacific.yaml")
+    assert [one.split(" ", 1)[1] for one in findings] == ["E103 SG has no name (write it under place_names)"]
+    assert findings[0].startswith("asia-pacific.yaml:")
+
+
+def test_a_clock_event_without_words_is_a_mistake_of_the_whole(broken):
+    findings, _ = broken("clock-events.yaml", "  ransom_paid:", "  noticed_twice:")
+    assert "no clock event is called 'noticed_twice'" in findings[0]
+
+
+def test_mistakes_in_two_files_come_at_once(tmp_path):
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    for name in ("canada.yaml", "china.yaml"):
+        path = tmp_path / name
+        path.write_text(path.read_text().replace("citation:", "citaton:", 1))
+    with pytest.raises(ContentError) as caught:
+        read_duties(tmp_path)
+    assert Counter(Path(one.where.split(":")[0]).name for one in caught.value.findings) == {
+        "canada.yaml": 2,
+        "china.yaml": 2,
+    }
+
+
+def test_a_table_without_a_stand_in_is_refused(tmp_path):
+    shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "elsewhere.yaml"
+    path.write_text(path.read_text().split("\n# Stands in for a country")[0] + "\n")
+    with pytest.raises(ContentError, match="'unknown_place' is missing"):
+        read_duties(tmp_path)
+
+
+def test_a_folder_without_duties_is_refused(tmp_path):
+    with pytest.raises(ContentError, match="this folder has no table of duties"):
+        read_duties(tmp_path)

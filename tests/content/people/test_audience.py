@@ -1,0 +1,357 @@
+import pytest
+
+from amends.content.file.countries import COUNTRIES
+from amends.content.people.audience import AudienceFile, Caution
+from amends.content.playbook.playbook import library
+from amends.domain.base.errors import ContentError
+from amends.domain.incident.facts import DataCategory
+from amends.domain.people.person import Flag
+
+ANNA = "C1,Anna Meyer,anna@mail.example,+4915112345678,de,DE"
+WIDE = "id,name,email,phone,locale,country,region,postal_address,timezone,data,segment,guardian_of,flags"
+
+
+def read(path, share=1.0, **options):
+    """Persons and report of a file that may hold any share of bad rows."""
+    file = AudienceFile(path, max_bad_share=share, **options)
+    return list(file.rows()), file.report
+
+
+def refused(path, share=0.05):
+    file = AudienceFile(path, max_bad_share=share)
+    with pytest.raises(ContentError):
+        list(file.rows())
+    return file.report.refused
+
+
+def code_for(audience, row, header=None):
+    path = audience(row, header=header) if header else audience(row)
+    _, report = read(path)
+    return [(one.row, one.column, one.code) for one in report.rejected]
+
+
+def with_cell(column, cell):
+    cells = {"id": "C1", "name": "Anna Meyer", "email": "", "phone": "", "locale": "de", "country": "DE"}
+    return ",".join((cells | {column: f'"{cell}"'})[name] for name in cells)
+
+
+def wide(**cells):
+    row = {"id": "C1", "name": "Anna Meyer", "locale": "de", "country": "DE"} | cells
+    return ",".join(f'"{row.get(name, "")}"' for name in WIDE.split(","))
+
+
+def test_a_row_becomes_a_person_numbered_by_its_row(audience):
+    ((person,), _) = read(audience(ANNA))
+    assert (person.number, person.ref, person.name, person.email, person.phone, person.locale, person.country) == (
+        2, "C1", "Anna Meyer", "anna@mail.example", "+4915112345678", "de", "DE",
+    )  # fmt: skip
+
+
+def test_the_optional_columns_are_read(audience):
+    row = wide(
+        region="BY", postal_address="Am Ring 1, München", timezone="Europe/Berlin", data="contact|health",
+        segment="household", flags="minor|protected",
+    )  # fmt: skip
+    ((person,), _) = read(audience(row, header=WIDE))
+    assert (person.data, person.flags, person.timezone, person.segment) == (
+        (DataCategory.CONTACT, DataCategory.HEALTH), frozenset({Flag.MINOR, Flag.PROTECTED}), "Europe/Berlin", "household",
+    )  # fmt: skip
+
+
+def test_columns_may_stand_in_any_order(audience):
+    path = audience("DE,Anna Meyer,de,C1,,anna@mail.example", header="country,name,locale,id,phone,email")
+    assert [person.ref for person in read(path)[0]] == ["C1"]
+
+
+def test_a_workbook_gives_the_same_persons_as_a_csv_file(audience, workbook):
+    table = [WIDE.split(",")[:6], ANNA.split(",")]
+    assert read(workbook(table))[0] == read(audience(ANNA))[0]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("id", "", "missing"), ("id", " C1", "spaces"), ("id", "1.5E+12", "spreadsheet_number"), ("id", "4,9E+12", "spreadsheet_number"),
+        ("id", "x" * 201, "too_long"), ("id", "a\u200bb", "characters"),
+        ("name", "", "missing"), ("name", "NULL", "null_like"), ("name", "N/A", "null_like"), ("name", "-", "null_like"),
+        ("name", "None", "null_like"), ("name", "Anna ", "spaces"), ("name", "\u00a0Anna", "spaces"), ("name", "An\nna", "characters"),
+        ("name", "Anna\r", "spaces"), ("name", "An\x85na", "characters"), ("name", "An\u2028na", "characters"), ("name", "An\x1bna", "characters"),
+        ("name", "An\u202ena", "characters"), ("name", "An\u2066na", "characters"), ("name", "An\ufeffna", "characters"),
+        ("name", "An\u2060na", "characters"), ("name", "An\ue000na", "characters"), ("name", "An\ufffdna", "characters"),
+        ("name", "\u200d", "characters"), ("name", "...", "characters"),
+        ("name", "=?utf-8?q?Eve=0D=0ABcc:_x@evil.test?=", "encoded_word"), ("name", "Bjo\u0308rn", "not_nfc"), ("name", "x" * 201, "too_long"),
+        ("email", "null", "null_like"), ("email", "a@b.example,c@d.example", "email"), ("email", "a@b.example;c@d.example", "email"),
+        ("email", "Bob <a@b.example>", "email"), ("email", "<a@b.example>", "email"), ("email", "@relay:a@b.example", "email"),
+        ("email", "a%evil@b.example", "email"), ("email", "-oQ/tmp@b.example", "email"), ("email", "a?bcc=c@b.example", "email"),
+        ("email", "a@[127.0.0.1]", "email"), ("email", "a@127.0.0.1", "email"), ("email", "a@b\uff0eexample", "email"),
+        ("email", "a@exa\uff4dple.example", "email"), ("email", "a\u00a0@b.example", "email"), ("email", "a\u200b@b.example", "characters"),
+        ("email", "x" * 65 + "@b.example", "email"), ("email", "a@" + "b." * 130 + "example", "too_long"), ("email", "a@b", "email"),
+        ("email", "a@localhost", "email"), ("email", "a@b.local", "email"), ("email", "a..b@c.example", "email"), ("email", "a@b..example", "email"),
+        ("email", "a@-b.example", "email"), ("email", "ab.example", "email"), ("email", "a@b@c.example", "email"), ("email", "björn@b.example", "smtputf8"),
+        ("phone", "N/A", "null_like"), ("phone", "4.91511E+12", "spreadsheet_number"), ("phone", "4,91511E+12", "spreadsheet_number"),
+        ("phone", "4915112345678.0", "spreadsheet_number"), ("phone", "call me", "phone"), ("phone", "+49151", "phone"), ("phone", "+999123456789", "phone"),
+        ("phone", "+49 151 1234 5678 ext 5", "phone"), ("phone", "1-800-FLOWERS", "phone"), ("phone", "+４９１５１１２３４５６７８", "phone"),
+        ("phone", "+4915112345678,+4915112345679", "phone"),
+        ("locale", "", "missing"), ("locale", "zh_CN", "locale"), ("locale", "german", "locale"), ("locale", "DE", "locale"),
+        ("country", "", "missing"), ("country", "XX", "country"), ("country", "de", "country"), ("country", "Germany", "country"), ("country", "UK", "country"),
+    ],
+)  # fmt: skip
+def test_a_cell_that_cannot_be_used_is_rejected_with_row_column_and_code(audience, column, cell, code):
+    assert code_for(audience, with_cell(column, cell)) == [(2, column, code)]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("timezone", "Mars/Olympus", "timezone"), ("timezone", "../../etc/passwd", "timezone"), ("timezone", "Europe", "timezone"),
+        ("data", "contact|helth", "unknown_word"), ("data", "contact||health", "unknown_word"), ("data", "contact, health", "unknown_word"),
+        ("flags", "Minor", "unknown_word"), ("segment", "everyone", "segment"), ("region", "B\x07", "characters"),
+        ("guardian_of", "C9", "guardian_of_unknown"), ("guardian_of", "C1", "guardian_of_self"),
+        ("postal_address", "Am Ring 1\n\x07", "characters"), ("postal_address", "x" * 501, "too_long"),
+    ],
+)  # fmt: skip
+def test_an_optional_cell_that_cannot_be_used_is_rejected_too(audience, column, cell, code):
+    assert code_for(audience, wide(**{column: cell}), WIDE) == [(2, column, code)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "李娜",
+        "O’Brien",
+        "van der Berg",
+        "مریم\u200cنژاد",
+        "Null Smith",
+        "Nguyễn Thị",
+        "Ng",
+        "王 Wei",
+        "𠮷田",
+        "=SUM(A1)",
+    ],
+)
+def test_names_of_all_kinds_are_taken_as_they_are(audience, name):
+    assert [person.name for person in read(audience(with_cell("name", name)))[0]] == [name]
+
+
+@pytest.mark.parametrize(
+    ("email", "held"),
+    [
+        ("anna.meyer+shop@mail.example", "anna.meyer+shop@mail.example"), ("O'Brien@Mail.example", "O'Brien@Mail.example"),
+        ("a@bücher.example", "a@xn--bcher-kva.example"), ("a@xn--bcher-kva.example", "a@xn--bcher-kva.example"),
+        ("a@例子.公司", "a@xn--fsqu00a.xn--55qx5d"), ("_a@b-c.example", "_a@b-c.example"), ("a@mail.test", "a@mail.test"),
+    ],
+)  # fmt: skip
+def test_email_addresses_are_taken_with_the_domain_as_mail_carries_it(audience, email, held):
+    assert [person.email for person in read(audience(with_cell("email", email)))[0]] == [held]
+
+
+@pytest.mark.parametrize("phone", ["+4915112345678", "+49 151 1234-5678", "004915112345678", "+49 (151) 12345678"])
+def test_an_international_phone_number_is_held_as_e164_without_a_warning(audience, phone):
+    (person,), report = read(audience(with_cell("phone", phone)))
+    assert (person.phone, report.warnings) == ("+4915112345678", [])
+
+
+def test_a_national_phone_number_is_read_with_the_country_and_a_warning(audience):
+    (person,), report = read(audience(with_cell("phone", "0151 12345678")))
+    assert (person.phone, [(one.row, one.code) for one in report.warnings]) == (
+        "+4915112345678", [(2, "phone_read_as_national")],
+    )  # fmt: skip
+
+
+def test_a_row_that_is_rejected_is_not_warned_about(audience):
+    _, report = read(audience("C1,Anna Meyer,not an address,0151 12345678,de,DE", "C2,,,,de,DE"))
+    assert (len(report.rejected), report.warnings) == (2, [])
+
+
+def test_a_phone_number_that_a_workbook_holds_as_a_number_is_read_with_a_warning(workbook):
+    (person,), report = read(workbook([WIDE.split(",")[:6], ["C1", "Anna", "", 15112345678, "de", "DE"]]))
+    assert (person.phone, [one.code for one in report.warnings]) == ("+4915112345678", ["phone_read_as_national"])
+
+
+def test_an_id_seen_before_is_rejected_naming_its_first_row(audience):
+    _, report = read(audience(ANNA, ANNA.replace("Anna", "Bert")))
+    assert [(one.row, one.code, one.reason) for one in report.rejected] == [
+        (3, "duplicate_id", "the same id stands in row 2"),
+    ]  # fmt: skip
+
+
+def test_a_ragged_row_is_rejected_and_the_next_one_is_read(audience):
+    persons, report = read(audience("C0,Short", ANNA, "C2,Bert,,,de,DE,more"))
+    assert ([one.ref for one in persons], [(one.row, one.code) for one in report.rejected]) == (
+        ["C1"], [(2, "ragged"), (4, "ragged")],
+    )  # fmt: skip
+
+
+def test_an_empty_row_between_others_is_rejected(audience):
+    _, report = read(audience(ANNA, "", ",,,,,", ANNA.replace("C1", "C2")))
+    assert ([(one.row, one.code) for one in report.rejected], report.rows) == ([(3, "empty_row"), (4, "empty_row")], 4)
+
+
+def test_empty_rows_at_the_end_are_no_rows(audience):
+    _, report = read(audience(ANNA, "", ",,,,,", ""))
+    assert (report.rows, report.rejected) == (1, [])
+
+
+def test_one_rejection_tells_everything_wrong_in_the_row(audience):
+    _, report = read(audience("C1,,no address,,de,XX"))
+    (rejection,) = report.rejected
+    assert (rejection.column, "; also email: " in rejection.reason, "; also country: " in rejection.reason) == (
+        "name",
+        True,
+        True,
+    )
+
+
+def test_reasons_never_hold_what_stands_in_the_row(audience):
+    secret = "Zyxwvut"
+    rows = [
+        with_cell(column, f"{secret} \x07{secret}") for column in ("id", "name", "email", "phone", "locale", "country")
+    ]
+    _, report = read(audience(*rows, *(f"{secret},{secret},,,de,DE" for _ in range(2))))
+    assert secret not in str(report.as_json())
+    assert len(report.rejected) == 7
+
+
+def test_a_person_without_any_address_is_taken_with_a_warning(audience):
+    persons, report = read(audience("C1,Anna Meyer,,,de,DE"))
+    assert (len(persons), [one.code for one in report.warnings]) == (1, ["no_address"])
+
+
+def test_a_postal_address_is_an_address(audience):
+    (person,), report = read(audience(wide(postal_address="Am Ring 1\n80331 München"), header=WIDE))
+    assert (person.postal_address, report.warnings) == ("Am Ring 1\n80331 München", [])
+
+
+def test_the_same_email_or_phone_for_two_ids_is_a_warning_that_names_the_other_row(audience):
+    _, report = read(audience(ANNA, "C2,A. Meyer,ANNA@mail.example,004915112345678,de,DE"))
+    assert report.warnings == [
+        Caution(3, "same_email", "row 2 has the same; perhaps one person twice"),
+        Caution(3, "same_phone", "row 2 has the same; perhaps one person twice"),
+    ]
+
+
+def test_a_name_in_letters_that_look_alike_is_a_warning(audience):
+    persons, report = read(audience("C1,\u0410nna Meyer,a@mail.example,,de,DE"))
+    assert (len(persons), [one.code for one in report.warnings]) == (1, ["mixed_script"])
+
+
+def test_a_guardian_may_stand_above_or_below_the_child(audience):
+    rows = (
+        wide(id="C1", guardian_of="C2", postal_address="x"),
+        wide(id="C2", postal_address="x"),
+        wide(id="C3", guardian_of="C2", postal_address="x"),
+    )
+    persons, report = read(audience(*rows, header=WIDE))
+    assert ([person.guardian_of for person in persons], report.warnings) == (["C2", "", "C2"], [])
+
+
+def test_a_guardian_may_stand_above_the_child_in_a_workbook_too(workbook):
+    header = [*WIDE.split(",")[:6], "guardian_of"]
+    rows = [["C1", "Anna", "a@b.example", "", "de", "DE", "C2"], ["C2", "Bert", "b@b.example", "", "de", "DE", ""]]
+    persons, report = read(workbook([header, *rows]))
+    assert ([person.guardian_of for person in persons], report.rejected) == (["C2", ""], [])
+
+
+def test_a_guardian_whose_child_was_rejected_is_a_warning(audience):
+    rows = (wide(id="C1", guardian_of="C2", postal_address="x"), wide(id="C2", country="XX", postal_address="x"))
+    _, report = read(audience(*rows, header=WIDE))
+    assert [(one.row, one.code) for one in report.warnings] == [(2, "guardian_of_rejected")]
+
+
+def test_other_columns_are_listed_and_not_kept(audience):
+    _, report = read(audience(f"{ANNA},gold", header="id,name,email,phone,locale,country,tier"))
+    assert (report.ignored_columns, report.as_json()["warnings"]) == (
+        ("tier",), [{"row": 1, "code": "ignored_column", "reason": "the column 'tier' is not kept"}],
+    )  # fmt: skip
+
+
+def test_an_ignored_column_that_is_nearly_a_known_one_gets_advice(audience):
+    _, report = read(audience(f"{ANNA},x", header="id,name,email,phone,locale,country,postal_adress"))
+    assert report.warnings[0].reason == "the column 'postal_adress' is not kept; did you mean postal_address?"
+
+
+def test_a_missing_column_refuses_the_file_with_advice(audience):
+    assert refused(audience(ANNA, header="id,name,E-Mail,phone,locale,country")) == (
+        "the first row does not name the column email (column 3 looks like email)"
+    )
+
+
+def test_what_is_wrong_with_the_header_has_its_place(audience):
+    path = audience(header="id,name,email,phone,locale,country,email")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path).rows())
+    assert (caught.value.findings[0].where, caught.value.findings[0].code) == (f"{path}:1:7", "E202")
+
+
+def test_a_missing_column_is_placed_at_the_header(audience):
+    path = audience(header="id,name")
+    with pytest.raises(ContentError) as caught:
+        list(AudienceFile(path).rows())
+    assert caught.value.findings[0].where == f"{path}:1:1"
+
+
+def test_a_file_without_a_header_is_refused_without_naming_the_first_person(audience):
+    assert "Anna" not in refused(audience(header=ANNA))
+
+
+def test_a_column_that_stands_twice_refuses_the_file(audience):
+    assert refused(audience(header="id,name,email,phone,locale,country,email")) == "columns 3 and 7 have the same name"
+
+
+def test_a_file_with_nobody_in_it_is_refused(audience):
+    assert refused(audience()) == "no person stands below the header"
+
+
+def test_an_empty_file_is_refused_as_one(write):
+    assert refused(write("a.csv", "")) == "the file is empty (export it again, with the header in its first row)"
+
+
+def test_more_than_five_in_a_hundred_bad_rows_refuse_the_file(audience):
+    good = [ANNA.replace("C1", f"C{number}") for number in range(94)]
+    assert refused(audience(*good, *["bad"] * 6)) == "6 of 100 rows are bad, more than 5% (correct the export)"
+
+
+def test_five_in_a_hundred_bad_rows_are_reported_and_the_rest_is_taken(audience):
+    good = [ANNA.replace("C1", f"C{number}") for number in range(95)]
+    persons, report = read(audience(*good, *["bad"] * 5), share=0.05)
+    assert (len(persons), report.accepted, len(report.rejected), report.refused) == (95, 95, 5, None)
+
+
+def test_damage_in_the_middle_refuses_the_file_with_its_row(audience):
+    assert refused(audience(ANNA, '"C2,Bert')) == "row 3: a quote is opened in this row and never closed"
+
+
+def test_the_report_for_machines_has_exactly_these_keys(audience):
+    _, report = read(audience(ANNA, "bad"))
+    assert report.as_json() == {
+        "rows": 2,
+        "accepted": 1,
+        "rejected": [{"row": 3, "column": "", "code": "ragged", "reason": "1 cells stand in the row, 6 in the header"}],
+        "warnings": [],
+        "refused": None,
+    }
+
+
+def test_reading_again_begins_a_new_report(audience):
+    file = AudienceFile(audience(ANNA))
+    assert [len(list(file.rows())) for _ in range(2)] == [file.report.rows] * 2
+
+
+def test_the_example_that_comes_with_amends_holds_240_good_rows():
+    _, report = read(library() / "examples" / "stolen-terminals" / "audience.csv", share=0)
+    assert (report.rows, report.accepted, report.rejected) == (240, 240, [])
+
+
+def test_the_example_with_errors_loses_its_twelve_bad_rows():
+    _, report = read(library() / "examples" / "stolen-terminals" / "audience-with-errors.csv", share=0.05)
+    assert (report.rows, report.accepted, len(report.rejected)) == (252, 240, 12)
+
+
+def test_the_example_with_errors_keeps_the_same_people():
+    good, _ = read(library() / "examples" / "stolen-terminals" / "audience.csv")
+    with_errors, _ = read(library() / "examples" / "stolen-terminals" / "audience-with-errors.csv")
+    assert {person.ref for person in with_errors} == {person.ref for person in good}
+
+
+def test_there_are_249_countries():
+    assert len(COUNTRIES) == 249

@@ -1,0 +1,207 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from amends.content.playbook.playbook import (
+    check_playbook,
+    find_playbook,
+    library,
+    load_playbook,
+    read_playbook,
+    shipped_playbooks,
+)
+from amends.domain.base.errors import ContentError
+from amends.domain.law.addendum import Letter, Letters
+from amends.domain.notice.wording import Phrases, Wording
+
+PHRASES = Phrases(
+    locale="en", language="English", date="{day} {month} {year}", months=("m",) * 12, weekdays=("d",) * 7,
+    moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
+)  # fmt: skip
+
+LETTERS = Letters(letters=(Letter(id="us", places=("US",)),))
+
+
+def wording(*templates, locales=("en",)):
+    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES), letters=LETTERS)
+
+
+def findings(path):
+    with pytest.raises(ContentError) as caught:
+        read_playbook(path)
+    return [(finding.where.removeprefix(f"{path}:"), str(finding.code)) for finding in caught.value.findings]
+
+
+def test_a_playbook_file_becomes_a_playbook(playbook):
+    assert [step.id for step in read_playbook(playbook()).steps] == ["assess", "tell"]
+
+
+def test_an_unknown_event_names_its_place_and_the_nearest_word(playbook):
+    path = playbook("of: assessed", "of: assesed")
+    with pytest.raises(ContentError) as caught:
+        read_playbook(path)
+    (finding,) = caught.value.findings
+    assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
+        f"{path}:9:47", "E102", "Did you mean 'assessed'",
+    )  # fmt: skip
+
+
+def test_all_unknown_events_come_at_once_and_with_the_other_errors(playbook):
+    more = "  - {id: more, phase: update, after: 1d, of: tel, every: 1d, at_most: 2, until: solved, chanels: []}\n"
+    assert findings(playbook("remind_before: 3d", "remind_before: 1M", more)) == [
+        ("10:46", "E102"), ("10:81", "E102"), ("6:16", "E104"), ("10:89", "E101"),
+    ]  # fmt: skip
+
+
+def test_a_missing_key_is_named_beside_an_unknown_event(playbook):
+    more = "  - {id: more, phase: assess, after: 1d, of: tel}\n"
+    assert findings(playbook("title: Plain\n", more=more)) == [("9:46", "E102"), ("1:1", "E103")]
+
+
+@pytest.mark.parametrize("name", ["assess", "notified"])
+def test_a_step_may_not_bear_the_name_of_another_or_of_an_event(playbook, name):
+    assert findings(playbook("id: tell", f"id: {name}")) == [("9:10", "E107")]
+
+
+@pytest.mark.parametrize("span", ["1M", "2 months", "1.5h", "-3d", "soon", "P1Y"])
+def test_a_span_without_a_fixed_length_is_refused_with_the_forms_that_are_understood(playbook, span):
+    path = playbook("after: 24h", f"after: {span}")
+    with pytest.raises(ContentError, match=r"9:38 E104 .*30min, 72h, 3d or 2w"):
+        read_playbook(path)
+
+
+@pytest.mark.parametrize("span", ["150000d", "99999999999d"])
+def test_a_span_that_leaves_the_calendar_is_refused_at_its_place(playbook, span):
+    with pytest.raises(ContentError, match=r"9:38 E104 .*at most 36525d"):
+        read_playbook(playbook("after: 24h", f"after: {span}"))
+
+
+def test_a_step_that_makes_no_sense_is_placed_at_the_step(playbook):
+    assert findings(playbook("channels: [email]", "channels: [sms]")) == [("9:5", "E107")]
+
+
+def test_an_unknown_channel_is_placed_at_its_word(playbook):
+    assert findings(playbook("channels: [email]", "channels: [email, fax]")) == [("9:97", "E102")]
+
+
+def test_a_template_for_each_channel_is_enough(playbook):
+    assert check_playbook(read_playbook(playbook()), wording("first-notice/en.email.md")) == ()
+
+
+def test_a_notice_without_any_template_is_found_with_the_nearest_name(playbook):
+    (finding,) = check_playbook(read_playbook(playbook()), wording("first-notices/en.email.md"))
+    assert (finding.where, finding.code, finding.advice.split("?")[0]) == (
+        "plain: steps.tell", "E120", "Did you mean 'first-notices'",
+    )  # fmt: skip
+
+
+def test_every_locale_that_is_begun_needs_every_channel(playbook):
+    steps = read_playbook(playbook("channels: [email]", "channels: [email], cascade: [sms]"))
+    words = wording(
+        "first-notice/en.email.md", "first-notice/en.sms.txt", "first-notice/zh-CN.email.md", locales=("en", "zh-CN")
+    )
+    assert [finding.what for finding in check_playbook(steps, words)] == [
+        "notices/first-notice/zh-CN.sms.txt is missing"
+    ]
+
+
+def test_templates_in_a_locale_without_phrases_are_found(playbook):
+    words = wording("first-notice/en.email.md", "first-notice/de.email.md")
+    (finding,) = check_playbook(read_playbook(playbook()), words)
+    assert "locales/de.yaml is missing" in finding.what
+
+
+def test_a_notice_that_lacks_a_locale_altogether_is_told_but_does_not_block(playbook):
+    (finding,) = check_playbook(read_playbook(playbook()), wording("first-notice/en.email.md", locales=("en", "de")))
+    assert (finding.code, finding.blocks) == ("E110", False)
+
+
+def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(playbook):
+    more = "  - {id: promises, phase: follow_up, after: 1d, of: tell, channels: [email]}\n"
+    found = check_playbook(
+        read_playbook(playbook(more=more)), wording("first-notice/en.email.md", "promise-kept/en.email.md")
+    )
+    assert [finding.what for finding in found] == ["no template is written for the notice 'promise-late' in any locale"]
+
+
+def test_words_without_letters_are_told_but_do_not_block(playbook):
+    words = wording("first-notice/en.email.md").model_copy(update={"letters": Letters()})
+    (finding,) = check_playbook(read_playbook(playbook()), words)
+    assert (finding.code, finding.blocks) == ("E103", False)
+
+
+@pytest.mark.parametrize(
+    ("of_one", "of_two", "circles"),
+    [("one", "opened", {"one"}), ("two", "one", {"one", "two"}), ("two", "two", {"two"}), ("two", "opened", set())],
+)
+def test_steps_that_wait_for_each_other_are_found(playbook, of_one, of_two, circles):
+    more = f"  - {{id: one, phase: assess, after: 1d, of: {of_one}}}\n  - {{id: two, phase: assess, after: 1d, of: {of_two}}}\n"
+    found = check_playbook(read_playbook(playbook(more=more)), wording("first-notice/en.email.md"))
+    assert {finding.where.removeprefix("plain: steps.") for finding in found if finding.code == "E122"} == circles
+
+
+@pytest.mark.parametrize("name", shipped_playbooks())
+def test_a_shipped_playbook_bears_its_files_name_and_has_no_findings(name):
+    playbook, wording = load_playbook(name)
+    assert (playbook.id, check_playbook(playbook, wording)) == (name, ())
+
+
+@pytest.mark.parametrize("name", ["customer-data-theft", "stolen-device-or-papers", "vendor-breach"])
+def test_who_was_told_by_sms_or_letter_hears_everything_else_that_is_owed_to_them_too(name):
+    steps = [step for step in read_playbook(find_playbook(name)).steps if step.channels and not step.optional]
+    assert {step.id: step.cascade for step in steps if step.cascade != ("email", "sms", "letter")} == {}
+
+
+def test_a_playbook_is_found_by_name():
+    assert find_playbook("customer-data-theft").parent == library()
+
+
+def test_a_playbook_is_found_by_path(playbook):
+    assert find_playbook(str(playbook())) == playbook()
+
+
+@pytest.mark.parametrize(
+    "name", ["customer-data-thief", "../playbooks/customer-data-theft", "/etc", "", "\0", "a" * 5000]
+)
+def test_what_is_no_playbook_is_refused(name):
+    with pytest.raises(ContentError, match="no such playbook"):
+        find_playbook(name)
+
+
+def test_a_name_that_is_nearly_right_gets_advice():
+    with pytest.raises(ContentError, match="Did you mean 'customer-data-theft'"):
+        find_playbook("customer-data-thief")
+
+
+def test_who_names_a_playbook_of_their_own_without_its_ending_gets_advice():
+    with pytest.raises(ContentError, match="a file of your own is named with its ending"):
+        find_playbook("my-leak")
+
+
+@pytest.mark.parametrize("name", ["my-leak.yaml", "customer-data-theft.yaml", "there/my-leak.json"])
+def test_a_file_of_their_own_that_is_not_there_is_said_to_be_no_file(name):
+    with pytest.raises(ContentError) as caught:
+        find_playbook(name)
+    [found] = caught.value.findings
+    assert (found.where, found.what) == (name, "there is no such file")
+    assert "shipped ones have no ending: customer-data-theft" in found.advice
+
+
+def test_the_library_is_found_from_anywhere_and_not_where_one_works(tmp_path):
+    (tmp_path / "playbooks").mkdir()
+    command = [sys.executable, "-c", "from amends.content.playbooks import library; print(library())"]
+    printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, env=os.environ).stdout
+    assert Path(printed.strip()) == library()
+
+
+def test_a_playbook_without_words_of_its_own_speaks_with_the_shipped_ones(playbook):
+    assert "first-notice/en.email.md" in load_playbook(playbook())[1].templates
+
+
+def test_a_playbook_with_words_of_its_own_uses_only_those(playbook, write):
+    write("notices/update/en.email.md", "Hello")
+    with pytest.raises(ContentError, match="no template is written"):
+        load_playbook(playbook())

@@ -1,0 +1,174 @@
+import pytest
+
+from amends.content.notice import read_wording
+from amends.domain.base.errors import ContentError
+from amends.domain.incident.facts import DataCategory
+
+NAMES = "\n".join(f"  {category}: words for it" for category in DataCategory)
+LOCALE = """\
+locale: en
+language: English
+date: "{day} {month} {year}"
+months: [a, b, c, d, e, f, g, h, i, j, k, l]
+weekdays: [a, b, c, d, e, f, g]
+moment: "{weekday}, {date}, {hour}:{minute} ({zone})"
+list_comma: ", "
+list_and: " and "
+advice: {}
+commitment_states: {open: open, kept: kept, late: late, dropped: not kept}
+never_say: []
+portal: {ask: Ask us}
+data:
+"""
+
+
+@pytest.fixture
+def words(write, tmp_path):
+    """A folder with one template and one locale; files are added by name."""
+
+    def with_(**files):
+        write("notices/first-notice/en.email.md", "Hello {{ person.name }}")
+        write("locales/en.yaml", LOCALE + NAMES)
+        for name, text in files.items():
+            write(name, text)
+        return tmp_path
+
+    return with_
+
+
+def findings(root):
+    with pytest.raises(ContentError) as caught:
+        read_wording(root)
+    return [(finding.where.removeprefix(f"{root}/"), str(finding.code)) for finding in caught.value.findings]
+
+
+def test_templates_are_known_by_their_path_below_notices(words):
+    assert read_wording(words()).templates == {"first-notice/en.email.md": "Hello {{ person.name }}"}
+
+
+def test_a_notice_can_be_sent_in_the_locales_it_is_written_in(words):
+    assert read_wording(words()).locales("first-notice") == ("en",)
+
+
+def test_what_templates_share_may_have_any_name(words):
+    root = words(**{"notices/_base/pieces.md": "x", "notices/update/en.email.md": '{% include "_base/pieces.md" %}'})
+    assert "_base/pieces.md" in read_wording(root).templates
+
+
+def test_a_template_that_is_not_closed_names_file_and_line(words):
+    root = words(**{"notices/update/en.email.md": "one\n{% if reader %}\nthree {{ }}\n"})
+    assert findings(root) == [("notices/update/en.email.md:3:1", "E121")]
+
+
+@pytest.mark.parametrize("tag", ['{% extends "_base/x.md" %}', '{% include "x.md" %}', '{% from "x.md" import a %}'])
+def test_a_template_that_uses_one_that_does_not_exist_names_file_and_line(words, tag):
+    assert findings(words(**{"notices/update/en.email.md": f"one\n{tag}"})) == [
+        ("notices/update/en.email.md:2:1", "E121")
+    ]
+
+
+def test_a_template_may_not_choose_another_one_by_a_value(words):
+    root = words(**{"notices/update/en.email.md": "{% include person.name %}"})
+    assert findings(root) == [("notices/update/en.email.md:1:1", "E121")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{{ person.nmae|default("customer") }}',
+        '{{ person.nmae|d("customer") }}',
+        "{% if person.nmae is defined %}x{% endif %}",
+        "{% if page is not none %}x{% endif %}",
+        "{{ promises|map(attribute='nmae', default='x')|join }}",
+        "{{ none }}",
+        "{{ 'Dear ' ~ None }}",
+        "{% set news = null %}",
+    ],
+)
+def test_a_template_that_hides_what_is_not_there_or_has_null_names_file_and_line(words, text):
+    found = findings(words(**{"notices/update/en.email.md": f"one\n{text}"}))
+    assert set(found) == {("notices/update/en.email.md:2:1", "E121")}
+
+
+def test_a_template_may_have_the_words_in_its_text_and_ask_whether_a_value_is_empty(words):
+    text = "By default, null and none. {{ 'null' if page == 'none' else page }} {% if not promises %}{{ 0 }}{% endif %}"
+    assert "update/en.email.md" in read_wording(words(**{"notices/update/en.email.md": text})).templates
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("en.email.txt", "E104"),
+        ("en.sms.md", "E104"),
+        ("en.fax.md", "E102"),
+        ("zh_CN.email.md", "E104"),
+        ("notes.doc", "E104"),
+    ],
+)
+def test_a_template_that_would_never_be_found_is_refused(words, name, code):
+    assert findings(words(**{f"notices/update/{name}": "x"})) == [(f"notices/update/{name}", code)]
+
+
+def test_hidden_files_are_left_alone(words):
+    assert read_wording(words(**{"notices/update/.DS_Store": "\0"})).templates.keys() == {"first-notice/en.email.md"}
+
+
+def test_a_private_use_character_in_a_template_is_refused_with_its_place(words):
+    root = words(**{"notices/update/en.email.md": "one\r\ntwo \ue000name\ue001"})
+    assert findings(root) == [("notices/update/en.email.md:2:5", "E109")]
+
+
+def test_a_template_that_is_not_utf8_is_refused(words):
+    root = words(**{"notices/update/zh-CN.email.md": "中文".encode("gb18030")})
+    assert findings(root) == [("notices/update/zh-CN.email.md:1:1", "E105")]
+
+
+def test_a_kind_of_data_without_a_name_is_refused_because_notices_would_pass_over_it(words):
+    root = words(**{"locales/en.yaml": LOCALE + NAMES.replace("  genetic: words for it\n", "")})
+    assert findings(root) == [("locales/en.yaml", "E110")]
+
+
+def test_what_one_locale_says_every_locale_says(words):
+    other = (LOCALE + NAMES).replace("locale: en", "locale: de").replace("{ask: Ask us}", "{}")
+    assert findings(words(**{"locales/de.yaml": other})) == [("locales/de.yaml", "E110")]
+
+
+def test_a_locale_file_that_names_another_locale_is_refused(words):
+    assert findings(words(**{"locales/de.yaml": LOCALE + NAMES})) == [("locales/de.yaml:1:9", "E104")]
+
+
+def test_a_locale_file_is_named_after_a_locale(words):
+    other = (LOCALE + NAMES).replace("locale: en", "locale: zh_CN")
+    assert findings(words(**{"locales/zh_CN.yaml": other})) == [("locales/zh_CN.yaml", "E104")]
+
+
+def test_a_date_with_an_unknown_part_is_refused_with_its_place(words):
+    root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace("{day}", "{dey}")})
+    assert findings(root) == [("locales/en.yaml:3:7", "E104")]
+
+
+@pytest.mark.parametrize(
+    "hello", ["{nam}", "{}", "{name", "{name!r}", "{name:>999999999}", "{name.__class__}", "{name[0]}"]
+)
+def test_a_word_of_the_portal_with_an_unknown_part_is_refused_with_its_place(words, hello):
+    other = (LOCALE + NAMES).replace("{ask: Ask us}", f'{{hello: "Hello {hello}"}}')
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:17", "E104")]
+
+
+def test_a_word_into_which_nothing_is_put_has_no_parts(words):
+    other = (LOCALE + NAMES).replace("{ask: Ask us}", '{ask: "Ask us, {name}", hello: "Hello {name}"}')
+    assert findings(words(**{"locales/en.yaml": other})) == [("locales/en.yaml:12:15", "E104")]
+
+
+def test_every_fate_of_a_promise_has_a_name_or_its_notice_could_not_be_drafted(words):
+    root = words(**{"locales/en.yaml": (LOCALE + NAMES).replace(", late: late", "")})
+    assert findings(root) == [("locales/en.yaml", "E110")]
+
+
+def test_all_wrong_files_are_found_at_once(words):
+    root = words(
+        **{"notices/update/en.email.md": "{{", "notices/update/en.fax.md": "x", "locales/en.yaml": "locale: en"}
+    )
+    assert {where.split(":")[0] for where, _ in findings(root)} == {
+        "notices/update/en.email.md", "notices/update/en.fax.md", "locales/en.yaml",
+    }  # fmt: skip

@@ -1,0 +1,123 @@
+"""What one lane has in hand, when its process stood still and what it held was claimed anew, and when it breaks off."""
+
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from amends.delivery.send.lane import Errand
+from amends.domain.base.errors import StaleClaim
+from amends.domain.channel.channel import Called, ChannelKind, Form, Message, Receipt, Status
+from amends.ledger import Claim
+from amends.ledger.store.leases import LEASE
+from tests.builders import NOW, a_person
+from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
+
+FORM = Form(ChannelKind.EMAIL, "en", ("Hello",))
+
+
+class Line:
+    """Hands out claims in their order, and knows which leases still hold."""
+
+    def __init__(self, claims: tuple[Claim, ...], lease: int) -> None:
+        self.claims, self.queue, self.lease = claims, deque(claims), lease
+        self.answers: dict[str, list[Receipt]] = {}
+        self.given_back: list[str] = []
+
+    def take(self) -> Claim | None:
+        return self.queue.popleft() if self.queue else None
+
+    def put_back(self, claim: Claim) -> None:
+        self.queue.appendleft(claim)
+
+    def message(self, claim: Claim) -> Message:
+        return Message(FORM, claim.key)
+
+    async def turn(self, _: Message) -> bool:
+        return True
+
+    def may_go_now(self, _: Message) -> bool:
+        return True
+
+    def mark(self, claim: Claim, then: Called) -> None:
+        then(None if claim.lease == self.lease else StaleClaim(claim.key))
+
+    def stale(self, claim: Claim) -> None:
+        self.queue = deque(other for other in self.queue if other.lease != claim.lease)
+
+    def left(self, claim: Claim) -> None:
+        self.given_back.append(claim.key)
+
+    def answered(self, claim: Claim, receipt: Receipt) -> None:
+        self.answers.setdefault(claim.key, []).append(receipt)
+
+
+async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp_path: Path) -> None:
+    ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    email, later = [ChannelKind.EMAIL], NOW + 2 * LEASE
+    older = ledger.claim(INCIDENT, NOTICE, email, 1, NOW)
+    ledger.recover(INCIDENT, NOTICE, later)
+    newer = ledger.claim(INCIDENT, NOTICE, email, 2, later)
+    ledger.dispose()
+
+    line, heard = Line((*older, *newer), newer[0].lease), list[Exception | None]()
+    errand = Errand(line)
+    first = await errand.next()
+    assert first is not None
+    assert errand.next_at_once() is None, "it is the one in hand"
+    errand.last_call(first.key, heard.append)
+    assert isinstance(heard.pop(), StaleClaim)
+    for _ in newer:
+        message = errand.next_at_once()
+        assert message is not None
+        errand.last_call(message.key, heard.append)
+        errand.answer(Receipt(message.key, Status.SENT))
+    assert heard == [None, None]
+    assert {key: len(receipts) for key, receipts in line.answers.items()} == {claim.key: 1 for claim in newer}
+
+
+async def with_two_in_hand(folder: Path) -> tuple[Line, Errand, tuple[str, str]]:
+    """A lane that may have sent the first of them already, and its line."""
+    ledger = a_ledger(sqlite_url(folder), folder).migrate()
+    approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
+    ledger.dispose()
+    line = Line(claims, claims[0].lease)
+    errand = Errand(line)
+    first, second = await errand.next(), errand.next_at_once()
+    assert first and second
+    errand.last_call(first.key, lambda _: None)
+    return line, errand, (first.key, second.key)
+
+
+@pytest.mark.parametrize(("now", "wait"), [(True, 0), (False, None)], ids=["at once", "later"])
+async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_rest_is_tried_again(
+    tmp_path: Path, *, now: bool, wait: float | None
+) -> None:
+    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    errand.end("why", now=now)
+    assert line.answers == {
+        marked: [Receipt(marked, Status.UNCERTAIN, "why")],
+        unmarked: [Receipt(unmarked, Status.DEFERRED, "why", retry_after=wait)],
+    }
+
+
+async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -> None:
+    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    errand.leave()
+    errand.end("why", now=True)
+    assert line.given_back == [unmarked]
+    assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
+
+
+async def test_what_comes_again_after_an_answer_is_in_no_doubt_before_its_next_last_call(tmp_path: Path) -> None:
+    line, errand, (marked, _) = await with_two_in_hand(tmp_path)
+    errand.answer(Receipt(marked, Status.DEFERRED, "connection lost"))
+    line.put_back(line.claims[0])
+    again = await errand.next()
+    assert again and again.key == marked
+    errand.end("why", now=True)
+    assert [receipt.status for receipt in line.answers[marked]] == [Status.DEFERRED, Status.DEFERRED]

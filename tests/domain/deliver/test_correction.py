@@ -1,0 +1,227 @@
+"""What a corrected list changes, what looks like an accident, and where each message goes after it."""
+
+import pytest
+
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.cascade import MAY_HAVE_IT, OPTED_OUT, Planned
+from amends.domain.deliver.correction import (
+    ADDRESS_GONE,
+    Ask,
+    Change,
+    Course,
+    Difference,
+    Kind,
+    Stored,
+    changed_fields,
+    course,
+    objections,
+    stands_otherwise,
+)
+from amends.domain.notice.notice import DeliveryState
+from amends.domain.people.person import Flag, Hold
+from tests.builders import a_person
+
+EMAIL, SMS, LETTER = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER
+WAITING, HELD, FAILED, BOUNCED = (DeliveryState(word) for word in ("waiting", "held", "failed", "bounced"))
+OLD, NEW, PHONE = b"old", b"new", b"phone"
+LEFT = ("sent", "delivered", "complained", "uncertain", "claimed")
+OPEN = ("waiting", "deferred", "parked")
+
+
+def a_message(
+    state: str, channel: ChannelKind = EMAIL, address: bytes = OLD, detail: str = "", number: int = 1
+) -> Stored:
+    return Stored(number, channel, address, DeliveryState(state), detail)
+
+
+def after(*messages: Stored, hold: str = "", why_not: str = "", **addresses: bytes) -> Course:
+    """For a notice by email that falls back on SMS and on paper."""
+    known = {ChannelKind(kind): address for kind, address in addresses.items()}
+    return course(messages, hold, known, (ChannelKind.WEBSITE, EMAIL), (EMAIL, SMS, LETTER), why_not)
+
+
+def difference(before: int = 100, **counts: int) -> Difference:
+    changes = [Change(kind, number) for kind in Kind for number in range(counts.get(kind, 0))]
+    changes += [Change(Kind.CHANGED, number, taken_over=("email",)) for number in range(counts.get("swapped", 0))]
+    return Difference(before, 0, tuple(changes))
+
+
+# What differs.
+
+
+def test_the_same_person_in_another_row_is_not_changed() -> None:
+    assert changed_fields(a_person(number=1), a_person(number=1)._replace(number=9)) == ()
+
+
+def test_each_field_that_changed_is_named() -> None:
+    old = a_person()
+    new = old._replace(name="Kim B", postal_address="1 Road", flags=frozenset({Flag.MINOR}))
+    assert changed_fields(old, new) == ("name", "postal_address", "flags")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"name": "Kim B", "email": "b@mail.example"}, False),
+        ({"flags": frozenset({Flag.DECEASED})}, True),
+        ({"guardian_of": "C-00009"}, True),
+        ({"data": ()}, False),
+        ({"guardian_of": "C-00009", "data": ()}, True),
+    ],
+)
+def test_only_what_decides_about_holding_calls_for_a_new_decision(change: dict[str, object], expected: bool) -> None:
+    assert stands_otherwise(a_person(), a_person(**change)) is expected
+
+
+def test_a_guardian_of_whom_nothing_was_touched_after_all_is_decided_about_anew() -> None:
+    guardian = a_person(guardian_of="C-00009")
+    assert stands_otherwise(guardian, guardian._replace(data=()))
+
+
+def test_the_numbers_add_up() -> None:
+    counted = difference(before=10, new=3, back=1, gone=4)
+    assert (counted.after, counted.counts["new"], counted.counts["gone"]) == (10, 3, 4)
+
+
+# What looks like an accident.
+
+
+@pytest.mark.parametrize(
+    ("counts", "asked"),
+    [
+        ({"gone": 20}, ()),
+        ({"gone": 21}, ("21 people are gone",)),
+        ({"changed": 21}, ("21 people are changed",)),
+        ({"swapped": 1}, ("1 person has an address that was another's",)),
+        ({"new": 500}, ()),
+    ],
+)
+def test_many_gone_or_changed_and_any_address_that_was_anothers_are_asked_about(
+    counts: dict[str, int], asked: tuple[str, ...]
+) -> None:
+    found = objections(difference(**counts), {})
+    assert tuple(words.partition(":")[0] for words in found) == asked
+
+
+def test_who_says_how_many_it_is_has_looked() -> None:
+    assert objections(difference(gone=40), {Ask.GONE: 40}) == ()
+
+
+@pytest.mark.parametrize("said", [39, 0])
+def test_another_number_than_it_is_stops_it(said: int) -> None:
+    assert objections(difference(gone=40), {Ask.GONE: said}) == (f"40 people are gone, and not {said}",)
+
+
+def test_a_wrong_number_stops_it_even_where_nobody_had_to_say_one() -> None:
+    assert objections(difference(gone=3), {Ask.GONE: 2}) == ("3 people are gone, and not 2",)
+
+
+# Where messages go.
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_what_has_not_left_goes_to_the_corrected_address(state: str) -> None:
+    assert after(a_message(state), email=NEW) == Course((a_message("waiting", address=NEW),))
+
+
+def test_a_letter_that_was_not_printed_goes_to_the_corrected_address() -> None:
+    (moved,) = after(a_message("to_print", LETTER), letter=NEW).changed
+    assert (moved.address, moved.state) == (NEW, DeliveryState.TO_PRINT)
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_what_goes_to_the_right_address_stays_as_it_is(state: str) -> None:
+    assert after(a_message(state, detail="450 later"), email=OLD) == Course()
+
+
+@pytest.mark.parametrize("state", LEFT)
+def test_who_was_told_or_may_have_been_gets_nothing_new(state: str) -> None:
+    assert after(a_message(state), email=NEW, sms=PHONE) == Course()
+
+
+@pytest.mark.parametrize("state", ["bounced", "failed"])
+def test_whom_nothing_reached_is_written_to_at_the_corrected_address(state: str) -> None:
+    assert after(a_message(state), email=NEW) == Course(new=((Planned(EMAIL, WAITING), NEW),))
+
+
+def test_an_address_that_was_tried_is_not_tried_again() -> None:
+    back = after(a_message("bounced"), a_message("failed", address=NEW, number=2), email=OLD)
+    assert back == Course()
+
+
+def test_whoever_was_told_by_another_channel_is_not_told_again() -> None:
+    assert after(a_message("bounced"), a_message("sent", SMS, PHONE, number=2), email=NEW, sms=PHONE) == Course()
+
+
+def test_while_another_channel_is_on_its_way_nothing_is_added() -> None:
+    assert after(a_message("bounced"), a_message("waiting", SMS, PHONE, number=2), email=NEW, sms=PHONE) == Course()
+
+
+def test_who_had_no_address_is_written_to_at_the_one_they_have_now() -> None:
+    taken = after(a_message("unreachable", address=b"", detail="no_address"), sms=PHONE)
+    assert taken == Course(dropped=(1,), new=((Planned(SMS, WAITING), PHONE),))
+
+
+def test_who_has_no_address_still_stays_unreachable() -> None:
+    assert after(a_message("unreachable", address=b"", detail="no_address")) == Course()
+
+
+def test_when_the_address_is_taken_away_the_next_channel_takes_over() -> None:
+    taken = after(a_message("waiting"), sms=PHONE)
+    assert [(one.state, one.detail) for one in taken.changed] == [(FAILED, ADDRESS_GONE)]
+    assert taken.new == ((Planned(SMS, WAITING), PHONE),)
+
+
+def test_two_messages_never_go_to_one_address() -> None:
+    taken = after(a_message("waiting"), a_message("bounced", address=NEW, number=2), email=NEW, sms=PHONE)
+    assert [(one.state, one.detail) for one in taken.changed] == [(FAILED, ADDRESS_GONE)]
+    assert taken.new == ((Planned(SMS, WAITING), PHONE),)
+
+
+def test_of_two_messages_only_one_goes_to_the_corrected_address() -> None:
+    taken = after(a_message("deferred"), a_message("waiting", address=b"older", number=2), email=NEW)
+    assert [(one.id, one.state, one.address) for one in taken.changed] == [(1, WAITING, NEW), (2, FAILED, b"older")]
+
+
+@pytest.mark.parametrize("email", [NEW, b""])
+def test_what_a_provider_may_have_is_uncertain_when_its_address_is_replaced_or_taken_away(email: bytes) -> None:
+    taken = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), email=email, sms=PHONE)
+    assert [(one.state, one.address) for one in taken.changed] == [(DeliveryState.UNCERTAIN, OLD)]
+    assert taken.new == ()
+
+
+@pytest.mark.parametrize("hold", [Hold.GONE, Hold.DECEASED, Hold.MINOR_WITHOUT_GUARDIAN])
+@pytest.mark.parametrize("state", [*OPEN, "to_print"])
+def test_whoever_is_held_now_gets_nothing_more(state: str, hold: Hold) -> None:
+    (held,) = after(a_message(state), hold=hold, email=NEW).changed
+    assert (held.state, held.detail, held.address) == (HELD, hold, OLD)
+
+
+def test_what_a_provider_may_have_is_uncertain_when_its_person_is_held() -> None:
+    (held,) = after(a_message("deferred", detail=f"{MAY_HAVE_IT}no answer"), hold=Hold.GONE).changed
+    assert (held.state, held.detail) == (DeliveryState.UNCERTAIN, f"{MAY_HAVE_IT}no answer")
+
+
+@pytest.mark.parametrize("state", [*LEFT, "bounced"])
+def test_what_became_of_a_message_stays_when_its_person_is_gone(state: str) -> None:
+    assert after(a_message(state), hold=Hold.GONE) == Course()
+
+
+def test_whoever_is_held_no_more_is_written_to() -> None:
+    taken = after(a_message("held", detail="deceased"), email=OLD)
+    assert taken == Course(dropped=(1,), new=((Planned(EMAIL, WAITING), OLD),))
+
+
+def test_whoever_is_held_no_more_and_has_no_address_is_unreachable() -> None:
+    taken = after(a_message("held", detail="deceased"))
+    assert [planned.state for planned, _ in taken.new] == [DeliveryState.UNREACHABLE]
+
+
+def test_an_opt_out_outlives_a_correction() -> None:
+    assert after(a_message("held", detail=OPTED_OUT), why_not=OPTED_OUT, email=NEW) == Course()
+    assert after(a_message("bounced"), why_not=OPTED_OUT, email=OLD) == Course()
+
+
+def test_what_is_not_sent_to_a_new_address_because_of_an_opt_out_is_kept_for_a_version_that_all_must_get() -> None:
+    taken = after(a_message("bounced"), why_not=OPTED_OUT, email=NEW)
+    assert taken == Course(new=((Planned(EMAIL, HELD, OPTED_OUT), NEW),))

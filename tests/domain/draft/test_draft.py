@@ -1,0 +1,550 @@
+"""From the case and the words to a draft: every variant that the audience needs, and nothing personal in it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from amends.domain.base.errors import ContentError
+from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.draft.draft import Links, Readers, Wanted, draft, fate, notice_about, notices_wanted
+from amends.domain.incident.commitment import CommitmentState
+from amends.domain.incident.incident import Incident
+from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
+from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
+from amends.domain.notice.wording import Wording
+from amends.domain.playbook.playbook import Step
+from amends.domain.team.approval import Approvals
+from tests.builders import (
+    NEXT_NEWS,
+    NOW,
+    a_case,
+    a_commitment,
+    a_draft,
+    a_playbook,
+    a_promise,
+    a_variant,
+    a_wording,
+    an_assessment,
+    an_incident,
+)  # fmt: skip
+
+DAY = timedelta(days=1)
+LINKS = Links("https://betapai.example")
+FIRST = Wanted("first-notice", "first-notice", "everyone")
+BOTH_SELVES = frozenset({("en", Reader.SELF, GENERAL), ("zh-CN", Reader.SELF, GENERAL)})
+EVERY = tuple(
+    f"{locale}.{file}" for locale in ("en", "zh-CN") for file in ("email.md", "website.md", "sms.txt", "social.txt")
+)
+
+
+def words(text: str = "{{ story.what_happened }}", *, notice: str = "first-notice", **templates: str) -> Wording:
+    """One text for every locale and channel of a notice; `en_email` replaces that one, a bare name adds a file."""
+    named = {key.replace("_", ".", 1): template for key, template in templates.items()}
+    files = {f"{notice}/{file}": named.get(file.rsplit(".", 1)[0], text) for file in EVERY}
+    return a_wording(templates=files)
+
+
+def drafted(wording: Wording | None = None, **changes: Any) -> Draft:
+    """The first notice, drafted; or another, by what is changed."""
+    case: Case = changes.pop("case", a_case(events={"opened": NOW, "assessed": NOW}, assessment=an_assessment()))
+    assert case.playbook
+    given: dict[str, Any] = {
+        "step": case.playbook.step("first-notice"),
+        "number": 1,
+        "wanted": FIRST,
+        "readers": Readers("audience-1:everyone", 3, BOTH_SELVES),
+        "links": LINKS,
+        "facts_digest": "facts-1",
+        "now": NOW,
+    }
+    return draft(case, wording or words(), **(given | changes))
+
+
+def text_of(draft: Draft, locale: str = "en", channel: ChannelKind = ChannelKind.EMAIL) -> str:
+    return draft.variant(locale, Reader.SELF, channel).text
+
+
+def step_of(case: Case, name: str) -> Step:
+    assert case.playbook
+    return case.playbook.step(name)
+
+
+def a_notice(**changes: Any) -> NoticeStatus:
+    given: dict[str, Any] = {
+        "id": "promise-kept-audit-1",
+        "version": 1,
+        "template": "promise-kept",
+        "step": "chase",
+        "occurrence": 1,
+        "stage": NoticeStage.DRAFTED,
+        "binding": "",
+        "approvals_needed": 1,
+        "drafted_at": NOW,
+    }
+    return NoticeStatus(**(given | changes))
+
+
+def test_each_advice_is_told_with_the_kind_of_data_that_it_is_about() -> None:
+    told = drafted(words("{{ advice_about | join(' ') }}: {{ advice | join(' ') }}"))
+    assert text_of(told).startswith("credentials_hashed contact: Change your password")
+
+
+def test_a_single_step_says_one_notice_named_after_its_templates() -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, "first-notice"), 1) == (FIRST,)
+
+
+def test_each_turn_of_a_series_says_a_notice_of_its_own() -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, "update"), 4) == (Wanted("update-4", "update", "everyone"),)
+
+
+@pytest.mark.parametrize("step", ["assess", "chase"])
+def test_a_step_without_anything_to_tell_says_no_notice(step: str) -> None:
+    case = a_case()
+    assert notices_wanted(case, step_of(case, step), 1) == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "template"),
+    [
+        (CommitmentState.KEPT, "promise-kept"),
+        (CommitmentState.DROPPED, "promise-late"),
+        (CommitmentState.OPEN, "promise-late"),
+    ],
+)
+def test_those_promised_and_only_those_hear_what_became_of_it(state: CommitmentState, template: str) -> None:
+    case = a_case(
+        commitments=(a_commitment(state=state, audience="patients"), a_commitment(id="fix")), untold={"audit": 2}
+    )
+    (wanted,) = notices_wanted(case, step_of(case, "chase"), 5)
+    assert wanted == Wanted(f"{template}-audit-2", template, "patients", "audit", 2)
+
+
+def test_a_promise_notice_is_not_drafted_again_while_one_waits() -> None:
+    case = a_case(commitments=(a_commitment(state=CommitmentState.KEPT),), untold={"audit": 1}, notices=(a_notice(),))
+    assert notices_wanted(case, step_of(case, "chase"), 2) == ()
+
+
+def test_the_turn_that_drafted_a_promise_notice_still_wants_it() -> None:
+    case = a_case(commitments=(a_commitment(state=CommitmentState.KEPT),), untold={"audit": 1}, notices=(a_notice(),))
+    assert [wanted.id for wanted in notices_wanted(case, step_of(case, "chase"), 1)] == ["promise-kept-audit-1"]
+
+
+def test_personal_channels_have_a_variant_for_each_locale_and_kind_of_reader() -> None:
+    kinds = (("en", Reader.SELF), ("en", Reader.GUARDIAN), ("zh-CN", Reader.SELF))
+    readers = frozenset((locale, reader, GENERAL) for locale, reader in kinds)
+    variants = drafted(readers=Readers("a", 3, readers)).variants
+    mails = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.EMAIL}
+    assert mails == {("en", "self"), ("en", "guardian"), ("zh-CN", "self")}
+
+
+def test_public_channels_have_a_variant_for_each_language_whoever_the_readers_are() -> None:
+    variants = drafted(readers=Readers("a", 1, frozenset({("en", Reader.GUARDIAN, GENERAL)}))).variants
+    pages = {(v.locale, v.reader) for v in variants if v.channel is ChannelKind.WEBSITE}
+    assert pages == {("en", "self"), ("zh-CN", "self")}
+
+
+def test_a_channel_of_the_cascade_has_its_variants_too() -> None:
+    step = step_of(a_case(), "first-notice").model_copy(update={"channels": (ChannelKind.WEBSITE,)})
+    assert {v.channel for v in drafted(step=step).variants} == {ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SMS}
+
+
+def test_no_variant_is_drafted_twice() -> None:
+    ids = [variant.id for variant in drafted().variants]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("reads", "written_to_in"),
+    [("en-GB", "en"), ("zh", "zh-CN"), ("zh-Hant-TW", "en"), ("fr", "en"), ("zh-CN", "zh-CN")],
+)
+def test_a_reader_gets_the_nearest_language_that_there_is(reads: str, written_to_in: str) -> None:
+    mails = drafted(readers=Readers("a", 1, frozenset({(reads, Reader.SELF, GENERAL)}))).variants
+    assert [v.locale for v in mails if v.channel is ChannelKind.EMAIL] == [written_to_in]
+
+
+def test_people_whose_language_is_missing_get_the_first_one_that_the_incident_was_written_in() -> None:
+    given = an_incident().model_dump(by_alias=True)
+    chinese_first = Incident.model_validate(given | {"texts": dict(reversed(given["texts"].items()))})
+    variants = drafted(
+        case=a_case(incident=chinese_first), readers=Readers("a", 1, frozenset({("fr", Reader.SELF, GENERAL)}))
+    ).variants
+    assert {v.locale for v in variants if v.channel is ChannelKind.EMAIL} == {"zh-CN"}
+
+
+def test_a_notice_without_a_language_in_common_with_the_incident_is_refused() -> None:
+    english = an_incident(texts={"en": an_incident().texts["en"].model_dump()})
+    wording = a_wording(templates={f"first-notice/{file}": "x" for file in EVERY if file.startswith("zh")})
+    with pytest.raises(ContentError, match="notices/first-notice E120"):
+        drafted(wording, case=a_case(incident=english))
+
+
+def test_a_missing_template_is_named() -> None:
+    files = {path: text for path, text in words().templates.items() if path != "first-notice/en.sms.txt"}
+    with pytest.raises(ContentError, match=r"notices/first-notice/en\.sms\.txt:1:1 E121 TemplateNotFound"):
+        drafted(a_wording(templates=files))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{{ stroy }}",
+        "{{ story.what_hapened }}",
+        "{{ 1 + 'a' }}",
+        "{{ 1 // 0 }}",
+        "{% include 'nothing' %}",
+        "{% if %}",
+        "{{ none }}",
+        "{{ promise.get('due') }}",
+    ],
+)
+def test_a_fault_in_a_template_is_named_with_its_line(wrong: str) -> None:
+    with pytest.raises(ContentError, match=r"notices/first-notice/en\.email\.md:3:1 E121"):
+        drafted(words(en_email=f"Dear customer,\n\n{wrong}\n"))
+
+
+def test_a_fault_in_an_included_template_is_named_there() -> None:
+    wording = words(en_email="one\n{% include '_base/en.md' %}")
+    templates = wording.templates | {"_base/en.md": "two\n\n\n{{ nothing }}"}
+    with pytest.raises(ContentError, match=r"notices/_base/en\.md:4:1 E121"):
+        drafted(a_wording(templates=templates))
+
+
+@pytest.mark.parametrize("attack", ["{{ ''.__class__.__mro__ }}", "{{ promises.append(1) }}"])
+def test_a_template_reaches_nothing_but_its_values(attack: str) -> None:
+    with pytest.raises(ContentError, match="SecurityError"):
+        drafted(words(attack))
+
+
+def test_a_text_of_the_incident_is_never_run_as_a_template() -> None:
+    story = an_incident().texts["en"].model_dump() | {"what_happened": "{{ 7 * 7 }}"}
+    incident = an_incident(texts={"en": story})
+    assert text_of(drafted(case=a_case(incident=incident))) == "{{ 7 * 7 }}"
+
+
+PROMISES = "{% for promise in promises %}{{ promise.text }} {{ promise.due }} {{ promise.state }}\n{% endfor %}"
+
+
+def test_the_first_notice_gives_the_promises_of_its_audience() -> None:
+    promises = (a_promise(), a_promise(id="for-patients", audience="patients"))
+    case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in promises]))
+    given = drafted(case=case).promises
+    assert [(promise.id, promise.made_in, promise.due_at) for promise in given] == [
+        ("audit", "first-notice", NOW + 60 * DAY)
+    ]
+
+
+def test_a_first_notice_lists_its_promises_by_date() -> None:
+    later, sooner = a_promise(due="60d"), a_promise(id="call-back", due="7d")
+    case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in (later, sooner)]))
+    assert [promise.id for promise in drafted(case=case).promises] == ["call-back", "audit"]
+
+
+def test_the_text_of_a_notice_lists_what_it_promises() -> None:
+    assert text_of(drafted(words(PROMISES))).endswith("we will publish what it finds. 23 January 2027 open")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"events": {"opened": NOW, "notified": NOW}},
+        {"commitments": (a_commitment(),)},
+    ],
+)
+def test_a_promise_is_given_once(changes: dict[str, Any]) -> None:
+    assert drafted(case=a_case(**changes)).promises == ()
+
+
+def test_only_a_notice_of_the_notify_phase_gives_promises() -> None:
+    case = a_case(events={"opened": NOW})
+    wanted = Wanted("update-1", "update", "everyone")
+    assert drafted(words(notice="update"), case=case, step=step_of(case, "update"), wanted=wanted).promises == ()
+
+
+def test_a_promise_that_says_nothing_in_a_language_of_the_notice_is_refused() -> None:
+    english_only = a_promise(promise={"en": "We will have our systems checked."})
+    case = a_case(playbook=a_playbook(commitments=[english_only.model_dump()]))
+    with pytest.raises(ContentError, match=r"commitments\.audit\.promise E110 says nothing in zh-CN"):
+        drafted(words(PROMISES), case=case)
+
+
+def test_who_gave_a_promise_its_evidence_is_an_author_of_the_notice_about_it() -> None:
+    promise = a_commitment(id="audit", state=CommitmentState.KEPT)
+    case = a_case(commitments=(promise,), worded_by={"audit": "omar", "fix": "wei"})
+    said = drafted(words("Done.", notice="promise-kept"), case=case, wanted=notice_about(promise, 1))
+    assert said.authors == (case.author, "omar")
+
+
+def test_a_notice_about_a_promise_knows_its_fate() -> None:
+    reason = {"en": "The firm is ill.", "zh-CN": "机构延期。"}
+    put_off = a_commitment(audience="patients", new_due_at=NOW + 90 * DAY, reason=reason)
+    late = {"open": "open", "late": "late"}
+    wording = words("{{ promise.state }}: {{ promise.reason }} {{ promise.new_due }}", notice="promise-late")
+    wording = wording.model_copy(
+        update={"phrases": {k: p.model_copy(update={"commitment_states": late}) for k, p in wording.phrases.items()}}
+    )
+    wanted = Wanted("promise-late-audit-1", "promise-late", "patients", "audit", 1)
+    case = a_case(commitments=(put_off,))
+    said = drafted(wording, case=case, step=step_of(case, "first-notice"), wanted=wanted)
+    assert text_of(said) == "late: The firm is ill. 22 February 2027"
+
+
+def about_a_kept_promise(evidence: dict[str, str]) -> Draft:
+    kept = a_commitment(id="audit", state=CommitmentState.KEPT, evidence=evidence)
+    wording = words("Shown by {{ promise.evidence }}.", notice="promise-kept")
+    return drafted(wording, case=a_case(commitments=(kept,)), wanted=notice_about(kept, 1))
+
+
+@pytest.mark.parametrize(("locale", "shown"), [("en", "Report 17"), ("zh-CN", "第17号报告")])
+def test_what_shows_that_a_promise_was_kept_is_said_in_the_language_of_the_letter(locale: str, shown: str) -> None:
+    said = about_a_kept_promise({"en": "Report 17", "zh-CN": "第17号报告"})
+    assert text_of(said, locale) == f"Shown by {shown}."
+
+
+def test_evidence_that_is_not_said_in_a_language_of_the_notice_is_refused() -> None:
+    with pytest.raises(ContentError, match="evidence of audit E110 says nothing in zh-CN"):
+        about_a_kept_promise({"en": "Report 17"})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "open"),
+        ({"due_at": NOW - DAY}, "late"),
+        ({"new_due_at": NOW + DAY}, "late"),
+        ({"state": CommitmentState.KEPT, "due_at": NOW - DAY}, "kept"),
+        ({"state": CommitmentState.DROPPED}, "dropped"),
+    ],
+)
+def test_a_promise_is_open_kept_late_or_dropped(changes: dict[str, Any], expected: str) -> None:
+    assert fate(a_commitment(**changes), NOW) == expected
+
+
+NEWS = "{% for item in news %}{{ item.date }}: {{ item.text }}\n{% endfor %}"
+
+
+def an_update(*news: tuple[int, str], told: int) -> str:
+    """The text of the update that is drafted ten days later, with this news by day; so many were told to all."""
+    incident = an_incident(news=[{"at": NOW + day * DAY, "text": text} for day, text in news])
+    case = a_case(incident=incident, news_told=incident.news[:told])
+    wanted = Wanted("update-1", "update", "everyone")
+    said = drafted(
+        words(NEWS, notice="update"), case=case, step=step_of(case, "update"), wanted=wanted, now=NOW + 10 * DAY
+    )
+    return text_of(said)
+
+
+def test_an_update_tells_what_is_new_by_now_and_was_not_told_to_all() -> None:
+    text = an_update((0, "old"), (2, "handed in late"), (5, "new"), (11, "later"), told=1)
+    assert text == "26 November 2026: handed in late\n29 November 2026: new"
+
+
+def test_parts_are_split_from_the_text_and_leave_no_mark() -> None:
+    body = "{{ part('what_happened') }}It happened.\n\n{{ part('what_we_do') }}We act."
+    variant = drafted(words(en_email=body)).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert variant.parts == {"what_happened": "It happened.", "what_we_do": "We act."}
+    assert variant.text == "It happened.\n\nWe act."
+
+
+def test_a_text_without_parts_is_left_as_it_is() -> None:
+    assert split_parts("  plain  ") == ("plain", {})
+
+
+def test_the_subject_is_set_by_the_template() -> None:
+    variant = drafted(words(en_email="{% set subject = 'Your data' %}x")).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert (variant.subject, variant.text) == ("Your data", "x")
+
+
+def test_what_differs_from_person_to_person_is_only_a_slot() -> None:
+    text = text_of(drafted(words("{{ person.name }} {{ person.your_data }} {{ person.link }} {{ person.child }}")))
+    link = f"https://betapai.example/p/{Slot.PERSONAL_LINK.mark}"
+    assert text == f"{Slot.NAME.mark} {Slot.YOUR_DATA.mark} {link} {Slot.CHILD.mark}"
+
+
+def test_a_draft_names_its_page_and_the_time_of_the_next_news() -> None:
+    draft = drafted(words("{{ page }} {{ next_news }} {{ dated }} {{ data_in_words }}"))
+    assert text_of(draft) == (
+        "https://betapai.example/n/november-breach/en/ Saturday, 28 November 2026, 09:00 UTC 24 November 2026 "
+        "name, contact details and password in scrambled form"
+    )
+    assert draft.next_news_at == NEXT_NEWS
+
+
+def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
+    assert drafted().binding == drafted().binding
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"variants": (a_variant(text="Something else."),)},
+        {"variants": (a_variant(subject="Something else"),)},
+        {"variants": (a_variant(reader=Reader.GUARDIAN),)},
+        {"audience": "patients"},
+        {"audience_digest": "audience-2"},
+        {"people": 4},
+        {"channels": (ChannelKind.EMAIL,)},
+        {"cascade": (ChannelKind.SMS,)},
+        {"approvals": Approvals(needed=1)},
+        {"facts_digest": "facts-2"},
+        {"planned_for": NOW + 2 * DAY},
+        {"next_news_at": NOW + 5 * DAY},
+        {"dated": NOW + DAY},
+        {"promises": (a_commitment(),)},
+        {"author": "mei"},
+        {"earlier_authors": ("mei",)},
+        {"change": 1},
+    ],
+)
+def test_a_change_of_anything_that_is_approved_changes_the_binding(change: dict[str, Any]) -> None:
+    before = a_draft(variants=(a_variant(),))
+    assert before.model_copy(update=change).binding != before.binding
+
+
+def test_a_draft_is_outdated_when_the_time_it_names_has_passed() -> None:
+    assert a_draft(next_news_at=NOW).outdated(NOW)
+    assert not a_draft(next_news_at=NOW + DAY).outdated(NOW)
+    assert not a_draft(next_news_at=None).outdated(NOW + 300 * DAY)
+
+
+ITEMS = {name: Item(says=name) for name in ("nature", "people_count", "freeze")}
+LETTERS = Letters(
+    items=ITEMS,
+    letters=(
+        Letter(id="us", places=("US",), adds=("freeze",)),
+        Letter(id="us-ma", places=("US-MA",), adds=("freeze",), leaves_out=("nature", "people_count")),
+    ),
+)
+TOLD_APART = (
+    '{% if letter.says("nature") %}{{ item("nature") }}{{ story.what_happened }}{% endif %}'
+    '{% if letter.says("freeze") %}{{ item("freeze") }}Freeze it.{% endif %}'
+)
+IN_THREE_STATES = frozenset(("en", Reader.SELF, letter) for letter in (GENERAL, "us", "us-ma"))
+
+
+def in_letters(text: str = TOLD_APART, *, notice: str = "first-notice", **changes: Any) -> Draft:
+    """A notice of this text for readers with three different letters."""
+    wording = words(text, notice=notice).model_copy(update={"letters": LETTERS})
+    return drafted(wording, **({"readers": Readers("a", 3, IN_THREE_STATES)} | changes))
+
+
+def test_each_letter_of_the_audience_is_a_variant_on_the_personal_channels() -> None:
+    found = {(variant.letter, variant.channel) for variant in in_letters().variants if variant.channel.personal}
+    assert found == {(letter, kind) for letter in (GENERAL, "us", "us-ma") for kind in ("email", "sms")}
+
+
+def test_no_variant_is_written_in_a_letter_that_nobody_needs() -> None:
+    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    assert {v.letter for v in in_letters(readers=readers).variants if v.channel.personal} == {"us-ma"}
+
+
+def test_the_public_reads_the_general_letter_whoever_the_readers_are() -> None:
+    readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
+    public = {v.letter for v in in_letters(readers=readers).variants if not v.channel.personal}
+    assert public == {GENERAL}
+
+
+def test_a_template_leaves_out_and_adds_as_the_letter_asks() -> None:
+    draft = in_letters()
+    texts = {letter: draft.variant("en", Reader.SELF, ChannelKind.EMAIL, letter) for letter in ("us", "us-ma")}
+    happened = an_incident().texts["en"].what_happened
+    assert {letter: variant.text for letter, variant in texts.items()} == {
+        "us": f"{happened}Freeze it.",
+        "us-ma": "Freeze it.",
+    }
+    assert {letter: variant.items for letter, variant in texts.items()} == {
+        "us": ("freeze", "nature"),
+        "us-ma": ("freeze",),
+    }
+
+
+def test_another_notice_is_general_except_where_something_must_be_left_out() -> None:
+    case = a_case(events={"opened": NOW})
+    wanted = Wanted("update-1", "update", "everyone")
+    draft = in_letters(notice="update", case=case, step=step_of(case, "update"), wanted=wanted)
+    assert {v.letter for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
+
+
+def test_the_name_of_a_variant_tells_its_letter_unless_it_is_the_general_one() -> None:
+    names = {variant.id for variant in in_letters().variants if variant.channel is ChannelKind.EMAIL}
+    assert names == {"en/self/email", "en/self/us/email", "en/self/us-ma/email"}
+
+
+@pytest.mark.parametrize("wrong", ['{{ item("natre") }}', '{{ letter.says("natre") }}'])
+def test_an_item_that_there_is_not_is_named_with_its_line(wrong: str) -> None:
+    with pytest.raises(ContentError, match=r"email\.md:2:1 E121 KeyError: 'natre'"):
+        in_letters(f"one\n{wrong}")
+
+
+def test_a_draft_with_other_letters_is_bound_otherwise() -> None:
+    assert a_variant(letter="us").letter == "us"
+    before = a_draft(variants=(a_variant(),))
+    assert before.model_copy(update={"variants": (a_variant(letter="us"),)}).binding != before.binding
+
+
+NATURE, COUNT, FREEZE = (mark_items((name,), ITEMS) for name in ("nature", "people_count", "freeze"))
+END = mark_items((), ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "items"),
+    [
+        ("plain", "plain", ()),
+        (f"{NATURE}It happened.", "It happened.", ("nature",)),
+        (f"{NATURE}{COUNT}Three.", "Three.", ("people_count",)),
+        (f"{FREEZE}Freeze. {NATURE}It happened.", "Freeze. It happened.", ("freeze", "nature")),
+        (f"{NATURE}  \n- {END}More.", "  \n- More.", ()),
+        (f"{NATURE}{PART_OPEN}steps{PART_CLOSE}Act.", f"{PART_OPEN}steps{PART_CLOSE}Act.", ()),
+        (f"{mark_items(('nature', 'freeze'), ITEMS)}Both.", "Both.", ("freeze", "nature")),
+        (f"{NATURE}发生了。", "发生了。", ("nature",)),
+        (f"{NATURE}{Slot.NAME.mark}", Slot.NAME.mark, ("nature",)),
+    ],
+)
+def test_an_item_is_said_when_text_stands_between_its_mark_and_the_next(
+    text: str, plain: str, items: tuple[str, ...]
+) -> None:
+    assert split_items(text) == (plain, items)
+
+
+def test_marks_of_items_leave_no_trace_in_text_parts_and_subject() -> None:
+    body = '{% set subject %}{{ item("nature") }}News{% endset %}{{ part("steps") }}{{ item("nature") }}Act.'
+    variant = in_letters(body).variant("en", Reader.SELF, ChannelKind.EMAIL)
+    assert (variant.subject, variant.text, variant.parts) == ("News", "Act.", {"steps": "Act."})
+
+
+@pytest.mark.parametrize(
+    ("phone", "free"),
+    [
+        ("+1 800 555 0100", "yes"),
+        ("1-888-555-0100", "yes"),
+        ("(833) 555-0100", "yes"),
+        ("+1 202 555 0800", ""),
+        ("+49 30 5550100", ""),
+        ("+86 571 5550 0142", ""),
+        ("+86 800 555 0100", ""),
+    ],
+)
+def test_a_number_that_is_free_in_north_america_is_known(phone: str, free: str) -> None:
+    given = an_incident().organisation.model_dump()
+    organisation = given | {"contacts": given["contacts"] | {"phone": phone}}
+    case = a_case(incident=an_incident(organisation=organisation))
+    assert text_of(drafted(words("{{ organisation.toll_free }}"), case=case)) == free
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"encrypted_at_rest": False, "recipient": {"kind": "unknown_attacker"}}, "no yes"),
+        ({"encrypted_at_rest": True, "recipient": {"kind": "former_employee"}}, "yes"),
+        ({"encrypted_at_rest": {"value": True, "certainty": "suspected"}}, ""),
+        ({"recipient": {"value": {"kind": "unknown_thief"}, "certainty": "suspected"}}, ""),
+        ({}, ""),
+    ],
+)
+def test_only_what_is_confirmed_is_told_of_encryption_and_of_who_it_was(facts: dict[str, Any], said: str) -> None:
+    case = a_case(incident=an_incident(facts=facts))
+    assert text_of(drafted(words("{{ encrypted }} {{ nobody_knows_who }}"), case=case)) == said

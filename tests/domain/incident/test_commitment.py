@@ -1,0 +1,89 @@
+"""Promises: when their owners are reminded, and when the lead hears of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from amends.domain.base.value import Span
+from amends.domain.incident.commitment import Chase, CommitmentState, commit, promises_of, to_chase
+from tests.builders import NOW, a_commitment, a_promise
+
+WEEK = timedelta(days=7)
+DUE = NOW + timedelta(days=60)
+
+
+def test_a_promise_is_due_so_long_after_people_were_told() -> None:
+    assert commit(a_promise(due=Span.parse("30d")), NOW, "first-notice").due_at == NOW + timedelta(days=30)
+
+
+def test_a_commitment_names_the_notice_that_made_it() -> None:
+    assert commit(a_promise(), NOW, "first-notice").made_in == "first-notice"
+
+
+def test_a_promise_of_the_incident_replaces_the_playbooks_own() -> None:
+    ours = a_promise(owner="finance")
+    assert promises_of((a_promise(),), (ours,)) == (ours,)
+
+
+def test_a_promise_of_the_incident_comes_after_those_of_the_playbook() -> None:
+    more = a_promise(id="hotline")
+    assert [promise.id for promise in promises_of((a_promise(),), (more,))] == ["audit", "hotline"]
+
+
+def test_a_commitment_is_not_overdue_at_the_very_moment_it_is_due() -> None:
+    assert not a_commitment(due_at=DUE).overdue(DUE)
+
+
+def test_a_commitment_is_overdue_right_after() -> None:
+    assert a_commitment(due_at=DUE).overdue(DUE + timedelta(seconds=1))
+
+
+def test_a_new_date_that_people_were_given_counts() -> None:
+    moved = a_commitment(due_at=DUE, new_due_at=DUE + WEEK)
+    assert not moved.overdue(DUE + timedelta(days=1))
+
+
+@pytest.mark.parametrize("state", [CommitmentState.KEPT, CommitmentState.DROPPED])
+def test_a_settled_commitment_is_never_overdue(state: CommitmentState) -> None:
+    assert not a_commitment(due_at=DUE, state=state).overdue(DUE + WEEK)
+
+
+def test_nobody_is_chased_long_before_the_date() -> None:
+    assert to_chase((a_commitment(due_at=DUE),), DUE - WEEK - timedelta(seconds=1), WEEK) == {}
+
+
+def test_the_owner_is_reminded_a_while_before_the_date() -> None:
+    assert to_chase((a_commitment(due_at=DUE),), DUE - WEEK, WEEK) == {"audit": Chase.REMIND}
+
+
+def test_the_owner_is_reminded_only_once() -> None:
+    assert to_chase((a_commitment(due_at=DUE, reminded_at=DUE - WEEK),), DUE - timedelta(days=1), WEEK) == {}
+
+
+def test_lateness_goes_to_the_lead() -> None:
+    late = a_commitment(due_at=DUE, reminded_at=DUE - WEEK)
+    assert to_chase((late,), DUE + timedelta(days=1), WEEK) == {"audit": Chase.ESCALATE}
+
+
+def test_lateness_goes_to_the_lead_also_when_the_reminder_was_missed() -> None:
+    assert to_chase((a_commitment(due_at=DUE),), DUE + WEEK, WEEK) == {"audit": Chase.ESCALATE}
+
+
+def test_the_lead_hears_of_lateness_only_once() -> None:
+    told = a_commitment(due_at=DUE, escalated_at=DUE + timedelta(hours=1))
+    assert to_chase((told,), DUE + WEEK, WEEK) == {}
+
+
+def test_the_reminder_follows_the_new_date() -> None:
+    moved = a_commitment(due_at=DUE, new_due_at=DUE + 4 * WEEK)
+    assert to_chase((moved,), DUE + WEEK, WEEK) == {}
+
+
+def test_a_settled_commitment_is_chased_no_more() -> None:
+    kept = a_commitment(due_at=DUE, state=CommitmentState.KEPT)
+    assert to_chase((kept,), DUE + WEEK, WEEK) == {}
+
+
+def test_each_commitment_is_chased_for_itself() -> None:
+    both = (a_commitment(due_at=DUE), a_commitment(id="fix", due_at=DUE + 9 * WEEK))
+    assert to_chase(both, DUE + WEEK, WEEK) == {"audit": Chase.ESCALATE}

@@ -1,0 +1,136 @@
+"""Which letter somebody gets, and what it says."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.notice.notice import LATER_IN_DRAFT, digest
+from tests.builders import a_draft
+
+ITEMS = {
+    "nature": Item(says="What happened", codes=("nature", "what_happened")),
+    "people_count": Item(says="How many"),
+    "steps": Item(says="What to do", codes=("steps_for_individuals",)),
+    "freeze": Item(says="How to freeze a credit file", codes=("freeze_howto",)),
+    "police_report": Item(says="The right to a police report", codes=("police_report_right",)),
+}
+LETTERS = Letters(
+    items=ITEMS,
+    whole=("first-notice",),
+    letters=(
+        Letter(id="us", places=("US", "PR"), adds=("freeze",)),
+        Letter(id="us-ma", places=("US-MA",), adds=("freeze", "police_report"), leaves_out=("nature", "people_count")),
+        Letter(id="kr", places=("KR",), adds=("police_report",)),
+    ),
+)
+
+
+def wrong(**changes: Any) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Letters.model_validate({"items": ITEMS, "letters": ()} | changes)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("country", "region", "letter"),
+    [
+        ("US", "MA", "us-ma"),
+        ("US", " ma ", "us-ma"),
+        ("US", "CA", "us"),
+        ("US", "", "us"),
+        ("US", "Somewhere", "us"),
+        ("PR", "", "us"),
+        ("DE", "", GENERAL),
+        ("DE", "MA", GENERAL),
+        ("MA", "", GENERAL),
+        ("", "", GENERAL),
+        ("", "MA", GENERAL),
+        ("XX", "YY", GENERAL),
+    ],
+)
+def test_somebody_gets_the_letter_of_their_state_else_of_their_country_else_the_general_one(
+    country: str, region: str, letter: str
+) -> None:
+    assert LETTERS.letter_for(country, region) == letter
+
+
+@pytest.mark.parametrize(
+    ("letter", "said"),
+    [
+        (GENERAL, {"nature", "people_count", "steps"}),
+        ("us", {"nature", "people_count", "steps", "freeze"}),
+        ("us-ma", {"steps", "freeze", "police_report"}),
+        ("kr", {"nature", "people_count", "steps", "police_report"}),
+    ],
+)
+def test_a_letter_says_what_all_say_and_what_it_adds_but_not_what_it_leaves_out(letter: str, said: set[str]) -> None:
+    assert {item for item in ITEMS if LETTERS.says(letter, item)} == said
+
+
+@pytest.mark.parametrize(("letter", "item"), [("us", "frieze"), (GENERAL, "frieze"), ("us-tx", "nature")])
+def test_to_ask_for_what_there_is_not_is_an_error(letter: str, item: str) -> None:
+    with pytest.raises(KeyError):
+        LETTERS.says(letter, item)
+
+
+@pytest.mark.parametrize(("letter", "written_in"), [("us", "us"), ("us-ma", "us-ma"), ("kr", "kr"), (GENERAL, GENERAL)])
+def test_a_full_letter_is_written_for_each_place(letter: str, written_in: str) -> None:
+    assert LETTERS.in_notice("first-notice", letter) == written_in
+
+
+@pytest.mark.parametrize(
+    ("letter", "written_in"), [("us", GENERAL), ("us-ma", "us-ma"), ("kr", GENERAL), (GENERAL, GENERAL)]
+)
+def test_another_notice_is_general_except_where_something_must_be_left_out(letter: str, written_in: str) -> None:
+    assert LETTERS.in_notice("update", letter) == written_in
+
+
+def test_a_code_is_answered_by_its_item() -> None:
+    assert LETTERS.item_of("what_happened") == "nature"
+    assert LETTERS.item_of("something_new") is None
+
+
+def test_without_letters_everybody_gets_the_general_one() -> None:
+    assert Letters().letter_for("US", "MA") == GENERAL
+    assert Letters().in_notice("first-notice", GENERAL) == GENERAL
+
+
+def a_letter(**changes: Any) -> dict[str, Any]:
+    return {"id": "us", "places": ("US",), "adds": ("freeze",)} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"letters": (a_letter(adds=("frieze",)),)}, "no item is called frieze"),
+        ({"letters": (a_letter(leaves_out=("natur",)),)}, "no item is called natur"),
+        ({"letters": (a_letter(), a_letter(id="other"))}, "two letters are for US"),
+        ({"letters": (a_letter(), a_letter(places=("CA",)))}, "two letters are called us"),
+        ({"letters": (a_letter(leaves_out=("freeze",)),)}, "freeze cannot be added and left out"),
+        ({"letters": (a_letter(id=GENERAL),)}, "the general letter is there without being listed"),
+        ({"letters": (a_letter(places=()),)}, "at least 1 item"),
+        ({"letters": (a_letter(places=("Massachusetts",)),)}, "should match pattern"),
+        ({"items": ITEMS | {"more": Item(says="More", codes=("nature",))}}, "two items answer nature"),
+    ],
+)
+def test_letters_that_make_no_sense_are_refused(changes: dict[str, Any], what: str) -> None:
+    assert what in wrong(**changes)
+
+
+def test_an_approval_from_before_there_were_letters_still_binds_the_same_draft() -> None:
+    content = a_draft().model_dump(mode="json", exclude={"occurrence", "step"})
+    for variant in content["variants"]:
+        assert (variant.pop("letter"), variant.pop("items")) == (GENERAL, [])
+    assert content.pop("optional") is False
+    for name in LATER_IN_DRAFT.keys() & content.keys():
+        del content[name]
+    assert a_draft().binding == digest(content)
+
+
+def test_another_letter_or_another_item_is_another_draft() -> None:
+    (first, *others) = a_draft().variants
+    for change in ({"letter": "us-ma"}, {"items": ("nature",)}):
+        changed = a_draft(variants=(first.model_copy(update=change), *others))
+        assert changed.binding != a_draft().binding

@@ -1,0 +1,661 @@
+"""Prefect's runs agree with the ledger, on a real Prefect server, whatever people or accidents do to them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.flow_engine import run_flow_async
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+from prefect.states import Cancelled, Completed, Crashed, Failed, Late, Pending, Running, Scheduled, Suspended
+from prefect.testing.utilities import prefect_test_harness
+
+from amends.cli.home.up import deploy, end_pauses
+from amends.cli.terminal import prefect
+from amends.cli.terminal.prefect import POOL, held, nudge
+from amends.content.playbook.playbook import load_playbook
+from amends.domain.base.errors import AmendsError
+from amends.domain.case.case import OccurrenceState
+from amends.domain.playbook.playbook import Phase, Step
+from amends.ledger import Ledger
+from amends.ledger.store.leases import this_process
+from amends.settings import new_settings, prefect_environment
+from flows.rehearsal.fast_forward import PHASES, PassedClock
+from flows.run.context import using
+from flows.run.schedule import (
+    HALTED,
+    MOST_CRASHES,
+    PAUSES,
+    SILENT,
+    mirror,
+    process_label,
+    tag_of,
+    tag_own_run,
+)
+from flows.sweep import sweep
+from tests.builders import a_duty, an_assessment, an_incident
+from tests.story import INCIDENT, START, a_context, a_ledger, everybody, opened
+
+pytestmark = [pytest.mark.prefect, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    with prefect_test_harness(server_startup_timeout=90), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        asyncio.run(_deploy())
+        yield
+
+
+async def _deploy() -> None:
+    async with get_client() as client:
+        for phase in Phase:
+            flow_id = await client.create_flow_from_name(phase.value)
+            await client.create_deployment(flow_id, name=phase.value, parameter_openapi_schema={})
+    assert set(PHASES) == set(Phase)
+
+
+class Lead:
+    """A story with its plan mirrored, and what a lead can do to it in the Prefect UI."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger, self.clock = ledger, PassedClock(START)
+        self.ahead = timedelta()
+
+    async def mirror(self) -> None:
+        await mirror(self.ledger, self.ledger.case(INCIDENT, self.clock.now), self.clock.now, self.ahead)
+
+    async def runs(self, client: PrefectClient) -> list[FlowRun]:
+        chosen = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(INCIDENT)]))
+        return await client.read_flow_runs(flow_run_filter=chosen)
+
+    async def waiting(self, client: PrefectClient) -> list[FlowRun]:
+        """What stands there and has not begun."""
+        return [run for run in await self.runs(client) if run.state_type is StateType.SCHEDULED]
+
+    async def crash(self, client: PrefectClient) -> None:
+        for run in await self.waiting(client):
+            await client.set_flow_run_state(run.id, Crashed(), force=True)
+
+    async def name_process(self, client: PrefectClient, process: str) -> None:
+        """The one run names this process, as it does when it begins."""
+        (run,) = await self.runs(client)
+        await client.update_flow_run_labels(run.id, {process_label(run): process})
+
+    def states(self) -> list[OccurrenceState]:
+        return [turn.state for turn in self.ledger.case(INCIDENT).occurrences]
+
+
+@pytest.fixture
+def lead(server: None, tmp_path: Path) -> Iterator[Lead]:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    yield Lead(ledger)
+    ledger.dispose()
+    asyncio.run(_delete_all())
+
+
+async def _delete_all() -> None:
+    async with get_client() as client:
+        for run in await client.read_flow_runs():
+            await client.delete_flow_run(run.id)
+
+
+async def sweeping(lead: Lead, folder: Path, incident_id: str = "") -> str | None:
+    """What the sweep says in the end."""
+    with using(replace(a_context(lead.ledger, folder)[0], mirrored=True)):
+        return (await sweep.fn(incident_id)).message
+
+
+def in_prefect(act: Callable[[PrefectClient], Awaitable[Any]]) -> Any:
+    async def call() -> Any:
+        async with get_client() as client:
+            return await act(client)
+
+    return asyncio.run(call())
+
+
+def test_what_is_due_stands_as_one_run_with_the_name_people_look_for(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        await lead.mirror()
+        return await lead.runs(client)
+
+    (run,) = in_prefect(act)
+    assert run.name == f"{INCIDENT} assess 1"
+    assert run.parameters == {"incident_id": INCIDENT, "step": "assess", "occurrence": 1}
+
+
+def test_a_run_that_somebody_cancelled_holds_its_step_and_is_not_made_again(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Cancelled(), force=True)
+        await lead.mirror()
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert len(in_prefect(act)) == 1
+    (turn,) = lead.ledger.case(INCIDENT).occurrences
+    assert turn.state is OccurrenceState.HELD
+
+
+def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_ended(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, ended_process())
+        await client.set_flow_run_state(run.id, Suspended(timeout_seconds=3600), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.PAUSED]
+    (turn,) = lead.ledger.case(INCIDENT).occurrences
+    assert (turn.state, turn.note) == (OccurrenceState.HELD, "its run was paused in Prefect")
+
+
+def test_who_deleted_a_deployment_hears_what_brings_it_back(lead: Lead) -> None:
+    async def deleted() -> None:
+        async with get_client() as client:
+            name = f"{Phase.ASSESS}/{Phase.ASSESS}"
+            await client.delete_deployment((await client.read_deployment_by_name(name)).id)
+            try:
+                with pytest.raises(AmendsError, match="no deployment assess any more; `amends up`"):
+                    await lead.mirror()
+            finally:
+                await _deploy()
+
+    asyncio.run(deleted())
+
+
+def test_after_prefect_lost_its_database_everything_stands_there_again(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        for run in await lead.runs(client):
+            await client.delete_flow_run(run.id)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} assess 1"]
+
+
+def test_a_crashed_run_is_set_up_again_three_times_and_then_the_lead_is_told(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> int:
+        for _ in range(MOST_CRASHES + 2):
+            await lead.mirror()
+            for run in await lead.runs(client):
+                if run.state_type is StateType.SCHEDULED:
+                    await client.set_flow_run_state(run.id, Crashed(), force=True)
+        await lead.mirror()
+        return len(await lead.runs(client))
+
+    assert in_prefect(act) == 1 + MOST_CRASHES
+    assert "alert" in {entry.act for entry in lead.ledger.timeline(INCIDENT)}
+    assert [turn.state for turn in lead.ledger.case(INCIDENT).occurrences] == [OccurrenceState.HELD]
+
+
+def test_a_run_that_ended_without_finishing_its_turn_is_followed_by_another(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == [StateType.COMPLETED, StateType.SCHEDULED]
+
+
+def test_runs_that_the_plan_does_not_know_any_more_are_taken_away(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert in_prefect(act) == []
+
+
+def test_follow_ups_stand_at_their_time_once_people_were_told(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> dict[str, Any]:
+        lead.ledger.event(INCIDENT, "notified", START)
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        await lead.mirror()
+        return {run.name: run.expected_start_time for run in await lead.runs(client)}
+
+    times = in_prefect(act)
+    assert times[f"{INCIDENT} update 1"] == START + timedelta(days=3)
+    assert times[f"{INCIDENT} survey 1"] == START + timedelta(days=5)
+
+
+def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        lead.ledger.pause_incident(INCIDENT, "mei", START)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert in_prefect(act) == []
+
+
+def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_moves_with_it(lead: Lead) -> None:
+    def assessed(version: int, due_at: datetime) -> None:
+        duty = a_duty(due_at=due_at, starts_at=due_at - timedelta(days=30))
+        lead.ledger.record_assessment(INCIDENT, an_assessment(version=version, duties=(duty,)), START)
+
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        seen = []
+        for version, days in ((1, 20), (2, 10)):
+            assessed(version, START + timedelta(days=days))
+            await lead.mirror()
+            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} deadlines 1")
+            seen.append(run.expected_start_time)
+        return seen
+
+    assert in_prefect(act) == [START + timedelta(days=19), START + timedelta(days=9)]
+
+
+def test_a_run_whose_parameters_somebody_edited_is_replaced_by_the_right_one(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.update_flow_run(run.id, parameters={**run.parameters, "step": "closing"})
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.parameters["step"] for run in in_prefect(act)] == ["assess"]
+
+
+def test_what_a_deployment_adds_to_the_parameters_is_left_alone(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (before,) = await lead.runs(client)
+        await client.update_flow_run(before.id, parameters={**before.parameters, "more": 1})
+        await lead.mirror()
+        return [before, *await lead.runs(client)]
+
+    before, after = in_prefect(act)
+    assert after.id == before.id
+
+
+def test_a_run_that_somebody_moved_stands_at_its_time_again(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Scheduled(scheduled_time=START + timedelta(days=9)), force=True)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.next_scheduled_start_time for run in in_prefect(act)] == [START]
+
+
+@pytest.mark.parametrize("before", ["nothing", "a crash", "a move", "the end of a turn"])
+def test_two_sweeps_at_the_same_time_set_up_one_run(lead: Lead, before: str) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        if before != "nothing":
+            await lead.mirror()
+        if before == "a crash":
+            await lead.crash(client)
+        if before == "a move":
+            (run,) = await lead.runs(client)
+            await client.set_flow_run_state(run.id, Scheduled(scheduled_time=START + timedelta(days=9)), force=True)
+        if before == "the end of a turn":
+            lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
+            lead.ledger.event(INCIDENT, "assessed", START)
+        await asyncio.gather(*(lead.mirror() for _ in range(4)))
+        return await lead.waiting(client)
+
+    assert len(in_prefect(act)) == 1
+    assert not any(turn.revision > 1 for turn in lead.ledger.case(INCIDENT).occurrences)
+
+
+def test_a_run_that_is_late_because_nobody_was_there_to_begin_it_is_left_standing(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.WAITING, START)  # goes on at once
+        await lead.mirror()
+        (before,) = await lead.runs(client)
+        await client.set_flow_run_state(before.id, Late(scheduled_time=START), force=True)
+        lead.clock.now += timedelta(hours=3)
+        await lead.mirror()
+        return [before, *await lead.runs(client)]
+
+    before, after = in_prefect(act)
+    assert (after.id, after.state_name) == (before.id, "Late")
+
+
+def test_a_turn_that_went_on_often_is_not_held_for_one_crash(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        for _ in range(MOST_CRASHES + 2):
+            await lead.mirror()
+            for run in await lead.waiting(client):
+                await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        await lead.crash(client)
+        await lead.mirror()
+        return await lead.waiting(client)
+
+    assert len(in_prefect(act)) == 1
+    assert OccurrenceState.HELD not in lead.states()
+
+
+def test_a_turn_that_fails_now_and_then_and_always_gets_on_is_not_held(lead: Lead) -> None:
+    """It goes on for weeks, and each time that the machine is started anew it cost a run."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        for _ in range(MOST_CRASHES + 1):
+            await lead.mirror()
+            await lead.crash(client)
+            await lead.mirror()
+            for run in await lead.waiting(client):
+                await client.set_flow_run_state(run.id, Completed(), force=True)
+        await lead.mirror()
+        await lead.crash(client)
+        await lead.mirror()
+        return await lead.waiting(client)
+
+    (run,) = in_prefect(act)
+    assert run.next_scheduled_start_time == START + PAUSES[0]
+    assert OccurrenceState.HELD not in lead.states()
+
+
+def test_after_each_crash_a_turn_rests_longer(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        seen = []
+        for _ in PAUSES:
+            await lead.mirror()
+            await lead.crash(client)
+            await lead.mirror()
+            lead.clock.now += timedelta(seconds=10)
+            await lead.mirror()  # it is left to rest
+            (run,) = await lead.waiting(client)
+            seen.append(run.next_scheduled_start_time)
+            lead.clock.now = START
+        return seen
+
+    assert in_prefect(act) == [START + pause for pause in PAUSES]
+
+
+def ended_process() -> str:
+    """A process that is no more, as the label of its run names it."""
+    say = "from amends.ledger.holder import this_process; print(this_process())"
+    return subprocess.run([sys.executable, "-c", say], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def elsewhere() -> str:
+    """A process of another machine, with the number of one here."""
+    return f"another-boot {this_process().partition(' ')[2]}"
+
+
+@pytest.mark.parametrize(
+    ("process", "since", "states"),
+    [
+        (ended_process, timedelta(seconds=1), [StateType.CRASHED, StateType.SCHEDULED]),
+        (this_process, timedelta(seconds=1), [StateType.RUNNING]),
+        (this_process, SILENT + timedelta(seconds=5), [StateType.RUNNING]),
+        (str, timedelta(seconds=1), [StateType.RUNNING]),
+        (str, SILENT + timedelta(seconds=5), [StateType.CRASHED, StateType.SCHEDULED]),
+        (elsewhere, SILENT + timedelta(seconds=5), [StateType.CRASHED, StateType.SCHEDULED]),
+    ],
+    ids=[
+        "its process has ended",
+        "its process lives",
+        "its process lives and holds no message for long",
+        "nothing is known",
+        "nothing is known, for long",
+        "its process is on another machine, silent for long",
+    ],
+)
+def test_a_run_without_a_process_is_followed_by_another(
+    lead: Lead, process: Callable[[], str], since: timedelta, states: list[StateType]
+) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, process())
+        lead.clock.now = datetime.now(UTC) + since
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == states
+
+
+@pytest.mark.parametrize("process", [str, ended_process], ids=["for the first time", "once more"])
+def test_a_run_that_was_late_and_is_just_being_started_is_not_taken_for_dead(
+    lead: Lead, process: Callable[[], str]
+) -> None:
+    """Its time was hours ago, when nobody was there to begin it; and its process is not there yet."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await lead.name_process(client, process())
+        await client.set_flow_run_state(run.id, Late(scheduled_time=START), force=True)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        lead.clock.now = datetime.now(UTC) + timedelta(seconds=1)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.PENDING]
+
+
+def test_a_run_that_was_never_started_is_followed_by_another_in_the_end(lead: Lead) -> None:
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        lead.clock.now = datetime.now(UTC) + SILENT + timedelta(seconds=5)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert sorted(run.state_type or "" for run in in_prefect(act)) == [StateType.CRASHED, StateType.SCHEDULED]
+
+
+def test_a_run_that_somebody_retried_in_prefect_is_not_taken_for_dead(lead: Lead) -> None:
+    """It began long ago for the first time, and just now for the second."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await client.set_flow_run_state(run.id, Failed(), force=True)
+        await asyncio.sleep(0.5)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, this_process())
+        (retried,) = await lead.runs(client)
+        assert retried.start_time
+        lead.clock.now = retried.start_time + HALTED + timedelta(milliseconds=100)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
+def test_a_run_that_was_retried_is_not_taken_for_dead_before_it_names_its_process(lead: Lead) -> None:
+    """What stands there is the process of the try before, which has ended."""
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        await lead.name_process(client, ended_process())
+        await client.set_flow_run_state(run.id, Crashed(), force=True)
+        await client.set_flow_run_state(run.id, Running(), force=True)
+        lead.clock.now = datetime.now(UTC) + timedelta(seconds=1)
+        await lead.mirror()
+        return await lead.runs(client)
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
+def test_a_run_names_its_process_each_time_that_it_is_carried_out(lead: Lead) -> None:
+    @flow
+    async def begun() -> FlowRun:
+        await tag_own_run(INCIDENT)
+        async with get_client() as client:
+            (run,) = await lead.runs(client)
+            return run
+
+    async def act(client: PrefectClient) -> list[str]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        named = []
+        for _ in range(2):
+            await client.set_flow_run_state(run.id, Pending(), force=True)
+            running = cast("FlowRun", await run_flow_async(begun, flow_run=await client.read_flow_run(run.id)))
+            named.append(running.labels[process_label(running)])
+        return named
+
+    assert in_prefect(act) == [this_process(), this_process()]
+
+
+def test_a_run_that_took_long_does_not_take_itself_for_dead(lead: Lead) -> None:
+    """It sent for most of an hour, and a channel has left something to be done at once."""
+
+    @flow
+    async def at_its_end() -> list[FlowRun]:
+        await tag_own_run(INCIDENT)
+        lead.clock.now = datetime.now(UTC) + HALTED + timedelta(seconds=5)
+        await lead.mirror()
+        async with get_client() as client:
+            return await lead.runs(client)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        (run,) = await lead.runs(client)
+        await client.set_flow_run_state(run.id, Pending(), force=True)
+        return cast("list[FlowRun]", await run_flow_async(at_its_end, flow_run=await client.read_flow_run(run.id)))
+
+    assert [run.state_type for run in in_prefect(act)] == [StateType.RUNNING]
+
+
+def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put_forward(lead: Lead) -> None:
+    """Prefect's time is the machine's, whatever the rehearsal's clock says."""
+
+    async def act(client: PrefectClient) -> list[datetime | None]:
+        lead.ledger.event(INCIDENT, "notified", START)
+        seen = []
+        for ahead in (timedelta(days=100), timedelta(days=102), timedelta(days=104)):
+            lead.ahead, lead.clock.now = ahead, START + ahead - timedelta(days=100)
+            await lead.mirror()
+            (run,) = (run for run in await lead.runs(client) if run.name == f"{INCIDENT} update 1")
+            seen.append(run.next_scheduled_start_time)
+        return seen
+
+    prefects_now = START - timedelta(days=100)
+    assert in_prefect(act) == [prefects_now + timedelta(days=3), prefects_now + timedelta(days=1), prefects_now]
+
+
+def test_prefect_sweeps_at_once_when_a_run_has_died_however_often_it_was_deployed(lead: Lead) -> None:
+    environment = {**os.environ, "PREFECT_API_URL": PREFECT_API_URL.value()}
+    deploy(environment)
+    deploy(environment)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await lead.mirror()
+        await lead.crash(client)
+        for _ in range(60):
+            await asyncio.sleep(0.5)
+            runs = await client.read_flow_runs()
+            if found := [run for run in runs if run.created_by and run.created_by.type == "AUTOMATION"]:
+                await asyncio.sleep(1)
+                return found
+        return []
+
+    assert [run.parameters for run in in_prefect(act)] == [{"incident_id": INCIDENT}]
+
+
+@pytest.mark.timeout(600)
+def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
+    lead: Lead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = PREFECT_API_URL.value()
+    environment = {**os.environ, "PREFECT_API_URL": server}
+    port = urlsplit(server).port
+    settings = new_settings(tmp_path, "https://btepai.example").model_copy(update={"prefect_port": port})
+    for name, value in prefect_environment(settings).items():
+        monkeypatch.setenv(name, value)  # so that what a nudge sets is taken back again
+    monkeypatch.delenv("PREFECT_API_URL")
+
+    async def pause(client: PrefectClient) -> None:
+        await client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True, concurrency_limit=0))
+        for queue in await client.read_work_queues(POOL):
+            await client.update_work_queue(queue.id, is_paused=True, concurrency_limit=0)
+        sweeping = await client.read_deployment_by_name("sweep/sweep")
+        await client.pause_deployment(sweeping.id)
+        for schedule in sweeping.schedules:
+            await client.delete_deployment_schedule(sweeping.id, schedule.id)
+
+    monkeypatch.setattr(prefect, "PATIENCE_SECONDS", 60)
+    deploy(environment)
+    in_prefect(pause)
+    assert [why.split("`")[0].strip() for why in held(settings)] == [
+        "its work pool",
+        "its work queue",
+        "its deployment sweep has no schedule, or is paused",
+    ]
+    assert not nudge(settings, INCIDENT), "a sweep was asked for, and nothing begins it"
+    deploy(environment)
+    end_pauses(environment)
+    assert held(settings) == ("no runner takes runs from it",)
+
+
+def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lead: Lead, tmp_path: Path) -> None:
+    lead.ledger.open_incident(an_incident(), iter(()), "mei", START)
+    playbook, wording = load_playbook("customer-data-theft")
+    beyond = {"id": "beyond", "phase": "collect_feedback", "on": "2300-12-31T23:00:00Z", "at": "09:00"}
+    damaged = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(beyond))})
+    lead.ledger.pin_playbook("november-breach", damaged, wording, "mei", START)
+
+    async def act(client: PrefectClient) -> tuple[str | None, list[FlowRun]]:
+        return await sweeping(lead, tmp_path), await lead.runs(client)
+
+    message, runs = in_prefect(act)
+    assert message == "november-breach: ValidationError"
+    assert [run.name for run in runs] == [f"{INCIDENT} assess 1"]
+
+
+def test_what_was_to_come_stands_there_no_more_once_a_person_has_closed_the_case(lead: Lead, tmp_path: Path) -> None:
+    async def act(client: PrefectClient) -> tuple[list[FlowRun], list[FlowRun]]:
+        lead.ledger.event(INCIDENT, "notified", START)
+        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        await lead.mirror()
+        before = await lead.waiting(client)
+        lead.ledger.close_incident(INCIDENT, "mei", START)
+        await sweeping(lead, tmp_path, INCIDENT)
+        return before, await lead.waiting(client)
+
+    before, after = in_prefect(act)
+    assert len(before) > 1
+    assert after == []
+
+
+def test_a_follow_up_that_outlives_the_case_is_set_up_again_after_prefect_lost_its_database(
+    lead: Lead, tmp_path: Path
+) -> None:
+    renew = {
+        "id": "renew", "phase": "follow_up", "after": "90d", "of": "opened", "task": "Renew the monitoring.",
+        "owner": "Privacy office", "within": "5d",
+    }  # fmt: skip
+    playbook, wording = load_playbook("customer-data-theft")
+    longer = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(renew))})
+    lead.ledger.pin_playbook(INCIDENT, longer, wording, "mei", START)
+    lead.ledger.close_incident(INCIDENT, "mei", START)
+
+    async def act(client: PrefectClient) -> list[FlowRun]:
+        await sweeping(lead, tmp_path)
+        return await lead.waiting(client)
+
+    assert [run.name for run in in_prefect(act)] == [f"{INCIDENT} renew 1"]

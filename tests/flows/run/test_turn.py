@@ -1,0 +1,666 @@
+"""A turn is concluded by what the ledger says, whoever did the work; one incident's trouble is its own."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count, islice
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import delete, update
+from sqlmodel import col, select
+
+from amends.content.playbook.playbook import load_playbook
+from amends.delivery.channels import connected
+from amends.delivery.preflight import look_over
+from amends.delivery.send.engine import deliver
+from amends.domain.base.errors import AmendsError, ChannelMisconfigured, ContentError
+from amends.domain.case.case import OccurrenceState
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.deliver.correction import Ask
+from amends.domain.draft.draft import Links, notices_wanted
+from amends.domain.incident.facts import Cause, Certainty, Fact
+from amends.domain.notice.notice import DeliveryState, NoticeStage
+from amends.domain.people.person import Person
+from amends.domain.plan.plan import plan
+from amends.domain.playbook.playbook import Phase
+from amends.domain.receipt.dsn import Report, ReportKind
+from amends.ledger import Ledger
+from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from flows.assess import assess
+from flows.collect_feedback import collect_feedback
+from flows.follow_up import follow_up
+from flows.notify import notify
+from flows.rehearsal.fast_forward import PassedClock, Run
+from flows.run.context import Context, using
+from flows.run.turn import conclude, step_of
+from flows.sweep import sweep
+from flows.update import update as update_flow
+from tests.builders import an_incident
+from tests.story import APPROVERS, INCIDENT, START, a_context, a_ledger, approve_all, everybody, opened, outbox
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Iterator[Context]:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    with using(a_context(ledger, tmp_path)[0]) as made:
+        yield made
+    ledger.dispose()
+
+
+def turn_state(ledger: Ledger, step: str) -> str:
+    return next(turn.state for turn in ledger.case(INCIDENT, START).occurrences if turn.step == step)
+
+
+async def draft_and_approve(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    approve_all(context.ledger, START)
+
+
+async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context: Context) -> None:
+    """Everything was sent, as by `amends deliver`, and nobody noted that people were told: the next run does."""
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "notified" in context.ledger.case(INCIDENT, START).events
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_nor_another_draft_when_the_facts_were_amended_since(context: Context) -> None:
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    incident = context.ledger.incident_file(INCIDENT)
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    (notice,) = context.ledger.case(INCIDENT, START).notices
+    assert (notice.version, notice.stage) == (1, NoticeStage.SENT)
+    assert not [entry for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_only_a_step_that_notifies_has_people_count_as_told(context: Context) -> None:
+    await draft_and_approve(context)
+    due = plan(context.ledger.case(INCIDENT, START), START).due
+    turn = next(turn for turn in due if turn.step == "first-notice")
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    for phase, told in ((Phase.UPDATE, False), (Phase.NOTIFY, True)):
+        case = context.ledger.case(INCIDENT, START)
+        conclude(context, case, turn.model_copy(update={"phase": phase}), [], complete=False)
+        assert ("notified" in context.ledger.case(INCIDENT, START).events) is told
+
+
+async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    found = context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice"))
+    assert found
+    assert (found.messages > 5, found.wrong) == (True, ())
+
+
+async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    first, *others = islice(everybody(), 5)
+    opened(ledger, [first._replace(name="None"), *others])
+    with using(a_context(ledger, tmp_path)[0]):
+        await assess.fn(INCIDENT, "assess", 1)
+        await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if f"a word for nothing, such as null (person {first.number})" in alert]
+    ledger.dispose()
+
+
+async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
+        await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
+
+
+async def test_what_was_approved_and_cannot_be_drafted_afresh_is_not_tried(context: Context) -> None:
+    await draft_and_approve(context)
+    incident = context.ledger.incident_file(INCIDENT)
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
+        await notify.fn(INCIDENT, "first-notice", 1)
+
+
+def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) -> None:
+    """A playbook whose first notice is for this segment alone."""
+    playbook, wording = load_playbook("customer-data-theft")
+    first = playbook.step("first-notice")
+    narrower = first.model_copy(update={"audience": segment, **changes})
+    steps = tuple(narrower if step == first else step for step in playbook.steps)
+    ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
+
+
+async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobody_counts_as_told(
+    context: Context,
+) -> None:
+    pin_with_first_notice_to("househld", context.ledger)
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert "first-notice tells nobody: the list has no segment househld" in alerts
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
+
+
+def without_households(ledger: Ledger) -> None:
+    """A corrected list in which nobody is in a household any more."""
+    correct(ledger, [person for person in islice(everybody(), 5) if person.segment != "household"])
+
+
+def list_again(ledger: Ledger) -> None:
+    """A corrected list in which everybody is who was in the first one."""
+    correct(ledger, islice(everybody(), 5))
+
+
+def correct(ledger: Ledger, people: Iterable[Person]) -> None:
+    correction = ledger.compare_audience(INCIDENT, people)
+    said = {ask: correction.difference.counts[ask] for ask in Ask}
+    ledger.correct_audience(correction, said, "", "lena", START)
+
+
+async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_segment_any_more(
+    context: Context,
+) -> None:
+    pin_with_first_notice_to("household", context.ledger)
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert "notified" in case.events
+    assert "update" in {turn.step for turn in plan(case, START).upcoming}
+
+
+async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anything_left(context: Context) -> None:
+    pin_with_first_notice_to("household", context.ledger)
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    approve_all(context.ledger, START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    assert "notified" not in context.ledger.case(INCIDENT, START).events
+
+
+async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without_another_approval(
+    context: Context,
+) -> None:
+    by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
+    pin_with_first_notice_to("household", context.ledger, **by_mail)
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    without_households(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert "first-notice" not in plan(case, START).awaiting_approval
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    assert "notified" not in case.events
+    list_again(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+
+
+def alerts(ledger: Ledger) -> list[str]:
+    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+
+
+ENDS = "first-notice ends, and nobody is asked to approve it: "
+
+
+@pytest.mark.parametrize("approved", [False, True])
+async def test_a_draft_to_a_segment_that_has_left_the_list_is_dropped_until_a_list_brings_somebody(
+    context: Context, approved: bool
+) -> None:
+    by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
+    pin_with_first_notice_to("household", context.ledger, **by_mail)
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    if approved:
+        approve_all(context.ledger, START)
+    without_households(context.ledger)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    notice, planned = case.notices[0], plan(case, START)
+    assert state.message == "first-notice dropped: nobody"
+    assert ENDS + "the list has no segment household" in alerts(context.ledger)
+    assert (notice.stage, notice.version, planned.awaiting_approval) == (NoticeStage.DROPPED, 1, ())
+    assert "first-notice" not in {turn.step for turn in (*planned.due, *planned.upcoming)}
+    assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, False)
+    list_again(context.ledger)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    approve_all(context.ledger, START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "notified" in context.ledger.case(INCIDENT, START).events
+
+
+def without(ledger: Ledger, number: int) -> None:
+    """A corrected list of the same people but for this one."""
+    correct(ledger, [person for person in islice(everybody(), 5) if person.number != number])
+
+
+async def released_but_to_one(context: Context) -> int:
+    """All but one person have the first notice, and the page is up; who waits still."""
+    await draft_and_approve(context)
+    async with connected(context.channels) as channels:
+        await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
+    waits = max(line.person for line in context.ledger.deliveries(INCIDENT, "first-notice"))
+    with context.ledger.write() as write:
+        of_one = update(DeliveryRow).where(col(DeliveryRow.person) == waits)
+        write.change(of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
+        write.change(update(NoticeRow).values(stage="sending", sent_at=None))
+    return waits
+
+
+async def test_a_notice_that_has_reached_all_whom_a_corrected_list_has_ends_without_another_approval(
+    context: Context,
+) -> None:
+    without(context.ledger, await released_but_to_one(context))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    case = context.ledger.case(INCIDENT, START)
+    assert (case.notices[0].stage, case.notices[0].version) == (NoticeStage.SENT, 1)
+    assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, True)
+    assert ENDS + "nobody in the list waits for it" in alerts(context.ledger)
+
+
+async def test_a_version_for_latecomers_whom_the_next_list_has_no_more_is_dropped(context: Context) -> None:
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    for people in (6, 5):
+        correct(context.ledger, islice(everybody(), people))
+        await notify.fn(INCIDENT, "first-notice", 1)
+    notice = context.ledger.case(INCIDENT, START).notices[0]
+    assert (notice.stage, notice.version) == (NoticeStage.DROPPED, 2)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    correct(context.ledger, islice(everybody(), 6))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+
+
+async def test_a_notice_of_which_not_every_message_was_stored_does_not_end_though_nothing_waits(
+    context: Context,
+) -> None:
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    with context.ledger.write() as write:
+        write.change(delete(DeliveryRow))
+    incident = context.ledger.case(INCIDENT).incident
+    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+
+
+async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
+    context: Context,
+) -> None:
+    correction = context.ledger.compare_audience(INCIDENT, islice(everybody(), 6))
+    context.ledger.correct_audience(correction, dict.fromkeys(Ask), "", "wei", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    (alert,) = [
+        entry.subject
+        for entry in context.ledger.timeline(INCIDENT)
+        if entry.act == "alert" and entry.subject.startswith("nobody can release first-notice")
+    ]
+    assert "only 1 in the team may besides mei and wei" in alert
+
+
+async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_drafted(context: Context) -> None:
+    without_sms = {kind: own for kind, own in context.channels.items() if kind != "sms"}
+    with using(replace(context, channels=without_sms)):
+        await assess.fn(INCIDENT, "assess", 1)
+        await notify.fn(INCIDENT, "first-notice", 1)
+    assert context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice")) is None
+
+
+def name_text(ledger: Ledger, person: int, name: str) -> None:
+    """Which text this person gets by email."""
+    with ledger.write() as write:
+        theirs = (col(DeliveryRow.person) == person, col(DeliveryRow.channel) == "email")
+        write.change(update(DeliveryRow).where(*theirs).values(variant=name))
+
+
+async def test_a_parked_message_waits_for_a_person_and_holds_up_nobody_else(context: Context) -> None:
+    await draft_and_approve(context)
+    context.ledger.release(INCIDENT, "first-notice", START)
+    first = next(line for line in context.ledger.deliveries(INCIDENT, "first-notice") if line.channel == "email")
+    name_text(context.ledger, first.person, "en/nobody")
+    clock = cast("PassedClock", context.clock)
+    for _ in range(3):
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now += timedelta(hours=1)
+    case = context.ledger.case(INCIDENT, clock.now)
+    planned = plan(case, clock.now)
+    assert "first-notice" not in {turn.step for turn in (*planned.due, *planned.upcoming)}
+    assert "update" in {turn.step for turn in planned.upcoming}
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if "1 message is parked until somebody decides" in alert] != []
+    name_text(context.ledger, first.person, first.variant)
+    context.ledger.try_parked(INCIDENT, "first-notice", first.person, APPROVERS[0], clock.now)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+
+
+async def test_a_turn_waits_without_failing_while_the_ledger_may_lack_what_has_left(
+    context: Context, tmp_path: Path
+) -> None:
+    """Four runs that fail in a row would hold its step, also after a person has said what was lost."""
+    await draft_and_approve(context)
+    (tmp_path / "audit-head").write_text(f"999 {'00' * 32}\n")  # as after an older copy was put back
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert state.is_completed()
+    assert outbox(tmp_path) == []
+    context.ledger.reconcile([], APPROVERS[0], START, list(ChannelKind))
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert outbox(tmp_path)
+
+
+async def test_a_turn_waits_until_its_notice_is_approved(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert "waits for approval" in (state.message or "")
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.WAITING
+
+
+async def at_once(flow: Run, step: str, runs: int = 3) -> None:
+    """So many runs of the same turn, as when somebody starts one by hand that is just being started."""
+    await asyncio.gather(*(flow.fn(INCIDENT, step, 1) for _ in range(runs)))
+
+
+async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_once(context: Context) -> None:
+    ticks = count(1)
+    with using(replace(context, clock=lambda: START + timedelta(milliseconds=next(ticks)))):
+        await at_once(assess, "assess")
+        await at_once(notify, "first-notice")
+        approve_all(context.ledger, START)
+        await at_once(notify, "first-notice")
+    acts = Counter(entry.act for entry in context.ledger.timeline(INCIDENT))
+    once = ("assessed", "drafted", "looked over", "released", "sent", "event")
+    assert {act: acts[act] for act in once} == dict.fromkeys(once, 1)
+    assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
+    assert {line.state for line in context.ledger.deliveries(INCIDENT, "first-notice")} == {DeliveryState.SENT}
+
+
+async def test_who_was_slower_than_another_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    case = context.ledger.case(INCIDENT, START)
+    turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
+    (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
+    slower = replace(context, clock=lambda: START + timedelta(minutes=1))
+    assert turn._write(context, case, step_of(case, turn), turn, wanted)
+    assert turn._write(slower, case, step_of(case, turn), turn, wanted) is None
+
+
+async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
+    before = context.ledger.case(INCIDENT, START)
+    state = await notify.fn(INCIDENT, "first-notice", 1)
+    assert state.name == "NothingDue"
+    assert context.ledger.case(INCIDENT, START) == before
+
+
+@pytest.mark.parametrize("flow", [notify, update_flow, collect_feedback, follow_up], ids=lambda flow: flow.name)
+async def test_a_flow_carries_out_no_step_of_another_phase(context: Context, flow: Run) -> None:
+    """A lead who starts a run by hand takes the wrong deployment: nothing counts as done that was not."""
+    before = context.ledger.case(INCIDENT, START)
+    state = await flow.fn(INCIDENT, "assess", 1)
+    assert state.name == "NothingDue"
+    assert context.ledger.case(INCIDENT, START) == before
+
+
+async def test_who_misspells_a_step_is_told_which_there_are(context: Context) -> None:
+    state = await notify.fn(INCIDENT, "first_notice", 1)
+    assert state.message == (
+        "notify has no step first_notice for stolen-terminals; it has first-notice, correction, closing"
+    )
+
+
+async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_others(context: Context) -> None:
+    context.ledger.open_incident(an_incident(), iter(()), "mei", START)
+    with context.ledger.write() as write:
+        write.session.connection().exec_driver_sql(
+            """UPDATE incident_version SET content = '{"title": "damaged"}' WHERE incident = 'november-breach'"""
+        )
+    context.ledger.resolve_incident(INCIDENT, "mei", START)
+    state = await sweep.fn()
+    assert state.message == "november-breach: ValidationError"
+
+
+async def test_who_misspells_an_incident_is_told_where_the_names_stand(context: Context) -> None:
+    state = await sweep.fn("stolen-terminal")
+    assert state.message == (
+        "stolen-terminal: no incident stolen-terminal in this ledger; `amends incident list` shows those that are"
+    )
+
+
+SAYS = {"fits": "Report 17, on our notice page", "stops": "See https://evil.example/report"}
+"""What shows that a promise was kept; the second leads to others' website, so its notice cannot be drafted."""
+
+
+def keep(ledger: Ledger, *evidence: str) -> list[str]:
+    """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
+    promises = [promise.id for promise in ledger.commitments(INCIDENT)][: len(evidence)]
+    for promise, what in zip(promises, evidence, strict=True):
+        ledger.keep_commitment(INCIDENT, promise, {"*": what}, "mei", START)
+    return promises
+
+
+@pytest.fixture
+async def told(context: Context) -> PassedClock:
+    """Everybody was told of the theft, and was promised several things; it is the next day."""
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    clock = cast("PassedClock", context.clock)
+    clock.now = START + timedelta(days=1)
+    return clock
+
+
+@pytest.mark.parametrize("evidence", [("stops", "fits"), ("fits", "stops")])
+async def test_what_stops_the_notice_of_one_promise_stops_no_other_and_the_run_names_it(
+    context: Context, told: PassedClock, evidence: tuple[str, str]
+) -> None:
+    kept = dict(zip(evidence, keep(context.ledger, *(SAYS[one] for one in evidence)), strict=True))
+    fits, stops = (f"promise-kept-{kept[one]}-1" for one in SAYS)
+    for _ in range(2):
+        with pytest.raises(ContentError, match=f"{stops} .* L104") as refused:
+            await follow_up.fn(INCIDENT, "promises", 1)
+        assert fits not in str(refused.value)
+        approve_all(context.ledger, told.now)
+    notice = context.ledger.case(INCIDENT, told.now).notice(fits)
+    assert notice is not None and notice.stage == "sent"
+    assert turn_state(context.ledger, "promises") == OccurrenceState.WAITING
+
+
+async def test_every_promise_whose_notice_is_stopped_is_named(context: Context, told: PassedClock) -> None:
+    one, other = keep(context.ledger, SAYS["stops"], SAYS["stops"])
+    with pytest.raises(ContentError) as refused:
+        await follow_up.fn(INCIDENT, "promises", 1)
+    assert {one, other} <= {finding.where.split()[0][13:-2] for finding in refused.value.findings}
+
+
+async def test_other_words_are_told_in_place_of_those_that_were_stopped(context: Context, told: PassedClock) -> None:
+    (promise,) = keep(context.ledger, SAYS["stops"])
+    with pytest.raises(ContentError):
+        await follow_up.fn(INCIDENT, "promises", 1)
+    keep(context.ledger, SAYS["fits"])
+    for _ in range(2):
+        await follow_up.fn(INCIDENT, "promises", 1)
+        approve_all(context.ledger, told.now)
+    assert [n.id for n in context.ledger.case(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-2"]
+    assert context.ledger.case(INCIDENT).untold == {}
+
+
+@pytest.fixture
+async def lame_and_sound(context: Context, told: PassedClock) -> tuple[str, str]:
+    """Two notices are approved, and the first of them asks for a channel that the others do without."""
+    ledger = context.ledger
+    keep(ledger, "Report 17", "Report 18")
+    await follow_up.fn(INCIDENT, "promises", 1)
+    lame, sound = sorted(notice.id for notice in ledger.case(INCIDENT).notices if notice.about)
+    draft = ledger.draft(INCIDENT, lame)
+    posted = draft.model_copy(update={"cascade": (*draft.cascade, ChannelKind.SOCIAL)})
+    ledger.draft_notice(posted, told.now)
+    await look_over(ledger, posted, context.channels, context.links, told.now)
+    approve_all(ledger, told.now)
+    return lame, sound
+
+
+def without_social(context: Context) -> Context:
+    return replace(context, channels={k: own for k, own in context.channels.items() if k is not ChannelKind.SOCIAL})
+
+
+async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
+    context: Context, told: PassedClock, lame_and_sound: tuple[str, str]
+) -> None:
+    with using(without_social(context)), pytest.raises(ChannelMisconfigured, match="social"):
+        await follow_up.fn(INCIDENT, "promises", 1)
+    stages = {notice.id: notice.stage for notice in context.ledger.case(INCIDENT, told.now).notices}
+    assert [stages[notice] for notice in lame_and_sound] == ["approved", "sent"]
+
+
+@pytest.mark.usefixtures("lame_and_sound")
+async def test_a_run_names_what_cannot_be_sent_beside_what_cannot_be_drafted(context: Context) -> None:
+    third = context.ledger.commitments(INCIDENT)[2].id
+    context.ledger.keep_commitment(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
+    with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
+        await follow_up.fn(INCIDENT, "promises", 1)
+
+
+async def test_new_facts_make_a_new_assessment_that_says_what_changed(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    incident = context.ledger.case(INCIDENT).incident
+    yes = Fact[bool].model_validate(True)
+    facts = incident.facts.model_copy(update={"encrypted_at_rest": yes, "encryption_key_safe": yes})
+    context.ledger.amend_incident(incident.model_copy(update={"facts": facts}), "mei", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    case = context.ledger.case(INCIDENT)
+    assert case.assessment is not None and case.assessment.version == 2
+    assert any(line.startswith("severity very high →") for line in case.assessment.changes)
+    assert any("assessment 2 differs" in entry.subject for entry in context.ledger.timeline(INCIDENT))
+
+
+async def test_a_filing_starts_the_clock_of_those_who_come_after(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    context.ledger.file_duty(INCIDENT, "sg-pdpa.pdpc", START, "mei", "SG-1", "", START)
+    await assess.fn(INCIDENT, "assess", 2)
+    assessment = context.ledger.case(INCIDENT).assessment
+    assert assessment is not None
+    duty = next(duty for duty in assessment.duties if duty.id == "sg-pdpa.individuals")
+    assert (duty.starts_at, duty.waits) == (START, False)
+
+
+async def test_each_reminder_of_a_deadline_is_given_once(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    turn = next(turn for turn in plan(context.ledger.case(INCIDENT), START).due if turn.step == "deadlines")
+    await follow_up.fn(INCIDENT, turn.step, turn.number)
+    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert alerts and all("amends duty filed stolen-terminals" in alert for alert in alerts)
+    again = await follow_up.fn(INCIDENT, turn.step, turn.number)
+    assert again.name == "NothingDue"
+    assert len([e for e in context.ledger.timeline(INCIDENT) if e.act == "alert"]) == len(alerts)
+
+
+def bounced(ledger: Ledger, notice: str) -> int:
+    """The mail server of somebody who also has a phone sends their email back; who that is."""
+    with ledger.read() as session:
+        by_email = (DeliveryRow.notice == notice, DeliveryRow.channel == "email", DeliveryRow.state == "sent")
+        rows = session.exec(select(DeliveryRow).where(*by_email)).all()
+        row = next(row for row in rows if ledger.person(INCIDENT, row.person).phone)
+        key = ledger.keys.message_key(INCIDENT, notice, row.person, "email", row.address_index)
+        token = ledger.keys.bounce_token(row.id or 0, key)
+    ledger.reported([Report(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
+    return row.person
+
+
+async def approved_update(context: Context, clock: PassedClock) -> None:
+    """Three days after the first notice was sent."""
+    await draft_and_approve(context)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    clock.now = START + timedelta(days=3)
+    await update_flow.fn(INCIDENT, "update", 1)
+    approve_all(context.ledger, clock.now)
+
+
+async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_next_sweep(tmp_path: Path) -> None:
+    """Also when the update was sent to its end: its turn goes on for this one person."""
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 20))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await approved_update(context, clock)
+        await update_flow.fn(INCIDENT, "update", 1)
+        assert turn_state(ledger, "update") == OccurrenceState.DONE
+        person = bounced(ledger, "update-1")
+        due = plan(ledger.case(INCIDENT, clock.now), clock.now).due
+        assert ("update", 1) in {(turn.step, turn.number) for turn in due}
+        await update_flow.fn(INCIDENT, "update", 1)
+    channels = [line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person]
+    assert sorted(channels) == ["email", "sms"]
+    assert turn_state(ledger, "update") == OccurrenceState.DONE
+    ledger.dispose()
+
+
+async def test_a_turn_is_not_done_when_an_email_comes_back_just_before_that_is_noted(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 20))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await approved_update(context, clock)
+        turn = next(turn for turn in plan(ledger.case(INCIDENT, clock.now), clock.now).due if turn.step == "update")
+        async with connected(context.channels) as channels:
+            await deliver(ledger, channels, INCIDENT, "update-1", context.links, context.clock)
+        looked_at = ledger.case(INCIDENT, clock.now)
+        person = bounced(ledger, "update-1")
+        conclude(context, looked_at, turn, [], complete=True)
+        assert turn_state(ledger, "update") == OccurrenceState.WAITING
+        await update_flow.fn(INCIDENT, "update", 1)
+    channels_used = {line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person}
+    assert channels_used == {"email", "sms"}
+    assert turn_state(ledger, "update") == OccurrenceState.DONE
+    ledger.dispose()
+
+
+async def test_what_was_told_wrongly_is_corrected_at_once_and_only_once(tmp_path: Path) -> None:
+    ledger = a_ledger(tmp_path)
+    opened(ledger, islice(everybody(), 5))
+    context, clock = a_context(ledger, tmp_path)
+    with using(context):
+        await draft_and_approve(context)
+        await notify.fn(INCIDENT, "first-notice", 1)
+        clock.now = START + timedelta(days=1)
+        file = ledger.incident_file(INCIDENT)
+        cause = Fact[Cause](value=Cause.INSIDER, certainty=Certainty.CONFIRMED)
+        facts = file.facts.model_copy(update={"cause": cause})
+        ledger.amend_incident(file.model_copy(update={"facts": facts}), "mei", clock.now)
+        assert ledger.case(INCIDENT, clock.now).told_wrongly == ("cause",)
+        await notify.fn(INCIDENT, "correction", 1)
+        approve_all(ledger, clock.now)
+        await notify.fn(INCIDENT, "correction", 1)
+        clock.now += timedelta(hours=1)
+        await sweep.fn(INCIDENT)
+    case = ledger.case(INCIDENT, clock.now)
+    (correction,) = [notice for notice in case.notices if notice.template == "correction"]
+    assert (correction.id, correction.stage, case.told_wrongly) == ("correction-1", "sent", ())
+    assert "correction" not in {turn.step for turn in plan(case, clock.now).due}
+    ledger.dispose()
+
+
+async def test_the_first_approval_is_an_event_of_the_case(context: Context) -> None:
+    await assess.fn(INCIDENT, "assess", 1)
+    await notify.fn(INCIDENT, "first-notice", 1)
+    assert "approved" not in context.ledger.case(INCIDENT, START).events
+    approve_all(context.ledger, START)
+    assert context.ledger.case(INCIDENT, START).events["approved"] == START

@@ -1,0 +1,25 @@
+"""An incident whose data was destroyed is passed over, whatever was still to be noted about it."""
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger import Ledger
+from amends.ledger.store.tables import IncidentRow
+from flows.rehearsal.fast_forward import PassedClock
+from flows.sweep import sweep
+from tests.story import INCIDENT, LEAD
+
+
+async def test_the_sweep_passes_over_an_incident_whose_data_was_destroyed(ledger: Ledger, clock: PassedClock) -> None:
+    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
+    ledger.close_incident(INCIDENT, LEAD.name, clock.now)
+    ledger.destroy_data(INCIDENT, LEAD, Member(name="omar", role=TeamRole.LEGAL), clock.now)
+    with ledger.write() as write:  # an embargo that would call for the team
+        soon = clock.now + timedelta(hours=1)
+        write.change(update(IncidentRow).values(embargo_until=soon, embargo_why="the police asked"))
+    before = ledger.timeline(INCIDENT)
+    assert (await sweep.fn()).is_completed()
+    assert (await sweep.fn(INCIDENT)).is_completed()
+    assert ledger.timeline(INCIDENT) == before

@@ -1,0 +1,64 @@
+"""Questions are watched as long as one is open, also after the incident was resolved and closed."""
+
+from datetime import timedelta
+
+from amends.domain.feedback.question import Source
+from amends.domain.plan.closing import is_over
+from amends.ledger import Ledger
+from flows.rehearsal.fast_forward import PassedClock
+from flows.sweep import sweep
+from tests.builders import an_asked
+from tests.story import INCIDENT, LEAD
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def ask(ledger: Ledger, clock: PassedClock) -> int:
+    """Somebody asks by telephone; the reply is due within two hours."""
+    asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, reply_within=2 * HOUR, at=clock.now)
+    return ledger.ask(INCIDENT, asked, clock.now)
+
+
+def alerts(ledger: Ledger) -> list[str]:
+    return [entry.subject for entry in ledger.timeline(INCIDENT) if "questions are overdue" in entry.subject]
+
+
+async def swept(clock: PassedClock, after: timedelta) -> None:
+    clock.now += after
+    for _ in range(2):
+        assert (await sweep.fn()).is_completed()
+
+
+async def test_a_question_that_waits_for_too_long_calls_for_the_team_once_a_day(
+    ledger: Ledger, clock: PassedClock
+) -> None:
+    ask(ledger, clock)
+    await swept(clock, HOUR)
+    assert alerts(ledger) == []
+    await swept(clock, 2 * HOUR)
+    (said,) = alerts(ledger)
+    assert f"`amends questions list {INCIDENT} --open`" in said
+    await swept(clock, DAY)
+    assert len(alerts(ledger)) == 2
+
+
+async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Ledger, clock: PassedClock) -> None:
+    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
+    ledger.close_incident(INCIDENT, LEAD.name, clock.now)
+    question = ask(ledger, clock)
+    assert not is_over(ledger.case(INCIDENT, clock.now), clock.now)
+    await swept(clock, 3 * HOUR)
+    assert len(alerts(ledger)) == 1
+    ledger.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
+    assert is_over(ledger.case(INCIDENT, clock.now), clock.now)
+    await swept(clock, DAY)
+    assert len(alerts(ledger)) == 1
+
+
+async def test_a_question_that_stands_open_when_the_incident_is_resolved_calls_for_the_team(
+    ledger: Ledger, clock: PassedClock
+) -> None:
+    ask(ledger, clock)
+    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
+    await swept(clock, 3 * HOUR)
+    assert len(alerts(ledger)) == 1

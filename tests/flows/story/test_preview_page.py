@@ -1,0 +1,39 @@
+"""What approvers see of a draft in the Prefect UI."""
+
+from amends.domain.base.errors import Finding
+from amends.domain.deliver.preflight import Preflight, Trouble
+from flows.run.artifacts import preview_page
+from tests.builders import a_draft
+
+ADVICE = Finding("first-notice en/self/email", "L130", "has a sentence of 44 words", "30 are the most", blocks=False)
+
+
+def test_advice_stands_before_the_texts() -> None:
+    page = preview_page(a_draft(), (ADVICE,))
+    assert page.index("L130 has a sentence of 44 words (30 are the most)") < page.index("## en/self/email")
+
+
+def test_without_advice_nothing_is_said_of_it() -> None:
+    assert "Look at this first" not in preview_page(a_draft())
+
+
+def test_the_page_says_whether_people_can_opt_out() -> None:
+    assert "\nOptional, 3 people" in preview_page(a_draft(optional=True))
+    assert "\nMandatory, 3 people" in preview_page(a_draft())
+
+
+def test_how_everybodys_message_came_out_stands_before_the_texts() -> None:
+    trouble = Trouble(why="name is empty", messages=2, people=2, first=(3, 8))
+    page = preview_page(a_draft(), (), Preflight(messages=9, wrong=(trouble,)))
+    assert page.index("7 messages composed and checked, 2 cannot be put together") < page.index("## en/self/email")
+    assert "name is empty (persons 3, 8)" in page
+
+
+def test_slots_are_shown_by_their_names() -> None:
+    assert "It was your [your_data]." in preview_page(a_draft())
+
+
+def test_the_page_stays_true_once_the_notice_was_approved_and_sent() -> None:
+    page = preview_page(a_draft())
+    assert "waits for" not in page
+    assert page.startswith("# first-notice, as it was drafted for approval\n\nIt needs ")

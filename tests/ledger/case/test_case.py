@@ -1,0 +1,148 @@
+"""The numbers of a case add up, and it is read in one consistent view."""
+
+from copy import deepcopy
+from datetime import timedelta
+
+from sqlmodel import select
+
+from amends.domain.base.value import LONGEST, Span
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
+from amends.domain.notice.notice import NoticeStage, PersonState
+from amends.domain.people.person import Flag, Person
+from amends.domain.plan.plan import plan
+from amends.domain.playbook.schedule import Delay
+from amends.ledger import Ledger
+from amends.ledger.store.tables import PinRow
+from tests.builders import NOW, a_person, a_playbook, a_wording, an_incident
+from tests.delivery.sending import INCIDENT, NOTICE, approved
+
+LATER = NOW + timedelta(minutes=1)
+
+
+def people() -> list[Person]:
+    minor = frozenset({Flag.MINOR})
+    return [
+        a_person(number=1, segment="patients"),
+        a_person(number=2, locale="zh-CN", country="CN", phone=""),
+        a_person(number=3, email="", flags=minor),
+        a_person(number=4, guardian_of="C-00003", data=()),
+        a_person(number=5, email="", phone="", flags=frozenset({Flag.PROTECTED, Flag.MINOR})),
+    ]
+
+
+def test_the_audience_is_counted_by_every_measure(ledger: Ledger) -> None:
+    ledger.open_incident(an_incident(), people(), "lena", NOW)
+    counts = ledger.case(INCIDENT).audience
+    assert counts.people == 5
+    assert counts.by_country == {"CN": 1, "DE": 4}
+    assert counts.by_locale == {"en": 4, "zh-CN": 1}
+    assert counts.by_segment == {"": 4, "patients": 1}
+    assert counts.by_category == {"basic_identity": 4, "contact": 4}
+    assert counts.by_flag == {"minor": 2, "protected": 1}
+    assert (counts.guardians, counts.with_email, counts.with_phone) == (1, 3, 3)
+
+
+def test_an_incident_without_people_counts_none(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    case = ledger_on_sqlite.case(INCIDENT)
+    assert (case.audience.people, case.audience.by_country, case.notices, case.commitments) == (0, {}, (), ())
+
+
+def sending(ledger: Ledger) -> Ledger:
+    """Each kind of answer for one person; the rest has not been tried."""
+    approved(ledger, [a_person(number=number) for number in range(1, 8)], cascade=(), channels=(ChannelKind.EMAIL,))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 5, NOW)
+    answers = [(claim, Receipt(claim.key, status)) for claim, status in zip(claims, Status, strict=True)]
+    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+    return ledger
+
+
+def test_everybody_stands_in_exactly_one_state_in_the_midst_of_sending(ledger: Ledger) -> None:
+    (notice,) = sending(ledger).case(INCIDENT).notices
+    assert notice.people == {
+        PersonState.SENT: 1,
+        PersonState.DELIVERED: 1,
+        PersonState.UNREACHABLE: 1,
+        PersonState.UNCERTAIN: 1,
+        PersonState.WAITING: 3,
+    }
+
+
+def test_a_person_with_two_messages_stands_where_the_better_one_stands(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)])
+    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    for channel, status in ((ChannelKind.EMAIL, Status.REJECTED), (ChannelKind.SMS, Status.SENT)):
+        claims = ledger_on_sqlite.claim(INCIDENT, NOTICE, [channel], 9, NOW)
+        ledger_on_sqlite.write_down(
+            (), [(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW
+        )
+    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    assert notice.people == {PersonState.SENT: 1}
+
+
+def test_a_notice_says_when_its_next_message_may_be_tried_only_when_nothing_else_is_left(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    ledger = sending(ledger_on_sqlite)
+    assert ledger.case(INCIDENT).notices[0].next_try_at is None
+    claims = ledger.claim(INCIDENT, NOTICE, tuple(ChannelKind), 99, NOW)
+    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
+    next_try_at = ledger.case(INCIDENT).notices[0].next_try_at
+    assert next_try_at
+    assert (1 - SPREAD) * FIRST_WAIT <= next_try_at - NOW <= (1 + SPREAD) * FIRST_WAIT
+
+
+def test_a_notice_lists_who_has_approved_exactly_this(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)])
+    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    assert (notice.stage, notice.approvals) == (NoticeStage.APPROVED, ("omar", "wei"))
+
+
+def test_a_notice_falls_back_to_drafted_when_an_approver_leaves_the_team(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)])
+    ledger_on_sqlite.remove_member("wei", "lena", NOW)
+    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    assert (notice.stage, notice.approvals) == (NoticeStage.DRAFTED, ("omar",))
+
+
+def test_a_draft_that_names_a_time_that_has_passed_is_not_current(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)], next_news_at=LATER)
+    current = [ledger_on_sqlite.case(INCIDENT, now).notices[0].current for now in (NOW, LATER)]
+    assert current == [True, False]
+
+
+def test_what_is_being_sent_stays_current_although_that_time_passes(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)], next_news_at=LATER)
+    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    assert ledger_on_sqlite.case(INCIDENT, LATER).notices[0].current
+
+
+def test_amended_facts_make_a_notice_out_of_date(ledger_on_sqlite: Ledger) -> None:
+    approved(ledger_on_sqlite, [a_person(number=1)])
+    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    assert not ledger_on_sqlite.case(INCIDENT).notices[0].current
+
+
+def test_a_case_is_one_view_although_others_write_meanwhile(ledger: Ledger) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    with ledger.read() as session:
+        before = session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar()
+        ledger.event(INCIDENT, "notified", NOW)
+        assert session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar() == before
+
+
+def test_a_playbook_that_was_pinned_before_spans_had_a_limit_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
+    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger_on_sqlite.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    with ledger_on_sqlite.write() as write:
+        pin = write.session.exec(select(PinRow)).one()
+        (_, tell, *_), (audit,) = kept = deepcopy((pin.playbook["steps"], pin.playbook["commitments"]))
+        tell["after"], audit["due"] = "60000d", "100000d"
+        pin.playbook = pin.playbook | dict(zip(("steps", "commitments"), kept, strict=True))
+    case = ledger_on_sqlite.case(INCIDENT, NOW)
+    assert case.playbook
+    assert case.playbook.step("first-notice").after == Delay(Span(days=LONGEST.days))
+    assert [promise.due for promise in case.playbook.commitments] == [LONGEST]
+    assert [turn.step for turn in plan(case, NOW).due] == ["assess"]

@@ -1,0 +1,492 @@
+"""Paper letters: who gets one, that each is handed over once, that a batch can be written again, and what comes back."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from amends.domain.base.errors import ApprovalMissing, KeyMissing, NotAllowed, NotInLedger
+from amends.domain.base.value import Span
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.correction import Ask
+from amends.domain.law.addendum import Letter, Letters
+from amends.domain.notice.notice import NoticeStage, PersonState, Reader
+from amends.domain.people.person import Flag, Person
+from amends.domain.playbook.playbook import Waves
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger import Claim, Ledger
+from amends.ledger.deliver.letters import Batch, Moved, Returned, reference_of
+from amends.ledger.people.people import address_as_written
+from amends.ledger.store.tables import RestoredNoticeRow
+from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
+from tests.delivery.sending import FAR_AHEAD, INCIDENT, NOTICE, approved, approved_again, personal_variants
+
+EMAIL, SMS, LETTER, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.LETTER, ChannelKind.WEBSITE
+TO_THE_LETTER = {"channels": (WEBSITE, EMAIL), "cascade": (EMAIL, SMS, LETTER)}
+OMAR = Member(name="omar", role=TeamRole.LEGAL)
+ROSA = Member(name="rosa", role=TeamRole.RESPONDER)
+LATER = NOW + timedelta(hours=1)
+HOME = "Example Street 1\n10115 Berlin\nGermany"
+
+
+def by_post(number: int, **changes: object) -> Person:
+    return a_person(number=number, **({"email": "", "phone": "", "postal_address": HOME} | changes))
+
+
+def people() -> list[Person]:
+    return [
+        a_person(number=1, postal_address=HOME),
+        by_post(2),
+        by_post(3, locale="zh-CN", country="CN"),
+        by_post(4, postal_address=""),
+        by_post(5, flags=frozenset({Flag.DECEASED})),
+        by_post(6, flags=frozenset({Flag.MINOR}), postal_address=""),
+        by_post(7, guardian_of="C-00006", data=()),
+    ]
+
+
+def released(ledger: Ledger, audience: Iterable[Person] | None = None, **changes: object) -> Ledger:
+    approved(ledger, people() if audience is None else audience, **(TO_THE_LETTER | changes))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    return ledger
+
+
+def states(ledger: Ledger, channel: ChannelKind = LETTER) -> dict[int, str]:
+    return {line.person: line.state.value for line in ledger.deliveries(INCIDENT, NOTICE) if line.channel is channel}
+
+
+def answer(ledger: Ledger, status: Status, *channels: ChannelKind) -> None:
+    while claims := ledger.claim(INCIDENT, NOTICE, channels, 100, LATER):
+        ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
+        ledger.write_down((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+
+
+def taken(ledger: Ledger) -> int:
+    batch = ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER)
+    return batch.letters if batch else 0
+
+
+def letters(ledger: Ledger, batch: int = 1) -> list[Claim]:
+    return list(ledger.letters_of(INCIDENT, NOTICE, batch))
+
+
+# Who gets one.
+
+
+def test_whoever_has_only_a_postal_address_gets_a_letter_that_waits_for_a_person(ledger: Ledger) -> None:
+    assert states(released(ledger)) == {2: "to_print", 3: "to_print", 6: "to_print"}
+
+
+def test_a_child_is_written_to_at_the_guardians_address(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    taken(ledger_on_sqlite)
+    child = next(claim for claim in letters(ledger_on_sqlite) if claim.about and claim.about.number == 6)
+    assert child.to
+    assert (child.to.number, child.to.postal_address, child.reader) == (7, HOME, Reader.GUARDIAN)
+
+
+def test_a_letter_is_next_when_email_and_sms_have_failed(ledger: Ledger) -> None:
+    released(ledger)
+    answer(ledger, Status.REJECTED, EMAIL)
+    assert 1 not in states(ledger)
+    answer(ledger, Status.REJECTED, SMS)
+    assert states(ledger)[1] == "to_print"
+
+
+def test_nobody_gets_one_without_a_letter_in_the_cascade(ledger_on_sqlite: Ledger) -> None:
+    assert states(released(ledger_on_sqlite, cascade=(EMAIL, SMS))) == {}
+
+
+def test_people_of_before_have_no_index_and_get_none(ledger: Ledger) -> None:
+    approved(ledger, people(), **TO_THE_LETTER)
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE person SET postal_index = NULL"))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert states(ledger) == {}
+    assert states(ledger, EMAIL)[2] == "unreachable"
+
+
+def test_an_address_is_the_same_however_it_is_spaced_and_cased() -> None:
+    same = ["Example  Street 1\n10115 Berlin", "EXAMPLE STREET 1 10115 BERLIN", "Ｅxample Street 1\r\n10115 berlin "]
+    assert len({address_as_written(a_person()._replace(postal_address=one)) for one in same}) == 1
+
+
+def test_no_engine_may_claim_a_letter(ledger: Ledger) -> None:
+    released(ledger)
+    assert ledger.claim(INCIDENT, NOTICE, [LETTER], 100, LATER) == ()
+    assert ledger.pending(INCIDENT, NOTICE) == 5  # two pages, two posts and the email to person 1
+
+
+def test_a_notice_finishes_although_letters_wait_and_their_people_are_waiting(ledger: Ledger) -> None:
+    released(ledger)
+    answer(ledger, Status.SENT, *(kind for kind in ChannelKind if kind is not LETTER))
+    assert ledger.finish(INCIDENT, NOTICE, LATER)
+    notice = ledger.case(INCIDENT).notice(NOTICE)
+    assert notice
+    assert notice.stage is NoticeStage.SENT
+    assert notice.people == {
+        PersonState.SENT: 1, PersonState.WAITING: 3, PersonState.UNREACHABLE: 1, PersonState.HELD: 2,
+    }  # fmt: skip
+
+
+# What binds.
+
+
+def test_the_cascade_with_a_letter_is_bound_by_the_approval(ledger_on_sqlite: Ledger) -> None:
+    draft = approved(ledger_on_sqlite, people(), **TO_THE_LETTER)
+    assert draft.binding != draft.model_copy(update={"cascade": (EMAIL, SMS)}).binding
+
+
+def test_another_email_text_is_another_letter_and_voids_the_approval(ledger_on_sqlite: Ledger) -> None:
+    draft = approved(ledger_on_sqlite, people(), **TO_THE_LETTER)
+    other = (*personal_variants("zh-CN"), a_variant(text="Something else."))
+    assert draft.binding != draft.model_copy(update={"variants": other}).binding
+
+
+def test_the_preview_knows_how_many_have_only_a_postal_address(ledger_on_sqlite: Ledger) -> None:
+    draft = approved(ledger_on_sqlite, people(), **TO_THE_LETTER)
+    expected = ledger_on_sqlite.expected(draft)
+    assert (expected.letters, expected.people[PersonState.WAITING]) == (3, 4)
+
+
+# Handing over.
+
+
+def test_a_batch_is_handed_over_once_and_marked(ledger: Ledger) -> None:
+    released(ledger)
+    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) == Batch(1, 3, 0)
+    assert states(ledger) == {2: "sent", 3: "sent", 6: "sent"}
+    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) is None
+    assert ledger.letters_to_print(INCIDENT, NOTICE) == 0
+
+
+def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
+    released(ledger)
+    taken(ledger)
+    answer(ledger, Status.REJECTED, EMAIL)
+    answer(ledger, Status.REJECTED, SMS)
+    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) == Batch(2, 1, 0)
+    assert [[one.about.number for one in letters(ledger, batch) if one.about] for batch in (1, 2)] == [[2, 3, 6], [1]]
+
+
+def test_two_who_hand_over_at_once_never_hand_over_the_same_letter(ledger: Ledger) -> None:
+    released(ledger, [by_post(number) for number in range(1, 30)])
+    others = [copy(ledger) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        counted = list(pool.map(taken, others))
+    for other in others:
+        other.dispose()
+    assert sorted(counted) == [0, 0, 0, 29]
+
+
+def test_a_batch_of_many_pages_holds_everybody_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    released(ledger, [by_post(number) for number in range(1, 24)])
+    taken(ledger)
+    monkeypatch.setattr("amends.ledger.deliver.letters.CHUNK", 5)
+    assert [one.about.number for one in letters(ledger) if one.about] == list(range(1, 24))
+
+
+def test_a_batch_says_the_same_again_also_when_more_was_approved_since(ledger: Ledger) -> None:
+    first = released(ledger) and letters_taken(ledger)
+    old = ledger.printed_from(INCIDENT, NOTICE, 1)
+    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
+    ledger.release(INCIDENT, NOTICE, LATER)
+    assert ledger.printed_from(INCIDENT, NOTICE, 1) == old
+    assert old.incident.title != "Two databases copied"
+    assert [(one.key, one.link, one.letter) for one in letters(ledger)] == first
+
+
+def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
+    taken(ledger)
+    return [(one.key, one.link, one.letter) for one in letters(ledger)]
+
+
+def test_what_waits_when_a_new_version_is_released_is_printed_with_its_text(ledger: Ledger) -> None:
+    released(ledger)
+    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    approved_again(ledger, **TO_THE_LETTER)
+    ledger.release(INCIDENT, NOTICE, LATER)
+    taken(ledger)
+    assert ledger.printed_from(INCIDENT, NOTICE, 1).incident.title == "Two databases copied"
+
+
+def test_nothing_is_handed_over_when_the_facts_changed_since_the_approval(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    with pytest.raises(ApprovalMissing):
+        taken(ledger_on_sqlite)
+    assert set(states(ledger_on_sqlite).values()) == {"to_print"}
+
+
+def test_nothing_is_handed_over_while_the_incident_is_paused(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    ledger_on_sqlite.pause_incident(INCIDENT, "lena", LATER)
+    with pytest.raises(NotAllowed, match="paused"):
+        taken(ledger_on_sqlite)
+
+
+def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    with pytest.raises(NotAllowed, match="role"):
+        ledger_on_sqlite.take_letters(INCIDENT, NOTICE, ROSA, LATER)
+    taken(ledger_on_sqlite)
+    with pytest.raises(NotAllowed, match="role"):
+        ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 1, ROSA, LATER)
+
+
+def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
+    released(ledger, [by_post(1), by_post(2)])
+    letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
+    approved_again(ledger, **TO_THE_LETTER)
+    with ledger.write() as write:  # they moved after it was approved
+        write.session.execute(text("UPDATE person SET country = 'US' WHERE number = 2"))
+    ledger.release(INCIDENT, NOTICE, LATER)
+    assert taken(ledger) == 1
+    assert states(ledger) == {1: "sent", 2: "to_print"}
+
+
+def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Ledger) -> None:
+    released(ledger, [by_post(1), by_post(2, country="US")])
+    letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
+    approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
+    ledger.release(INCIDENT, NOTICE, LATER)
+    assert taken(ledger) == 2
+    assert [one.letter for one in letters(ledger)] == ["general", "us"]
+
+
+def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
+    released(ledger)
+    with ledger.write() as write:
+        sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = 2")).scalar_one()
+        write.session.execute(text("UPDATE person SET sealed = :other WHERE number = 2"), {"other": sealed[::-1]})
+    taken(ledger)
+    assert states(ledger)[2] == "parked"
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE person SET sealed = :mended WHERE number = 2"), {"mended": sealed})
+    ledger.try_parked(INCIDENT, NOTICE, 2, OMAR, LATER)
+    assert taken(ledger) == 1
+
+
+def test_a_parked_letter_is_to_be_printed_when_a_new_version_is_released(ledger: Ledger) -> None:
+    released(ledger)
+    spoilt(ledger, 2)
+    taken(ledger)
+    assert states(ledger)[2] == "parked"
+    approved_again(ledger, next_news_at=FAR_AHEAD + timedelta(hours=1), **TO_THE_LETTER)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert states(ledger)[2] == "to_print"
+
+
+def spoilt(ledger: Ledger, person: int) -> None:
+    """The stored data of this person was damaged."""
+    with ledger.write() as write:
+        sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = :n"), {"n": person}).scalar_one()
+        other = {"other": sealed[::-1], "n": person}
+        write.session.execute(text("UPDATE person SET sealed = :other WHERE number = :n"), other)
+
+
+def test_a_batch_with_somebody_whose_data_was_damaged_names_them_and_what_mends_it(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(1), by_post(2)])
+    before = letters_taken(ledger_on_sqlite)
+    spoilt(ledger_on_sqlite, 2)
+    with pytest.raises(KeyMissing, match=r"person 2 .*`amends audience correct` with a list that has them mends it"):
+        letters(ledger_on_sqlite)
+    corrected(ledger_on_sqlite, by_post(1), by_post(2))
+    assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+    assert ledger_on_sqlite.moved_since(INCIDENT, NOTICE, 1) == ()
+
+
+IN_WAVES = Waves(size=2, pause=Span.parse("2h"))
+
+
+def test_letters_leave_in_the_waves_of_their_notice(ledger: Ledger) -> None:
+    released(ledger, [by_post(number) for number in range(1, 6)], waves=IN_WAVES)
+    taken_at = [ledger.take_letters(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
+    assert taken_at == [Batch(1, 2, 0), None, Batch(2, 2, 0), Batch(3, 1, 0)]
+    assert [[one.about.number for one in letters(ledger, n) if one.about] for n in (1, 2, 3)] == [[1, 2], [3, 4], [5]]
+
+
+def test_whose_wave_has_not_begun_is_not_parked_either(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(number) for number in range(1, 4)], waves=IN_WAVES)
+    spoilt(ledger_on_sqlite, 3)
+    assert taken(ledger_on_sqlite) == 2
+    assert states(ledger_on_sqlite)[3] == "to_print"
+
+
+def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(ledger: Ledger) -> None:
+    child = by_post(3, flags=frozenset({Flag.MINOR}), postal_address="")
+    guardian = by_post(4, guardian_of="C-00003", data=())
+    released(ledger, [by_post(1), by_post(2), child, guardian])
+    taken(ledger)
+    references = {one.about.number: reference_of(one.key) for one in letters(ledger) if one.about}
+    moved, elsewhere = guardian._replace(postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
+    corrected(ledger, by_post(1), elsewhere, child, moved)
+    left_out = tuple(Moved(person, references[person]) for person in (2, 3))
+    assert ledger.moved_since(INCIDENT, NOTICE, 1) == left_out
+    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+
+
+def test_each_letter_has_its_own_address_and_reference_also_when_a_batch_is_written_again(ledger: Ledger) -> None:
+    released(ledger, [by_post(1), by_post(2)])
+    taken(ledger)
+    corrected(ledger, by_post(1), by_post(2, postal_address="Neue Straße 6"))
+    (moved,) = ledger.moved_since(INCIDENT, NOTICE, 1)
+    assert ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
+    assert taken(ledger) == 1
+    (fresh,) = letters(ledger, 2)
+    assert reference_of(fresh.key) != moved.reference
+    assert [one.about.number for one in letters(ledger) if one.about] == [1]
+    assert ledger.moved_since(INCIDENT, NOTICE, 1) == ()
+    assert not ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
+
+
+def test_a_batch_that_there_is_not_is_named_with_those_there_are(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    taken(ledger_on_sqlite)
+    with pytest.raises(NotInLedger, match="no batch 2 of letters; there are 1"):
+        ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 2, OMAR, LATER)
+
+
+def test_who_handed_over_stands_in_the_audit(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    taken(ledger_on_sqlite)
+    ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 1, OMAR, LATER)
+    acts = [(entry.act, entry.actor) for entry in ledger_on_sqlite.timeline(INCIDENT)][-2:]
+    assert acts == [("letters handed over", "omar"), ("letters written again", "omar")]
+
+
+# What comes back.
+
+
+def reference(ledger: Ledger, person: int) -> str:
+    return next(reference_of(one.key) for one in letters(ledger) if one.about and one.about.number == person)
+
+
+def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> None:
+    released(ledger)
+    taken(ledger)
+    before = ledger.numbers(INCIDENT, NOTICE).reach.unreached
+    assert ledger.letter_returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar").person == 2
+    assert states(ledger)[2] == "bounced"
+    assert before == {"DE": 1}
+    assert ledger.numbers(INCIDENT, NOTICE).reach.unreached == {"DE": 2}
+    assert ledger.letter_batches(INCIDENT, NOTICE) == (Batch(1, 3, 1),)
+
+
+def test_to_say_twice_that_it_came_back_changes_nothing(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    taken(ledger_on_sqlite)
+    again = [
+        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, f" {reference(ledger_on_sqlite, 2).upper()} ", LATER).person
+        for _ in range(2)
+    ]
+    assert again == [2, 2]
+    returned = [entry for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "letter returned"]
+    assert len(returned) == 1
+
+
+def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    before = letters_taken(ledger_on_sqlite)
+    ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
+    assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+
+
+def corrected(ledger: Ledger, *people: Person) -> None:
+    """This list is in force now, and the notice approved for it."""
+    found = ledger.compare_audience(INCIDENT, people)
+    ledger.correct_audience(found, {Ask.CHANGED: len(found.difference.changes)}, "f" * 64, "maya", LATER)
+    approved_again(ledger, **TO_THE_LETTER)
+    ledger.release(INCIDENT, NOTICE, LATER)
+
+
+def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_again_to_the_new_one(
+    ledger: Ledger,
+) -> None:
+    released(ledger, [by_post(2)])
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    corrected(ledger, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
+    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    assert taken(ledger) == 1
+    assert [one.to.postal_address for one in letters(ledger, 2) if one.to] == ["Neue Straße 5\n20095 Hamburg"]
+
+
+def test_a_letter_that_comes_back_is_followed_by_the_next_channel_once(ledger: Ledger) -> None:
+    released(ledger, [by_post(2)], cascade=(LETTER, EMAIL, SMS))
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    with ledger.write() as write:  # as a corrected list does for a person whom a letter told
+        write.session.execute(text("UPDATE person SET email_index = :index WHERE number = 2"), {"index": b"m" * 32})
+    said = [ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER).handed_over for _ in range(2)]
+    assert said == [True, False]
+    assert states(ledger, EMAIL) == {2: "waiting"}
+
+
+def test_a_notice_that_was_sent_goes_on_when_a_letter_comes_back_and_another_channel_takes_over(
+    ledger: Ledger,
+) -> None:
+    released(ledger, [by_post(2)])
+    taken(ledger)
+    came_back = reference(ledger, 2)
+    corrected(ledger, by_post(2, email="new@mail.example"))
+    for channel in (WEBSITE, ChannelKind.SOCIAL):
+        answer(ledger, Status.SENT, channel)
+    ledger.finish(INCIDENT, NOTICE, LATER)
+    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    notice = ledger.case(INCIDENT).notice(NOTICE)
+    assert notice
+    assert notice.stage is NoticeStage.SENDING
+    assert states(ledger, EMAIL) == {2: "waiting"}
+
+
+def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite, [by_post(2)])
+    taken(ledger_on_sqlite)
+    came_back = reference(ledger_on_sqlite, 2)
+    corrected(ledger_on_sqlite, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
+    ledger_on_sqlite.close_incident(INCIDENT, "lena", LATER)
+    ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    alerts = [entry.subject for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "alert"]
+    assert [alert for alert in alerts if "came back after the end" in alert]
+
+
+def test_where_the_next_message_may_have_left_already_nobody_says_that_it_is_on_its_way(
+    ledger_on_sqlite: Ledger,
+) -> None:
+    released(ledger_on_sqlite, [by_post(2)])
+    taken(ledger_on_sqlite)
+    came_back = reference(ledger_on_sqlite, 2)
+    corrected(ledger_on_sqlite, by_post(2, email="new@mail.example"))
+    with ledger_on_sqlite.write() as write:
+        write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="email"))
+    said = ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    assert said == Returned(2, handed_over=True, in_doubt=True)
+    assert states(ledger_on_sqlite, EMAIL) == {2: "uncertain"}
+
+
+def test_what_was_never_handed_over_cannot_come_back(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    key = ledger_on_sqlite.keys.message_key(INCIDENT, NOTICE, 2, "letter", b"x")
+    with pytest.raises(NotInLedger, match="no letter"):
+        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference_of(key), LATER)
+
+
+def test_counts_go_by_the_home_of_the_person_concerned(ledger: Ledger) -> None:
+    audience = [by_post(1, country="US", region="CA", postal_address=""), by_post(2, country="US", region="NV")]
+    counts = released(ledger, audience).numbers(INCIDENT, NOTICE).reach
+    assert (counts.people, counts.unreached) == ({"US-CA": 1, "US-NV": 1}, {"US-CA": 1})
+
+
+def test_the_page_is_up_since_it_was_put_up(ledger_on_sqlite: Ledger) -> None:
+    released(ledger_on_sqlite)
+    assert ledger_on_sqlite.page_up_since(INCIDENT, NOTICE) is None
+    answer(ledger_on_sqlite, Status.DELIVERED, WEBSITE)
+    assert ledger_on_sqlite.page_up_since(INCIDENT, NOTICE) == LATER

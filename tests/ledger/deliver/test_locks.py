@@ -1,0 +1,579 @@
+"""Who comes second waits for who came first, and then goes by what that one has done."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from amends.domain.base.errors import ApprovalMissing, LedgerUnavailable, NotAllowed, NotInLedger
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.notice.notice import NoticeStage
+from amends.domain.receipt.dsn import ReportKind
+from amends.ledger import Ledger
+from amends.ledger.deliver.deliveries import park
+from amends.ledger.people.opt_outs import opted_out
+from amends.ledger.store.bulk import Kept
+from amends.ledger.store.tables import DeliveryRow, IncidentRow, KeyCheckRow, LeaseRow, MemberRow
+from tests.builders import NOW, a_member, a_person, an_asked, an_incident
+from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, approved
+from tests.ledger.deliver import test_letters as by_post
+from tests.ledger.playbook.test_migration import OMAR, STRONGER, replace
+from tests.ledger.receipt.test_receipts import a_report
+from tests.ledger.test_commitment import REASON, promise_in
+
+LATER = NOW + timedelta(minutes=10)
+"""When the lease of whoever claimed at NOW has run out."""
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+Second = Callable[[Callable[[], Any]], "Future[Any]"]
+
+
+@pytest.fixture
+def second(ledger: Ledger) -> Iterator[Second]:
+    """Begins something in another thread; returns when that is at its end, or waits for what this one holds."""
+
+    def begins(act: Callable[[], Any]) -> "Future[Any]":
+        begun = thread.submit(act)
+        while not (begun.done() or has_to_wait(ledger)):
+            time.sleep(0.005)
+        return begun
+
+    with ThreadPoolExecutor(1) as thread:
+        yield begins
+
+
+def has_to_wait(ledger: Ledger) -> bool:
+    """Whether somebody waits for a lock; on SQLite whoever wants to write waits for whoever writes."""
+    if ledger.engine.dialect.name == "sqlite":
+        return True
+    with ledger.engine.connect() as look:
+        return look.exec_driver_sql(WAITING).scalar_one() > 0
+
+
+def before(ledger: Ledger, statement: str, act: Callable[[], object]) -> None:
+    """Do this once, just before the first statement with these words."""
+    once = [act]
+
+    def look(_: Connection, __: object, said: str, *___: object) -> None:
+        if statement in said and once:
+            once.pop()()
+
+    event.listen(ledger.engine, "before_cursor_execute", look)
+
+
+def just_before(
+    ledger: Ledger, statement: str, second: Second, theirs: Callable[[], Any], ours: Callable[[], Any]
+) -> Any:
+    """Let somebody begin theirs just before this statement of ours; what came of theirs."""
+    begun: list[Future[Any]] = []
+    before(ledger, statement, lambda: begun.append(second(theirs)))
+    ours()
+    (other,) = begun
+    return other.result()
+
+
+@pytest.fixture
+def released(ledger: Ledger) -> Ledger:
+    approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
+    ledger.release(INCIDENT, NOTICE, NOW)
+    return ledger
+
+
+def claim(ledger: Ledger, most: int = 10) -> Any:
+    return ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], most, NOW)
+
+
+def sent(claims: Any) -> list[Any]:
+    return [(one, Receipt(one.key, Status.SENT)) for one in claims]
+
+
+def on_server(ledger: Ledger) -> bool:
+    return ledger.engine.dialect.name == "postgresql"
+
+
+def looks_through(ledger: Ledger, table: str) -> None:
+    """PostgreSQL looks through a table that it knows to be small, and comes last by a row that was changed."""
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"ANALYZE {table}")
+
+
+def states(ledger: Ledger) -> dict[int, str]:
+    lines = ledger.deliveries(INCIDENT, NOTICE)
+    return {line.person: line.state.value for line in lines if line.channel is ChannelKind.EMAIL}
+
+
+@pytest.fixture
+def uncertain(released: Ledger) -> Any:
+    """The messages of a worker that fell behind after it had marked them."""
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    assert released.recover(INCIDENT, NOTICE, LATER) == len(in_hand) == 2
+    return in_hand
+
+
+def test_two_workers_that_claim_at_once_get_different_messages(released: Ledger, second: Second) -> None:
+    others: list[Future[Any]] = []
+    before(released, "INSERT INTO lease", lambda: others.append(second(lambda: claim(released, 1))))
+    claimed = [*claim(released, 1), *(one for other in others for one in other.result())]
+    assert sorted(one.about.number for one in claimed) == [1, 2]
+
+
+def test_nobody_claims_by_a_list_that_is_just_being_replaced(released: Ledger, second: Second) -> None:
+    with released.write() as write:
+        write.session.get_one(IncidentRow, INCIDENT, with_for_update=True).audience_digest = "corrected"
+        claimed = second(lambda: claim(released))
+    with pytest.raises(ApprovalMissing):
+        claimed.result()
+
+
+def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledger, second: Second) -> None:
+    in_hand = claim(released)
+    with released.swift_write() as swift:
+        assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+    assert taken_over.result() + released.recover(INCIDENT, NOTICE, LATER) == 2
+    assert states(released) == {1: "uncertain", 2: "uncertain"}
+
+
+def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_doubt(
+    released: Ledger, second: Second
+) -> None:
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    with released.swift_write() as swift:
+        answered = next(one for one in in_hand if one.about.number == 1)
+        swift.keep_answers([Kept("sent", "250", "", None, swift.spelled(LATER), answered.id, answered.lease)])
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+    assert taken_over.result() == 1
+    assert states(released) == {1: "sent", 2: "uncertain"}
+
+
+def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    first, last = sorted(claim(released))
+    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
+    answers = [(last, Receipt(last.key, Status.SENT))]
+    with ThreadPoolExecutor(1) as third, released.write() as write:
+        write.session.get_one(DeliveryRow, first.id, with_for_update=True)
+        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+        answered = third.submit(released.write_down, [first], answers, INCIDENT, NOTICE, LATER)
+        time.sleep(0.3)
+        write.session.rollback()
+    assert (taken_over.exception(), answered.exception()) == (None, None)
+    assert states(released) == {first.about.number: "uncertain", last.about.number: "sent"}
+
+
+def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    """PostgreSQL comes last by a row that was changed, unless it is told in which order to take them."""
+    leases = [one.lease for _ in range(2) for one in claim(released, most=1)]
+    released.renew(leases[:1], NOW)
+    with released.write() as write:
+        write.session.get_one(LeaseRow, leases[0], with_for_update=True)
+        recalled = second(lambda: replace(released, STRONGER))
+        write.session.get_one(LeaseRow, leases[1], with_for_update=True)
+    assert recalled.exception() is None
+
+
+@pytest.mark.parametrize("act", ["renew", "end"])
+def test_a_worker_that_has_two_pages_and_who_recalls_them_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second, act: str
+) -> None:
+    claims = [one for _ in range(2) for one in claim(released, most=1)]
+    leases = [one.lease for one in claims]
+    released.renew(leases[:1], NOW)
+    released.give_back(claims, NOW)
+    looks_through(released, "lease")
+    acts = {
+        "renew": lambda: released.renew(leases, NOW),
+        "end": lambda: released.end(leases, {}, INCIDENT, NOTICE, NOW),
+    }
+    with released.write() as write:
+        write.session.get_one(LeaseRow, leases[0], with_for_update=True)
+        acted = second(acts[act])
+        write.session.get_one(LeaseRow, leases[1], with_for_update=True)
+    assert acted.exception() is None
+
+
+def test_a_worker_that_ends_a_page_late_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    released.write_down((), sent(in_hand), INCIDENT, NOTICE, NOW)
+
+    def taking_over() -> int:
+        return released.recover(INCIDENT, NOTICE, LATER)
+
+    def ending() -> None:
+        released.end([in_hand[0].lease], {}, INCIDENT, NOTICE, LATER)
+
+    assert just_before(released, "DELETE FROM lease", second, taking_over, ending) == 0
+    assert states(released) == {1: "sent", 2: "sent"}
+
+
+def test_a_worker_that_hands_over_late_and_who_takes_its_page_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, second: Second
+) -> None:
+    first, last = sorted(claim(released))
+    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
+    with released.write() as write:
+        write.session.get_one(DeliveryRow, first.id).detail = "changed"
+    looks_through(released, "delivery")
+
+    def handing_over() -> None:
+        answers = [(one, Receipt(one.key, Status.REJECTED)) for one in (first, last)]
+        released.write_down((), answers, INCIDENT, NOTICE, LATER)
+
+    def taking_over() -> int:
+        return released.recover(INCIDENT, NOTICE, LATER)
+
+    assert just_before(released, "FROM person", second, taking_over, handing_over) == 0
+    assert states(released) == {1: "failed", 2: "failed"}
+
+
+def test_who_takes_over_leaves_alone_what_is_just_being_answered(released: Ledger, second: Second) -> None:
+    """In the order in which each would take the messages, they could wait for each other."""
+    in_hand = claim(released)
+    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
+    with ThreadPoolExecutor(1) as third, released.write() as write:
+        write.session.get_one(DeliveryRow, in_hand[0].id, with_for_update=True)
+        answered = second(lambda: released.write_down((), sent(in_hand), INCIDENT, NOTICE, LATER))
+        taken_over = third.submit(released.recover, INCIDENT, NOTICE, LATER)
+        if on_server(released):
+            assert taken_over.result(5) == 0
+        write.session.rollback()
+    answered.result()
+    assert states(released) == {1: "sent", 2: "sent"}
+
+
+def test_what_is_reported_of_a_page_and_who_takes_it_over_do_not_wait_for_each_other_for_ever(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    """It was in hand to be sent once more, so the report would recall it."""
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (once_more,) = claim(released)
+
+    def reporting() -> Any:
+        return released.reported([a_report(once_more, ReportKind.DELIVERED)], LATER)
+
+    def taking_over() -> None:
+        assert released.recover(INCIDENT, NOTICE, LATER) == 0
+
+    reported = just_before(released, "UPDATE delivery SET state = 'uncertain'", second, reporting, taking_over)
+    assert [effect.value for effect in reported.each] == ["delivered"]
+    assert states(released) == {1: "delivered", 2: "uncertain"}
+
+
+def test_a_report_of_what_is_claimed_just_as_it_comes_recalls_it(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (first,) = (one for one in uncertain if one.about.number == 1)
+    in_hand: list[Any] = []
+    looked = "FOR UPDATE SKIP LOCKED" if on_server(released) else "SELECT delivery.id, delivery.incident"
+    before(released, looked, lambda: in_hand.extend(claim(released)))
+    reported = released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+    assert [effect.value for effect in reported.each] == ["delivered"]
+    assert len(in_hand) == 1
+    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+def test_who_stops_a_send_can_wait_for_what_is_just_being_marked(released: Ledger, second: Second) -> None:
+    """What leaves afterwards would be nowhere when somebody counts what has no answer yet."""
+    in_hand = claim(released)
+    with released.swift_write() as swift:
+        assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
+        if on_server(released):
+            released.pause_incident(INCIDENT, "lena", NOW)
+        through = second(lambda: released.marks_are_kept(INCIDENT))
+        assert not through.done()
+    assert through.result()
+    assert released.unanswered(INCIDENT) == 2
+
+
+def test_an_answer_that_comes_late_as_a_notice_ends_hands_over_and_the_notice_goes_on(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1)], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
+    ledger.release(INCIDENT, NOTICE, NOW)
+    (late,) = claim(ledger)
+    ledger.write_down([late], (), INCIDENT, NOTICE, NOW)
+    assert ledger.recover(INCIDENT, NOTICE, LATER) == 1
+    pages = ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 10, LATER)
+    ledger.write_down((), sent(pages), INCIDENT, NOTICE, LATER)
+
+    def answering() -> None:
+        ledger.write_down((), [(late, Receipt(late.key, Status.REJECTED))], INCIDENT, NOTICE, LATER)
+
+    def ending() -> None:
+        assert ledger.finish(INCIDENT, NOTICE, LATER)
+
+    just_before(ledger, "INSERT INTO audit", second, answering, ending)
+    (notice,) = ledger.case(INCIDENT, LATER).notices
+    assert (notice.stage, notice.pending) == (NoticeStage.SENDING, 1)
+
+
+def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_before(
+    released: Ledger, second: Second
+) -> None:
+    in_hand = claim(released)
+    with released.write() as write:
+        opted_out(write.session, INCIDENT, 1, NOW)
+        marked = second(lambda: released.write_down(in_hand, (), INCIDENT, NOTICE, NOW))
+    assert marked.result() == frozenset()
+
+
+def test_a_worker_that_wants_to_mark_what_is_just_taken_over_hears_that_it_may_not(
+    released: Ledger, second: Second
+) -> None:
+    in_hand, marks = claim(released), list[Future[Any]]()
+
+    def marking() -> object:
+        return released.write_down(in_hand, (), INCIDENT, NOTICE, LATER)
+
+    before(released, "DELETE FROM lease", lambda: marks.append(second(marking)))
+    assert released.recover(INCIDENT, NOTICE, LATER) == 0
+    assert [mark.result() for mark in marks] == [frozenset()]
+
+
+def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_again(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    first = next(one for one in uncertain if one.about.number == 1)
+    with released.swift_write() as swift:
+        at = swift.spelled(LATER)
+        swift.keep_answers([Kept("sent", "250", "", None, at, first.id, first.lease)])
+        again = second(lambda: released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
+    with pytest.raises(NotInLedger):
+        again.result()
+    assert states(released) == {1: "sent", 2: "uncertain"}
+
+
+def test_what_turns_out_to_be_there_while_a_worker_claims_it_once_more_does_not_leave(
+    released: Ledger, uncertain: Any, second: Second
+) -> None:
+    first, reports = next(one for one in uncertain if one.about.number == 1), list[Future[Any]]()
+    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+
+    def reporting() -> object:
+        return released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+
+    before(released, "INSERT INTO lease", lambda: reports.append(second(reporting)))
+    once_more = claim(released)
+    assert [[effect.value for effect in report.result().each] for report in reports] == [["delivered"]]
+    assert released.write_down(once_more, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+# Who decides while somebody else decides.
+
+
+def test_a_promise_that_is_just_being_kept_is_not_put_off(ledger: Ledger, second: Second) -> None:
+    promise_in(ledger)
+
+    def putting_off() -> None:
+        ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=90), REASON, "omar", LATER)
+
+    def keeping() -> None:
+        ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
+
+    with pytest.raises(NotAllowed, match="audit is kept already"):
+        just_before(ledger, "INSERT INTO audit", second, putting_off, keeping)
+    assert ledger.case(INCIDENT).untold == {"audit": 1}
+
+
+def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Ledger, second: Second) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+
+    def answering(words: str) -> Callable[[], None]:
+        return lambda: ledger.answer(INCIDENT, number, words, "mei", LATER)
+
+    with pytest.raises(NotAllowed, match="was answered already"):
+        just_before(ledger, "INSERT INTO audit", second, answering("Yes."), answering("No."))
+    assert [question.answer for question in ledger.questions(INCIDENT)] == ["No."]
+
+
+def test_a_question_that_is_just_being_answered_is_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+
+    def filing() -> None:
+        ledger.file_under(INCIDENT, number, "my data", "omar", LATER)
+
+    def answering() -> None:
+        ledger.answer(INCIDENT, number, "Yes.", "mei", LATER)
+
+    just_before(ledger, "SELECT incident.wrapped_key", second, filing, answering)
+    assert [(question.theme, question.answer) for question in ledger.questions(INCIDENT)] == [("my data", "Yes.")]
+
+
+def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, second: Second) -> None:
+    by_post.released(ledger)
+    by_post.taken(ledger)
+    reference = by_post.reference(ledger, 2)
+
+    def returning() -> Any:
+        return ledger.letter_returned(INCIDENT, NOTICE, reference, LATER)
+
+    assert just_before(ledger, "INSERT INTO audit", second, returning, returning).person == 2
+    assert [entry.act for entry in ledger.timeline(INCIDENT)].count("letter returned") == 1
+
+
+def test_a_link_that_two_revoke_at_once_is_revoked_twice(released: Ledger, second: Second) -> None:
+    def revoking() -> None:
+        released.revoke_link(INCIDENT, 1, "lena", LATER)
+
+    just_before(released, "INSERT INTO audit", second, revoking, revoking)
+    assert released.link_of(INCIDENT, 1) == released.keys.link_token(INCIDENT, 1, 3)
+
+
+def test_what_a_restored_ledger_is_just_held_uncertain_for_is_not_tried_again(released: Ledger, second: Second) -> None:
+    in_hand = claim(released)
+    with released.write() as write:
+        park(write, [one.id for one in in_hand], NOW)
+
+    def trying() -> int:
+        return released.try_parked(INCIDENT, NOTICE, None, a_member(), LATER)
+
+    with pytest.raises(NotInLedger):
+        just_before(released, "INSERT INTO audit", second, trying, lambda: released.reconcile((), a_member(), LATER))
+    assert states(released) == {1: "uncertain", 2: "uncertain"}
+
+
+# Who is in the team.
+
+
+@pytest.fixture
+def team(ledger: Ledger) -> Ledger:
+    for member in APPROVERS:
+        ledger.add_member(member.name, member.role, "lena", NOW)
+    return ledger
+
+
+def stand_in(ledger: Ledger, to: str, name: str) -> Callable[[], None]:
+    return lambda: ledger.delegate(name, to, NOW + timedelta(days=1), NOW)
+
+
+def test_who_is_just_being_removed_is_not_removed_again(team: Ledger, second: Second) -> None:
+    def removing() -> None:
+        team.remove_member("wei", "lena", NOW)
+
+    with pytest.raises(NotAllowed, match="wei is not in the team"):
+        just_before(team, "INSERT INTO audit", second, removing, removing)
+
+
+def test_two_do_not_stand_in_for_each_other_although_both_say_so_at_once(team: Ledger, second: Second) -> None:
+    with pytest.raises(NotAllowed):
+        just_before(team, "INSERT INTO audit", second, stand_in(team, "omar", "wei"), stand_in(team, "wei", "omar"))
+    assert {one.name: one.deputy for one in team.members()} == {"omar": "wei", "wei": ""}
+
+
+def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger, second: Second) -> None:
+    with team.write() as write:
+        write.session.get(MemberRow, "omar", with_for_update=True)
+        said = second(stand_in(team, "omar", "wei"))
+        write.session.get(MemberRow, "wei", with_for_update=True)
+    said.result()
+    assert {one.name: one.deputy for one in team.members()} == {"omar": "", "wei": "omar"}
+
+
+# What is put in force while messages are prepared or taken.
+
+
+def correcting(ledger: Ledger) -> Callable[[], Any]:
+    """The list that is handed in has another address for the first of them."""
+    correction = ledger.compare_audience(INCIDENT, [a_person(number=1, email="new@mail.example"), a_person(number=2)])
+    said = correction.difference.counts
+    return lambda: ledger.correct_audience(correction, said, "f" * 64, "lena", NOW)
+
+
+def test_a_list_is_not_replaced_under_whoever_is_just_claiming_by_it(released: Ledger, second: Second) -> None:
+    with pytest.raises(NotAllowed, match="are being sent right now"):
+        just_before(released, "INSERT INTO lease", second, correcting(released), lambda: claim(released))
+
+
+def test_what_is_just_being_prepared_follows_the_list_that_is_handed_in_meanwhile(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)])
+
+    def releasing() -> object:
+        return ledger.release(INCIDENT, NOTICE, NOW)
+
+    followed = just_before(ledger, "UPDATE release SET prepared", second, correcting(ledger), releasing)
+    assert [one.redirected for one in followed] == [1]
+
+
+def test_nothing_is_prepared_for_whom_an_opt_out_is_just_being_kept(ledger: Ledger, second: Second) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
+    with ledger.write() as write:
+        opted_out(write.session, INCIDENT, 1, NOW)
+        releasing = second(lambda: ledger.release(INCIDENT, NOTICE, NOW))
+    releasing.result()
+    assert states(ledger) == {1: "held", 2: "waiting"}
+
+
+def test_whoever_changes_while_messages_are_stored_is_not_left_out(ledger: Ledger, second: Second) -> None:
+    """They are of no kind that was found among the people before: on a server that is noticed, and done again."""
+    approved(ledger, [a_person(number=1), a_person(number=2)])
+    opting_out: list[Future[Any]] = []
+    before(
+        ledger,
+        "INSERT INTO delivery",
+        lambda: opting_out.append(second(lambda: ledger.opt_out(INCIDENT, 1, "test", NOW))),
+    )
+    with suppress(LedgerUnavailable):
+        ledger.release(INCIDENT, NOTICE, NOW)
+    assert opting_out[0].result()
+    ledger.release(INCIDENT, NOTICE, NOW)
+    assert states(ledger) == {1: "waiting", 2: "waiting"}
+
+
+def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanwhile(
+    ledger: Ledger, second: Second
+) -> None:
+    approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
+
+    def opting_out() -> bool:
+        return ledger.opt_out(INCIDENT, 1, "test", NOW)
+
+    def releasing() -> object:
+        return ledger.release(INCIDENT, NOTICE, NOW)
+
+    assert just_before(ledger, "UPDATE release SET prepared", second, opting_out, releasing)
+    assert states(ledger) == {1: "held", 2: "waiting"}
+
+
+def test_who_takes_back_an_opt_out_that_is_just_being_kept_gets_optional_messages_again(
+    released: Ledger, second: Second
+) -> None:
+    def opting(back: bool) -> Callable[[], bool]:
+        return lambda: (released.opt_in if back else released.opt_out)(INCIDENT, 1, "test", LATER)
+
+    assert just_before(released, "INSERT INTO audit", second, opting(back=True), opting(back=False))
+    assert not released.has_opted_out(INCIDENT, 1)
+
+
+def test_what_is_claimed_while_the_playbook_is_replaced_does_not_leave(released: Ledger, second: Second) -> None:
+    in_hand: list[Any] = []
+
+    def replacing() -> str:
+        return replace(released, STRONGER, second=OMAR)
+
+    just_before(released, "INSERT INTO lease", second, replacing, lambda: in_hand.extend(claim(released)))
+    assert len(in_hand) == 2
+    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+
+
+def test_two_who_open_a_ledger_first_note_its_key_once(ledger: Ledger, second: Second) -> None:
+    with ledger.write() as write:
+        write.session.delete(write.session.get_one(KeyCheckRow, 1))
+    just_before(ledger, "INSERT INTO key_check", second, ledger.check_key, ledger.check_key)

@@ -1,0 +1,120 @@
+"""What people heard last: whoever has an earlier version of a notice does not get the later ones."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.correction import Ask
+from amends.domain.incident.facts import Cause, Certainty, Fact
+from amends.domain.incident.incident import Incident
+from amends.domain.playbook.playbook import Event
+from amends.domain.team.approval import Decision
+from amends.ledger import Ledger
+from tests.builders import NOW, a_draft, a_person, an_incident
+from tests.delivery.sending import APPROVERS, INCIDENT, NOTICE, approved, bound, looked_over, personal_variants
+
+HOUR = timedelta(hours=1)
+IN_EMAILS = tuple(variant for variant in personal_variants("en", "zh-CN") if variant.channel is ChannelKind.EMAIL)
+EMAIL = {"channels": (ChannelKind.EMAIL,), "cascade": (), "variants": IN_EMAILS}
+NEWS = {"en": "The hole is closed.", "zh-CN": "漏洞已修复。"}
+
+
+def begun(ledger: Ledger, people: int = 3) -> Ledger:
+    approved(ledger, [a_person(number=number) for number in range(1, people + 1)], **EMAIL)
+    return ledger
+
+
+def otherwise() -> Incident:
+    """It was an insider, and not an attack from outside, as people were told."""
+    file, cause = an_incident(), Fact[Cause](value=Cause.INSIDER, certainty=Certainty.CONFIRMED)
+    return file.model_copy(update={"facts": file.facts.model_copy(update={"cause": cause})})
+
+
+def written(ledger: Ledger, at: datetime, notice: str = NOTICE) -> None:
+    """The notice drafted from the facts as they are then, and approved."""
+    draft = a_draft(**bound(ledger) | EMAIL | {"notice": notice})
+    ledger.draft_notice(draft, at)
+    looked_over(ledger, draft)
+    for member in APPROVERS:
+        ledger.decide(INCIDENT, notice, member, Decision.APPROVE, draft.binding, "", at)
+
+
+def sent(ledger: Ledger, at: datetime, answers: Sequence[Status] = (), notice: str = NOTICE) -> None:
+    """Released and answered so, and the rest of them as sent."""
+    ledger.release(INCIDENT, notice, at)
+    claims = ledger.claim(INCIDENT, notice, [ChannelKind.EMAIL], 99, at)
+    each = [*answers, *[Status.SENT] * (len(claims) - len(answers))]
+    found = [(claim, Receipt(claim.key, status)) for claim, status in zip(claims, each, strict=True)]
+    ledger.write_down((), found, INCIDENT, notice, at)
+    ledger.finish(INCIDENT, notice, at)
+
+
+def wrong(ledger: Ledger) -> tuple[str, ...]:
+    case = ledger.case(INCIDENT)
+    assert (Event.FACTS_CHANGED in case.events) == bool(case.told_wrongly)
+    return case.told_wrongly
+
+
+def test_those_who_heard_are_owed_a_correction_although_one_mailbox_is_full(ledger: Ledger) -> None:
+    sent(begun(ledger), NOW, [Status.DEFERRED])
+    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    found = [wrong(ledger)]
+    written(ledger, NOW + 2 * HOUR)
+    found.append(wrong(ledger))
+    sent(ledger, NOW + 2 * HOUR)
+    found.append(wrong(ledger))
+    assert found == [("cause",)] * 3
+    written(ledger, NOW + 3 * HOUR, "correction-1")
+    sent(ledger, NOW + 3 * HOUR, notice="correction-1")
+    assert wrong(ledger) == ()
+
+
+def test_those_who_heard_are_owed_a_correction_although_latecomers_heard_what_is_so(ledger_on_sqlite: Ledger) -> None:
+    ledger = begun(ledger_on_sqlite)
+    sent(ledger, NOW)
+    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    listed = ledger.compare_audience(INCIDENT, [a_person(number=number) for number in range(1, 5)])
+    ledger.correct_audience(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
+    written(ledger, NOW + 2 * HOUR)
+    sent(ledger, NOW + 2 * HOUR)
+    assert wrong(ledger) == ("cause",)
+
+
+def test_what_reached_nobody_is_not_corrected(ledger_on_sqlite: Ledger) -> None:
+    ledger = begun(ledger_on_sqlite)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    written(ledger, NOW + 2 * HOUR)
+    sent(ledger, NOW + 2 * HOUR)
+    assert wrong(ledger) == ()
+
+
+def test_a_half_sent_correction_that_is_overtaken_leaves_nobody_with_what_is_wrong(ledger_on_sqlite: Ledger) -> None:
+    ledger = begun(ledger_on_sqlite)
+    sent(ledger, NOW)
+    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    written(ledger, NOW + 2 * HOUR, "correction-1")
+    ledger.release(INCIDENT, "correction-1", NOW + 2 * HOUR)
+    (claim,) = ledger.claim(INCIDENT, "correction-1", [ChannelKind.EMAIL], 1, NOW + 2 * HOUR)
+    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "correction-1", NOW + 2 * HOUR)
+    ledger.amend_incident(an_incident(title="It was an attack after all"), "lena", NOW + 3 * HOUR)
+    assert wrong(ledger) == ("cause",)  # one of them heard that it was an insider
+
+
+def test_a_corrected_list_alone_changes_no_facts(ledger_on_sqlite: Ledger) -> None:
+    ledger = begun(ledger_on_sqlite)
+    sent(ledger, NOW)
+    listed = ledger.compare_audience(INCIDENT, [a_person(number=number) for number in range(1, 5)])
+    ledger.correct_audience(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
+    assert Event.FACTS_CHANGED not in ledger.case(INCIDENT).events
+
+
+def test_news_is_told_to_all_only_when_it_was_written_down_before_they_heard(ledger_on_sqlite: Ledger) -> None:
+    ledger = begun(ledger_on_sqlite)
+    sent(ledger, NOW + HOUR)
+    late = {"at": NOW - HOUR, "text": NEWS}
+    ledger.amend_incident(an_incident(news=[late]), "lena", NOW + 2 * HOUR)
+    before = ledger.case(INCIDENT).news_told
+    written(ledger, NOW + 3 * HOUR, "update-1")
+    sent(ledger, NOW + 3 * HOUR, notice="update-1")
+    assert (before, [news.text for news in ledger.case(INCIDENT).news_told]) == ((), [NEWS])

@@ -1,0 +1,513 @@
+"""An opt-out stops what is optional at once, and nothing of what people must get."""
+
+import re
+import threading
+from collections.abc import Collection
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, event, update
+from sqlmodel import select
+
+from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.value import NAME
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.cascade import MAY_HAVE_IT
+from amends.domain.notice.notice import DeliveryState, Draft, PersonState
+from amends.domain.people.person import Flag, Person
+from amends.domain.team.approval import Decision
+from amends.domain.team.member import Member, TeamRole
+from amends.ledger import Keys, Ledger
+from amends.ledger.people import opt_outs
+from amends.ledger.people.opt_outs import opted_out
+from amends.ledger.store.tables import DeliveryRow, NoticeRow
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
+from tests.delivery.sending import looked_over, personal_variants
+
+INCIDENT = "november-breach"
+SURVEY = "survey-invitation"
+LATER = NOW + timedelta(hours=1)
+CHILD, GUARDIAN, ONLY_PHONE, DECEASED = 4, 5, 3, 6
+Stands = dict[int, tuple[str, str]]
+
+
+def people() -> list[Person]:
+    return [
+        a_person(number=1),
+        a_person(number=2, locale="zh-CN"),
+        a_person(number=ONLY_PHONE, email=""),
+        a_person(number=CHILD, flags=frozenset({Flag.MINOR})),
+        a_person(number=GUARDIAN, guardian_of="C-00004"),
+        a_person(number=DECEASED, flags=frozenset({Flag.DECEASED})),
+    ]
+
+
+@pytest.fixture
+def opened(ledger: Ledger) -> Ledger:
+    ledger.open_incident(an_incident(), people(), "lena", NOW)
+    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    for name in ("omar", "wei"):
+        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+    return ledger
+
+
+def release(ledger: Ledger, notice: str = SURVEY, *, optional: bool = True, **changes: object) -> Draft:
+    """Draft, approve and release; by email, and by SMS to whom email does not reach."""
+    audience = ledger.audience(INCIDENT, "everyone")
+    given = {
+        "notice": notice,
+        "template": notice,
+        "audience_digest": audience.digest,
+        "people": audience.people,
+        "facts_digest": ledger.facts_digest(INCIDENT),
+        "pinned": ledger.case(INCIDENT).pinned,
+        "channels": (ChannelKind.EMAIL,),
+        "cascade": (ChannelKind.SMS,),
+        "variants": tuple(each for each in personal_variants("en", "zh-CN") if each.channel.personal),
+        "optional": optional,
+    }
+    draft = a_draft(**(given | changes))
+    ledger.draft_notice(draft, NOW)
+    looked_over(ledger, draft)
+    for name in ("omar", "wei"):
+        member = Member(name=name, role=TeamRole.LEGAL)
+        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    return ledger.release(INCIDENT, draft.notice, NOW)
+
+
+def stands(ledger: Ledger, notice: str = SURVEY) -> Stands:
+    """State and reason of each person's message."""
+    lines = ledger.deliveries(INCIDENT, notice)
+    return {line.person: (line.state.value, line.detail) for line in lines if line.person}
+
+
+def withheld(ledger: Ledger, notice: str = SURVEY) -> set[int]:
+    """The people for whom the notice is held because they opted out."""
+    return {person for person, (state, why) in stands(ledger, notice).items() if (state, why) == ("held", "opted_out")}
+
+
+def claim(ledger: Ledger, notice: str = SURVEY, kinds: Collection[ChannelKind] = tuple(ChannelKind)) -> tuple:
+    return ledger.claim(INCIDENT, notice, kinds, 100, LATER)
+
+
+def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY, detail: str = "x") -> None:
+    ledger.write_down(claims, (), INCIDENT, notice, LATER)
+    answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
+    ledger.write_down((), answers, INCIDENT, notice, LATER)
+
+
+def test_a_person_wants_everything_until_they_say_otherwise(opened: Ledger) -> None:
+    assert not opened.has_opted_out(INCIDENT, 1)
+
+
+def test_an_opt_out_before_the_release_holds_the_optional_notice_with_the_reason(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    release(opened)
+    assert withheld(opened) == {1}
+    assert opened.standing(INCIDENT, SURVEY)[PersonState.HELD] == 2
+
+
+def test_an_opt_out_withdraws_at_once_what_waits(opened: Ledger) -> None:
+    release(opened)
+    opened.opt_out(INCIDENT, ONLY_PHONE, "test", LATER)
+    assert withheld(opened) == {ONLY_PHONE}
+    assert {claim.about.number for claim in claim(opened)} == {1, 2, CHILD, GUARDIAN}
+
+
+def test_an_opt_out_withdraws_what_was_put_off(opened: Ledger) -> None:
+    release(opened)
+    answer(opened, claim(opened), Status.DEFERRED)
+    opened.opt_out(INCIDENT, 2, "test", LATER)
+    assert withheld(opened) == {2}
+    assert opened.pending(INCIDENT, SURVEY) == 4
+
+
+def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_again_once_all_must_get_it(
+    opened: Ledger,
+) -> None:
+    release(opened)
+    answer(opened, claim(opened), Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
+    release(opened, optional=False)
+    assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
+
+
+def test_nobody_else_is_touched_by_an_opt_out(opened: Ledger) -> None:
+    release(opened)
+    before = stands(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert stands(opened) == before | {1: ("held", "opted_out")}
+
+
+@pytest.mark.parametrize("first", ["opt-out", "release"])
+def test_a_mandatory_notice_ignores_an_opt_out(opened: Ledger, first: str) -> None:
+    if first == "opt-out":
+        opened.opt_out(INCIDENT, 1, "test", NOW)
+    release(opened, "update-1", optional=False)
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    assert stands(opened, "update-1")[1] == ("waiting", "")
+    assert 1 in {claim.about.number for claim in claim(opened, "update-1")}
+
+
+def test_what_has_left_stays_as_it_is(opened: Ledger) -> None:
+    release(opened)
+    answer(opened, claim(opened), Status.SENT)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert stands(opened)[1] == ("sent", "x")
+
+
+def test_what_is_in_hand_is_recorded_as_what_became_of_it(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    assert len(opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER)) == len(in_hand)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    answer(opened, in_hand, Status.SENT)
+    assert stands(opened)[1] == ("sent", "x")
+
+
+def test_what_is_in_hand_and_not_marked_yet_does_not_leave_any_more(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER) == frozenset()
+
+
+def test_what_everybody_must_get_stays_in_hand(opened: Ledger) -> None:
+    release(opened, "first-notice", optional=False)
+    in_hand = claim(opened, "first-notice")
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert len(opened.write_down(in_hand, (), INCIDENT, "first-notice", LATER)) == len(in_hand) > 0
+
+
+def test_what_was_in_hand_and_comes_back_is_held_by_the_next_run(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.give_back(in_hand, LATER)
+    opened.release(INCIDENT, SURVEY, LATER)
+    assert withheld(opened) == {1}
+    assert stands(opened)[2] == ("waiting", "")
+
+
+def test_what_comes_back_in_the_same_run_is_not_handed_out_again(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.give_back(in_hand, LATER)
+    assert {claim.about.number for claim in claim(opened)} == {2, ONLY_PHONE, CHILD, GUARDIAN}
+    assert withheld(opened) == {1}
+
+
+def test_the_team_cannot_write_to_who_opted_out(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    release(opened)
+    with pytest.raises(NotAllowed, match="only they can change that"):
+        opened.let_go(INCIDENT, SURVEY, 1, Member(name="omar", role=TeamRole.LEGAL), LATER)
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_the_preview_counts_who_opted_out_as_the_release_does(opened: Ledger, optional: bool) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    draft = release(opened, optional=optional)
+    assert opened.expected(draft).people == opened.standing(INCIDENT, SURVEY)
+
+
+def test_whoever_presses_again_has_what_came_back_meanwhile_withdrawn_at_once(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.give_back(in_hand, LATER)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert withheld(opened) == {1}
+
+
+def test_a_letter_that_is_still_to_be_printed_is_withdrawn(opened: Ledger) -> None:
+    release(opened)
+    with opened.write() as write:
+        paper = {"state": DeliveryState.TO_PRINT, "channel": ChannelKind.LETTER}
+        write.change(update(DeliveryRow).where(DeliveryRow.person == 1).values(paper))
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert withheld(opened) == {1}
+
+
+def test_who_was_not_reached_and_opted_out_gets_no_sms_instead(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    answer(opened, in_hand, Status.REJECTED)
+    opened.release(INCIDENT, SURVEY, LATER)
+    assert {claim.about.number for claim in claim(opened)} == {2, CHILD, GUARDIAN}
+
+
+def test_a_reason_that_was_there_before_stays(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, DECEASED, "test", NOW)
+    release(opened)
+    assert stands(opened)[DECEASED] == ("held", "deceased")
+
+
+@pytest.mark.parametrize("who", [CHILD, GUARDIAN])
+@pytest.mark.parametrize("first", ["opt-out", "release"])
+def test_a_guardian_opts_out_of_what_they_read_for_themselves_and_for_the_child(
+    opened: Ledger, who: int, first: str
+) -> None:
+    if first == "release":
+        release(opened)
+    opened.opt_out(INCIDENT, who, "test", NOW)
+    if first == "opt-out":
+        release(opened)
+    assert withheld(opened) == {CHILD, GUARDIAN}
+    assert opened.has_opted_out(INCIDENT, CHILD) and opened.has_opted_out(INCIDENT, GUARDIAN)
+
+
+def test_opting_out_again_changes_nothing(opened: Ledger) -> None:
+    assert [opened.opt_out(INCIDENT, 1, "test", at) for at in (NOW, LATER)] == [True, False]
+    assert [entry.act for entry in opened.timeline(INCIDENT)].count("opted out") == 1
+
+
+def test_the_audit_names_the_number_and_the_way_and_nothing_personal(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "personal page", NOW)
+    entry = opened.timeline(INCIDENT)[-1]
+    assert (entry.act, entry.subject, entry.detail) == ("opted out", "person 1", {"how": "personal page"})
+    assert opened.verify_audit() == ()
+
+
+def test_who_wants_them_again_gets_the_next_one(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    assert [opened.opt_in(INCIDENT, 1, "test", LATER) for _ in range(2)] == [True, False]
+    release(opened)
+    assert stands(opened)[1] == ("waiting", "")
+    assert opened.timeline(INCIDENT)[-1].act != "opted in"
+    assert [entry.act for entry in opened.timeline(INCIDENT)].count("opted in") == 1
+
+
+def test_what_was_withdrawn_is_not_sent_late(opened: Ledger) -> None:
+    release(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_in(INCIDENT, 1, "test", LATER)
+    opened.release(INCIDENT, SURVEY, LATER)
+    assert withheld(opened) == {1}
+
+
+def test_a_notice_comes_to_its_end_with_the_held_ones_counted(opened: Ledger) -> None:
+    release(opened)
+    for number in (1, CHILD):
+        opened.opt_out(INCIDENT, number, "test", LATER)
+    answer(opened, claim(opened), Status.SENT)
+    assert opened.finish(INCIDENT, SURVEY, LATER)
+    assert opened.standing(INCIDENT, SURVEY) == {PersonState.SENT: 2, PersonState.HELD: 4}
+
+
+def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    release(opened)
+    opened.opt_out(INCIDENT, 2, "test", NOW)
+    release(opened, optional=False)
+    assert {claim.about.number for claim in claim(opened)} == {1, 2, ONLY_PHONE, CHILD, GUARDIAN}
+
+
+def test_who_was_not_reached_and_opted_out_gets_the_next_channel_of_what_became_mandatory(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    answer(opened, [one for one in in_hand if one.about.number == 1], Status.REJECTED)
+    answer(opened, [one for one in in_hand if one.about.number != 1], Status.SENT)
+    opened.release(INCIDENT, SURVEY, LATER)
+    release(opened, optional=False)
+    assert [(one.about.number, one.channel) for one in claim(opened)] == [(1, ChannelKind.SMS)]
+
+
+def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened: Ledger) -> None:
+    opened.opt_out(INCIDENT, 1, "test", NOW)
+    release(opened, optional=False)
+    release(opened)
+    assert {claim.about.number for claim in claim(opened)} == {2, ONLY_PHONE, CHILD, GUARDIAN}
+
+
+@pytest.mark.parametrize("optional", [True, False])
+def test_what_comes_back_of_an_earlier_version_is_as_optional_as_the_one_that_it_leaves_in(
+    opened: Ledger, optional: bool
+) -> None:
+    release(opened, optional=not optional)
+    in_hand = claim(opened)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    release(opened, optional=optional)
+    opened.give_back(in_hand, LATER)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    told = {claim.about.number for claim in claim(opened)}
+    assert (1 in told, withheld(opened)) == ((False, {1}) if optional else (True, set()))
+
+
+def test_who_opted_out_while_all_had_to_get_it_does_not_get_what_comes_back_and_is_optional_by_now(
+    opened: Ledger,
+) -> None:
+    release(opened, optional=False)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    release(opened)
+    opened.give_back(in_hand, LATER)
+    assert 1 not in {claim.about.number for claim in claim(opened)}
+    assert withheld(opened) == {1}
+
+
+def test_nobody_can_opt_out_who_is_not_there(opened: Ledger) -> None:
+    for incident, person in ((INCIDENT, 99), ("no-such", 1)):
+        with pytest.raises(NotInLedger):
+            opened.opt_out(incident, person, "test", NOW)
+        with pytest.raises(NotInLedger):
+            opened.opt_in(incident, person, "test", NOW)
+
+
+def test_whoever_writes_already_can_keep_an_opt_out_in_the_same_commit(opened: Ledger) -> None:
+    release(opened)
+    with opened.write() as write:
+        assert opted_out(write.session, INCIDENT, 1, LATER)
+        assert not opted_out(write.session, INCIDENT, 1, LATER)
+    assert withheld(opened) == {1}
+
+
+def test_each_notice_keeps_its_class(opened: Ledger) -> None:
+    release(opened)
+    release(opened, "update-1", optional=False)
+    with opened.read() as session:
+        classes = dict(session.exec(select(NoticeRow.notice, NoticeRow.optional)).all())
+    assert classes == {SURVEY: True, "update-1": False}
+
+
+def test_only_optional_messages_carry_a_token_and_it_names_whom_they_are_about(opened: Ledger) -> None:
+    release(opened)
+    release(opened, "update-1", optional=False)
+    tokens = {claim.about.number: claim.opt_out for claim in claim(opened)}
+    assert {opened.keys.opted_out(token) for token in tokens.values()} == {(INCIDENT, who) for who in tokens}
+    assert {claim.opt_out for claim in claim(opened, "update-1")} == {""}
+
+
+def test_what_is_said_to_the_public_carries_no_token(opened: Ledger) -> None:
+    release(opened, channels=(ChannelKind.EMAIL, ChannelKind.WEBSITE), variants=personal_variants("en"))
+    (page, *_) = claim(opened, kinds=[ChannelKind.WEBSITE])
+    assert page.opt_out == ""
+
+
+def test_a_sample_of_an_optional_draft_looks_like_the_message(opened: Ledger) -> None:
+    draft = release(opened)
+    (sample,) = opened.samples(draft, 1)
+    assert opened.keys.opted_out(sample.opt_out) == (INCIDENT, sample.about.number)
+
+
+def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
+    opened: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes after the people of a page were read and before their messages are stored."""
+    read, done = threading.Event(), threading.Event()
+    said: list[bool] = []
+
+    def opts_out() -> None:
+        read.wait(10)
+        said.append(opened.opt_out(INCIDENT, 1, "test", NOW))
+        done.set()
+
+    def pause(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "email_index" in statement and threading.current_thread() is not asks:
+            read.set()
+            done.wait(0.5)
+
+    asks = threading.Thread(target=opts_out)
+    asks.start()
+    event.listen(opened.engine, "after_cursor_execute", pause)
+    try:
+        release(opened)
+    finally:
+        event.remove(opened.engine, "after_cursor_execute", pause)
+        asks.join(20)
+    assert said == [True]
+    assert withheld(opened) == {1}
+
+
+def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other(opened: Ledger) -> None:
+    release(opened)
+    in_hand = claim(opened)
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.give_back(in_hand, LATER)
+    withdrawn, releasing = threading.Event(), threading.Event()
+
+    def meet(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "'held'" in statement and threading.current_thread() is not worker:
+            releasing.set()
+
+    def part(_: Connection, __: object, statement: str, *___: object) -> None:
+        if "'held'" in statement and threading.current_thread() is worker:
+            withdrawn.set()
+            releasing.wait(1)
+
+    claimed: list[tuple] = []
+    worker = threading.Thread(target=lambda: claimed.append(claim(opened)))
+    event.listen(opened.engine, "before_cursor_execute", meet)
+    event.listen(opened.engine, "after_cursor_execute", part)
+    worker.start()
+    withdrawn.wait(10)
+    release(opened, "second-survey")
+    worker.join(20)
+    assert [len(claims) for claims in claimed] == [4]
+    assert (withheld(opened), withheld(opened, "second-survey")) == ({1}, {1})
+
+
+def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sqlite: Ledger) -> None:
+    query = opt_outs.WITHDRAW.format(people="person IN (SELECT value FROM json_each(:ids))").replace(":", "@")
+    with ledger_on_sqlite.engine.connect() as connection:
+        values = {"incident": INCIDENT, "why": "", "may_have_it": "", "now": "", "ids": "[1]"}
+        database = connection.connection.driver_connection
+        plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
+    assert "(incident=? AND notice=? AND person=?)" in plan[0]
+
+
+def test_no_message_is_lost_or_doubled_by_an_opt_out(opened: Ledger) -> None:
+    release(opened)
+    with opened.read() as session:
+        before = set(session.exec(select(DeliveryRow.id)))
+    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.release(INCIDENT, SURVEY, LATER)
+    with opened.read() as session:
+        assert set(session.exec(select(DeliveryRow.id))) == before
+
+
+KEYS = Keys(b"m" * 32)
+INCIDENTS = st.from_regex(NAME, fullmatch=True)
+
+
+@given(INCIDENTS, st.integers(1, 10_000_000))
+def test_a_token_names_its_person_and_fits_where_it_stands(incident: str, person: int) -> None:
+    token = KEYS.opt_out_token(incident, person)
+    assert KEYS.opted_out(token) == (incident, person)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{20,200}", token)
+
+
+def test_a_token_is_the_same_at_every_try_and_another_for_everybody_else() -> None:
+    tokens = [KEYS.opt_out_token(incident, person) for incident in ("a", "b") for person in range(100)]
+    assert len(set(tokens)) == 200
+    assert KEYS.opt_out_token("a", 7) == tokens[7]
+
+
+@given(st.text(max_size=120))
+def test_nobody_can_make_a_token_up(token: str) -> None:
+    assert KEYS.opted_out(token) is None
+
+
+@given(st.data())
+def test_a_token_that_was_changed_names_nobody(data: st.DataObject) -> None:
+    token = KEYS.opt_out_token(INCIDENT, 1)
+    place = data.draw(st.integers(0, len(token) - 2))  # the last character has bits that count for nothing
+    other = data.draw(st.sampled_from("ABCabc019_-").filter(lambda letter: letter != token[place]))
+    assert KEYS.opted_out(token[:place] + other + token[place + 1 :]) is None
+
+
+def test_a_token_of_another_key_or_another_purpose_names_nobody() -> None:
+    assert KEYS.opted_out(Keys(b"n" * 32).opt_out_token(INCIDENT, 1)) is None
+    assert KEYS.opted_out(KEYS.link_token(INCIDENT, 1, 1)) is None
+    assert KEYS.opted_out(KEYS.bounce_token(1, "0" * 32)) is None
+
+
+def test_a_token_opens_no_page(opened: Ledger) -> None:
+    assert opened.whose_link(opened.keys.opt_out_token(INCIDENT, 1)) is None

@@ -1,0 +1,264 @@
+"""A ledger on PostgreSQL that was restored is known as a copy by every machine, also by one that it is new to."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from amends.domain.base.errors import LedgerRestored
+from amends.domain.case.case import Case
+from amends.domain.channel.channel import ChannelKind
+from amends.domain.risk.levels import Severity
+from amends.ledger import Ledger
+from amends.ledger.store import database
+from tests.builders import NOW, a_person, an_asked, an_assessment, an_incident
+from tests.databases import NEEDS_POSTGRES, POSTGRES, fresh_database
+from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, approved_again
+from tests.ledger.notice.test_restore import OMAR, send
+
+pytestmark = list(NEEDS_POSTGRES)
+EMAIL = (ChannelKind.EMAIL,)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with fresh_database() as made:
+        yield made
+
+
+def on_a_machine(url: str, folder: Path, name: str) -> Ledger:
+    (folder / name).mkdir()
+    return a_ledger(url, folder / name).migrate()
+
+
+def back_up(ledger: Ledger, url: str) -> None:
+    """As the ledger stands now."""
+    ledger.dispose()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")
+
+
+def restore(url: str) -> None:
+    """The backup takes the place of the ledger, whoever is at work there."""
+    name = url.rpartition("/")[2]
+    with psycopg.connect(POSTGRES, autocommit=True) as server:
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        server.execute(f"ALTER DATABASE {name}_copy RENAME TO {name}")
+
+
+def load_a_dump(url: str) -> None:
+    """Into the same database: each table is made anew."""
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
+        server.execute("CREATE TABLE anew (LIKE key_check INCLUDING ALL)")
+        server.execute("INSERT INTO anew SELECT * FROM key_check")
+        server.execute("ALTER TABLE key_check RENAME TO lost")
+        server.execute("ALTER TABLE anew RENAME TO key_check")
+
+
+@pytest.fixture
+def sender(url: str, tmp_path: Path) -> Iterator[Ledger]:
+    """Where three of four people were told."""
+    ledger = on_a_machine(url, tmp_path, "sender")
+    approved(ledger, [a_person(number=number) for number in range(1, 5)], channels=EMAIL)
+    ledger.release(INCIDENT, NOTICE, NOW)
+    send(ledger, 3)
+    yield ledger
+    ledger.dispose()
+
+
+def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    assert "restored or moved" in new.case(INCIDENT).ledger_doubt
+    new.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert new.case(INCIDENT).ledger_doubt == ""
+    new.release(INCIDENT, NOTICE, NOW)
+    assert len(send(new, 4)) == 1
+    new.dispose()
+
+
+def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
+    url: str, tmp_path: Path, sender: Ledger
+) -> None:
+    with sender.write() as write:
+        write.session.connection().exec_driver_sql("UPDATE key_check SET place = ''")
+    assert sender.doubt() == ""
+    sender.migrate()
+    back_up(sender, url)
+    restore(url)
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
+def test_nor_does_it_when_a_dump_was_loaded_into_the_same_database(url: str, tmp_path: Path, sender: Ledger) -> None:
+    sender.dispose()
+    load_a_dump(url)
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
+def test_nor_does_one_under_which_a_dump_was_loaded_as_it_sent(url: str, sender: Ledger) -> None:
+    assert sender.doubt() == ""
+    load_a_dump(url)
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+
+
+def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_over(
+    url: str, tmp_path: Path, sender: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.dispose()
+    monkeypatch.setattr(database, "TIMELINE", "SELECT 'FFFFFFFF'")
+    new = on_a_machine(url, tmp_path, "new")
+    with pytest.raises(LedgerRestored, match="restored or moved"):
+        new.release(INCIDENT, NOTICE, NOW)
+    new.dispose()
+
+
+def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    with pytest.raises(LedgerRestored):
+        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+
+
+def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_place(url: str, sender: Ledger) -> None:
+    back_up(sender, url)
+    lost = approved_again(sender, channels=(ChannelKind.SMS,))
+    assert sender.draft(INCIDENT, NOTICE) == lost
+    sender.dispose()
+    restore(url)
+    sender.reconcile([], OMAR, NOW, list(ChannelKind))
+    drafted = approved_again(sender, channels=(ChannelKind.WEBSITE,))
+    assert sender.draft(INCIDENT, NOTICE) == drafted
+
+
+def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with_those(
+    url: str, sender: Ledger
+) -> None:
+    def amended(title: str, band: Severity, now: datetime) -> Case:
+        sender.amend_incident(an_incident(title=title), "lena", now)
+        sender.record_assessment(INCIDENT, an_assessment(version=2, band=band), now)
+        return sender.case(INCIDENT)
+
+    back_up(sender, url)
+    lost = amended("Two databases copied", Severity.HIGH, NOW)
+    sender.dispose()
+    restore(url)
+    case = amended("Three databases copied", Severity.LOW, NOW + timedelta(minutes=1))
+    assert lost.assessment
+    assert case.assessment
+    assert (lost.incident.title, lost.assessment.band) == ("Two databases copied", Severity.HIGH)
+    assert (case.incident.title, case.assessment.band) == ("Three databases copied", Severity.LOW)
+
+
+def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_has_not(
+    url: str, sender: Ledger
+) -> None:
+    def heard() -> list[bool]:
+        return [one.heard for notice in sender.case(INCIDENT).notices for one in notice.let_go]
+
+    approved_again(sender, channels=EMAIL, next_news_at=None)
+    sender.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))
+    back_up(sender, url)
+    assert len(send(sender, 4)) == 1
+    assert heard() == [True, True]
+    sender.dispose()
+    restore(url)
+    sender.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert heard() == [True, False]
+
+
+def test_an_incident_that_was_opened_again_in_the_place_of_a_lost_one_is_read_and_written_with_its_own_key(
+    url: str, tmp_path: Path
+) -> None:
+    ledger = on_a_machine(url, tmp_path, "here")
+    back_up(ledger, url)
+    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+    ledger.dispose()
+    restore(url)
+    other = on_a_machine(url, tmp_path, "other")
+    other.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.ask(INCIDENT, an_asked("And my telephone number?"), NOW)
+    assert ledger.person(INCIDENT, 1) == other.person(INCIDENT, 1)
+    assert [question.text for question in other.questions(INCIDENT)] == ["And my telephone number?"]
+    for one in (ledger, other):
+        one.dispose()
+
+
+def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
+    url: str, tmp_path: Path, sender: Ledger
+) -> None:
+    back_up(sender, url)
+    (held,) = sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+    sender.dispose()
+    restore(url)
+    other = on_a_machine(url, tmp_path, "other")
+    other.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert len(other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)) == 1
+    assert sender.write_down([held], [], INCIDENT, NOTICE, NOW) == frozenset()
+    other.dispose()
+
+
+def test_a_server_that_was_only_started_anew_is_the_same(url: str, tmp_path: Path, sender: Ledger) -> None:
+    sender.dispose()
+    other = on_a_machine(url, tmp_path, "other")
+    other.release(INCIDENT, NOTICE, NOW)
+    assert len(send(other, 4)) == 1
+    other.dispose()
+
+
+def test_a_machine_that_is_new_to_it_notes_the_end_of_its_chain(url: str, tmp_path: Path, sender: Ledger) -> None:
+    new = on_a_machine(url, tmp_path, "new")
+    assert new.verify_audit() == ()
+    assert (tmp_path / "new" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    new.dispose()
+
+
+def test_whoever_opens_it_notes_what_others_have_written_since(url: str, tmp_path: Path, sender: Ledger) -> None:
+    """So also a machine that is idle misses that where an old server comes back in place of the one that took over."""
+    idle = on_a_machine(url, tmp_path, "idle")
+    assert len(send(sender, 4)) == 1
+    idle.migrate()
+    assert (tmp_path / "idle" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    idle.dispose()
+
+
+def test_so_does_whoever_finds_nothing_more_to_send(url: str, tmp_path: Path, sender: Ledger) -> None:
+    other = on_a_machine(url, tmp_path, "other")
+    assert len(send(sender, 4)) == 1
+    assert other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW) == ()
+    assert (tmp_path / "other" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
+    other.dispose()
+
+
+def test_one_that_is_new_to_a_copy_notes_nothing_of_it(url: str, tmp_path: Path, sender: Ledger) -> None:
+    back_up(sender, url)
+    restore(url)
+    on_a_machine(url, tmp_path, "new").dispose()
+    assert not (tmp_path / "new" / "audit-head").exists()
+
+
+def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_same(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TIMELINE", "SELECT not_supported_here()")
+    ledger = on_a_machine(url, tmp_path, "sender")
+    with ledger.read() as session:
+        assert not ledger.doubt_in(session)
+    back_up(ledger, url)
+    restore(url)
+    with ledger.read() as session:
+        assert ledger.doubt_in(session)
+    ledger.dispose()

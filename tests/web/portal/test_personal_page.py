@@ -1,0 +1,434 @@
+"""What a person reads on their page."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from starlette.testclient import TestClient
+
+from amends.domain.base.link_code import on_paper
+from amends.domain.channel.channel import ChannelKind, Receipt, Status
+from amends.domain.deliver.correction import Ask
+from amends.domain.feedback.question import Source
+from amends.domain.notice.notice import Variant
+from amends.ledger import Keys, Ledger
+from amends.settings import Settings
+from amends.web import create_app
+from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
+from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, people, release
+
+
+def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
+    return ledger.ask(INCIDENT, an_asked(text, person=person, source=Source.HOTLINE), NOW)
+
+
+def test_a_person_is_greeted_by_name(ada: Visitor) -> None:
+    assert "Hello Ada Example" in ada.look().text
+
+
+def test_a_person_reads_which_of_their_data_was_touched(ada: Visitor) -> None:
+    assert "<li>bank card details</li>" in ada.look().text
+
+
+def test_nothing_is_claimed_about_data_that_was_not_touched(ada: Visitor) -> None:
+    assert "health data" not in ada.look().text
+
+
+def test_a_person_of_whose_data_nothing_is_known_is_told_so(visitor: Callable[[int], Visitor]) -> None:
+    assert "We do not know yet which of your details" in visitor(SAM).look().text
+
+
+def test_the_most_urgent_advice_comes_first(ada: Visitor) -> None:
+    page = ada.look().text
+    assert page.index("call the bank now") < page.index("If contact details are named")
+
+
+def test_a_person_reads_in_their_own_language(li: Visitor) -> None:
+    page = li.look().text
+    assert '<html lang="zh-CN">' in page
+    assert "李雷，您好" in page
+
+
+def test_a_person_can_change_the_language(li: Visitor) -> None:
+    assert "Hello 李雷" in li.look("?lang=en").text
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"),
+    [
+        ("en", 'In charge of personal data: <span dir="auto">Shen Yulan, data protection officer</span>'),
+        ("zh-CN", '个人信息负责人：<span dir="auto">个人信息保护负责人 沈玉兰</span>'),
+    ],
+)
+def test_whose_name_stands_among_the_contacts_is_said(ada: Visitor, lang: str, said: str) -> None:
+    assert said in ada.look(f"?lang={lang}").text
+
+
+@pytest.mark.parametrize("lang", ["xx", "", "../en", "%00", "<script>"])
+def test_a_language_that_is_not_offered_is_passed_over(ada: Visitor, lang: str) -> None:
+    assert '<html lang="en">' in ada.look(f"?lang={lang}").text
+
+
+def test_a_childs_page_speaks_to_the_guardian(visitor: Callable[[int], Visitor]) -> None:
+    page = visitor(TOBY).look().text
+    assert "as the parent or guardian of Toby Vance" in page
+    assert "Hello Toby" not in page
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Promised for 23 January 2027",
+        '<span class="state kept">Kept</span>',
+        "Report 2026-12, checked by Prüf AG",
+        '<span class="state late">Late</span>',
+        "New date: 22 February 2027",
+        "The parts came late.",
+        '<span class="state dropped">Not kept</span>',
+        '<span class="state open">Open</span>',
+    ],
+)
+def test_each_promise_is_shown_with_what_became_of_it(ada: Visitor, said: str) -> None:
+    assert said in ada.look().text
+
+
+def test_a_promise_to_a_segment_is_shown_to_that_segment(ada: Visitor, visitor: Callable[[int], Visitor]) -> None:
+    said = "Shop customers get a new account number."
+    assert said in ada.look().text
+    assert said not in visitor(SAM).look().text
+
+
+def test_a_promise_to_others_is_not_shown(ada: Visitor) -> None:
+    assert "Nobody in this story" not in ada.look().text
+
+
+def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
+    reason = {"en": "We ran out of time."}
+    ledger.drop_commitment(INCIDENT, "audit", reason, "lena", NOW)
+    release(ledger, notice="late-audit-1", about="audit", change=1)
+    assert "We ran out of time." in li.look().text
+
+
+def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger: Ledger, ada: Visitor) -> None:
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    page = ada.look().text
+    assert page.count('<span class="state kept">') == 1
+    assert "Report 2027-01" not in page
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    ada.clock.forward(seconds=30)
+    assert "Report 2027-01" in ada.look().text
+
+
+def test_what_shows_that_a_promise_was_kept_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
+    ledger.keep_commitment(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    page = li.look().text
+    assert ("2027年1月的报告" in page, "Report 2027-01" in page) == (True, False)
+
+
+def test_a_delay_that_people_were_told_of_stays_until_they_hear_more(ledger: Ledger, ada: Visitor) -> None:
+    ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
+    release(ledger, notice="late-audit-1", about="audit", change=1)
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    page = ada.look().text
+    assert "It takes longer." in page
+    assert "Report 2027-01" not in page
+
+
+def test_dates_are_those_of_the_organisations_time_zone(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    late_in_utc = clock().replace(hour=20)
+    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "When?"), "Now.", "wei", late_in_utc)
+    assert "Answered on 25 December 2026" in ada.look().text
+
+
+def test_our_notices_are_listed_with_a_link_to_their_page(ada: Visitor, client: TestClient) -> None:
+    assert f'<a href="/n/{INCIDENT}/en/first-notice.html">Your data was copied</a>' in ada.look().text
+    assert client.get(f"/n/{INCIDENT}/en/first-notice.html").status_code == 200
+
+
+def test_a_notice_that_is_not_on_the_website_is_listed_without_a_link(ledger: Ledger, ada: Visitor) -> None:
+    release(ledger, notice="by-mail-only")
+    assert "by-mail-only.html" not in ada.look().text
+
+
+def test_a_notice_to_another_segment_is_not_listed(ledger: Ledger, ada: Visitor) -> None:
+    audience = ledger.audience(INCIDENT, "others")
+    release(ledger, notice="to-others", audience="others", audience_digest=audience.digest, people=0)
+    assert ada.look().text.count("Your data was copied") == 1
+
+
+def test_a_draft_that_has_not_left_is_not_listed(opened: Ledger, settings: Settings, clock: Clock) -> None:
+    opened.draft_notice(a_draft(), NOW)
+    page = Visitor(TestClient(create_app(settings, opened, clock)), opened.link_of(INCIDENT, ADA), clock).look().text
+    assert "Your data was copied" not in page
+
+
+def test_a_notice_that_is_drafted_anew_stays_listed_as_it_was_told(ledger: Ledger, ada: Visitor) -> None:
+    sent(ledger, ADA)
+    ledger.draft_notice(a_draft(variants=headed("What we know by now")), NOW)
+    page = ada.look().text
+    assert "Your data was copied</a>" in page
+    assert "What we know by now" not in page
+
+
+def test_who_got_the_first_version_reads_that_one_and_who_waited_the_next(
+    ledger: Ledger, ada: Visitor, visitor: Callable[[int], Visitor]
+) -> None:
+    sent(ledger, ADA)
+    release(ledger, variants=headed("What we know by now"))
+    assert "Your data was copied</a>" in ada.look().text
+    assert "What we know by now" not in ada.look().text
+    assert "What we know by now</a>" in visitor(SAM).look().text
+
+
+def headed(subject: str) -> tuple[Variant, ...]:
+    """What a draft says, under another heading."""
+    return tuple(one.model_copy(update={"subject": subject}) if one.subject else one for one in a_draft().variants)
+
+
+def sent(ledger: Ledger, person: int) -> None:
+    """The email of the first notice to this person has left, and nothing else."""
+    claims = ledger.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    theirs = [one for one in claims if one.about and one.about.number == person]
+    ledger.write_down(theirs, (), INCIDENT, "first-notice", NOW)
+    receipts = [(one, Receipt(one.key, Status.SENT, "250")) for one in theirs]
+    ledger.write_down((), receipts, INCIDENT, "first-notice", NOW)
+    ledger.give_back([one for one in claims if one not in theirs], NOW)
+    ledger.end([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
+
+
+NOT_INVOLVED = {"en": "none of your data was involved", "zh-CN": "您的信息没有受到影响"}
+
+
+def taken_off(ledger: Ledger, person: int) -> None:
+    """A corrected list does not have this person any more."""
+    kept = [one for one in people() if one.number != person]
+    ledger.correct_audience(ledger.compare_audience(INCIDENT, kept), {Ask.GONE: 1}, "f" * 64, "lena", NOW)
+
+
+@pytest.mark.parametrize("lang", NOT_INVOLVED)
+def test_who_is_not_in_the_list_any_more_reads_that_they_were_not_touched(
+    ledger: Ledger, ada: Visitor, lang: str
+) -> None:
+    taken_off(ledger, ADA)
+    page = ada.look(f"?lang={lang}").text
+    assert NOT_INVOLVED[lang] in page
+    assert "bank card" not in page
+    assert "银行卡" not in page
+
+
+def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledger, ada: Visitor, li: Visitor) -> None:
+    taken_off(ledger, ADA)
+    assert NOT_INVOLVED["zh-CN"] not in li.look().text
+
+
+def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    doubled = ledger.compare_audience(INCIDENT, [*people()[1:], people()[0]._replace(number=0, ref="C-90001")])
+    ledger.correct_audience(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
+    page = ada.look().text
+    assert NOT_INVOLVED["en"] not in page
+    assert "You may be on it under another entry." in page
+
+
+def test_who_is_not_in_the_list_any_more_can_still_ask(ledger: Ledger, ada: Visitor) -> None:
+    taken_off(ledger, ADA)
+    assert ada.ask("Why did you write to me?").status_code == 303
+    assert [question.person for question in ledger.questions(INCIDENT)] == [ADA]
+
+
+def test_who_is_not_in_the_list_any_more_reads_what_they_were_told_and_nothing_later(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    sent(ledger, ADA)
+    taken_off(ledger, ADA)
+    release(ledger, notice="update", variants=headed("News for all"))
+    page = ada.look().text
+    assert "Your data was copied</a>" in page
+    assert "An outside firm will check our systems" in page
+    assert "News for all" not in page
+
+
+def test_the_public_notice_is_linked_in_the_readers_language(li: Visitor) -> None:
+    assert f'<a href="/n/{INCIDENT}/zh-CN/">查看公开通知</a>' in li.look().text
+
+
+@pytest.mark.parametrize("column", ["sealed_text", "sealed_answer"])
+def test_words_that_cannot_be_read_any_more_take_nothing_else_from_the_page(
+    ledger: Ledger, ada: Visitor, column: str
+) -> None:
+    for said in ("Was my card copied?", "Was my address copied?"):
+        ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
+    with ledger.write() as write:
+        write.session.execute(text(f"UPDATE question SET {column} = zeroblob(40) WHERE id = 2"))
+    page = ada.look().text
+    assert "Answer: Was my card copied?" in page
+    assert page.count("What was written here can no longer be read") == 1
+
+
+def test_an_answer_stands_below_its_question(ledger: Ledger, ada: Visitor) -> None:
+    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "Was my card copied?"), "Yes, it was.", "wei", NOW)
+    page = ada.look().text
+    assert page.index("Was my card copied?") < page.index("Yes, it was.")
+
+
+def test_an_open_question_says_when_it_will_be_answered(ledger: Ledger, ada: Visitor) -> None:
+    ledger.ask(INCIDENT, an_asked("Was my card copied?", person=ADA, at=ada.clock()), ada.clock())
+    assert "We will answer by 26 December 2026." in ada.look().text
+
+
+def test_a_late_answer_is_said_to_be_late_and_not_promised_for_a_day_that_has_passed(
+    ledger: Ledger, ada: Visitor, li: Visitor
+) -> None:
+    for person, asked in ((ADA, "Was my card copied?"), (LI, "我的卡呢？")):
+        ask_by_hotline(ledger, person, asked)
+    for visitor, promised, late in (
+        (ada, "We will answer by", "We said that we would answer by 26 November 2026"),
+        (li, "我们最晚2026年11月26日答复", "我们说过最晚2026年11月26日答复"),
+    ):
+        page = visitor.look("?sent=ask").text
+        assert late in page
+        assert promised not in page
+        assert 'class="thanks"' not in page
+
+
+def test_an_answer_is_read_aloud_in_the_language_of_its_question(ledger: Ledger, ada: Visitor) -> None:
+    asked = ledger.ask(INCIDENT, an_asked("我的卡呢？", person=ADA, locale="zh-CN"), NOW)
+    ledger.answer(INCIDENT, asked, "请致电银行。", "wei", NOW)
+    assert '<p class="written" dir="auto" lang="zh-CN">请致电银行。</p>' in ada.look().text
+
+
+def test_nobody_reads_the_questions_of_others(ledger: Ledger, ada: Visitor) -> None:
+    ask_by_hotline(ledger, LI, "Was my card copied?")
+    assert "Was my card copied?" not in ada.look().text
+
+
+@pytest.mark.parametrize(
+    "said", ["tel:+49305550100", "mailto:care@betapai.example", "every day, 8 to 20", "Shen Yulan"]
+)
+def test_the_page_says_how_to_reach_us(ada: Visitor, said: str) -> None:
+    assert said in ada.look().text
+
+
+@pytest.mark.parametrize(
+    ("written", "dialled"),
+    [
+        ("+49 (0)30 / 555-0100", "+49305550100"),
+        ("(030) 5550\u00a0100", "0305550100"),
+        ("400-800-1234转2", "4008001234"),
+        ("0800 555 0100, 030 5550100", "08005550100"),
+        ("+86 571 5550 0142 ext. 7", "+8657155500142"),
+        ("400\u2013800\u20111234", "4008001234"),
+        ("Tel. +49 30 5550100", "+49305550100"),
+        ("(+86) 400 800 1234", "+864008001234"),
+    ],
+    ids=["zero", "blank", "extension", "two", "ext", "dashes", "word", "bracket"],
+)
+def test_a_touch_on_the_telephone_number_dials_it(ledger: Ledger, ada: Visitor, written: str, dialled: str) -> None:
+    incident = ledger.incident_file(INCIDENT)
+    contacts = incident.organisation.contacts.model_copy(update={"phone": written})
+    organisation = incident.organisation.model_copy(update={"contacts": contacts})
+    ledger.amend_incident(incident.model_copy(update={"organisation": organisation}), "lena", NOW)
+    assert f'<a href="tel:{dialled}">{written}</a>' in ada.look().text
+
+
+def test_the_page_warns_of_those_who_ask_for_passwords(ada: Visitor) -> None:
+    assert "We will never ask you for a password" in ada.look().text
+
+
+def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, clock: Clock) -> None:
+    client = TestClient(create_app(settings, opened, clock))
+    assert "/survey" not in Visitor(client, opened.link_of(INCIDENT, ADA), clock).look().text
+
+
+def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
+    ada.look()
+    ledger.keep_commitment(INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
+    release(ledger, notice="kept-audit-1", about="audit", change=1)
+    clock.forward(seconds=15)
+    assert "Summary of the audit" in ada.look().text
+
+
+def test_a_page_is_readable_before_any_playbook_runs(settings: Settings, clock: Clock) -> None:
+    ledger = Ledger(settings.ledger_url, Keys(KEY)).migrate()
+    ledger.open_incident(an_incident(), [a_person()], "lena", NOW)
+    visitor = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, 1), clock)
+    assert visitor.ask("Is anybody there?").status_code == 303
+    assert ledger.questions(INCIDENT)[0].reply_due_at == clock() + timedelta(hours=72)
+    ledger.dispose()
+
+
+def test_a_word_missing_in_an_old_playbook_is_said_as_shipped(ledger: Ledger, ada: Visitor) -> None:
+    wording = a_wording(phrases={"en": ledger.wording(INCIDENT).phrases["en"].model_copy(update={"portal": {}})})
+    ledger.pin_playbook(INCIDENT, a_playbook(), wording, "lena", NOW)
+    assert "What you can do" in ada.look().text
+
+
+def test_looking_changes_nothing(ledger: Ledger, ada: Visitor, client: TestClient) -> None:
+    before = len(ledger.timeline(INCIDENT))
+    for path in (ada.page, f"{ada.page}/ask", f"{ada.page}/survey", f"{ada.page}?sent=ask", f"/n/{INCIDENT}/"):
+        client.get(path)
+        client.head(path)
+    assert len(ledger.timeline(INCIDENT)) == before
+
+
+def test_a_link_that_got_a_slash_on_its_way_works_all_the_same(ada: Visitor, client: TestClient) -> None:
+    assert "Hello Ada Example" in client.get(f"{ada.page}/", follow_redirects=True).text
+
+
+@pytest.mark.parametrize("typed", [str, str.upper, lambda link: link.replace("-", "")])
+def test_a_link_typed_from_a_letter_opens_the_same_page(
+    ada: Visitor, client: TestClient, typed: Callable[[str], str]
+) -> None:
+    page = client.get(f"/p/{typed(on_paper(ada.link))}").text
+    assert "Hello Ada Example" in page
+    assert f"/p/{ada.link}" in page
+
+
+def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:
+    ledger.revoke_link(INCIDENT, ADA, "lena", NOW)
+    answer = ada.look()
+    assert answer.status_code == 404
+    assert "Ada Example" not in answer.text
+
+
+def damage(ledger: Ledger, person: int) -> None:
+    with ledger.write() as write:
+        sealed = {"sealed": b"\x01" + bytes(60), "person": person}
+        write.session.execute(text("UPDATE person SET sealed = :sealed WHERE number = :person"), sealed)
+
+
+def test_a_person_whose_data_is_damaged_reads_that_the_fault_is_ours_and_how_to_reach_us(
+    ledger: Ledger, ada: Visitor
+) -> None:
+    damage(ledger, ADA)
+    answer = ada.look()
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "care@betapai.example" in answer.text
+    assert "altered" not in answer.text
+
+
+def test_the_team_hears_once_of_a_page_whose_person_s_data_is_damaged(ledger: Ledger, ada: Visitor) -> None:
+    damage(ledger, ADA)
+    for _ in range(2):
+        ada.look()
+    (alert,) = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert alert.startswith(f"the data of person {ADA} was altered")
+    assert "`amends audience correct`" in alert
+
+
+def test_where_the_key_of_an_incident_was_destroyed_there_is_no_page_any_more(ledger: Ledger, ada: Visitor) -> None:
+    with ledger.write() as write:
+        write.session.execute(text("UPDATE incident SET wrapped_key = :gone"), {"gone": b""})
+    assert ada.look().status_code == 404
+
+
+def test_a_page_in_a_folder_of_a_larger_site_links_below_that_folder(ledger: Ledger, settings: Settings) -> None:
+    below = settings.model_copy(update={"public_url": "https://betapai.example/breach"})
+    page = Visitor(TestClient(create_app(below, ledger)), ledger.link_of(INCIDENT, ADA), Clock()).look().text
+    links = [piece.split('"')[0] for mark in ('href="/', 'action="/') for piece in page.split(mark)[1:]]
+    assert links
+    assert all(link.startswith("breach/") for link in links)
