@@ -64,7 +64,7 @@ def main() -> None:
         path = f"{folder}/ledger.sqlite3"
         began = time.perf_counter()
         ledger = Ledger(f"sqlite:///{path}", Keys(KEY)).migrate()
-        ledger.open_incident(INCIDENT, people(count), "lena", datetime.now(UTC))
+        ledger.incidents.open(INCIDENT, people(count), "lena", datetime.now(UTC))
         ledger.dispose()
         print(f"{count:,} people in {len(PLACES)} places, stored in {time.perf_counter() - began:.0f} s (not measured)")
         subprocess.run([sys.executable, __file__, "--read", path], check=True)
@@ -77,7 +77,7 @@ def read(path: str) -> None:
     began = time.perf_counter()
     law = read_law()
     table_read = time.perf_counter()
-    case = ledger.case("bench")
+    case = ledger.cases.read("bench")
     counted = time.perf_counter()
     found = assess(case.incident, case.audience, 1, datetime.now(UTC), law)
     done = time.perf_counter()
@@ -87,7 +87,7 @@ def read(path: str) -> None:
         f"{before:.0f} MB; {len(found.duties)} duties, {len(found.set_aside)} set aside"
     )
     began = time.perf_counter()
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         places = count_people(session, "bench", "").by_place
     print(f"people counted anew by the database: {time.perf_counter() - began:.2f} s, {len(places)} places")
     ledger.dispose()

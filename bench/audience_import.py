@@ -99,7 +99,7 @@ def lines(rows: int) -> Iterator[str]:
 def _store(ledger: Ledger, people: Iterator[Person]) -> int:
     expect_few_cycles()
     incident = read_incident(library() / "examples" / "stolen-terminals" / "incident.yaml")
-    return ledger.open_incident(incident, people, "bench", datetime.now(UTC))
+    return ledger.incidents.open(incident, people, "bench", datetime.now(UTC))
 
 
 def _processor() -> str:

@@ -180,7 +180,7 @@ def _prepared(url: str, key: bytes, anchor: Path, count: int, settings: ChannelS
 
 def add_team(ledger: Ledger) -> None:
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "mei", _now())
+        ledger.team.add(member.name, member.role, "mei", _now())
 
 
 def approved(ledger: Ledger, count: int, settings: ChannelSettings, name: str = "") -> Draft:
@@ -188,19 +188,19 @@ def approved(ledger: Ledger, count: int, settings: ChannelSettings, name: str = 
     incident = read_incident(STORY / "incident.yaml")
     incident = incident.model_copy(update={"id": name or incident.id})
     playbook, wording = load_playbook("customer-data-theft")
-    ledger.open_incident(incident, invented(count), "mei", _now())
-    ledger.pin_playbook(incident.id, playbook, wording, "mei", _now())
+    ledger.incidents.open(incident, invented(count), "mei", _now())
+    ledger.playbooks.pin(incident.id, playbook, wording, "mei", _now())
     step = next(step for step in playbook.steps if step.notice == "first-notice")
     by_email = step.model_copy(update={"channels": (ChannelKind.EMAIL,), "cascade": ()})
-    audience = ledger.audience(incident.id, EVERYONE)
+    audience = ledger.notices.audience(incident.id, EVERYONE)
     readers = Readers(audience.digest, audience.people, audience.readers)
-    facts, wanted = ledger.facts_digest(incident.id), Wanted("first-notice", "first-notice", EVERYONE)
-    whole = draft(ledger.case(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
+    facts, wanted = ledger.incidents.facts_digest(incident.id), Wanted("first-notice", "first-notice", EVERYONE)
+    whole = draft(ledger.cases.read(incident.id), wording, by_email, 1, wanted, readers, LINKS, facts, _now())
     drafted = whole.model_copy(update={"variants": tuple(map(_short, whole.variants))})
-    ledger.draft_notice(drafted, _now())
+    ledger.notices.draft(drafted, _now())
     asyncio.run(look_over(ledger, drafted, settings, LINKS, _now()))
     for member in APPROVERS:
-        ledger.decide(incident.id, drafted.notice, member, Decision.APPROVE, drafted.binding, "", _now())
+        ledger.approvals.decide(incident.id, drafted.notice, member, Decision.APPROVE, drafted.binding, "", _now())
     return drafted
 
 

@@ -60,7 +60,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite3", Keys(os.urandom(32))).migrate()
         before, began = peak_mb(), time.perf_counter()
-        ledger.open_incident(INCIDENT, people(count), "lena", datetime.now(UTC))
+        ledger.incidents.open(INCIDENT, people(count), "lena", datetime.now(UTC))
         seconds = time.perf_counter() - began
         ledger.dispose()
     print(f"{platform.node()}, {os.cpu_count()} CPUs, {platform.machine()}, Python {platform.python_version()}, SQLite")

@@ -164,7 +164,7 @@ def _finished(home: Home) -> tuple[int, str]:
 def _uncertain(home: Home) -> set[str]:
     """The addresses of those whose message is uncertain."""
     with home.ledger() as ledger:
-        lines = ledger.delivery_lines(INCIDENT, NOTICE, Only(state=DeliveryState.UNCERTAIN))
+        lines = ledger.statistics.stream_lines(INCIDENT, NOTICE, Only(state=DeliveryState.UNCERTAIN))
         return {address(line.person) for line in lines}
 
 

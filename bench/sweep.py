@@ -88,12 +88,12 @@ def opened(ledger: Ledger, incidents: int) -> None:
     for number in range(incidents):
         incident = file.model_copy(update={"id": f"incident-{number}"})
         people = [Person(n, f"P-{n}", "Kim Example", f"kim{n}@mail.example", "", "en", "DE") for n in (1, 2)]
-        ledger.open_incident(incident, people, "mei", told)
-        ledger.pin_playbook(incident.id, playbook, wording, "mei", told)
+        ledger.incidents.open(incident, people, "mei", told)
+        ledger.playbooks.pin(incident.id, playbook, wording, "mei", told)
         for step in DONE:
-            ledger.mark_occurrence(incident.id, step, 1, told, OccurrenceState.DONE, told)
+            ledger.occurrences.mark(incident.id, step, 1, told, OccurrenceState.DONE, told)
         for event in (Event.ASSESSED, Event.NOTIFIED):
-            ledger.event(incident.id, event, told)
+            ledger.incidents.note_event(incident.id, event, told)
 
 
 def _dated() -> Iterator[Step]:

@@ -33,10 +33,10 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
 def _decided(context: Context, case: Case, turn: Turn) -> Assessment:
     """What follows now, with what changed, kept in the ledger; the letters are those of the words in force."""
     now, incident_id = context.clock(), case.incident.id
-    law = replace(read_law(), letters=context.ledger.wording(incident_id).letters)
+    law = replace(read_law(), letters=context.ledger.playbooks.wording(incident_id).letters)
     found = decide(as_known(case), case.audience, turn.number, now, law)
     assessment = found.model_copy(update={"changes": changes(case.assessment, found)})
-    context.ledger.record_assessment(incident_id, assessment, now)
+    context.ledger.assessments.record(incident_id, assessment, now)
     return assessment
 
 
@@ -48,7 +48,7 @@ async def _assess(context: Context, case: Case, turn: Turn) -> str:
     if assessment.changes:
         points = "1 point" if len(assessment.changes) == 1 else f"{len(assessment.changes)} points"
         what = f"assessment {turn.number} differs in {points}: {'; '.join(assessment.changes)}"
-        await asyncio.to_thread(context.ledger.alert, incident_id, what, now)
+        await asyncio.to_thread(context.ledger.incidents.alert, incident_id, what, now)
     await asyncio.to_thread(done, context, turn, incident_id)
     await artifacts.show_assessment(case, assessment)
     return (

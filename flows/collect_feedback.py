@@ -26,7 +26,7 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
 
 async def _collect(context: Context, case: Case, turn: Turn) -> str:
     said = await say(context, case, turn)
-    comments = await asyncio.to_thread(context.ledger.comments_given, case.incident.id)
+    comments = await asyncio.to_thread(context.ledger.questions.comments_given, case.incident.id)
     await artifacts.show_feedback(case, comments)
     asked = case.questions
     if asked.overdue:

@@ -51,7 +51,7 @@ async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
 def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
     by = step.within.after(turn.due_at, case.calendar) if step.within else turn.due_at
     line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, turn)}"
-    context.ledger.alert(case.incident.id, line, context.clock())
+    context.ledger.incidents.alert(case.incident.id, line, context.clock())
     mark(context, turn, case.incident.id, OccurrenceState.WAITING)
     return line
 
@@ -59,9 +59,9 @@ def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
 def _tell_late(context: Context, case: Case, turn: Turn, step: Step) -> str:
     line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, turn)}"
     now, incident_id = context.clock(), case.incident.id
-    context.ledger.alert(incident_id, line, now)
+    context.ledger.incidents.alert(incident_id, line, now)
     told = (TOLD_LATE + step.id, turn.number, turn.due_at, OccurrenceState.DONE)
-    context.ledger.mark_occurrence(incident_id, *told, now, f"told the {step.escalate_to}")
+    context.ledger.occurrences.mark(incident_id, *told, now, f"told the {step.escalate_to}")
     return line
 
 
@@ -84,9 +84,9 @@ async def _remind(context: Context, case: Case, turn: Turn) -> str:
 def _note_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:
     ledger, now = context.ledger, context.clock()
     for line in lines:
-        ledger.alert(incident_id, line, now)
+        ledger.incidents.alert(incident_id, line, now)
     for one in given:
-        ledger.mark_occurrence(incident_id, one.step, one.number, one.at, OccurrenceState.DONE, now, "reminded")
+        ledger.occurrences.mark(incident_id, one.step, one.number, one.at, OccurrenceState.DONE, now, "reminded")
 
 
 def _chase(context: Context, case: Case) -> list[str]:
@@ -97,8 +97,10 @@ def _chase(context: Context, case: Case) -> list[str]:
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
     lines = [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
     for line, (commitment_id, chase) in zip(lines, chases.items(), strict=True):
-        context.ledger.alert(incident_id, line, now)  # first, and once for the same line: Prefect may not show it
-        context.ledger.chased(incident_id, commitment_id, chase, now)
+        context.ledger.incidents.alert(
+            incident_id, line, now
+        )  # first, and once for the same line: Prefect may not show it
+        context.ledger.commitments.chased(incident_id, commitment_id, chase, now)
     return lines
 
 

@@ -38,7 +38,7 @@ async def sweep(incident_id: str = "") -> State[None]:
             await tag_own_run(incident_id)
             troubles = await _look_after(context, [incident_id], asked_for=True)
         else:
-            chosen = [line.id for line in context.ledger.incidents()]
+            chosen = [line.id for line in context.ledger.incidents.all()]
             pages = [chosen[start : start + PAGE] for start in range(0, len(chosen), PAGE)]
             troubles = [trouble for page in pages for trouble in await _look_after(context, page)]
     if troubles:
@@ -94,7 +94,7 @@ def _look_at_answers(ledger: Ledger, case: Case, now: datetime) -> None:
     """Remind those whose approval is missing, and have the lead look at questions that nobody has answered in time."""
     remind_approvers(ledger, case, now)
     if late := late_answers(case, now):
-        ledger.alert(case.incident.id, late, now)
+        ledger.incidents.alert(case.incident.id, late, now)
 
 
 def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:

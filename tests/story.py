@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
-from amends.content.playbook.playbook import library, load_playbook
+from amends.content.playbook.playbook import load_playbook
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Links
 from amends.domain.notice.notice import NoticeStage
@@ -37,10 +38,10 @@ def a_ledger(folder: Path) -> Ledger:
 
 
 def opened(ledger: Ledger, people: Iterable[Person], playbook: str = "customer-data-theft") -> None:
-    ledger.open_incident(read_incident(STORY / "incident.yaml"), people, LEAD.name, START)
+    ledger.incidents.open(read_incident(STORY / "incident.yaml"), people, LEAD.name, START)
     for member in (LEAD, *APPROVERS):
-        ledger.add_member(member.name, member.role, LEAD.name, START)
-    ledger.pin_playbook(INCIDENT, *load_playbook(playbook), LEAD.name, START)
+        ledger.team.add(member.name, member.role, LEAD.name, START)
+    ledger.playbooks.pin(INCIDENT, *load_playbook(playbook), LEAD.name, START)
 
 
 def a_context(ledger: Ledger, folder: Path) -> tuple[Context, PassedClock]:
@@ -51,10 +52,10 @@ def a_context(ledger: Ledger, folder: Path) -> tuple[Context, PassedClock]:
 
 def approve_all(ledger: Ledger, now: datetime) -> list[str]:
     """The team approves what waits; the names of the notices."""
-    waiting = [n for n in ledger.case(INCIDENT, now).notices if n.stage is NoticeStage.DRAFTED and n.current]
+    waiting = [n for n in ledger.cases.read(INCIDENT, now).notices if n.stage is NoticeStage.DRAFTED and n.current]
     for notice in waiting:
         for member in APPROVERS:
-            ledger.decide(INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", now)
+            ledger.approvals.decide(INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", now)
     return [notice.id for notice in waiting]
 
 

@@ -41,7 +41,7 @@ def with_ledger(home: Path) -> Path:
     """As `amends init` makes it, and with an act in it."""
     file = home / "ledger.sqlite3"
     ledger = Ledger(f"sqlite:///{file}", Keys(KEY), home / ANCHOR_FILE).migrate()
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.note(NOW, "", "looked")
     ledger.dispose()
     return file
@@ -81,7 +81,7 @@ def test_a_database_without_tables_is_refused_where_acts_were_noted(home: Path, 
 def test_a_ledger_in_another_place_may_be_new(home: Path, tmp_path: Path) -> None:
     add(home, f'database_url = "sqlite:///{tmp_path / "elsewhere.sqlite3"}"\n')
     ledger = open_ledger(read_settings(home))
-    assert ledger.incidents() == ()
+    assert ledger.incidents.all() == ()
     ledger.dispose()
 
 
@@ -95,7 +95,7 @@ def test_a_ledger_that_moved_to_another_place_is_missed_there(home: Path, tmp_pa
 def test_a_ledger_of_a_newer_amends_says_so(home: Path) -> None:
     with_ledger(home)
     ledger = open_ledger(read_settings(home))
-    with ledger.engine.execution_options(writes=True).connect() as connection:
+    with ledger.store.engine.execution_options(writes=True).connect() as connection:
         connection.exec_driver_sql("UPDATE amends_schema SET version_num = '9999'")
         connection.commit()
     with pytest.raises(LedgerUnavailable, match="written by a newer Amends: its tables are 9999"):

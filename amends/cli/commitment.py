@@ -42,7 +42,7 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     from amends.domain.draft.draft import fate
 
     desk: Desk = ctx.obj
-    promises = desk.ledger.commitments(incident)
+    promises = desk.ledger.commitments.all(incident)
     rows = [(p.id, fate(p, now()), p.new_due_at or p.due_at, p.owner, some_text(p.evidence, "en")) for p in promises]
     desk.show(promises, table(("promise", "stands", "due", "owner", "evidence"), rows))
 
@@ -54,12 +54,12 @@ def keep(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, evi
     Until they are, the same with other evidence puts it in the place of the first.
     """
     desk: Desk = ctx.obj
-    by, case = desk.member(name).name, desk.ledger.case(incident, now())
-    promise = desk.ledger.commitment(incident, commitment)
+    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    promise = desk.ledger.commitments.get(incident, commitment)
     shown = _texts(evidence, case.incident, "--evidence")
     kept = {"state": CommitmentState.KEPT, "evidence": shown, "settled_at": now()}
     _refuse_unsayable(desk, case, promise, kept, "--evidence")
-    desk.ledger.keep_commitment(incident, commitment, shown, by, now())
+    desk.ledger.commitments.keep(incident, commitment, shown, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is kept")
     _point_out_untranslated(desk, shown, case.incident, "--evidence")
 
@@ -77,12 +77,12 @@ def late(
     """Give a promise a new date, and say why; those promised will be told."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    case = desk.ledger.case(incident, now())
-    promise = desk.ledger.commitment(incident, commitment)
+    case = desk.ledger.cases.read(incident, now())
+    promise = desk.ledger.commitments.get(incident, commitment)
     due = _end_of_day(until, case.incident.organisation.timezone)
     reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
     _refuse_unsayable(desk, case, promise, {"new_due_at": due, "reason": reasons}, "--reason")
-    desk.ledger.put_off_commitment(incident, commitment, due, reasons, by, now())
+    desk.ledger.commitments.put_off(incident, commitment, due, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is due by {minute(due)} now")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
@@ -94,12 +94,12 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
     Until they are, the same with another reason puts it in the place of the first.
     """
     desk: Desk = ctx.obj
-    by, case = desk.member(name).name, desk.ledger.case(incident, now())
-    promise = desk.ledger.commitment(incident, commitment)
+    by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
+    promise = desk.ledger.commitments.get(incident, commitment)
     reasons = _texts(reason, case.incident, "--reason")
     dropped = {"state": CommitmentState.DROPPED, "reason": reasons, "settled_at": now()}
     _refuse_unsayable(desk, case, promise, dropped, "--reason")
-    desk.ledger.drop_commitment(incident, commitment, reasons, by, now())
+    desk.ledger.commitments.drop(incident, commitment, reasons, by, now())
     _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
@@ -111,9 +111,9 @@ def _refuse_unsayable(desk: Desk, case: Case, promise: Commitment, changes: dict
 
     if case.playbook is None:
         return  # the ledger says what is wrong
-    changed, to = promise.model_copy(update=changes), desk.ledger.audience(case.incident.id, promise.audience)
+    changed, to = promise.model_copy(update=changes), desk.ledger.notices.audience(case.incident.id, promise.audience)
     readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
-    if found := unsayable(case, changed, desk.ledger.wording(case.incident.id), readers, links, now()):
+    if found := unsayable(case, changed, desk.ledger.playbooks.wording(case.incident.id), readers, links, now()):
         desk.complain(f"nothing is stored: the notice could not be sent with these words; change {option}")
         raise ContentError(*(replace(one, where=f"{option} ({one.where})") for one in found))
 
@@ -121,7 +121,7 @@ def _refuse_unsayable(desk: Desk, case: Case, promise: Commitment, changes: dict
 def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None:
     from amends.cli.terminal.prefect import nudge
 
-    desk.show(desk.ledger.commitment(incident, commitment), text)
+    desk.show(desk.ledger.commitments.get(incident, commitment), text)
     nudge(desk.settings, incident)
     desk.hint(f"a notice to those promised is drafted next; `amends incident show {incident}` says when it can be read")
 

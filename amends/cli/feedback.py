@@ -33,14 +33,14 @@ def listed(
 ) -> None:
     """The questions without their words, the one due first in front."""
     desk: Desk = ctx.obj
-    asked = desk.ledger.questions(incident, open_only=unanswered)
+    asked = desk.ledger.questions.all(incident, open_only=unanswered)
     rows = [(q.id, q.reply_due_at, q.kind, q.source, q.theme, q.owner, q.person, q.answered_at) for q in asked]
     desk.show([_without_words(question) for question in asked], table(HEAD, rows))
     if overdue := [question.id for question in asked if question.overdue(now())]:
         desk.hint(f"overdue: {', '.join(map(str, overdue))}; `amends questions show {incident} {overdue[0]}`")
     if damaged := [question.id for question in asked if _is_damaged(question)]:
         desk.hint(f"cannot be read: {', '.join(map(str, damaged))}; `amends questions show {incident} {damaged[0]}`")
-    if comments := desk.ledger.comments_given(incident):
+    if comments := desk.ledger.questions.comments_given(incident):
         desk.hint(f"{counted(comments, 'comment')} in the survey: `amends questions comments {incident}`")
 
 
@@ -48,7 +48,7 @@ def listed(
 def comments(ctx: typer.Context, incident: IncidentId) -> None:
     """What people added to their answers to the survey, the latest first; nobody was promised an answer to it."""
     desk: Desk = ctx.obj
-    given = desk.ledger.comments(incident)
+    given = desk.ledger.questions.comments(incident)
     texts = (f"person {comment.person}, {minute(comment.at)}\n\n{comment.text or UNREADABLE}" for comment in given)
     desk.show(given, "\n\n".join(texts) or "none")
 
@@ -57,7 +57,7 @@ def comments(ctx: typer.Context, incident: IncidentId) -> None:
 def show(ctx: typer.Context, incident: IncidentId, question: QuestionId) -> None:
     """One question with its words."""
     desk: Desk = ctx.obj
-    found = desk.ledger.question(incident, question)
+    found = desk.ledger.questions.get(incident, question)
     person = f"person {found.person}" if found.person else "nobody we know"
     lines = [
         f"{found.kind} {found.id} by {person}, {found.source}, {found.locale}, theme {found.theme}",
@@ -97,9 +97,9 @@ def answer(
     by = desk.member(name).name
     if file is None and sys.stdin.isatty():
         desk.hint("write the answer; end it with Ctrl-D on a line of its own")
-    desk.ledger.answer(incident, question, _words(file), by, now())
+    desk.ledger.questions.answer(incident, question, _words(file), by, now())
     desk.show({"answered": question}, f"question {question} is answered")
-    asked = desk.ledger.question(incident, question)
+    asked = desk.ledger.questions.get(incident, question)
     if asked.person is None:
         desk.hint("nobody knows who asked, so the answer stands on no page: tell them yourself, such as by telephone")
     elif asked.source is not Source.PORTAL:
@@ -118,7 +118,7 @@ def theme(
     if not NAME.fullmatch(word):
         raise typer.BadParameter("a theme is a word of small letters, digits, '-' and '_'")
     desk: Desk = ctx.obj
-    desk.ledger.file_under(incident, question, word, desk.member(name).name, now())
+    desk.ledger.questions.file_under(incident, question, word, desk.member(name).name, now())
     desk.show({"question": question, "theme": word}, f"question {question} is about {word}")
 
 
@@ -144,7 +144,7 @@ def import_(
     from amends.content.feedback import read_calls, take_in
 
     desk: Desk = ctx.obj
-    case = desk.ledger.case(incident)
+    case = desk.ledger.cases.read(incident)
     if case.playbook is None:
         raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
     received, source = now(), Source.MAILBOX if mailbox else Source.HOTLINE

@@ -34,7 +34,7 @@ def add(
     """Add a person and print their token, this once."""
     desk: Desk = ctx.obj
     by = _lead(desk, lead)
-    token = desk.ledger.add_member(name, role, by, now())
+    token = desk.ledger.team.add(name, role, by, now())
     desk.show({"name": name, "role": role, "token": token}, token)
     desk.hint(f"give this token to {name} alone, in person or by a channel you trust; it is not shown again")
 
@@ -43,7 +43,7 @@ def add(
 def members(ctx: typer.Context) -> None:
     """Everybody who is or was in the team."""
     desk: Desk = ctx.obj
-    everybody = desk.ledger.members()
+    everybody = desk.ledger.team.members()
     at = now()
     rows = ((one.name, one.role, one.active, one.can_be_reached, _deputy(one, at)) for one in everybody)
     desk.show(everybody, table(("name", "role", "active", "reminded", "who stands in"), rows))
@@ -60,7 +60,7 @@ def remove(ctx: typer.Context, name: Name, lead: Lead = "") -> None:
     by = _lead(desk, lead)
     if [member.name for member in _leads(desk)] == [name]:
         raise NotAllowed(f"{name} is the only lead; add another one first")
-    desk.ledger.remove_member(name, by, now())
+    desk.ledger.team.remove(name, by, now())
     desk.show({"removed": name}, f"{name} is not in the team any more")
 
 
@@ -80,7 +80,7 @@ def delegate(
     desk: Desk = ctx.obj
     if end:
         _refuse_other_than(desk, name, by)
-        desk.ledger.end_delegation(name, by, now())
+        desk.ledger.team.end_delegation(name, by, now())
         desk.show({"member": name, "deputy": ""}, f"{name} speaks for themselves again")
         return
     if not (to and until):
@@ -88,7 +88,7 @@ def delegate(
     end_at = _time(until)
     if desk.member(by).name != name:
         raise NotAllowed(f"only {name} can give away the word of {name}")
-    desk.ledger.delegate(name, to, end_at, now())
+    desk.ledger.team.delegate(name, to, end_at, now())
     desk.show({"member": name, "deputy": to, "until": end_at}, f"{to} stands in for {name} until {minute(end_at)}")
     desk.hint(
         f"{to} gives the word with `amends approve INCIDENT NOTICE --as {to} --for {name}`, in the role of {name}"
@@ -118,7 +118,7 @@ def contact(
     address = "" if remove_it else url or _asked_for(name)
     if address:
         _refuse_what_apprise_does_not_know(address)
-    desk.ledger.set_contact(name, address, by, now())
+    desk.ledger.team.set_contact(name, address, by, now())
     said = f"{name} is reminded there from now on" if address else f"{name} is not reminded any more"
     desk.show({"member": name, "reminded": bool(address)}, said)
 
@@ -187,4 +187,4 @@ def _lead(desk: Desk, name: str) -> str:
 
 
 def _leads(desk: Desk) -> list[Member]:
-    return [member for member in desk.ledger.members() if member.active and member.role is TeamRole.LEAD]
+    return [member for member in desk.ledger.team.members() if member.active and member.role is TeamRole.LEAD]

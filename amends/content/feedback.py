@@ -139,12 +139,12 @@ def take_in(
 ) -> Report:  # fmt: skip
     """Keep every call, or mail; one that is kept already stays as it is."""
     calls = [row for row in rows if isinstance(row, Call)]
-    before = ledger.case(incident).questions.asked
+    before = ledger.cases.read(incident).questions.asked
     unmatched = tuple(_keep(ledger, incident, playbook, calls, now, source))
     return Report(
         rows=len(rows),
         accepted=len(calls),
-        new=ledger.case(incident).questions.asked - before,
+        new=ledger.cases.read(incident).questions.asked - before,
         rejected=tuple(row for row in rows if isinstance(row, Rejected)),
         unmatched=unmatched,
     )
@@ -155,7 +155,7 @@ def _keep(
 ) -> Iterator[int]:
     """The numbers of those rows whose person is not known."""
     for call, once in zip(calls, _names(calls, source), strict=True):
-        person = ledger.person_with(incident, call.person_id) if call.person_id else None
+        person = ledger.people.number_of(incident, call.person_id) if call.person_id else None
         if call.person_id and person is None:
             yield call.row
         asked = Asked(
@@ -169,7 +169,7 @@ def _keep(
             owner=playbook.questions_owner,
             at=call.asked_at,
         )
-        ledger.ask(incident, asked, now)
+        ledger.questions.ask(incident, asked, now)
 
 
 def _names(calls: list[Call], source: Source) -> Iterator[str]:

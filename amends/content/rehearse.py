@@ -9,7 +9,7 @@ from amends.content.file.binding import bind, did_you_mean
 from amends.content.file.characters import odd_characters
 from amends.content.file.codes import Code
 from amends.content.file.document import read_document
-from amends.content.playbook.playbook import library
+from amends.content.file.shipped import library
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.incident.incident import Incident
 from amends.domain.rehearse.injects import Injects, amended

@@ -36,14 +36,14 @@ def is_understood(address: str) -> bool:
 
 def remind_approvers(ledger: Ledger, case: Case, now: datetime, limit: float = LIMIT) -> int:
     """Give every reminder that is due and was not given; how many were sent. What fails is an alert for the lead."""
-    incident, team = case.incident.id, ledger.members()
-    ledger.give_up_reminders(incident, now)
+    incident, team = case.incident.id, ledger.team.members()
+    ledger.alerts.give_up_reminders(incident, now)
     due, reachable = approval_reminders(case, team, now), {one.name for one in team if one.can_be_reached}
     if not (due and reachable):
         return 0  # a team that has no addresses at all does without reminders
-    given = ledger.reminders_given(incident)
+    given = ledger.alerts.reminders_given(incident)
     for name in sorted({one.to for one in due} - reachable):
-        ledger.not_reachable(incident, name, now)
+        ledger.alerts.not_reachable(incident, name, now)
     new = [one for one in due if one.to in reachable and (one.notice, one.to, one.key) not in given]
     return _send_all(ledger, new, case.incident.organisation.timezone, now, limit)
 
@@ -56,15 +56,15 @@ def alert_leads(
     if not news:
         return 0
     title = f"{'Rehearsal. ' if rehearsal else ''}To look at: {incident}"
-    leads = [one.name for one in ledger.members() if one.hears_alerts]
+    leads = [one.name for one in ledger.team.members() if one.hears_alerts]
     on_their_way = []
     for lead in leads:
-        if keys := ledger.claim_alerts(incident, lead, [alert.key for alert in news], now):
+        if keys := ledger.alerts.claim(incident, lead, [alert.key for alert in news], now):
             told = [alert for alert in news if alert.key in keys]
             on_their_way.append(((lead, keys), _begun(ledger, lead, title, alert_text(incident, told, zone))))
     sent = 0
     for (lead, keys), failure in _ended(on_their_way, limit):
-        ledger.settle_alerts(incident, lead, keys, failure, now)
+        ledger.alerts.settle(incident, lead, keys, failure, now)
         sent += not failure
     return sent
 
@@ -106,11 +106,11 @@ def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: d
     on_their_way = [
         (one, _begun(ledger, one.to, title(one), text(one, zone, now)))
         for one in new
-        if ledger.claim_reminder(one, now)
+        if ledger.alerts.claim_reminder(one, now)
     ]
     sent = 0
     for reminder, failure in _ended(on_their_way, limit):
-        ledger.settle_reminder(reminder, failure, now)
+        ledger.alerts.settle_reminder(reminder, failure, now)
         sent += not failure
     return sent
 
@@ -118,7 +118,7 @@ def _send_all(ledger: Ledger, new: Iterable[ApprovalReminder], zone: str, now: d
 def _begun(ledger: Ledger, to: str, title: str, said: str) -> _Sending:
     sending = _Sending(title)
     try:
-        sending.begin(ledger.contact(to), said)
+        sending.begin(ledger.team.contact(to), said)
     except Exception as error:  # noqa: BLE001 - of one person's address; the others hear theirs
         sending.failure = type(error).__name__
     return sending

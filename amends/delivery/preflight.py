@@ -24,21 +24,23 @@ async def look_over(ledger: Ledger, draft: Draft, settings: ChannelSettings, lin
     Takes about a minute for a million people. Raises ChannelMisconfigured when the installation lacks one of the
     notice's channels, and NotInLedger without a playbook, whose words the messages need.
     """
-    known = ledger.preflight(draft)
+    known = ledger.notices.preflight(draft)
     if known and not known.wrong:
         return known
     found = await _put_together(ledger, draft, settings, links)
-    ledger.keep_preflight(draft, found, now)
+    ledger.notices.keep_preflight(draft, found, now)
     return found
 
 
 async def _put_together(ledger: Ledger, draft: Draft, settings: ChannelSettings, links: Links) -> Preflight:
     require(settings, draft)
-    composer = Composer(ledger.incident_file(draft.incident), draft, ledger.wording(draft.incident), links)
+    composer = Composer(
+        ledger.cases.incident_file(draft.incident), draft, ledger.playbooks.wording(draft.incident), links
+    )
     used = {kind for kind in (*draft.channels, *draft.cascade) if kind.personal}
     async with connected({kind: own for kind, own in settings.items() if kind in used}) as channels:
         inspection = Inspection(composer, channels)
-        return await asyncio.to_thread(inspection.of, ledger.first_claims(draft))
+        return await asyncio.to_thread(inspection.of, ledger.previews.first_claims(draft))
 
 
 @dataclass

@@ -57,7 +57,7 @@ async def ask(
     all of them in time when each run begins somewhere else. Raises LedgerRestored.
     """
     asked = Asked()
-    begin = ledger.sms_before(share, clock() - LATEST, clock() - SOONEST)
+    begin = ledger.polling.number_at(share, clock() - LATEST, clock() - SOONEST)
     await _ask_between(ledger, channel, bucket, clock, begin, LARGEST_NUMBER, asked)
     await _ask_between(ledger, channel, bucket, clock, 0, begin, asked)
     return asked
@@ -68,10 +68,10 @@ async def _ask_between(
     after: int, upto: int, asked: Asked,
 ) -> None:  # fmt: skip
     """Ask for those with numbers after the one and up to the other."""
-    while not asked.trouble and (page := ledger.sms_to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
+    while not asked.trouble and (page := ledger.polling.to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
         after = page[-1][0]
         told = await _ask_page(channel, bucket, [name for _, name in page], asked)
-        reported = await asyncio.to_thread(ledger.reported, told, clock())
+        reported = await asyncio.to_thread(ledger.receipts.take, told, clock())
         asked.effects.update(reported.counts)
         asked.handed_over += reported.handed_over
         asked.waiting |= reported.waiting

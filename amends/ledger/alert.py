@@ -29,20 +29,23 @@ class ReminderState(StrEnum):
     """Whoever sent it died over it, so nobody knows whether it left; it is not sent again."""
 
 
-class Reminders(Store):
+class Alerts:
     """Claim, and note what came of it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def reminders_given(self, incident: str) -> frozenset[tuple[str, str, str]]:
         """Notice, member and key of each reminder that somebody has taken on."""
         row = ApprovalReminderRow
-        with self.read() as session:
+        with self._store.read() as session:
             query = select(row.notice, row.member, row.occasion).where(row.incident == incident)
             return frozenset((notice, member, key) for notice, member, key in session.exec(query))
 
     def claim_reminder(self, reminder: ApprovalReminder, now: datetime) -> bool:
         """Take a reminder on; False when it was taken on already, whatever came of it."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(reminder.incident)
             if write.session.get(ApprovalReminderRow, name):
                 return False
@@ -56,7 +59,7 @@ class Reminders(Store):
     def settle_reminder(self, reminder: ApprovalReminder, failure: str, now: datetime) -> None:
         """Note that it was sent, or why not; then the lead is told, because somebody must be called."""
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(reminder.incident)
             row = write.session.get_one(ApprovalReminderRow, name)
             row.state, row.settled_at = (ReminderState.FAILED if failure else ReminderState.SENT), now
@@ -77,10 +80,10 @@ class Reminders(Store):
             row.state == ReminderState.CLAIMED,
             col(row.at) <= now - PATIENCE,
         )
-        with self.read() as session:
+        with self._store.read() as session:
             if session.exec(lost.limit(1)).first() is None:
                 return 0
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             rows = write.session.exec(lost).all()
             for one in rows:
@@ -92,19 +95,19 @@ class Reminders(Store):
     def not_reachable(self, incident: str, member: str, now: datetime) -> None:
         """Note once that a member whose word is needed has no address to be reminded at."""
         what = f"{member} cannot be reminded of approvals; `amends team contact {member} --as NAME` says where"
-        with self.read() as session:
+        with self._store.read() as session:
             if alerted(session, incident, what):
                 return
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
 
-    def claim_alerts(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
+    def claim(self, incident: str, lead: str, keys: Sequence[str], now: datetime) -> tuple[str, ...]:
         """Take on those of these alerts that nobody has brought to this lead, or is about to.
 
         One that failed, or whose sender died over it, is taken on again: to hear it twice harms nobody.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             taken = []
             for key in keys:
@@ -122,10 +125,10 @@ class Reminders(Store):
                 taken.append(key)
             return tuple(taken)
 
-    def settle_alerts(self, incident: str, lead: str, keys: Collection[str], failure: str, now: datetime) -> None:
+    def settle(self, incident: str, lead: str, keys: Collection[str], failure: str, now: datetime) -> None:
         """Note that they were brought, or once why not; they make no other alert, which would come as little."""
         state = ReminderState.FAILED if failure else ReminderState.SENT
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             first = False
             for key in keys:
@@ -137,13 +140,9 @@ class Reminders(Store):
             elif first:
                 write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)
 
-
-class NewsTimes(Store):
-    """Note what was missed."""
-
-    def news_missed(self, incident: str, clock: Clock, zone: str, now: datetime) -> bool:
+    def note_missed_update(self, incident: str, clock: Clock, zone: str, now: datetime) -> bool:
         """Note once that a named time passed without news, and tell the lead; whether it is new."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             if not happened(write.session, incident, clock.noted_as, now):
                 return False

@@ -13,46 +13,47 @@ from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import KEY, CommitmentRow, NoticeRow, ReleaseRow
 
 
-class Promises(Store):
+class Commitments:
     """What was promised, and what became of it."""
 
-    def commitments(self, incident: str) -> tuple[Commitment, ...]:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self, incident: str) -> tuple[Commitment, ...]:
         """Every promise given, the earliest due first. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             incident_row(session, incident)
             return commitments_of(session, incident)
 
-    def commitment(self, incident: str, commitment: str) -> Commitment:
+    def get(self, incident: str, commitment: str) -> Commitment:
         """One of them. Raises NotInLedger."""
-        given = {one.id: one for one in self.commitments(incident)}
+        given = {one.id: one for one in self.all(incident)}
         if commitment not in given:
             raise _not_given(incident, commitment)
         return given[commitment]
 
-    def keep_commitment(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
+    def keep(self, incident: str, commitment: str, evidence: Texts, by: str, now: datetime) -> None:
         """It is kept, and this shows it. Those promised will be told.
 
         Until they are, other evidence takes its place. Raises NotAllowed without evidence.
         """
         if not any(text.strip() for text in evidence.values()):
             raise NotAllowed(f"{commitment} needs evidence: a document, a report, a ticket that shows it was kept")
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
             _settle(write.session, row, CommitmentState.KEPT, now, reworded=row.evidence != evidence)
             row.evidence, row.worded_by = evidence, by
             write.note(now, incident, "commitment kept", commitment, actor=by, evidence=evidence)
 
-    def put_off_commitment(
-        self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime
-    ) -> None:
+    def put_off(self, incident: str, commitment: str, until: datetime, reason: Texts, by: str, now: datetime) -> None:
         """It will be late: a new date, and why, in words for those promised, who will be told.
 
         Raises NotAllowed for a date that has passed or is no later than the promised one, and for what was said before.
         """
         if until <= now:
             raise NotAllowed(f"the new date of {commitment} has passed already")
-        with self.write() as write:
+        with self._store.write() as write:
             row = _open_row(write.session, incident, commitment)
             if until <= row.due_at:
                 raise NotAllowed(f"{commitment} is promised for {minute(row.due_at)}, and that is no later")
@@ -63,9 +64,9 @@ class Promises(Store):
             row.changes += 1
             write.note(now, incident, "commitment put off", commitment, actor=by, until=until.isoformat())
 
-    def drop_commitment(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
+    def drop(self, incident: str, commitment: str, reason: Texts, by: str, now: datetime) -> None:
         """It will not be kept; those promised are told why. Until they are, another reason takes its place."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             row = _row(write.session, incident, commitment)
             _settle(write.session, row, CommitmentState.DROPPED, now, reworded=row.reason != reason)
@@ -74,7 +75,7 @@ class Promises(Store):
 
     def chased(self, incident: str, commitment: str, chase: Chase, now: datetime) -> None:
         """The owner was reminded, or the lead told that it is late."""
-        with self.write() as write:
+        with self._store.write() as write:
             row = _open_row(write.session, incident, commitment)
             if chase is Chase.REMIND:
                 row.reminded_at = now

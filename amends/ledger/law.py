@@ -17,15 +17,18 @@ from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import AssessmentRow, FilingRow
 
 
-class Filings(Store):
+class Filings:
     """What was handed in, and what shows it."""
 
-    def filings(self, incident: str) -> tuple[Filing, ...]:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def all(self, incident: str) -> tuple[Filing, ...]:
         """Everything recorded as handed in, in the order in which it was recorded."""
-        with self.read() as session:
+        with self._store.read() as session:
             return filings_of(session, incident)
 
-    def file_duty(
+    def record(
         self,
         incident: str,
         duty_id: str,
@@ -46,9 +49,9 @@ class Filings(Store):
         said = {"filed_at": filed_at, "by": member, "receipt": receipt.strip(), "note": note.strip()}
         filing = Filing(number=1, duty=duty_id, corrects=corrects, recorded_at=now, **said)
         _refuse_without_receipt(filing)
-        with self.write() as write:
+        with self._store.write() as write:
             _refuse_impossible(_times(write, incident), filed_at, now)
-            owed = _owed(write.session, incident, duty_id, self._memory)
+            owed = _owed(write.session, incident, duty_id, self._store.cache)
             _refuse_people_told_somehow(owed, filing)
             known = filings_of(write.session, incident)
             placed = _placed(known, filing, owed, part)

@@ -1,38 +1,46 @@
-"""The one Ledger, with all its verbs, and the migrations that keep its tables up to date."""
+"""The ledger: one store, its verbs by subject, and the migrations that keep its tables up to date."""
 
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy import Connection, inspect
 
 from amends.domain.base.errors import LedgerUnavailable
-from amends.ledger.alert import NewsTimes, Reminders
+from amends.ledger.alert import Alerts
 from amends.ledger.case.case import Cases
-from amends.ledger.case.destroy import Destroying
+from amends.ledger.case.destroy import Destruction
 from amends.ledger.case.visits import Visits
-from amends.ledger.commitment import Promises
-from amends.ledger.deliver.channels_used import Providers
+from amends.ledger.commitment import Commitments
+from amends.ledger.deliver.channels_used import ChannelsUsed
+from amends.ledger.deliver.claims import Claims
 from amends.ledger.deliver.corrections import Corrections
 from amends.ledger.deliver.decisions import Decisions
+from amends.ledger.deliver.deliveries import Deliveries
 from amends.ledger.deliver.letters import PaperLetters
 from amends.ledger.deliver.previews import Previews
-from amends.ledger.deliver.statistics import Standings
-from amends.ledger.feedback.questions import Feedback
-from amends.ledger.feedback.sms_replies import IncomingTexts
+from amends.ledger.deliver.statistics import Statistics
+from amends.ledger.feedback.questions import Questions
+from amends.ledger.feedback.sms_replies import SmsReplies
 from amends.ledger.incident.clock import Clocks
 from amends.ledger.incident.incidents import Incidents
 from amends.ledger.law import Filings
-from amends.ledger.notice.approvals import Approving
-from amends.ledger.notice.restore import Reconciling
+from amends.ledger.notice.approvals import Approvals
+from amends.ledger.notice.notices import Notices
+from amends.ledger.notice.restore import Restore
 from amends.ledger.people.opt_outs import OptOuts
-from amends.ledger.playbook.migration import Migrating
-from amends.ledger.playbook.occurrences import Steps
-from amends.ledger.receipt.polling import Asking
-from amends.ledger.receipt.receipts import Reports
+from amends.ledger.people.people import People
+from amends.ledger.playbook.assessments import Assessments
+from amends.ledger.playbook.occurrences import Occurrences
+from amends.ledger.playbook.playbooks import Playbooks
+from amends.ledger.receipt.polling import Polling
+from amends.ledger.receipt.receipts import Receipts
+from amends.ledger.store.audit import Audit
 from amends.ledger.store.database import SCHEMA_LOCK, alone, revision_of
+from amends.ledger.store.encryption import Keys
 from amends.ledger.store.leases import any_at_work
-from amends.ledger.store.session import refuse_newer
+from amends.ledger.store.session import Store, refuse_newer
 from amends.ledger.store.tables import SCHEMA
 from amends.ledger.team import Team
 
@@ -44,37 +52,64 @@ AT_WORK = (
 )
 
 
-class Ledger(
-    Corrections, Incidents, Steps, Migrating, Team, Previews, PaperLetters, Decisions, Reports, OptOuts, Standings,
-    Reconciling, NewsTimes, Approving, Reminders, Clocks, Promises, Filings, Feedback, IncomingTexts, Visits, Providers,
-    Asking, Destroying, Cases,
-):  # fmt: skip
-    """Everything the ledger can be asked and told. Safe to use from several threads and processes."""
+class Ledger:
+    """Everything the ledger can be asked and told, by subject. Safe to use from several threads and processes."""
 
-    def migrate(self) -> "Ledger":
-        """Bring the tables up to date and check the master key; returns itself. Raises KeyMissing, LedgerUnavailable.
+    def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
+        """Open the ledger at this database URL. Without `durable`, a crash of the machine may lose what was written."""
+        self._opened_with = url, keys, anchor, durable
+        self.store = store = Store(url, keys, anchor, durable=durable)
+        self.audit, self.team, self.clocks, self.channels = (
+            Audit(store),
+            Team(store),
+            Clocks(store),
+            ChannelsUsed(store),
+        )
+        self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)
+        self.playbooks, self.occurrences, self.assessments = Playbooks(store), Occurrences(store), Assessments(store)
+        self.commitments, self.filings, self.alerts = Commitments(store), Filings(store), Alerts(store)
+        self.questions, self.sms_replies = Questions(store), SmsReplies(store)
+        self.notices = notices = Notices(store)
+        self.approvals, self.restore = Approvals(store, notices), Restore(store)
+        claims = Claims(store, notices)
+        self.deliveries = deliveries = Deliveries(store, claims, notices)
+        self.corrections, self.decisions = (
+            Corrections(store, deliveries, notices),
+            Decisions(store, deliveries, notices),
+        )
+        self.letters, self.previews = PaperLetters(store, claims, deliveries, notices), Previews(store, claims, notices)
+        self.statistics, self.receipts, self.polling = Statistics(store), Receipts(store, notices), Polling(store)
+        self.cases = Cases(store, notices)
+        self.destruction, self.visits = Destruction(store, self.cases), Visits(store, notices)
 
-        Several processes may do so at once; a ledger that is up to date is only read. While somebody sends by the
+    def __reduce__(self) -> tuple[object, ...]:
+        return _opened_again, self._opened_with
+
+    def migrate(self) -> Self:
+        """Bring the tables up to date and check the master key; return the ledger.
+
+        Several processes may do so at once; a ledger that is up to date is only read. While a process sends by the
         tables as they are, they stay so. Of a ledger on a server the end of its chain is noted here: others write to
-        it too, and so this machine misses that in an older copy.
+        it too, and so this machine misses that in an older copy. Raises KeyMissing, LedgerUnavailable.
         """
-        with self._told_apart("opened"):
-            with self.engine.connect() as connection:
+        with self.store.errors_in_words("opened"):
+            with self.store.engine.connect() as connection:
                 revision = _revision(connection)
             self._refuse_wrong(revision)
             if revision != SCHEMA:
                 self._upgrade()
-        self.check_key()
-        if self._path is None:
+        self.store.check_key()
+        if self.store.path is None:
             with suppress(LedgerUnavailable):  # where nothing can be noted nothing is sent either
-                self.note_newest()
+                self.store.note_newest()
         return self
 
     def _refuse_wrong(self, revision: str | None) -> None:
-        """An empty database where a ledger was, and tables that are not known here."""
-        if revision is None and self._anchor and self._anchor.exists():
+        """Raise LedgerUnavailable for an empty database where a ledger was, LedgerNewer for newer tables."""
+        anchor = self.store.anchor
+        if revision is None and anchor and anchor.exists():
             raise LedgerUnavailable(
-                f"the ledger's database is empty, yet {self._anchor} notes what stood in it: restore it from a backup"
+                f"the ledger's database is empty, yet {anchor} notes what stood in it: restore it from a backup"
             )
         refuse_newer(revision or "")
 
@@ -86,12 +121,20 @@ class Ledger(
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         # Alembic keeps what it works on in a global variable.
-        with ALEMBIC_ALONE, self.engine.execution_options(writes=True).connect() as connection:
+        with ALEMBIC_ALONE, self.store.engine.execution_options(writes=True).connect() as connection:
             alone(connection, SCHEMA_LOCK)
             if _revision(connection) != SCHEMA and any_at_work(connection):
                 raise LedgerUnavailable(AT_WORK)
             config.attributes["connection"] = connection
             command.upgrade(config, SCHEMA)
+
+    def dispose(self) -> None:
+        """Close all connections to the database."""
+        self.store.dispose()
+
+
+def _opened_again(url: str, keys: Keys, anchor: Path | None, durable: bool) -> Ledger:
+    return Ledger(url, keys, anchor, durable=durable)
 
 
 def _revision(connection: Connection) -> str | None:

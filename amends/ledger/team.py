@@ -22,25 +22,28 @@ JOINERS = "\u200c\u200d"
 """Of that kind, yet part of how Persian and several Indian scripts write a name."""
 
 
-class Team(Store):
+class Team:
     """Who works here, and who somebody is."""
 
-    def add_member(self, name: str, role: TeamRole, by: str, now: datetime) -> str:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, name: str, role: TeamRole, by: str, now: datetime) -> str:
         """Add a person to the team; their token, shown this once.
 
         Raises NotAllowed for what is no name, AlreadyInLedger for one in use, be it in other capitals.
         """
         _refuse_what_is_no_name(name)
         token = secrets.token_urlsafe(24)
-        with self.write() as write:
+        with self._store.write() as write:
             _refuse_name_in_use(write.session, name)
             write.session.add(MemberRow(name=name, role=role, token_hash=token_hash(token), active=True, added_at=now))
             write.note(now, "", "member added", name, actor=by, role=role)
         return token
 
-    def remove_member(self, name: str, by: str, now: datetime) -> None:
+    def remove(self, name: str, by: str, now: datetime) -> None:
         """The person's word counts no more, not even where it was given already and nothing has left yet."""
-        with self.write() as write:
+        with self._store.write() as write:
             row = write.session.get(MemberRow, name, with_for_update=True)
             if row is None or not row.active:
                 raise NotAllowed(f"{name} is not in the team")
@@ -52,7 +55,7 @@ class Team(Store):
 
         Raises NotAllowed when one of the two could not approve anything themselves, and when it would make a chain.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             row, *_ = _locked(write.session, name, to)
             known = {one.name: one for one in team(write.session)}
             speaks_for = [one.name for one in known.values() if one.deputy_at(now) == name]
@@ -63,7 +66,7 @@ class Team(Store):
 
     def end_delegation(self, name: str, by: str, now: datetime) -> None:
         """The member speaks for themselves again. Raises NotAllowed when they did all the time."""
-        with self.write() as write:
+        with self._store.write() as write:
             (row,) = _locked(write.session, name)
             deputy = next(one.deputy_at(now) for one in team(write.session) if one.name == name)
             if not deputy:
@@ -73,26 +76,26 @@ class Team(Store):
 
     def set_contact(self, name: str, address: str, by: str, now: datetime) -> None:
         """Where the member is reminded, as Apprise writes it; empty for nowhere. Kept sealed: it holds passwords."""
-        with self.write() as write:
+        with self._store.write() as write:
             (row,) = _locked(write.session, name)
-            row.sealed_contact = self.keys.team_seal.close(address, _contact_of(name)) if address else None
+            row.sealed_contact = self._store.keys.team_seal.close(address, _contact_of(name)) if address else None
             write.note(now, "", "contact set" if address else "contact removed", name, actor=by)
 
     def contact(self, name: str) -> str:
         """Where the member is reminded; empty when nobody has said so. A secret: never log or print it."""
-        with self.read() as session:
+        with self._store.read() as session:
             row = session.get(MemberRow, name)
             sealed = row.sealed_contact if row and row.active else None
-        return self.keys.team_seal.open(sealed, _contact_of(name)) if sealed else ""
+        return self._store.keys.team_seal.open(sealed, _contact_of(name)) if sealed else ""
 
     def members(self) -> tuple[Member, ...]:
         """Everybody who is or was in the team."""
-        with self.read() as session:
+        with self._store.read() as session:
             return team(session)
 
     def authenticate(self, name: str, token: str) -> Member:
         """The member whom this token proves. Raises NotAllowed, with the same words for a wrong name or token."""
-        with self.read() as session:
+        with self._store.read() as session:
             row = session.get(MemberRow, name)
         known = row.token_hash if row else b""
         if not hmac.compare_digest(known, token_hash(token)) or row is None or not row.active:

@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from amends.content.playbook.playbook import library, read_wording
+from amends.content.file.shipped import library
+from amends.content.notice import read_wording
 from amends.ledger import Ledger
 from amends.rehearsal_clock import rehearsal_clock
 from amends.settings import Settings, open_ledger, read_settings
@@ -71,8 +72,8 @@ def _add_public_pages(app: FastAPI, pages: Pages, notices: NoticePages, ledger: 
     @app.api_route("/healthz", methods=READ)
     def health() -> Response:
         """Says ok when the ledger answers and can be written."""
-        ledger.whose_link("")
-        ledger.check_writable()
+        ledger.people.whose_link("")
+        ledger.store.check_writable()
         return PlainTextResponse("ok")
 
     @app.api_route("/static/style.css", methods=READ)

@@ -63,7 +63,7 @@ class Home:
     def has_gone(self) -> bool:
         """Whether the ledger says that the notice is sent: nothing of it is left."""
         with self.ledger() as ledger:
-            status = ledger.case(INCIDENT).notice(NOTICE)
+            status = ledger.cases.read(INCIDENT).notice(NOTICE)
         return status is not None and status.stage is NoticeStage.SENT
 
 

@@ -75,7 +75,7 @@ def flooded(portal: Portal, rate: int) -> Iterator[list[Flooded]]:
         client.terminate()
         heard = json.loads(client.communicate(timeout=ENDING)[0])
         used = (_cpu(process) - before) / (time.perf_counter() - began)
-    told.append(_told(heard, len(portal.ledger.questions(portal.incident)), used))
+    told.append(_told(heard, len(portal.ledger.questions.all(portal.incident)), used))
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _running(portal: Portal) -> Iterator[tuple[int, int]]:
     environment = os.environ | {
         "AMENDS_HOME": str(portal.home),
         "AMENDS_MASTER_KEY": base64.b64encode(portal.key).decode(),
-        "AMENDS_DATABASE_URL": portal.ledger.engine.url.render_as_string(hide_password=False),
+        "AMENDS_DATABASE_URL": portal.ledger.store.engine.url.render_as_string(hide_password=False),
     }
     with subprocess.Popen([sys.executable, "-m", "amends.web"], env=environment, start_new_session=True) as process:
         try:
@@ -116,9 +116,11 @@ def _posting(port: int, posts: Path, rate: int) -> Iterator[subprocess.Popen[str
 
 def _posts(portal: Portal, count: int) -> Iterator[str]:
     """Questions, surveys, and what a bot would send; no form twice."""
-    tokens, now = FormTokens(portal.ledger.keys.form_key), datetime.now(UTC)
+    tokens, now = FormTokens(portal.ledger.store.keys.form_key), datetime.now(UTC)
     written = now - timedelta(seconds=30)
-    links = [portal.ledger.link_of(portal.incident, person) for person in range(1, min(portal.people, WRITERS) + 1)]
+    links = [
+        portal.ledger.people.link_of(portal.incident, person) for person in range(1, min(portal.people, WRITERS) + 1)
+    ]
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         link = links[number % len(links)][:: -1 if kind == "wrong link" else 1]

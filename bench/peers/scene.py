@@ -116,8 +116,8 @@ def _by_email_alone() -> dict[str, Any]:
 
 def _drafted(ledger: Ledger) -> bool:
     """Everybody's message was put together, too: nobody can approve before."""
-    there = NOTICE in ledger.drafted_notices(INCIDENT)
-    return there and ledger.preflight(ledger.draft(INCIDENT, NOTICE)) is not None
+    there = NOTICE in ledger.statistics.drafted_notices(INCIDENT)
+    return there and ledger.notices.preflight(ledger.notices.latest_draft(INCIDENT, NOTICE)) is not None
 
 
 def _rests(up: int) -> bool:

@@ -19,9 +19,9 @@ import uvicorn
 
 from amends.content.feedback import read_calls, take_in
 from amends.content.file.document import read_document
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
-from amends.content.playbook.playbook import library
 from amends.domain.base.text import listed
 from amends.domain.base.value import Texts, text_for
 from amends.domain.case.deadlines import open_duties
@@ -33,9 +33,10 @@ from amends.domain.notice.notice import NoticeStage, PersonState
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from amends.settings import Settings, open_ledger, read_settings
-from amends.web import create_app
+from amends.web.app import create_app
 from flows.rehearsal.fast_forward import PassedClock, fast_forward
 from flows.respond import respond
 from flows.run.context import Context, using
@@ -94,27 +95,29 @@ class Story:
                 await asyncio.to_thread(act)
 
     def _approve(self) -> None:
-        for notice in self._ledger.case(INCIDENT).notices:
+        for notice in self._ledger.cases.read(INCIDENT).notices:
             if notice.stage is NoticeStage.DRAFTED and notice.current:
                 approvers = TEAM[1 : notice.approvals_needed + 1]
                 names = listed(one.name for one in approvers)
                 say(self._clock.now, f"{notice.id} is drafted, looked at and approved by {names}")
                 for member in approvers:
-                    self._ledger.decide(
+                    self._ledger.approvals.decide(
                         INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self._clock.now
                     )
 
     def _file(self) -> None:
         """Whatever authority must be told is told by hand, and the receipt is recorded."""
-        owed = [duty for duty in open_duties(self._ledger.case(INCIDENT)) if duty.addressee is not Addressee.PEOPLE]
+        owed = [
+            duty for duty in open_duties(self._ledger.cases.read(INCIDENT)) if duty.addressee is not Addressee.PEOPLE
+        ]
         due = [duty for duty in owed if not duty.waits]
         for number, duty in enumerate(due, start=1):
             at = self._clock.now
-            self._ledger.file_duty(INCIDENT, duty.id, at, LEAD.name, f"RECEIPT-{number:03}", "", at)
+            self._ledger.filings.record(INCIDENT, duty.id, at, LEAD.name, f"RECEIPT-{number:03}", "", at)
         say(self._clock.now, f"mei files what {len(due)} duties ask for, and records the receipts")
 
     def _hotline(self) -> None:
-        playbook = self._ledger.case(INCIDENT).playbook
+        playbook = self._ledger.cases.read(INCIDENT).playbook
         if playbook:
             calls = read_calls(STORY / "hotline.csv", datetime.max.replace(tzinfo=UTC))
             taken = take_in(self._ledger, INCIDENT, playbook, calls, self._clock.now)
@@ -127,10 +130,10 @@ class Story:
 
     def _answer(self) -> None:
         answers = read_document(STORY / "answers.yaml").content
-        waiting = self._ledger.questions(INCIDENT, open_only=True)
+        waiting = self._ledger.questions.all(INCIDENT, open_only=True)
         for question in waiting:
             text = text_for(answers[question.theme], question.locale) or answers[question.theme]["en"]
-            self._ledger.answer(INCIDENT, question.id, text, "omar", self._clock.now)
+            self._ledger.questions.answer(INCIDENT, question.id, text, "omar", self._clock.now)
         say(self._clock.now, f"all {len(waiting)} questions are answered in time")
 
     def _survey(self) -> None:
@@ -140,7 +143,7 @@ class Story:
         say(self._clock.now, "12 people answer the survey")
 
     def _keep(self, promise: str, evidence: Texts, done: str) -> None:
-        self._ledger.keep_commitment(INCIDENT, promise, evidence, "mei", self._clock.now)
+        self._ledger.commitments.keep(INCIDENT, promise, evidence, "mei", self._clock.now)
         say(self._clock.now, f"{done}: this promise is kept, with evidence")
 
     def _put_off(self) -> None:
@@ -148,13 +151,13 @@ class Story:
             "en": "The provider needs more time to set up accounts for people outside China.",
             "zh-CN": "服务商还需要时间为境外用户开通账户。",
         }
-        self._ledger.put_off_commitment(
+        self._ledger.commitments.put_off(
             INCIDENT, "monitoring", START + timedelta(days=24), reason, "mei", self._clock.now
         )
         say(self._clock.now, "the monitoring will be late: people are told before its date, and why")
 
     def _resolve(self) -> None:
-        self._ledger.resolve_incident(INCIDENT, "mei", self._clock.now)
+        self._ledger.incidents.resolve(INCIDENT, "mei", self._clock.now)
         say(self._clock.now, "nothing new is left to tell: the closing notice is next")
 
 
@@ -172,7 +175,7 @@ class Visitor:
 
     def send(self, person: int, form: str, fields: dict[str, str]) -> None:
         """Open the page, take a minute, send the form. Raises HTTPStatusError when it is not taken."""
-        page = f"/p/{self._ledger.link_of(INCIDENT, person)}"
+        page = f"/p/{self._ledger.people.link_of(INCIDENT, person)}"
         shown = self._http.get(page).raise_for_status().text
         token = re.search(rf'action="[^"]*/{form}[^"]*".*?name="form" value="([^"]+)"', shown, re.DOTALL)
         self._clock.now += timedelta(minutes=1)
@@ -228,12 +231,12 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
     """The whole story, from the van to the closing notice."""
     clock = PassedClock(START)
     audience = AudienceFile(STORY / "audience.csv")
-    people = ledger.open_incident(read_incident(STORY / "incident.yaml"), audience.rows(), LEAD.name, clock.now)
+    people = ledger.incidents.open(read_incident(STORY / "incident.yaml"), audience.rows(), LEAD.name, clock.now)
     for member in TEAM:
-        ledger.add_member(member.name, member.role, LEAD.name, clock.now)
+        ledger.team.add(member.name, member.role, LEAD.name, clock.now)
     say(
         clock.now,
-        f"mei opens the incident: {people} people in {len(ledger.case(INCIDENT).audience.by_country)} countries",
+        f"mei opens the incident: {people} people in {len(ledger.cases.read(INCIDENT).audience.by_country)} countries",
     )
     context = Context(ledger, Links(settings.public_url), world_channels(mail, web, settings), clock)
     with using(context), portal(settings, ledger, clock) as url:
@@ -241,13 +244,13 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
         story = Story(ledger, clock, Visitor(url, ledger, clock))
         end = START + RESOLVED_AFTER + timedelta(days=2)
         await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)
-    say(clock.now, f"the case is {ledger.case(INCIDENT).state}; its open promises are still looked after")
+    say(clock.now, f"the case is {ledger.cases.read(INCIDENT).state}; its open promises are still looked after")
 
 
 def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
     """Where the ledger and what the world received do not agree; empty when every number adds up."""
     found = []
-    case = ledger.case(INCIDENT)
+    case = ledger.cases.read(INCIDENT)
     said: Counter[str] = Counter()
     print(f"\n  {'notice':<34}{'sent':>6}{'to print':>10}{'held':>6}{'unreachable':>13}{'people':>8}")  # noqa: T201
     for notice in case.notices:
@@ -256,7 +259,7 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
             notice.people.get(PersonState(state), 0) for state in ("sent", "waiting", "held", "unreachable")
         )
         print(f"  {notice.id:<34}{sent:>6}{waiting:>10}{held:>6}{unreachable:>13}{total:>8}")  # noqa: T201
-        said.update(line.channel for line in ledger.deliveries(INCIDENT, notice.id) if line.state == "sent")
+        said.update(line.channel for line in ledger.statistics.lines(INCIDENT, notice.id) if line.state == "sent")
         if total != case.audience.people:
             found.append(f"{notice.id}: {total} states for {case.audience.people} people")
     received = {
@@ -268,7 +271,7 @@ def mistakes(ledger: Ledger, mail: MailServer, web: WebServices) -> list[str]:
         print(f"  {kind}: {said[kind]} sent says the ledger, {count} received says the world")  # noqa: T201
         if said[kind] != count:
             found.append(f"{kind}: the ledger says {said[kind]}, the world received {count}")
-    return [*found, *ledger.verify_audit()]
+    return [*found, *ledger.audit.verify()]
 
 
 def main(home: Path) -> int:

@@ -53,7 +53,7 @@ async def fast_forward(
     carried_out: list[Turn] = []
     while len(carried_out) < MOST_TURNS:
         await between(clock.now)
-        planned = plan(context.ledger.case(incident_id, clock.now), clock.now)
+        planned = plan(context.ledger.cases.read(incident_id, clock.now), clock.now)
         if planned.due:
             turn = planned.due[0]
             phase = PHASES[turn.phase]

@@ -39,17 +39,17 @@ class Fate:
 
     def _amend(self, wrong: WrongFact, now: datetime) -> None:
         scene = self._scene
-        incident = amended(scene.ledger.incident_file(scene.incident), wrong, now)
-        version = scene.ledger.amend_incident(incident, LEAD.name, now)
+        incident = amended(scene.ledger.cases.incident_file(scene.incident), wrong, now)
+        version = scene.ledger.incidents.amend(incident, LEAD.name, now)
         scene.amended_at.append(now)
         scene.struck(now, f"a fact was wrong: the incident file is amended to version {version}")
 
     def _find(self, now: datetime) -> None:
         """The whole list is handed in, as `amends audience correct` does."""
         scene = self._scene
-        correction = scene.ledger.compare_audience(scene.incident, self._everybody())
+        correction = scene.ledger.corrections.compare(scene.incident, self._everybody())
         counted = correction.difference.counts
-        followed = scene.ledger.correct_audience(correction, dict.fromkeys(Ask), "rehearsal", LEAD.name, now)
+        followed = scene.ledger.corrections.apply(correction, dict.fromkeys(Ask), "rehearsal", LEAD.name, now)
         afresh = ", ".join(one.notice for one in followed if one.drafted_afresh) or "nothing"
         new = sum(counted.values())
         scene.struck(now, f"{new} more people are found; drafted afresh for them: {afresh}")

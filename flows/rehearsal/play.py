@@ -29,7 +29,6 @@ from amends.domain.receipt.dsn import Report, ReportKind
 from amends.domain.rehearse.injects import HOUR, Script, full_hour, together
 from amends.domain.rehearse.report import FOUND, ORDER, Order, Rehearsed
 from amends.ledger import Keys, Ledger
-from amends.ledger.rehearse import LedgerAlone
 from channels.simulated import World, existing
 from flows.rehearsal.fast_forward import PHASES, PassedClock
 from flows.rehearsal.injected import Fate
@@ -57,13 +56,13 @@ async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: 
     playbook, wording = load_playbook(order.playbook)
     start = order.start or beginning(incident)
     script = Script(together(map(read_injects, order.injects)), start, order.seed)
-    ledger = LedgerAlone(folder / "ledger.sqlite3", Keys(os.urandom(32)))
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite3'}", Keys(os.urandom(32)), durable=False)
     scene = Scene(ledger.migrate(), incident.id, script, order.team)
     clock = PassedClock(start)
     try:
         people = Audience(order, script)
         _open(ledger, incident, people, start)
-        ledger.pin_playbook(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
+        ledger.playbooks.pin(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
         played = Play(scene, clock, people, start + timedelta(days=order.days), told)
         with existing("rehearsal", World(script, clock, played.returns.heard)) as world:
             context = Context(ledger, _links(incident), simulated_channels(), clock, mirrored=False)
@@ -92,9 +91,9 @@ def _links(incident: Incident) -> Links:
 
 
 def _open(ledger: Ledger, incident: Incident, people: "Audience", start: datetime) -> None:
-    ledger.open_incident(incident, people.at_first(), LEAD.name, start)
+    ledger.incidents.open(incident, people.at_first(), LEAD.name, start)
     for member in (LEAD, *APPROVERS):
-        ledger.add_member(member.name, member.role, LEAD.name, start)
+        ledger.team.add(member.name, member.role, LEAD.name, start)
 
 
 class Audience:
@@ -150,7 +149,7 @@ class Returns:
             _, kind, token = heapq.heappop(self._coming)
             reports.append(Report(kind, token=token, detail="550 5.1.1" if kind is ReportKind.FAILED else "abuse"))
         if reports:
-            self._scene.ledger.reported(reports, now)
+            self._scene.ledger.receipts.take(reports, now)
             back = sum(report.kind is ReportKind.FAILED for report in reports)
             said = {"emails came back": back, "emails were reported as spam": len(reports) - back}
             self._scene.struck(now, ", ".join(f"{count} {what}" for what, count in said.items() if count))
@@ -184,7 +183,7 @@ class Play:
     async def _step(self) -> bool:
         """One turn, or on to the next time at which something happens; whether there is one before the end."""
         now = self._clock.now
-        case = self._scene.ledger.case(self._scene.incident, now)
+        case = self._scene.ledger.cases.read(self._scene.incident, now)
         planned = plan(case, now)
         self._public.hear(case)
         if turn := next((turn for turn in planned.due if self._may_begin(turn, now)), None):
@@ -210,7 +209,7 @@ class Play:
         self._clock.now = now = max(self._clock.now, at)
         self._fate.strike(now)
         self.returns.strike(now)
-        self._team.act(self._scene.ledger.case(self._scene.incident, now), now)
+        self._team.act(self._scene.ledger.cases.read(self._scene.incident, now), now)
         self._show()
         return True
 
@@ -224,7 +223,7 @@ class Play:
             self._hold(turn, f"{turn.step} {turn.number} could not be done: {error}", now)
             return
         self.turns.append(turn)
-        still_due = plan(self._scene.ledger.case(self._scene.incident, now), now).due
+        still_due = plan(self._scene.ledger.cases.read(self._scene.incident, now), now).due
         if any((other.step, other.number) == key for other in still_due):
             self._try_later(key, now, f"{turn.step} {turn.number}: {state.message}")
         elif self._begun(key) != before:
@@ -233,7 +232,7 @@ class Play:
             self._told(now, f"{turn.step} {turn.number}: {state.message}")
 
     def _begun(self, key: tuple[str, int]) -> OccurrenceState | None:
-        occurrences = self._scene.ledger.case(self._scene.incident, self._clock.now).occurrences
+        occurrences = self._scene.ledger.cases.read(self._scene.incident, self._clock.now).occurrences
         return next((one.state for one in occurrences if (one.step, one.number) == key), None)
 
     def _try_later(self, key: tuple[str, int], now: datetime, why: str) -> None:
@@ -247,7 +246,7 @@ class Play:
     def _hold(self, turn: Turn, why: str, now: datetime) -> None:
         """After three failures the mirror does the same."""
         scene = self._scene
-        scene.ledger.mark_occurrence(
+        scene.ledger.occurrences.mark(
             scene.incident, turn.step, turn.number, turn.due_at, OccurrenceState.HELD, now, "it failed in the rehearsal"
         )
         scene.trouble(now, why)

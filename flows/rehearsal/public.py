@@ -78,7 +78,7 @@ class Public:
             self._ask(case, self._to_come.popleft(), now)
         while self._unanswered and self._unanswered[0][2] <= now:
             question, locale, _ = self._unanswered.popleft()
-            self._scene.ledger.answer(self._scene.incident, question, ANSWER[locale], LEAD.name, now)
+            self._scene.ledger.questions.answer(self._scene.incident, question, ANSWER[locale], LEAD.name, now)
 
     def _ask(self, case: Case, asking: Asking, now: datetime) -> None:
         if case.playbook is None:
@@ -99,7 +99,7 @@ class Public:
             owner=case.playbook.questions_owner,
             at=now,
         )
-        question = self._scene.ledger.ask(self._scene.incident, asked, now)
+        question = self._scene.ledger.questions.ask(self._scene.incident, asked, now)
         self._unanswered.append((question, locale, self._answer_ready(now)))
 
     def _answer_ready(self, now: datetime) -> datetime:

@@ -36,11 +36,11 @@ LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, Deli
 def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: datetime) -> Rehearsed:
     """Everything that people want to know after a rehearsal."""
     ledger, incident = scene.ledger, scene.incident
-    case = ledger.case(incident, now)
+    case = ledger.cases.read(incident, now)
     first_at = _first_arrivals(world)
     heard = list(_heard_of(scene, case, first_at))
-    questions = ledger.questions(incident)
-    approved = _approvals(ledger.timeline(incident))
+    questions = ledger.questions.all(incident)
+    approved = _approvals(ledger.audit.entries(incident))
     organisation = case.incident.organisation
     return Rehearsed(
         incident=incident,
@@ -67,7 +67,7 @@ def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: dat
         turns=len(turns),
         messages=sum(post.arrived for post in world.posts.values()),
         twice=world.twice,
-        ledger_faults=(*ledger.verify_audit(), *_disagreements(ledger, case, world)),
+        ledger_faults=(*ledger.audit.verify(), *_disagreements(ledger, case, world)),
     )
 
 
@@ -153,9 +153,13 @@ def _disagreements(ledger: Ledger, case: Case, world: World) -> Iterator[str]:
     """Where people do not add up, or the ledger and the world do not say the same."""
     for notice in case.notices:
         states, people = sum(notice.people.values()) + notice.not_told, case.audience.people + case.audience.gone
-        if notice.people and ledger.draft(case.incident.id, notice.id).audience == EVERYONE and states != people:
+        if (
+            notice.people
+            and ledger.notices.latest_draft(case.incident.id, notice.id).audience == EVERYONE
+            and states != people
+        ):
             yield f"{notice.id}: {states} states for {people} people"
-        numbers = ledger.numbers(case.incident.id, notice.id)
+        numbers = ledger.statistics.numbers(case.incident.id, notice.id)
         for kind in (kind for kind in ChannelKind if not kind.printed):
             said = sum(numbers.by_channel[kind.value][state] for state in LEFT)
             post = world.posts.get((notice.id, kind))

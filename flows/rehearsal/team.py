@@ -60,7 +60,7 @@ class Team:
             if at <= now:
                 self._do(task, now)
         if (ends := self._resolves_at(case)) and ends <= now:
-            self._scene.ledger.resolve_incident(self._scene.incident, LEAD.name, now)
+            self._scene.ledger.incidents.resolve(self._scene.incident, LEAD.name, now)
             self._scene.did(now, "the lead says that nothing new is left to tell")
 
     def _look(self, case: Case, now: datetime) -> None:
@@ -106,7 +106,7 @@ class Team:
         """Whether the notice needs no more words."""
         scene = self._scene
         try:
-            stage = scene.ledger.decide(
+            stage = scene.ledger.approvals.decide(
                 scene.incident, notice.id, member, Decision.APPROVE, notice.binding, "rehearsal", now
             )
         except AmendsError as error:
@@ -139,7 +139,7 @@ class Team:
     def _filed(self, duty: Duty, now: datetime) -> bool:
         scene = self._scene
         try:
-            scene.ledger.file_duty(scene.incident, duty.id, now, LEAD.name, "REHEARSAL", "", now)
+            scene.ledger.filings.record(scene.incident, duty.id, now, LEAD.name, "REHEARSAL", "", now)
         except AmendsError as error:
             self._refused.add((duty.id, ""))
             scene.trouble(now, f"{duty.id} could not be filed: {error}")
@@ -158,10 +158,10 @@ class Team:
         scene, late = self._scene, (self._late or {}).get(promise.id)
         if late and promise.new_due_at is None:
             until = promise.due_at + late.by
-            scene.ledger.put_off_commitment(scene.incident, promise.id, until, late.reason, LEAD.name, now)
+            scene.ledger.commitments.put_off(scene.incident, promise.id, until, late.reason, LEAD.name, now)
             scene.struck(now, f"the promise {promise.id} is put off by {late.by}")
         else:
-            scene.ledger.keep_commitment(scene.incident, promise.id, KEPT_BY, LEAD.name, now)
+            scene.ledger.commitments.keep(scene.incident, promise.id, KEPT_BY, LEAD.name, now)
             scene.did(now, f"keeps the promise {promise.id}")
 
     # What else only people do.
@@ -177,7 +177,7 @@ class Team:
         scene = self._scene
         self._printed[notice.id] = None
         try:
-            batch = scene.ledger.take_letters(scene.incident, notice.id, LEAD, now)
+            batch = scene.ledger.letters.take(scene.incident, notice.id, LEAD, now)
         except AmendsError as error:
             scene.trouble(now, f"letters of {notice.id} could not be handed over: {error}")
             return
@@ -195,7 +195,7 @@ class Team:
 
     def _do(self, task: Occurrence, now: datetime) -> None:
         scene, done = self._scene, OccurrenceState.DONE
-        scene.ledger.mark_occurrence(scene.incident, task.step, task.number, task.due_at, done, now, "rehearsal")
+        scene.ledger.occurrences.mark(scene.incident, task.step, task.number, task.due_at, done, now, "rehearsal")
         scene.did(now, f"does the task {task.step} {task.number}")
 
     def _resumes_at(self) -> datetime | None:
@@ -203,7 +203,7 @@ class Team:
 
     def _resume(self, now: datetime) -> None:
         if (at := self._resumes_at()) and at <= now:
-            self._scene.ledger.resume_incident(self._scene.incident, LEAD.name, now)
+            self._scene.ledger.incidents.resume(self._scene.incident, LEAD.name, now)
             self._scene.did(now, "the lead has looked, and lets it go on")
             self._paused_since = None
 

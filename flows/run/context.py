@@ -57,9 +57,9 @@ def opened() -> Iterator[Context]:
     ledger = open_ledger(settings)
     try:
         clock = rehearsal_clock(settings) or wall_clock
-        ledger.note_newest()
+        ledger.store.note_newest()
         if clock is wall_clock:
-            ledger.observe_clock(seen(), ledger.server_time())
+            ledger.clocks.observe(seen(), ledger.clocks.server_time())
         yield Context(ledger, Links(settings.public_url), settings.channels, clock, settings.limits)
     finally:
         ledger.dispose()

@@ -12,6 +12,6 @@ def watch_news(ledger: Ledger, case: Case, now: datetime) -> None:
     incident, zone = case.incident.id, case.incident.organisation.timezone
     for clock in clocks(case, now):
         if clock.fate is Fate.MISSED and clock.noted_as not in case.events:
-            ledger.news_missed(incident, clock, zone, now)
+            ledger.alerts.note_missed_update(incident, clock, zone, now)
     for line in warnings(case, now):
-        ledger.alert(incident, line, now)
+        ledger.incidents.alert(incident, line, now)

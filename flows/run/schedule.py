@@ -226,7 +226,7 @@ async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:
     """
     if _is_ours(run) or run.state is None or look.by_prefect(look.now) - run.state.timestamp < long:
         return False
-    return not await asyncio.to_thread(look.ledger.busy, look.incident, look.now)
+    return not await asyncio.to_thread(look.ledger.deliveries.busy, look.incident, look.now)
 
 
 def _moved(look: _Look, run: FlowRun, turn: Turn) -> bool:
@@ -243,7 +243,7 @@ def _edited(look: _Look, run: FlowRun, turn: Turn) -> bool:
 
 
 def _revised(look: _Look, turn: Turn, why: str) -> Turn:
-    revise, rest = look.ledger.revise_occurrence, look.rest(turn)
+    revise, rest = look.ledger.occurrences.revise, look.rest(turn)
     revision = revise(look.incident, turn.step, turn.number, turn.due_at, look.now, why, after=turn.revision)
     return turn.model_copy(update={"revision": revision, "due_at": max(turn.due_at, look.now + rest)})
 
@@ -251,7 +251,7 @@ def _revised(look: _Look, turn: Turn, why: str) -> Turn:
 def _hold(look: _Look, turn: Turn, why: str) -> None:
     """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
     held = OccurrenceState.HELD
-    look.ledger.mark_occurrence(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
+    look.ledger.occurrences.mark(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
 
 
 async def _set_up(look: _Look, turn: Turn) -> None:

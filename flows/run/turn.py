@@ -40,7 +40,7 @@ async def carry_out(phase: Phase, incident_id: str, step: str, occurrence: int, 
     """Do this turn of a step of this phase if the ledger says that it is due; otherwise change nothing."""
     await tag_own_run(incident_id)
     with opened() as context:
-        case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+        case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
         turn = _due(case, phase, step, occurrence, context)
         if turn is None:
             return Completed(name="NothingDue", message=_why_nothing(case, phase, step, occurrence))
@@ -77,16 +77,16 @@ async def settle(context: Context, incident_id: str) -> None:
 async def noted(context: Context, incident_id: str) -> Case:
     """Note what time has brought about: thresholds, an embargo that ends, the end of the case, news that are late."""
     ledger, now = context.ledger, context.clock()
-    case = await asyncio.to_thread(ledger.case, incident_id, now)
+    case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if case.destroyed_at:
         return case
     if reached := newly_reached(case):
         for name in reached:
-            await asyncio.to_thread(ledger.event, incident_id, name, now)
-        case = await asyncio.to_thread(ledger.case, incident_id, now)
+            await asyncio.to_thread(ledger.incidents.note_event, incident_id, name, now)
+        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if ready_to_close(case):
-        await asyncio.to_thread(ledger.close_incident, incident_id, ENGINE, now)
-        case = await asyncio.to_thread(ledger.case, incident_id, now)
+        await asyncio.to_thread(ledger.incidents.close, incident_id, ENGINE, now)
+        case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if not case.clock_doubt:  # else nobody can tell what is late, and for news noted as missed everybody is told sorry
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
@@ -94,7 +94,7 @@ async def noted(context: Context, incident_id: str) -> Case:
 
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     if ending := to_look_at_again(case, now):
-        ledger.alert(case.incident.id, ending, now)
+        ledger.incidents.alert(case.incident.id, ending, now)
     watch_news(ledger, case, now)
 
 
@@ -107,7 +107,7 @@ def mark(
     context: Context, turn: Turn, incident_id: str, state: OccurrenceState, note: str = "", after: Collection[str] = ()
 ) -> None:
     """Note where the turn stands."""
-    context.ledger.mark_occurrence(
+    context.ledger.occurrences.mark(
         incident_id, turn.step, turn.number, turn.due_at, state, context.clock(), note, after
     )
 
@@ -123,12 +123,12 @@ async def say(context: Context, case: Case, turn: Turn) -> str:
     for wanted in notices_wanted(case, step, turn.number):
         with _raised_later(stopped):
             await _draft(context, case, step, turn, wanted)
-    case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+    case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
     troubles: list[str] = []
     for notice in _to_send(context, case, turn):
         with _raised_later(stopped):
             troubles += await _send_if_it_may(context, case, notice)
-    case = await asyncio.to_thread(context.ledger.case, incident_id, context.clock())
+    case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
     said = await asyncio.to_thread(conclude, context, case, turn, troubles, not stopped)
     if stopped:
         raise _all_of(stopped)
@@ -194,9 +194,9 @@ def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: Not
     """Whether it ends without another version, because one would tell nobody; a lead hears of it."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     why = why_nobody_is_left(case, step, wanted, notice)
-    if not (why and ledger.end_notice(incident_id, notice.id, now)):
+    if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
         return False
-    ledger.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
+    ledger.incidents.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
     return True
 
 
@@ -208,25 +208,25 @@ def _write(
     Raises ContentError when a finding stops it.
     """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    audience = ledger.audience(incident_id, wanted.audience)
+    audience = ledger.notices.audience(incident_id, wanted.audience)
     readers = Readers(audience.digest, audience.people, audience.readers)
-    wording = ledger.wording(incident_id)
+    wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
-    facts = ledger.facts_digest(incident_id)
+    facts = ledger.incidents.facts_digest(incident_id)
     drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
     findings = lint_in(case, drafted, wording, context.links.pages(incident_id))
     if blocking := [finding for finding in findings if finding.blocks]:
         more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
-        ledger.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
+        ledger.incidents.alert(incident_id, f"{wanted.id} cannot be drafted: {blocking[0]}{more}", now)
         raise ContentError(*blocking)
     existing = case.notice(wanted.id)
-    ledger.draft_notice(drafted, now, seen=existing.version if existing else 0)
-    if ledger.draft(incident_id, wanted.id).binding != drafted.binding:
+    ledger.notices.draft(drafted, now, seen=existing.version if existing else 0)
+    if ledger.notices.latest_draft(incident_id, wanted.id).binding != drafted.binding:
         return None
     if why := why_nobody(case, wanted.audience):
-        ledger.alert(incident_id, f"{step.id} tells nobody: {why}", now)
-    for lack in too_few(drafted.approvals, ledger.members(), drafted.authors):
-        ledger.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
+        ledger.incidents.alert(incident_id, f"{step.id} tells nobody: {why}", now)
+    for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
+        ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
     return drafted, findings
 
 
@@ -238,7 +238,7 @@ async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
     except ChannelMisconfigured:
         return None  # the first who wants to approve it looks, and is told
     if why := found.refusal(drafted.notice):
-        await asyncio.to_thread(ledger.alert, drafted.incident, why, now)
+        await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
     return found
 
 
@@ -268,9 +268,9 @@ def conclude(context: Context, case: Case, turn: Turn, troubles: list[str], comp
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
-        context.ledger.alert(incident_id, trouble, context.clock())
+        context.ledger.incidents.alert(incident_id, trouble, context.clock())
     if turn.phase is Phase.NOTIFY and count_as_told(case, step_of(case, turn).audience, mine):
-        context.ledger.event(incident_id, Event.NOTIFIED, context.clock())
+        context.ledger.incidents.note_event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage.is_over for notice in mine):
         dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
         note = "nobody was left to tell" if dropped else ""

@@ -46,26 +46,26 @@ class Weeks:
 
     async def people(self, now: datetime) -> None:
         """What the team and the customers do in these weeks."""
-        case = self.ledger.case(INCIDENT, now)
+        case = self.ledger.cases.read(INCIDENT, now)
         approve_all(self.ledger, now)
         if "notified" in case.events and not case.questions.asked:
             self._ask(now)
         if "notified" in case.events and not case.filings:
             self._file(case, now)
         if now >= KEPT_ON and self._is_open(case, "account-recheck"):
-            self.ledger.keep_commitment(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
+            self.ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", now)
         if now >= RESOLVED_ON and "resolved" not in case.events:
-            self.ledger.resolve_incident(INCIDENT, LEAD.name, now)
+            self.ledger.incidents.resolve(INCIDENT, LEAD.name, now)
 
     def _file(self, case: Case, now: datetime) -> None:
         """File with everybody but one authority, which somebody forgets."""
         for duty in open_duties(case):
             if duty.id != FORGOTTEN:
-                self.ledger.file_duty(INCIDENT, duty.id, now, LEAD.name, "R-1", "", now)
+                self.ledger.filings.record(INCIDENT, duty.id, now, LEAD.name, "R-1", "", now)
 
     def _ask(self, now: datetime) -> None:
-        asked = self.ledger.ask(INCIDENT, an_asked(person=2, owner="Customer care", at=now), now)
-        self.ledger.answer(INCIDENT, asked, "Yes, your page names it.", APPROVERS[0].name, now)
+        asked = self.ledger.questions.ask(INCIDENT, an_asked(person=2, owner="Customer care", at=now), now)
+        self.ledger.questions.answer(INCIDENT, asked, "Yes, your page names it.", APPROVERS[0].name, now)
 
     @staticmethod
     def _is_open(case: Case, commitment: str) -> bool:
@@ -73,7 +73,7 @@ class Weeks:
 
     @property
     def case(self) -> Case:
-        return self.ledger.case(INCIDENT, self.clock.now)
+        return self.ledger.cases.read(INCIDENT, self.clock.now)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_nobody_got_the_same_notice_twice_on_a_channel(weeks: Weeks) -> None:
 
 def test_the_outbox_and_the_ledger_agree(weeks: Weeks) -> None:
     for notice in weeks.case.notices:
-        sent = sum(line.state == "sent" for line in weeks.ledger.deliveries(INCIDENT, notice.id))
+        sent = sum(line.state == "sent" for line in weeks.ledger.statistics.lines(INCIDENT, notice.id))
         left = sum(json.loads(path.read_text())["notice"] == notice.id for path in outbox(weeks.folder))
         assert sent == left, notice.id
 
@@ -159,13 +159,13 @@ def test_a_filing_that_was_forgotten_is_reminded_of_once_before_and_once_after_i
 
 
 def test_each_filing_and_that_people_were_told_made_a_new_assessment(weeks: Weeks) -> None:
-    made = weeks.ledger.assessments(INCIDENT)
+    made = weeks.ledger.assessments.all(INCIDENT)
     assert [one.version for one in made] == sorted({one.version for one in made}) and len(made) > 1
     assert all(one.changes for one in made[1:])
 
 
 def test_the_audit_chain_holds(weeks: Weeks) -> None:
-    assert weeks.ledger.verify_audit() == ()
+    assert weeks.ledger.audit.verify() == ()
 
 
 async def test_running_any_step_again_changes_nothing(weeks: Weeks) -> None:

@@ -19,8 +19,7 @@ from dkim import verify as dkim_verify
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
 from amends.domain.channel.channel import Receipt, Status
 from amends.domain.channel.identifiers import bounce_address
-from amends.sandbox import MailServer
-from amends.sandbox.mail import CREDENTIALS, AfterDot
+from amends.sandbox.mail import CREDENTIALS, AfterDot, MailServer
 from channels import email_smtp
 from channels.email_smtp import EmailSmtp
 from channels.smtp.dkim import Signer

@@ -12,8 +12,7 @@ import pytest
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
 from amends.domain.receipt.webhook import ProviderReceipt, Report, Scheme, read_reports
-from amends.sandbox import WebServices
-from amends.sandbox.web import Trouble
+from amends.sandbox.web import Trouble, WebServices
 from channels import sms_http
 from tests.channels.contract import PUBLISHED, Arrival, Bell, PersonalChannelContract, Rig, a_message
 from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http

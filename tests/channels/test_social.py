@@ -7,8 +7,7 @@ import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
-from amends.sandbox import WebServices
-from amends.sandbox.web import Trouble
+from amends.sandbox.web import Trouble, WebServices
 from channels import social_bluesky, social_mastodon
 from channels.social_bluesky import TID_LETTERS, record_key
 from channels.web_api import provider

@@ -17,8 +17,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, Person
 from amends.ledger import DeliveryLine, Ledger
-from amends.sandbox import MailServer, WebServices
-from amends.sandbox.mail import FAULTS, Faults, Stage
+from amends.sandbox.mail import FAULTS, Faults, MailServer, Stage
+from amends.sandbox.web import WebServices
 from tests.builders import a_person
 from tests.chaos.sender import UNFINISHED, Errand, run
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, channel_settings
@@ -133,11 +133,11 @@ class Chaos:
 
     def alerts(self) -> list[str]:
         """What people were called for."""
-        return [entry.subject for entry in self.ledger.timeline(INCIDENT) if entry.act == "alert"]
+        return [entry.subject for entry in self.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
 
     def lines(self, *states: DeliveryState) -> list[DeliveryLine]:
         """The messages in these states."""
-        return [line for line in self.ledger.deliveries(INCIDENT, NOTICE) if line.state in states]
+        return [line for line in self.ledger.statistics.lines(INCIDENT, NOTICE) if line.state in states]
 
     def mailed(self) -> Counter[int]:
         """How many emails the relay took for each person."""
@@ -194,7 +194,7 @@ def check_ledger(world: Chaos, reached: set[int]) -> None:
     """The ledger says of nobody that they were reached when they were not, and everything has come to an end."""
     assert {line.person for line in world.lines(*REACHED) if line.person} <= reached
     assert world.lines(*set(DeliveryState) - {*REACHED, *NOT_REACHED}) == []
-    assert world.ledger.verify_audit() == ()
+    assert world.ledger.audit.verify() == ()
 
 
 def check_doubts(world: Chaos, connections: int) -> None:

@@ -21,9 +21,8 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import DeliveryState
-from amends.sandbox import MailServer, WebServices
-from amends.sandbox.mail import Arrived, Faults, Stage
-from amends.sandbox.web import Taken
+from amends.sandbox.mail import Arrived, Faults, MailServer, Stage
+from amends.sandbox.web import Taken, WebServices
 from tests.chaos.killing import CONNECTIONS, LEASE_AND_MORE, NOT_REACHED, REACHED, SEED, Chaos, check, somebody
 from tests.chaos.power import Disk
 from tests.chaos.powered import WORKERS
@@ -117,8 +116,8 @@ def send(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def unknown(send: Send, folder: Path, left: list[str]) -> set[str]:
     """Who may have a message of which the ledger in this folder knows nothing: it would go out again."""
     ledger = a_ledger(sqlite_url(folder), folder)
-    ledger.recover(INCIDENT, NOTICE, datetime.now(UTC) + LEASE_AND_MORE)
-    lines = {(line.person, line.channel): line.state for line in ledger.deliveries(INCIDENT, NOTICE)}
+    ledger.deliveries.recover(INCIDENT, NOTICE, datetime.now(UTC) + LEASE_AND_MORE)
+    lines = {(line.person, line.channel): line.state for line in ledger.statistics.lines(INCIDENT, NOTICE)}
     ledger.dispose()
     numbers = {}
     for number in range(1, send.people + 1):
@@ -149,7 +148,7 @@ def test_whatever_may_have_left_is_known_on_the_disk_when_the_power_is_cut(send:
 def test_a_page_that_is_up_by_the_ledger_is_up_when_the_power_comes_back(send: Send, tmp_path: Path) -> None:
     for folder, _ in without_power(send, tmp_path, GOES_ON, random.Random(SEED)):
         ledger = a_ledger(sqlite_url(folder), folder)
-        up = [line for line in ledger.deliveries(INCIDENT, NOTICE) if line.channel is ChannelKind.WEBSITE]
+        up = [line for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is ChannelKind.WEBSITE]
         ledger.dispose()
         assert [line.state for line in up] == [DeliveryState.DELIVERED] * 2
         for locale in ("en", "zh-CN"):

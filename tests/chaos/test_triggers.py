@@ -11,7 +11,8 @@ from amends.delivery.send.engine import Tally
 from amends.domain.notice.notice import PersonState
 from amends.ledger import Ledger
 from amends.ledger.store import database
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from tests.builders import a_person
 from tests.chaos.killing import chaos, check, posts
 from tests.databases import NEEDS_POSTGRES, fresh_database
@@ -49,7 +50,7 @@ def one_effect(ledger: Ledger, url: str, folder: Path) -> None:
     assert last.finished
     assert last.people == {PersonState.SENT: PEOPLE}
     assert sum((tally.answers for tally in [*tallies, last]), Counter()).total() == 2 * PEOPLE + 4
-    acts = Counter(entry.act for entry in ledger.timeline(INCIDENT))
+    acts = Counter(entry.act for entry in ledger.audit.entries(INCIDENT))
     assert (acts["released"], acts["sent"]) == (1, 1)
 
 

@@ -72,15 +72,15 @@ def make_home(folder: Path) -> Office:
 def write_draft(ledger: Ledger, step_id: str = NOTICE) -> None:
     """Draft a step's notice as its flow does."""
     now = datetime.now(UTC)
-    case, links = ledger.case(INCIDENT, now), Links("https://btepai.example")
+    case, links = ledger.cases.read(INCIDENT, now), Links("https://btepai.example")
     assert case.playbook
     step = case.playbook.step(step_id)
     for wanted in notices_wanted(case, step, 1):
-        audience = ledger.audience(INCIDENT, wanted.audience)
+        audience = ledger.notices.audience(INCIDENT, wanted.audience)
         readers = Readers(audience.digest, audience.people, audience.readers)
-        facts, wording = ledger.facts_digest(INCIDENT), ledger.wording(INCIDENT)
-        ledger.draft_notice(draft(case, wording, step, 1, wanted, readers, links, facts, now), now)
-    ledger.mark_occurrence(INCIDENT, step_id, 1, now, OccurrenceState.WAITING, now)
+        facts, wording = ledger.incidents.facts_digest(INCIDENT), ledger.playbooks.wording(INCIDENT)
+        ledger.notices.draft(draft(case, wording, step, 1, wanted, readers, links, facts, now), now)
+    ledger.occurrences.mark(INCIDENT, step_id, 1, now, OccurrenceState.WAITING, now)
 
 
 @pytest.fixture(scope="session")

@@ -38,7 +38,7 @@ def test_the_list_says_who_stands_in_for_whom(office: Office) -> None:
 def test_what_is_over_is_not_listed(office: Office) -> None:
     ledger = office.ledger()
     then = datetime.now(UTC) - timedelta(days=2)
-    ledger.delegate("omar", "wei", then + timedelta(days=1), then)
+    ledger.team.delegate("omar", "wei", then + timedelta(days=1), then)
     ledger.dispose()
     assert "until" not in office.amends("team", "list").stdout
 
@@ -93,7 +93,7 @@ def test_a_contact_is_taken_and_shown_nowhere(office: Office) -> None:
 def test_a_contact_can_be_piped_in_so_that_no_shell_keeps_it(office: Office) -> None:
     answer = office.amends("team", "contact", "omar", by="omar", stdin=f"{SECRET}\n")
     ledger = office.ledger()
-    assert (answer.exit_code, ledger.contact("omar")) == (0, SECRET)
+    assert (answer.exit_code, ledger.team.contact("omar")) == (0, SECRET)
     ledger.dispose()
 
 
@@ -119,7 +119,7 @@ def test_a_pipe_that_brings_nothing_takes_no_contact_away(office: Office, piped:
     office.amends("team", "contact", "omar", "--url", SECRET, by="omar")
     answer = office.amends("team", "contact", "omar", by="omar", stdin=piped)
     ledger = office.ledger()
-    assert (answer.exit_code, "--remove" in answer.stderr, ledger.contact("omar")) == (2, True, SECRET)
+    assert (answer.exit_code, "--remove" in answer.stderr, ledger.team.contact("omar")) == (2, True, SECRET)
     ledger.dispose()
 
 
@@ -127,7 +127,7 @@ def test_a_contact_is_not_set_and_removed_in_one(office: Office) -> None:
     office.amends("team", "contact", "omar", "--url", SECRET, by="omar")
     answer = office.amends("team", "contact", "omar", "--url", SECRET, "--remove", by="omar")
     ledger = office.ledger()
-    assert (answer.exit_code, ledger.contact("omar")) == (2, SECRET)
+    assert (answer.exit_code, ledger.team.contact("omar")) == (2, SECRET)
     ledger.dispose()
 
 

@@ -31,7 +31,7 @@ def asked(office: Office) -> list[dict[str, object]]:
 def damage(office: Office, statement: str) -> None:
     """Alter what is stored, behind the ledger's back."""
     ledger = office.ledger()
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text(statement))
     ledger.dispose()
 
@@ -228,7 +228,7 @@ def test_an_answer_that_cannot_be_read_is_not_shown_as_an_empty_one(office: Offi
 def test_a_comment_that_cannot_be_read_is_named_and_the_others_are_read(office: Office) -> None:
     ledger = office.ledger()
     for person in (1, 2):
-        ledger.answer_survey(INCIDENT, person, {"understood": 1}, f"Said by {person}.", now())
+        ledger.questions.answer_survey(INCIDENT, person, {"understood": 1}, f"Said by {person}.", now())
     ledger.dispose()
     damage(office, "UPDATE survey_answer SET sealed_comment = zeroblob(40) WHERE person = 2")
     shown = office.amends("questions", "comments", INCIDENT).stdout
@@ -238,7 +238,7 @@ def test_a_comment_that_cannot_be_read_is_named_and_the_others_are_read(office: 
 
 def test_what_people_wrote_in_the_survey_is_read_by_the_team(office: Office) -> None:
     ledger = office.ledger()
-    ledger.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was \u202eused yesterday.", now())
+    ledger.questions.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was \u202eused yesterday.", now())
     ledger.dispose()
     shown = office.amends("questions", "comments", INCIDENT).stdout
     assert "person 2" in shown
@@ -261,6 +261,6 @@ def test_whoever_answers_a_caller_hears_that_the_answer_may_not_be_read(office: 
 
 def test_whoever_answers_what_was_asked_on_a_page_need_do_no_more(office: Office) -> None:
     ledger = office.ledger()
-    ledger.ask(INCIDENT, an_asked(), now())
+    ledger.questions.ask(INCIDENT, an_asked(), now())
     ledger.dispose()
     assert office.amends("questions", "answer", INCIDENT, 1, by="rosa", stdin="Yes.").stderr == ""

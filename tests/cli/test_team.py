@@ -56,9 +56,9 @@ def test_the_list_shows_no_tokens(office: Office) -> None:
 
 def test_a_revoked_link_leads_nowhere(office: Office) -> None:
     ledger = office.ledger()
-    token = ledger.link_of(INCIDENT, 2)
+    token = ledger.people.link_of(INCIDENT, 2)
     office.values("link", "revoke", INCIDENT, 2, by="rosa")
-    assert ledger.whose_link(token) is None
+    assert ledger.people.whose_link(token) is None
     ledger.dispose()
 
 
@@ -75,10 +75,10 @@ def test_what_somebody_tells_the_team_counts_as_their_own_opt_out(office: Office
     asked = ("opt-out", INCIDENT, 2)
     assert [office.values(*asked, by="rosa")["new"] for _ in range(2)] == [True, False]
     ledger = office.ledger()
-    assert ledger.has_opted_out(INCIDENT, 2)
+    assert ledger.opt_outs.has(INCIDENT, 2)
     assert office.values(*asked, "--again", by="rosa")["opted_out"] is False
-    assert not ledger.has_opted_out(INCIDENT, 2)
-    noted = [(entry.actor, entry.act) for entry in ledger.timeline(INCIDENT) if entry.act.startswith("opted")]
+    assert not ledger.opt_outs.has(INCIDENT, 2)
+    noted = [(entry.actor, entry.act) for entry in ledger.audit.entries(INCIDENT) if entry.act.startswith("opted")]
     assert noted == [("rosa", "opted out"), ("rosa", "opted in")]
     ledger.dispose()
 
@@ -108,7 +108,7 @@ def test_the_head_of_the_audit_chain_moves_with_every_act(office: Office) -> Non
 
 def hold(office: Office) -> None:
     ledger, now = office.ledger(), datetime.now(UTC)
-    ledger.mark_occurrence(INCIDENT, "survey", 1, now, OccurrenceState.HELD, now, "cancelled")
+    ledger.occurrences.mark(INCIDENT, "survey", 1, now, OccurrenceState.HELD, now, "cancelled")
     ledger.dispose()
 
 
@@ -132,14 +132,14 @@ TASK = {
 @pytest.mark.parametrize("before", [["held"], ["waiting", "held"]], ids=["before its owner was asked", "afterwards"])
 def test_the_owner_of_a_task_that_may_go_on_is_asked_if_they_were_not(office: Office, before: list[str]) -> None:
     ledger, now = office.ledger(), datetime.now(UTC)
-    case, wording = ledger.case(INCIDENT, now), ledger.wording(INCIDENT)
+    case, wording = ledger.cases.read(INCIDENT, now), ledger.playbooks.wording(INCIDENT)
     content = case.playbook.model_dump(mode="json", by_alias=True) if case.playbook else {}
     playbook = Playbook.model_validate(content | {"steps": [*content["steps"], TASK]})
-    ledger.pin_playbook(INCIDENT, playbook, wording, "lena", now)
+    ledger.playbooks.pin(INCIDENT, playbook, wording, "lena", now)
     for state in before:
-        ledger.mark_occurrence(INCIDENT, "call-bank", 1, now, OccurrenceState(state), now)
+        ledger.occurrences.mark(INCIDENT, "call-bank", 1, now, OccurrenceState(state), now)
     office.values("step", "go", INCIDENT, "call-bank", 1, by="lena")
-    planned = plan(ledger.case(INCIDENT, now), now)
+    planned = plan(ledger.cases.read(INCIDENT, now), now)
     begins = ("call-bank", 1, 1) in {(turn.step, turn.number, turn.revision) for turn in planned.due}
     told_late = "call-bank" in {turn.step for turn in planned.upcoming}
     assert (begins, told_late) == (before == ["held"], before != ["held"])

@@ -6,8 +6,8 @@ import jsonschema
 import pytest
 
 from amends.content.file.document import read_document
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
-from amends.content.playbook.playbook import library
 from amends.content.playbook.schemas import inject_schema
 from amends.content.rehearse import check_injects, find_injects, read_injects, shipped_injects
 from amends.domain.base.errors import ContentError

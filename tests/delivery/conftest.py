@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from amends.ledger import Ledger
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from tests.delivery.sending import Rig, a_ledger, channel_settings, sqlite_url
 
 

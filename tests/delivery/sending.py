@@ -21,7 +21,8 @@ from amends.domain.people.person import Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Keys, Ledger
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_draft, a_playbook, a_variant, a_wording, an_incident
 
 INCIDENT, NOTICE = "november-breach", "first-notice"
@@ -87,21 +88,21 @@ def sqlite_url(folder: Path) -> str:
 
 def approved(ledger: Ledger, people: Iterable[Person], **changes: Any) -> Draft:
     """Open the incident for these people, draft its first notice and approve it; nothing is released yet."""
-    ledger.open_incident(an_incident(), people, "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(approval_expires_after=FOR_EVER), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), people, "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(approval_expires_after=FOR_EVER), a_wording(), "lena", NOW)
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     return approved_again(ledger, **changes)
 
 
 def bound(ledger: Ledger) -> dict[str, Any]:
     """What binds a draft to the incident as it stands now, and texts for everybody."""
-    audience = ledger.audience(INCIDENT, "everyone")
+    audience = ledger.notices.audience(INCIDENT, "everyone")
     return {
         "audience_digest": audience.digest,
         "people": audience.people,
-        "facts_digest": ledger.facts_digest(INCIDENT),
-        "pinned": ledger.case(INCIDENT).pinned,
+        "facts_digest": ledger.incidents.facts_digest(INCIDENT),
+        "pinned": ledger.cases.read(INCIDENT).pinned,
         "variants": personal_variants("en", "zh-CN"),
         "next_news_at": FAR_AHEAD,
     }
@@ -110,10 +111,10 @@ def bound(ledger: Ledger) -> dict[str, Any]:
 def approved_again(ledger: Ledger, **changes: Any) -> Draft:
     """The first notice drafted from the facts as they are now, and approved."""
     draft = a_draft(**(bound(ledger) | changes))
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     for member in APPROVERS:
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
     return draft
 
 
@@ -178,7 +179,7 @@ class Rig:
 
     def states(self, channel: ChannelKind = ChannelKind.EMAIL) -> dict[int, str]:
         """Where each person's message on this channel stands."""
-        lines = self.ledger.deliveries(INCIDENT, NOTICE)
+        lines = self.ledger.statistics.lines(INCIDENT, NOTICE)
         return {line.person: line.state.value for line in lines if line.channel is channel}
 
     def mailed(self) -> list[str]:

@@ -34,31 +34,31 @@ def desks() -> Iterator[Desks]:
 @pytest.fixture
 def draft(ledger: Ledger) -> Draft:
     """Written by lena, looked over, for omar and wei to decide on; mei leads."""
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name, role in (("mei", TeamRole.LEAD), ("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY)):
-        ledger.add_member(name, role, "mei", NOW)
+        ledger.team.add(name, role, "mei", NOW)
     return drafted(ledger)
 
 
 def drafted(ledger: Ledger) -> Draft:
     made = a_draft(**bound(ledger))
-    ledger.draft_notice(made, NOW)
+    ledger.notices.draft(made, NOW)
     looked_over(ledger, made)
     return made
 
 
 def reachable(ledger: Ledger, desks: Desks, **answers: str) -> None:
     for name in ("mei", "omar", "wei"):
-        ledger.set_contact(name, desks.address(name, answers.get(name, "ok")), name, NOW)
+        ledger.team.set_contact(name, desks.address(name, answers.get(name, "ok")), name, NOW)
 
 
 def remind(ledger: Ledger, after: timedelta = timedelta(0), limit: float = PATIENT) -> int:
-    return remind_approvers(ledger, ledger.case(INCIDENT, NOW + after), NOW + after, limit)
+    return remind_approvers(ledger, ledger.cases.read(INCIDENT, NOW + after), NOW + after, limit)
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    return [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
 
 
 def test_everybody_whose_word_is_needed_hears_it_once(ledger: Ledger, draft: Draft, desks: Desks) -> None:
@@ -84,18 +84,18 @@ def test_they_hear_again_at_half_time_and_at_the_end_if_it_is_still_needed(
 ) -> None:
     reachable(ledger, desks)
     remind(ledger)
-    ledger.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW + HOUR)
+    ledger.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW + HOUR)
     remind(ledger, 12 * HOUR)
     remind(ledger, 24 * HOUR)
     assert desks.heard() == {"omar": 1, "wei": 3, "mei": 3}
-    ledger.decide(INCIDENT, NOTICE, WEI, Decision.APPROVE, draft.binding, "", NOW + 24 * HOUR)
+    ledger.approvals.decide(INCIDENT, NOTICE, WEI, Decision.APPROVE, draft.binding, "", NOW + 24 * HOUR)
     assert remind(ledger, 24 * HOUR + timedelta(minutes=5)) == 0
 
 
 def test_a_new_draft_is_a_new_reminder(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
     remind(ledger)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     assert remind(ledger) == 0  # it is drafted afresh first
     drafted(ledger)
     assert remind(ledger) == 3
@@ -136,7 +136,7 @@ def test_an_address_that_does_not_open_keeps_nobody_else_from_being_reminded(
     ledger: Ledger, draft: Draft, desks: Desks
 ) -> None:
     reachable(ledger, desks)
-    with ledger.engine.begin() as connection:
+    with ledger.store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE member SET sealed_contact = x'01020304' WHERE name = 'mei'")
     assert remind(ledger) == 2
     (alert,) = alerts(ledger)
@@ -145,7 +145,7 @@ def test_an_address_that_does_not_open_keeps_nobody_else_from_being_reminded(
 
 def test_a_server_that_is_not_there_is_a_failure(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.set_contact("wei", f"json://user:{SECRET}@127.0.0.1:1/", "wei", NOW)
+    ledger.team.set_contact("wei", f"json://user:{SECRET}@127.0.0.1:1/", "wei", NOW)
     assert remind(ledger) == 2
     assert len(alerts(ledger)) == 1
 
@@ -154,7 +154,7 @@ def test_who_has_no_address_is_an_alert_once_and_reminded_when_they_have_one(
     ledger: Ledger, draft: Draft, desks: Desks
 ) -> None:
     reachable(ledger, desks)
-    ledger.set_contact("wei", "", "mei", NOW)
+    ledger.team.set_contact("wei", "", "mei", NOW)
     assert [remind(ledger), remind(ledger)] == [2, 0]
     assert alerts(ledger) == ["wei cannot be reminded of approvals; `amends team contact wei --as NAME` says where"]
     reachable(ledger, desks)
@@ -171,10 +171,16 @@ def test_no_secret_is_logged_or_kept_or_shown(
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
     reachable(ledger, desks, omar="refuses")
-    ledger.set_contact("wei", f"json://user:{SECRET}@127.0.0.1:1/{SECRET}", "wei", NOW)
+    ledger.team.set_contact("wei", f"json://user:{SECRET}@127.0.0.1:1/{SECRET}", "wei", NOW)
     remind(ledger)
     captured = capfd.readouterr()
-    everything = [caplog.text, captured.out, captured.err, repr(ledger.timeline(INCIDENT)), repr(ledger.members())]
+    everything = [
+        caplog.text,
+        captured.out,
+        captured.err,
+        repr(ledger.audit.entries(INCIDENT)),
+        repr(ledger.team.members()),
+    ]
     assert not any(SECRET in text or "/refuses/" in text for text in everything)
     assert is_understood(f"nonsense://{SECRET}") is False
     assert SECRET not in caplog.text + capfd.readouterr().err
@@ -204,7 +210,7 @@ def test_whoever_is_killed_in_the_middle_reminds_nobody_twice_and_the_lead_hears
     ]
     reachable(ledger, desks)
     assert remind(ledger, 12 * HOUR) == 3  # the next one comes in its time
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()
 
 
 # Alerts to leads.
@@ -213,12 +219,12 @@ STOPPED = "stopped by itself: 3 of 120 answers on email are open"
 
 
 def bring(ledger: Ledger, after: timedelta = timedelta(0), limit: float = PATIENT) -> int:
-    return alert_leads(ledger, ledger.case(INCIDENT, NOW + after), NOW + after, limit)
+    return alert_leads(ledger, ledger.cases.read(INCIDENT, NOW + after), NOW + after, limit)
 
 
 def test_an_alert_comes_to_the_leads_once_and_to_nobody_else(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.alert(INCIDENT, STOPPED, NOW)
+    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
     assert [bring(ledger), bring(ledger), bring(ledger, HOUR)] == [1, 0, 0]
     ((name, content),) = desks.got
     assert (name, content["title"]) == ("mei", f"To look at: {INCIDENT}")
@@ -226,17 +232,17 @@ def test_an_alert_comes_to_the_leads_once_and_to_nobody_else(ledger: Ledger, dra
 
 
 def test_each_lead_gets_all_that_is_new_in_one_message(ledger: Ledger, draft: Draft, desks: Desks) -> None:
-    ledger.add_member("ana", TeamRole.LEAD, "mei", NOW)
+    ledger.team.add("ana", TeamRole.LEAD, "mei", NOW)
     for name in ("mei", "ana"):
-        ledger.set_contact(name, desks.address(name), name, NOW)
+        ledger.team.set_contact(name, desks.address(name), name, NOW)
     for number in range(300):
-        ledger.alert(INCIDENT, f"trouble {number}", NOW)
+        ledger.incidents.alert(INCIDENT, f"trouble {number}", NOW)
     assert bring(ledger) == 2
     assert desks.heard() == {"mei": 1, "ana": 1}
 
 
 def test_what_is_older_than_a_day_is_no_news(ledger: Ledger, draft: Draft, desks: Desks) -> None:
-    ledger.alert(INCIDENT, STOPPED, NOW)
+    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
     reachable(ledger, desks)
     assert bring(ledger, DAY) == 0
     assert bring(ledger, DAY - HOUR) == 1
@@ -247,7 +253,7 @@ def test_a_lead_whom_an_alert_does_not_reach_is_no_further_alert_and_hears_it_la
 ) -> None:
     """What stops a send may keep its alert from leaving, too: the network is away for both."""
     reachable(ledger, desks, mei="refuses")
-    ledger.alert(INCIDENT, STOPPED, NOW)
+    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
     assert [bring(ledger), bring(ledger)] == [0, 0]
     assert alerts(ledger) == [STOPPED]
     reachable(ledger, desks)
@@ -263,7 +269,7 @@ def test_a_reminder_that_fails_is_an_alert_that_comes_to_the_lead(ledger: Ledger
 
 def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.alert(INCIDENT, STOPPED, NOW)
+    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(lambda _: bring(ledger), range(10))) == 1
     assert desks.heard() == {"mei": 1}
@@ -271,8 +277,8 @@ def test_ten_sweeps_at_once_bring_an_alert_once(ledger: Ledger, draft: Draft, de
 
 def test_a_rehearsal_is_not_taken_for_an_alarm(ledger: Ledger, draft: Draft, desks: Desks) -> None:
     reachable(ledger, desks)
-    ledger.alert(INCIDENT, STOPPED, NOW)
-    alert_leads(ledger, ledger.case(INCIDENT, NOW), NOW, PATIENT, rehearsal=True)
+    ledger.incidents.alert(INCIDENT, STOPPED, NOW)
+    alert_leads(ledger, ledger.cases.read(INCIDENT, NOW), NOW, PATIENT, rehearsal=True)
     assert desks.got[0][1]["title"] == f"Rehearsal. To look at: {INCIDENT}"
 
 

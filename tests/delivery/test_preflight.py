@@ -44,10 +44,10 @@ def real(tmp_path: Path) -> ChannelSettings:
 
 def drafted(ledger: Ledger, *people: Person, **changes: Any) -> Draft:
     """The first notice for these people, by email unless another way is said; nobody has looked at it."""
-    ledger.open_incident(an_incident(), people, "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), people, "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     draft = a_draft(**(bound(ledger) | BY_EMAIL | changes))
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     return draft
 
 
@@ -150,7 +150,7 @@ def test_stored_data_that_does_not_open_is_found_and_hides_no_trouble_of_the_oth
     ledger: Ledger, real: ChannelSettings
 ) -> None:
     draft = drafted(ledger, a_person(number=1), a_person(number=2, name=""), a_person(number=3))
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.change(update(PersonRow).where(col(PersonRow.number) == 1).values(sealed=b"\1\2\3\4"))
     assert looked_over(ledger, draft, real) == Preflight(
         messages=3, wrong=wrong("name is empty", 2), unusable=wrong("stored data that cannot be opened", 1)
@@ -176,14 +176,14 @@ def test_somebody_with_two_messages_is_one_person(ledger: Ledger, real: ChannelS
 def test_it_is_done_once_for_a_draft(ledger: Ledger, real: ChannelSettings) -> None:
     draft = drafted(ledger, a_person(number=1))
     first = looked_over(ledger, draft, real)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.change(update(PersonRow).values(email_index=None))
     assert looked_over(ledger, draft, real) == first
 
 
 def test_what_was_wrong_is_looked_at_again(ledger: Ledger, real: ChannelSettings) -> None:
     draft = drafted(ledger, a_person(number=1), variants=personal_variants("zh-CN"), channels=(SMS,))
-    ledger.keep_preflight(draft, Preflight(messages=1, wrong=wrong("signature missing", 1)), NOW)
+    ledger.notices.keep_preflight(draft, Preflight(messages=1, wrong=wrong("signature missing", 1)), NOW)
     assert looked_over(ledger, draft, real) == Preflight(messages=1)
 
 
@@ -192,7 +192,7 @@ def test_without_a_channel_that_the_notice_needs_nobody_can_look(ledger: Ledger,
     del real[EMAIL]
     with pytest.raises(ChannelMisconfigured, match=r"\[channels\.email\]"):
         looked_over(ledger, draft, real)
-    assert ledger.preflight(draft) is None
+    assert ledger.notices.preflight(draft) is None
 
 
 def test_a_person_whose_message_would_be_wrong_blocks_the_approval_until_the_list_is_corrected(
@@ -203,16 +203,16 @@ def test_a_person_whose_message_would_be_wrong_blocks_the_approval_until_the_lis
     looked_over(ledger, draft, real)
     with pytest.raises(NotAllowed, match=r"1 message of first-notice .*name is empty \(person 1\).*correct"):
         approve(ledger, draft)
-    list_of_all = ledger.compare_audience(INCIDENT, [a_person(number=1), *others])
-    ledger.correct_audience(list_of_all, {Ask.CHANGED: 1}, "corrected.csv", "mei", NOW)
-    afresh = draft.model_copy(update={"audience_digest": ledger.audience(INCIDENT, "everyone").digest})
-    ledger.draft_notice(afresh, NOW)
+    list_of_all = ledger.corrections.compare(INCIDENT, [a_person(number=1), *others])
+    ledger.corrections.apply(list_of_all, {Ask.CHANGED: 1}, "corrected.csv", "mei", NOW)
+    afresh = draft.model_copy(update={"audience_digest": ledger.notices.audience(INCIDENT, "everyone").digest})
+    ledger.notices.draft(afresh, NOW)
     assert looked_over(ledger, afresh, real) == Preflight(messages=5)
     approve(ledger, afresh)
 
 
 def approve(ledger: Ledger, draft: Draft) -> None:
     for member in APPROVERS:
-        if member.name not in {known.name for known in ledger.members()}:
-            ledger.add_member(member.name, member.role, "lena", NOW)
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        if member.name not in {known.name for known in ledger.team.members()}:
+            ledger.team.add(member.name, member.role, "lena", NOW)
+        ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)

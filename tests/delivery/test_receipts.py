@@ -31,15 +31,15 @@ def texted(ledger: Ledger) -> Ledger:
     """Three people whose SMS the gateway took; whoever it does not reach gets an email."""
     by_sms = {"channels": (ChannelKind.SMS,), "cascade": (ChannelKind.SMS, ChannelKind.EMAIL)}
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], **by_sms)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 9, NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 9, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     answers = [
         (claim, Receipt(claim.key, Status.SENT, provider_id=f"SM{claim.about.number}"))
         for claim in claims
         if claim.about
     ]
-    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
     return ledger
 
 
@@ -66,7 +66,7 @@ async def asked(
 
 
 def states(ledger: Ledger, channel: ChannelKind = ChannelKind.SMS) -> dict[int, str]:
-    return {line.person: line.state for line in ledger.deliveries(INCIDENT, NOTICE) if line.channel is channel}
+    return {line.person: line.state for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is channel}
 
 
 LAST_WORDS = {"SM1": says("delivered"), "SM2": says("undelivered", error_code=30003), "SM3": says("queued")}

@@ -18,7 +18,8 @@ import httpx2
 
 from amends.content.people.audience import AudienceFile
 from amends.rehearsal_clock import AHEAD, MARK
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from amends.settings import open_ledger, prefect_environment, read_settings
 from tests.story import INCIDENT, STORY
 from tests.terminals import hears_all

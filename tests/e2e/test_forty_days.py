@@ -31,7 +31,8 @@ from amends.domain.plan.plan import Turn, plan
 from amends.domain.team.approval import Decision
 from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from flows.run.schedule import key_of
 from tests.e2e.installation import Installation, canaries, until
 from tests.story import APPROVERS, INCIDENT, LEAD, START, STORY
@@ -75,7 +76,7 @@ class Weeks:
 
     @property
     def case(self) -> Case:
-        return self.ledger.case(INCIDENT, self.clock())
+        return self.ledger.cases.read(INCIDENT, self.clock())
 
     def say(self, what: str) -> None:
         tell(f"{time.monotonic() - self.began:5.0f} s  {self.clock():%d %b %H:%M}  {what}")
@@ -156,7 +157,9 @@ class Weeks:
         waiting = [notice for notice in self.case.notices if notice.stage is NoticeStage.DRAFTED and notice.current]
         for notice in waiting:
             for member in APPROVERS[: notice.approvals_needed]:
-                self.ledger.decide(INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self.clock())
+                self.ledger.approvals.decide(
+                    INCIDENT, notice.id, member, Decision.APPROVE, notice.binding, "", self.clock()
+                )
         self.say(f"approved: {', '.join(notice.id for notice in waiting)}")
         return [notice.id for notice in waiting]
 
@@ -164,11 +167,11 @@ class Weeks:
         owed = [duty for duty in open_duties(self.case) if duty.addressee is not Addressee.PEOPLE and not duty.waits]
         for duty in owed:
             if duty.id != FORGOTTEN:
-                self.ledger.file_duty(INCIDENT, duty.id, self.clock(), LEAD.name, "R-1", "", self.clock())
+                self.ledger.filings.record(INCIDENT, duty.id, self.clock(), LEAD.name, "R-1", "", self.clock())
 
     def ask_and_answer(self) -> None:
         """A customer asks on the personal page of the real portal, and is answered."""
-        address = f"http://127.0.0.1:{self.up.settings.portal_port}/p/{self.ledger.link_of(INCIDENT, 2)}"
+        address = f"http://127.0.0.1:{self.up.settings.portal_port}/p/{self.ledger.people.link_of(INCIDENT, 2)}"
         with httpx2.Client(trust_env=False) as browser:
             shown = browser.get(address).raise_for_status().text
             form = re.search(r'action="[^"]*/ask[^"]*".*?name="form" value="([^"]+)"', shown, re.DOTALL)
@@ -176,8 +179,8 @@ class Weeks:
             self.up.put_clock(self.clock() + timedelta(minutes=1))  # who answers a form at once is a program
             said = {"kind": "question", "text": "Is my address among it?", "form": form[1]}
             assert browser.post(f"{address}/ask", data=said).status_code == httpx2.codes.SEE_OTHER
-        (question,) = self.ledger.questions(INCIDENT, open_only=True)
-        self.ledger.answer(INCIDENT, question.id, "Yes, your page names it.", APPROVERS[0].name, self.clock())
+        (question,) = self.ledger.questions.all(INCIDENT, open_only=True)
+        self.ledger.questions.answer(INCIDENT, question.id, "Yes, your page names it.", APPROVERS[0].name, self.clock())
 
     # What goes wrong.
 
@@ -253,7 +256,7 @@ def _live(weeks: Weeks) -> None:
     up, ledger = weeks.up, weeks.ledger
     mei = up.member("mei", "lead")
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, LEAD.name, weeks.clock())
+        ledger.team.add(member.name, member.role, LEAD.name, weeks.clock())
     files = [str(STORY / "incident.yaml"), "--audience", str(STORY / "audience.csv")]
     up.amends("incident", "open", *files, "--as", "mei", token=mei)
     up.run_deployment("respond", {"incident_id": INCIDENT, "playbook": "customer-data-theft"})
@@ -280,9 +283,9 @@ def _live(weeks: Weeks) -> None:
     up.mail.delay = 0.0
     weeks.calm()
 
-    ledger.keep_commitment(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
+    ledger.commitments.keep(INCIDENT, "account-recheck", {"*": "Report CHK-17"}, "Customer care", weeks.clock())
     late = {"en": "The provider needs more time.", "zh-CN": "服务商还需要时间。"}
-    ledger.put_off_commitment(INCIDENT, "monitoring", START + timedelta(days=24), late, LEAD.name, weeks.clock())
+    ledger.commitments.put_off(INCIDENT, "monitoring", START + timedelta(days=24), late, LEAD.name, weeks.clock())
     weeks.live_without_a_runner("update")
     weeks.approve()
     up.mail.delay = 0.3
@@ -294,7 +297,7 @@ def _live(weeks: Weeks) -> None:
     weeks.check_schedule("after Prefect's database was deleted")
 
     weeks.kill("the Prefect server", "server", "start")
-    ledger.resolve_incident(INCIDENT, LEAD.name, weeks.clock())
+    ledger.incidents.resolve(INCIDENT, LEAD.name, weeks.clock())
     until(lambda: weeks.look(), PATIENCE, "Prefect is there again")
     weeks.live_until(START + timedelta(days=17), meanwhile=lambda: weeks.kill_flow("promises"))
     weeks.approve()
@@ -352,7 +355,7 @@ def test_no_notice_is_missing(weeks: Weeks) -> None:
     uncertain: Counter[ChannelKind] = Counter()
     for notice in weeks.case.notices:
         assert sum(notice.people.values()) == PEOPLE, notice.id
-        for line in weeks.ledger.deliveries(INCIDENT, notice.id):
+        for line in weeks.ledger.statistics.lines(INCIDENT, notice.id):
             assert not line.state.pending, f"{notice.id} on {line.channel} is {line.state}"
             sent[line.channel] += line.state == "sent"
             uncertain[line.channel] += line.state == "uncertain"
@@ -394,7 +397,7 @@ def test_the_notice_of_a_late_run_leaves_once(weeks: Weeks) -> None:
     mails = [message_from_bytes(mail.content, policy=default) for mail in weeks.up.mail.arrived]
     updates = [mail for mail in mails if UPDATE.search(mail["Subject"]) and mail["Date"].datetime > before.sent_at]
     assert set(Counter(mail["Message-ID"] for mail in updates).values()) == {1}
-    states = weeks.ledger.delivery_states(INCIDENT, "update-2", Only(channel=ChannelKind.EMAIL))
+    states = weeks.ledger.statistics.states(INCIDENT, "update-2", Only(channel=ChannelKind.EMAIL))
     sent, uncertain = states[DeliveryState.SENT], states.get(DeliveryState.UNCERTAIN, 0)
     assert sent <= len(updates) <= sent + uncertain
 
@@ -454,7 +457,7 @@ def test_a_run_that_was_killed_is_followed_by_a_sweep_that_prefect_starts_by_its
 def test_nothing_is_held_and_no_turn_is_done_twice(weeks: Weeks) -> None:
     states = Counter(turn.state for turn in weeks.case.occurrences)
     assert set(states) <= {OccurrenceState.DONE, OccurrenceState.PLANNED}
-    done = Counter(entry.subject for entry in weeks.ledger.timeline(INCIDENT) if entry.act == "step done")
+    done = Counter(entry.subject for entry in weeks.ledger.audit.entries(INCIDENT) if entry.act == "step done")
     assert set(done.values()) == {1}
 
 
@@ -466,7 +469,7 @@ def test_prefect_knows_nobody(weeks: Weeks) -> None:
 
 
 def test_the_audit_chain_holds(weeks: Weeks) -> None:
-    assert weeks.ledger.verify_audit() == ()
+    assert weeks.ledger.audit.verify() == ()
 
 
 def test_runs_begin_soon_after_their_time(weeks: Weeks) -> None:

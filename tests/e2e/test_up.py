@@ -13,7 +13,8 @@ import pytest
 
 from amends.cli.home.up import answers
 from amends.content.people.audience import AudienceFile
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from amends.system.processes import AUTOGROUP
 from amends.web.app import NICER
 from tests.e2e.installation import Installation, canaries, until
@@ -38,7 +39,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 def _notice(installation: Installation) -> Any:
-    return installation.ledger.case(INCIDENT).notice("first-notice")
+    return installation.ledger.cases.read(INCIDENT).notice("first-notice")
 
 
 def _told(notice: Any) -> bool:

@@ -12,12 +12,12 @@ async def test_the_audit_chain_names_nobody_for_a_start_in_prefect_because_nobod
     tmp_path: Path,
 ) -> None:
     ledger = a_ledger(tmp_path)
-    ledger.open_incident(read_incident(STORY / "incident.yaml"), [], LEAD.name, START)
+    ledger.incidents.open(read_incident(STORY / "incident.yaml"), [], LEAD.name, START)
     for member in (LEAD, *APPROVERS):
-        ledger.add_member(member.name, member.role, LEAD.name, START)
+        ledger.team.add(member.name, member.role, LEAD.name, START)
     context, _ = a_context(ledger, tmp_path)
     with using(context):
         assert (await respond.fn(INCIDENT)).is_completed()
-    (pinned,) = (entry for entry in ledger.timeline(INCIDENT) if entry.act == "playbook pinned")
+    (pinned,) = (entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "playbook pinned")
     assert pinned.actor == STARTER
     ledger.dispose()

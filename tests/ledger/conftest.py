@@ -68,7 +68,7 @@ def _on_sqlite(made: Path, folder: Path) -> Iterator[Ledger]:
 def _on_postgres(url: str, folder: Path) -> Iterator[Ledger]:
     opened = a_ledger(url, folder)
     tables = ", ".join(name for name in SQLModel.metadata.tables if name != "key_check")
-    with opened.engine.begin() as connection:
+    with opened.store.engine.begin() as connection:
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
     yield opened
     opened.dispose()

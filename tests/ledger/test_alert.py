@@ -19,9 +19,9 @@ SOON = NOW + timedelta(minutes=1)
 @pytest.fixture
 def ready(ledger: Ledger) -> Ledger:
     """With two incidents, and omar in the team."""
-    ledger.add_member("omar", TeamRole.LEGAL, "mei", NOW)
+    ledger.team.add("omar", TeamRole.LEGAL, "mei", NOW)
     for incident in (INCIDENT, OTHER):
-        ledger.open_incident(an_incident(id=incident), [], "lena", NOW)
+        ledger.incidents.open(an_incident(id=incident), [], "lena", NOW)
     return ledger
 
 
@@ -34,11 +34,11 @@ def a_reminder(draft: str = "b", **changes: object) -> ApprovalReminder:
 
 
 def alerts(ledger: Ledger, incident: str = INCIDENT) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(incident) if entry.act == "alert"]
+    return [entry.subject for entry in ledger.audit.entries(incident) if entry.act == "alert"]
 
 
 def state(ledger: Ledger, reminder: ApprovalReminder) -> str:
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         name = (reminder.incident, reminder.notice, reminder.to, reminder.key)
         return session.get_one(ApprovalReminderRow, name).state
 
@@ -46,67 +46,67 @@ def state(ledger: Ledger, reminder: ApprovalReminder) -> str:
 @pytest.mark.parametrize(("failure", "ends"), [("", ReminderState.SENT), ("no answer", ReminderState.FAILED)])
 def test_whatever_comes_of_it_nobody_takes_it_on_again(ready: Ledger, failure: str, ends: ReminderState) -> None:
     reminder = a_reminder()
-    assert [ready.claim_reminder(reminder, NOW), ready.claim_reminder(reminder, SOON)] == [True, False]
-    ready.settle_reminder(reminder, failure, SOON)
-    assert not ready.claim_reminder(reminder, NOW + PATIENCE)
-    assert (state(ready, reminder), ready.give_up_reminders(INCIDENT, NOW + PATIENCE)) == (ends, 0)
-    noted = [(entry.act, entry.detail.get("why", "")) for entry in ready.timeline(INCIDENT)]
+    assert [ready.alerts.claim_reminder(reminder, NOW), ready.alerts.claim_reminder(reminder, SOON)] == [True, False]
+    ready.alerts.settle_reminder(reminder, failure, SOON)
+    assert not ready.alerts.claim_reminder(reminder, NOW + PATIENCE)
+    assert (state(ready, reminder), ready.alerts.give_up_reminders(INCIDENT, NOW + PATIENCE)) == (ends, 0)
+    noted = [(entry.act, entry.detail.get("why", "")) for entry in ready.audit.entries(INCIDENT)]
     assert ("approver not reminded" if failure else "approver reminded", failure) in noted
 
 
 def test_machines_that_take_it_on_at_once_are_told_who_has_it(ready: Ledger) -> None:
     with ThreadPoolExecutor(20) as pool:
-        taken = list(pool.map(lambda _: ready.claim_reminder(a_reminder(), NOW), range(20)))
+        taken = list(pool.map(lambda _: ready.alerts.claim_reminder(a_reminder(), NOW), range(20)))
     assert sum(taken) == 1
 
 
 def test_who_is_still_sending_it_is_given_time(ready: Ledger) -> None:
-    ready.claim_reminder(a_reminder(), NOW)
-    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE - timedelta(seconds=1)) == 0
-    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE) == 1
-    assert ready.give_up_reminders(INCIDENT, NOW + 2 * PATIENCE) == 0
+    ready.alerts.claim_reminder(a_reminder(), NOW)
+    assert ready.alerts.give_up_reminders(INCIDENT, NOW + PATIENCE - timedelta(seconds=1)) == 0
+    assert ready.alerts.give_up_reminders(INCIDENT, NOW + PATIENCE) == 1
+    assert ready.alerts.give_up_reminders(INCIDENT, NOW + 2 * PATIENCE) == 0
     assert state(ready, a_reminder()) == ReminderState.UNCERTAIN
 
 
 def test_the_lead_hears_of_it_in_the_incident_that_it_belongs_to(ready: Ledger) -> None:
     for incident in (INCIDENT, OTHER):
-        ready.claim_reminder(a_reminder(incident=incident), NOW)
-    assert ready.give_up_reminders(OTHER, NOW + PATIENCE) == 1
+        ready.alerts.claim_reminder(a_reminder(incident=incident), NOW)
+    assert ready.alerts.give_up_reminders(OTHER, NOW + PATIENCE) == 1
     assert (len(alerts(ready)), len(alerts(ready, OTHER))) == (0, 1)
 
 
 def test_the_lead_hears_each_time_that_a_reminder_may_not_have_arrived(ready: Ledger) -> None:
     for draft, at in (("b", NOW), ("c", SOON)):
-        ready.claim_reminder(a_reminder(draft), at)
-        ready.settle_reminder(a_reminder(draft), "no answer", at)
-        ready.claim_reminder(a_reminder(draft, occasion=Occasion.LEGAL_NOW), at)
-        ready.give_up_reminders(INCIDENT, at + PATIENCE)
+        ready.alerts.claim_reminder(a_reminder(draft), at)
+        ready.alerts.settle_reminder(a_reminder(draft), "no answer", at)
+        ready.alerts.claim_reminder(a_reminder(draft, occasion=Occasion.LEGAL_NOW), at)
+        ready.alerts.give_up_reminders(INCIDENT, at + PATIENCE)
     assert len(alerts(ready)) == 4
 
 
 def test_that_somebody_has_no_address_is_said_once(ready: Ledger) -> None:
     for at in (NOW, SOON):
-        ready.not_reachable(INCIDENT, "omar", at)
+        ready.alerts.not_reachable(INCIDENT, "omar", at)
     assert len(alerts(ready)) == 1
 
 
 def test_an_alert_is_brought_once_and_again_where_it_failed_or_its_sender_died(ready: Ledger) -> None:
     def claimed(after: timedelta = timedelta(0)) -> tuple[str, ...]:
-        return ready.claim_alerts(INCIDENT, "omar", ["a", "b"], NOW + after)
+        return ready.alerts.claim(INCIDENT, "omar", ["a", "b"], NOW + after)
 
     assert [claimed(), claimed()] == [("a", "b"), ()]
-    ready.settle_alerts(INCIDENT, "omar", ["a"], "", NOW)
-    ready.settle_alerts(INCIDENT, "omar", ["b"], "no answer", NOW)
+    ready.alerts.settle(INCIDENT, "omar", ["a"], "", NOW)
+    ready.alerts.settle(INCIDENT, "omar", ["b"], "no answer", NOW)
     assert [claimed(), claimed(), claimed(PATIENCE)] == [("b",), (), ("b",)]
-    assert ready.give_up_reminders(INCIDENT, NOW + PATIENCE * 3) == 0
+    assert ready.alerts.give_up_reminders(INCIDENT, NOW + PATIENCE * 3) == 0
     assert alerts(ready) == []
 
 
 def test_that_an_alert_does_not_get_through_is_noted_once_however_often_it_is_tried(ready: Ledger) -> None:
     for _ in range(3):
-        assert ready.claim_alerts(INCIDENT, "omar", ["a"], NOW) == ("a",)
-        ready.settle_alerts(INCIDENT, "omar", ["a"], "no answer", NOW)
-    ready.claim_alerts(INCIDENT, "omar", ["a"], NOW)
-    ready.settle_alerts(INCIDENT, "omar", ["a"], "", NOW)
-    noted = [entry.act for entry in ready.timeline(INCIDENT) if entry.act.startswith("lead")]
+        assert ready.alerts.claim(INCIDENT, "omar", ["a"], NOW) == ("a",)
+        ready.alerts.settle(INCIDENT, "omar", ["a"], "no answer", NOW)
+    ready.alerts.claim(INCIDENT, "omar", ["a"], NOW)
+    ready.alerts.settle(INCIDENT, "omar", ["a"], "", NOW)
+    noted = [entry.act for entry in ready.audit.entries(INCIDENT) if entry.act.startswith("lead")]
     assert noted == ["lead not alerted", "lead alerted"]

@@ -30,7 +30,7 @@ def promised(ledger_on_sqlite: Ledger) -> Ledger:
 def promise_in(ledger: Ledger) -> Ledger:
     given = tuple(commit(a_promise(id=name), NOW, "first-notice") for name in ("audit", "fix"))
     approved(ledger, [a_person(number=1)], promises=given)
-    ledger.release(INCIDENT, "first-notice", NOW)
+    ledger.notices.release(INCIDENT, "first-notice", NOW)
     return ledger
 
 
@@ -41,11 +41,11 @@ def about(ledger: Ledger, change: int, template: str = "promise-late") -> Draft:
 
 
 def untold(ledger: Ledger) -> dict[str, int]:
-    return ledger.case(INCIDENT).untold
+    return ledger.cases.read(INCIDENT).untold
 
 
 def test_a_promise_is_open_until_something_becomes_of_it(promised: Ledger) -> None:
-    assert {commitment.id: commitment.state for commitment in promised.commitments(INCIDENT)} == {
+    assert {commitment.id: commitment.state for commitment in promised.commitments.all(INCIDENT)} == {
         "audit": "open",
         "fix": "open",
     }
@@ -53,68 +53,68 @@ def test_a_promise_is_open_until_something_becomes_of_it(promised: Ledger) -> No
 
 
 def test_a_kept_promise_has_evidence_and_is_to_be_told(promised: Ledger) -> None:
-    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW + DAY)
-    kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW + DAY)
+    kept = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (kept.state, kept.evidence, kept.settled_at) == (CommitmentState.KEPT, {"*": "Report 17"}, NOW + DAY)
     assert untold(promised) == {"audit": 1}
 
 
 def test_who_gave_the_evidence_wrote_what_is_told_of_it(promised: Ledger) -> None:
-    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
-    case = promised.case(INCIDENT)
+    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "omar", NOW + DAY)
+    case = promised.cases.read(INCIDENT)
     assert (case.earlier_authors_about("audit"), case.earlier_authors_about("fix")) == (("omar",), ())
 
 
 def test_a_promise_is_not_kept_without_evidence(promised: Ledger) -> None:
     with pytest.raises(NotAllowed, match="evidence"):
-        promised.keep_commitment(INCIDENT, "audit", {"*": " "}, "mei", NOW)
+        promised.commitments.keep(INCIDENT, "audit", {"*": " "}, "mei", NOW)
 
 
 def test_a_promise_that_is_put_off_keeps_its_first_date_beside_the_new_one(promised: Ledger) -> None:
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
-    late = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    late = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (late.due_at, late.new_due_at, late.reason) == (NOW + 60 * DAY, NOW + 90 * DAY, REASON)
 
 
 def test_a_promise_is_not_put_off_into_the_past(promised: Ledger) -> None:
     with pytest.raises(NotAllowed, match="passed already"):
-        promised.put_off_commitment(INCIDENT, "audit", NOW, REASON, "mei", NOW)
+        promised.commitments.put_off(INCIDENT, "audit", NOW, REASON, "mei", NOW)
 
 
 @pytest.mark.parametrize("days", [30, 60])
 def test_a_promise_is_not_said_to_be_late_for_a_day_by_which_it_is_promised(promised: Ledger, days: int) -> None:
     with pytest.raises(NotAllowed, match="no later"):
-        promised.put_off_commitment(INCIDENT, "audit", NOW + days * DAY, REASON, "mei", NOW)
+        promised.commitments.put_off(INCIDENT, "audit", NOW + days * DAY, REASON, "mei", NOW)
 
 
 def test_a_promise_that_is_put_off_to_the_same_day_again_is_no_news(promised: Ledger) -> None:
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     with pytest.raises(NotAllowed, match="put off to then already"):
-        promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "omar", NOW + DAY)
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, {"*": "Another reason."}, "mei", NOW + DAY)
+        promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "omar", NOW + DAY)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, {"*": "Another reason."}, "mei", NOW + DAY)
 
 
 def test_a_new_date_brings_new_reminders(promised: Ledger) -> None:
     for chase in Chase:
-        promised.chased(INCIDENT, "audit", chase, NOW)
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
-    late = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+        promised.commitments.chased(INCIDENT, "audit", chase, NOW)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    late = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (late.reminded_at, late.escalated_at) == (None, None)
 
 
 def test_a_chase_is_noted_with_its_time(promised: Ledger) -> None:
-    promised.chased(INCIDENT, "audit", Chase.REMIND, NOW)
-    promised.chased(INCIDENT, "audit", Chase.ESCALATE, NOW + DAY)
-    chased = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    promised.commitments.chased(INCIDENT, "audit", Chase.REMIND, NOW)
+    promised.commitments.chased(INCIDENT, "audit", Chase.ESCALATE, NOW + DAY)
+    chased = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (chased.reminded_at, chased.escalated_at) == (NOW, NOW + DAY)
 
 
 def settle(ledger: Ledger, how: str, words: str = "Report 17") -> None:
     """Keep the audit with this evidence, or drop it for this reason."""
     if how == "keep":
-        ledger.keep_commitment(INCIDENT, "audit", {"*": words}, "mei", NOW)
+        ledger.commitments.keep(INCIDENT, "audit", {"*": words}, "mei", NOW)
     else:
-        ledger.drop_commitment(INCIDENT, "audit", {"*": words}, "mei", NOW)
+        ledger.commitments.drop(INCIDENT, "audit", {"*": words}, "mei", NOW)
 
 
 @pytest.mark.parametrize(("how", "otherwise"), [("keep", "drop"), ("drop", "keep")])
@@ -123,7 +123,7 @@ def test_what_is_settled_is_not_settled_otherwise(promised: Ledger, how: str, ot
     with pytest.raises(NotAllowed, match="already"):
         settle(promised, otherwise)
     with pytest.raises(NotAllowed, match="already"):
-        promised.put_off_commitment(INCIDENT, "audit", NOW + DAY, REASON, "mei", NOW)
+        promised.commitments.put_off(INCIDENT, "audit", NOW + DAY, REASON, "mei", NOW)
 
 
 @pytest.mark.parametrize("how", ["keep", "drop"])
@@ -136,17 +136,17 @@ def test_the_same_words_again_change_nothing(promised: Ledger, how: str) -> None
 
 def test_evidence_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
     settle(promised, "keep")
-    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 18"}, "wei", NOW + DAY)
-    kept = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 18"}, "wei", NOW + DAY)
+    kept = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (kept.evidence, kept.settled_at, untold(promised)) == ({"*": "Report 18"}, NOW, {"audit": 2})
-    noted = [(entry.actor, entry.act) for entry in promised.timeline(INCIDENT) if entry.subject == "audit"]
+    noted = [(entry.actor, entry.act) for entry in promised.audit.entries(INCIDENT) if entry.subject == "audit"]
     assert noted == [("mei", "commitment kept"), ("wei", "commitment kept")]
 
 
 def test_a_reason_is_reworded_until_those_promised_are_told(promised: Ledger) -> None:
     settle(promised, "drop")
     settle(promised, "drop", "Nobody does such audits.")
-    dropped = next(c for c in promised.commitments(INCIDENT) if c.id == "audit")
+    dropped = next(c for c in promised.commitments.all(INCIDENT) if c.id == "audit")
     assert (dropped.reason, untold(promised)) == ({"*": "Nobody does such audits."}, {"audit": 2})
 
 
@@ -155,19 +155,19 @@ def test_what_was_approved_in_the_first_words_does_not_leave_after_others_were_f
     draft = about(promised, change=1, template="promise-kept")
     settle(promised, "keep", "Report 18")
     with pytest.raises(ApprovalMissing, match="overtaken"):
-        promised.release(INCIDENT, draft.notice, NOW)
+        promised.notices.release(INCIDENT, draft.notice, NOW)
 
 
 @pytest.mark.parametrize("how", ["keep", "drop"])
 def test_once_its_notice_is_let_go_the_words_stay(ledger: Ledger, how: str) -> None:
     settle(promise_in(ledger), how)
-    ledger.release(INCIDENT, about(ledger, change=1).notice, NOW)
+    ledger.notices.release(INCIDENT, about(ledger, change=1).notice, NOW)
     with pytest.raises(NotAllowed, match="those promised were told so"):
         settle(ledger, how, "Report 18")
 
 
 def test_once_those_promised_know_the_words_stay_also_after_the_notice_before(promised: Ledger) -> None:
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     send(promised, about(promised, change=1))
     settle(promised, "keep")
     settle(promised, "keep", "Report 18")
@@ -178,37 +178,37 @@ def test_once_those_promised_know_the_words_stay_also_after_the_notice_before(pr
 
 def test_an_unknown_promise_is_named(promised: Ledger) -> None:
     with pytest.raises(NotInLedger, match="no commitment holiday"):
-        promised.keep_commitment(INCIDENT, "holiday", {"*": "x"}, "mei", NOW)
+        promised.commitments.keep(INCIDENT, "holiday", {"*": "x"}, "mei", NOW)
 
 
 def test_when_the_notice_about_it_was_sent_those_promised_know(promised: Ledger) -> None:
-    promised.drop_commitment(INCIDENT, "audit", REASON, "mei", NOW)
+    promised.commitments.drop(INCIDENT, "audit", REASON, "mei", NOW)
     send(promised, about(promised, change=1))
     assert untold(promised) == {}
 
 
 def test_what_changed_after_that_notice_was_drafted_is_still_to_be_told(promised: Ledger) -> None:
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
-    promised.release(INCIDENT, draft.notice, NOW)
-    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+    promised.notices.release(INCIDENT, draft.notice, NOW)
+    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
     send(promised, draft)
     assert untold(promised) == {"audit": 2}
 
 
 def test_a_draft_that_was_overtaken_never_leaves_and_nobody_is_asked_to_approve_it(promised: Ledger) -> None:
-    promised.put_off_commitment(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
+    promised.commitments.put_off(INCIDENT, "audit", NOW + 90 * DAY, REASON, "mei", NOW)
     draft = about(promised, change=1)
-    promised.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
-    assert promised.case(INCIDENT).notice(draft.notice) is None
+    promised.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", NOW)
+    assert promised.cases.read(INCIDENT).notice(draft.notice) is None
     with pytest.raises(ApprovalMissing, match="overtaken"):
-        promised.release(INCIDENT, draft.notice, NOW)
+        promised.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def correct(ledger: Ledger, *people: Person) -> tuple[Followed, ...]:
-    correction = ledger.compare_audience(INCIDENT, people)
+    correction = ledger.corrections.compare(INCIDENT, people)
     said = {ask: correction.difference.counts[ask] for ask in Ask}
-    return ledger.correct_audience(correction, said, "", "lena", NOW)
+    return ledger.corrections.apply(correction, said, "", "lena", NOW)
 
 
 def test_a_notice_about_it_is_dropped_when_nobody_is_left_and_drafted_afresh_when_somebody_is_back(
@@ -217,12 +217,12 @@ def test_a_notice_about_it_is_dropped_when_nobody_is_left_and_drafted_afresh_whe
     settle(promise_in(ledger), "keep")
     draft = about(ledger, change=1, template="promise-kept")
     correct(ledger)
-    assert ledger.end_notice(INCIDENT, draft.notice, NOW)
+    assert ledger.corrections.end_notice(INCIDENT, draft.notice, NOW)
     assert untold(ledger) == {}
     followed = correct(ledger, a_person(number=1))
     assert [(one.notice, one.not_told, one.drafted_afresh) for one in followed][-1] == (draft.notice, 1, True)
     assert untold(ledger) == {"audit": 1}
-    status = ledger.case(INCIDENT).notice(draft.notice)
+    status = ledger.cases.read(INCIDENT).notice(draft.notice)
     assert status and (status.stage, status.current) == (NoticeStage.APPROVED, False)
 
 
@@ -230,23 +230,25 @@ def test_nobody_approves_what_is_dropped(promised: Ledger) -> None:
     settle(promised, "keep")
     draft = about(promised, change=1, template="promise-kept")
     correct(promised)
-    promised.end_notice(INCIDENT, draft.notice, NOW)
+    promised.corrections.end_notice(INCIDENT, draft.notice, NOW)
     member = Member(name="rosa", role=TeamRole.LEGAL)
-    promised.add_member(member.name, member.role, "lena", NOW)
+    promised.team.add(member.name, member.role, "lena", NOW)
     with pytest.raises(NotAllowed, match="nobody left whom it would tell"):
-        promised.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        promised.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
 def test_a_notice_does_not_end_as_long_as_somebody_has_no_message_of_it(promised: Ledger) -> None:
     settle(promised, "keep")
     draft = about(promised, change=1, template="promise-kept")
-    assert not promised.end_notice(INCIDENT, draft.notice, NOW)
+    assert not promised.corrections.end_notice(INCIDENT, draft.notice, NOW)
 
 
 def send(ledger: Ledger, draft: Draft) -> None:
     """Release it and let every message leave."""
 
-    ledger.release(INCIDENT, draft.notice, NOW)
-    claims = ledger.claim(INCIDENT, draft.notice, tuple(ChannelKind), 100, NOW)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, draft.notice, NOW)
-    assert ledger.finish(INCIDENT, draft.notice, NOW)
+    ledger.notices.release(INCIDENT, draft.notice, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, draft.notice, tuple(ChannelKind), 100, NOW)
+    ledger.deliveries.record(
+        (), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, draft.notice, NOW
+    )
+    assert ledger.deliveries.finish(INCIDENT, draft.notice, NOW)

@@ -22,11 +22,11 @@ PEOPLE = "eu-gdpr-34.data_subjects"
 
 def assessed(ledger: Ledger) -> Ledger:
     """The incident with three duties and one that was set aside."""
-    ledger.open_incident(an_incident(), [], "lena", NOW)
+    ledger.incidents.open(an_incident(), [], "lena", NOW)
     people = a_duty(id=PEOPLE, addressee=Addressee.PEOPLE)
     duties = (a_duty(), a_duty(id=WARNING, sets="incident_notification_submitted"), people)
     aside = SetAside(id="us-ca.attorney_general", places=("US-CA",), why="nobody lives there")
-    ledger.record_assessment(INCIDENT, an_assessment(duties=duties, set_aside=(aside,)), NOW)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=duties, set_aside=(aside,)), NOW)
     return ledger
 
 
@@ -36,12 +36,12 @@ def owing(ledger_on_sqlite: Ledger) -> Ledger:
 
 
 def file(ledger: Ledger, duty: str = AUTHORITY, at: datetime = NOW, receipt: str = "DPA-17", **more: object) -> Filing:
-    return ledger.file_duty(INCIDENT, duty, at, "lena", receipt, "by the portal", NOW + HOUR, **more)  # type: ignore[arg-type]
+    return ledger.filings.record(INCIDENT, duty, at, "lena", receipt, "by the portal", NOW + HOUR, **more)  # type: ignore[arg-type]
 
 
 def test_a_filing_is_part_of_the_case(ledger: Ledger) -> None:
     filed = file(assessed(ledger))
-    assert ledger.case(INCIDENT).filings == ledger.filings(INCIDENT) == (filed,)
+    assert ledger.cases.read(INCIDENT).filings == ledger.filings.all(INCIDENT) == (filed,)
     assert (filed.number, filed.part, filed.by, filed.receipt) == (1, Part.INITIAL, "lena", "DPA-17")
     assert (filed.filed_at, filed.recorded_at, filed.note) == (NOW, NOW + HOUR, "by the portal")
 
@@ -55,7 +55,7 @@ def test_what_follows_the_first_filing_is_a_supplement_unless_somebody_says_fina
 
 def test_the_same_filing_recorded_twice_is_one(owing: Ledger) -> None:
     assert file(owing) == file(owing)
-    assert len(owing.filings(INCIDENT)) == 1
+    assert len(owing.filings.all(INCIDENT)) == 1
 
 
 def test_an_authority_may_give_everything_the_same_reference(owing: Ledger) -> None:
@@ -65,15 +65,15 @@ def test_an_authority_may_give_everything_the_same_reference(owing: Ledger) -> N
 
 def test_a_filing_is_in_the_audit_chain_with_its_receipt(owing: Ledger) -> None:
     file(owing)
-    entry = owing.timeline(INCIDENT)[-1]
+    entry = owing.audit.entries(INCIDENT)[-1]
     assert (entry.actor, entry.act, entry.subject, entry.detail["receipt"]) == ("lena", "filed", AUTHORITY, "DPA-17")
 
 
 def test_a_correction_takes_the_place_of_what_was_wrong_and_deletes_nothing(owing: Ledger) -> None:
     file(owing, WARNING, NOW)
     right = file(owing, WARNING, NOW - HOUR, "CSIRT-3", corrects=1)
-    assert (right.part, len(owing.filings(INCIDENT))) == (Part.INITIAL, 2)
-    assert recorded_events(owing.case(INCIDENT)) == {"incident_notification_submitted": NOW - HOUR}
+    assert (right.part, len(owing.filings.all(INCIDENT))) == (Part.INITIAL, 2)
+    assert recorded_events(owing.cases.read(INCIDENT)) == {"incident_notification_submitted": NOW - HOUR}
 
 
 @pytest.mark.parametrize("number", [2, 7])
@@ -99,7 +99,10 @@ def test_the_same_correction_recorded_twice_is_one(owing: Ledger) -> None:
 def test_the_database_lets_nobody_change_or_delete_a_filing(ledger: Ledger) -> None:
     file(assessed(ledger))
     for statement in ("UPDATE filing SET receipt = 'x'", "DELETE FROM filing"):
-        with pytest.raises((IntegrityError, DBAPIError), match="one more filing"), ledger.engine.begin() as connection:
+        with (
+            pytest.raises((IntegrityError, DBAPIError), match="one more filing"),
+            ledger.store.engine.begin() as connection,
+        ):
             connection.execute(text(statement))
 
 
@@ -113,7 +116,7 @@ def test_a_duty_that_was_set_aside_may_be_filed_all_the_same(owing: Ledger) -> N
 
 
 def test_without_an_assessment_there_is_no_duty_to_file(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
     with pytest.raises(NotInLedger, match="not assessed yet"):
         file(ledger_on_sqlite)
 
@@ -145,19 +148,19 @@ def test_without_a_receipt_nothing_was_filed(owing: Ledger) -> None:
 def test_people_were_told_outside_of_amends_only_when_somebody_says_how(owing: Ledger) -> None:
     for note in ("", "  "):
         with pytest.raises(NotAllowed, match="say how with --note"):
-            owing.file_duty(INCIDENT, PEOPLE, NOW, "lena", "R-1", note, NOW)
-    assert owing.filings(INCIDENT) == ()
-    assert owing.file_duty(INCIDENT, PEOPLE, NOW, "lena", "R-1", "by post", NOW).note == "by post"
+            owing.filings.record(INCIDENT, PEOPLE, NOW, "lena", "R-1", note, NOW)
+    assert owing.filings.all(INCIDENT) == ()
+    assert owing.filings.record(INCIDENT, PEOPLE, NOW, "lena", "R-1", "by post", NOW).note == "by post"
 
 
 def test_each_filing_makes_the_case_ask_for_a_new_assessment(owing: Ledger) -> None:
-    before = facts_known(owing.case(INCIDENT))
+    before = facts_known(owing.cases.read(INCIDENT))
     file(owing)
     file(owing, WARNING)
-    assert facts_known(owing.case(INCIDENT)) == before + 2
+    assert facts_known(owing.cases.read(INCIDENT)) == before + 2
 
 
 def test_the_clock_that_a_filing_started_outlives_the_duty(owing: Ledger) -> None:
     file(owing, WARNING)
-    owing.record_assessment(INCIDENT, an_assessment(version=2, duties=(a_duty(),)), NOW)
-    assert recorded_events(owing.case(INCIDENT)) == {"incident_notification_submitted": NOW}
+    owing.assessments.record(INCIDENT, an_assessment(version=2, duties=(a_duty(),)), NOW)
+    assert recorded_events(owing.cases.read(INCIDENT)) == {"incident_notification_submitted": NOW}

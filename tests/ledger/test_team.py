@@ -9,48 +9,48 @@ from tests.builders import NOW
 
 
 def test_a_member_is_known_by_their_token(ledger_on_sqlite: Ledger) -> None:
-    token = ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
-    assert ledger_on_sqlite.authenticate("omar", token) == Member(name="omar", role=TeamRole.LEGAL)
+    token = ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
+    assert ledger_on_sqlite.team.authenticate("omar", token) == Member(name="omar", role=TeamRole.LEGAL)
 
 
 def test_a_wrong_token_and_a_wrong_name_are_refused_in_the_same_words(ledger_on_sqlite: Ledger) -> None:
-    token = ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
+    token = ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
     refusals = []
     for name, proof in (("omar", "wrong"), ("omar", ""), ("nobody", token), ("nobody", "")):
         with pytest.raises(NotAllowed) as refusal:
-            ledger_on_sqlite.authenticate(name, proof)
+            ledger_on_sqlite.team.authenticate(name, proof)
         refusals.append(str(refusal.value).replace(name, "NAME"))
     assert len(set(refusals)) == 1
 
 
 def test_somebody_elses_token_proves_nothing(ledger_on_sqlite: Ledger) -> None:
-    token = ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
-    ledger_on_sqlite.add_member("wei", TeamRole.SECURITY, "lena", NOW)
+    token = ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
+    ledger_on_sqlite.team.add("wei", TeamRole.SECURITY, "lena", NOW)
     with pytest.raises(NotAllowed):
-        ledger_on_sqlite.authenticate("wei", token)
+        ledger_on_sqlite.team.authenticate("wei", token)
 
 
 def test_the_token_is_not_stored(ledger_on_sqlite: Ledger) -> None:
-    token = ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
-    with ledger_on_sqlite.engine.connect() as connection:
+    token = ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
+    with ledger_on_sqlite.store.engine.connect() as connection:
         stored = connection.exec_driver_sql("SELECT * FROM member").one()
     assert token not in str(stored)
     assert token.encode() not in stored.token_hash
 
 
 def test_a_member_who_was_removed_is_refused_but_not_forgotten(ledger_on_sqlite: Ledger) -> None:
-    token = ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
-    ledger_on_sqlite.remove_member("omar", "lena", NOW)
+    token = ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
+    ledger_on_sqlite.team.remove("omar", "lena", NOW)
     with pytest.raises(NotAllowed):
-        ledger_on_sqlite.authenticate("omar", token)
-    assert ledger_on_sqlite.members() == (Member(name="omar", role=TeamRole.LEGAL, active=False),)
+        ledger_on_sqlite.team.authenticate("omar", token)
+    assert ledger_on_sqlite.team.members() == (Member(name="omar", role=TeamRole.LEGAL, active=False),)
 
 
 def test_a_name_is_given_once_even_after_its_bearer_left(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.add_member("omar", TeamRole.LEGAL, "lena", NOW)
-    ledger_on_sqlite.remove_member("omar", "lena", NOW)
+    ledger_on_sqlite.team.add("omar", TeamRole.LEGAL, "lena", NOW)
+    ledger_on_sqlite.team.remove("omar", "lena", NOW)
     with pytest.raises(AlreadyInLedger, match="omar"):
-        ledger_on_sqlite.add_member("omar", TeamRole.LEAD, "lena", NOW)
+        ledger_on_sqlite.team.add("omar", TeamRole.LEAD, "lena", NOW)
 
 
 @pytest.mark.parametrize(
@@ -72,22 +72,22 @@ def test_a_name_is_given_once_even_after_its_bearer_left(ledger_on_sqlite: Ledge
 )
 def test_what_is_no_name_is_not_taken_into_the_team(ledger_on_sqlite: Ledger, name: str, says: str) -> None:
     with pytest.raises(NotAllowed, match=says):
-        ledger_on_sqlite.add_member(name, TeamRole.LEGAL, "lena", NOW)
-    assert ledger_on_sqlite.members() == ()
+        ledger_on_sqlite.team.add(name, TeamRole.LEGAL, "lena", NOW)
+    assert ledger_on_sqlite.team.members() == ()
 
 
 @pytest.mark.parametrize("name", ["o" * 100, "Omar Ó Súilleabháin", "李雷", "علی\u200cرضا", "omar@example.org"])
 def test_a_name_is_written_as_its_bearer_writes_it(ledger_on_sqlite: Ledger, name: str) -> None:
-    ledger_on_sqlite.add_member(name, TeamRole.LEGAL, "lena", NOW)
-    assert [member.name for member in ledger_on_sqlite.members()] == [name]
+    ledger_on_sqlite.team.add(name, TeamRole.LEGAL, "lena", NOW)
+    assert [member.name for member in ledger_on_sqlite.team.members()] == [name]
 
 
 def test_a_name_that_differs_only_in_capitals_is_in_use(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.add_member("Omar", TeamRole.LEGAL, "lena", NOW)
+    ledger_on_sqlite.team.add("Omar", TeamRole.LEGAL, "lena", NOW)
     with pytest.raises(AlreadyInLedger, match="Omar is in the team already, and oMAR differs only in capitals"):
-        ledger_on_sqlite.add_member("oMAR", TeamRole.LEAD, "lena", NOW)
+        ledger_on_sqlite.team.add("oMAR", TeamRole.LEAD, "lena", NOW)
 
 
 def test_only_who_is_in_the_team_can_be_removed(ledger_on_sqlite: Ledger) -> None:
     with pytest.raises(NotAllowed, match="not in the team"):
-        ledger_on_sqlite.remove_member("omar", "lena", NOW)
+        ledger_on_sqlite.team.remove("omar", "lena", NOW)

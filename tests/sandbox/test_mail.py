@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.sandbox import MailServer
-from amends.sandbox.mail import FAULTS, REFUSALS, AfterDot, Faults, Stage
+from amends.sandbox.mail import FAULTS, REFUSALS, AfterDot, Faults, MailServer, Stage
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from amends.sandbox import WebServices
-from amends.sandbox.web import Trouble
+from amends.sandbox.web import Trouble, WebServices
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from tests.web.scene import ADA, INCIDENT, KEY, LI, Clock, Visitor, open_scene, settle_promises, tell_everybody
 
 
@@ -85,7 +85,7 @@ def resting(told_home: Path) -> Iterator[TestClient]:
 @pytest.fixture
 def visitor(client: TestClient, ledger: Ledger, clock: Clock) -> Callable[[int], Visitor]:
     """Any person of the incident, with a browser."""
-    return lambda number: Visitor(client, ledger.link_of(INCIDENT, number), clock)
+    return lambda number: Visitor(client, ledger.people.link_of(INCIDENT, number), clock)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def li(visitor: Callable[[int], Visitor]) -> Visitor:
 @pytest.fixture
 def restarted(settings: Settings, ledger: Ledger, clock: Clock) -> Callable[[], Visitor]:
     """Ada before a portal that has just started, so that no limit is near."""
-    return lambda: Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, ADA), clock)
+    return lambda: Visitor(TestClient(create_app(settings, ledger, clock)), ledger.people.link_of(INCIDENT, ADA), clock)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from pathlib import Path
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from amends.content.playbook.playbook import library, read_wording
+from amends.content.file.shipped import library
+from amends.content.notice import read_wording
 from amends.domain.channel.channel import ChannelKind, Form, Message
 from amends.domain.incident.commitment import Promise, commit
 from amends.domain.incident.facts import DataCategory
@@ -88,35 +89,35 @@ def open_scene(ledger: Ledger) -> None:
         "officer": {"en": "Shen Yulan, data protection officer", "zh-CN": "个人信息保护负责人 沈玉兰"},
     }
     organisation = {**an_incident().organisation.model_dump(), "timezone": "Asia/Shanghai", "contacts": contacts}
-    ledger.open_incident(an_incident(organisation=organisation), people(), "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(commitments=promises()), read_wording(library()), "lena", NOW)
+    ledger.incidents.open(an_incident(organisation=organisation), people(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(commitments=promises()), read_wording(library()), "lena", NOW)
     for name in ("omar", "wei"):
-        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+        ledger.team.add(name, TeamRole.LEGAL, "lena", NOW)
 
 
 def release(ledger: Ledger, **changes: object) -> None:
     """Draft, approve and release a notice."""
-    audience = ledger.audience(INCIDENT, "everyone")
+    audience = ledger.notices.audience(INCIDENT, "everyone")
     bound = {
         "audience_digest": audience.digest,
         "people": audience.people,
-        "facts_digest": ledger.facts_digest(INCIDENT),
-        "pinned": ledger.case(INCIDENT).pinned,
+        "facts_digest": ledger.incidents.facts_digest(INCIDENT),
+        "pinned": ledger.cases.read(INCIDENT).pinned,
     }
     draft = a_draft(**(bound | changes))
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     for name in ("omar", "wei"):
         member = Member(name=name, role=TeamRole.LEGAL)
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
-    ledger.release(INCIDENT, draft.notice, NOW)
+        ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    ledger.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def tell_everybody(ledger: Ledger, site: Path) -> None:
     """The first notice goes out with its promises, and stands on the website."""
     given = tuple(commit(Promise.model_validate(promise), NOW, "first-notice") for promise in promises())
     release(ledger, promises=given)
-    ledger.event(INCIDENT, "notified", NOW)
+    ledger.incidents.note_event(INCIDENT, "notified", NOW)
     publish(site)
 
 
@@ -146,10 +147,10 @@ async def _nothing_to_ask() -> None:
 def settle_promises(ledger: Ledger, now: datetime) -> None:
     """One promise is kept, one late, one dropped, and people were told; the rest stay open."""
     reason = {"en": "The parts came late.", "zh-CN": "零件到货晚了。"}
-    ledger.keep_commitment(INCIDENT, "fix", {"*": "Report 2026-12, checked by Prüf AG"}, "lena", now)
-    ledger.put_off_commitment(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
-    ledger.drop_commitment(INCIDENT, "course", reason, "lena", now)
-    with ledger.write() as write:
+    ledger.commitments.keep(INCIDENT, "fix", {"*": "Report 2026-12, checked by Prüf AG"}, "lena", now)
+    ledger.commitments.put_off(INCIDENT, "cards", NOW + timedelta(days=90), reason, "lena", now)
+    ledger.commitments.drop(INCIDENT, "course", reason, "lena", now)
+    with ledger.store.write() as write:
         for promise in ("fix", "cards", "course"):
             told(write.session, INCIDENT, promise, 1)
 

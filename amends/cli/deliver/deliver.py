@@ -63,7 +63,7 @@ def deliver(
     desk: Desk = ctx.obj
     if any(choice is not None for choice in (again, held, retry, give_up)):
         _decide(desk, incident, notice, again, held, retry, give_up, name)
-    if desk.ledger.busy(incident, now()):
+    if desk.ledger.deliveries.busy(incident, now()):
         desk.hint("another send of this incident is under way: it and this one share what is left")
     try:
         with stopped_by_signals(), _server_watched(desk), _progress(desk, notice) as told:
@@ -71,7 +71,7 @@ def deliver(
     except Stopped as stopped:
         desk.hint(f"it was stopped: `amends deliver {incident} {notice}` sends what is left")
         raise typer.Exit(stopped.exit_code) from None
-    letters = desk.ledger.letters_to_print(incident, notice)
+    letters = desk.ledger.letters.to_print(incident, notice)
     desk.show(tally, _summary(incident, notice, tally, letters))
     _next(desk, incident, notice, tally, letters)
     if not tally.finished or tally.trouble or tally.people.get(PersonState.UNCERTAIN):
@@ -87,14 +87,14 @@ def _decide(
     once_more, tried, given_up = map(_whose, (again, retry, give_up))  # a typo in one leaves the others undone
     ledger, by = desk.ledger, desk.member(name)
     if again is not None:
-        waiting = ledger.send_again(incident, notice, once_more, by, now())
+        waiting = ledger.decisions.send_again(incident, notice, once_more, by, now())
         desk.hint(f"{counted(waiting, 'message goes', 'messages go')} out once more")
     if held is not None:
-        ledger.let_go(incident, notice, held, by, now())
+        ledger.decisions.let_go(incident, notice, held, by, now())
     if retry is not None:
-        ledger.try_parked(incident, notice, tried, by, now())
+        ledger.decisions.try_parked(incident, notice, tried, by, now())
     if give_up is not None:
-        ledger.give_up_parked(incident, notice, given_up, by, now())
+        ledger.decisions.give_up_parked(incident, notice, given_up, by, now())
 
 
 def _whose(said: str | None) -> int | None:
@@ -166,7 +166,7 @@ def _server_watched(desk: Desk) -> Iterator[None]:
     def look() -> None:
         while not over.wait(LOOK_SECONDS):
             with suppress(LedgerUnavailable):
-                kept(desk.ledger.kept_back())
+                kept(desk.ledger.store.kept_back())
 
     watching = threading.Thread(target=look, daemon=True)
     watching.start()
@@ -212,10 +212,10 @@ def _summary(incident: str, notice: str, tally: "Tally", letters: int) -> str:
 
 def _goes_on(desk: Desk, incident: str, notice: str) -> str:
     """How what is left leaves, and from when on: the next wave, the end of the night, the next try."""
-    case = desk.ledger.case(incident, now())
+    case = desk.ledger.cases.read(incident, now())
     if case.state is IncidentState.PAUSED:
         return f"some wait: once you know why it was stopped, `amends incident resume {incident} --as NAME` goes on"
-    if desk.ledger.busy(incident, now()):
+    if desk.ledger.deliveries.busy(incident, now()):
         return "some are in the hands of another send, which goes on with them"
     status = case.notice(notice)
     when = f"after {minute(status.next_try_at)}" if status and status.next_try_at else "later"
@@ -229,13 +229,13 @@ def _which(kind: str) -> str:
 def _next(desk: Desk, incident: str, notice: str, tally: "Tally", letters: int) -> None:
     from amends.cli.terminal.prefect import nudge
 
-    if tells_nobody := kept_here(desk.settings.channels, desk.ledger.draft(incident, notice).channels):
+    if tells_nobody := kept_here(desk.settings.channels, desk.ledger.notices.latest_draft(incident, notice).channels):
         desk.hint(tells_nobody)
     look = f"`amends deliveries {incident} {notice}"
     for state in (PersonState.UNREACHABLE, PersonState.HELD):
         if tally.people.get(state):
             desk.hint(f"{tally.people[state]} {state}: {look}` says who and why")
-    if messages := desk.ledger.troubles(incident, notice).get(DeliveryState.UNCERTAIN):
+    if messages := desk.ledger.statistics.troubles(incident, notice).get(DeliveryState.UNCERTAIN):
         desk.hint(
             f"{_uncertain(messages, tally.people.get(PersonState.UNCERTAIN, 0))}: {look} --state uncertain` says which"
         )

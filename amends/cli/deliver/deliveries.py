@@ -111,14 +111,14 @@ class Asked:
     def states(self) -> Counter[DeliveryState]:
         """How many are in each state."""
         ledger = self.desk.ledger
-        counted = [ledger.delivery_states(self.incident, name, self.only) for name in self.notices]
+        counted = [ledger.statistics.states(self.incident, name, self.only) for name in self.notices]
         return sum(map(Counter, counted), Counter[DeliveryState]())
 
     def first(self) -> list[Row]:
         """As many as fit a screen."""
         rows: list[Row] = []
         for name in self.notices:
-            lines = self.desk.ledger.delivery_lines(self.incident, name, self.only, SCREEN - len(rows))
+            lines = self.desk.ledger.statistics.stream_lines(self.incident, name, self.only, SCREEN - len(rows))
             rows += [_cells(name, line) for line in lines]
         return rows
 
@@ -129,13 +129,13 @@ class Asked:
 
     def _rows(self) -> Generator[Row]:
         for name in self.notices:
-            for line in self.desk.ledger.delivery_lines(self.incident, name, self.only):
+            for line in self.desk.ledger.statistics.stream_lines(self.incident, name, self.only):
                 yield _cells(name, line)
 
 
 def _notices(desk: Desk, incident: str, notice: str) -> tuple[str, ...]:
     """The notices to look at. Raises NotInLedger."""
-    drafted = desk.ledger.drafted_notices(incident)
+    drafted = desk.ledger.statistics.drafted_notices(incident)
     if notice and notice not in drafted:
         raise NotInLedger(f"incident {incident} has no notice {notice}; it has {', '.join(drafted) or 'none'}")
     return (notice,) if notice else drafted
@@ -193,7 +193,7 @@ def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
 
 def _summary(asked: Asked, files: Sequence[Path]) -> None:
     desk = asked.desk
-    found = {name: desk.ledger.numbers(asked.incident, name) for name in asked.notices}
+    found = {name: desk.ledger.statistics.numbers(asked.incident, name) for name in asked.notices}
     shown = {name: numbers for name, numbers in found.items() if numbers.messages or len(found) == 1}
     states = sum((numbers.messages for numbers in shown.values()), Counter[DeliveryState]())
     due = _substitutes(asked, found)

@@ -61,13 +61,13 @@ def letters(
     if wrong := _wrong_together(out, again, pdf=pdf, returned=returned, name=name):
         raise typer.BadParameter(wrong)
     if not returned:
-        desk.ledger.draft(incident, notice)  # a wrong name is told before anything is written
+        desk.ledger.notices.latest_draft(incident, notice)  # a wrong name is told before anything is written
     if out:
         _hand_over(desk, incident, notice, out, again, pdf=pdf, by=desk.member(name))
         return
     if returned:
         _note_returned(desk, incident, notice, returned, *([desk.member(name).name] if name else []))
-    due = substitutes(desk, incident, notice, desk.ledger.numbers(incident, notice))
+    due = substitutes(desk, incident, notice, desk.ledger.statistics.numbers(incident, notice))
     if not returned:
         _status(desk, incident, notice, due)
     for one in due:
@@ -76,7 +76,7 @@ def letters(
 
 
 def _note_returned(desk: Desk, incident: str, notice: str, reference: str, *by: str) -> None:
-    found = desk.ledger.letter_returned(incident, notice, reference, now(), *by)
+    found = desk.ledger.letters.returned(incident, notice, reference, now(), *by)
     desk.show(
         {**asdict(found), "state": "bounced"},
         f"the letter to person {found.person} came back; {_what_follows(incident, notice, found)}",
@@ -107,11 +107,11 @@ def _hand_over(
 
     private_folder(out)
     if pdf:
-        require_typst("".join(text.text for text in desk.ledger.draft(incident, notice).variants))
+        require_typst("".join(text.text for text in desk.ledger.notices.latest_draft(incident, notice).variants))
     batch = (
-        desk.ledger.take_letters(incident, notice, by, now())
+        desk.ledger.letters.take(incident, notice, by, now())
         if again is None
-        else desk.ledger.letters_again(incident, notice, again, by, now())
+        else desk.ledger.letters.take_again(incident, notice, again, by, now())
     )
     if batch is None:
         desk.show({"batch": None, "letters": 0, "moved": [], "files": []}, "no letter waits that could be handed over")
@@ -122,7 +122,7 @@ def _hand_over(
         "delete them when the print shop has them"
     )
     files, written = _write(desk, incident, notice, batch, out, pdf=pdf)
-    moved = desk.ledger.moved_since(incident, notice, batch.number)
+    moved = desk.ledger.letters.moved_since(incident, notice, batch.number)
     of_all = f" of the {batch.letters}" if written < batch.letters else ""
     desk.show(
         {"batch": batch.number, "letters": batch.letters, "written": written, "moved": moved, "files": files},
@@ -148,7 +148,7 @@ def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *,
     """The files, and how many letters stand in them."""
     from amends.cli.deliver.letter_files import write_letters
 
-    made_of = desk.ledger.printed_from(incident, notice, batch.number)
+    made_of = desk.ledger.letters.printed_from(incident, notice, batch.number)
     letters = paper_letters(desk.ledger, made_of, batch.number, desk.settings.public_url)
     return write_letters(out, batch.number, letters, made_of.draft.dated, pdf=pdf)
 
@@ -166,7 +166,7 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
 
     draft, organisation, links = made_of.draft, made_of.incident.organisation, Links(public_url)
     composer = Composer(made_of.incident, draft, made_of.wording, links)
-    for claim in ledger.letters_of(draft.incident, draft.notice, batch):
+    for claim in ledger.letters.of_batch(draft.incident, draft.notice, batch):
         to, link = claim.to, on_paper(claim.link)
         if to is None:
             continue
@@ -186,8 +186,8 @@ def paper_letters(ledger: "Ledger", made_of: "PrintedFrom", batch: int, public_u
 
 
 def _status(desk: Desk, incident: str, notice: str, due: Sequence["SubstituteDue"]) -> None:
-    draft = desk.ledger.draft(incident, notice)
-    waiting, batches = desk.ledger.letters_to_print(incident, notice), desk.ledger.letter_batches(incident, notice)
+    draft = desk.ledger.notices.latest_draft(incident, notice)
+    waiting, batches = desk.ledger.letters.to_print(incident, notice), desk.ledger.letters.batches(incident, notice)
     lines = [f"{waiting} letters wait to be handed over"]
     lines += [f"batch {one.number}: {one.letters} letters, {one.returned} came back" for one in batches]
     substitute = [as_values(one) for one in due]
@@ -200,7 +200,7 @@ def _status(desk: Desk, incident: str, notice: str, due: Sequence["SubstituteDue
 
 
 def _status_hint(desk: Desk, incident: str, notice: str) -> None:
-    if waiting := desk.ledger.letters_to_print(incident, notice):
+    if waiting := desk.ledger.letters.to_print(incident, notice):
         desk.hint(
             f"{waiting} wait: `amends letters {incident} {notice} --out DIR --as NAME`; one that waits even then is of "
             "a wave that has not begun, or has no approved text for where the person lives"

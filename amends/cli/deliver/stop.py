@@ -34,7 +34,7 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     desk: Desk = ctx.obj
     with _by_hand_instead(desk):
         _pause(desk, incident, desk.member(name).name)
-    halted = not desk.ledger.marks_are_kept(incident)
+    halted = not desk.ledger.incidents.marks_are_kept(incident)
     unanswered = _wait_for_answers(desk, incident)
     shown = {"incident": incident, "state": "paused", "unanswered": unanswered, "halted": halted}
     desk.show(shown, _said(incident, unanswered, halted=halted))
@@ -46,7 +46,7 @@ def stop(ctx: typer.Context, incident: IncidentId, name: As) -> None:
 def _pause(desk: Desk, incident: str, by: str) -> None:
     try:
         with _told_when_slow(desk):
-            desk.ledger.pause_incident(incident, by, now())
+            desk.ledger.incidents.pause(incident, by, now())
     except NotAllowed as reason:
         desk.hint(str(reason))
 
@@ -75,7 +75,7 @@ def _told_when_slow(desk: Desk) -> Iterator[None]:
 
 def _wait_for_answers(desk: Desk, incident: str) -> int:
     latest = time.monotonic() + PATIENCE
-    while (left := desk.ledger.unanswered(incident)) and time.monotonic() < latest:
+    while (left := desk.ledger.deliveries.unanswered(incident)) and time.monotonic() < latest:
         time.sleep(LOOK_SECONDS)
     return left
 

@@ -16,7 +16,7 @@ app = noun()
 def verify(ctx: typer.Context) -> None:
     """Read the whole chain; exit code 3 when something was altered, moved or cut off."""
     desk: Desk = ctx.obj
-    problems = desk.ledger.verify_audit()
+    problems = desk.ledger.audit.verify()
     desk.show({"problems": problems}, "\n".join(problems) or "the audit chain holds")
     if problems:
         raise typer.Exit(Exit.FINDINGS)

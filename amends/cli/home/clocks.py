@@ -13,7 +13,7 @@ app = noun()
 def show(ctx: typer.Context) -> None:
     """Say whether every clock is believed, and why one is not; then nothing falls due and nothing leaves."""
     desk: Desk = ctx.obj
-    doubts = desk.ledger.clock_doubts()
+    doubts = desk.ledger.clocks.doubts()
     desk.show({"doubts": doubts}, "\n".join(doubts) or "every clock is believed")
     if doubts:
         desk.hint("set the clock right, look at it again, then `amends clock trust --as NAME`")
@@ -26,7 +26,7 @@ def trust(ctx: typer.Context, name: As) -> None:
 
     desk: Desk = ctx.obj
     by, now = desk.member(name).name, seen()
-    desk.ledger.observe_clock(now)  # from here on it is compared with what it shows now
-    settled = desk.ledger.clock_doubts()
-    desk.ledger.trust_clocks(by, now.at)
+    desk.ledger.clocks.observe(now)  # from here on it is compared with what it shows now
+    settled = desk.ledger.clocks.doubts()
+    desk.ledger.clocks.trust(by, now.at)
     desk.show({"settled": settled}, f"the clocks are believed again; it is {minute(now.at)}")

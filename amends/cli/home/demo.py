@@ -62,9 +62,9 @@ def _play(settings: Settings) -> None:
 def _write_report(settings: Settings) -> None:
     """Write the report of the story, as of its last entry in the audit chain."""
     ledger = open_ledger(settings)
-    entries = ledger.timeline(INCIDENT)
+    entries = ledger.audit.entries(INCIDENT)
     at = entries[-1].at
-    content = page(ledger.case(INCIDENT, at), entries, at, ledger.assessments(INCIDENT))
+    content = page(ledger.cases.read(INCIDENT, at), entries, at, ledger.assessments.all(INCIDENT))
     ledger.dispose()
     replace_file(settings.home / REPORT, content.encode())
 

@@ -182,12 +182,12 @@ def _modes(desk: Desk) -> Iterator[Line]:
 
 
 def _ledger(desk: Desk) -> Iterator[Line]:
-    count = len(desk.ledger.incidents())
+    count = len(desk.ledger.incidents.all())
     yield Line(Verdict.OK, f"the master key opens the ledger ({counted(count, 'incident')})")
 
 
 def _audit(desk: Desk) -> Iterator[Line]:
-    problems = desk.ledger.verify_audit()
+    problems = desk.ledger.audit.verify()
     yield from (Line(Verdict.FAIL, f"audit chain: {problem}") for problem in problems)
     if not problems:
         yield Line(Verdict.OK, "the audit chain holds")
@@ -197,7 +197,7 @@ def _room(desk: Desk) -> Iterator[Line]:
     """On a full disk Prefect still answers as if all were well, and no run begins there."""
     from amends.ledger.store.disk_reserve import LEAST
 
-    desk.ledger.check_writable()
+    desk.ledger.store.check_writable()
     folder = next(path for path in (desk.settings.prefect, desk.settings.home) if path.exists())
     if shutil.disk_usage(folder).free < LEAST:
         yield Line(Verdict.FAIL, f"the disk with {folder} is full: Prefect can keep nothing there; make room")
@@ -206,17 +206,17 @@ def _room(desk: Desk) -> Iterator[Line]:
 
 
 def _whole(desk: Desk) -> Iterator[Line]:
-    if why := desk.ledger.doubt():
+    if why := desk.ledger.store.doubt():
         yield Line(Verdict.FAIL, f"nothing is sent: {why}; `amends reconcile` compares it with what has left")
 
 
 def _server(desk: Desk) -> Iterator[Line]:
-    if kept := desk.ledger.kept_back():
+    if kept := desk.ledger.store.kept_back():
         yield Line(Verdict.FAIL, kept_back(kept))
 
 
 def _team(desk: Desk) -> Iterator[Line]:
-    members = desk.ledger.members()
+    members = desk.ledger.team.members()
     approvers = [member for member in members if member.active and member.role.may_approve]
     enough = len(approvers) >= 3
     advice = "" if enough else "; a notice needs two approvers beside its author: `amends team add`"
@@ -279,10 +279,10 @@ def _past_the_portal(desk: Desk, kind: ChannelKind, channel: dict[str, str]) -> 
 
 
 def _public_url(desk: Desk) -> Iterator[Line]:
-    for line in desk.ledger.incidents():
+    for line in desk.ledger.incidents.all():
         if line.state is IncidentState.CLOSED:
             continue
-        if why := portal_elsewhere(desk.settings.public_url, desk.ledger.case(line.id).incident):
+        if why := portal_elsewhere(desk.settings.public_url, desk.ledger.cases.read(line.id).incident):
             yield Line(Verdict.FAIL, why)
             return
     yield Line(Verdict.OK, f"people reach us at {desk.settings.public_url}")

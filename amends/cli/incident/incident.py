@@ -64,7 +64,7 @@ def open_(
     leave_out = "or leave them out: --allow-bad-rows"
     rows = usable(audience, people) if allow_bad_rows else only_good(audience, people, leave_out)
     expect_few_cycles()
-    count = desk.ledger.open_incident(incident, rows, author, now())
+    count = desk.ledger.incidents.open(incident, rows, author, now())
     report = [*told(str(audience), people.report), f"incident {incident.id} is open with {count} people"]
     desk.show({"incident": incident.id, "people": count, "audience": people.report.as_json()}, "\n".join(report))
     if why := portal_elsewhere(desk.settings.public_url, incident):
@@ -74,8 +74,8 @@ def open_(
 
 def _author(desk: Desk, name: str) -> str:
     if name:
-        return desk.member(name).name if desk.ledger.members() else name
-    if any(member.active for member in desk.ledger.members()):
+        return desk.member(name).name if desk.ledger.team.members() else name
+    if any(member.active for member in desk.ledger.team.members()):
         raise NotAllowed("say with --as NAME who opens this; notices are approved by others than their author")
     return BEFORE_THE_TEAM
 
@@ -100,7 +100,8 @@ def import_(
     record: Annotated[str, typer.Option(metavar="ID", help="Which of several: its incident_id or its number.")] = "",
 ) -> None:
     """Make an incident file from a VERIS record; what VERIS does not say stays unknown."""
-    from amends.content.incident.veris import from_veris, read_record
+    from amends.content.incident.veris.incident_file import from_veris
+    from amends.content.incident.veris.record_file import read_record
 
     desk: Desk = ctx.obj
     made = from_veris(read_record(veris, record))
@@ -136,11 +137,11 @@ def amend(ctx: typer.Context, file: File, name: As) -> None:
     desk: Desk = ctx.obj
     incident = read_incident(file)
     author = desk.member(name).name
-    before = desk.ledger.case(incident.id)
+    before = desk.ledger.cases.read(incident.id)
     if before.incident == incident:
         desk.show({"incident": incident.id, "version": before.version, "void": ()}, "nothing in it is new")
         return
-    version = desk.ledger.amend_incident(incident, author, now())
+    version = desk.ledger.incidents.amend(incident, author, now())
     void = {notice.id: notice.approvals for notice in before.notices if _loses_approvals(notice)}
     lines = [f"{incident.id} is at version {version}"]
     lines += [f"void: the approvals of {notice} by {', '.join(members)}" for notice, members in void.items()]
@@ -157,7 +158,7 @@ def _loses_approvals(notice: NoticeStatus) -> bool:
 def listed(ctx: typer.Context) -> None:
     """All incidents, the newest first."""
     desk: Desk = ctx.obj
-    lines = desk.ledger.incidents()
+    lines = desk.ledger.incidents.all()
     rows = (
         (line.id, "destroyed" if line.destroyed_at else line.state, line.people, line.opened_at, line.title)
         for line in lines
@@ -169,7 +170,7 @@ def listed(ctx: typer.Context) -> None:
 def show(ctx: typer.Context, incident: IncidentId) -> None:
     """An incident in numbers, and what comes next."""
     desk: Desk = ctx.obj
-    case = desk.ledger.case(incident, now())
+    case = desk.ledger.cases.read(incident, now())
     planned = plan(case, now())
     news = clocks(case, now())
     desk.show({"case": case, "plan": planned, "news": news}, "\n".join((*_in_numbers(case, planned), *_of_news(news))))
@@ -222,7 +223,7 @@ def _people(notice: NoticeStatus) -> str:
 def timeline(ctx: typer.Context, incident: IncidentId) -> None:
     """What was done, by whom, and what comes."""
     desk: Desk = ctx.obj
-    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident)
+    case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident)
     planned = plan(case, now())
     past = list(_acts(entries))
     coming = [(turn.due_at, "–", "planned", f"{turn.step} {turn.number}") for turn in (*planned.due, *planned.upcoming)]
@@ -242,8 +243,8 @@ def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]
 def assessments(ctx: typer.Context, incident: IncidentId) -> None:
     """Every assessment that was made, the oldest first, and what each one changed."""
     desk: Desk = ctx.obj
-    desk.ledger.case(incident)
-    made = desk.ledger.assessments(incident)
+    desk.ledger.cases.read(incident)
+    made = desk.ledger.assessments.all(incident)
     desk.show(made, "\n".join(_with_changes(made)))
     if not made:
         desk.hint(f"it is not assessed yet; `amends run {incident} --playbook NAME --as NAME` does that first")
@@ -263,7 +264,7 @@ def _with_changes(made: tuple[Assessment, ...]) -> Iterator[str]:
 def pause(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     """Send nothing and begin nothing until it is resumed; a running send stops too."""
     desk: Desk = ctx.obj
-    desk.ledger.pause_incident(incident, desk.member(name).name, now())
+    desk.ledger.incidents.pause(incident, desk.member(name).name, now())
     desk.show({"incident": incident, "state": "paused"}, f"{incident} is paused")
     desk.hint(f"`amends incident resume {incident} --as NAME` lets it go on")
 
@@ -281,7 +282,7 @@ def resume(
     desk: Desk = ctx.obj
     by = desk.member(name).name
     _ask_about_changes(desk, incident, yes=yes)
-    desk.ledger.resume_incident(incident, by, now())
+    desk.ledger.incidents.resume(incident, by, now())
     desk.show({"incident": incident, "state": "open"}, f"{incident} goes on")
     nudge(desk.settings, incident)
 
@@ -290,7 +291,7 @@ def _ask_about_changes(desk: Desk, incident: str, *, yes: bool) -> None:
     """Raises NotAllowed when nobody says that it is to go on although something has changed."""
     from amends.domain.plan.resume import changed_meanwhile
 
-    changed = changed_meanwhile(desk.ledger.case(incident, now()), desk.ledger.timeline(incident), now())
+    changed = changed_meanwhile(desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident), now())
     if not changed:
         return
     desk.hint("since it was paused:\n" + "\n".join(f"  {line}" for line in changed))
@@ -315,9 +316,9 @@ def embargo(
     from amends.cli.terminal.times import time_from
 
     desk: Desk = ctx.obj
-    by, zone = desk.member(name).name, desk.ledger.case(incident).incident.organisation.timezone
+    by, zone = desk.member(name).name, desk.ledger.cases.read(incident).incident.organisation.timezone
     end = time_from(until, zone)
-    desk.ledger.embargo(incident, end, why, by, now())
+    desk.ledger.incidents.embargo(incident, end, why, by, now())
     desk.show({"incident": incident, "until": end, "why": why}, f"nothing of {incident} leaves before {minute(end)}")
     desk.hint(f"deadlines of the law go on: `amends timeline {incident}`; `amends incident lift {incident}` ends it")
 
@@ -328,7 +329,7 @@ def lift(ctx: typer.Context, incident: IncidentId, name: As) -> None:
     from amends.cli.terminal.prefect import nudge
 
     desk: Desk = ctx.obj
-    desk.ledger.lift_embargo(incident, desk.member(name).name, now())
+    desk.ledger.incidents.lift_embargo(incident, desk.member(name).name, now())
     desk.show({"incident": incident, "embargo": None}, f"what is approved of {incident} may leave")
     nudge(desk.settings, incident)
 
@@ -343,13 +344,13 @@ def close(
     """Say that there is nothing new to tell: the closing notice is drafted, open promises go on."""
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    case = desk.ledger.case(incident, now())
+    case = desk.ledger.cases.read(incident, now())
     unmet = unmet_closing_criteria(case, now())
     if unmet and not anyway:
         desk.show({"incident": incident, "unmet": unmet}, "\n".join(unmet))
         desk.hint("settle these, or close with --anyway REASON")
         raise typer.Exit(Exit.FINDINGS)
-    desk.ledger.resolve_incident(incident, by, now(), anyway)
+    desk.ledger.incidents.resolve(incident, by, now(), anyway)
     _close_at_once_or_later(desk, case, by)
 
 
@@ -359,7 +360,7 @@ def _close_at_once_or_later(desk: Desk, case: Case, by: str) -> None:
     incident = case.incident.id
     closing = [step.id for step in case.playbook.steps if step.of == "resolved"] if case.playbook else []
     if not closing:
-        desk.ledger.close_incident(incident, by, now())
+        desk.ledger.incidents.close(incident, by, now())
     state = "resolved" if closing else "closed"
     desk.show({"incident": incident, "state": state, "steps": closing}, f"{incident} is {state}")
     nudge(desk.settings, incident)
@@ -379,13 +380,13 @@ def destroy(ctx: typer.Context, incident: IncidentId, name: As, other: With, yes
     desk: Desk = ctx.obj
     first = desk.member(name)
     second = second_member(desk, first, other)
-    case = desk.ledger.case(incident, now())
+    case = desk.ledger.cases.read(incident, now())
     if needed := still_needed(case, now()):
         raise NotAllowed(f"the personal data of incident {incident} is still needed: {'; '.join(needed)}")
     _ask_to_destroy(desk, case, yes=yes)
-    desk.ledger.destroy_data(incident, first, second, now())
+    desk.ledger.destruction.destroy(incident, first, second, now())
     files = remove_from_outboxes(desk.settings.channels, incident)
-    at = desk.ledger.case(incident).destroyed_at or now()
+    at = desk.ledger.cases.read(incident).destroyed_at or now()
     people = case.audience.people
     desk.show(
         {"incident": incident, "destroyed_at": at, "people": people, "files": files},

@@ -59,9 +59,9 @@ def report(
 ) -> None:
     """Write a report about an incident, without personal data."""
     desk: Desk = ctx.obj
-    case, entries = desk.ledger.case(incident, now()), desk.ledger.timeline(incident, ONLY_NUMBERS)
+    case, entries = desk.ledger.cases.read(incident, now()), desk.ledger.audit.entries(incident, ONLY_NUMBERS)
     path = out or Path(f"{incident}-report.html")
-    save(path, page(case, entries, now(), desk.ledger.assessments(incident)))
+    save(path, page(case, entries, now(), desk.ledger.assessments.all(incident)))
     desk.show({"incident": incident, "report": path}, f"{path} is written")
     desk.hint("open it in a browser; it prints well")
 

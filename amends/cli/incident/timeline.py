@@ -23,7 +23,7 @@ def timeline(
     """Show what waits for whom, what is expected, and what was done."""
     desk: Desk = ctx.obj
     at = now()
-    case = desk.ledger.case(incident, at)
+    case = desk.ledger.cases.read(incident, at)
     shown = timeline_of(case, at, timedelta(days=days))
     sections = (f"{title}\n{rows}" for title, rows in in_tables(shown, fitted).items())
     heading = f"{shown.incident}: {shown.title}\n{standing(shown)}"
@@ -37,7 +37,7 @@ def timeline(
 def _say_when_full(desk: Desk) -> None:
     """Nobody could write an alert down, so what is being sent seems to go on."""
     try:
-        desk.ledger.check_writable()
+        desk.ledger.store.check_writable()
     except DiskFull as full:
         desk.complain(str(full))
     except LedgerUnavailable:

@@ -54,7 +54,7 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
 
 def assessed_case(desk: Desk, incident: str, at: datetime) -> "Case":
     """The case with its assessment. Raises NotInLedger before there is one: no duties known is not no duties."""
-    case = desk.ledger.case(incident, at)
+    case = desk.ledger.cases.read(incident, at)
     if case.assessment is None:
         start = f"`amends run {incident} --playbook NAME --as NAME` starts that"
         raise NotInLedger(
@@ -244,8 +244,10 @@ def filed(
 
     desk: Desk = ctx.obj
     by = desk.member(name).name
-    filed_at = time_from(at, desk.ledger.case(incident).incident.organisation.timezone)
-    filing = desk.ledger.file_duty(incident, duty, filed_at, by, receipt, note, now(), part=part, corrects=corrects)
+    filed_at = time_from(at, desk.ledger.cases.read(incident).incident.organisation.timezone)
+    filing = desk.ledger.filings.record(
+        incident, duty, filed_at, by, receipt, note, now(), part=part, corrects=corrects
+    )
     _say_how_it_stands(desk, incident, filing)
     if filing.sets:
         nudge(desk.settings, incident)
@@ -256,7 +258,7 @@ def filed(
 
 def _say_how_it_stands(desk: Desk, incident: str, filing: Filing) -> None:
     """Early or late, and whether something had to come first."""
-    case = desk.ledger.case(incident, now())
+    case = desk.ledger.cases.read(incident, now())
     owed = next((one for one in case.assessment.duties if one.id == filing.duty), None) if case.assessment else None
     warnings = out_of_order(case, owed, filing.filed_at) if owed else ()
     early_by = owed.due_at - filing.filed_at if owed and owed.due_at else None

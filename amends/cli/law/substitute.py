@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def substitutes(desk: Desk, incident: str, notice: str, numbers: "Numbers") -> tuple[SubstituteDue, ...]:
     """The duties for which telling the public may or must stand for telling each person, by this notice's numbers."""
-    assessments = desk.ledger.assessments(incident)
+    assessments = desk.ledger.assessments.all(incident)
     if not assessments:
         return ()
-    return substitute_due(assessments[-1].duties, numbers.reach, desk.ledger.page_up_since(incident, notice))
+    return substitute_due(assessments[-1].duties, numbers.reach, desk.ledger.statistics.page_up_since(incident, notice))
 
 
 def in_words(due: SubstituteDue) -> str:

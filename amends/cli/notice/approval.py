@@ -71,7 +71,7 @@ def approve(
     """
     desk: Desk = ctx.obj
     _only_together(emergency, other, why, in_place_of)
-    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
+    draft, member = desk.ledger.notices.latest_draft(incident, notice), desk.member(name)
     second = desk.member(other, SECOND_TOKEN) if emergency else None
     if binding is None:
         _refuse_one_of_several(desk, draft, member)
@@ -82,7 +82,7 @@ def approve(
     if second:
         _release_in_emergency(desk, draft, _meant(draft, binding), member, second, why)
         return
-    stage = desk.ledger.decide(
+    stage = desk.ledger.approvals.decide(
         incident, notice, member, Decision.APPROVE, _meant(draft, binding), note, now(), in_place_of=in_place_of
     )
     _say_how_it_stands(desk, draft, stage)
@@ -104,7 +104,9 @@ def _meant(draft: Draft, binding: str | None) -> str:
 
 
 def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member, second: Member, why: str) -> None:
-    declared = desk.ledger.release_in_emergency(draft.incident, draft.notice, first, second, binding, why, now())
+    declared = desk.ledger.approvals.release_in_emergency(
+        draft.incident, draft.notice, first, second, binding, why, now()
+    )
     answer = {"notice": draft.notice, "binding": binding, "stage": NoticeStage.APPROVED, "emergency": declared}
     desk.show(answer, f"EMERGENCY: {draft.notice} {binding[:12]} is {declared}")
     desk.hint("the audit chain, the timeline and the report say so; tell those who could not be asked")
@@ -113,7 +115,7 @@ def _release_in_emergency(desk: Desk, draft: Draft, binding: str, first: Member,
 
 def _say_how_it_stands(desk: Desk, draft: Draft, stage: NoticeStage) -> None:
     incident, notice = draft.incident, draft.notice
-    status = desk.ledger.case(incident, now()).notice(notice)
+    status = desk.ledger.cases.read(incident, now()).notice(notice)
     given, needed = len(status.approvals) if status else 0, draft.approvals.needed
     answer = {"notice": notice, "binding": draft.binding, "stage": stage, "approvals": given, "needed": needed}
     missing = status.standing.missing_roles if status else ()
@@ -138,8 +140,8 @@ def reject(
 ) -> None:
     """Reject a notice; it must be drafted anew."""
     desk: Desk = ctx.obj
-    draft, member = desk.ledger.draft(incident, notice), desk.member(name)
-    stage = desk.ledger.decide(
+    draft, member = desk.ledger.notices.latest_draft(incident, notice), desk.member(name)
+    stage = desk.ledger.approvals.decide(
         incident, notice, member, Decision.REJECT, _meant(draft, binding), note, now(), in_place_of=in_place_of
     )
     desk.show({"notice": notice, "binding": draft.binding, "stage": stage}, f"{notice} is rejected")
@@ -148,7 +150,7 @@ def reject(
 
 def _refuse_one_of_several(desk: Desk, draft: Draft, member: Member) -> None:
     """Raises NotAllowed where nobody can know which of several drafts the member looked at."""
-    status = desk.ledger.case(draft.incident, now()).notice(draft.notice)
+    status = desk.ledger.cases.read(draft.incident, now()).notice(draft.notice)
     if status is None or not status.is_open or status.version == 1:
         return
     about = f"{draft.incident} {draft.notice}"
@@ -173,7 +175,7 @@ def _look_over(desk: Desk, draft: Draft) -> None:
     """Everybody's message is put together, unless that was done before. Raises ChannelMisconfigured."""
     from amends.cli.notice.preview import look_over
 
-    if status := desk.ledger.case(draft.incident).notice(draft.notice):
+    if status := desk.ledger.cases.read(draft.incident).notice(draft.notice):
         look_over(desk, draft, status)
 
 

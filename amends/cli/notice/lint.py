@@ -62,7 +62,7 @@ def _codes(desk: Desk) -> None:
 
 def _drafted(desk: Desk, incident: str, notice: str) -> Checked:
     """What stands drafted in the ledger and has not left. Raises NotInLedger."""
-    case = desk.ledger.case(incident)
+    case = desk.ledger.cases.read(incident)
     waiting = [one.id for one in case.notices if one.stage in WAITING]
     wanted = (notice,) if notice else tuple(waiting)
     found = [finding for name in wanted for finding in _of_notice(desk, case, name)]
@@ -75,7 +75,9 @@ def _of_notice(desk: Desk, case: "Case", notice: str) -> tuple[Finding, ...]:
 
     incident = case.incident.id
     page = Links(desk.settings.public_url).pages(incident)
-    return lint_in(case, desk.ledger.draft(incident, notice), desk.ledger.wording(incident), page)
+    return lint_in(
+        case, desk.ledger.notices.latest_draft(incident, notice), desk.ledger.playbooks.wording(incident), page
+    )
 
 
 def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:

@@ -74,8 +74,8 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     from amends.domain.draft.draft import Links
     from amends.domain.lint.lint import lint_in
 
-    draft, case = desk.ledger.draft(incident, notice), desk.ledger.case(incident, now())
-    wording, links = desk.ledger.wording(incident), Links(desk.settings.public_url)
+    draft, case = desk.ledger.notices.latest_draft(incident, notice), desk.ledger.cases.read(incident, now())
+    wording, links = desk.ledger.playbooks.wording(incident), Links(desk.settings.public_url)
     status = case.notice(notice)
     if status is None:
         raise LookupError(notice)
@@ -84,13 +84,13 @@ def _preview(desk: Desk, incident: str, notice: str, people: int, variant: str) 
     return Preview(
         draft=draft,
         status=status,
-        expected=desk.ledger.expected(draft),
+        expected=desk.ledger.previews.expected(draft),
         findings=lint_in(case, draft, wording, links.pages(incident)),
         preflight=preflight,
         tells_nobody=kept_here(desk.settings.channels, draft.channels),
         not_looked=not_looked,
         variants=_chosen(draft, variant),
-        samples=tuple(_samples(composer, desk.ledger.samples(draft, people))),
+        samples=tuple(_samples(composer, desk.ledger.previews.samples(draft, people))),
     )
 
 
@@ -103,7 +103,7 @@ def look_over(desk: Desk, draft: Draft, status: NoticeStatus) -> "Preflight | No
     from amends.domain.draft.draft import Links
 
     if not status.is_open:
-        return desk.ledger.preflight(draft)
+        return desk.ledger.notices.preflight(draft)
     settings = desk.settings
     return asyncio.run(preflight.look_over(desk.ledger, draft, settings.channels, Links(settings.public_url), now()))
 

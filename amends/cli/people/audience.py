@@ -104,12 +104,12 @@ def correct(
     people = AudienceReadAhead(file, encoding=encoding)
     rows = only_good(file, people, "correct them, or take them out: whoever is not in the list counts as gone")
     expect_few_cycles()
-    correction = desk.ledger.compare_audience(incident, rows)
+    correction = desk.ledger.corrections.compare(incident, rows)
     difference = correction.difference
     said = {Ask.SWAPPED: swapped, Ask.GONE: gone, Ask.CHANGED: changed}
     refused = objections(difference, said)
     stored = not (check or refused)
-    followed = desk.ledger.correct_audience(correction, said, _hash(file), by, now()) if stored else ()
+    followed = desk.ledger.corrections.apply(correction, said, _hash(file), by, now()) if stored else ()
     lines = [*told(str(file), people.report), *_different(difference), *map(_followed, followed)]
     report = {"incident": incident, "stored": stored, "refused": refused, "audience": people.report.as_json()}
     desk.show(report | _values(difference) | {"notices": followed}, "\n".join(lines))
@@ -187,7 +187,7 @@ def _after_correction(
 def stats(ctx: typer.Context, incident: IncidentId) -> None:
     """Count the people of an incident."""
     desk: Desk = ctx.obj
-    audience = desk.ledger.case(incident).audience
+    audience = desk.ledger.cases.read(incident).audience
     gone = f"; {audience.gone} more are gone from the list" if audience.gone else ""
     lines = [
         f"people     {audience.people} ({audience.with_email} with email, {audience.with_phone} with phone){gone}",

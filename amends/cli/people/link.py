@@ -13,5 +13,5 @@ app = noun()
 def revoke(ctx: typer.Context, incident: IncidentId, person: PersonNumber, name: As) -> None:
     """Stop a person's link, for example because it was passed on; their next message carries a new one."""
     desk: Desk = ctx.obj
-    desk.ledger.revoke_link(incident, person, desk.member(name).name, now())
+    desk.ledger.people.revoke_link(incident, person, desk.member(name).name, now())
     desk.show({"incident": incident, "person": person}, f"the link of person {person} does not work any more")

@@ -25,7 +25,7 @@ def opt_out(
     """
     desk: Desk = ctx.obj
     ledger, by = desk.ledger, desk.member(name).name
-    change = ledger.opt_in if again else ledger.opt_out
+    change = ledger.opt_outs.end if again else ledger.opt_outs.add
     new = change(incident, person, TOLD, now(), by=by)
     gets = "gets optional messages" if again else "gets no optional messages any more"
     desk.show(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from amends.domain.case.case import Case
     from amends.domain.notice.wording import Wording
     from amends.domain.playbook.playbook import Playbook
-    from amends.ledger.playbook.migration import Pinned
+    from amends.ledger.playbook.playbooks import Pinned
 
 Lead = Annotated[
     str,
@@ -43,8 +43,8 @@ def migrate(
     from amends.content.playbook.pin import beyond_the_team, open_for
 
     desk: Desk = ctx.obj
-    old, at = desk.ledger.pinned(incident), now()
-    case = desk.ledger.case(incident, at)
+    old, at = desk.ledger.playbooks.pinned(incident), now()
+    case = desk.ledger.cases.read(incident, at)
     new = open_for(to, case)
     found = differences(old, new.playbook, new.wording)
     planned = migration(case, new.playbook, at, timedelta(days=days))
@@ -52,7 +52,7 @@ def migrate(
     if not found:
         desk.show({**values, "applied": False}, f"{incident} runs with exactly this already")
         return
-    beyond = beyond_the_team(new, case, desk.ledger.members())
+    beyond = beyond_the_team(new, case, desk.ledger.team.members())
     text = "\n".join(_in_words(case, planned, found, days, at))
     if not name:
         _only_show(desk, f"amends migrate {incident} --to {to}", values, text, beyond)
@@ -63,7 +63,7 @@ def migrate(
     if not desk.json:
         desk.show({}, text)
     _ask(incident, yes=yes)
-    content = desk.ledger.migrate_playbook(
+    content = desk.ledger.playbooks.migrate(
         incident, planned.playbook, new.wording, old.content, lead, other, now(), planned.hold
     )
     desk.show(

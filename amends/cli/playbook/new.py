@@ -17,7 +17,7 @@ ID_LINE = re.compile(r"^id:.*$", re.MULTILINE)
 def begun(name: str, like: str) -> str:
     """The text of the new playbook. Raises BadParameter for an unfit name, ContentError when `like` is not there."""
     from amends.content.file.shipped import FILE as LETTERS
-    from amends.content.playbook.playbook import find_playbook, shipped_playbooks
+    from amends.content.playbook.library import find_playbook, shipped_playbooks
 
     if not NAME.fullmatch(name):
         raise typer.BadParameter("use small letters, digits, '-' and '_' only, at most 64, a letter or digit first")

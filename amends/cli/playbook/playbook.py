@@ -23,7 +23,8 @@ app = noun()
 @app.command("list")
 def listed(ctx: typer.Context) -> None:
     """The playbooks that come with Amends."""
-    from amends.content.playbook.playbook import read_playbook, shipped_playbooks
+    from amends.content.playbook.library import shipped_playbooks
+    from amends.content.playbook.playbook import read_playbook
 
     desk: Desk = ctx.obj
     found = [read_playbook(path) for path in shipped_playbooks().values()]
@@ -98,7 +99,7 @@ def _of_the_team(desk: Desk, opened: "Opened") -> "tuple[Finding, ...]":
         desk.settings  # noqa: B018 - only whether there are any
     except SettingsError:
         return ()
-    team = desk.ledger.members()
+    team = desk.ledger.team.members()
     return check_team(opened.playbook, team, (), opened.document, blocks=False) if team else ()
 
 
@@ -132,14 +133,14 @@ def diff(
     from amends.cli.playbook.migrate import differences, listed
     from amends.content.playbook.pin import open_for
     from amends.content.playbook.playbook import load_playbook
-    from amends.ledger.playbook.migration import Pinned
+    from amends.ledger.playbook.playbooks import Pinned
 
     desk: Desk = ctx.obj
     if bool(new) == bool(running):
         raise typer.BadParameter("name two playbooks, or one and --running INCIDENT")
     if running:
-        opened = open_for(old, desk.ledger.case(running, now()))
-        found = differences(desk.ledger.pinned(running), opened.playbook, opened.wording)
+        opened = open_for(old, desk.ledger.cases.read(running, now()))
+        found = differences(desk.ledger.playbooks.pinned(running), opened.playbook, opened.wording)
     else:
         found = differences(Pinned("", *load_playbook(old)), *load_playbook(new))
     weaker = sum(bool(change.weaker) for change in found)
@@ -174,7 +175,7 @@ def plan_(
     if bool(incident) == (file is not None):
         raise typer.BadParameter("name an incident, or give --incident FILE")
     playbook, _ = load_playbook(name)
-    case = case_from_files(file) if file else desk.ledger.case(incident, now())
+    case = case_from_files(file) if file else desk.ledger.cases.read(incident, now())
     at = now()  # not before the case was opened
     shown = calendar(_playing(case, playbook), at, days)
     desk.show(shown, "\n".join(in_words(shown, at)))

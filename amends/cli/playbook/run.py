@@ -23,10 +23,10 @@ def run(
 
     desk: Desk = ctx.obj
     member = desk.member(name)
-    case = desk.ledger.case(incident, now())
-    chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.members())
-    content = desk.ledger.pin_playbook(incident, chosen, wording, member.name, now(), seen="")
-    planned = plan(desk.ledger.case(incident, now()), now())
+    case = desk.ledger.cases.read(incident, now())
+    chosen, wording, _ = ready_to_start(playbook, case, desk.ledger.team.members())
+    content = desk.ledger.playbooks.pin(incident, chosen, wording, member.name, now(), seen="")
+    planned = plan(desk.ledger.cases.read(incident, now()), now())
     turns = [f"  {minute(turn.due_at)}  {turn.step} {turn.number}" for turn in (*planned.due, *planned.upcoming)]
     text = "\n".join([f"{chosen.id} {content[:12]} runs for {incident}; what comes next:", *turns])
     desk.show({"incident": incident, "playbook": chosen.id, "content": content, "plan": planned}, text)

@@ -26,7 +26,7 @@ def go(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number, n
     by = desk.member(name).name
     turn = _held(desk, incident, step, number)
     # Its run stays cancelled in Prefect; under a new revision it gets a new one.
-    desk.ledger.revise_occurrence(incident, step, number, turn.due_at, now(), f"{by} lets it go on")
+    desk.ledger.occurrences.revise(incident, step, number, turn.due_at, now(), f"{by} lets it go on")
     _decide(desk, incident, turn, _goes_on_as(desk, incident, turn), by, "goes on")
 
 
@@ -65,7 +65,7 @@ def _held(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
 def _goes_on_as(desk: Desk, incident: str, turn: Occurrence) -> OccurrenceState:
     """As one that waits; but a task that was held before its owner was asked has yet to begin."""
     asked = ("step waiting", f"{turn.step} {turn.number}")
-    begun = any((entry.act, entry.subject) == asked for entry in desk.ledger.timeline(incident))
+    begun = any((entry.act, entry.subject) == asked for entry in desk.ledger.audit.entries(incident))
     return OccurrenceState.WAITING if begun or turn.step not in _tasks(desk, incident) else OccurrenceState.PLANNED
 
 
@@ -82,13 +82,13 @@ def _task(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
 
 def _tasks(desk: Desk, incident: str) -> list[str]:
     """The steps that are tasks."""
-    playbook = desk.ledger.case(incident).playbook
+    playbook = desk.ledger.cases.read(incident).playbook
     return [one.id for one in playbook.steps if one.task] if playbook else []
 
 
 def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrence | None, str]:
     """The turn, if it was begun, and how it stands."""
-    turns = desk.ledger.case(incident).occurrences
+    turns = desk.ledger.cases.read(incident).occurrences
     turn = next((turn for turn in turns if (turn.step, turn.number) == (step, number)), None)
     return turn, turn.state if turn else "not begun"
 
@@ -96,7 +96,7 @@ def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrenc
 def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState, by: str, said: str) -> None:
     from amends.cli.terminal.prefect import NOT_BEGUN, nudge
 
-    desk.ledger.mark_occurrence(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
+    desk.ledger.occurrences.mark(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")
     desk.show({"step": turn.step, "number": turn.number, "state": state}, f"{turn.step} {turn.number} {said}")
     if not nudge(desk.settings, incident):
         desk.hint(f"{NOT_BEGUN}; `amends up` starts it and it goes on from there")

@@ -107,7 +107,7 @@ def _take_in(desk: Desk, mails: Iterable[Mail | Finding]) -> Sum:
 
 
 def _take_in_batch(desk: Desk, mails: list[Mail], total: Sum) -> None:
-    reported = desk.ledger.reported([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
+    reported = desk.ledger.receipts.take([read_report(mail.raw, mail.delivered_to) for mail in mails], now())
     total.effects.update(reported.counts)
     total.handed_over += reported.handed_over
     total.waiting |= reported.waiting

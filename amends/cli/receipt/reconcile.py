@@ -77,12 +77,12 @@ def reconcile(
         raise typer.BadParameter(CONTRADICT)
     desk: Desk = ctx.obj
     known = nothing_left | ({ChannelKind.EMAIL} if complete else set())
-    member, found = desk.member(name), desk.ledger.named(relay_log(log or ()))
+    member, found = desk.member(name), desk.ledger.restore.named(relay_log(log or ()))
     if complete:
-        desk.ledger.check_log(found)
-    done = desk.ledger.reconcile(found.left, member, now(), known, found.unclear)
+        desk.ledger.restore.check_log(found)
+    done = desk.ledger.restore.reconcile(found.left, member, now(), known, found.unclear)
     again = _send_again(desk, found.refused, member) if complete else 0
-    bounced = _take_in(desk, desk.ledger.proven(found.came_back))
+    bounced = _take_in(desk, desk.ledger.restore.proven(found.came_back))
     _say(desk, replace(done, waiting=done.waiting + again), bounced, len(found.left))
     if log and not (found.names_any or found.tokens):
         desk.hint(NAMES_NOTHING)
@@ -109,9 +109,9 @@ def _say(desk: Desk, done: "Reconciled", bounced: int, in_logs: int) -> None:
 def _send_again(desk: Desk, refused: Iterable[str], by: "Member") -> int:
     """What was uncertain, and was not taken as the relay says, goes out once more; how many messages."""
     again = 0
-    for incident, notice, person in desk.ledger.not_taken(frozenset(refused)):
+    for incident, notice, person in desk.ledger.restore.not_taken(frozenset(refused)):
         try:
-            again += desk.ledger.send_again(incident, notice, person, by, now())
+            again += desk.ledger.decisions.send_again(incident, notice, person, by, now())
         except NotAllowed:  # by a corrected list nobody may write to them any more; it stays uncertain
             continue
     return again
@@ -122,7 +122,7 @@ def _take_in(desk: Desk, reports: list["Report"]) -> int:
     bounced = 0
     waiting: set[tuple[str, str]] = set()
     for start in range(0, len(reports), BATCH):
-        reported = desk.ledger.reported(reports[start : start + BATCH], now())
+        reported = desk.ledger.receipts.take(reports[start : start + BATCH], now())
         bounced += sum(effect == "bounced" for effect in reported.each)
         waiting |= reported.waiting
     send_on(desk, waiting)

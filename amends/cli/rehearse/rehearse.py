@@ -73,7 +73,7 @@ def _order(
     answers_a_day: int, seed: int, encoding: str | None, allow_bad_rows: bool,
 ) -> "Order":  # fmt: skip
     """With every path made absolute. Raises ContentError and BadParameter."""
-    from amends.content.playbook.playbook import find_playbook
+    from amends.content.playbook.library import find_playbook
     from amends.content.rehearse import find_injects
     from amends.domain.rehearse.report import Order, TeamTimes
 

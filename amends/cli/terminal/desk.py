@@ -81,7 +81,7 @@ class Desk:
         """The member who proves by a token to be this one. Raises NotAllowed; auditors read only."""
         from amends.domain.team.member import TeamRole
 
-        member = self.ledger.authenticate(name, self._token(name, variable))
+        member = self.ledger.team.authenticate(name, self._token(name, variable))
         if member.role is TeamRole.AUDITOR:
             raise NotAllowed(f"{name} is an auditor; auditors read and change nothing")
         return member

@@ -74,12 +74,12 @@ class Begun:
 
 def begin(ledger: Ledger, channels: Collection[ChannelKind], incident: str, notice: str, now: datetime) -> Begun:
     """Release the notice, and free what a crash left behind. Raises as `deliver` does."""
-    drafted = ledger.draft(incident, notice)
+    drafted = ledger.notices.latest_draft(incident, notice)
     require(channels, drafted)  # before the promises in it are given
     require_open(ledger, drafted, now)
-    draft = ledger.release(incident, notice, now)
-    uncertain = ledger.recover(incident, notice, now)
-    return Begun(draft, ledger.pending(incident, notice), uncertain)
+    draft = ledger.notices.release(incident, notice, now)
+    uncertain = ledger.deliveries.recover(incident, notice, now)
+    return Begun(draft, ledger.deliveries.pending(incident, notice), uncertain)
 
 
 async def deliver(
@@ -104,9 +104,9 @@ async def deliver(
     """
     begun = begun or begin(ledger, channels, incident, notice, clock())
     draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
-    composer = Composer(ledger.incident_file(incident), draft, ledger.wording(incident), links)
+    composer = Composer(ledger.cases.incident_file(incident), draft, ledger.playbooks.wording(incident), links)
     run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
-    if ledger.reserve.keep():
+    if ledger.store.reserve.keep():
         await run.rounds(rounds)
     else:
         tally.trouble["disk"] = no_room()
@@ -116,14 +116,14 @@ async def deliver(
 def conclude(ledger: Ledger, incident: str, notice: str, now: datetime, tally: Tally) -> Tally:
     """How it ended, when nothing more is to be tried."""
     tally.parked = parked(ledger, incident, notice)
-    tally.finished = ledger.finish(incident, notice, now)
-    tally.people = ledger.standing(incident, notice)
+    tally.finished = ledger.deliveries.finish(incident, notice, now)
+    tally.people = ledger.statistics.people(incident, notice)
     return tally
 
 
 def parked(ledger: Ledger, incident: str, notice: str) -> int:
     """On how many messages a person must decide."""
-    return ledger.troubles(incident, notice).get(DeliveryState.PARKED, 0)
+    return ledger.statistics.troubles(incident, notice).get(DeliveryState.PARKED, 0)
 
 
 def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
@@ -132,9 +132,9 @@ def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
     The ledger itself looks for an embargo at each claim. A whole case counts every message, so it is read only when it
     has something to say.
     """
-    if not (Gate.AUTHORITIES in draft.waits_for or ledger.clock_doubts()):
+    if not (Gate.AUTHORITIES in draft.waits_for or ledger.clocks.doubts()):
         return
-    if why := shut(ledger.case(draft.incident), draft.waits_for, now):
+    if why := shut(ledger.cases.read(draft.incident), draft.waits_for, now):
         raise NotAllowed(f"{draft.notice} waits: {'; '.join(why)}")
 
 
@@ -211,8 +211,8 @@ class Run:
         """Wait for it, while another worker is putting it up."""
         time = asyncio.get_running_loop().time
         latest, at_work = time() + PAGE_SECONDS, time()
-        while not self._ledger.published(self._incident, self._notice):
-            if self._ledger.at_work(self._incident, self._notice, [ChannelKind.WEBSITE]):
+        while not self._ledger.deliveries.published(self._incident, self._notice):
+            if self._ledger.deliveries.at_work(self._incident, self._notice, [ChannelKind.WEBSITE]):
                 at_work = time()
             if time() > min(latest, at_work + CLAIM_SECONDS):
                 return False
@@ -221,14 +221,16 @@ class Run:
 
     def _others_at_work(self) -> bool:
         """Somebody else still has messages to people in hand, so the public has to wait for the end of that run."""
-        return self._ledger.at_work(self._incident, self._notice, [kind for kind in ChannelKind if kind.personal])
+        return self._ledger.deliveries.at_work(
+            self._incident, self._notice, [kind for kind in ChannelKind if kind.personal]
+        )
 
     # What the lines ask of the ledger.
 
     @contextmanager
     def _stopping_when_full(self) -> Iterator[None]:
         """Who finds the disk full makes room for what is in hand. With the reserve gone nothing more is marked."""
-        reserve = self._ledger.reserve
+        reserve = self._ledger.store.reserve
         try:
             yield
         except DiskFull:
@@ -240,7 +242,7 @@ class Run:
 
     def _claim(self, kind: ChannelKind, limit: int) -> tuple[Claim, ...]:
         with self._stopping_when_full():
-            claims = self._ledger.claim(self._incident, self._notice, [kind], limit, self._clock())
+            claims = self._ledger.deliveries.claim(self._incident, self._notice, [kind], limit, self._clock())
         self._leases.update([claim.lease for claim in claims])
         if claims and claims[0].released.binding != self._binding:  # a page was released as one
             self._give_back(list(claims))
@@ -250,16 +252,16 @@ class Run:
 
     def _give_back(self, claims: list[Claim]) -> None:
         with self._stopping_when_full():
-            self._ledger.give_back(claims, self._clock())
+            self._ledger.deliveries.give_back(claims, self._clock())
         self._no_longer_held(claims)
 
     def _alert(self, what: str) -> None:
-        self._ledger.alert(self._incident, what, self._clock())
+        self._ledger.incidents.alert(self._incident, what, self._clock())
 
     def _write_down(self, leaving: Sequence[Claim], answers: Sequence[tuple[Claim, Receipt]]) -> frozenset[int]:
         with self._stopping_when_full():
-            may_leave = () if self._ledger.reserve.gone else leaving
-            ours = self._ledger.write_down(may_leave, answers, self._incident, self._notice, self._clock())
+            may_leave = () if self._ledger.store.reserve.gone else leaving
+            ours = self._ledger.deliveries.record(may_leave, answers, self._incident, self._notice, self._clock())
         self._no_longer_held([claim for claim, _ in answers])
         for claim, receipt in answers:
             self._answered[receipt.status.value] += 1
@@ -271,7 +273,7 @@ class Run:
         for kind, pace in self._paces.items():
             with suppress(LedgerUnavailable):  # nobody can claim anything, so nobody comes
                 if pace.bucket:
-                    senders = self._ledger.senders(kind, self._clock())
+                    senders = self._ledger.deliveries.senders(kind, self._clock())
                     pace.bucket.share(max(senders, pace.processes), asyncio.get_running_loop().time())
 
     def _no_longer_held(self, claims: Sequence[Claim]) -> None:
@@ -313,13 +315,13 @@ class Run:
             await asyncio.sleep(RENEW_SECONDS)
             with suppress(LedgerUnavailable):  # the journal says so, and what is held is renewed the next time
                 self._end_leases()
-                self._ledger.renew([lease for lease, held in self._leases.items() if held], self._clock())
+                self._ledger.deliveries.renew([lease for lease, held in self._leases.items() if held], self._clock())
 
     def _end_leases(self) -> None:
         ended = [lease for lease, held in self._leases.items() if not held]
         if not ended:
             return
-        self._ledger.end(ended, dict(self._answered), self._incident, self._notice, self._clock())
+        self._ledger.deliveries.end_leases(ended, dict(self._answered), self._incident, self._notice, self._clock())
         self._answered.clear()
         for lease in ended:
             del self._leases[lease]

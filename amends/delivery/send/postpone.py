@@ -27,7 +27,7 @@ class NotYet:
 
     def __init__(self, ledger: Ledger, draft: Draft, clock: Callable[[], datetime]) -> None:
         self._ledger, self._draft, self._clock = ledger, draft, clock
-        self._home = ledger.incident_file(draft.incident).organisation.timezone
+        self._home = ledger.cases.incident_file(draft.incident).organisation.timezone
 
     @property
     def decides(self) -> bool:
@@ -43,7 +43,7 @@ class NotYet:
     def _of_public(self) -> Postponed | None:
         if Gate.DIRECT_NOTICES not in self._draft.waits_for:
             return None
-        left = self._ledger.share_left(self._draft.incident, self._draft.notice)
+        left = self._ledger.deliveries.share_left(self._draft.incident, self._draft.notice)
         return None if left >= NEARLY_ALL else (PEOPLE_FIRST, LOOK_AGAIN.total_seconds())
 
     def _of_person(self, claim: Claim) -> Postponed | None:

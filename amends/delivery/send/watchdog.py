@@ -61,7 +61,7 @@ class Watch:
 
     def alarm(self, now: datetime) -> str:
         """Why all of it was stopped just now, or empty; then the incident is paused, so that every process stops."""
-        found = self._ledger.troubles(*self._named)
+        found = self._ledger.statistics.troubles(*self._named)
         self._back = Counter({state: found[state] for state in CAME_BACK if state in found})
         counts = self._own()
         if why := self._trouble(counts) or self._trouble_in_all(now):
@@ -76,8 +76,8 @@ class Watch:
         So it is where this channel has never taken a message of the notice, or nothing since as many as stop a run:
         each run would fail the next few people.
         """
-        taken = self._ledger.taken_over(*self._named).get(kind)
-        in_vain = self._ledger.taken_nothing(*self._named, kind)
+        taken = self._ledger.statistics.taken_over(*self._named).get(kind)
+        in_vain = self._ledger.statistics.taken_nothing(*self._named, kind)
         if taken and taken.sent and in_vain < STOP_AFTER[Status.REJECTED]:
             return False
         self._stop(f"{kind}: {why}", now)
@@ -86,9 +86,9 @@ class Watch:
     def _stop(self, why: str, now: datetime) -> None:
         incident = self._draft.incident
         # With its time: the same trouble once more, after a person has looked, is another alert.
-        self._ledger.alert(incident, f"stopped by itself at {minute(now)}: {why}", now)
+        self._ledger.incidents.alert(incident, f"stopped by itself at {minute(now)}: {why}", now)
         with suppress(NotAllowed):  # somebody else was faster
-            self._ledger.pause_incident(incident, ENGINE, now)
+            self._ledger.incidents.pause(incident, ENGINE, now)
 
     @property
     def _named(self) -> tuple[str, str]:
@@ -96,7 +96,7 @@ class Watch:
 
     def _warn(self, what: str, now: datetime) -> None:
         if what and not self._warned:
-            self._ledger.alert(self._draft.incident, what, now)
+            self._ledger.incidents.alert(self._draft.incident, what, now)
             self._warned = what
 
     def _trouble(self, counts: Counts) -> str:
@@ -116,7 +116,7 @@ class Watch:
 
     def _look(self) -> None:
         """Look which of the messages that came back this run sent."""
-        came_back, self._looked = self._ledger.came_back(*self._named), self._back
+        came_back, self._looked = self._ledger.statistics.came_back(*self._named), self._back
         self._ours = Counter((one.channel, one.state) for one in came_back if self._has_sent(one.id))
 
     def _has_sent(self, message: int) -> bool:
@@ -151,7 +151,7 @@ class Watch:
         """Counted anew when more has come back, but not at once where many messages must be read for it."""
         if self._back == self._counted or (self._count_again and now < self._count_again):
             return ""
-        counts = Counts(self._approved, self._ledger.taken_over(*self._named))
+        counts = Counts(self._approved, self._ledger.statistics.taken_over(*self._named))
         if why := rates(counts, self._limits) or self._unwanted(counts):
             return why
         self._counted = self._back

@@ -99,8 +99,8 @@ async def send(
 async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, Part], Awaitable[Tally]]) -> Tally:
     if work.clock is not wall_clock:
         return await _alone(work, ROUNDS, told)
-    work.ledger.observe_clock(seen(), work.ledger.server_time())
-    draft = work.ledger.draft(*work.named)
+    work.ledger.clocks.observe(seen(), work.ledger.clocks.server_time())
+    draft = work.ledger.notices.latest_draft(*work.named)
     shares = await _shares(work.channels, draft, min(cores or os.cpu_count() or 1, draft.people // SHARE))
     if max(shares.values(), default=1) < 2:
         return await _alone(replace(work, begun=await _begun(work)), ROUNDS, told)
@@ -114,10 +114,10 @@ async def _send(work: Work, told: Told, cores: int | None, each: Callable[[int, 
             under_way = [each(number, board.part(worker, theirs)) for number, worker in enumerate(workers, 1)]
             parts += _tallies(await asyncio.gather(*under_way, return_exceptions=True))
     if any(part.trouble for part in parts):
-        standing, aside = work.ledger.standing(*work.named), parked(work.ledger, *work.named)
+        standing, aside = work.ledger.statistics.people(*work.named), parked(work.ledger, *work.named)
         return replace(_sum(parts), people=standing, parked=aside)
     end = conclude(work.ledger, *work.named, work.clock(), Tally())
-    if not end.finished and work.ledger.pending(*work.named):
+    if not end.finished and work.ledger.deliveries.pending(*work.named):
         return _sum([*parts, await _alone(work, ROUNDS, lambda tally: told(_sum([*parts, tally])))])
     return _sum([*parts, end])
 
@@ -129,15 +129,15 @@ async def _begun(work: Work) -> Begun:
 
 def _begin(work: Work) -> Begun:
     """Raises as `begin` does, and ChannelMisconfigured where one writes files that has a provider elsewhere."""
-    draft = work.ledger.draft(*work.named)
+    draft = work.ledger.notices.latest_draft(*work.named)
     needed = work.channels.keys() & {*draft.channels, *draft.cascade}
-    if wrong := kept_here(work.channels, sorted(needed & work.ledger.provided())):
+    if wrong := kept_here(work.channels, sorted(needed & work.ledger.channels.used())):
         raise ChannelMisconfigured(
             f"{wrong}; messages of this ledger have left there by a provider: set it up as on the other machines, "
             "or rehearse in a home of its own"
         )
     begun = begin(work.ledger, work.channels, *work.named, work.clock())
-    work.ledger.note_provided({kind for kind in needed if not is_kept_here(work.channels[kind])})
+    work.ledger.channels.note_used({kind for kind in needed if not is_kept_here(work.channels[kind])})
     return begun
 
 
@@ -175,7 +175,7 @@ async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHAR
 
 async def _first(work: Work, begun: Begun, told: Told) -> Tally:
     """The page, which is there before anybody gets a link to it, unless it is up already or there is none."""
-    if work.ledger.published(*work.named):
+    if work.ledger.deliveries.published(*work.named):
         return Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
     return await _alone(replace(work, begun=begun), FIRST, told)
 
@@ -342,7 +342,7 @@ async def _stoppable(sending: Coroutine[Any, Any, None]) -> None:
 
 async def _part(work: Work, shares: Shares, pipe: Connection) -> None:
     try:
-        work.ledger.draft(*work.named)  # its connection to the ledger is open before it is needed
+        work.ledger.notices.latest_draft(*work.named)  # its connection to the ledger is open before it is needed
         if begun := await _begins(pipe):
             _stop_when_alone(pipe)
             pipe.send(await _alone(replace(work, begun=begun), TO_PEOPLE, _Told(pipe), shares))

@@ -26,8 +26,8 @@ from amends.ledger.law import filings_of, latest_assessment
 from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
 from amends.ledger.people.census import count_people
-from amends.ledger.playbook.occurrences import pin_row
-from amends.ledger.store.session import incident_row
+from amends.ledger.playbook.pins import pin_row
+from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
     DUE,
     DeliveryRow,
@@ -48,23 +48,27 @@ DIGEST = select(IncidentVersionRow.digest).where(
 )
 
 
-class Cases(Notices):
+class Cases:
     """The case, read from the ledger."""
+
+    def __init__(self, store: Store, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
 
     def incident_file(self, incident: str) -> Incident:
         """The incident file in force. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             return self._file(session, incident_row(session, incident))
 
-    def case(self, incident: str, now: datetime | None = None) -> Case:
+    def read(self, incident: str, now: datetime | None = None) -> Case:
         """Everything known about one incident, in numbers. Raises NotInLedger.
 
         With a now, it also says how many questions are overdue, and which drafts name a time that has passed.
         """
-        with self.read() as session:
+        with self._store.read() as session:
             bare = self._uncounted(session, incident)
             counted = {
-                "notices": self._notices(session, incident, now),
+                "notices": self._statuses(session, incident, now),
                 "questions": question_counts(session, incident, now),
                 "survey": survey_counts(session, incident),
             }
@@ -74,15 +78,15 @@ class Cases(Notices):
 
     def outline(self, incident: str) -> Outline:
         """The case without what is counted: for that all messages are read, for each notice. Raises NotInLedger."""
-        with self.read() as session:
-            row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._memory)
+        with self._store.read() as session:
+            row, assessment = incident_row(session, incident), latest_assessment(session, incident, self._store.cache)
             return self._outline(session, row, pin_row(session, incident), assessment)
 
     def _uncounted(self, session: Session, incident: str) -> Case:
-        doubt = self.doubt_in(session)  # before anything else is read
+        doubt = self._store.doubt_in(session)  # before anything else is read
         row = incident_row(session, incident)
         version = version_row(session, incident, row.version)
-        pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._memory)
+        pin, assessment = pin_row(session, incident), latest_assessment(session, incident, self._store.cache)
         return Case(
             **dict(self._outline(session, row, pin, assessment)),
             version=row.version,
@@ -90,7 +94,9 @@ class Cases(Notices):
             opened_at=row.opened_at,
             author=version.author,
             earlier_authors=_earlier_authors(session, version),
-            audience=self._memory.get(("audience", incident, row.audience_digest), lambda: _audience(session, row)),
+            audience=self._store.cache.get(
+                ("audience", incident, row.audience_digest), lambda: _audience(session, row)
+            ),
             assessment=assessment,
             pinned=pin.digest if pin else "",
             occurrences=_occurrences(session, incident),
@@ -116,7 +122,7 @@ class Cases(Notices):
         if pin is None:
             return None
         name = ("playbook", pin.digest, severity)
-        return self._memory.get(name, lambda: at_severity(Playbook.as_stored(pin.playbook), severity))
+        return self._store.cache.get(name, lambda: at_severity(Playbook.as_stored(pin.playbook), severity))
 
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
         """The news that all have heard; the event that the facts are others than those that people heard last."""
@@ -146,12 +152,12 @@ class Cases(Notices):
         """Read once; one that was amended after a backup was restored may be another of the same version."""
         digest = session.exec(DIGEST, params={"incident": incident, "version": version}).first()
         name = ("incident", incident, version, digest)
-        return self._memory.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
+        return self._store.cache.get(name, lambda: Incident.as_stored(version_row(session, incident, version).content))
 
     def _counted(self, session: Session, incident: str) -> Counted:
         return message_states(session, incident), person_states(session, incident), next_tries(session, incident)
 
-    def _notices(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
+    def _statuses(self, session: Session, incident: str, now: datetime | None) -> tuple[NoticeStatus, ...]:
         """The latest version of each notice, without the drafts that were overtaken before anything of them left."""
         query = (
             select(NoticeRow)
@@ -168,7 +174,7 @@ class Cases(Notices):
         states, people, tries = self._counted(session, incident)
 
         def status(name: str, row: NoticeRow) -> NoticeStatus | None:
-            draft = self.drafted(row)
+            draft = self._notices.drafted(row)
             if row.stage not in RELEASED and is_overtaken(session, draft):
                 return None
             wave = self._next_wave_at(session, row, draft, now)
@@ -188,7 +194,7 @@ class Cases(Notices):
         person = session.exec(first).one()
         if person is None:
             return None
-        begins = draft.waves.begins(person, *self.waves_go_on(session, row))
+        begins = draft.waves.begins(person, *self._notices.waves_go_on(session, row))
         return begins if begins > now else None
 
     def _let_go(
@@ -200,7 +206,7 @@ class Cases(Notices):
         versions, found = Counter(release.notice for release in releases), defaultdict(list)
         for release in releases:
             row = rows[release.notice, release.version]
-            said = self.drafted(row)
+            said = self._notices.drafted(row)
             heard = versions[row.notice] == 1 or self._is_heard(session, row, said)
             one = LetGo(
                 at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, heard=heard,
@@ -220,7 +226,7 @@ class Cases(Notices):
         def look(known: int | None) -> int | None:
             return session.exec(left.where(DeliveryRow.id == known) if known else left.limit(1)).first()
 
-        return self._memory.again(("heard", row.incident, row.notice, row.version), look) is not None
+        return self._store.cache.again(("heard", row.incident, row.notice, row.version), look) is not None
 
 
 def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str, ...]:

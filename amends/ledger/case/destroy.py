@@ -17,7 +17,7 @@ from amends.domain.plan.closing import still_needed
 from amends.domain.team.member import Member
 from amends.ledger.case.case import Cases
 from amends.ledger.incident.incidents import happened
-from amends.ledger.store.session import Write, incident_row, must_approve
+from amends.ledger.store.session import Store, Write, incident_row, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentRow, PersonRow
 
 PAGE = 5_000
@@ -46,10 +46,14 @@ STILL_READ = (
 )
 
 
-class Destroying(Cases):
+class Destruction:
     """Destroy what is personal of an incident that is over."""
 
-    def destroy_data(self, incident: str, first: Member, second: Member, now: datetime) -> None:
+    def __init__(self, store: Store, cases: Cases) -> None:
+        self._store = store
+        self._cases = cases
+
+    def destroy(self, incident: str, first: Member, second: Member, now: datetime) -> None:
         """Nobody of this incident can be read, found or written to any more; counts, times and the audit stay.
 
         The key goes in one transaction, the rest in pages; called again after a crash, it finishes. Raises NotAllowed
@@ -60,48 +64,48 @@ class Destroying(Cases):
             raise NotAllowed(f"{first.name} cannot do this alone; two different people must want it")
         for member in (first, second):
             must_approve(member, "destroy personal data")
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
             row = incident_row(write.session, incident)
             write.session.refresh(row, with_for_update={"key_share": True})
             if row.wrapped_key:
                 self._destroy_key(write, row, first, second, now)
-        self._seals.pop(incident, None)
+        self._store.seals.pop(incident, None)
         self._forget_addresses(incident)
         self._leave_no_old_pages(incident)
 
     def _destroy_key(self, write: Write, row: IncidentRow, first: Member, second: Member, now: datetime) -> None:
-        if needed := still_needed(self.case(row.id, now), now):
+        if needed := still_needed(self._cases.read(row.id, now), now):
             raise NotAllowed(f"the personal data of incident {row.id} is still needed: {'; '.join(needed)}")
         row.wrapped_key = b""
         happened(write.session, row.id, DESTROYED, now)
         write.note(now, row.id, "data destroyed", actor=first.name, second=second.name, people=row.people)
 
     def _forget_addresses(self, incident: str) -> None:
-        random = RANDOM[self.engine.dialect.name]
-        with self.read() as session:
+        random = RANDOM[self._store.engine.dialect.name]
+        with self._store.read() as session:
             people, messages = col(PersonRow.number), col(DeliveryRow.id)
             numbers = session.exec(select(func.min(people), func.max(people)).where(PersonRow.incident == incident))
             ids = session.exec(select(func.min(messages), func.max(messages)).where(DeliveryRow.incident == incident))
             pages = ((PEOPLE, numbers.one()), (MESSAGES, ids.one()))
         for statement, (first, last) in pages:
             self._in_pages(text(statement.format(random=random)), incident, first or 0, last or 0)
-        with self.write() as write:
+        with self._store.write() as write:
             write.session.execute(text(QUESTIONS), {"incident": incident})
 
     def _in_pages(self, statement: TextClause, incident: str, first: int, last: int) -> None:
         for start in range(first, last + 1, PAGE):
-            with self.write() as write:
+            with self._store.write() as write:
                 asked = {"incident": incident, "first": start, "last": min(start + PAGE - 1, last)}
                 write.session.execute(statement, asked)
 
     def _leave_no_old_pages(self, incident: str) -> None:
         """SQLite's log holds pages as they were; what PostgreSQL keeps of them is for its VACUUM and its backups."""
-        if self._path is None:
+        if self._store.path is None:
             return
-        with self._told_apart("written"), self._raw() as raw:
+        with self._store.errors_in_words("written"), self._store.raw() as raw:
             busy, *_ = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
-            raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._path))
-        with suppress(FileNotFoundError), self._path.with_name(f"{self._path.name}-wal").open("rb") as log:
+            raise LedgerUnavailable(STILL_READ.format(incident=incident, file=self._store.path))
+        with suppress(FileNotFoundError), self._store.path.with_name(f"{self._store.path.name}-wal").open("rb") as log:
             os.fsync(log.fileno())  # SQLite cuts it off without waiting, so a power cut would bring the old pages back

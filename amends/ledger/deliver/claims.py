@@ -20,6 +20,7 @@ from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.encryption import Seal
+from amends.ledger.store.session import Store
 
 
 class Contact(NamedTuple):
@@ -112,17 +113,21 @@ class Waiting(NamedTuple):
         return cls(number, *(row[name] for name in names))
 
 
-class Claims(Notices):
+class Claims:
     """Turns stored messages into claims."""
 
-    def claims_of(
+    def __init__(self, store: Store, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
+
+    def of_rows(
         self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
         """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
-        letters = self.letters(session, incident)
+        letters = self._notices.addenda(session, incident)
         letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
         return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
@@ -131,14 +136,14 @@ class Claims(Notices):
         released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         locale, reader, _ = name_parts(row.variant)
-        key = self.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
+        key = self._store.keys.message_key(incident, row.notice, row.person, row.channel, row.address_index)
         person, channel = known.get(row.person), CHANNELS[row.channel]
         to = known[person.guardian or row.person].contact if person else None
         return Claim(
             row.id,
             lease,
             key,
-            self.keys.bounce_token(row.id, key),
+            self._store.keys.bounce_token(row.id, key),
             released,
             row.attempts + 1,
             channel,
@@ -148,8 +153,8 @@ class Claims(Notices):
             person.contact if person else None,
             to,
             domain_of(to.email) if to and channel is ChannelKind.EMAIL else "",
-            self.keys.link_token(incident, row.person, person.link_version) if person else "",
-            self.keys.opt_out_token(incident, row.person) if person and released.optional else "",
+            self._store.keys.link_token(incident, row.person, person.link_version) if person else "",
+            self._store.keys.opt_out_token(incident, row.person) if person and released.optional else "",
             may_have_it(row.detail),
         )
 
@@ -157,7 +162,7 @@ class Claims(Notices):
         """What is needed of these people, by number, each opened once."""
         if not numbers:
             return {}
-        connection, seal = session.connection(), self.seal(session, incident)
+        connection, seal = session.connection(), self._store.seal(session, incident)
         # Without the bounds PostgreSQL holds every person of the incident against the list.
         bounds = {"first": min(numbers), "last": max(numbers)}
         asked = {"incident": incident, "ids": listed(connection, numbers), **bounds}

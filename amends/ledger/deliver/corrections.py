@@ -19,16 +19,16 @@ from amends.ledger.commitment import told, untold_again
 from amends.ledger.deliver.cascade import reopen
 from amends.ledger.deliver.compare import ADDRESSES, Comparing, Correction
 from amends.ledger.deliver.deliveries import Deliveries
-from amends.ledger.incident.incidents import Incidents, state_before_pause, version_row
-from amends.ledger.notice.notices import existing_row, is_overtaken, not_told, notice_row
+from amends.ledger.incident.incidents import state_before_pause, version_row
+from amends.ledger.notice.notices import Notices, existing_row, is_overtaken, not_told, notice_row
 from amends.ledger.notice.redirects import Redirected, redirect, waits_for_somebody
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.people.census import count_people
 from amends.ledger.people.links import links_held, renew_links
 from amends.ledger.people.people import CHUNK, PEOPLE_COLUMNS, find_guardians, insert_people
-from amends.ledger.playbook.occurrences import pin_row
+from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import among, listed, take_stock
-from amends.ledger.store.session import Write, incident_row
+from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.tables import IncidentRow, IncidentVersionRow, LeaseRow, NoticeRow, PersonRow, ReleaseRow
 
 KEPT = ("incident", "number", "ref_index", "link_index", "link_version", "guardian", "hold")
@@ -59,23 +59,28 @@ class Followed:
     """Whether a new version reaches these once it is approved."""
 
 
-class Corrections(Incidents, Deliveries):
+class Corrections:
     """A list is compared without holding up anybody; only what differs is written, all of it or nothing."""
 
-    def compare_audience(self, incident: str, people: Iterable[Person]) -> Correction:
+    def __init__(self, store: Store, deliveries: Deliveries, notices: Notices) -> None:
+        self._store = store
+        self._deliveries = deliveries
+        self._notices = notices
+
+    def compare(self, incident: str, people: Iterable[Person]) -> Correction:
         """How this list differs from the one in force; nothing is stored. Raises NotInLedger.
 
         Whatever reading the people raises passes through.
         """
-        with self.read() as session:
+        with self._store.read() as session:
             row = incident_row(session, incident)
-            comparing = Comparing(self.keys, self.seal(session, incident), session, row)
+            comparing = Comparing(self._store.keys, self._store.seal(session, incident), session, row)
             rest = iter(people)
             while chunk := list(islice(rest, CHUNK)):
                 comparing.take(chunk)
             return comparing.end()
 
-    def correct_audience(
+    def apply(
         self, correction: Correction, said: Mapping[Ask, int | None], file: str, by: str, now: datetime
     ) -> tuple[Followed, ...]:
         """Put the corrected list in force; what it did to each notice that was released. The same list changes nothing.
@@ -91,12 +96,12 @@ class Corrections(Incidents, Deliveries):
             raise NotAllowed("; ".join(refusal))
         incident = correction.incident
         for notice in self._notices_in_hand(incident):
-            self.recover(incident, notice, now)
-        with self.write() as write:
+            self._deliveries.recover(incident, notice, now)
+        with self._store.write() as write:
             row = _alone(write.session, correction)
             held = links_held(write.session, incident, _may_lose_addresses(correction))
             touched = _store_people(write.session, correction, now)
-            links = renew_links(write.session, self.keys, incident, held)
+            links = renew_links(write.session, self._store.keys, incident, held)
             self._put_in_force(write, row, correction, by, now)
             followed = self._follow(write.session, incident, touched, now)
             detail: dict[str, Any] = {"people": row.people, "audience": row.audience_digest, "file": file}
@@ -109,14 +114,14 @@ class Corrections(Incidents, Deliveries):
 
         Whether it ended: not when somebody in the list has no message of it, or waits for one.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             row = existing_row(write.session, incident, notice)
-            draft = self.drafted(row)
+            draft = self._notices.drafted(row)
             if _somebody_is_left(write.session, draft):
                 return False
             if row.stage in RELEASED:
-                return self._finish(write, incident, notice, now)
+                return self._deliveries.finish_in(write, incident, notice, now)
             row.stage = NoticeStage.DROPPED
             if draft.about:
                 told(write.session, incident, draft.about, draft.change)
@@ -124,7 +129,7 @@ class Corrections(Incidents, Deliveries):
             return True
 
     def _notices_in_hand(self, incident: str) -> Sequence[str]:
-        with self.read() as session:
+        with self._store.read() as session:
             return session.exec(select(LeaseRow.notice).where(LeaseRow.incident == incident).distinct()).all()
 
     def _put_in_force(self, write: Write, row: IncidentRow, correction: Correction, by: str, now: datetime) -> None:
@@ -158,7 +163,7 @@ class Corrections(Incidents, Deliveries):
         released = select(ReleaseRow.notice).where(ReleaseRow.incident == incident)
         dropped = select(NoticeRow).where(NoticeRow.incident == incident, NoticeRow.stage == NoticeStage.DROPPED)
         for row in session.exec(dropped.where(col(NoticeRow.notice).not_in(released))).all():
-            draft = self.drafted(row)
+            draft = self._notices.drafted(row)
             late = not_told(session, incident, row.notice, draft.audience)
             if late and not is_overtaken(session, draft):
                 reopen(session, row)
@@ -170,9 +175,12 @@ class Corrections(Incidents, Deliveries):
         self, session: Session, released: NoticeRow, touched: Sequence[int], telling: frozenset[str], now: datetime
     ) -> Followed:
         """A notice that was sent, and is not one that people must have, is not sent again for its latecomers' sake."""
-        draft, latest = self.drafted(released), notice_row(session, released.incident, released.notice) or released
+        draft, latest = (
+            self._notices.drafted(released),
+            notice_row(session, released.incident, released.notice) or released,
+        )
         goes_on = not NoticeStage(latest.stage).is_over or draft.step in telling
-        letters, done = self.letters(session, released.incident), Redirected()
+        letters, done = self._notices.addenda(session, released.incident), Redirected()
         for page in _pages(touched, PAGE):
             done += redirect(session, draft, released.version, letters, page, now, anew=goes_on)
         late = not_told(session, draft.incident, draft.notice, draft.audience)

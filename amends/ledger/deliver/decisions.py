@@ -17,18 +17,23 @@ from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliver.deliveries import Deliveries
 from amends.ledger.notice.first_messages import Post, addressees, may_have_left
-from amends.ledger.notice.notices import PUBLIC, notice_row
+from amends.ledger.notice.notices import PUBLIC, Notices, notice_row
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.stage import RELEASED
 from amends.ledger.store.bulk import DELIVERY, spelled, store_messages
-from amends.ledger.store.session import Write, must_approve
+from amends.ledger.store.session import Store, Write, must_approve
 from amends.ledger.store.tables import DeliveryRow, NoticeRow, PersonRow
 
 STATE, CHANNEL, DETAIL = (DELIVERY.index(name) for name in ("state", "channel", "detail"))
 
 
-class Decisions(Deliveries):
+class Decisions:
     """What a member of the team decides about people's messages."""
+
+    def __init__(self, store: Store, deliveries: Deliveries, notices: Notices) -> None:
+        self._store = store
+        self._deliveries = deliveries
+        self._notices = notices
 
     def send_again(self, incident: str, notice: str, person: int | None, by: Member, now: datetime) -> int:
         """An uncertain message shall go out once more, to the address that the list says now; how many do.
@@ -38,7 +43,7 @@ class Decisions(Deliveries):
         NotInLedger when nothing of this notice is uncertain so.
         """
         must_approve(by)
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.UNCERTAIN, person))
             query = query.where(DeliveryRow.detail == NOT_KNOWN) if person is None else query
@@ -62,7 +67,7 @@ class Decisions(Deliveries):
         Raises NotAllowed, and NotInLedger when nothing of this notice is held for the person.
         """
         must_approve(by)
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             row = notice_row(write.session, incident, notice)
             query = select(DeliveryRow).where(*_of(incident, notice, DeliveryState.HELD, person))
@@ -71,7 +76,7 @@ class Decisions(Deliveries):
                 raise NotInLedger(f"nothing of {notice} is held for person {person}")
             if held.detail == Hold.GONE:
                 raise NotAllowed(f"person {person} is not in the list any more; a corrected one can take them in again")
-            waiting = _put_in_place(write, row, person, self.letters(write.session, incident), now)
+            waiting = _put_in_place(write, row, person, self._notices.addenda(write.session, incident), now)
             reopen(write.session, row)
             write.note(now, incident, "let go", f"{notice} person {person}", actor=by.name, held_for=held.detail)
             return waiting
@@ -82,7 +87,7 @@ class Decisions(Deliveries):
         Raises NotAllowed, and NotInLedger when nothing is parked there.
         """
         must_approve(by)
-        with self.write() as write:
+        with self._store.write() as write:
             parked = _parked(write, incident, notice, person)
             for message in parked:
                 message.state, message.attempts = starts_as(ChannelKind(message.channel)), 0
@@ -100,7 +105,7 @@ class Decisions(Deliveries):
         Raises NotAllowed, also for the page, to which all else leads; NotInLedger when nothing is parked there.
         """
         must_approve(by)
-        with self.write() as write:
+        with self._store.write() as write:
             parked = _parked(write, incident, notice, person)
             if any(message.channel == ChannelKind.WEBSITE for message in parked):
                 raise NotAllowed("the page cannot be given up, because every message leads to it; it is tried again")
@@ -109,7 +114,7 @@ class Decisions(Deliveries):
                 reopen(write.session, row)
             done = {"messages": len(parked), "handed_over": taken_over}
             write.note(now, incident, "given up", _subject(notice, person), actor=by.name, **done)
-        self.finish(incident, notice, now)
+        self._deliveries.finish(incident, notice, now)
         return len(parked)
 
     def _give_up(self, session: Session, message: DeliveryRow, now: datetime) -> bool:
@@ -119,7 +124,7 @@ class Decisions(Deliveries):
             message.state = DeliveryState.UNCERTAIN
             return False
         message.state, message.detail = DeliveryState.FAILED, f"given up: {message.detail}"
-        draft = self.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
+        draft = self._notices.drafted(session.get_one(NoticeRow, (message.incident, message.notice, message.version)))
         return next_message(session, draft, message.version, message.person, message.variant, now)
 
 

@@ -15,7 +15,7 @@ from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
 from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
 from amends.ledger.deliver.statistics import message_states
-from amends.ledger.notice.notices import PUBLIC, changed_since, latecomers, notice_row
+from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.store.bulk import Kept, Swift, among, listed, on_postgresql, spelled, statement
@@ -33,7 +33,7 @@ from amends.ledger.store.leases import (
     run_out,
     this_process,
 )
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import DUE, DeliveryRow, IncidentRow, LeaseRow, NoticeRow, ReleaseRow
 
 SPAN = 20_000
@@ -67,8 +67,13 @@ RELEASED_AT = select(ReleaseRow.at).where(
 WAITING, DEFERRED = "state = 'waiting'", "state = 'deferred' AND next_try_at <= :now"
 
 
-class Deliveries(Claims):
+class Deliveries:
     """What the sending engine asks of the ledger."""
+
+    def __init__(self, store: Store, claims: Claims, notices: Notices) -> None:
+        self._store = store
+        self._claims = claims
+        self._notices = notices
 
     def claim(
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
@@ -87,9 +92,9 @@ class Deliveries(Claims):
         self, incident: str, notice: str, channels: Iterable[ChannelKind], limit: int, now: datetime
     ) -> tuple[Claim, ...] | None:
         """The next page, or None when nothing is due."""
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
-            released, facts = self._may_send(write.session, incident, notice, now)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
+            released, facts = self.may_send(write.session, incident, notice, now)
             if released.optional:
                 withdraw(write.session, incident, now)
             rows = _due(write.session, incident, notice, list(channels), limit, now, released.people)
@@ -100,8 +105,8 @@ class Deliveries(Claims):
             # Noted beside the ledger too, so that an older copy of it is known as one.
             write.note(now, incident, "claimed", notice, messages=len(rows))
         # Others wait for that transaction, so what takes longest is done after it.
-        with self.read() as session:
-            claims = self.claims_of(session, incident, rows, released, lease)
+        with self._store.read() as session:
+            claims = self._claims.of_rows(session, incident, rows, released, lease)
             named = left_among(session, [claim.key for claim in claims])
         self._rename(rows, claims)
         claims = self._without_named(claims, named, now) if named else claims
@@ -111,24 +116,24 @@ class Deliveries(Claims):
         """Store which text each gets, where that has become another since the message was stored."""
         both = zip(rows, claims, strict=True)
         if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
-            with self.write() as write:
+            with self._store.write() as write:
                 for claim in others:
                     name = text_name(claim.locale, claim.reader, claim.letter)
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
 
     def _without_named(self, claims: tuple[Claim, ...], named: Mapping[str, bool], now: datetime) -> tuple[Claim, ...]:
         """Without those that a relay's log knows of, after a backup was restored."""
-        with self.write() as write:
+        with self._store.write() as write:
             as_the_log_says(write, {claim.id: claim.key for claim in claims}, named, now)
         return tuple(claim for claim in claims if claim.key not in named)
 
     def _without_unreadable(self, claims: tuple[Claim, ...], now: datetime) -> tuple[Claim, ...]:
         """Whose data cannot be opened waits for a person; the others do not wait for them."""
-        with self.write() as write:
+        with self._store.write() as write:
             park(write, [claim.id for claim in claims if not claim.readable], now)
         return tuple(claim for claim in claims if claim.readable)
 
-    def _may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
+    def may_send(self, session: Session, incident: str, notice: str, now: datetime) -> tuple[Released, int]:
         """What stands approved, and the version of the facts. Raises ApprovalMissing, NotAllowed."""
         # Held for reading, so that nobody puts another list of people in force before what is claimed has its lease.
         facts = session.exec(FACTS, params={"incident": incident}).first()
@@ -145,23 +150,23 @@ class Deliveries(Claims):
         released_at = session.exec(RELEASED_AT, params=asked).first()
         if row is None or released_at is None:
             raise ApprovalMissing(f"{notice} has not been released")
-        draft = self.drafted(row)
+        draft = self._notices.drafted(row)
         if changed := changed_since(session, draft):
             raise ApprovalMissing(f"{changed} changed after {notice} was approved; what is left waits for approval")
         begun = None
         if draft.waves:
-            since, after = self.waves_go_on(session, row)
+            since, after = self._notices.waves_go_on(session, row)
             begun = draft.waves.people(since, now, after)
         return Released(draft.template, released_at, row.version, row.binding, draft.optional, begun), version
 
     def renew(self, leases: Iterable[int], now: datetime) -> None:
         """Hold these leases longer, while answers are awaited."""
-        with self.write() as write:
+        with self._store.write() as write:
             these = col(LeaseRow.id).in_(list(leases))
             lock(write.session, these)
             write.change(update(LeaseRow).where(these).values(until=now + LEASE))
 
-    def write_down(
+    def record(
         self, leaving: Sequence[Claim], answers: Sequence[Answer], incident: str, notice: str, now: datetime
     ) -> frozenset[int]:
         """Mark that these may leave and record the answers, in one commit; the numbers of those that may.
@@ -175,13 +180,13 @@ class Deliveries(Claims):
         outcomes = [(claim, _outcome(claim, receipt, now)) for claim, receipt in answers]
         if failed := [(claim, answer) for claim, answer in outcomes if answer.state.gone_wrong]:
             self._hand_over(failed, incident, notice, now)
-        self.mark_notes.begin({claim.lease for claim in leaving})
-        with self.swift_write() as swift:
+        self._store.mark_notes.begin({claim.lease for claim in leaving})
+        with self._store.swift_write() as swift:
             # A lease before its messages, as whoever recovers it does: else each could wait for the other.
             marks = _mark(swift, leaving, {claim.lease for claim, _ in answers}, now)
             swift.not_tried([(claim.id, claim.lease) for claim, receipt in answers if untried(receipt)])
             swift.keep_answers(_kept(swift, outcomes, now))
-        self.mark_notes.add(marks)
+        self._store.mark_notes.add(marks)
         return frozenset(message for messages in marks.values() for message in messages)
 
     def _hand_over(self, failed: Sequence[tuple[Claim, Outcome]], incident: str, notice: str, now: datetime) -> None:
@@ -189,13 +194,13 @@ class Deliveries(Claims):
 
         An answer that comes late may find the notice at its end; then that goes on.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             case, handed_over = write.incident(incident), 0
             lock(write.session, col(LeaseRow.id).in_({claim.lease for claim, _ in failed}))
             for claim, answer in sorted(failed, key=_whose):
                 if write.change(_failing(claim, answer, now)):  # else it was handed over already
                     row = write.session.get_one(NoticeRow, (incident, notice, claim.released.version))
-                    handed_over += _next_message(write.session, self.drafted(row), claim, now)
+                    handed_over += _next_message(write.session, self._notices.drafted(row), claim, now)
             latest = notice_row(write.session, incident, notice)
             if handed_over and latest and latest.stage in AGAIN:
                 reopen(write.session, latest)
@@ -203,26 +208,28 @@ class Deliveries(Claims):
 
     def give_back(self, claims: Sequence[Claim], now: datetime) -> None:
         """Nothing of these has left; they wait again."""
-        with self.write() as write:
+        with self._store.write() as write:
             connection = write.session.connection()
             for lease in {claim.lease for claim in claims}:
                 mine = listed(connection, [claim.id for claim in claims if claim.lease == lease])
                 asked = {"now": spelled(connection, now), "lease": lease, "ids": mine}
                 connection.execute(statement(GIVE_BACK + among(connection, "id")), asked)
 
-    def end(self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime) -> None:
+    def end_leases(
+        self, leases: Sequence[int], answered: dict[str, int], incident: str, notice: str, now: datetime
+    ) -> None:
         """Nothing of these leases is in hand any more; what came of them, for the audit.
 
         One of which that is not true stays, until it runs out and somebody recovers what it holds.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             held = select(DeliveryRow.id).where(HELD).exists()
             over = lock(write.session, col(LeaseRow.id).in_(leases), ~held)
             write.change(delete(LeaseRow).where(col(LeaseRow.id).in_(over)))  # its marks go with it
             if answered:
                 write.note(now, incident, "answered", notice, states=answered)
             here = write.session.exec(select(LeaseRow.id).where(col(LeaseRow.id).in_(leases))).all()
-        self.mark_notes.drop(set(leases).difference(here))
+        self._store.mark_notes.drop(set(leases).difference(here))
 
     def recover(self, incident: str, notice: str, now: datetime) -> int:
         """After a crash: what surely had not left waits again; the rest becomes uncertain. How many are uncertain.
@@ -230,47 +237,47 @@ class Deliveries(Claims):
         A machine never sends an uncertain message again. A page is no message: put up again, it is the same page.
         Raises LedgerRestored: in an older copy a mark may be missing.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             freed = doubtful = 0
             if stale := ended_leases(write.session, incident, notice, now):
-                self.refuse_if_restored(write.session)
+                self._store.refuse_if_restored(write.session)
             for lease in stale:
                 doubtful += put_in_doubt(write.session, lease, now)
                 freed += free_rest(write.session, lease, now)
                 write.session.delete(lease)
             if stale:  # also when nothing was left of it: its marks are gone now, and the chain must tell of them
                 write.note(now, incident, "recovered", notice, waiting=freed, uncertain=doubtful)
-        self.mark_notes.drop([lease.id for lease in stale if lease.id])
+        self._store.mark_notes.drop([lease.id for lease in stale if lease.id])
         return doubtful
 
     def busy(self, incident: str, now: datetime) -> bool:
         """Whether some worker holds messages of this incident right now."""
-        with self.read() as session:
+        with self._store.read() as session:
             query = select(LeaseRow.holder).where(LeaseRow.incident == incident, not_(run_out(now)))
             return not all(map(has_ended, session.exec(query)))
 
     def unanswered(self, incident: str) -> int:
         """How many messages of this incident may have left and have no answer yet."""
-        with self.read() as session:
+        with self._store.read() as session:
             leases = select(LeaseRow).where(LeaseRow.incident == incident)
             return sum(len(open_marks(session, lease)) for lease in session.exec(leases))
 
     def at_work(self, incident: str, notice: str, channels: Iterable[ChannelKind]) -> bool:
         """Whether some worker has messages of this notice on these channels in hand."""
-        with self.read() as session:
+        with self._store.read() as session:
             on_these = col(DeliveryRow.channel).in_(list(channels))
             return any(held_by(session, lease, on_these) for lease in leases_of(session, incident, notice))
 
     def senders(self, channel: ChannelKind, now: datetime) -> int:
         """How many processes have messages for this channel in hand, of whichever notices, on all machines."""
-        with self.read() as session:
+        with self._store.read() as session:
             pages = select(LeaseRow.holder).join(DeliveryRow, col(DeliveryRow.id) == LeaseRow.first)
             here = pages.where(DeliveryRow.channel == channel, not_(run_out(now))).distinct()
             return sum(not has_ended(holder) for holder in session.exec(here))
 
     def pending(self, incident: str, notice: str) -> int:
         """How many messages of the notice have not come to an end yet."""
-        with self.read() as session:
+        with self._store.read() as session:
             return _pending(session, incident, notice)
 
     def share_left(self, incident: str, notice: str) -> float:
@@ -278,7 +285,7 @@ class Deliveries(Claims):
         to_people = col(DeliveryRow.person) != PUBLIC
         counted = select(func.count()).select_from(DeliveryRow)
         here = counted.where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, to_people)
-        with self.read() as session:
+        with self._store.read() as session:
             messages = session.exec(here).one()
             due = session.exec(here.where(text("state IN " + DUE))).one()
             in_hand = sum(held_by(session, lease, to_people) for lease in leases_of(session, incident, notice))
@@ -289,11 +296,11 @@ class Deliveries(Claims):
 
         It is not as long as something is parked, or somebody whom a corrected list brought has no message of it.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
-            return self._finish(write, incident, notice, now)
+            return self.finish_in(write, incident, notice, now)
 
-    def _finish(self, write: Write, incident: str, notice: str, now: datetime) -> bool:
+    def finish_in(self, write: Write, incident: str, notice: str, now: datetime) -> bool:
         row = notice_row(write.session, incident, notice)
         if row is None or row.stage != NoticeStage.SENDING:
             return row is not None and row.stage == NoticeStage.SENT
@@ -301,7 +308,7 @@ class Deliveries(Claims):
             return False
         row.sent_at = row.sent_at or now
         states = message_states(write.session, incident, notice).get(notice, {})
-        draft = self.drafted(row)
+        draft = self._notices.drafted(row)
         if states.get(DeliveryState.PARKED) or latecomers(write.session, row, draft.audience, draft.audience_digest):
             return False
         row.stage = NoticeStage.SENT
@@ -312,7 +319,7 @@ class Deliveries(Claims):
 
     def published(self, incident: str, notice: str) -> bool:
         """Whether every page of the notice, as it was last drafted, stands on the website; true when it has none."""
-        with self.read() as session:
+        with self._store.read() as session:
             row = notice_row(session, incident, notice)
             missing = select(DeliveryRow.id).where(
                 DeliveryRow.incident == incident,

@@ -21,13 +21,13 @@ from amends.domain.notice.wording import Wording
 from amends.domain.people.person import damaged
 from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
-from amends.ledger.deliver.claims import Claim, Released, Waiting
+from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
 from amends.ledger.deliver.deliveries import Deliveries, park
 from amends.ledger.notice.first_messages import GUARDED, letter_of
-from amends.ledger.notice.notices import existing_row
+from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK
-from amends.ledger.store.session import ENGINE, Write, incident_row, must_approve
+from amends.ledger.store.session import ENGINE, Store, Write, incident_row, must_approve
 from amends.ledger.store.tables import DeliveryRow, IncidentVersionRow, NoticeRow, PersonRow, PinRow
 
 BATCH = "letter-batch-"
@@ -74,21 +74,27 @@ class PrintedFrom:
     wording: Wording
 
 
-class PaperLetters(Deliveries):
+class PaperLetters:
     """Hand letters over, write a batch again, note what came back."""
 
-    def letters_to_print(self, incident: str, notice: str) -> int:
+    def __init__(self, store: Store, claims: Claims, deliveries: Deliveries, notices: Notices) -> None:
+        self._store = store
+        self._claims = claims
+        self._deliveries = deliveries
+        self._notices = notices
+
+    def to_print(self, incident: str, notice: str) -> int:
         """How many letters wait to be handed over, also those of waves that have not begun."""
-        with self.read() as session:
+        with self._store.read() as session:
             here = _to_print(incident, notice)
             return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
 
-    def letter_batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
+    def batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
         """All that was handed over, the first batch first."""
-        with self.read() as session:
+        with self._store.read() as session:
             return _batches(session, incident, notice)
 
-    def take_letters(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
+    def take(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
         """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
 
         Those of waves that have not begun go on waiting.
@@ -98,14 +104,14 @@ class PaperLetters(Deliveries):
         """
         must_approve(by, "hand over letters")
         readable = self._readable(incident, notice, now)
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
             write.incident(incident)
-            released, _ = self._may_send(write.session, incident, notice, now)
+            released, _ = self._deliveries.may_send(write.session, incident, notice, now)
             if released.optional:
                 withdraw(write.session, incident, now)
             batch = max((one.number for one in _batches(write.session, incident, notice)), default=0) + 1
-            draft = self.drafted(existing_row(write.session, incident, notice))
+            draft = self._notices.drafted(existing_row(write.session, incident, notice))
             waiting = _to_print(incident, notice, released.people)
             self._park_unreadable(write, draft, waiting, readable, now)
             self._choose_letters_anew(write, draft)
@@ -117,10 +123,10 @@ class PaperLetters(Deliveries):
 
     def _readable(self, incident: str, notice: str, now: datetime) -> frozenset[int]:
         """The letters that wait and can be written: all are opened for that, and nobody who sends has to wait."""
-        with self.read() as session:
+        with self._store.read() as session:
             if not (rows := _rows(session, _to_print(incident, notice))):
                 return frozenset()
-            draft = self.drafted(existing_row(session, incident, notice))
+            draft = self._notices.drafted(existing_row(session, incident, notice))
             return frozenset(row.id for row in rows).difference(*self._unreadable(session, draft, rows, now))
 
     def _park_unreadable(
@@ -135,7 +141,9 @@ class PaperLetters(Deliveries):
         self, session: Session, draft: Draft, rows: Sequence[Waiting], now: datetime
     ) -> Iterator[list[int]]:
         for start in range(0, len(rows), CHUNK):
-            page = self.claims_of(session, draft.incident, rows[start : start + CHUNK], Released(draft.template, now))
+            page = self._claims.of_rows(
+                session, draft.incident, rows[start : start + CHUNK], Released(draft.template, now)
+            )
             yield [claim.id for claim in page if not claim.readable]
 
     def _choose_letters_anew(self, write: Write, draft: Draft) -> None:
@@ -144,7 +152,7 @@ class PaperLetters(Deliveries):
         homes = (PersonRow.country, PersonRow.region)
         is_theirs = (col(PersonRow.incident) == DeliveryRow.incident, col(PersonRow.number) == DeliveryRow.person)
         kinds = select(DeliveryRow.variant, *homes).where(*here, *is_theirs).distinct()
-        letters = self.letters(write.session, draft.incident)
+        letters = self._notices.addenda(write.session, draft.incident)
         for variant, country, region in write.session.exec(kinds).all():
             locale, reader, _ = name_parts(variant)
             name = text_name(locale, reader, letter_of(letters, draft.template, country, region))
@@ -154,10 +162,10 @@ class PaperLetters(Deliveries):
                 these = (*here, DeliveryRow.variant == variant, col(DeliveryRow.person).in_(theirs))
                 write.change(update(DeliveryRow).where(*these).values(variant=name))
 
-    def letters_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
+    def take_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
         """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
         must_approve(by, "hand over letters")
-        with self.write() as write:
+        with self._store.write() as write:
             batches = {one.number: one for one in _batches(write.session, incident, notice)}
             if batch not in batches:
                 known = ", ".join(map(str, batches)) or "none"
@@ -167,7 +175,7 @@ class PaperLetters(Deliveries):
 
     def printed_from(self, incident: str, notice: str, batch: int) -> PrintedFrom:
         """The draft, the facts and the words of a batch. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             draft = self._drafted_for(session, incident, notice, batch)
             return PrintedFrom(draft, _facts(session, draft), _words(session, draft))
 
@@ -179,13 +187,13 @@ class PaperLetters(Deliveries):
         columns = (DeliveryRow.person, DeliveryRow.channel, DeliveryRow.address_index)
         here = (*_of_batch(incident, notice, batch), DeliveryRow.state == DeliveryState.SENT)
         query = sql(*map(col, columns)).where(*here, col(DeliveryRow.person).in_(_elsewhere(incident, notice, batch)))
-        with self.read() as session:
+        with self._store.read() as session:
             return tuple(
-                Moved(row.person, reference_of(self.keys.message_key(incident, notice, *row)))
+                Moved(row.person, reference_of(self._store.keys.message_key(incident, notice, *row)))
                 for row in session.execute(query.order_by(col(DeliveryRow.person)))
             )
 
-    def letters_of(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
+    def of_batch(self, incident: str, notice: str, batch: int) -> Iterator[Claim]:
         """Every letter of a batch, by person, in the text that was handed over; also those that came back since.
 
         Without those that would go elsewhere by now: see `moved_since`. Name and link are those of now. Raises
@@ -197,7 +205,7 @@ class PaperLetters(Deliveries):
             after = page[-1][0]
 
     def _page_of_letters(self, incident: str, notice: str, batch: int, after: int) -> list[tuple[int, Claim]]:
-        with self.read() as session:
+        with self._store.read() as session:
             columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
             in_batch = (*_of_batch(incident, notice, batch), col(DeliveryRow.person) > after)
             stays = col(DeliveryRow.person).not_in(_elsewhere(incident, notice, batch))
@@ -206,7 +214,7 @@ class PaperLetters(Deliveries):
             if not rows:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
-            claims = self.claims_of(session, incident, rows, Released(draft.template, draft.dated))
+            claims = self._claims.of_rows(session, incident, rows, Released(draft.template, draft.dated))
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
                 raise DataDamaged(damaged(shut[0]))
             return [
@@ -221,25 +229,25 @@ class PaperLetters(Deliveries):
         row = session.get(NoticeRow, (incident, notice, version)) if version else None
         if row is None:
             raise NotInLedger(f"{notice} has no batch {batch} of letters")
-        return self.drafted(row)
+        return self._notices.drafted(row)
 
-    def letter_returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> Returned:
+    def returned(self, incident: str, notice: str, reference: str, now: datetime, by: str = ENGINE) -> Returned:
         """The post brought back the letter with this reference. To say it twice changes nothing.
 
         The next channel of the cascade takes over, or a letter to another address from a corrected list. Raises
         NotInLedger when no letter of this notice that was handed over has it, NotAllowed when several have.
         """
-        with self.read() as session:  # every letter is looked at, and nobody who sends has to wait for that
+        with self._store.read() as session:  # every letter is looked at, and nobody who sends has to wait for that
             incident_row(session, incident)
             number, person = self._letter_with(session, incident, notice, reference)
-        with self.write() as write:
+        with self._store.write() as write:
             case = write.incident(incident)
             letter = write.session.get_one(DeliveryRow, number)
             if letter.state != DeliveryState.SENT:
                 return Returned(person)
             letter.state, letter.detail, letter.updated_at = DeliveryState.BOUNCED, "returned by the post", now
             version = released_last(write.session, incident, notice)
-            handed_over = pass_on(write.session, self.drafted(version), version.version, [letter], now) > 0
+            handed_over = pass_on(write.session, self._notices.drafted(version), version.version, [letter], now) > 0
             if handed_over:
                 call_after_the_end(write, case, notice, now)
             write.note(now, incident, "letter returned", f"{notice} person {person}", actor=by, handed_over=handed_over)
@@ -253,7 +261,7 @@ class PaperLetters(Deliveries):
         found = [
             (number or 0, person)
             for number, person, channel, address in session.execute(query)
-            if reference_of(self.keys.message_key(incident, notice, person, channel, address)) == wanted
+            if reference_of(self._store.keys.message_key(incident, notice, person, channel, address)) == wanted
         ]
         if not found:
             typed = reference.strip()[:20]

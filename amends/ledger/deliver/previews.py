@@ -13,8 +13,10 @@ from amends.domain.deliver.cascade import Planned, first_messages, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
 from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
 from amends.ledger.notice.first_messages import Post, addressees, in_audience
+from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY
+from amends.ledger.store.session import Store
 from amends.ledger.store.tables import PersonRow
 
 
@@ -27,8 +29,13 @@ class Expected(NamedTuple):
     """How many of them would be written to on paper only, because there is no other address of theirs."""
 
 
-class Previews(Claims):
+class Previews:
     """Reads only; nothing is released or claimed."""
+
+    def __init__(self, store: Store, claims: Claims, notices: Notices) -> None:
+        self._store = store
+        self._claims = claims
+        self._notices = notices
 
     def expected(self, draft: Draft) -> Expected:
         """What would come of it, counted without opening any row; all people are read, a second for a million."""
@@ -56,7 +63,7 @@ class Previews(Claims):
             .where(*in_audience(draft.incident, draft.audience))
             .group_by(*kinds)
         )
-        with self.read() as session:
+        with self._store.read() as session:
             for hold, *known, opted_out, count in session.exec(query):
                 addresses = [kind for kind, has_one in zip(columns, known, strict=True) if has_one]
                 why = why_held(hold, optional=draft.optional, opted_out=opted_out)
@@ -69,31 +76,31 @@ class Previews(Claims):
             col(PersonRow.phone_index).is_not(None),
             col(PersonRow.guardian) > 0,
         )
-        with self.read() as session:
+        with self._store.read() as session:
             query = addressees(draft.incident, draft.audience).where(col(PersonRow.hold) == "", has_address)
             chosen = session.execute(query.order_by(func.random()).limit(how_many)).all()
-            claims = self._claims(session, draft, chosen, {DeliveryState.WAITING})
+            claims = self._claims_of(session, draft, chosen, {DeliveryState.WAITING})
             return tuple(claim for claim in claims if claim.readable)
 
     def first_claims(self, draft: Draft) -> Iterator[Claim]:
         """Everybody's first messages, letters among them, by person, as claims that nobody can send; page by page."""
         after = 0
         while True:
-            with self.read() as session:
+            with self._store.read() as session:
                 query = addressees(draft.incident, draft.audience).where(col(PersonRow.number) > after)
                 page = session.execute(query.order_by(col(PersonRow.number)).limit(CHUNK)).all()
-                claims = self._claims(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
+                claims = self._claims_of(session, draft, page, {DeliveryState.WAITING, DeliveryState.TO_PRINT})
             if not page:
                 return
             yield from claims
             after = page[-1].number
 
-    def _claims(
+    def _claims_of(
         self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
     ) -> tuple[Claim, ...]:
         """The first messages of these people that would be in one of these states; the columns are `addressees`."""
-        post = Post(draft, 0, self.letters(session, draft.incident), draft.dated)
+        post = Post(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in post.first_rows(*person)]
         waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
         released = Released(draft.template, draft.dated, optional=draft.optional)
-        return self.claims_of(session, draft.incident, waiting, released)
+        return self._claims.of_rows(session, draft.incident, waiting, released)

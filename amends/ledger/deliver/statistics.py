@@ -113,25 +113,28 @@ class Numbers:
         return Counts(self.living, self.unreached)
 
 
-class Standings(Store):
+class Statistics:
     """Looks at messages without changing any."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def drafted_notices(self, incident: str) -> tuple[str, ...]:
         """Every notice that was drafted, the first one first. Raises NotInLedger for an unknown incident."""
-        with self.read() as session:
+        with self._store.read() as session:
             incident_row(session, incident)
             query = select(NoticeRow.notice).where(NoticeRow.incident == incident).group_by(col(NoticeRow.notice))
             return tuple(session.exec(query.order_by(func.min(NoticeRow.drafted_at), col(NoticeRow.notice))))
 
-    def standing(self, incident: str, notice: str) -> dict[PersonState, int]:
+    def people(self, incident: str, notice: str) -> dict[PersonState, int]:
         """How many people stand where with this notice."""
-        with self.read() as session:
+        with self._store.read() as session:
             return person_states(session, incident, notice).get(notice, {})
 
     def numbers(self, incident: str, notice: str) -> Numbers:
         """How many people and messages stand where, by channel, country and variant, and why; in one pass."""
         numbers = Numbers()
-        with self.read() as session:
+        with self._store.read() as session:
             if latest := notice_row(session, incident, notice):
                 numbers.not_told = latecomers(
                     session, latest, latest.draft["audience"], latest.draft["audience_digest"]
@@ -140,16 +143,16 @@ class Standings(Store):
                 _add(numbers, fate, people)
         return numbers
 
-    def delivery_states(self, incident: str, notice: str, only: Only = ALL) -> dict[DeliveryState, int]:
+    def states(self, incident: str, notice: str, only: Only = ALL) -> dict[DeliveryState, int]:
         """How many of these messages are in each state."""
         query = _these(sql(col(DeliveryRow.state), func.count()), incident, notice, only)
-        with self.read() as session:
+        with self._store.read() as session:
             counted = session.execute(query.group_by(col(DeliveryRow.state))).all()
         return {DeliveryState(state): count for state, count in counted}
 
     def troubles(self, incident: str, notice: str) -> dict[DeliveryState, int]:
         """How many messages of the notice bounced, failed, are parked, uncertain or drew a complaint; always quick."""
-        with self.read() as session:
+        with self._store.read() as session:
             query = (
                 select(DeliveryRow.state, func.count())
                 .where(DeliveryRow.incident == incident, DeliveryRow.notice == notice, text(TROUBLED))
@@ -164,7 +167,7 @@ class Standings(Store):
             text(TROUBLED),
             col(DeliveryRow.state).in_(CAME_BACK),
         )
-        with self.read() as session:
+        with self._store.read() as session:
             return tuple(
                 CameBack(number, ChannelKind(channel), DeliveryState(state))
                 for number, channel, state in session.execute(query)
@@ -177,7 +180,7 @@ class Standings(Store):
         is read for it: a second for a million.
         """
         counted: defaultdict[str, States] = defaultdict(Counter)
-        with self.read() as session:
+        with self._store.read() as session:
             for channel, state, messages, news in session.execute(_taken_over(session, incident, notice)):
                 counted[channel][DeliveryState.SENT] += messages
                 counted[channel][DeliveryState(state)] += news if state in CAME_BACK else 0
@@ -191,7 +194,7 @@ class Standings(Store):
         """
         on_it = (*_of(incident, notice), DeliveryRow.channel == channel)
         changed = col(DeliveryRow.updated_at)
-        with self.read() as session:
+        with self._store.read() as session:
             taken = select(func.max(changed)).where(*on_it, col(DeliveryRow.state).in_(TAKEN_OVER))
             since = [at for at in (session.exec(taken).one(), _resumed_at(session, incident)) if at]
             bad = col(DeliveryRow.state).in_((DeliveryState.FAILED, DeliveryState.UNCERTAIN))
@@ -207,14 +210,14 @@ class Standings(Store):
             DeliveryRow.channel == ChannelKind.WEBSITE,
             col(DeliveryRow.state).in_([DeliveryState.SENT, DeliveryState.DELIVERED]),
         )
-        with self.read() as session:
+        with self._store.read() as session:
             return session.exec(query).first()
 
-    def deliveries(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
+    def lines(self, incident: str, notice: str, only: Only = ALL) -> tuple[DeliveryLine, ...]:
         """These messages of a notice, by person, all in memory; see delivery_lines for many."""
-        return tuple(self.delivery_lines(incident, notice, only))
+        return tuple(self.stream_lines(incident, notice, only))
 
-    def delivery_lines(
+    def stream_lines(
         self, incident: str, notice: str, only: Only = ALL, most: int | None = None
     ) -> Generator[DeliveryLine]:
         """These messages of a notice, by person, read as they are asked for; a view of one moment."""
@@ -222,7 +225,7 @@ class Standings(Store):
         columns = [col(getattr(DeliveryRow, name)) for name in names]
         query = _these(sql(col(DeliveryRow.person), col(PersonRow.country), *columns), incident, notice, only)
         ordered = query.order_by(col(DeliveryRow.person), col(DeliveryRow.id)).limit(most)
-        with self.read() as session:
+        with self._store.read() as session:
             for row in session.execute(ordered, execution_options={"yield_per": PAGE}):
                 yield _line(*row)
 

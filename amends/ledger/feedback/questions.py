@@ -29,8 +29,11 @@ LONGEST_QUESTION = 4_000
 """Characters; what a person can write in one go."""
 
 
-class Feedback(Store):
+class Questions:
     """Take in what people ask, and keep what they were answered."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def ask(self, incident: str, asked: Asked, now: datetime) -> int:
         """Keep a question; its id, also when it was kept before. Raises NotAllowed for an empty or overlong text."""
@@ -38,12 +41,12 @@ class Feedback(Store):
         if not wording or len(wording) > LONGEST_QUESTION:
             raise NotAllowed(f"a question has 1 to {LONGEST_QUESTION} characters")
         theme = theme_of(wording)  # before the transaction, which others wait for
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             if (known := _known(write.session, incident, asked.once)) is not None:
                 return known
             number = _next_number(write.session, incident)
-            sealed = self.seal(write.session, incident).close(wording, _place(incident, number, "text"))
+            sealed = self._store.seal(write.session, incident).close(wording, _place(incident, number, "text"))
             _store(write.session, incident, number, asked, sealed, theme)
             write.note(
                 now, incident, "asked", f"question {number}",
@@ -57,23 +60,23 @@ class Feedback(Store):
         """
         if not text.strip():
             raise NotAllowed("an answer needs words")
-        with self.write() as write:
+        with self._store.write() as write:
             row = _row(write.session, incident, question, locked=True)
             if row.answered_at is not None:
                 raise NotAllowed(f"question {question} was answered already")
-            seal = self.seal(write.session, incident)
+            seal = self._store.seal(write.session, incident)
             row.sealed_answer = seal.close(text.strip(), _place(incident, question, "answer"))
             row.answered_at, row.answered_by = now, by
             write.note(now, incident, "answered question", f"question {question}", actor=by)
 
     def file_under(self, incident: str, question: int, theme: str, by: str, now: datetime) -> None:
         """Move a question to another theme."""
-        with self.write() as write:
+        with self._store.write() as write:
             row = _row(write.session, incident, question, locked=True)
             row.theme = theme
             write.note(now, incident, "question theme", f"question {question}", actor=by, theme=theme)
 
-    def questions(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
+    def all(self, incident: str, *, person: int | None = None, open_only: bool = False) -> tuple[Question, ...]:
         """The questions, the one due first in front; words that were altered, or moved, are empty.
 
         Raises NotInLedger, KeyMissing.
@@ -83,14 +86,14 @@ class Feedback(Store):
             query = query.where(QuestionRow.person == person)
         if open_only:
             query = query.where(col(QuestionRow.answered_at).is_(None))
-        with self.read() as session:
-            seal = self.seal(session, incident)
+        with self._store.read() as session:
+            seal = self._store.seal(session, incident)
             return tuple(_question(row, seal) for row in session.exec(query))
 
-    def question(self, incident: str, question: int) -> Question:
+    def get(self, incident: str, question: int) -> Question:
         """One of them; no other is opened for it. Raises NotInLedger, KeyMissing."""
-        with self.read() as session:
-            return _question(_row(session, incident, question), self.seal(session, incident))
+        with self._store.read() as session:
+            return _question(_row(session, incident, question), self._store.seal(session, incident))
 
     def answer_survey(self, incident: str, person: int, scores: dict[str, int], comment: str, now: datetime) -> None:
         """Keep a person's answers; other ones replace them, and a comment is replaced only by another one.
@@ -101,7 +104,7 @@ class Feedback(Store):
             raise NotAllowed(f"the survey asks {', '.join(SURVEY)}, each from 1 to 5")
         if len(comment) > LONGEST_QUESTION:
             raise NotAllowed(f"a comment has at most {LONGEST_QUESTION} characters")
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             row = write.session.get(SurveyRow, (incident, person))
             if row is None:
@@ -109,7 +112,7 @@ class Feedback(Store):
                 write.session.add(row)
             row.scores, row.at = scores, now
             if said := comment.strip():
-                row.sealed_comment = self.seal(write.session, incident).close(said, _comment_place(row))
+                row.sealed_comment = self._store.seal(write.session, incident).close(said, _comment_place(row))
             write.note(now, incident, "survey answered", f"person {person}")
 
     def comments(self, incident: str) -> tuple[Comment, ...]:
@@ -118,8 +121,8 @@ class Feedback(Store):
         Raises NotInLedger, KeyMissing.
         """
         query = select(SurveyRow).where(SurveyRow.incident == incident, col(SurveyRow.sealed_comment).is_not(None))
-        with self.read() as session:
-            seal = self.seal(session, incident)
+        with self._store.read() as session:
+            seal = self._store.seal(session, incident)
             rows = session.exec(query.order_by(col(SurveyRow.at).desc(), col(SurveyRow.person)))
             given = [(row, _opened(seal, row.sealed_comment, _comment_place(row))) for row in rows]
         # An empty one was sealed once, too.
@@ -129,13 +132,13 @@ class Feedback(Store):
         """How many comments there are to read; none of them is opened to count them."""
         # An empty one was sealed once, too.
         given = func.length(SurveyRow.sealed_comment) > SEALED_EMPTY
-        with self.read() as session:
+        with self._store.read() as session:
             query = select(func.count()).select_from(SurveyRow).where(SurveyRow.incident == incident, given)
             return session.exec(query).one()
 
     def has_answered_survey(self, incident: str, person: int) -> bool:
         """Whether this person has answered."""
-        with self.read() as session:
+        with self._store.read() as session:
             return session.get(SurveyRow, (incident, person)) is not None
 
 

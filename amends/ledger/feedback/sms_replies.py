@@ -28,14 +28,17 @@ class Texted:
     """The reader's."""
 
 
-class IncomingTexts(Store):
+class SmsReplies:
     """Find out who writes, and hear each text once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def texted(self, phone: str) -> tuple[Texted, ...]:
         """The people whose SMS goes to this number, the one written to last in front."""
-        with self.read() as session:
+        with self._store.read() as session:
             known = session.exec(select(IncidentRow.id).where(NOT_DESTROYED)).all()
-            addresses = [self.keys.index(incident, "phone", phone) for incident in known]
+            addresses = [self._store.keys.index(incident, "phone", phone) for incident in known]
             return tuple(one for row in _sms_to(session, addresses) if (one := _texted(session, *row)))
 
     def texted_last(self) -> str:
@@ -43,17 +46,17 @@ class IncomingTexts(Store):
         known = select(IncidentRow.id).where(NOT_DESTROYED)
         query = select(DeliveryRow.incident).where(BY_SMS, col(DeliveryRow.incident).in_(known))
         query = query.order_by(col(DeliveryRow.id).desc()).limit(1)
-        with self.read() as session:
+        with self._store.read() as session:
             return session.exec(query).first() or ""
 
-    def was_heard(self, once: str) -> bool:
+    def is_recorded(self, once: str) -> bool:
         """Whether what bears this name was obeyed or kept."""
-        with self.read() as session:
+        with self._store.read() as session:
             return session.get(HeardRow, once) is not None
 
-    def hear(self, once: str, now: datetime) -> None:
+    def record(self, once: str, now: datetime) -> None:
         """It was obeyed or kept; the same again is no news."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.add_once(HeardRow(once=once, at=now))
 
 

@@ -14,22 +14,25 @@ EVERY_INCIDENT = ""
 """The incident of an audit entry that is about all of them."""
 
 
-class Clocks(Store):
+class Clocks:
     """Notice a wall clock that jumped or is wrong, and let a person say that it is right."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def server_time(self) -> datetime | None:
         """What the clock of the ledger's server shows; None for a file, which has none."""
-        with self.read() as session:
+        with self._store.read() as session:
             connection = session.connection()
             return connection.scalar(text("SELECT clock_timestamp()")) if on_postgresql(connection) else None
 
-    def observe_clock(self, seen: Seen, server: datetime | None = None) -> str:
+    def observe(self, seen: Seen, server: datetime | None = None) -> str:
         """Compare with what was last seen of this machine; why its clock is not believed, empty when it is.
 
         A machine that is new to the ledger, or was started anew, is compared with the ledger's server. A doubt stays
         until a person settles it: a clock that was set wrong and right again has jumped twice.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             row = write.session.get(ClockRow, seen.host)
             found = doubt(Seen(row.host, row.boot, row.elapsed, row.at), seen) if row else ""
             if row is None or row.boot != seen.boot:
@@ -43,14 +46,14 @@ class Clocks(Store):
             row.boot, row.elapsed, row.at = seen.boot, seen.elapsed, seen.at
             return row.doubt
 
-    def clock_doubts(self) -> tuple[str, ...]:
+    def doubts(self) -> tuple[str, ...]:
         """Why nobody can tell what time it is; empty when every clock is believed."""
-        with self.read() as session:
+        with self._store.read() as session:
             return clock_doubts(session)
 
-    def trust_clocks(self, by: str, now: datetime) -> None:
+    def trust(self, by: str, now: datetime) -> None:
         """A person has looked: the clocks are right as they stand, and what is due by them is due."""
-        with self.write() as write:
+        with self._store.write() as write:
             for row in write.session.exec(select(ClockRow).where(col(ClockRow.doubt) != "")):
                 write.note(now, EVERY_INCIDENT, "clock trusted", row.host, actor=by, was=row.doubt)
                 row.doubt = ""

@@ -1,4 +1,4 @@
-"""Verbs about incidents and their people."""
+"""Verbs about incidents."""
 
 import hashlib
 from collections.abc import Collection, Iterable
@@ -19,18 +19,14 @@ from amends.ledger.people.people import (
     CHUNK,
     find_guardians,
     insert_people,
-    link_index,
-    opened_person,
-    person_row,
     person_values,
     spelled_person,
 )
-from amends.ledger.store.audit import Entry, entries
 from amends.ledger.store.bulk import make_room, take_stock
 from amends.ledger.store.encryption import Seal
 from amends.ledger.store.leases import lock
 from amends.ledger.store.session import Store, Write, incident_row
-from amends.ledger.store.tables import EventRow, IncidentRow, IncidentVersionRow, LeaseRow, PersonRow
+from amends.ledger.store.tables import EventRow, IncidentRow, IncidentVersionRow, LeaseRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +42,19 @@ class IncidentLine:
     """Since when nobody of it can be read, found or written to any more."""
 
 
-class Incidents(Store):
-    """Open, amend, pause, resolve and close incidents; find their people."""
+class Incidents:
+    """Opens, amends, pauses, resolves and closes incidents."""
 
-    def open_incident(self, incident: Incident, people: Iterable[Person], author: str, now: datetime) -> int:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open(self, incident: Incident, people: Iterable[Person], author: str, now: datetime) -> int:
         """Store an incident with its audience, all or nothing; the number of people.
 
         Whatever reading the people raises passes through, and nothing is stored. Raises AlreadyInLedger when the id
         is taken.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             if write.session.get(IncidentRow, incident.id):
                 raise AlreadyInLedger(f"incident {incident.id} is open already; amend it, or choose another id")
             row = IncidentRow(
@@ -63,13 +62,13 @@ class Incidents(Store):
                 state=IncidentState.OPEN,
                 version=1,
                 opened_at=now,
-                wrapped_key=self.keys.new_data_key(incident.id),
+                wrapped_key=self._store.keys.new_data_key(incident.id),
                 people=0,
                 audience_digest="",
             )
             write.session.add(row)
             write.session.flush()
-            seal = self.keys.seal_for(incident.id, row.wrapped_key)
+            seal = self._store.keys.seal_for(incident.id, row.wrapped_key)
             counts = self._store_people(write.session, incident.id, seal, people)
             find_guardians(write.session, incident.id)
             row.people, row.audience_digest = counts.people, counts.digest
@@ -86,19 +85,19 @@ class Incidents(Store):
         rest = iter(people)
         while chunk := list(islice(rest, CHUNK)):
             running.update("".join(map(spelled_person, chunk)).encode())
-            rows = [person_values(self.keys, incident, seal, person) for person in chunk]
+            rows = [person_values(self._store.keys, incident, seal, person) for person in chunk]
             connection.exec_driver_sql(statement, rows)
             census.see(chunk)
         take_stock(connection, "person")
         return census.counts(running.hexdigest())
 
-    def amend_incident(self, incident: Incident, author: str, now: datetime) -> int:
+    def amend(self, incident: Incident, author: str, now: datetime) -> int:
         """A new version of the incident file; the old ones stay. The number of the version in force.
 
         Every approval of what has not yet left is void from here on, because it bound the facts as they stood. The
         same content again changes nothing.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             row = write.incident(incident.id)
             if version_row(write.session, incident.id, row.version).digest == _digest(incident):
                 return row.version
@@ -107,23 +106,23 @@ class Incidents(Store):
             write.note(now, incident.id, "amended", actor=author, version=row.version)
             return row.version
 
-    def pause_incident(self, incident: str, by: str, now: datetime) -> None:
+    def pause(self, incident: str, by: str, now: datetime) -> None:
         """Nothing is sent and no step begins until it is resumed; one that is closed may have promises to tell of.
 
         What is just being marked may leave: see `marks_are_kept`.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             _turn(write, incident, (IncidentState.OPEN, IncidentState.CLOSED), IncidentState.PAUSED, by, now)
 
-    def resume_incident(self, incident: str, by: str, now: datetime) -> None:
+    def resume(self, incident: str, by: str, now: datetime) -> None:
         """Go on as before; what came due meanwhile is due now."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             _turn(write, incident, (IncidentState.PAUSED,), state_before_pause(write.session, incident), by, now)
 
     def embargo(self, incident: str, until: datetime, why: str, by: str, now: datetime) -> None:
         """Nothing leaves before this time, not even what is under way; a later word replaces an earlier one."""
-        with self.write() as write:
+        with self._store.write() as write:
             row = write.incident(incident)
             if not why.strip():
                 raise NotAllowed("an embargo needs its reason: who asked for it, and what they gave")
@@ -138,7 +137,7 @@ class Incidents(Store):
         False when one is not through in the time that is waited for others who write: it has been halted.
         """
         try:
-            with self.write() as write:
+            with self._store.write() as write:
                 lock(write.session, col(LeaseRow.incident) == incident)
         except LedgerUnavailable:
             return False
@@ -146,95 +145,48 @@ class Incidents(Store):
 
     def lift_embargo(self, incident: str, by: str, now: datetime) -> None:
         """What is approved may leave. Raises NotAllowed when nothing holds it back."""
-        with self.write() as write:
+        with self._store.write() as write:
             row = write.incident(incident)
             if row.embargo_until is None or row.embargo_until <= now:
                 raise NotAllowed(f"nothing holds back the messages of incident {incident}")
             row.embargo_until = None
             write.note(now, incident, "embargo lifted", actor=by)
 
-    def close_incident(self, incident: str, by: str, now: datetime) -> None:
+    def close(self, incident: str, by: str, now: datetime) -> None:
         """Nothing more is begun, except for promises that are still open."""
-        with self.write() as write:
+        with self._store.write() as write:
             _turn(write, incident, (IncidentState.OPEN,), IncidentState.CLOSED, by, now)
 
-    def resolve_incident(self, incident: str, by: str, now: datetime, note: str = "") -> None:
+    def resolve(self, incident: str, by: str, now: datetime, note: str = "") -> None:
         """The lead says that there is nothing new to tell: series that run until then end, closing begins."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             if happened(write.session, incident, "resolved", now):
                 write.note(now, incident, "resolved", actor=by, note=note)
 
-    def event(self, incident: str, name: str, now: datetime) -> None:
+    def note_event(self, incident: str, name: str, now: datetime) -> None:
         """Note that an event of the case happened; only its first time counts."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             if happened(write.session, incident, name, now):
                 write.note(now, incident, "event", name)
 
     def alert(self, incident: str, what: str, now: datetime) -> None:
         """Note that a person must look, once for the same trouble."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             note_alert(write, incident, what, now)
 
     def facts_digest(self, incident: str) -> str:
         """Changes when anything that the incident file says changes. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             return version_row(session, incident, incident_row(session, incident).version).digest
 
-    def incidents(self) -> tuple[IncidentLine, ...]:
+    def all(self) -> tuple[IncidentLine, ...]:
         """All incidents, the newest first."""
-        with self.read() as session:
+        with self._store.read() as session:
             rows = session.exec(select(IncidentRow).order_by(col(IncidentRow.opened_at).desc())).all()
             return tuple(_line(session, row) for row in rows)
-
-    def timeline(self, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
-        """Everything that was done and that changed, but for these acts, oldest first."""
-        with self.read() as session:
-            return entries(session, incident, without)
-
-    def person(self, incident: str, number: int) -> Person:
-        """One person. Raises NotInLedger."""
-        with self.read() as session:
-            return opened_person(incident, person_row(session, incident, number), self.seal(session, incident))
-
-    def people(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
-        """These people, by number."""
-        with self.read() as session:
-            rows = session.exec(
-                select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
-            ).all()
-            seal = self.seal(session, incident)
-            return {row.number: opened_person(incident, row, seal) for row in rows}
-
-    def person_with(self, incident: str, ref: str) -> int | None:
-        """The number of the person whom the company calls so, or None."""
-        with self.read() as session:
-            wanted = self.keys.index(incident, "ref", ref)
-            query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
-            return session.exec(query).first()
-
-    def whose_link(self, token: str) -> tuple[str, int] | None:
-        """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
-        with self.read() as session:
-            row = session.exec(select(PersonRow).where(PersonRow.link_index == link_index(token))).first()
-            return (row.incident, row.number) if row else None
-
-    def link_of(self, incident: str, number: int) -> str:
-        """The token of this person's link. Raises NotInLedger."""
-        with self.read() as session:
-            version = person_row(session, incident, number).link_version
-            return self.keys.link_token(incident, number, version)
-
-    def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
-        """The person's link stops working; the next message carries a new one."""
-        with self.write() as write:
-            write.incident(incident)
-            row = person_row(write.session, incident, number, locked=True)
-            row.link_version += 1
-            row.link_index = link_index(self.keys.link_token(incident, number, row.link_version))
-            write.note(now, incident, "link revoked", f"person {number}", actor=by)
 
 
 def note_alert(write: Write, incident: str, what: str, now: datetime) -> None:

@@ -23,13 +23,17 @@ from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import happened, note_alert
 from amends.ledger.notice.notices import Notices, existing_row, not_fit, stale
 from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, ReleaseRow
 from amends.ledger.team import team
 
 
-class Approving(Notices):
+class Approvals:
     """Approve and reject; however many do so at once, one after the other is heard and told what it came to."""
+
+    def __init__(self, store: Store, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
 
     def decide(
         self, incident: str, notice: str, member: Member, decision: Decision, binding: str, note: str, now: datetime,
@@ -41,11 +45,11 @@ class Approving(Notices):
         was decided already, when the draft is another by now, or when it is to be approved and not everybody's
         message could be put together; LedgerRestored.
         """
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
             write.incident(incident)
             row = existing_row(write.session, incident, notice)
-            draft = self.drafted(row)
+            draft = self._notices.drafted(row)
             refusal = (
                 _may_not_speak(write.session, row, draft, member, in_place_of, now)
                 or _not_open(write.session, row, draft, binding, now)
@@ -70,11 +74,11 @@ class Approving(Notices):
         Raises NotAllowed when these two may not, when somebody rejected it, when it has its approvals anyway, and
         whenever nobody could approve it.
         """
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
             write.incident(incident)
             row = existing_row(write.session, incident, notice)
-            draft = self.drafted(row)
+            draft = self._notices.drafted(row)
             stands = standing_of(write.session, row, draft, now)
             two = _as_now(write.session, first), _as_now(write.session, second)
             refusal = (

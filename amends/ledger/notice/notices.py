@@ -23,7 +23,7 @@ from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
 from amends.ledger.people.opt_outs import withdraw
-from amends.ledger.playbook.occurrences import pin_row
+from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.bulk import spelled, store_messages
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
@@ -52,28 +52,31 @@ class Audience:
     """Every locale, kind of reader and letter in it."""
 
 
-class Notices(Store):
+class Notices:
     """Draft notices, release what is approved."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def audience(self, incident: str, name: str) -> Audience:
         """Count the people of this audience: everyone, or a segment."""
-        with self.read() as session:
+        with self._store.read() as session:
             row = incident_row(session, incident)
             counted = session.exec(_readers(incident, name)).all()
-            letters = self.letters(session, incident)
+            letters = self.addenda(session, incident)
         readers = frozenset(
             (locale, Reader.GUARDIAN if child else Reader.SELF, letters.letter_for(country, region))
             for locale, child, country, region, _ in counted
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
 
-    def draft_notice(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
+    def draft(self, draft: Draft, now: datetime, seen: int | None = None) -> int:
         """Keep a draft; the version in force. The same content again changes nothing; other content is a new version.
 
         What has already left stays with the version that people got. With the version that was seen before it was
         written (0 for none), a later one stays in force, unless it must not leave: somebody may have approved it.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(draft.incident)
             latest = notice_row(write.session, draft.incident, draft.notice)
             if latest and latest.binding == draft.binding:
@@ -103,20 +106,20 @@ class Notices(Store):
             return False
         return NoticeStage(latest.stage).is_over or not stale(session, self.drafted(latest), now)
 
-    def draft(self, incident: str, notice: str) -> Draft:
+    def latest_draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             return self.drafted(existing_row(session, incident, notice))
 
     def preflight(self, draft: Draft) -> Preflight | None:
         """What was found in everybody's message of exactly this draft; None when nobody has looked."""
-        with self.read() as session:
+        with self._store.read() as session:
             row = existing_row(session, draft.incident, draft.notice)
             return _preflight(row) if row.binding == draft.binding else None
 
     def keep_preflight(self, draft: Draft, found: Preflight, now: datetime) -> None:
         """Keep what was found in everybody's message of this draft; nothing when there is another by now."""
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(draft.incident)
             row, kept = existing_row(write.session, draft.incident, draft.notice), found.model_dump(mode="json")
             if row.binding != draft.binding or row.preflight == kept:
@@ -130,12 +133,12 @@ class Notices(Store):
 
         Raises ApprovalMissing when exactly this is not approved (any more), and LedgerRestored.
         """
-        with self.write() as write:
-            self.refuse_if_restored(write.session)
+        with self._store.write() as write:
+            self._store.refuse_if_restored(write.session)
             write.incident(incident)
             row = _releasable(write.session, incident, notice, now)
             draft, begins = self.drafted(row), row.stage not in RELEASED
-            self.released_notes.add(incident, notice)
+            self._store.released_notes.add(incident, notice)
             if begins:
                 self._begin(write.session, row, draft, now)
             if row.optional:
@@ -147,8 +150,8 @@ class Notices(Store):
         while self._prepare_page(draft, row.version, end, now):
             pass
         if doubt:
-            with self.write() as write:
-                settle_left(write, self.keys, incident, notice, now)
+            with self._store.write() as write:
+                settle_left(write, self._store.keys, incident, notice, now)
         return draft
 
     def _begin(self, session: Session, row: NoticeRow, draft: Draft, now: datetime) -> None:
@@ -177,14 +180,14 @@ class Notices(Store):
         people = session.exec(tried.order_by(person)).all()
         session.execute(delete(DeliveryRow).where(*here, held))
         if people:
-            redirect(session, draft, version, self.letters(session, draft.incident), people, now, anew=True)
+            redirect(session, draft, version, self.addenda(session, draft.incident), people, now, anew=True)
 
     def _prepare_page(self, draft: Draft, version: int, end: int, now: datetime) -> bool:
         """Store the messages for the next page of people; whether there is another, up to the person at the end."""
-        with self.write() as write:
+        with self._store.write() as write:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
-            letters, doubt = self.letters(write.session, draft.incident), may_have_left(write.session, draft)
+            letters, doubt = self.addenda(write.session, draft.incident), may_have_left(write.session, draft)
             post = Post(draft, version, letters, spelled(connection, now), doubt)
             release.prepared = max(post.store_page(connection, release.prepared, end), release.prepared)
             return release.prepared < end
@@ -205,14 +208,16 @@ class Notices(Store):
     def drafted(self, row: NoticeRow) -> Draft:
         """The row as a value, read once. A version that was drafted after a backup was restored may be another one."""
         name = ("draft", row.incident, row.notice, row.version, row.binding)
-        return self._memory.get(name, lambda: Draft.as_stored(row.draft))
+        return self._store.cache.get(name, lambda: Draft.as_stored(row.draft))
 
-    def letters(self, session: Session, incident: str) -> Letters:
+    def addenda(self, session: Session, incident: str) -> Letters:
         """The letters that the words in force know; none before a playbook runs."""
         row = pin_row(session, incident)
         if row is None:
             return Letters()
-        return self._memory.get(("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {})))
+        return self._store.cache.get(
+            ("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {}))
+        )
 
 
 def _readers(incident: str, name: str) -> Any:

@@ -77,8 +77,11 @@ class Reconciled:
     waiting: int
 
 
-class Reconciling(Store):
+class Restore:
     """Brings a restored ledger up to what has really left."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def check_log(self, log: RelayLog) -> None:
         """Raises LogUnfit when this cannot be a log of all emails that have left since the ledger's backup was made."""
@@ -86,7 +89,7 @@ class Reconciling(Store):
             raise LogUnfit(GAPS)
         if log.tokens:
             raise LogUnfit(NOT_STORED.format(count=len(log.tokens)))
-        with self.read() as session:
+        with self._store.read() as session:
             if self._names_latest(session, log):
                 return
             names_one = any(log.names(key) for _, key in self._emails(session))
@@ -100,11 +103,11 @@ class Reconciling(Store):
 
         A token holds half of a key, so it tells also of a message that is not stored yet, or has another number now.
         """
-        opened = ((token, self.keys.bounced(token) or (0, "")) for token in log.tokens)
+        opened = ((token, self._store.keys.bounced(token) or (0, "")) for token in log.tokens)
         starts = {start: token for token, (number, start) in opened if 0 < number < NUMBERS_END}
         if not starts:
             return replace(log, tokens=())
-        with self.read() as session:
+        with self._store.read() as session:
             found = {key for _, key in self._emails(session) if key[:16] in starts}
         unknown = starts.keys() - {key[:16] for key in found}
         return replace(log, left=found.union(log.left), tokens={starts[start] for start in unknown})
@@ -125,24 +128,24 @@ class Reconciling(Store):
         ledger. Raises NotAllowed when this member may not do that.
         """
         must_approve(by)
-        with self.write() as write:
+        with self._store.write() as write:
             # Of two words about the same backup the second counts.
-            if ChannelKind.EMAIL in known and not self.doubt_in(write.session):
+            if ChannelKind.EMAIL in known and not self._store.doubt_in(write.session):
                 write.change(delete(LeftRow).where(col(LeftRow.unclear)))
             keys, doubt = _remember(write.session, left), LEAVE.difference(known)
             found = Reconciled(*self._settle(write, keys, unclear, doubt, now))
             self._remember_unclear(write.session, set(unclear) - keys)
             self._remember_notices(write.session, doubt)
-            lacking = missed(write.session, self.mark_notes.all())
-            self.stays_here(write.session)
+            lacking = missed(write.session, self._store.mark_notes.all())
+            self._store.stays_here(write.session)
             _skip_leases(write.session)
             write.note(
                 now, "", "reconciled", actor=by.name,
                 keys=len(keys), may_have_left=sorted(doubt), found=asdict(found),
             )  # fmt: skip
         if write.head:
-            self._chain.keep(write.head, anew=True)
-        self.mark_notes.drop(lacking.marks | lacking.leases)
+            self._store.chain.keep(write.head, anew=True)
+        self._store.mark_notes.drop(lacking.marks | lacking.leases)
         return found
 
     def not_taken(self, refused: Collection[str]) -> list[tuple[str, str, int]]:
@@ -152,9 +155,9 @@ class Reconciling(Store):
         """
         if not refused:
             return []
-        with self.read() as session:
+        with self._store.read() as session:
             rows = session.exec(select(DeliveryRow).where(*EMAIL, IS_UNCERTAIN).execution_options(yield_per=PAGE))
-            places = [(row.incident, row.notice, row.person) for row in rows if _key(self.keys, row) in refused]
+            places = [(row.incident, row.notice, row.person) for row in rows if _key(self._store.keys, row) in refused]
             return [place for place in places if _is_all_that_is_uncertain(session, *place)]
 
     def proven(self, came_back: Mapping[str, Report]) -> list[Report]:
@@ -162,11 +165,11 @@ class Reconciling(Store):
         if not came_back:
             return []
         open_to_it = col(DeliveryRow.state).in_((DeliveryState.SENT, DeliveryState.UNCERTAIN))
-        with self.read() as session:
+        with self._store.read() as session:
             rows = session.exec(select(DeliveryRow).where(*EMAIL, open_to_it).execution_options(yield_per=PAGE))
-            keyed = ((row.id or 0, _key(self.keys, row)) for row in rows)
+            keyed = ((row.id or 0, _key(self._store.keys, row)) for row in rows)
             return [
-                replace(came_back[key], token=self.keys.bounce_token(number, key))
+                replace(came_back[key], token=self._store.keys.bounce_token(number, key))
                 for number, key in keyed
                 if key in came_back
             ]
@@ -176,7 +179,7 @@ class Reconciling(Store):
     ) -> tuple[int, int, int]:
         sent = uncertain = waiting = 0
         for page in _pages(write.session):
-            named = {row.id: _key(self.keys, row) for row in page}
+            named = {row.id: _key(self._store.keys, row) for row in page}
             gone = [row.id for row in page if named[row.id] in keys]
             rest = [row for row in page if named[row.id] not in keys and row.state != DeliveryState.UNCERTAIN]
             only_named = [row.id for row in rest if named[row.id] in unclear]
@@ -200,7 +203,7 @@ class Reconciling(Store):
         What is in doubt since an earlier backup stays so: what is known is known of the time since this one. Of two
         words about the same backup the second counts.
         """
-        earlier = session.exec(select(RestoredNoticeRow)).all() if self.doubt_in(session) else ()
+        earlier = session.exec(select(RestoredNoticeRow)).all() if self._store.doubt_in(session) else ()
         before = {(row.incident, row.notice): row.may_have_left.split("|") for row in earlier if row.may_have_left}
         for incident, notice in self._released(session):
             kinds = {*doubt, *before.get((incident, notice), ())}
@@ -209,33 +212,33 @@ class Reconciling(Store):
     def _released(self, session: Session) -> set[Pair]:
         """Also by what was noted beside the ledger."""
         stored = session.exec(select(ReleaseRow.incident, ReleaseRow.notice).distinct()).all()
-        return self.released_notes.all().union((pair[0], pair[1]) for pair in stored)
+        return self._store.released_notes.all().union((pair[0], pair[1]) for pair in stored)
 
     def _names_latest(self, session: Session, log: RelayLog) -> bool:
         by_time = (col(DeliveryRow.updated_at).desc(), col(DeliveryRow.id).desc())
         latest = session.exec(select(DeliveryRow).where(*WAS_SENT).order_by(*by_time).limit(LATEST)).all()
-        return any(log.names(_key(self.keys, row)) for row in latest)
+        return any(log.names(_key(self._store.keys, row)) for row in latest)
 
     def _emails(self, session: Session) -> Iterator[tuple[Pair, str]]:
         """All that are stored, then all that any notice may have sent to those who are in the list now."""
         yield from self._stored(session)
         drafted = session.exec(select(NoticeRow.incident, NoticeRow.notice).distinct()).all()
-        yield from self._planned(session, {*drafted, *self.released_notes.all()})
+        yield from self._planned(session, {*drafted, *self._store.released_notes.all()})
 
     def _stored(self, session: Session) -> Iterator[tuple[Pair, str]]:
         for row in session.exec(select(DeliveryRow).where(*EMAIL).execution_options(yield_per=PAGE)):
-            yield (row.incident, row.notice), _key(self.keys, row)
+            yield (row.incident, row.notice), _key(self._store.keys, row)
 
     def _planned(self, session: Session, notices: Iterable[Pair]) -> Iterator[tuple[Pair, str]]:
         for incident, notice in notices:
             for person in session.execute(addressees(incident, EVERYONE).execution_options(yield_per=PAGE)):
                 key = (incident, notice, person.number, ChannelKind.EMAIL, person.email_index or b"")
-                yield (incident, notice), self.keys.message_key(*key)
+                yield (incident, notice), self._store.keys.message_key(*key)
 
     def _lacks_incidents(self, session: Session) -> bool:
         """Something was released of an incident that the ledger does not know at all."""
         known = set(session.exec(select(IncidentRow.id)).all())
-        return any(incident not in known for incident, _ in self.released_notes.all())
+        return any(incident not in known for incident, _ in self._store.released_notes.all())
 
 
 def _skip_leases(session: Session) -> None:

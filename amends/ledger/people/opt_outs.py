@@ -38,28 +38,31 @@ SELECT DISTINCT lease FROM delivery WHERE incident = :incident AND {{people}} AN
 AND {OPTIONAL}"""
 
 
-class OptOuts(Store):
+class OptOuts:
     """Stop the optional messages to a person, or let them go on."""
 
-    def opt_out(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
         """The person wants no optional messages; whether that is new. What waits for them is withdrawn at once.
 
         Who reads for a child speaks for both. Raises NotInLedger.
         """
         if self._is_heeded(incident, person):  # one button pressed a thousand times must keep no send from writing
             return False
-        with self.write() as write:
+        with self._store.write() as write:
             new = opted_out(write.session, incident, person, now)
             if new:
                 write.note(now, incident, "opted out", f"person {person}", actor=by, how=how)
             return new
 
-    def opt_in(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
+    def end(self, incident: str, person: int, how: str, now: datetime, *, by: str = ENGINE) -> bool:
         """They want them again, from the next notice on; whether that is new. Raises NotInLedger.
 
         What was withdrawn stays so: weeks later it would come as a surprise.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             write.incident(incident)
             reader = reader_of(write.session, incident, person)
             new = reader.opted_out_at is not None
@@ -68,14 +71,14 @@ class OptOuts(Store):
                 write.note(now, incident, "opted in", f"person {person}", actor=by, how=how)
             return new
 
-    def has_opted_out(self, incident: str, person: int) -> bool:
+    def has(self, incident: str, person: int) -> bool:
         """Whether no optional messages go to whoever reads for this person. Raises NotInLedger."""
-        with self.read() as session:
+        with self._store.read() as session:
             return reader_of(session, incident, person).opted_out_at is not None
 
     def _is_heeded(self, incident: str, person: int) -> bool:
         """Whether they opted out before, and nothing has come to wait for them since."""
-        with self.read() as session:
+        with self._store.read() as session:
             reader = reader_of(session, incident, person)
             if reader.opted_out_at is None:
                 return False

@@ -1,7 +1,8 @@
 """People as rows: their contact data sealed, found by keyed hashes, and opened again."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from unicodedata import normalize
@@ -14,6 +15,7 @@ from amends.domain.base.errors import NotInLedger
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Hold, Person, hold_for
 from amends.ledger.store.encryption import Keys, Seal
+from amends.ledger.store.session import Store
 from amends.ledger.store.tables import PersonRow
 
 CHUNK = 2_000
@@ -23,6 +25,55 @@ PEOPLE_COLUMNS = (
     "link_version", "locale", "country", "region", "timezone", "data", "segment", "flags", "child_index", "guardian",
     "hold",
 )  # fmt: skip
+
+
+class People:
+    """Finds the people of an incident, and their personal links."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def get(self, incident: str, number: int) -> Person:
+        """One person. Raises NotInLedger."""
+        with self._store.read() as session:
+            return opened_person(incident, person_row(session, incident, number), self._store.seal(session, incident))
+
+    def get_many(self, incident: str, numbers: Iterable[int]) -> dict[int, Person]:
+        """These people, by number."""
+        with self._store.read() as session:
+            rows = session.exec(
+                select(PersonRow).where(PersonRow.incident == incident, col(PersonRow.number).in_(list(numbers)))
+            ).all()
+            seal = self._store.seal(session, incident)
+            return {row.number: opened_person(incident, row, seal) for row in rows}
+
+    def number_of(self, incident: str, ref: str) -> int | None:
+        """The number of the person whom the company calls so, or None."""
+        with self._store.read() as session:
+            wanted = self._store.keys.index(incident, "ref", ref)
+            query = select(PersonRow.number).where(PersonRow.incident == incident, PersonRow.ref_index == wanted)
+            return session.exec(query).first()
+
+    def whose_link(self, token: str) -> tuple[str, int] | None:
+        """The incident and person that a personal link belongs to, or None: wrong, revoked, or never given."""
+        with self._store.read() as session:
+            row = session.exec(select(PersonRow).where(PersonRow.link_index == link_index(token))).first()
+            return (row.incident, row.number) if row else None
+
+    def link_of(self, incident: str, number: int) -> str:
+        """The token of this person's link. Raises NotInLedger."""
+        with self._store.read() as session:
+            version = person_row(session, incident, number).link_version
+            return self._store.keys.link_token(incident, number, version)
+
+    def revoke_link(self, incident: str, number: int, by: str, now: datetime) -> None:
+        """The person's link stops working; the next message carries a new one."""
+        with self._store.write() as write:
+            write.incident(incident)
+            row = person_row(write.session, incident, number, locked=True)
+            row.link_version += 1
+            row.link_index = link_index(self._store.keys.link_token(incident, number, row.link_version))
+            write.note(now, incident, "link revoked", f"person {number}", actor=by)
 
 
 def person_row(session: Session, incident: str, number: int, *, locked: bool = False) -> PersonRow:

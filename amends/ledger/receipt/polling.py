@@ -22,10 +22,13 @@ AND updated_at BETWEEN :since AND :until LIMIT 1
 """
 
 
-class Asking(Store):
+class Polling:
     """Finds the SMS to ask for, a page at a time."""
 
-    def sms_to_ask(
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def to_ask(
         self, after: int, upto: int, limit: int, since: datetime, until: datetime
     ) -> tuple[tuple[int, str], ...]:
         """SMS that a gateway took between these times and of which nothing was told since: number and its name there.
@@ -33,21 +36,21 @@ class Asking(Store):
         The next ones after the one number, and up to the other, in order.
         """
         asked = {"after": after, "upto": upto, "limit": limit}
-        with self.read() as session:
+        with self._store.read() as session:
             rows = session.execute(text(SMS_TO_ASK), asked | _times(session, since, until))
             return tuple((number, name) for number, name in rows)
 
-    def sms_before(self, share: float, since: datetime, until: datetime) -> int:
+    def number_at(self, share: float, since: datetime, until: datetime) -> int:
         """The number up to which this share of all SMS to ask for lies, from 0 to 1."""
-        with self.read() as session:
+        with self._store.read() as session:
             times = _times(session, since, until)
             place = int(share * session.execute(text(SMS_COUNTED), times).scalar_one())
             found = session.execute(text(SMS_AT), times | {"place": place}).scalar()
             return int(found) - 1 if found else 0
 
-    def sms_told_of(self, since: datetime, until: datetime) -> bool:
+    def any_told(self, since: datetime, until: datetime) -> bool:
         """Whether a gateway told between these times what became of some SMS."""
-        with self.read() as session:
+        with self._store.read() as session:
             return session.execute(text(SMS_TOLD_OF), _times(session, since, until)).first() is not None
 
 

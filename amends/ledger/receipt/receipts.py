@@ -25,7 +25,7 @@ from amends.ledger.notice.notices import Notices
 from amends.ledger.people.opt_outs import opted_out
 from amends.ledger.store.bulk import among, listed, statement
 from amends.ledger.store.leases import lock, recall
-from amends.ledger.store.session import Write
+from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, LeaseRow, MarkRow, RestoredNoticeRow
 
 Told = Report | ProviderReceipt
@@ -168,10 +168,14 @@ class Taken:
     """Their messages are being changed by somebody else right now, or were claimed just now."""
 
 
-class Reports(Notices):
+class Receipts:
     """Believes a report only as far as it proves to know the message; takes it in once, however often it comes."""
 
-    def reported(self, reports: Iterable[Told], now: datetime) -> Reported:
+    def __init__(self, store: Store, notices: Notices) -> None:
+        self._store = store
+        self._notices = notices
+
+    def take(self, reports: Iterable[Told], now: datetime) -> Reported:
         """Take in what mail servers, providers and gateways say; what is not true changes nothing.
 
         A receipt of a gateway must have been checked for its signature. A message that came back hands over to the
@@ -179,8 +183,8 @@ class Reports(Notices):
         copy does not know what had left, and would take what came back for news of nothing.
         """
         everything = tuple(reports)
-        with self.read() as session:
-            self.refuse_if_restored(session)
+        with self._store.read() as session:
+            self._store.refuse_if_restored(session)
             anew = self._stored_anew(session, [told.token for told in everything if isinstance(told, Report)])
             looked = [self._look(session, place, told, anew) for place, told in enumerate(everything)]
         each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
@@ -215,7 +219,7 @@ class Reports(Notices):
         return message if agrees else Effect.CONTRADICTED
 
     def _named_by(self, session: Session, token: str) -> Message | None:
-        number, start = self.keys.bounced(token) or (0, "")
+        number, start = self._store.keys.bounced(token) or (0, "")
         message = _numbered(session, number)
         is_email = message is not None and message.channel == ChannelKind.EMAIL
         return message if message and is_email and compare_digest(self._key(message)[:16], start) else None
@@ -224,7 +228,7 @@ class Reports(Notices):
         """By token, what has another number since a backup was restored: the half of its key in the token tells."""
         if not (restored := session.exec(select(RestoredNoticeRow.incident, RestoredNoticeRow.notice)).all()):
             return {}
-        opened = ((token, self.keys.bounced(token)) for token in tokens if not self._named_by(session, token))
+        opened = ((token, self._store.keys.bounced(token)) for token in tokens if not self._named_by(session, token))
         by_start = {found[1]: token for token, found in opened if found}
         emails = (message for pair in restored for message in _emails(session, *pair)) if by_start else ()
         starts = ((self._key(message)[:16], message) for message in emails)
@@ -242,7 +246,7 @@ class Reports(Notices):
         return [message for message in messages if compare_digest(self._key(message), key)]
 
     def _key(self, message: Message) -> str:
-        return self.keys.message_key(
+        return self._store.keys.message_key(
             message.incident, message.notice, message.person, message.channel, message.address_index
         )
 
@@ -259,7 +263,7 @@ class Reports(Notices):
 
     def _take_in(self, incident: str, notice: str, news: Sequence[News], now: datetime, *, skip_locked: bool) -> Taken:
         """One transaction, with one entry in the audit chain if anything changed."""
-        with self.write() as write:
+        with self._store.write() as write:
             case = write.incident(incident)
             leases = _locked_leases(write.session, incident, news)
             rows = _locked(write.session, news, leases, skip_locked=skip_locked)
@@ -277,7 +281,7 @@ class Reports(Notices):
 
     def _pass_on(self, session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
         version = released_last(session, incident, notice)
-        return pass_on(session, self.drafted(version), version.version, gone, now)
+        return pass_on(session, self._notices.drafted(version), version.version, gone, now)
 
 
 def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:

@@ -51,7 +51,7 @@ CHAIN_LOCK, SCHEMA_LOCK = 7_036_373, 7_036_374
 """Any numbers; they name PostgreSQL's advisory locks around the audit chain and around the tables themselves."""
 
 
-def connect(url: str) -> Engine:
+def connect(url: str, *, durable: bool = True) -> Engine:
     """An engine for this ledger; on SQLite in WAL mode, every commit on disk before it returns.
 
     Its errors do not show the values of a statement, which may be personal data.
@@ -72,7 +72,13 @@ def connect(url: str) -> Engine:
     engine = create_engine(url, connect_args=connect_args, hide_parameters=True)
     event.listen(engine, "connect", partial(_prepare_sqlite, file))
     event.listen(engine, "begin", _begin_sqlite)
+    if not durable:
+        event.listen(engine, "connect", _without_waiting_for_the_disk)
     return engine
+
+
+def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def _note_use(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from sqlalchemy import CursorResult, PoolProxiedConnection, bindparam
 from sqlalchemy.exc import DatabaseError, IntegrityError, InterfaceError, InternalError, OperationalError
@@ -28,9 +28,9 @@ from amends.domain.base.errors import (
 )
 from amends.domain.case.case import DESTROYED
 from amends.domain.team.member import Member
-from amends.ledger.store.audit import Chain, Head
 from amends.ledger.store.bulk import Swift
 from amends.ledger.store.cache import Memory
+from amends.ledger.store.chain import Chain, Head
 from amends.ledger.store.database import (
     SCHEMA_LOCK,
     alone,
@@ -100,26 +100,23 @@ class Write:
 class Store:
     """A ledger database with the keys to it."""
 
-    def __init__(self, url: str, keys: Keys, anchor: Path | None = None) -> None:
-        self.engine = connect(url)
-        self._url, self._anchor = url, anchor
-        self._path = file_of(url)
-        self.reserve = Reserve(self._path)
+    def __init__(self, url: str, keys: Keys, anchor: Path | None = None, *, durable: bool = True) -> None:
+        self.engine = connect(url, durable=durable)
+        self.anchor = anchor
+        self.path = file_of(url)
+        self.reserve = Reserve(self.path)
         self.keys = keys
-        self._chain = Chain(keys.audit, anchor)
+        self.chain = Chain(keys.audit, anchor)
         self.released_notes, self.mark_notes = ReleasedNotes(anchor), MarkNotes(anchor)
-        self._seals: dict[str, tuple[bytes, Seal]] = {}
+        self.seals: dict[str, tuple[bytes, Seal]] = {}
         """Each with the wrapped key that it was made of."""
-        self._memory = Memory()
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, Keys, Path | None]]:
-        return type(self), (self._url, self.keys, self._anchor)
+        self.cache = Memory()
 
     def check_key(self) -> None:
         """Refuse to work with another master key than the ledger's own. Raises KeyMissing."""
         with self.read() as session:
             row = session.get(KeyCheckRow, 1)
-        if row is None or not (row.place or self._path):
+        if row is None or not (row.place or self.path):
             row = self._first_check()
         if row.mac != self.keys.check():
             raise KeyMissing(
@@ -139,7 +136,7 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent view of the ledger. Raises LedgerUnavailable."""
-        with self._told_apart("read"), reading(self.engine) as session:
+        with self.errors_in_words("read"), reading(self.engine) as session:
             yield session
 
     @contextmanager
@@ -148,31 +145,31 @@ class Store:
 
         The tables may have become those of a newer Amends since they were opened here.
         """
-        with self._told_apart("written"), writing(self.engine) as session:
+        with self.errors_in_words("written"), writing(self.engine) as session:
             together(session.connection(), SCHEMA_LOCK)
             refuse_newer(revision_of(session.connection()))
-            write = Write(session, self._chain)
+            write = Write(session, self.chain)
             yield write
-            to_keep = None if write.head is None or self._chain.is_behind(session) else write.head
+            to_keep = None if write.head is None or self.chain.is_behind(session) else write.head
         if to_keep:
-            self._chain.keep(to_keep)
+            self.chain.keep(to_keep)
 
     @contextmanager
     def swift_write(self) -> Iterator[Swift]:
         """One transaction on the driver itself. Raises as `write` does."""
-        with self._told_apart("written"), self._raw() as raw:
+        with self.errors_in_words("written"), self.raw() as raw:
             begin(raw.driver_connection)
             yield Swift(raw.cursor(), postgresql=self.engine.dialect.name == "postgresql")
             raw.commit()
 
     @contextmanager
-    def _raw(self) -> Iterator[PoolProxiedConnection]:
+    def raw(self) -> Iterator[PoolProxiedConnection]:
         """The driver's connection. What was not committed on it is taken back."""
         raw = self.engine.raw_connection()
         try:
             yield raw
         except self._unavailable:
-            if self._path is None:  # the server may have ended it, and all others
+            if self.path is None:  # the server may have ended it, and all others
                 raw.invalidate()
                 self.engine.dispose()
             raise
@@ -187,7 +184,7 @@ class Store:
         return (*ours, driver.OperationalError, driver.InterfaceError, driver.InternalError)
 
     @contextmanager
-    def _told_apart(self, tried: str) -> Iterator[None]:
+    def errors_in_words(self, tried: str) -> Iterator[None]:
         """The database's errors in our words; the values of a statement are personal data, so they are not in them."""
         try:
             yield
@@ -205,11 +202,11 @@ class Store:
 
     @property
     def _called(self) -> str:
-        return f"the ledger {self._path}" if self._path else "the ledger"  # a server's address holds its password
+        return f"the ledger {self.path}" if self.path else "the ledger"  # a server's address holds its password
 
     def check_writable(self) -> None:
         """Look, without writing, whether it could be written. Raises LedgerUnavailable."""
-        if self._path and not os.access(self._path, os.W_OK):
+        if self.path and not os.access(self.path, os.W_OK):
             raise LedgerUnavailable("the ledger cannot be written: it is read-only")
         if not self.reserve.has_room:
             raise DiskFull(no_room())
@@ -223,9 +220,9 @@ class Store:
         wrapped = session.exec(WRAPPED_KEY, params={"incident": incident}).first() or b""
         if not wrapped:
             _refuse_destroyed(session, incident_row(session, incident))
-        known = self._seals.get(incident)
+        known = self.seals.get(incident)
         if known is None or known[0] != wrapped:
-            known = self._seals[incident] = wrapped, self.keys.seal_for(incident, wrapped)
+            known = self.seals[incident] = wrapped, self.keys.seal_for(incident, wrapped)
         return known[1]
 
     def kept_back(self) -> int:
@@ -250,7 +247,7 @@ class Store:
     def doubt_in(self, session: Session) -> str:
         """The same; to be asked before anything else is read, or what is marked meanwhile seems to be missing."""
         # What is noted beside the ledger is read before it, so that what is added meanwhile is not missing.
-        noted, behind = self.mark_notes.all(), self._chain.is_behind(session)
+        noted, behind = self.mark_notes.all(), self.chain.is_behind(session)
         if self._is_elsewhere(session):
             return COPIED
         lacking = missed(session, noted)
@@ -266,8 +263,8 @@ class Store:
                 self._keep_newest(session)
 
     def _keep_newest(self, session: Session) -> None:
-        if newest := self._chain.newest(session):
-            self._chain.keep(newest)
+        if newest := self.chain.newest(session):
+            self.chain.keep(newest)
 
     def _is_elsewhere(self, session: Session) -> bool:
         """Whether it is in another database than it was written in; every machine knows such a copy."""
@@ -278,11 +275,6 @@ class Store:
         """It was compared with what has left: where it is now is its place."""
         if row := session.get(KeyCheckRow, 1):
             row.place = place_of(session.connection())
-
-    def verify_audit(self) -> tuple[str, ...]:
-        """What was done to the audit chain behind the ledger's back; empty when it holds."""
-        with self.read() as session:
-            return self._chain.problems(session)
 
     def dispose(self) -> None:
         """Give back the connections."""

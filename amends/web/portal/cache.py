@@ -131,20 +131,20 @@ class RecentCases:
 
     def _reach_at_first(self) -> Reach | None:
         with suppress(LedgerUnavailable):
-            for incident in self._ledger.incidents():
-                if self._ledger.released_versions(incident.id):
-                    return _reach(self._ledger.incident_file(incident.id))
+            for incident in self._ledger.incidents.all():
+                if self._ledger.visits.released_versions(incident.id):
+                    return _reach(self._ledger.cases.incident_file(incident.id))
         return None
 
     def _read(self, incident: str) -> Known:
-        case, wording = self._ledger.outline(incident), self._wording(incident)
+        case, wording = self._ledger.cases.outline(incident), self._wording(incident)
         self._reach = _reach(case.incident)
-        told = tuple(_told(version, draft) for version, draft in self._ledger.released_versions(incident))
+        told = tuple(_told(version, draft) for version, draft in self._ledger.visits.released_versions(incident))
         return Known(case, wording, told, self._shipped)
 
     def _wording(self, incident: str) -> Wording:
         try:
-            return self._ledger.wording(incident)
+            return self._ledger.playbooks.wording(incident)
         except NotInLedger:  # no playbook runs yet
             return self._shipped
 

@@ -83,7 +83,7 @@ class OptOutPages:
         """No more optional messages; any other POST than that of RFC 8058 only gets the page."""
         if not one_click:
             return self.show(request, token)
-        await self._in_time(self._ledger.opt_out, token)
+        await self._in_time(self._ledger.opt_outs.add, token)
         return self.show(request, token, Stage.STOPPED)
 
     async def again(self, request: Request, token: str) -> Response:
@@ -93,7 +93,7 @@ class OptOutPages:
         if seconds := self._limits.seconds_to_wait(sender, token):
             wait = {"Retry-After": str(seconds)}
             return self._pages.tell(request, HTTPStatus.TOO_MANY_REQUESTS, headers=wait)
-        await self._in_time(self._ledger.opt_in, token)
+        await self._in_time(self._ledger.opt_outs.end, token)
         return self.show(request, token, Stage.RESUMED)
 
     async def _in_time(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
@@ -104,7 +104,7 @@ class OptOutPages:
             await run_in_threadpool(self._carry_out, verb, token)
 
     def _carry_out(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
-        whose = self._ledger.keys.opted_out(token)
+        whose = self._ledger.store.keys.opted_out(token)
         if whose is None:
             return
         try:

@@ -72,7 +72,7 @@ class PersonalPages:
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
         self._public_url, self._trusted_proxies, self._clock = public_url, trusted_proxies, clock
-        self._tokens = FormTokens(ledger.keys.form_key)
+        self._tokens = FormTokens(ledger.store.keys.form_key)
         self._limits = limits
 
     def show(self, request: Request, link: str) -> Response:
@@ -109,15 +109,18 @@ class PersonalPages:
         return sender_address(request.client.host if request.client else "", request.headers, self._trusted_proxies)
 
     def _visit(self, request: Request, link: str) -> Visit:
-        now, whose = self._clock(), self._ledger.whose_link(link)
+        now, whose = self._clock(), self._ledger.people.whose_link(link)
         if whose is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         incident, number = whose
         try:
-            known, person = self._recent.read(incident, now), self._ledger.person(incident, number)
-            left, got = self._ledger.left_the_list(incident, number), self._ledger.versions_got(incident, number)
+            known, person = self._recent.read(incident, now), self._ledger.people.get(incident, number)
+            left, got = (
+                self._ledger.visits.left_the_list(incident, number),
+                self._ledger.visits.versions_got(incident, number),
+            )
         except DataDamaged:  # their link is right, so they read that the fault is ours, and how to reach us
-            self._ledger.alert(incident, damaged(number), now)
+            self._ledger.incidents.alert(incident, damaged(number), now)
             raise
         except (NotInLedger, KeyMissing):  # the incident's data was destroyed, so the page is gone
             raise HTTPException(HTTPStatus.NOT_FOUND) from None
@@ -167,12 +170,12 @@ class PersonalPages:
             owner=visit.known.questions_owner,
             at=visit.now,
         )
-        self._ledger.ask(visit.incident, asked, visit.now)
+        self._ledger.questions.ask(visit.incident, asked, visit.now)
         return None
 
     def _waits(self, visit: Visit, kind: QuestionKind, text: str) -> bool:
         """Whether the same waits for its answer: after the browser's Back a form has another token."""
-        theirs = self._ledger.questions(visit.incident, person=visit.person.number, open_only=True)
+        theirs = self._ledger.questions.all(visit.incident, person=visit.person.number, open_only=True)
         return any((one.kind, one.text) == (kind, text) for one in theirs)
 
     def _keep_survey(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
@@ -182,19 +185,19 @@ class PersonalPages:
             return Fault(Form.SURVEY, "survey_empty", SURVEY[0])
         if len(comment) > LONGEST_QUESTION:
             return Fault(Form.SURVEY, "too_long", "comment")
-        self._ledger.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
+        self._ledger.questions.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
         return None
 
     def _stop(self, visit: Visit, _: Mapping[str, str]) -> None:
-        self._ledger.opt_out(visit.incident, visit.person.number, ON_PAGE, visit.now)
+        self._ledger.opt_outs.add(visit.incident, visit.person.number, ON_PAGE, visit.now)
 
     def _resume(self, visit: Visit, _: Mapping[str, str]) -> None:
-        self._ledger.opt_in(visit.incident, visit.person.number, ON_PAGE, visit.now)
+        self._ledger.opt_outs.end(visit.incident, visit.person.number, ON_PAGE, visit.now)
 
     def _page(
         self, visit: Visit, *, sent: str = "", fault: Fault | None = None, fields: Mapping[str, str] | None = None
     ) -> Response:
-        questions = self._ledger.questions(visit.incident, person=visit.person.number)
+        questions = self._ledger.questions.all(visit.incident, person=visit.person.number)
         typed = fields or {}
         return self._pages.show(
             "personal.html",
@@ -209,8 +212,8 @@ class PersonalPages:
             told=self._told(visit),
             questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
             reply_due=_last_due(questions, visit.now) if sent == Form.ASK else None,
-            survey_answered=self._ledger.has_answered_survey(visit.incident, visit.person.number),
-            opted_out=self._ledger.has_opted_out(visit.incident, visit.person.number),
+            survey_answered=self._ledger.questions.has_answered_survey(visit.incident, visit.person.number),
+            opted_out=self._ledger.opt_outs.has(visit.incident, visit.person.number),
             resumed=sent == Form.AGAIN,
             survey=SURVEY,
             scores=SCORES,

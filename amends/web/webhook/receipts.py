@@ -108,5 +108,5 @@ class Inbox:
 
     async def _keep(self, batch: Batch) -> None:
         with suppress(LedgerUnavailable, LedgerRestored):
-            reported = await run_in_threadpool(self._ledger.reported, batch.reports, self._clock())
+            reported = await run_in_threadpool(self._ledger.receipts.take, batch.reports, self._clock())
             batch.effects = reported.each

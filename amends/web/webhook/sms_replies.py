@@ -81,29 +81,29 @@ class TextDesk:
 
     def _hear(self, handed: Incoming, now: datetime) -> None:
         text = replace(handed, sender=clean(handed.sender), text=clean(handed.text))
-        if self._ledger.was_heard(once := self._once(text)):
+        if self._ledger.sms_replies.is_recorded(once := self._once(text)):
             return
         number = international(text.sender, self._country)
-        whose = self._ledger.texted(number) if number else ()
+        whose = self._ledger.sms_replies.texted(number) if number else ()
         if (wish := wish_of(text.text)) and whose:
             self._obey(wish, whose, now)
         else:
             self._ask(text, whose, once, now)
-        self._ledger.hear(once, now)
+        self._ledger.sms_replies.record(once, now)
 
     def _once(self, text: Incoming) -> str:
         """A name of this text: with its words, because some gateways count from 1 again, and keyed, because of them."""
-        return self._ledger.keys.index("", "incoming", f"{text.name}\0{text.sender}\0{text.text}").hex()
+        return self._ledger.store.keys.index("", "incoming", f"{text.name}\0{text.sender}\0{text.text}").hex()
 
     def _obey(self, wish: Wish, whose: Sequence[Texted], now: datetime) -> None:
         """In every incident, because the text names none."""
-        verb = {Wish.STOP: self._ledger.opt_out, Wish.START: self._ledger.opt_in}[wish]
+        verb = {Wish.STOP: self._ledger.opt_outs.add, Wish.START: self._ledger.opt_outs.end}[wish]
         for one in whose:
             verb(one.incident, one.person, BY_SMS, now)
 
     def _ask(self, text: Incoming, whose: Sequence[Texted], once: str, now: datetime) -> None:
         """It is about what they were told last."""
-        incident = whose[0].incident if whose else self._ledger.texted_last()
+        incident = whose[0].incident if whose else self._ledger.sms_replies.texted_last()
         if not incident:
             log.warning(
                 "sms: somebody wrote, and nobody was ever to get an SMS; is the number used for other things too?"
@@ -122,7 +122,7 @@ class TextDesk:
             owner=known.questions_owner,
             at=now,
         )
-        self._ledger.ask(incident, asked, now)
+        self._ledger.questions.ask(incident, asked, now)
 
 
 def international(spelled: str, country: str) -> str:

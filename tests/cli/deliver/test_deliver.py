@@ -37,8 +37,8 @@ def test_that_the_server_keeps_commits_back_is_said_once_and_that_it_goes_on_aga
 def test_who_comes_to_a_send_that_is_under_way_hears_of_it_first_and_last(office: Office) -> None:
     approve(office, "omar", "wei")
     ledger, now = office.ledger(), datetime.now(UTC)
-    ledger.release(INCIDENT, NOTICE, now)
-    assert len(ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now)) == 1
+    ledger.notices.release(INCIDENT, NOTICE, now)
+    assert len(ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now)) == 1
     said = office.amends("deliver", INCIDENT, NOTICE).stderr
     ledger.dispose()
     assert "another send of this incident is under way: it and this one share what is left" in said
@@ -63,6 +63,6 @@ def test_a_process_of_a_send_tells_of_a_trouble_at_once_and_of_its_progress_now_
 def test_how_a_send_goes_on_depends_on_whether_it_was_stopped(office: Office) -> None:
     desk = Desk(office.home)
     assert f"`amends deliver {INCIDENT} {NOTICE}` again" in _goes_on(desk, INCIDENT, NOTICE)
-    desk.ledger.pause_incident(INCIDENT, "lena", datetime.now(UTC))
+    desk.ledger.incidents.pause(INCIDENT, "lena", datetime.now(UTC))
     assert f"`amends incident resume {INCIDENT} --as NAME` goes on" in _goes_on(desk, INCIDENT, NOTICE)
     desk.close()

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from amends.cli.deliver import deliveries as under_test
-from amends.cli.deliver.deliveries import FORMULA, HEAD, SCREEN, stages, whole, write_csv, write_xlsx
+from amends.cli.deliver.deliveries import FORMULA, HEAD, SCREEN, stages, write_csv, write_xlsx
+from amends.cli.terminal.files import whole
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
@@ -40,7 +41,7 @@ def ledger(office: Office) -> Iterator[Ledger]:
     """The first notice released, and some of its messages told apart by hand."""
     approve(office, "omar", "wei")
     ledger = office.ledger()
-    ledger.release(INCIDENT, NOTICE, ledger.draft(INCIDENT, NOTICE).dated)
+    ledger.notices.release(INCIDENT, NOTICE, ledger.notices.latest_draft(INCIDENT, NOTICE).dated)
     for (channel, person), fate in FATES.items():
         set_fate(ledger, f"channel = '{channel}' AND person = {person}", *fate)
     yield ledger
@@ -53,7 +54,7 @@ def test_a_notice_without_messages_yet_is_said_to_have_none(office: Office) -> N
 
 
 def set_fate(ledger: Ledger, where: str, state: str, detail: str) -> None:
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         change = text(f"UPDATE delivery SET state = :state, detail = :detail WHERE {where}")
         write.session.execute(change, {"state": state, "detail": detail})
 
@@ -63,7 +64,7 @@ def copied(ledger: Ledger, times: int) -> None:
     names = (
         "incident, notice, version, channel, address_index, variant, state, detail, provider_id, attempts, updated_at"
     )
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(
             text(
                 "WITH RECURSIVE n(i) AS (SELECT 101 UNION ALL SELECT i + 1 FROM n WHERE i < 100 + :times) "
@@ -149,7 +150,7 @@ def test_a_message_in_doubt_is_named_when_everybody_was_reached_otherwise(office
 def test_the_public_whose_post_is_uncertain_is_named_as_the_list_names_it(office: Office, ledger: Ledger) -> None:
     again = ("deliver", INCIDENT, NOTICE, "--again", "public")
     assert "is uncertain for the public" in office.amends(*again, by="omar").stderr
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE delivery SET state = 'uncertain' WHERE channel = 'social'"))
     (listed, *_) = office.values("deliveries", INCIDENT, NOTICE, "--channel", "social")["deliveries"]
     assert (listed["person"], listed["state"]) == ("public", "uncertain")

@@ -52,9 +52,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Office:
     office = make_home(tmp_path_factory.mktemp("letters") / "home")
     ledger = office.ledger()
     approved(ledger, PEOPLE, channels=(WEBSITE, EMAIL), cascade=(EMAIL, SMS, LETTER))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     for name, role in (("lena", TeamRole.LEAD), ("rosa", TeamRole.RESPONDER)):
-        office.tokens[name] = ledger.add_member(name, role, "lena", NOW)
+        office.tokens[name] = ledger.team.add(name, role, "lena", NOW)
     ledger.dispose()
     return office
 
@@ -196,7 +196,7 @@ def test_a_folder_that_others_can_look_into_is_refused_and_nothing_is_handed_ove
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", out, by="lena")
     assert answer.exit_code == 1
     assert "others can look into" in answer.stderr
-    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+    assert ledger.letters.to_print(INCIDENT, NOTICE) == 3
 
 
 def test_a_second_call_hands_over_nothing_twice(office: Office, tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ def test_the_same_batch_again_leaves_out_whose_letter_goes_elsewhere_by_a_correc
 ) -> None:
     first = hand_over(office, tmp_path / "out")
     people = [one._replace(postal_address="Neue Straße 5") if one.number == 2 else one for one in PEOPLE]
-    found = ledger.compare_audience(INCIDENT, people)
-    ledger.correct_audience(found, {Ask.CHANGED: 1}, "f" * 64, "maya", NOW)
+    found = ledger.corrections.compare(INCIDENT, people)
+    ledger.corrections.apply(found, {Ask.CHANGED: 1}, "f" * 64, "maya", NOW)
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
     again = hand_over(office, tmp_path / "again", "--again", 1)
     assert (first["moved"], again["moved"]) == ([], [{"person": 2, "reference": reference}])
@@ -291,7 +291,7 @@ def test_a_returned_letter_whose_next_message_may_have_left_is_left_to_a_person(
     office: Office, ledger: Ledger, tmp_path: Path
 ) -> None:
     hand_over(office, tmp_path / "out")
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="sms"))
         write.session.execute(text("UPDATE person SET phone_index = :index WHERE number = 2"), {"index": b"p" * 32})
     reference = table(tmp_path / "out" / "letters-1.csv")[0]["reference"]
@@ -335,7 +335,7 @@ def test_without_typst_it_says_what_to_install_and_hands_nothing_over(
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
     assert answer.exit_code == 1
     assert "`pip install 'amends[letters]'`" in answer.stderr
-    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+    assert ledger.letters.to_print(INCIDENT, NOTICE) == 3
 
 
 def test_without_a_chinese_font_it_says_which_and_hands_nothing_over(
@@ -346,7 +346,7 @@ def test_without_a_chinese_font_it_says_which_and_hands_nothing_over(
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
     assert answer.exit_code == 1
     assert "No Such Font" in answer.stderr
-    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
+    assert ledger.letters.to_print(INCIDENT, NOTICE) == 3
 
 
 def test_the_pages_hold_one_letter_each_and_are_the_same_again(office: Office, tmp_path: Path) -> None:

@@ -41,10 +41,12 @@ def ledger(office: Office) -> Iterator[Ledger]:
     write_draft(ledger)
     for name in ("omar", "wei"):
         office.amends("approve", INCIDENT, NOTICE, "--people", 13, by=name)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    while claims := ledger.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW):
-        ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
-        ledger.write_down((), [(one, Receipt(one.key, Status.DELIVERED)) for one in claims], INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    while claims := ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 100, NOW):
+        ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record(
+            (), [(one, Receipt(one.key, Status.DELIVERED)) for one in claims], INCIDENT, NOTICE, NOW
+        )
     yield ledger
     ledger.dispose()
 
@@ -55,7 +57,7 @@ def references(out: Path) -> list[str]:
 
 
 def test_a_draft_of_the_shipped_playbook_has_no_text_of_its_own_for_letters(ledger: Ledger) -> None:
-    draft = ledger.draft(INCIDENT, NOTICE)
+    draft = ledger.notices.latest_draft(INCIDENT, NOTICE)
     assert ChannelKind.LETTER in draft.cascade
     assert ChannelKind.LETTER not in {variant.channel for variant in draft.variants}
 
@@ -81,7 +83,7 @@ def test_letters_to_print_are_named_beside_what_waits_for_a_decision(office: Off
 
 
 def test_letters_that_come_back_lead_to_a_substitute_notice(office: Office, ledger: Ledger, tmp_path: Path) -> None:
-    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
     office.values("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="omar")
     for reference in references(tmp_path / "out")[:9]:
         office.values("letters", INCIDENT, NOTICE, "--returned", reference, by="omar")
@@ -94,11 +96,11 @@ def test_letters_that_come_back_lead_to_a_substitute_notice(office: Office, ledg
 
 
 def test_without_anybody_unreached_there_is_none(office: Office, ledger: Ledger) -> None:
-    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "FR", law="HIPAA"),)), NOW)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "FR", law="HIPAA"),)), NOW)
     assert office.values("deliveries", INCIDENT)["substitute"] == []
 
 
 def test_programs_get_the_numbers_too(office: Office, ledger: Ledger) -> None:
-    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(a_duty(HIPAA, "US", law="HIPAA"),)), NOW)
     (due,) = office.values("deliveries", INCIDENT)["substitute"]
     assert (due["must"], due["to_do"]) == (True, ["other written, telephone or other means"])

@@ -61,9 +61,9 @@ def on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Off
 def test_a_process_that_stands_still_in_the_middle_of_a_mark_is_named(on_a_server: Office) -> None:
     ledger = on_a_server.ledger()
     row = LeaseRow(incident=INCIDENT, notice=NOTICE, facts=1, first=1, last=1, until=now(), holder="")
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.add(row)
-    with ledger.swift_write() as swift:
+    with ledger.store.swift_write() as swift:
         assert swift.keep_mark(row.id or 0, [1], now())
         said = on_a_server.amends("stop", INCIDENT, by="lena").output
         assert "one process stands still" in " ".join(said.split())
@@ -75,7 +75,7 @@ def test_a_process_that_stands_still_in_the_middle_of_a_mark_is_named(on_a_serve
 def test_a_stop_that_is_not_written_down_at_once_says_so(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("amends.cli.deliver.stop.SLOW_SECONDS", 0.05)
     ledger = office.ledger()
-    with ThreadPoolExecutor(1) as elsewhere, ledger.write() as write:
+    with ThreadPoolExecutor(1) as elsewhere, ledger.store.write() as write:
         write.incident(INCIDENT)
         stopping = elsewhere.submit(office.amends, "stop", INCIDENT, by="lena")
         time.sleep(1)
@@ -93,8 +93,8 @@ def test_a_stop_that_another_version_keeps_from_the_ledger_says_how_to_stop_with
 ) -> None:
     approve(office, "omar", "wei")
     ledger = office.ledger()
-    ledger.release(INCIDENT, NOTICE, now())
-    ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.notices.release(INCIDENT, NOTICE, now())
+    ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
     ledger.dispose()
     with sqlite3.connect(office.home / "ledger.sqlite3") as tables_of:
         tables_of.execute("UPDATE amends_schema SET version_num = ?", (tables,))
@@ -162,10 +162,12 @@ def doubtful(office: Office) -> Claim:
     """An email of which a crash left open whether it has left."""
     approve(office, "omar", "wei")
     ledger = office.ledger()
-    ledger.release(INCIDENT, NOTICE, now())
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
-    ledger.write_down(claims, [(one, Receipt(one.key, Status.UNCERTAIN)) for one in claims], INCIDENT, NOTICE, now())
-    ledger.end([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
+    ledger.notices.release(INCIDENT, NOTICE, now())
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, now())
+    ledger.deliveries.record(
+        claims, [(one, Receipt(one.key, Status.UNCERTAIN)) for one in claims], INCIDENT, NOTICE, now()
+    )
+    ledger.deliveries.end_leases([one.lease for one in claims], {"uncertain": 1}, INCIDENT, NOTICE, now())
     ledger.dispose()
     return claims[0]
 
@@ -186,7 +188,9 @@ def test_one_that_the_relay_refused_is_sent_once_more(office: Office, doubtful: 
     found = office.values("reconcile", "--log", log, "--complete", *NO_OTHERS, by="omar")
     assert (before, found["sent"], uncertain(office)) == (1, 0, 0)
     ledger = office.ledger()
-    assert doubtful.key in [claim.key for claim in ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, now())]
+    assert doubtful.key in [
+        claim.key for claim in ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, now())
+    ]
     ledger.dispose()
 
 

@@ -205,7 +205,7 @@ def test_no_text_can_add_lines_of_its_own() -> None:
 @pytest.fixture
 def assessed(office: Office) -> Office:
     ledger = office.ledger()
-    ledger.record_assessment(INCIDENT, an_assessment(duties=(a_duty(due_at=datetime(2099, 1, 1, tzinfo=UTC)),)), NOW)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=(a_duty(due_at=datetime(2099, 1, 1, tzinfo=UTC)),)), NOW)
     ledger.dispose()
     return office
 

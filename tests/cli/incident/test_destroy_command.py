@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from amends.cli.app import app
 from amends.domain.channel.channel import ChannelKind, Form, Message
 from amends.settings import read_settings
-from amends.web import create_app
+from amends.web.app import create_app
 from channels.outbox import Outbox
 from tests.cli.conftest import AUDIENCE, NOTICE, STORY, Office
 
@@ -160,7 +160,7 @@ def test_the_doctor_finds_nothing_wrong_with_it(closed: Office) -> None:
 
 def test_a_personal_link_opens_nothing_any_more(closed: Office) -> None:
     ledger, settings = closed.ledger(), read_settings(closed.home)
-    link, portal = ledger.link_of(INCIDENT, 2), TestClient(create_app(settings, ledger))
+    link, portal = ledger.people.link_of(INCIDENT, 2), TestClient(create_app(settings, ledger))
     assert "Kim Example" in portal.get(f"/p/{link}").text
     destroy(closed)
     assert portal.get(f"/p/{link}").status_code == 404

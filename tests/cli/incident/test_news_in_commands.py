@@ -29,7 +29,7 @@ def ledger(told: Office) -> Iterator[Ledger]:
 
 
 def named(ledger: Ledger) -> datetime:
-    until = awaited(ledger.case(INCIDENT))
+    until = awaited(ledger.cases.read(INCIDENT))
     assert until
     return until
 
@@ -54,15 +54,15 @@ def test_the_timeline_says_which_news_is_promised_and_how_far_it_is(told: Office
 
 def test_a_missed_time_is_in_the_chain_of_the_audit_once_and_in_the_report(ledger: Ledger) -> None:
     later = named(ledger) + timedelta(days=2)
-    case = ledger.case(INCIDENT, later)
+    case = ledger.cases.read(INCIDENT, later)
     clock = clocks(case, later)[0]
     zone = case.incident.organisation.timezone
     assert clock.fate is Fate.MISSED
-    assert [ledger.news_missed(INCIDENT, clock, zone, later) for _ in range(2)] == [True, False]
-    entries = [entry for entry in ledger.timeline(INCIDENT) if entry.act == "news missed"]
+    assert [ledger.alerts.note_missed_update(INCIDENT, clock, zone, later) for _ in range(2)] == [True, False]
+    entries = [entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "news missed"]
     assert [(entry.subject, zone in entry.detail["named_for"]) for entry in entries] == [(NOTICE, True)]
-    assert ledger.verify_audit() == ()
-    html = page(ledger.case(INCIDENT, later), ledger.timeline(INCIDENT), later)
+    assert ledger.audit.verify() == ()
+    html = page(ledger.cases.read(INCIDENT, later), ledger.audit.entries(INCIDENT), later)
     section = html.partition("Times that were named for the next news")[2].partition("<h2>Promises")[0]
     assert "1 missed" in section and "2 d" in section and "Longest silence" in section
 

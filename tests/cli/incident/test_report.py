@@ -58,8 +58,8 @@ def test_it_draws_how_people_stand(page: str) -> None:
 
 def test_a_title_with_markup_stays_text(office: Office, tmp_path: Path) -> None:
     ledger = office.ledger()
-    incident = ledger.case(INCIDENT).incident.model_copy(update={"title": "<script>alert(1)</script>"})
-    ledger.amend_incident(incident, "lena", datetime.now(UTC))
+    incident = ledger.cases.read(INCIDENT).incident.model_copy(update={"title": "<script>alert(1)</script>"})
+    ledger.incidents.amend(incident, "lena", datetime.now(UTC))
     ledger.dispose()
     out = tmp_path / "report.html"
     office.amends("report", INCIDENT, "--out", out)
@@ -83,7 +83,7 @@ def assess(office: Office, due_at: datetime, **changes: Any) -> None:
     aside = SetAside(id="us-ca.individuals", places=("US-CA",), why="nobody lives there")
     given = {"duties": duties, "rules": (RULE,), "set_aside": (aside,), "open_questions": ("Who has it?",)}
     ledger = office.ledger()
-    ledger.record_assessment(INCIDENT, an_assessment(**(given | changes)), datetime.now(UTC))
+    ledger.assessments.record(INCIDENT, an_assessment(**(given | changes)), datetime.now(UTC))
     ledger.dispose()
 
 

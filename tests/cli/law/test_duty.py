@@ -56,7 +56,7 @@ def assess(office: Office, due_at: datetime, version: int = 1) -> None:
     aside = SetAside(id="us-ca.individuals", places=("US-CA",), why="nobody lives there")
     ledger = office.ledger()
     assessment = an_assessment(version=version, duties=duties(due_at), set_aside=(aside,))
-    ledger.record_assessment(INCIDENT, assessment, datetime.now(UTC))
+    ledger.assessments.record(INCIDENT, assessment, datetime.now(UTC))
     ledger.dispose()
 
 
@@ -109,7 +109,7 @@ def test_what_presses_most_stands_first(office: Office) -> None:
     }
     ledger = office.ledger()
     found = tuple(a_duty(id=name, **changes) for name, changes in times.items())
-    ledger.record_assessment(INCIDENT, an_assessment(duties=found), at)
+    ledger.assessments.record(INCIDENT, an_assessment(duties=found), at)
     ledger.dispose()
     office.values("duty", "filed", INCIDENT, "done", *FILED, by="lena")
     assert list(listed(office)) == ["late", "maybe-late", "at-once", "soon", "later", "waits", "exempt", "done"]

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import Result
 
 from amends.cli.deliver.deliveries import inert
-from amends.content.playbook.playbook import library
+from amends.content.file.shipped import library
 from tests.cli.conftest import (
     AUDIENCE,
     AUDIENCE_HEAD,
@@ -448,8 +448,8 @@ def test_a_plain_cell_stays_as_it_is() -> None:
 
 def test_an_outdated_draft_says_that_it_is_drafted_afresh(office: Office, tmp_path: Path) -> None:
     ledger = office.ledger()
-    incident = ledger.case(INCIDENT).incident
-    ledger.amend_incident(incident.model_copy(update={"title": "Four terminals"}), "lena", datetime.now(UTC))
+    incident = ledger.cases.read(INCIDENT).incident
+    ledger.incidents.amend(incident.model_copy(update={"title": "Four terminals"}), "lena", datetime.now(UTC))
     ledger.dispose()
     assert "drafted afresh" in office.amends("preview", INCIDENT, NOTICE).stderr
 
@@ -458,10 +458,10 @@ def test_an_outdated_draft_says_that_it_is_drafted_afresh(office: Office, tmp_pa
 def outworded(office: Office) -> Office:
     """An office whose words know no Chinese any more, while the draft still has it."""
     ledger = office.ledger()
-    playbook, wording = ledger.case(INCIDENT).playbook, ledger.wording(INCIDENT)
+    playbook, wording = ledger.cases.read(INCIDENT).playbook, ledger.playbooks.wording(INCIDENT)
     assert playbook
     english = wording.model_copy(update={"phrases": {"en": wording.phrases["en"]}})
-    ledger.pin_playbook(INCIDENT, playbook, english, "lena", datetime.now(UTC))
+    ledger.playbooks.pin(INCIDENT, playbook, english, "lena", datetime.now(UTC))
     ledger.dispose()
     return office
 

@@ -48,8 +48,8 @@ def test_an_auditor_holds_nothing_back(office: Office) -> None:
 
 def jumped(office: Office) -> None:
     ledger, now = office.ledger(), datetime.now(UTC)
-    ledger.observe_clock(Seen("another-host", "boot-1", 1.0, now))
-    ledger.observe_clock(Seen("another-host", "boot-1", 2.0, now + 300 * HOUR))
+    ledger.clocks.observe(Seen("another-host", "boot-1", 1.0, now))
+    ledger.clocks.observe(Seen("another-host", "boot-1", 2.0, now + 300 * HOUR))
     ledger.dispose()
 
 

@@ -12,7 +12,8 @@ import pytest
 from amends.cli.notice.dry_run import Kinds, kinds_at_home, kinds_in, opened, rehearse
 from amends.content.incident.incident import read_incident
 from amends.content.people.audience import AudienceFile
-from amends.content.playbook.playbook import load_playbook, shipped_playbooks
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.errors import Finding
 from amends.domain.case.case import Case
 from amends.domain.draft.draft import Links

@@ -58,7 +58,7 @@ def test_a_correction_takes_its_place_and_voids_what_was_approved(office: Office
     file = a_list(tmp_path, KIM, LI, NOBODY, NEWCOMER)
     assert correct(office, file)[0] == 0
     assert people(office) == 4
-    assert not office.ledger().case(INCIDENT).notice(NOTICE).current  # type: ignore[union-attr]
+    assert not office.ledger().cases.read(INCIDENT).notice(NOTICE).current  # type: ignore[union-attr]
     refused = office.amends("deliver", INCIDENT, NOTICE)
     assert refused.exit_code == 4
 
@@ -82,7 +82,7 @@ def test_swapped_addresses_are_refused_until_somebody_says_how_many(
     assert "email was another's" in shown
     assert "2 people have an address that was another's" in errors
     assert correct(office, file, "--changed-are-right", 2, "--swapped-are-right", 2)[0] == 0
-    assert office.ledger().person(INCIDENT, 2).email == "lilei@mail.example"
+    assert office.ledger().people.get(INCIDENT, 2).email == "lilei@mail.example"
 
 
 def test_a_list_without_many_people_is_refused_until_somebody_says_how_many(office: Office, tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_a_bad_row_at_the_end_leaves_nothing_stored(office: Office, tmp_path: Pa
 
 
 def test_the_list_in_force_handed_in_again_changes_nothing(office: Office, tmp_path: Path) -> None:
-    before = office.ledger().timeline(INCIDENT)
+    before = office.ledger().audit.entries(INCIDENT)
     code, shown, _ = correct(office, a_list(tmp_path, NOBODY, LI, KIM))
-    assert (code, office.ledger().timeline(INCIDENT)) == (0, before)
+    assert (code, office.ledger().audit.entries(INCIDENT)) == (0, before)
     assert "3 unchanged" in shown
 
 

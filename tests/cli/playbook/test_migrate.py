@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.content.playbook.playbook import library
+from amends.content.file.shipped import library
 from tests.cli.conftest import INCIDENT, NOTICE, PLAYBOOK, Office, approve, write_draft
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from amends.content.playbook.playbook import read_playbook, shipped_playbooks
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.playbook import read_playbook
 from tests.cli.conftest import STORY, Office
 
 

@@ -30,7 +30,7 @@ def test_a_good_playbook_is_valid(nowhere: Office) -> None:
 
 
 def test_a_misspelt_key_is_found_with_its_place(nowhere: Office, tmp_path: Path) -> None:
-    from amends.content.playbook.playbook import library
+    from amends.content.file.shipped import library
 
     path = tmp_path / "own.yaml"
     path.write_text((library() / f"{PLAYBOOK}.yaml").read_text(encoding="utf-8").replace("phase:", "phse:", 1))

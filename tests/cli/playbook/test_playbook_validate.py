@@ -131,7 +131,7 @@ def test_a_role_that_nobody_has_keeps_it_from_being_started(opened: Office, book
 def pinned(office: Office) -> dict[str, Any]:
     ledger = office.ledger()
     try:
-        return ledger.pinned(INCIDENT).playbook.model_dump(mode="json")
+        return ledger.playbooks.pinned(INCIDENT).playbook.model_dump(mode="json")
     finally:
         ledger.dispose()
 

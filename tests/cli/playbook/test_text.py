@@ -139,7 +139,8 @@ def test_every_event_gate_and_condition_has_words() -> None:
 
 
 def test_the_shipped_playbooks_can_be_read() -> None:
-    from amends.content.playbook.playbook import read_playbook, shipped_playbooks
+    from amends.content.playbook.library import shipped_playbooks
+    from amends.content.playbook.playbook import read_playbook
 
     for path in shipped_playbooks().values():
         assert Path(path).stem in next(in_words(read_playbook(path)))

@@ -27,15 +27,15 @@ def message(office: Office) -> Claim:
     """An email to somebody who has a telephone too, where it goes only if the email fails; it was sent."""
     ledger = office.ledger()
     only_email = {"channels": (ChannelKind.WEBSITE, ChannelKind.EMAIL)}
-    ledger.draft_notice(ledger.draft(INCIDENT, NOTICE).model_copy(update=only_email), now())
-    binding = ledger.draft(INCIDENT, NOTICE).binding[:12]
+    ledger.notices.draft(ledger.notices.latest_draft(INCIDENT, NOTICE).model_copy(update=only_email), now())
+    binding = ledger.notices.latest_draft(INCIDENT, NOTICE).binding[:12]
     for name in ("omar", "wei"):
         office.amends("approve", INCIDENT, NOTICE, "--people", 3, "--binding", binding, by=name)
-    ledger.release(INCIDENT, NOTICE, now())
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 10, now())
-    ledger.write_down(claims, (), INCIDENT, NOTICE, now())
+    ledger.notices.release(INCIDENT, NOTICE, now())
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 10, now())
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, now())
     answers = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
-    ledger.write_down((), answers, INCIDENT, NOTICE, now())
+    ledger.deliveries.record((), answers, INCIDENT, NOTICE, now())
     ledger.dispose()
     return claims[0]
 

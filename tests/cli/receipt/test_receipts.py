@@ -13,7 +13,7 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.receipt.webhook import ProviderReceipt
-from amends.sandbox import WebServices
+from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person
 from tests.cli.conftest import Office
 from tests.delivery.sending import INCIDENT, NOTICE, approved
@@ -45,11 +45,11 @@ def with_sms(office: Office, *names: str) -> Office:
     at, ledger = datetime.now(UTC) - timedelta(minutes=30), office.ledger()
     people = [a_person(number=number) for number, _ in enumerate(names, 1)]
     approved(ledger, people, channels=(ChannelKind.SMS,), cascade=(ChannelKind.SMS,))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], len(names), NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], len(names), NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     taken = [(one, Receipt(one.key, Status.SENT, provider_id=name)) for one, name in zip(claims, names, strict=True)]
-    ledger.write_down((), taken, INCIDENT, NOTICE, at)
+    ledger.deliveries.record((), taken, INCIDENT, NOTICE, at)
     return office
 
 
@@ -87,7 +87,7 @@ def test_a_gateway_that_has_forgotten_one_message_and_told_of_others_is_asked_at
     """Else every run would fail until that message is three days old."""
     with_sms(empty, "SM1", "SM2")
     ledger, at = empty.ledger(), datetime.now(UTC) - timedelta(hours=1)
-    ledger.reported([ProviderReceipt("SM2", Status.DELIVERED)], at)
+    ledger.receipts.take([ProviderReceipt("SM2", Status.DELIVERED)], at)
     with knows_nothing() as url:
         answer = with_gateway(empty, url, f'status_url = "{url}/status"').amends("receipts")
     assert (answer.exit_code, answer.stdout) == (0, "1 SMS were asked for: none\n"), answer.stderr

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from amends.cli.app import app
 from amends.cli.rehearse.page import page, summary
 from amends.cli.rehearse.picture import picture
-from amends.content.playbook.playbook import library
+from amends.content.file.shipped import library
 from amends.domain.rehearse.report import Rehearsed
 
 STORY = library() / "examples" / "stolen-terminals"

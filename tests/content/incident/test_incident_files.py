@@ -4,8 +4,8 @@ import re
 import pytest
 
 from amends.content.file.document import read_document
+from amends.content.file.shipped import library
 from amends.content.incident.incident import read_incident
-from amends.content.playbook.playbook import library
 from amends.domain.base.errors import ContentError
 
 

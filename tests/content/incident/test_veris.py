@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from amends.content.file.document import Document
 from amends.content.file.json_file import JsonReading
 from amends.content.incident.incident import read_incident
-from amends.content.incident.veris import VerisImport, from_veris, read_record
+from amends.content.incident.veris.incident_file import VerisImport, from_veris
 from amends.content.incident.veris.mapping import meanings
 from amends.content.incident.veris.record import words
+from amends.content.incident.veris.record_file import read_record
 from amends.domain.base.errors import ContentError
 from amends.domain.incident.facts import Certainty, Facts
 from amends.domain.incident.incident import Incident

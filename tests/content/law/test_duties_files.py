@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from amends.content.file.regions import CODES
+from amends.content.file.shipped import library
 from amends.content.law.addenda import read_letters
 from amends.content.law.regimes import read_duties
-from amends.content.playbook.playbook import library
 from amends.domain.base.errors import ContentError
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.applicability import Law, duties_of

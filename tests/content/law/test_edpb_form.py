@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from amends.content.file.shipped import library
 from amends.content.law.forms import read_form
 from amends.content.law.regimes import read_duties
-from amends.content.playbook.playbook import library
 from amends.domain.base.errors import ContentError
 from amends.domain.filing.answers import WORDS
 from amends.domain.filing.form import Form

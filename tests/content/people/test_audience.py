@@ -1,8 +1,8 @@
 import pytest
 
 from amends.content.file.countries import COUNTRIES
+from amends.content.file.shipped import library
 from amends.content.people.audience import AudienceFile, Caution
-from amends.content.playbook.playbook import library
 from amends.domain.base.errors import ContentError
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag

@@ -7,7 +7,9 @@ import jsonschema
 import pytest
 
 from amends.content.file.document import read_document
-from amends.content.playbook.playbook import playbook_schema, read_playbook, shipped_playbooks
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.playbook import read_playbook
+from amends.content.playbook.schemas import playbook_schema
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.playbook.playbook import Playbook
 from amends.domain.team.approval import EXPIRES_AFTER, Approvals

@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from amends.content.file.document import read_document
-from amends.content.playbook.playbook import load_playbook, open_playbook, playbook_schema, read_playbook
+from amends.content.playbook.playbook import load_playbook, open_playbook, read_playbook
+from amends.content.playbook.schemas import playbook_schema
 from amends.domain.base.errors import ContentError
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.playbook.playbook import Event

@@ -5,14 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from amends.content.playbook.playbook import (
-    check_playbook,
-    find_playbook,
-    library,
-    load_playbook,
-    read_playbook,
-    shipped_playbooks,
-)
+from amends.content.file.shipped import library
+from amends.content.playbook.checks import check_playbook
+from amends.content.playbook.library import find_playbook, shipped_playbooks
+from amends.content.playbook.playbook import load_playbook, read_playbook
 from amends.domain.base.errors import ContentError
 from amends.domain.law.addendum import Letter, Letters
 from amends.domain.notice.wording import Phrases, Wording

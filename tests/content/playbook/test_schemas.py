@@ -6,8 +6,9 @@ import jsonschema
 import pytest
 
 from amends.content.file.document import read_document
-from amends.content.playbook.playbook import library, playbook_schema, shipped_playbooks
-from amends.content.playbook.schemas import incident_schema
+from amends.content.file.shipped import library
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.schemas import incident_schema, playbook_schema
 
 SCHEMAS = {"incident": incident_schema, "playbook": playbook_schema}
 FILES = [

@@ -140,7 +140,7 @@ def later(rig: Rig) -> Tally:
 
 
 def alerts(kept: Ledger) -> list[str]:
-    return [entry.subject for entry in kept.timeline(INCIDENT) if entry.act == "alert"]
+    return [entry.subject for entry in kept.audit.entries(INCIDENT) if entry.act == "alert"]
 
 
 @pytest.mark.parametrize("jump", [HOUR, -MONTH], ids=by)
@@ -165,7 +165,7 @@ def test_a_clock_that_jumps_stops_the_send_and_the_next_run_tells_the_others(
 def test_a_clock_that_was_set_since_the_last_send_lets_nothing_leave(rig: Rig) -> None:
     approved(rig.ledger, people(1), channels=EMAIL_FIRST)
     now = seen()
-    rig.ledger.observe_clock(now._replace(at=now.at - MONTH))
+    rig.ledger.clocks.observe(now._replace(at=now.at - MONTH))
     with pytest.raises(NotAllowed, match="jumped ahead by about 30 days"):
         asyncio.run(send(Work(rig.ledger, rig.settings, INCIDENT, NOTICE, LINKS)))
     assert rig.mailed() == []
@@ -205,17 +205,17 @@ def test_a_clock_that_is_moved_at_will_as_in_a_rehearsal_stops_nothing(slowly: R
 def left_behind(rig: Rig, count: int, marked: int) -> None:
     """A worker that has died: it held so many messages, and so many of them may have left."""
     approved(rig.ledger, people(count), channels=EMAIL_FIRST)
-    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
-    claims = rig.ledger.claim(INCIDENT, NOTICE, [EMAIL], count, rig.clock())
-    assert len(rig.ledger.write_down(claims[:marked], (), INCIDENT, NOTICE, rig.clock())) == marked
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
+    claims = rig.ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], count, rig.clock())
+    assert len(rig.ledger.deliveries.record(claims[:marked], (), INCIDENT, NOTICE, rig.clock())) == marked
 
 
 @pytest.mark.parametrize("jump", [HOUR, -MONTH], ids=by)
 def test_what_a_dead_worker_held_is_taken_up_at_once_whichever_way_the_clock_was_set(rig: Rig, jump: timedelta) -> None:
     left_behind(rig, 5, marked=2)
-    assert rig.ledger.busy(INCIDENT, rig.clock())
+    assert rig.ledger.deliveries.busy(INCIDENT, rig.clock())
     rig.clock.forward(jump)
-    assert not rig.ledger.busy(INCIDENT, rig.clock())
+    assert not rig.ledger.deliveries.busy(INCIDENT, rig.clock())
     tally = rig.run()
     assert (tally.uncertain_after_crash, tally.people) == (2, {PersonState.UNCERTAIN: 2, PersonState.SENT: 3})
     assert Counter(rig.states().values()) == {"uncertain": 2, "sent": 3}
@@ -226,8 +226,8 @@ def test_what_a_dead_worker_held_is_taken_up_at_once_whichever_way_the_clock_was
 def test_machines_with_clocks_that_differ_leave_each_other_alone(rig: Rig, apart: timedelta) -> None:
     left_behind(rig, 5, marked=2)
     other = rig.clock() + apart
-    assert rig.ledger.busy(INCIDENT, other)
-    assert rig.ledger.recover(INCIDENT, NOTICE, other) == 0
+    assert rig.ledger.deliveries.busy(INCIDENT, other)
+    assert rig.ledger.deliveries.recover(INCIDENT, NOTICE, other) == 0
     assert set(rig.states().values()) == {"claimed"}
 
 
@@ -282,8 +282,8 @@ async def test_a_living_worker_holds_on_to_its_messages_once_it_has_renewed_its_
     behind = asyncio.create_task(through(rig, worker))
     await until(lambda: len(worker.waiting) == 3)
     rig.clock.forward(-HOUR)
-    await until(lambda: rig.ledger.busy(INCIDENT, rig.clock()))
-    assert rig.ledger.recover(INCIDENT, NOTICE, rig.clock()) == 0
+    await until(lambda: rig.ledger.deliveries.busy(INCIDENT, rig.clock()))
+    assert rig.ledger.deliveries.recover(INCIDENT, NOTICE, rig.clock()) == 0
     worker.gate.set()
     assert ((await behind).people, len(worker.sent)) == ({PersonState.SENT: 3}, 3)
 

@@ -50,11 +50,11 @@ from amends.ledger import Claim, Keys, Ledger
 from amends.ledger.store import database, disk_reserve
 from amends.ledger.store.leases import LEASE
 from amends.ledger.store.tables import DeliveryRow
-from amends.sandbox import MailServer, WebServices
-from amends.sandbox.mail import CREDENTIALS, Faults, Stage
+from amends.sandbox.mail import CREDENTIALS, Faults, MailServer, Stage
+from amends.sandbox.web import WebServices
 from amends.settings import Settings
 from amends.system.processes import ENDING
-from amends.web import create_app
+from amends.web.app import create_app
 from channels import email_smtp
 from tests.builders import a_member, a_person, an_incident
 from tests.channels.contract import a_message
@@ -1006,13 +1006,13 @@ def test_a_relay_that_drips_its_answer_to_the_dot_leaves_that_message_alone_in_d
 def no_words_for_one(rig: Rig) -> None:
     """One person of four whose message cannot be put together, by what happened after the approval."""
     approved(rig.ledger, people(4), channels=EMAIL_FIRST, cascade=(ChannelKind.SMS,))
-    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
     name_text(rig, "en/nobody")
 
 
 def name_text(rig: Rig, name: str) -> None:
     """Which text the second person gets."""
-    with rig.ledger.write() as write:
+    with rig.ledger.store.write() as write:
         write.change(update(DeliveryRow).where(col(DeliveryRow.person) == 2).values(variant=name))
 
 
@@ -1026,7 +1026,7 @@ def strike_three_times(rig: Rig) -> Tally:
 def test_a_message_that_cannot_be_put_together_is_parked_after_three_tries_and_the_others_go_on(rig: Rig) -> None:
     no_words_for_one(rig)
     tally = strike_three_times(rig)
-    (parked,) = (line for line in rig.ledger.deliveries(INCIDENT, NOTICE) if line.person == 2)
+    (parked,) = (line for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.person == 2)
     assert (parked.state, parked.attempts) == ("parked", 3)
     assert parked.detail.startswith("fault ")
     assert tally.people == {PersonState.SENT: 3, PersonState.HELD: 1}
@@ -1039,7 +1039,7 @@ def test_a_notice_with_a_parked_message_is_not_finished_before_a_person_decides(
     assert (tally.finished, tally.parked) == (False, 1)
     assert not rig.run().finished
     name_text(rig, "en/self")
-    rig.ledger.try_parked(INCIDENT, NOTICE, 2, a_member(), rig.clock())
+    rig.ledger.decisions.try_parked(INCIDENT, NOTICE, 2, a_member(), rig.clock())
     assert rig.run().finished
     assert Counter(rig.mailed()) == everybody(4)
 
@@ -1047,7 +1047,7 @@ def test_a_notice_with_a_parked_message_is_not_finished_before_a_person_decides(
 def test_a_parked_message_does_not_hold_up_what_follows_the_notice(rig: Rig) -> None:
     no_words_for_one(rig)
     strike_three_times(rig)
-    (notice,) = rig.ledger.case(INCIDENT).notices
+    (notice,) = rig.ledger.cases.read(INCIDENT).notices
     assert notice.has_gone
 
 
@@ -1055,7 +1055,7 @@ def test_who_is_parked_and_given_up_is_written_to_on_the_next_channel(rig: Rig) 
     no_words_for_one(rig)
     strike_three_times(rig)
     name_text(rig, "en/self")
-    rig.ledger.give_up_parked(INCIDENT, NOTICE, 2, a_member(), rig.clock())
+    rig.ledger.decisions.give_up_parked(INCIDENT, NOTICE, 2, a_member(), rig.clock())
     assert rig.run().finished
     assert rig.texted() == ["+493055500002"]
     assert rig.states()[2] == "failed"
@@ -1136,7 +1136,7 @@ def test_a_full_disk_is_called_full_by_who_opens_the_ledger(tmp_path: Path) -> N
                 pass
         opened = a_ledger(f"sqlite:///{file}", small)
         with pytest.raises(DiskFull, match="make room"):
-            opened.incidents()
+            opened.incidents.all()
         opened.dispose()
 
 
@@ -1207,8 +1207,8 @@ def a_sender(folder: Path, tmp_path: Path, mail: MailServer, page: int = 1000) -
 def check_told(folder: Path) -> None:
     ledger = a_ledger(sqlite_url(folder), folder)
     try:
-        assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: MANY}
-        assert ledger.verify_audit() == ()
+        assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: MANY}
+        assert ledger.audit.verify() == ()
     finally:
         ledger.dispose()
 
@@ -1261,7 +1261,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
 
 def beside(rig: Rig, name: str) -> Path:
     """A file in the folder of the ledger."""
-    return Path(rig.ledger.engine.url.database or "").with_name(name)
+    return Path(rig.ledger.store.engine.url.database or "").with_name(name)
 
 
 def once_begun(act: Callable[[], None]) -> Callable[[Tally], None]:
@@ -1320,11 +1320,11 @@ def test_on_a_full_disk_an_act_is_kept_although_it_cannot_be_noted_beside_the_le
     tmp_path: Path, small: Rig
 ) -> None:
     fill_up(beside(small, "filler"))
-    ledger = Ledger(sqlite_url(tmp_path), small.ledger.keys, anchor=beside(small, "another-head")).migrate()
-    ledger.open_incident(an_incident(), people(1), "lena", small.clock())
+    ledger = Ledger(sqlite_url(tmp_path), small.ledger.store.keys, anchor=beside(small, "another-head")).migrate()
+    ledger.incidents.open(an_incident(), people(1), "lena", small.clock())
     beside(small, "filler").unlink()
-    ledger.alert(INCIDENT, "there is room again", small.clock())
-    assert ledger.verify_audit() == ()
+    ledger.incidents.alert(INCIDENT, "there is room again", small.clock())
+    assert ledger.audit.verify() == ()
     assert {path.name for path in tmp_path.glob("disk/another-head*")} == {"another-head", "another-head.lock"}
     ledger.dispose()
 
@@ -1452,7 +1452,7 @@ def slow_relay(home: Office, tmp_path: Path) -> Iterator[MailServer]:
 def states(home: Office) -> Counter[str]:
     ledger = home.ledger()
     try:
-        rows = ledger.deliveries(INCIDENT, NOTICE)
+        rows = ledger.statistics.lines(INCIDENT, NOTICE)
         return Counter(row.state.value for row in rows if row.channel is ChannelKind.EMAIL)
     finally:
         ledger.dispose()
@@ -1505,7 +1505,7 @@ def written(home: Office) -> datetime:
     """When the stop was written down."""
     ledger = home.ledger()
     try:
-        (stopped,) = (entry for entry in ledger.timeline(INCIDENT) if entry.act == "paused")
+        (stopped,) = (entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "paused")
         return stopped.at
     finally:
         ledger.dispose()

@@ -58,11 +58,14 @@ def wait_for(url: str) -> None:
 
 def post_until(sent: threading.Event, rig: Rig, url: str, client: int) -> dict[str, int]:
     """Ask question after question until all is sent; the status that each of them was answered with."""
-    tokens, written = FormTokens(rig.ledger.keys.form_key), datetime.now(UTC) - timedelta(minutes=1)
+    tokens, written = FormTokens(rig.ledger.store.keys.form_key), datetime.now(UTC) - timedelta(minutes=1)
     answers: dict[str, int] = {}
     with httpx2.Client(timeout=30) as browser:
         for number in range(MOST):
-            text, link = f"question {number} of client {client}", rig.ledger.link_of(INCIDENT, number % PEOPLE + 1)
+            text, link = (
+                f"question {number} of client {client}",
+                rig.ledger.people.link_of(INCIDENT, number % PEOPLE + 1),
+            )
             fields = {"form": tokens.issue(link, "ask", written), "kind": "question", "text": text}
             headers = {"x-forwarded-for": f"10.{client}.{number}.1"}
             answers[text] = browser.post(f"{url}/p/{link}/ask", data=fields, headers=headers).status_code
@@ -92,5 +95,5 @@ def test_while_the_portal_is_flooded_everybody_is_told_once_and_no_question_that
     assert set(answers.values()) <= TAKEN | REFUSED
     taken = {text for text, status in answers.items() if status in TAKEN}
     assert taken, "some were taken; how many depends on how busy the machine is"
-    assert taken <= {question.text for question in rig.ledger.questions(INCIDENT)}
-    assert rig.ledger.verify_audit() == ()
+    assert taken <= {question.text for question in rig.ledger.questions.all(INCIDENT)}
+    assert rig.ledger.audit.verify() == ()

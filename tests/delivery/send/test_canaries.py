@@ -50,7 +50,7 @@ def test_no_message_holds_a_value_of_another_person(tmp_path: Path) -> None:
 
 def check_values(world: Chaos) -> None:
     """Every message that arrived, decoded: in its headers, its text and its HTML."""
-    links = {number: world.ledger.link_of(INCIDENT, number) for number in world.people}
+    links = {number: world.ledger.people.link_of(INCIDENT, number) for number in world.people}
     assert len(set(links.values())) == len(links)
     phrases = a_wording().phrases["en"]
     for address, letter in letters(world.mail).items():

@@ -22,9 +22,9 @@ def with_mail(number: int, local: str) -> Person:
 
 
 def correct(rig: Rig, *listed: Person) -> None:
-    correction = rig.ledger.compare_audience(INCIDENT, listed)
+    correction = rig.ledger.corrections.compare(INCIDENT, listed)
     said = {ask: correction.difference.counts[ask] for ask in Ask}
-    rig.ledger.correct_audience(correction, said, "", "lena", rig.clock())
+    rig.ledger.corrections.apply(correction, said, "", "lena", rig.clock())
 
 
 def test_after_a_correction_in_the_middle_everybody_is_told_once_at_the_right_address(rig: Rig) -> None:
@@ -43,7 +43,7 @@ def test_after_a_correction_in_the_middle_everybody_is_told_once_at_the_right_ad
     assert rig.run().finished
     assert rig.run().answers == {}
     assert rig.mailed() == ["kim1@mail.example", "kim9@mail.example", "right2@mail.example", "right3@mail.example"]
-    assert rig.ledger.case(INCIDENT).notices[0].not_told == 0
+    assert rig.ledger.cases.read(INCIDENT).notices[0].not_told == 0
     assert rig.states()[4] == "held"
 
 
@@ -52,7 +52,7 @@ def test_who_is_found_when_all_was_sent_is_told_and_nobody_else_is(rig: Rig) -> 
     approved(rig.ledger, first, **BY_EMAIL)
     assert rig.run().finished
     correct(rig, *first, *(a_person(number=number) for number in range(41, 61)))
-    assert rig.ledger.case(INCIDENT).notices[0].not_told == 20
+    assert rig.ledger.cases.read(INCIDENT).notices[0].not_told == 20
     approved_again(rig.ledger, **BY_EMAIL)
     assert rig.run().people == {PersonState.SENT: 60}
     assert Counter(rig.mailed()) == Counter(f"kim{number}@mail.example" for number in range(1, 61))

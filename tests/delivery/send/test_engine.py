@@ -37,8 +37,7 @@ from amends.ledger import Ledger
 from amends.ledger.store import database
 from amends.ledger.store.leases import LEASE
 from amends.ledger.store.tables import SCHEMA, DeliveryRow
-from amends.sandbox import MailServer
-from amends.sandbox.mail import AfterDot
+from amends.sandbox.mail import AfterDot, MailServer
 from tests.builders import NOW, a_member, a_person, a_variant, an_incident
 from tests.delivery.sending import (
     APPROVERS,
@@ -109,7 +108,7 @@ def test_the_page_is_there_first_and_the_public_hears_last(rig: Rig) -> None:
     rig.clock = TickingClock()
     rig.run()
     times: dict[ChannelKind, list[datetime]] = {kind: [] for kind in ChannelKind}
-    for line in rig.ledger.deliveries(INCIDENT, NOTICE):
+    for line in rig.ledger.statistics.lines(INCIDENT, NOTICE):
         times[line.channel].append(line.updated_at)
     to_persons = times[ChannelKind.EMAIL] + times[ChannelKind.SMS]
     assert max(times[ChannelKind.WEBSITE]) < min(to_persons)
@@ -136,7 +135,7 @@ def test_the_audit_says_how_many_were_answered_and_how(rig: Rig) -> None:
     approved(rig.ledger, people(20))
     tally = rig.run()
     answered = Counter[str]()
-    for entry in rig.ledger.timeline(INCIDENT):
+    for entry in rig.ledger.audit.entries(INCIDENT):
         if entry.act == "answered":
             answered.update(entry.detail["states"])
     assert answered == {status.value: count for status, count in tally.answers.items()}
@@ -204,8 +203,8 @@ def test_a_greylisted_message_goes_out_in_a_later_run(rig: Rig) -> None:
 
 def test_a_fault_with_one_person_does_not_stop_the_others(rig: Rig) -> None:
     approved(rig.ledger, people(4), channels=EMAIL_FIRST)
-    rig.ledger.release(INCIDENT, NOTICE, NOW)
-    with rig.ledger.write() as write:
+    rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
+    with rig.ledger.store.write() as write:
         write.change(update(DeliveryRow).where(col(DeliveryRow.person) == 2).values(variant="en/nobody"))
     tally = rig.run()
     assert rig.mailed() == ["kim1@mail.example", "kim3@mail.example", "kim4@mail.example"]
@@ -294,7 +293,7 @@ def test_an_uncertain_message_goes_out_again_when_a_person_says_so(rig: Rig) -> 
     rig.mail.after_dot = AfterDot.LOSE_AND_DROP
     rig.run()
     rig.mail.after_dot = AfterDot.ACCEPT
-    rig.ledger.send_again(INCIDENT, NOTICE, 2, a_member(), rig.clock())
+    rig.ledger.decisions.send_again(INCIDENT, NOTICE, 2, a_member(), rig.clock())
     rig.run()
     assert rig.mailed() == ["kim2@mail.example"]
 
@@ -345,8 +344,10 @@ def test_while_the_page_waits_for_its_next_try_no_link_to_it_goes_out(rig: Rig, 
 
 def test_a_page_that_a_crash_left_in_doubt_is_written_again_because_that_changes_nothing(rig: Rig) -> None:
     approved(rig.ledger, people(2), channels=EMAIL_FIRST)
-    rig.ledger.release(INCIDENT, NOTICE, NOW)
-    rig.ledger.write_down(rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 10, NOW), (), INCIDENT, NOTICE, NOW)
+    rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
+    rig.ledger.deliveries.record(
+        rig.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 10, NOW), (), INCIDENT, NOTICE, NOW
+    )
     rig.clock.forward(MINUTES)
     tally = rig.run()
     assert tally.finished
@@ -358,7 +359,7 @@ def test_a_page_that_a_crash_left_in_doubt_is_written_again_because_that_changes
 
 def test_without_approval_nothing_leaves(rig: Rig) -> None:
     approved(rig.ledger, people(2))
-    rig.ledger.remove_member(APPROVERS[0].name, "lena", NOW)
+    rig.ledger.team.remove(APPROVERS[0].name, "lena", NOW)
     with pytest.raises(ApprovalMissing):
         rig.run()
     assert rig.mailed() == []
@@ -376,12 +377,12 @@ def test_a_channel_without_settings_is_named_before_anything_leaves(rig: Rig) ->
 def test_a_pause_stops_a_run_at_the_next_message(rig: Rig) -> None:
     approved(rig.ledger, people(200), channels=EMAIL_FIRST)
     rig.mail.delay = 0.02
-    pause = meanwhile(lambda: len(rig.mail.arrived) > 5, lambda: rig.ledger.pause_incident(INCIDENT, "lena", NOW))
+    pause = meanwhile(lambda: len(rig.mail.arrived) > 5, lambda: rig.ledger.incidents.pause(INCIDENT, "lena", NOW))
     with pytest.raises(NotAllowed, match="paused"):
         rig.run()
     pause.join()
     assert len(rig.mail.arrived) < 60
-    rig.ledger.resume_incident(INCIDENT, "lena", NOW)
+    rig.ledger.incidents.resume(INCIDENT, "lena", NOW)
     rig.mail.delay = 0
     assert rig.run().finished
     assert rig.mailed() == addresses(200)
@@ -392,7 +393,7 @@ def test_amended_facts_stop_a_run_at_the_next_message_and_the_new_words_reach_on
     rig.mail.delay = 0.02
     amended = an_incident(title="Two databases copied")
     amend = meanwhile(
-        lambda: len(rig.mail.arrived) > 5, lambda: rig.ledger.amend_incident(amended, "lena", NOW) and None
+        lambda: len(rig.mail.arrived) > 5, lambda: rig.ledger.incidents.amend(amended, "lena", NOW) and None
     )
     with pytest.raises(ApprovalMissing, match="changed"):
         rig.run()
@@ -479,7 +480,7 @@ def test_answers_are_kept_even_when_the_next_version_was_drafted_meanwhile(rig: 
     rig.mail.delay = 0.1
 
     def amend() -> None:
-        rig.ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+        rig.ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
         approved_again(rig.ledger, channels=EMAIL_FIRST, dated=NOW + MINUTES)
 
     amends = meanwhile(lambda: len(rig.mail.arrived) > 5, amend)
@@ -495,9 +496,9 @@ async def test_words_that_were_approved_before_do_not_leave_under_a_later_approv
     behind = asyncio.create_task(_send_through(rig, slow))
     while len(slow.waiting) < FIRST_LANES:
         await asyncio.sleep(0.005)
-    rig.ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    rig.ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     approved_again(rig.ledger, channels=EMAIL_FIRST, dated=NOW + MINUTES)
-    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
     slow.gate.set()
     with pytest.raises(ApprovalMissing, match="anew"):
         await behind
@@ -579,7 +580,7 @@ async def test_an_answer_that_comes_after_the_lease_ran_out_settles_what_was_unc
 def test_nobody_reads_anothers_name_or_link(rig: Rig) -> None:
     approved(rig.ledger, people(40), channels=EMAIL_FIRST)
     rig.run()
-    tokens = {number: rig.ledger.link_of(INCIDENT, number) for number in range(1, 41)}
+    tokens = {number: rig.ledger.people.link_of(INCIDENT, number) for number in range(1, 41)}
     for address, letter in letters(rig.mail).items():
         own = int(address.removeprefix("kim").partition("@")[0])
         read = f"{letter['To']} {bodies(letter)}"
@@ -666,7 +667,7 @@ class ClaimedElsewhere(Ledger):
 
 def test_a_page_that_another_machine_is_just_claiming_is_waited_for(tmp_path: Path, rig: Rig) -> None:
     approved(rig.ledger, people(3), channels=EMAIL_FIRST)
-    ledger = ClaimedElsewhere(sqlite_url(tmp_path), rig.ledger.keys, tmp_path / "audit-head")
+    ledger = ClaimedElsewhere(sqlite_url(tmp_path), rig.ledger.store.keys, tmp_path / "audit-head")
     assert replace(rig, ledger=ledger).run().trouble == {}
     assert rig.mailed() == addresses(3)
 
@@ -674,7 +675,7 @@ def test_a_page_that_another_machine_is_just_claiming_is_waited_for(tmp_path: Pa
 def test_nothing_goes_on_leaving_when_what_watches_it_broke_off(tmp_path: Path, rig: Rig) -> None:
     approved(rig.ledger, people(300), channels=(ChannelKind.EMAIL,))
     rig.mail.delay = 0.2
-    ledger = FailsToLook(sqlite_url(tmp_path), rig.ledger.keys, tmp_path / "audit-head")
+    ledger = FailsToLook(sqlite_url(tmp_path), rig.ledger.store.keys, tmp_path / "audit-head")
     tally = replace(rig, ledger=ledger).run()
     ledger.dispose()
     assert tally.trouble["guard"] == "what looks after the send broke off: ZeroDivisionError"
@@ -733,7 +734,9 @@ def test_who_opts_out_in_the_middle_gets_nothing_and_the_others_do_in_the_same_r
     del rig.settings[ChannelKind.SMS]  # where there are two channels, each of them is looked at a second time
     rig.mail.delay = 0.02
     last = 300
-    out = meanwhile(lambda: len(rig.mail.arrived) > 40, lambda: rig.ledger.opt_out(INCIDENT, last, "test", rig.clock()))
+    out = meanwhile(
+        lambda: len(rig.mail.arrived) > 40, lambda: rig.ledger.opt_outs.add(INCIDENT, last, "test", rig.clock())
+    )
     tally = rig.run()
     out.join()
     assert (tally.trouble, tally.finished) == ({}, True)
@@ -746,11 +749,16 @@ def test_one_whose_data_was_damaged_keeps_no_letter_and_no_approval_from_the_oth
     by = (ChannelKind.EMAIL, ChannelKind.LETTER)
     draft = approved(rig.ledger, on_paper, channels=(ChannelKind.EMAIL,), cascade=by)
     damage(tmp_path, 3)
-    found = list(rig.ledger.first_claims(draft))
+    found = list(rig.ledger.previews.first_claims(draft))
     assert [claim.readable for claim in found] == [True, True, False, True, True]
-    rig.ledger.release(INCIDENT, NOTICE, NOW)
-    batch = rig.ledger.take_letters(INCIDENT, NOTICE, a_member(), NOW)
+    rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
+    batch = rig.ledger.letters.take(INCIDENT, NOTICE, a_member(), NOW)
     assert batch is not None
     assert batch.letters == 4
-    assert [claim.about.number for claim in rig.ledger.letters_of(INCIDENT, NOTICE, 1) if claim.about] == [1, 2, 4, 5]
+    assert [claim.about.number for claim in rig.ledger.letters.of_batch(INCIDENT, NOTICE, 1) if claim.about] == [
+        1,
+        2,
+        4,
+        5,
+    ]
     assert rig.states(ChannelKind.LETTER)[3] == "parked"

@@ -55,11 +55,11 @@ class Line:
 async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp_path: Path) -> None:
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     email, later = [ChannelKind.EMAIL], NOW + 2 * LEASE
-    older = ledger.claim(INCIDENT, NOTICE, email, 1, NOW)
-    ledger.recover(INCIDENT, NOTICE, later)
-    newer = ledger.claim(INCIDENT, NOTICE, email, 2, later)
+    older = ledger.deliveries.claim(INCIDENT, NOTICE, email, 1, NOW)
+    ledger.deliveries.recover(INCIDENT, NOTICE, later)
+    newer = ledger.deliveries.claim(INCIDENT, NOTICE, email, 2, later)
     ledger.dispose()
 
     line, heard = Line((*older, *newer), newer[0].lease), list[Exception | None]()
@@ -82,8 +82,8 @@ async def with_two_in_hand(folder: Path) -> tuple[Line, Errand, tuple[str, str]]
     """A lane that may have sent the first of them already, and its line."""
     ledger = a_ledger(sqlite_url(folder), folder).migrate()
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
     ledger.dispose()
     line = Line(claims, claims[0].lease)
     errand = Errand(line)

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
-from amends.content.playbook.playbook import library, read_wording
+from amends.content.file.shipped import library
+from amends.content.notice import read_wording
 from amends.delivery.compose import Composer
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Readers, Wanted, draft
@@ -37,20 +38,20 @@ def wording() -> Wording:
 
 def drafted(ledger: Ledger, wording: Wording, people: Iterable[Person]) -> Draft:
     """The first notice, drafted with the shipped words from what the ledger knows of these people."""
-    ledger.open_incident(an_incident(), people, "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), wording, "lena", NOW)
-    case, audience = ledger.case(INCIDENT), ledger.audience(INCIDENT, "everyone")
+    ledger.incidents.open(an_incident(), people, "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), wording, "lena", NOW)
+    case, audience = ledger.cases.read(INCIDENT), ledger.notices.audience(INCIDENT, "everyone")
     readers = Readers(audience.digest, audience.people, audience.readers)
     wanted, step = Wanted(NOTICE, NOTICE, "everyone"), a_playbook().step(NOTICE)
-    return draft(case, wording, step, 1, wanted, readers, LINKS, ledger.facts_digest(INCIDENT), NOW)
+    return draft(case, wording, step, 1, wanted, readers, LINKS, ledger.incidents.facts_digest(INCIDENT), NOW)
 
 
 def approve(ledger: Ledger, draft: Draft) -> None:
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
+        ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
 def sent(rig: Rig, wording: Wording, *people: Person) -> dict[str, str]:
@@ -134,7 +135,7 @@ def test_the_public_reads_the_general_page(rig: Rig, wording: Wording) -> None:
 
 def test_whose_letter_was_not_approved_gets_none_rather_than_another(rig: Rig, wording: Wording) -> None:
     approve(rig.ledger, drafted(rig.ledger, wording, [a_person(number=1, **IN_CALIFORNIA), a_person(number=2)]))
-    with rig.ledger.write() as write:
+    with rig.ledger.store.write() as write:
         write.change(update(PersonRow).where(col(PersonRow.number) == 1).values(region="MA"))
     rig.run()
     assert rig.mailed() == [a_person(number=2).email]
@@ -153,7 +154,7 @@ def test_a_preview_shows_each_letter_that_the_audience_needs(ledger: Ledger, wor
     composer = Composer(an_incident(), first, wording, LINKS)
     samples = {
         claim.about.number: composer.message(claim).text
-        for claim in ledger.samples(first, 50)
+        for claim in ledger.previews.samples(first, 50)
         if claim.about and claim.channel is ChannelKind.EMAIL
     }
     assert told(samples[1]) == []

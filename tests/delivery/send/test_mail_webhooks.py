@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from amends.domain.channel.channel import RECEIPTS, ChannelKind
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from tests.builders import a_person
 from tests.delivery.sending import INCIDENT, NOTICE, Rig, approved, letters
 
@@ -182,7 +182,7 @@ def test_what_a_provider_took_and_never_tried_has_come_back_too(rig: Rig, tmp_pa
 def test_the_same_again_changes_nothing(told: Told) -> None:
     for _ in range(3):
         assert told.hears(told.event(1, "failed")).status_code == 200
-    entries = [entry for entry in told.rig.ledger.timeline(INCIDENT) if entry.act == "reported"]
+    entries = [entry for entry in told.rig.ledger.audit.entries(INCIDENT) if entry.act == "reported"]
     assert len(entries) == 1
     assert told.rig.run().finished
     assert len(told.rig.texted()) == 1
@@ -222,7 +222,7 @@ def test_mailguns_code_for_what_came_back_late_is_read_too(rig: Rig, tmp_path: P
     told = Told(rig, PROVIDERS["mailgun"], tmp_path)
     late = {"delivery-status": {"code": 550, "bounce-code": "5.7.1"}, "flags": {"is-delayed-bounce": True}}
     told.hears(told.event(1, "failed") | late)
-    alerts = [entry.subject for entry in rig.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in rig.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert alerts == [f"{NOTICE}: email came back for a reason that lies with us: failed 550 5.7.1"]
 
 
@@ -242,7 +242,7 @@ def test_no_body_breaks_it(told: Told, body: bytes) -> None:
 
 def test_nothing_of_the_person_is_kept_of_it(told: Told) -> None:
     told.hears(told.event(1, "failed"))
-    details = [line.detail for line in told.rig.ledger.deliveries(INCIDENT, NOTICE)]
+    details = [line.detail for line in told.rig.ledger.statistics.lines(INCIDENT, NOTICE)]
     assert not any("kim" in detail or "@" in detail for detail in details)
 
 

@@ -30,7 +30,7 @@ def people(count: int, **changes: Any) -> list[Person]:
 
 
 def status(rig: Rig) -> NoticeStatus:
-    found = rig.ledger.case(INCIDENT, rig.clock.now).notice(NOTICE)
+    found = rig.ledger.cases.read(INCIDENT, rig.clock.now).notice(NOTICE)
     assert found
     return found
 
@@ -89,7 +89,7 @@ def test_the_list_says_why_a_message_waits_for_the_morning(rig: Rig) -> None:
     approved(rig.ledger, people(1), channels=BY_SMS, cascade=(), quiet_hours=NIGHT)
     at_night(rig)
     rig.run()
-    (waiting,) = [line for line in rig.ledger.deliveries(INCIDENT, NOTICE) if line.channel is ChannelKind.SMS]
+    (waiting,) = [line for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is ChannelKind.SMS]
     assert (waiting.state, waiting.detail) == ("deferred", QUIET)
 
 
@@ -167,8 +167,8 @@ def test_after_an_outage_the_waves_that_were_missed_leave_together(in_waves: Rig
 
 def found_late(in_waves: Rig, count: int) -> None:
     """A corrected list brings more people; the notice is drafted and approved again."""
-    correction = in_waves.ledger.compare_audience(INCIDENT, people(count))
-    in_waves.ledger.correct_audience(correction, dict.fromkeys(Ask), "", "lena", in_waves.clock.now)
+    correction = in_waves.ledger.corrections.compare(INCIDENT, people(count))
+    in_waves.ledger.corrections.apply(correction, dict.fromkeys(Ask), "", "lena", in_waves.clock.now)
     waves = Waves.model_validate({"size": 4, "pause": "2h"})
     approved_again(in_waves.ledger, channels=BY_EMAIL, cascade=(), waves=waves)
 
@@ -204,7 +204,7 @@ def test_after_a_part_of_the_list_that_was_told_at_once_the_others_still_come_in
     approved(rig.ledger, [*shops, *(a_person(number=number) for number in range(3, 11))])
     waves = Waves.model_validate({"size": 4, "pause": "2h"})
     for audience, changes in (("shops", {}), ("everyone", {"waves": waves})):
-        bound_to = rig.ledger.audience(INCIDENT, audience)
+        bound_to = rig.ledger.notices.audience(INCIDENT, audience)
         there = {"audience": audience, "audience_digest": bound_to.digest, "people": bound_to.people}
         approved_again(rig.ledger, channels=BY_EMAIL, cascade=(), **there, **changes)
         rig.run()
@@ -254,9 +254,9 @@ def test_a_notice_to_the_public_alone_waits_for_nobody(rig: Rig) -> None:
 
 def test_a_message_that_is_in_hand_has_not_left(rig: Rig) -> None:
     approved(rig.ledger, people(4), cascade=(), channels=BY_EMAIL)
-    rig.ledger.release(INCIDENT, NOTICE, NOW)
-    assert rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 4, NOW)
-    assert rig.ledger.share_left(INCIDENT, NOTICE) == 0
+    rig.ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert rig.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 4, NOW)
+    assert rig.ledger.deliveries.share_left(INCIDENT, NOTICE) == 0
 
 
 def test_the_public_hears_nothing_between_two_waves(rig: Rig) -> None:
@@ -271,7 +271,7 @@ def test_the_public_hears_nothing_between_two_waves(rig: Rig) -> None:
 
 
 def public_detail(rig: Rig) -> str:
-    lines = rig.ledger.deliveries(INCIDENT, NOTICE)
+    lines = rig.ledger.statistics.lines(INCIDENT, NOTICE)
     return next(line.detail for line in lines if line.channel is ChannelKind.SOCIAL)
 
 
@@ -281,10 +281,10 @@ def public_detail(rig: Rig) -> str:
 def test_people_wait_for_an_authority_that_must_hear_first(rig: Rig) -> None:
     approved(rig.ledger, people(2), channels=BY_EMAIL, cascade=(), waits_for=(Gate.AUTHORITIES,))
     duty = a_duty(first=True)
-    rig.ledger.record_assessment(INCIDENT, an_assessment(duties=(duty,)), NOW)
+    rig.ledger.assessments.record(INCIDENT, an_assessment(duties=(duty,)), NOW)
     with pytest.raises(NotAllowed, match="must be told before the people"):
         rig.run()
-    rig.ledger.file_duty(INCIDENT, duty.id, NOW, "lena", "R-1", "", NOW)
+    rig.ledger.filings.record(INCIDENT, duty.id, NOW, "lena", "R-1", "", NOW)
     assert rig.run().finished
 
 
@@ -292,8 +292,8 @@ def test_an_embargo_in_the_middle_of_a_send_stops_it_and_nobody_is_told_twice(ri
     approved(rig.ledger, people(60), channels=BY_EMAIL, cascade=())
 
     def told(_: object) -> None:
-        if len(rig.mail.arrived) > 5 and rig.ledger.case(INCIDENT).embargo is None:
-            rig.ledger.embargo(INCIDENT, rig.clock.now + HOUR, "letter 17", "lena", rig.clock.now)
+        if len(rig.mail.arrived) > 5 and rig.ledger.cases.read(INCIDENT).embargo is None:
+            rig.ledger.incidents.embargo(INCIDENT, rig.clock.now + HOUR, "letter 17", "lena", rig.clock.now)
 
     rig.mail.delay = 0.05
     with pytest.raises(NotAllowed, match="letter 17"):
@@ -311,10 +311,10 @@ def test_an_embargo_in_the_middle_of_a_send_stops_it_and_nobody_is_told_twice(ri
 
 def test_with_a_doubtful_clock_nothing_leaves(rig: Rig) -> None:
     approved(rig.ledger, people(2), channels=BY_EMAIL, cascade=())
-    rig.ledger.observe_clock(Seen("host-1", "boot-1", 0.0, NOW))
-    rig.ledger.observe_clock(Seen("host-1", "boot-1", 1.0, NOW + timedelta(days=30)))
+    rig.ledger.clocks.observe(Seen("host-1", "boot-1", 0.0, NOW))
+    rig.ledger.clocks.observe(Seen("host-1", "boot-1", 1.0, NOW + timedelta(days=30)))
     with pytest.raises(NotAllowed, match="jumped ahead by about 30 days"):
         rig.run()
     assert rig.mailed() == []
-    rig.ledger.trust_clocks("lena", NOW)
+    rig.ledger.clocks.trust("lena", NOW)
     assert rig.run().finished

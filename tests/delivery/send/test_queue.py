@@ -28,8 +28,8 @@ from amends.domain.playbook.playbook import QuietHours
 from amends.ledger import Ledger
 from amends.ledger.store.leases import LEASE, recall
 from amends.ledger.store.tables import DeliveryRow, LeaseRow
-from amends.sandbox import MailServer, WebServices
-from amends.sandbox.mail import _hang_up
+from amends.sandbox.mail import MailServer, _hang_up
+from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person, a_variant
 from tests.delivery.sending import INCIDENT, LINKS, NOTICE, Rig, approved, channel_settings, personal_variants
 
@@ -136,7 +136,7 @@ def people(count: int, address: str, first: int = 1) -> list[Person]:
 
 
 def details(rig: Rig) -> Counter[str]:
-    return Counter(line.detail for line in rig.ledger.deliveries(INCIDENT, NOTICE) if line.state == "deferred")
+    return Counter(line.detail for line in rig.ledger.statistics.lines(INCIDENT, NOTICE) if line.state == "deferred")
 
 
 def reached(rig: Rig) -> int:
@@ -177,9 +177,9 @@ def test_of_many_one_in_a_hundred_goes_first(rig: Rig, relay: WatchedRelay) -> N
 
 def test_of_the_few_that_others_have_left_over_not_all_go_first(rig: Rig, relay: WatchedRelay) -> None:
     approved(rig.ledger, people(650, "bounce{}@mail.example"), channels=CHANNELS, cascade=())
-    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
     rest = canary_size(650) - 1
-    assert rig.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 650 - rest, rig.clock())
+    assert rig.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 650 - rest, rig.clock())
     run(rig)
     assert len(relay.offered) == canary_size(rest) < rest
 
@@ -192,7 +192,7 @@ def test_when_none_of_the_first_few_is_taken_a_person_must_look_before_the_next_
     assert "email: 5 of the first 5" in run(rig).trouble["guard"]
     with pytest.raises(NotAllowed, match="paused"):
         run(rig)
-    rig.ledger.resume_incident(INCIDENT, "mei", rig.clock())
+    rig.ledger.incidents.resume(INCIDENT, "mei", rig.clock())
     run(rig)
     assert (len(relay.offered), reached(rig)) == (100, 95)
 
@@ -208,7 +208,7 @@ def test_where_the_channel_has_taken_messages_before_the_next_run_goes_on_by_its
     again = run(rig).trouble
     assert "refused or left open" in again[ChannelKind.EMAIL]
     assert "guard" not in again
-    assert rig.ledger.case(INCIDENT).state is IncidentState.OPEN
+    assert rig.ledger.cases.read(INCIDENT).state is IncidentState.OPEN
 
 
 def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_once_and_not_in_each_run(
@@ -222,7 +222,7 @@ def test_a_channel_that_has_taken_messages_and_takes_none_any_more_fails_a_few_o
         run(rig)
     tried = len(relay.offered)
     rig.clock.forward(timedelta(minutes=1))
-    rig.ledger.resume_incident(INCIDENT, "mei", rig.clock())
+    rig.ledger.incidents.resume(INCIDENT, "mei", rig.clock())
     assert "guard" not in run(rig).trouble, "somebody has looked, so it is counted anew"
     assert tried < len(relay.offered) < 100
 
@@ -233,25 +233,25 @@ def test_a_page_that_is_taken_away_from_the_first_few_leaves_no_verdict_to_one_o
     """As from a worker that stood still: the one that was refused says nothing of the others, who go first again."""
 
     def recalled() -> None:
-        with rig.ledger.write() as write:
+        with rig.ledger.store.write() as write:
             recall(write.session, INCIDENT)
 
     relay.refusing_the_first = recalled
     approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS, cascade=())
     tally = run(rig)
-    assert (tally.trouble, rig.ledger.case(INCIDENT).state) == ({}, IncidentState.OPEN)
+    assert (tally.trouble, rig.ledger.cases.read(INCIDENT).state) == ({}, IncidentState.OPEN)
     assert reached(rig) == 199
 
 
 def test_nobody_seems_to_be_at_work_after_a_run_of_which_a_page_was_taken_away(rig: Rig, relay: WatchedRelay) -> None:
     def recalled() -> None:
-        with rig.ledger.write() as write:
+        with rig.ledger.store.write() as write:
             recall(write.session, INCIDENT)
 
     relay.refusing_the_first = recalled
     approved(rig.ledger, people(100, "kim{}@mail.example"), channels=CHANNELS, cascade=())
     run(rig)
-    assert not rig.ledger.busy(INCIDENT, rig.clock())
+    assert not rig.ledger.deliveries.busy(INCIDENT, rig.clock())
 
 
 def test_after_the_relay_was_away_for_the_first_few_others_go_first_in_their_place(
@@ -411,7 +411,7 @@ def test_a_domain_that_blocks_us_is_left_alone_and_the_others_go_on(rig: Rig, re
     assert reached(rig) == 60
     assert BLOCKS <= relay.offered_to("blocks.example") <= WINDOW
     assert details(rig)["domain stopped"] == 100 - relay.offered_to("blocks.example")
-    (alert,) = [entry.subject for entry in rig.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    (alert,) = [entry.subject for entry in rig.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert "blocks" in alert and "blocks.example" not in alert
 
 
@@ -466,7 +466,7 @@ def test_a_rate_is_kept_from_the_first_message_on(rig: Rig, relay: WatchedRelay)
 
 def another_sends(rig: Rig) -> None:
     """From now on another machine has the first email in hand."""
-    with rig.ledger.write() as write:
+    with rig.ledger.store.write() as write:
         email = write.session.exec(select(DeliveryRow.id).where(DeliveryRow.channel == ChannelKind.EMAIL)).first() or 0
         until = rig.clock() + LEASE
         lease = LeaseRow(
@@ -482,7 +482,7 @@ def in_step(bucket: Bucket) -> list[float]:
 
 def test_a_rate_is_shared_with_whoever_sends_on_the_same_channel(rig: Rig, relay: WatchedRelay) -> None:
     approved(rig.ledger, people(10, "kim{}@mail.example"), channels=CHANNELS)
-    rig.ledger.release(INCIDENT, NOTICE, rig.clock())
+    rig.ledger.notices.release(INCIDENT, NOTICE, rig.clock())
     another_sends(rig)
     run(rig, Pace(bucket := Bucket(per_second=80, burst=2)))
     assert len(relay.taken_at) == 10

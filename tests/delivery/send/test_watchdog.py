@@ -31,12 +31,12 @@ def people(count: int, address: str = "kim{}@mail.example") -> list[Person]:
 
 
 def claimed(ledger: Ledger, count: int) -> tuple[Claim, ...]:
-    ledger.release(INCIDENT, NOTICE, NOW)
-    return ledger.claim(INCIDENT, NOTICE, EMAIL, count, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    return ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, count, NOW)
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    return [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
 
 
 def test_a_message_that_was_sent_twice_stops_everything(ledger: Ledger) -> None:
@@ -46,7 +46,7 @@ def test_a_message_that_was_sent_twice_stops_everything(ledger: Ledger) -> None:
     for _ in range(2):
         watch.note(first, Receipt(first.key, Status.SENT))
     assert "twice" in watch.alarm(NOW) or "2 times" in watch.alarm(NOW)
-    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
+    assert ledger.cases.read(INCIDENT).state is IncidentState.PAUSED
     assert "stopped by itself" in alerts(ledger)[0]
 
 
@@ -56,7 +56,7 @@ def test_as_long_as_everybody_gets_one_message_nothing_is_stopped(ledger: Ledger
     for claim in claimed(ledger, 30):
         watch.note(claim, Receipt(claim.key, Status.SENT))
     assert watch.alarm(NOW) == ""
-    assert ledger.case(INCIDENT).state is IncidentState.OPEN
+    assert ledger.cases.read(INCIDENT).state is IncidentState.OPEN
 
 
 def test_a_message_that_was_put_off_and_then_sent_was_sent_once(ledger: Ledger) -> None:
@@ -76,7 +76,7 @@ def test_what_stops_a_send_again_after_a_person_has_looked_is_another_alert(ledg
         for claim in (claims[0], claims[0]):
             watch.note(claim, Receipt(claim.key, Status.SENT))
         assert watch.alarm(NOW + timedelta(hours=hours))
-        ledger.resume_incident(INCIDENT, "mei", NOW + timedelta(hours=hours))
+        ledger.incidents.resume(INCIDENT, "mei", NOW + timedelta(hours=hours))
     assert len(alerts(ledger)) == 2
 
 
@@ -92,7 +92,7 @@ def test_two_messages_whose_numbers_are_far_apart_are_not_taken_for_one(ledger: 
 def test_an_old_list_is_noticed_while_it_is_being_used(rig: Rig) -> None:
     wrong = people(260, "bounce{}@mail.example")[200:]
     approved(rig.ledger, [*people(200), *wrong], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
-    watch = Watch(rig.ledger, rig.ledger.draft(INCIDENT, NOTICE), Limits(useless_among=50))
+    watch = Watch(rig.ledger, rig.ledger.notices.latest_draft(INCIDENT, NOTICE), Limits(useless_among=50))
     claims = claimed(rig.ledger, 100)
     for number, claim in enumerate(claims):
         watch.note(claim, Receipt(claim.key, Status.SENT if number % 10 else Status.REJECTED, "550 5.1.1"))
@@ -104,8 +104,10 @@ def test_an_old_list_is_noticed_while_it_is_being_used(rig: Rig) -> None:
 def test_spam_reports_stop_what_people_may_do_without_and_only_warn_otherwise(ledger: Ledger) -> None:
     draft = approved(ledger, people(40), channels=EMAIL)
     claims = claimed(ledger, 40)
-    ledger.write_down([], [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims], INCIDENT, NOTICE, NOW)
-    with ledger.write() as write:
+    ledger.deliveries.record(
+        [], [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims], INCIDENT, NOTICE, NOW
+    )
+    with ledger.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'complained' WHERE person < 3")
     limits = Limits(complained_among=20)
     for optional, stops in ((False, False), (True, True)):
@@ -153,7 +155,7 @@ def sent(ledger: Ledger, count: int, watch: Watch | None = None) -> tuple[Claim,
     """So many more messages leave, and the watch of the run that sends them hears of it."""
     claims = claimed(ledger, count)
     answers = [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims]
-    ledger.write_down([], answers, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record([], answers, INCIDENT, NOTICE, NOW)
     for answer in answers if watch else ():
         watch.note(*answer)
     return claims
@@ -161,11 +163,11 @@ def sent(ledger: Ledger, count: int, watch: Watch | None = None) -> tuple[Claim,
 
 def come_back(ledger: Ledger, claims: Sequence[Claim], kind: ReportKind = ReportKind.FAILED) -> None:
     reports = [Report(kind, claim.bounce, status="5.1.1", detail="550 5.1.1") for claim in claims]
-    assert sum(ledger.reported(reports, NOW).counts.values()) == len(claims)
+    assert sum(ledger.receipts.take(reports, NOW).counts.values()) == len(claims)
 
 
 def a_watch(ledger: Ledger, limits: Limits = AMONG) -> Watch:
-    return Watch(ledger, ledger.draft(INCIDENT, NOTICE), limits)
+    return Watch(ledger, ledger.notices.latest_draft(INCIDENT, NOTICE), limits)
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ def test_five_in_a_hundred_of_what_a_run_sent_stop_it_however_many_had_arrived_b
     assert watch.alarm(NOW) == ""
     come_back(many, claims[5:6])
     assert "6 of 120 on email were refused or came back" in watch.alarm(NOW)
-    assert many.case(INCIDENT).state is IncidentState.PAUSED
+    assert many.cases.read(INCIDENT).state is IncidentState.PAUSED
 
 
 def test_whoever_finds_that_another_was_faster_stops_for_the_same_reason(many: Ledger) -> None:
@@ -244,7 +246,7 @@ def test_what_had_come_back_when_somebody_resumed_the_incident_stops_nothing_mor
     claims = sent(many, 400)
     come_back(many, claims[:30])
     assert a_watch(many).alarm(NOW)
-    many.resume_incident(INCIDENT, "lena", LATER)
+    many.incidents.resume(INCIDENT, "lena", LATER)
     watch = a_watch(many)
     sent(many, 120, watch)
     assert watch.alarm(LATER) == ""
@@ -263,7 +265,7 @@ def test_while_no_more_comes_back_no_look_reads_every_message(tmp_path: Path) ->
     watch.alarm(NOW)
     with ways(quick) as found:
         watch.alarm(LATER)
-        quick.came_back(INCIDENT, NOTICE)
+        quick.statistics.came_back(INCIDENT, NOTICE)
     assert not any(WHOLE_NOTICE in way or way.startswith("SCAN") for way in found)
 
 
@@ -287,7 +289,7 @@ async def test_when_too_much_comes_back_of_what_is_leaving_it_stops_within_a_sec
     async with asyncio.timeout(30):
         while len(rig.mail.arrived) < 250:
             await asyncio.sleep(0.01)
-    with rig.ledger.write() as write:
+    with rig.ledger.store.write() as write:
         bounce = "UPDATE delivery SET state = 'bounced' WHERE person <= 25 AND channel = 'email' AND state = 'sent'"
         assert write.session.connection().exec_driver_sql(bounce).rowcount == 25
     async with asyncio.timeout(1):
@@ -324,7 +326,7 @@ def test_what_comes_back_by_email_counts_however_many_sms_have_left(ledger: Ledg
     approved(ledger, people(400), channels=(*EMAIL, ChannelKind.SMS))
     sent(ledger, 300)
     watch = a_watch(ledger)
-    for claim in ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 400, NOW):
+    for claim in ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 400, NOW):
         watch.note(claim, Receipt(claim.key, Status.SENT))
     come_back(ledger, sent(ledger, 100, watch)[:10])
     assert "10 of 100 on email" in watch.alarm(NOW)

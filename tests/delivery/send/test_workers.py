@@ -127,7 +127,7 @@ def test_there_are_no_more_processes_than_connections(
 def test_a_channel_with_few_connections_is_left_to_some_of_the_processes(rig: Rig) -> None:
     approved(rig.ledger, [a_person(number=1)], channels=(*EMAIL_ONLY, ChannelKind.SMS))
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"
-    draft = rig.ledger.draft(INCIDENT, NOTICE)
+    draft = rig.ledger.notices.latest_draft(INCIDENT, NOTICE)
     shares = asyncio.run(workers._shares(rig.settings, draft, PROCESSES))
     assert shares == {ChannelKind.EMAIL: 1, ChannelKind.SMS: PROCESSES}
     used = [set(workers._channels_of(work(rig), shares, number)) for number in range(PROCESSES)]
@@ -160,7 +160,7 @@ def test_a_machine_that_would_only_write_files_does_not_join_one_that_sends(rig:
 
 def test_it_may_write_files_where_the_notice_does_not_go(rig: Rig, tmp_path: Path) -> None:
     approved(rig.ledger, [a_person(number=1)], channels=EMAIL_ONLY, cascade=())
-    rig.ledger.note_provided({ChannelKind.SMS})
+    rig.ledger.channels.note_used({ChannelKind.SMS})
     outbox = {"use": "outbox", "kind": "sms", "folder": str(tmp_path / "outbox")}
     assert run(replace(rig, settings={**rig.settings, ChannelKind.SMS: outbox})).finished
 
@@ -392,12 +392,12 @@ async def test_a_pause_stops_all_processes_and_is_said_by_whoever_found_it(big: 
     big.mail.delay = 0.05
     sending = asyncio.create_task(send(work(big), cores=PROCESSES))
     await until_sending(big)
-    big.ledger.pause_incident(INCIDENT, "mei", big.clock())
+    big.ledger.incidents.pause(INCIDENT, "mei", big.clock())
     with pytest.raises(NotAllowed, match="paused"):
         await sending
     assert multiprocessing.active_children() == []
     assert set(big.states().values()) == {"sent", "waiting"}
-    big.ledger.resume_incident(INCIDENT, "mei", big.clock())
+    big.ledger.incidents.resume(INCIDENT, "mei", big.clock())
     big.mail.delay = 0
     assert (await send(work(big), cores=PROCESSES)).finished
     assert Counter(big.mailed()) == EVERYBODY
@@ -412,8 +412,8 @@ def test_without_the_page_no_process_sends_a_link_to_it(big: Rig) -> None:
 
 
 def test_what_a_person_must_decide_is_counted_also_where_there_is_trouble(big: Rig) -> None:
-    big.ledger.release(INCIDENT, NOTICE, big.clock())
-    with big.ledger.write() as write:
+    big.ledger.notices.release(INCIDENT, NOTICE, big.clock())
+    with big.ledger.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
     big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
     tally = run(big)
@@ -422,7 +422,7 @@ def test_what_a_person_must_decide_is_counted_also_where_there_is_trouble(big: R
 
 def test_without_the_page_of_an_earlier_version_no_process_sends_a_link_to_it(big: Rig) -> None:
     """The later version has none of its own."""
-    big.ledger.release(INCIDENT, NOTICE, big.clock())
+    big.ledger.notices.release(INCIDENT, NOTICE, big.clock())
     approved_again(big.ledger, channels=(ChannelKind.EMAIL,), variants=WITHOUT_A_PAGE)
     big.settings[ChannelKind.WEBSITE]["folder"] = "/nowhere/at/all"
     tally = run(big)
@@ -451,13 +451,13 @@ def test_no_connection_to_the_ledger_is_open_when_the_processes_begin(
 
 
 def _open_connections(rig: Rig) -> int:
-    pool = rig.ledger.engine.pool
+    pool = rig.ledger.store.engine.pool
     assert isinstance(pool, QueuePool)
     return pool.checkedin() + pool.checkedout()
 
 
 def test_without_approval_nothing_leaves_and_no_process_is_left(big: Rig) -> None:
-    big.ledger.remove_member(APPROVERS[0].name, "lena", big.clock())
+    big.ledger.team.remove(APPROVERS[0].name, "lena", big.clock())
     with pytest.raises(ApprovalMissing):
         run(big, lambda _: pytest.fail("nothing may happen"))
     assert big.mailed() == []
@@ -466,9 +466,9 @@ def test_without_approval_nothing_leaves_and_no_process_is_left(big: Rig) -> Non
 
 def test_a_crash_before_it_counts_once_however_many_processes_there_are(big: Rig) -> None:
     before = workers.wall_clock() - 2 * LEASE
-    big.ledger.release(INCIDENT, NOTICE, before)
-    claims = big.ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 3, before)
-    big.ledger.write_down(claims, [], INCIDENT, NOTICE, before)
+    big.ledger.notices.release(INCIDENT, NOTICE, before)
+    claims = big.ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 3, before)
+    big.ledger.deliveries.record(claims, [], INCIDENT, NOTICE, before)
     tally = run(big)
     assert (tally.uncertain_after_crash, tally.answers[Status.SENT]) == (3, PEOPLE - 3 + 2)
 

@@ -9,7 +9,6 @@ import pytest
 from amends.domain.base.text import in_both, say_span
 from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
 from amends.domain.case.next_update import (
-    HOLDING,
     Clock,
     Fate,
     as_news_stands,
@@ -25,7 +24,7 @@ from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus, Person
 from amends.domain.plan.closing import is_over
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import plan
-from amends.domain.playbook.playbook import Gate, Phase, Playbook
+from amends.domain.playbook.playbook import HOLDING, Gate, Phase, Playbook
 from tests.builders import NOW, a_case, a_playbook, an_assessment
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from amends.content.playbook.playbook import read_playbook, shipped_playbooks
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.playbook import read_playbook
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import OPTED_OUT, first_messages, why_held
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted

@@ -19,7 +19,9 @@ import pytest
 
 import flows.rehearsal.play
 from amends.cli.rehearse.rehearse import carry_out
-from amends.content.playbook.playbook import library, load_playbook, shipped_playbooks
+from amends.content.file.shipped import library
+from amends.content.playbook.library import shipped_playbooks
+from amends.content.playbook.playbook import load_playbook
 from amends.content.rehearse import shipped_injects
 from amends.domain.base.value import Span
 from amends.domain.case.case import IncidentState
@@ -28,7 +30,8 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState
 from amends.domain.rehearse.injects import KINDS
 from amends.domain.rehearse.report import FOUND, ORDER, Noticed, OnChannel, Order, Outcome, Rehearsed, TeamTimes
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from amends.settings import FILE, read_settings
 from flows.rehearsal.play import rehearse
 from flows.rehearsal.virtual_loop import VirtualLoop

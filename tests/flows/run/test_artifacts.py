@@ -44,8 +44,8 @@ async def test_the_page_about_feedback_counts_comments_and_shows_none(
 
     monkeypatch.setattr(artifacts, "show", show)
     for person in (1, 2):
-        ledger.answer_survey(INCIDENT, person, {"understood": 4}, "Nobody called me back", START)
-    ledger.event(INCIDENT, "notified", START)
+        ledger.questions.answer_survey(INCIDENT, person, {"understood": 4}, "Nobody called me back", START)
+    ledger.incidents.note_event(INCIDENT, "notified", START)
     clock.now = START + timedelta(days=1)
     await collect_feedback.fn(INCIDENT, "feedback", 1)
     assert "2 comments" in pages["feedback"]

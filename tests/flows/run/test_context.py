@@ -23,8 +23,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_what_another_machine_wrote_is_noted_here_so_that_an_older_copy_lacks_it(tmp_path: Path, home: Path) -> None:
     ledger = open_ledger(read_settings(home))
-    elsewhere = Ledger(read_settings(home).ledger_url, ledger.keys, tmp_path / "audit-head")
-    with elsewhere.write() as write:
+    elsewhere = Ledger(read_settings(home).ledger_url, ledger.store.keys, tmp_path / "audit-head")
+    with elsewhere.store.write() as write:
         write.note(NOW, "", "claimed")
     assert not (home / ANCHOR_FILE).exists()
     with opened():
@@ -35,7 +35,7 @@ def test_what_another_machine_wrote_is_noted_here_so_that_an_older_copy_lacks_it
 
 def test_a_clock_that_was_set_since_the_last_flow_is_doubted(home: Path) -> None:
     ledger, now = open_ledger(read_settings(home)), seen()
-    ledger.observe_clock(now._replace(at=now.at - timedelta(days=30)))
+    ledger.clocks.observe(now._replace(at=now.at - timedelta(days=30)))
     with opened() as context:
-        assert "jumped ahead by about 30 days" in context.ledger.clock_doubts()[0]
+        assert "jumped ahead by about 30 days" in context.ledger.clocks.doubts()[0]
     ledger.dispose()

@@ -75,7 +75,7 @@ class Lead:
         self.ahead = timedelta()
 
     async def mirror(self) -> None:
-        await mirror(self.ledger, self.ledger.case(INCIDENT, self.clock.now), self.clock.now, self.ahead)
+        await mirror(self.ledger, self.ledger.cases.read(INCIDENT, self.clock.now), self.clock.now, self.ahead)
 
     async def runs(self, client: PrefectClient) -> list[FlowRun]:
         chosen = FlowRunFilter(tags=FlowRunFilterTags(all_=[tag_of(INCIDENT)]))
@@ -95,7 +95,7 @@ class Lead:
         await client.update_flow_run_labels(run.id, {process_label(run): process})
 
     def states(self) -> list[OccurrenceState]:
-        return [turn.state for turn in self.ledger.case(INCIDENT).occurrences]
+        return [turn.state for turn in self.ledger.cases.read(INCIDENT).occurrences]
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_run_that_somebody_cancelled_holds_its_step_and_is_not_made_again(lead
         return await lead.runs(client)
 
     assert len(in_prefect(act)) == 1
-    (turn,) = lead.ledger.case(INCIDENT).occurrences
+    (turn,) = lead.ledger.cases.read(INCIDENT).occurrences
     assert turn.state is OccurrenceState.HELD
 
 
@@ -163,7 +163,7 @@ def test_a_run_that_somebody_suspended_holds_its_step_though_its_process_has_end
         return await lead.runs(client)
 
     assert [run.state_type for run in in_prefect(act)] == [StateType.PAUSED]
-    (turn,) = lead.ledger.case(INCIDENT).occurrences
+    (turn,) = lead.ledger.cases.read(INCIDENT).occurrences
     assert (turn.state, turn.note) == (OccurrenceState.HELD, "its run was paused in Prefect")
 
 
@@ -203,8 +203,8 @@ def test_a_crashed_run_is_set_up_again_three_times_and_then_the_lead_is_told(lea
         return len(await lead.runs(client))
 
     assert in_prefect(act) == 1 + MOST_CRASHES
-    assert "alert" in {entry.act for entry in lead.ledger.timeline(INCIDENT)}
-    assert [turn.state for turn in lead.ledger.case(INCIDENT).occurrences] == [OccurrenceState.HELD]
+    assert "alert" in {entry.act for entry in lead.ledger.audit.entries(INCIDENT)}
+    assert [turn.state for turn in lead.ledger.cases.read(INCIDENT).occurrences] == [OccurrenceState.HELD]
 
 
 def test_a_run_that_ended_without_finishing_its_turn_is_followed_by_another(lead: Lead) -> None:
@@ -221,7 +221,7 @@ def test_a_run_that_ended_without_finishing_its_turn_is_followed_by_another(lead
 def test_runs_that_the_plan_does_not_know_any_more_are_taken_away(lead: Lead) -> None:
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
-        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
         await lead.mirror()
         return await lead.runs(client)
 
@@ -230,8 +230,8 @@ def test_runs_that_the_plan_does_not_know_any_more_are_taken_away(lead: Lead) ->
 
 def test_follow_ups_stand_at_their_time_once_people_were_told(lead: Lead) -> None:
     async def act(client: PrefectClient) -> dict[str, Any]:
-        lead.ledger.event(INCIDENT, "notified", START)
-        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        lead.ledger.incidents.note_event(INCIDENT, "notified", START)
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
         await lead.mirror()
         return {run.name: run.expected_start_time for run in await lead.runs(client)}
 
@@ -243,7 +243,7 @@ def test_follow_ups_stand_at_their_time_once_people_were_told(lead: Lead) -> Non
 def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
     async def act(client: PrefectClient) -> list[FlowRun]:
         await lead.mirror()
-        lead.ledger.pause_incident(INCIDENT, "mei", START)
+        lead.ledger.incidents.pause(INCIDENT, "mei", START)
         await lead.mirror()
         return await lead.runs(client)
 
@@ -253,7 +253,7 @@ def test_a_paused_incident_has_no_run_that_is_due(lead: Lead) -> None:
 def test_the_next_reminder_of_a_deadline_stands_there_as_a_scheduled_run_and_moves_with_it(lead: Lead) -> None:
     def assessed(version: int, due_at: datetime) -> None:
         duty = a_duty(due_at=due_at, starts_at=due_at - timedelta(days=30))
-        lead.ledger.record_assessment(INCIDENT, an_assessment(version=version, duties=(duty,)), START)
+        lead.ledger.assessments.record(INCIDENT, an_assessment(version=version, duties=(duty,)), START)
 
     async def act(client: PrefectClient) -> list[datetime | None]:
         seen = []
@@ -312,18 +312,18 @@ def test_two_sweeps_at_the_same_time_set_up_one_run(lead: Lead, before: str) -> 
             (run,) = await lead.runs(client)
             await client.set_flow_run_state(run.id, Scheduled(scheduled_time=START + timedelta(days=9)), force=True)
         if before == "the end of a turn":
-            lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
-            lead.ledger.event(INCIDENT, "assessed", START)
+            lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.SKIPPED, START)
+            lead.ledger.incidents.note_event(INCIDENT, "assessed", START)
         await asyncio.gather(*(lead.mirror() for _ in range(4)))
         return await lead.waiting(client)
 
     assert len(in_prefect(act)) == 1
-    assert not any(turn.revision > 1 for turn in lead.ledger.case(INCIDENT).occurrences)
+    assert not any(turn.revision > 1 for turn in lead.ledger.cases.read(INCIDENT).occurrences)
 
 
 def test_a_run_that_is_late_because_nobody_was_there_to_begin_it_is_left_standing(lead: Lead) -> None:
     async def act(client: PrefectClient) -> list[FlowRun]:
-        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.WAITING, START)  # goes on at once
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.WAITING, START)  # goes on at once
         await lead.mirror()
         (before,) = await lead.runs(client)
         await client.set_flow_run_state(before.id, Late(scheduled_time=START), force=True)
@@ -545,7 +545,7 @@ def test_in_a_rehearsal_runs_stand_at_prefects_time_and_move_as_the_clock_is_put
     """Prefect's time is the machine's, whatever the rehearsal's clock says."""
 
     async def act(client: PrefectClient) -> list[datetime | None]:
-        lead.ledger.event(INCIDENT, "notified", START)
+        lead.ledger.incidents.note_event(INCIDENT, "notified", START)
         seen = []
         for ahead in (timedelta(days=100), timedelta(days=102), timedelta(days=104)):
             lead.ahead, lead.clock.now = ahead, START + ahead - timedelta(days=100)
@@ -613,11 +613,11 @@ def test_what_somebody_paused_in_prefect_is_named_and_ends_with_the_next_start(
 
 
 def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lead: Lead, tmp_path: Path) -> None:
-    lead.ledger.open_incident(an_incident(), iter(()), "mei", START)
+    lead.ledger.incidents.open(an_incident(), iter(()), "mei", START)
     playbook, wording = load_playbook("customer-data-theft")
     beyond = {"id": "beyond", "phase": "collect_feedback", "on": "2300-12-31T23:00:00Z", "at": "09:00"}
     damaged = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(beyond))})
-    lead.ledger.pin_playbook("november-breach", damaged, wording, "mei", START)
+    lead.ledger.playbooks.pin("november-breach", damaged, wording, "mei", START)
 
     async def act(client: PrefectClient) -> tuple[str | None, list[FlowRun]]:
         return await sweeping(lead, tmp_path), await lead.runs(client)
@@ -629,11 +629,11 @@ def test_a_case_that_cannot_be_planned_does_not_keep_prefect_from_the_others(lea
 
 def test_what_was_to_come_stands_there_no_more_once_a_person_has_closed_the_case(lead: Lead, tmp_path: Path) -> None:
     async def act(client: PrefectClient) -> tuple[list[FlowRun], list[FlowRun]]:
-        lead.ledger.event(INCIDENT, "notified", START)
-        lead.ledger.mark_occurrence(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
+        lead.ledger.incidents.note_event(INCIDENT, "notified", START)
+        lead.ledger.occurrences.mark(INCIDENT, "assess", 1, START, OccurrenceState.DONE, START)
         await lead.mirror()
         before = await lead.waiting(client)
-        lead.ledger.close_incident(INCIDENT, "mei", START)
+        lead.ledger.incidents.close(INCIDENT, "mei", START)
         await sweeping(lead, tmp_path, INCIDENT)
         return before, await lead.waiting(client)
 
@@ -651,8 +651,8 @@ def test_a_follow_up_that_outlives_the_case_is_set_up_again_after_prefect_lost_i
     }  # fmt: skip
     playbook, wording = load_playbook("customer-data-theft")
     longer = playbook.model_copy(update={"steps": (*playbook.steps, Step.model_validate(renew))})
-    lead.ledger.pin_playbook(INCIDENT, longer, wording, "mei", START)
-    lead.ledger.close_incident(INCIDENT, "mei", START)
+    lead.ledger.playbooks.pin(INCIDENT, longer, wording, "mei", START)
+    lead.ledger.incidents.close(INCIDENT, "mei", START)
 
     async def act(client: PrefectClient) -> list[FlowRun]:
         await sweeping(lead, tmp_path)

@@ -33,15 +33,15 @@ def pinned_with(ledger: Ledger, *steps: dict[str, Any], **changes: Any) -> None:
     playbook, wording = load_playbook("customer-data-theft")
     content = playbook.model_dump(mode="json", by_alias=True)
     content |= {"steps": [*content["steps"], *steps]} | changes
-    ledger.pin_playbook(INCIDENT, Playbook.model_validate(content), wording, LEAD.name, START)
+    ledger.playbooks.pin(INCIDENT, Playbook.model_validate(content), wording, LEAD.name, START)
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    return [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
 
 
 def due(ledger: Ledger, clock: PassedClock) -> set[str]:
-    return {turn.step for turn in plan(ledger.case(INCIDENT, clock.now), clock.now).due}
+    return {turn.step for turn in plan(ledger.cases.read(INCIDENT, clock.now), clock.now).due}
 
 
 async def test_the_owner_is_asked_once_with_the_time_and_the_command(ledger: Ledger, clock: PassedClock) -> None:
@@ -81,14 +81,14 @@ async def test_a_task_that_is_done_is_an_event_for_others(ledger: Ledger, clock:
     await follow_up.fn(INCIDENT, "call-bank", 1)
     assert "next" not in due(ledger, clock)
     turn = (INCIDENT, "call-bank", 1, START + HOUR, OccurrenceState.DONE)
-    ledger.mark_occurrence(*turn, clock.now, "decided by mei")
+    ledger.occurrences.mark(*turn, clock.now, "decided by mei")
     assert "next" in due(ledger, clock)
     assert "call-bank" not in due(ledger, clock)
 
 
 def ask(ledger: Ledger, once: str) -> None:
     asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, once=once, reply_within=HOUR, at=START)
-    ledger.ask(INCIDENT, asked, START)
+    ledger.questions.ask(INCIDENT, asked, START)
 
 
 async def test_a_threshold_that_is_reached_stays_an_event(ledger: Ledger, clock: PassedClock) -> None:
@@ -100,7 +100,7 @@ async def test_a_threshold_that_is_reached_stays_an_event(ledger: Ledger, clock:
     ask(ledger, "2")
     await sweep.fn(INCIDENT)
     assert "more-staff" in due(ledger, clock)
-    ledger.answer(INCIDENT, 1, "Yes.", "mei", START)
+    ledger.questions.answer(INCIDENT, 1, "Yes.", "mei", START)
     clock.now += HOUR
     await sweep.fn(INCIDENT)
-    assert ledger.case(INCIDENT).events["crowded"] == START
+    assert ledger.cases.read(INCIDENT).events["crowded"] == START

@@ -53,7 +53,7 @@ def context(tmp_path: Path) -> Iterator[Context]:
 
 
 def turn_state(ledger: Ledger, step: str) -> str:
-    return next(turn.state for turn in ledger.case(INCIDENT, START).occurrences if turn.step == step)
+    return next(turn.state for turn in ledger.cases.read(INCIDENT, START).occurrences if turn.step == step)
 
 
 async def draft_and_approve(context: Context) -> None:
@@ -67,9 +67,9 @@ async def test_a_run_that_died_after_the_last_message_costs_no_follow_up(context
     await draft_and_approve(context)
     async with connected(context.channels) as channels:
         await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
-    assert "notified" not in context.ledger.case(INCIDENT, START).events
+    assert "notified" not in context.ledger.cases.read(INCIDENT, START).events
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "notified" in context.ledger.case(INCIDENT, START).events
+    assert "notified" in context.ledger.cases.read(INCIDENT, START).events
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
 
@@ -77,31 +77,31 @@ async def test_nor_another_draft_when_the_facts_were_amended_since(context: Cont
     await draft_and_approve(context)
     async with connected(context.channels) as channels:
         await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
-    incident = context.ledger.incident_file(INCIDENT)
-    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    incident = context.ledger.cases.incident_file(INCIDENT)
+    context.ledger.incidents.amend(incident.model_copy(update={"title": "Corrected"}), "mei", START)
     await notify.fn(INCIDENT, "first-notice", 1)
-    (notice,) = context.ledger.case(INCIDENT, START).notices
+    (notice,) = context.ledger.cases.read(INCIDENT, START).notices
     assert (notice.version, notice.stage) == (1, NoticeStage.SENT)
-    assert not [entry for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    assert not [entry for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
 
 async def test_only_a_step_that_notifies_has_people_count_as_told(context: Context) -> None:
     await draft_and_approve(context)
-    due = plan(context.ledger.case(INCIDENT, START), START).due
+    due = plan(context.ledger.cases.read(INCIDENT, START), START).due
     turn = next(turn for turn in due if turn.step == "first-notice")
     async with connected(context.channels) as channels:
         await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
     for phase, told in ((Phase.UPDATE, False), (Phase.NOTIFY, True)):
-        case = context.ledger.case(INCIDENT, START)
+        case = context.ledger.cases.read(INCIDENT, START)
         conclude(context, case, turn.model_copy(update={"phase": phase}), [], complete=False)
-        assert ("notified" in context.ledger.case(INCIDENT, START).events) is told
+        assert ("notified" in context.ledger.cases.read(INCIDENT, START).events) is told
 
 
 async def test_what_is_drafted_is_looked_over_at_once(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
     await notify.fn(INCIDENT, "first-notice", 1)
-    found = context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice"))
+    found = context.ledger.notices.preflight(context.ledger.notices.latest_draft(INCIDENT, "first-notice"))
     assert found
     assert (found.messages > 5, found.wrong) == (True, ())
 
@@ -113,7 +113,7 @@ async def test_a_lead_hears_at_once_of_a_message_that_cannot_be_put_together(tmp
     with using(a_context(ledger, tmp_path)[0]):
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, "first-notice", 1)
-    alerts = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if f"a word for nothing, such as null (person {first.number})" in alert]
     ledger.dispose()
 
@@ -122,14 +122,14 @@ async def test_a_lead_hears_at_once_of_a_notice_that_cannot_be_drafted(context: 
     await assess.fn(INCIDENT, "assess", 1)
     with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
         await notify.fn(INCIDENT, "first-notice", 1)
-    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if alert.startswith("first-notice cannot be drafted: ") and "L104" in alert]
 
 
 async def test_what_was_approved_and_cannot_be_drafted_afresh_is_not_tried(context: Context) -> None:
     await draft_and_approve(context)
-    incident = context.ledger.incident_file(INCIDENT)
-    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    incident = context.ledger.cases.incident_file(INCIDENT)
+    context.ledger.incidents.amend(incident.model_copy(update={"title": "Corrected"}), "mei", START)
     with using(replace(context, links=Links("https://elsewhere.example"))), pytest.raises(ContentError):
         await notify.fn(INCIDENT, "first-notice", 1)
 
@@ -140,7 +140,7 @@ def pin_with_first_notice_to(segment: str, ledger: Ledger, **changes: object) ->
     first = playbook.step("first-notice")
     narrower = first.model_copy(update={"audience": segment, **changes})
     steps = tuple(narrower if step == first else step for step in playbook.steps)
-    ledger.pin_playbook(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
+    ledger.playbooks.pin(INCIDENT, playbook.model_copy(update={"steps": steps}), wording, "mei", START)
 
 
 async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobody_counts_as_told(
@@ -149,9 +149,9 @@ async def test_a_lead_hears_of_a_notice_to_a_segment_in_which_nobody_is_and_nobo
     pin_with_first_notice_to("househld", context.ledger)
     await draft_and_approve(context)
     await notify.fn(INCIDENT, "first-notice", 1)
-    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert "first-notice tells nobody: the list has no segment househld" in alerts
-    assert "notified" not in context.ledger.case(INCIDENT, START).events
+    assert "notified" not in context.ledger.cases.read(INCIDENT, START).events
 
 
 def without_households(ledger: Ledger) -> None:
@@ -165,9 +165,9 @@ def list_again(ledger: Ledger) -> None:
 
 
 def correct(ledger: Ledger, people: Iterable[Person]) -> None:
-    correction = ledger.compare_audience(INCIDENT, people)
+    correction = ledger.corrections.compare(INCIDENT, people)
     said = {ask: correction.difference.counts[ask] for ask in Ask}
-    ledger.correct_audience(correction, said, "", "lena", START)
+    ledger.corrections.apply(correction, said, "", "lena", START)
 
 
 async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_segment_any_more(
@@ -179,7 +179,7 @@ async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_
         await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
     without_households(context.ledger)
     await notify.fn(INCIDENT, "first-notice", 1)
-    case = context.ledger.case(INCIDENT, START)
+    case = context.ledger.cases.read(INCIDENT, START)
     assert "notified" in case.events
     assert "update" in {turn.step for turn in plan(case, START).upcoming}
 
@@ -187,13 +187,13 @@ async def test_people_count_as_told_though_a_corrected_list_has_nobody_of_their_
 async def test_nobody_counts_as_told_whom_a_corrected_list_left_out_before_anything_left(context: Context) -> None:
     pin_with_first_notice_to("household", context.ledger)
     await draft_and_approve(context)
-    context.ledger.release(INCIDENT, "first-notice", START)
+    context.ledger.notices.release(INCIDENT, "first-notice", START)
     without_households(context.ledger)
     await notify.fn(INCIDENT, "first-notice", 1)
     approve_all(context.ledger, START)
     await notify.fn(INCIDENT, "first-notice", 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
-    assert "notified" not in context.ledger.case(INCIDENT, START).events
+    assert "notified" not in context.ledger.cases.read(INCIDENT, START).events
 
 
 async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without_another_approval(
@@ -202,20 +202,20 @@ async def test_a_notice_by_mail_to_a_segment_that_has_left_the_list_ends_without
     by_mail = {"channels": (ChannelKind.EMAIL,), "cascade": (ChannelKind.EMAIL,)}
     pin_with_first_notice_to("household", context.ledger, **by_mail)
     await draft_and_approve(context)
-    context.ledger.release(INCIDENT, "first-notice", START)
+    context.ledger.notices.release(INCIDENT, "first-notice", START)
     without_households(context.ledger)
     await notify.fn(INCIDENT, "first-notice", 1)
-    case = context.ledger.case(INCIDENT, START)
+    case = context.ledger.cases.read(INCIDENT, START)
     assert "first-notice" not in plan(case, START).awaiting_approval
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     assert "notified" not in case.events
     list_again(context.ledger)
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    return [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
 
 
 ENDS = "first-notice ends, and nobody is asked to approve it: "
@@ -233,7 +233,7 @@ async def test_a_draft_to_a_segment_that_has_left_the_list_is_dropped_until_a_li
         approve_all(context.ledger, START)
     without_households(context.ledger)
     state = await notify.fn(INCIDENT, "first-notice", 1)
-    case = context.ledger.case(INCIDENT, START)
+    case = context.ledger.cases.read(INCIDENT, START)
     notice, planned = case.notices[0], plan(case, START)
     assert state.message == "first-notice dropped: nobody"
     assert ENDS + "the list has no segment household" in alerts(context.ledger)
@@ -242,10 +242,10 @@ async def test_a_draft_to_a_segment_that_has_left_the_list_is_dropped_until_a_li
     assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, False)
     list_again(context.ledger)
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
     approve_all(context.ledger, START)
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "notified" in context.ledger.case(INCIDENT, START).events
+    assert "notified" in context.ledger.cases.read(INCIDENT, START).events
 
 
 def without(ledger: Ledger, number: int) -> None:
@@ -258,8 +258,8 @@ async def released_but_to_one(context: Context) -> int:
     await draft_and_approve(context)
     async with connected(context.channels) as channels:
         await deliver(context.ledger, channels, INCIDENT, "first-notice", context.links, context.clock)
-    waits = max(line.person for line in context.ledger.deliveries(INCIDENT, "first-notice"))
-    with context.ledger.write() as write:
+    waits = max(line.person for line in context.ledger.statistics.lines(INCIDENT, "first-notice"))
+    with context.ledger.store.write() as write:
         of_one = update(DeliveryRow).where(col(DeliveryRow.person) == waits)
         write.change(of_one.values(state="deferred", next_try_at=START + timedelta(hours=1)))
         write.change(update(NoticeRow).values(stage="sending", sent_at=None))
@@ -271,7 +271,7 @@ async def test_a_notice_that_has_reached_all_whom_a_corrected_list_has_ends_with
 ) -> None:
     without(context.ledger, await released_but_to_one(context))
     await notify.fn(INCIDENT, "first-notice", 1)
-    case = context.ledger.case(INCIDENT, START)
+    case = context.ledger.cases.read(INCIDENT, START)
     assert (case.notices[0].stage, case.notices[0].version) == (NoticeStage.SENT, 1)
     assert (turn_state(context.ledger, "first-notice"), "notified" in case.events) == (OccurrenceState.DONE, True)
     assert ENDS + "nobody in the list waits for it" in alerts(context.ledger)
@@ -283,37 +283,37 @@ async def test_a_version_for_latecomers_whom_the_next_list_has_no_more_is_droppe
     for people in (6, 5):
         correct(context.ledger, islice(everybody(), people))
         await notify.fn(INCIDENT, "first-notice", 1)
-    notice = context.ledger.case(INCIDENT, START).notices[0]
+    notice = context.ledger.cases.read(INCIDENT, START).notices[0]
     assert (notice.stage, notice.version) == (NoticeStage.DROPPED, 2)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
     correct(context.ledger, islice(everybody(), 6))
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
 async def test_a_notice_of_which_not_every_message_was_stored_does_not_end_though_nothing_waits(
     context: Context,
 ) -> None:
     await draft_and_approve(context)
-    context.ledger.release(INCIDENT, "first-notice", START)
-    with context.ledger.write() as write:
+    context.ledger.notices.release(INCIDENT, "first-notice", START)
+    with context.ledger.store.write() as write:
         write.change(delete(DeliveryRow))
-    incident = context.ledger.case(INCIDENT).incident
-    context.ledger.amend_incident(incident.model_copy(update={"title": "Corrected"}), "mei", START)
+    incident = context.ledger.cases.read(INCIDENT).incident
+    context.ledger.incidents.amend(incident.model_copy(update={"title": "Corrected"}), "mei", START)
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "first-notice" in plan(context.ledger.case(INCIDENT, START), START).awaiting_approval
+    assert "first-notice" in plan(context.ledger.cases.read(INCIDENT, START), START).awaiting_approval
 
 
 async def test_a_lead_hears_at_once_of_a_notice_that_too_few_may_approve_because_the_others_wrote_it(
     context: Context,
 ) -> None:
-    correction = context.ledger.compare_audience(INCIDENT, islice(everybody(), 6))
-    context.ledger.correct_audience(correction, dict.fromkeys(Ask), "", "wei", START)
+    correction = context.ledger.corrections.compare(INCIDENT, islice(everybody(), 6))
+    context.ledger.corrections.apply(correction, dict.fromkeys(Ask), "", "wei", START)
     await assess.fn(INCIDENT, "assess", 2)
     await notify.fn(INCIDENT, "first-notice", 1)
     (alert,) = [
         entry.subject
-        for entry in context.ledger.timeline(INCIDENT)
+        for entry in context.ledger.audit.entries(INCIDENT)
         if entry.act == "alert" and entry.subject.startswith("nobody can release first-notice")
     ]
     assert "only 1 in the team may besides mei and wei" in alert
@@ -324,33 +324,33 @@ async def test_a_channel_that_is_not_set_up_does_not_keep_a_notice_from_being_dr
     with using(replace(context, channels=without_sms)):
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, "first-notice", 1)
-    assert context.ledger.preflight(context.ledger.draft(INCIDENT, "first-notice")) is None
+    assert context.ledger.notices.preflight(context.ledger.notices.latest_draft(INCIDENT, "first-notice")) is None
 
 
 def name_text(ledger: Ledger, person: int, name: str) -> None:
     """Which text this person gets by email."""
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         theirs = (col(DeliveryRow.person) == person, col(DeliveryRow.channel) == "email")
         write.change(update(DeliveryRow).where(*theirs).values(variant=name))
 
 
 async def test_a_parked_message_waits_for_a_person_and_holds_up_nobody_else(context: Context) -> None:
     await draft_and_approve(context)
-    context.ledger.release(INCIDENT, "first-notice", START)
-    first = next(line for line in context.ledger.deliveries(INCIDENT, "first-notice") if line.channel == "email")
+    context.ledger.notices.release(INCIDENT, "first-notice", START)
+    first = next(line for line in context.ledger.statistics.lines(INCIDENT, "first-notice") if line.channel == "email")
     name_text(context.ledger, first.person, "en/nobody")
     clock = cast("PassedClock", context.clock)
     for _ in range(3):
         await notify.fn(INCIDENT, "first-notice", 1)
         clock.now += timedelta(hours=1)
-    case = context.ledger.case(INCIDENT, clock.now)
+    case = context.ledger.cases.read(INCIDENT, clock.now)
     planned = plan(case, clock.now)
     assert "first-notice" not in {turn.step for turn in (*planned.due, *planned.upcoming)}
     assert "update" in {turn.step for turn in planned.upcoming}
-    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if "1 message is parked until somebody decides" in alert] != []
     name_text(context.ledger, first.person, first.variant)
-    context.ledger.try_parked(INCIDENT, "first-notice", first.person, APPROVERS[0], clock.now)
+    context.ledger.decisions.try_parked(INCIDENT, "first-notice", first.person, APPROVERS[0], clock.now)
     await notify.fn(INCIDENT, "first-notice", 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
 
@@ -364,7 +364,7 @@ async def test_a_turn_waits_without_failing_while_the_ledger_may_lack_what_has_l
     state = await notify.fn(INCIDENT, "first-notice", 1)
     assert state.is_completed()
     assert outbox(tmp_path) == []
-    context.ledger.reconcile([], APPROVERS[0], START, list(ChannelKind))
+    context.ledger.restore.reconcile([], APPROVERS[0], START, list(ChannelKind))
     await notify.fn(INCIDENT, "first-notice", 1)
     assert outbox(tmp_path)
 
@@ -388,16 +388,16 @@ async def test_runs_of_one_turn_that_begin_at_once_draft_one_notice_and_send_it_
         await at_once(notify, "first-notice")
         approve_all(context.ledger, START)
         await at_once(notify, "first-notice")
-    acts = Counter(entry.act for entry in context.ledger.timeline(INCIDENT))
+    acts = Counter(entry.act for entry in context.ledger.audit.entries(INCIDENT))
     once = ("assessed", "drafted", "looked over", "released", "sent", "event")
     assert {act: acts[act] for act in once} == dict.fromkeys(once, 1)
     assert turn_state(context.ledger, "first-notice") == OccurrenceState.DONE
-    assert {line.state for line in context.ledger.deliveries(INCIDENT, "first-notice")} == {DeliveryState.SENT}
+    assert {line.state for line in context.ledger.statistics.lines(INCIDENT, "first-notice")} == {DeliveryState.SENT}
 
 
 async def test_who_was_slower_than_another_run_with_the_same_draft_shows_none_of_its_own(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
-    case = context.ledger.case(INCIDENT, START)
+    case = context.ledger.cases.read(INCIDENT, START)
     turn = next(turn for turn in plan(case, START).due if turn.step == "first-notice")
     (wanted,) = notices_wanted(case, step_of(case, turn), turn.number)
     slower = replace(context, clock=lambda: START + timedelta(minutes=1))
@@ -406,19 +406,19 @@ async def test_who_was_slower_than_another_run_with_the_same_draft_shows_none_of
 
 
 async def test_a_turn_that_is_not_due_changes_nothing(context: Context) -> None:
-    before = context.ledger.case(INCIDENT, START)
+    before = context.ledger.cases.read(INCIDENT, START)
     state = await notify.fn(INCIDENT, "first-notice", 1)
     assert state.name == "NothingDue"
-    assert context.ledger.case(INCIDENT, START) == before
+    assert context.ledger.cases.read(INCIDENT, START) == before
 
 
 @pytest.mark.parametrize("flow", [notify, update_flow, collect_feedback, follow_up], ids=lambda flow: flow.name)
 async def test_a_flow_carries_out_no_step_of_another_phase(context: Context, flow: Run) -> None:
     """A lead who starts a run by hand takes the wrong deployment: nothing counts as done that was not."""
-    before = context.ledger.case(INCIDENT, START)
+    before = context.ledger.cases.read(INCIDENT, START)
     state = await flow.fn(INCIDENT, "assess", 1)
     assert state.name == "NothingDue"
-    assert context.ledger.case(INCIDENT, START) == before
+    assert context.ledger.cases.read(INCIDENT, START) == before
 
 
 async def test_who_misspells_a_step_is_told_which_there_are(context: Context) -> None:
@@ -429,12 +429,12 @@ async def test_who_misspells_a_step_is_told_which_there_are(context: Context) ->
 
 
 async def test_the_trouble_of_one_incident_does_not_keep_the_sweep_from_the_others(context: Context) -> None:
-    context.ledger.open_incident(an_incident(), iter(()), "mei", START)
-    with context.ledger.write() as write:
+    context.ledger.incidents.open(an_incident(), iter(()), "mei", START)
+    with context.ledger.store.write() as write:
         write.session.connection().exec_driver_sql(
             """UPDATE incident_version SET content = '{"title": "damaged"}' WHERE incident = 'november-breach'"""
         )
-    context.ledger.resolve_incident(INCIDENT, "mei", START)
+    context.ledger.incidents.resolve(INCIDENT, "mei", START)
     state = await sweep.fn()
     assert state.message == "november-breach: ValidationError"
 
@@ -452,9 +452,9 @@ SAYS = {"fits": "Report 17, on our notice page", "stops": "See https://evil.exam
 
 def keep(ledger: Ledger, *evidence: str) -> list[str]:
     """These promises are kept, each with this evidence; their ids. Nobody read the evidence before it was stored."""
-    promises = [promise.id for promise in ledger.commitments(INCIDENT)][: len(evidence)]
+    promises = [promise.id for promise in ledger.commitments.all(INCIDENT)][: len(evidence)]
     for promise, what in zip(promises, evidence, strict=True):
-        ledger.keep_commitment(INCIDENT, promise, {"*": what}, "mei", START)
+        ledger.commitments.keep(INCIDENT, promise, {"*": what}, "mei", START)
     return promises
 
 
@@ -479,7 +479,7 @@ async def test_what_stops_the_notice_of_one_promise_stops_no_other_and_the_run_n
             await follow_up.fn(INCIDENT, "promises", 1)
         assert fits not in str(refused.value)
         approve_all(context.ledger, told.now)
-    notice = context.ledger.case(INCIDENT, told.now).notice(fits)
+    notice = context.ledger.cases.read(INCIDENT, told.now).notice(fits)
     assert notice is not None and notice.stage == "sent"
     assert turn_state(context.ledger, "promises") == OccurrenceState.WAITING
 
@@ -499,8 +499,8 @@ async def test_other_words_are_told_in_place_of_those_that_were_stopped(context:
     for _ in range(2):
         await follow_up.fn(INCIDENT, "promises", 1)
         approve_all(context.ledger, told.now)
-    assert [n.id for n in context.ledger.case(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-2"]
-    assert context.ledger.case(INCIDENT).untold == {}
+    assert [n.id for n in context.ledger.cases.read(INCIDENT).notices if n.about] == [f"promise-kept-{promise}-2"]
+    assert context.ledger.cases.read(INCIDENT).untold == {}
 
 
 @pytest.fixture
@@ -509,10 +509,10 @@ async def lame_and_sound(context: Context, told: PassedClock) -> tuple[str, str]
     ledger = context.ledger
     keep(ledger, "Report 17", "Report 18")
     await follow_up.fn(INCIDENT, "promises", 1)
-    lame, sound = sorted(notice.id for notice in ledger.case(INCIDENT).notices if notice.about)
-    draft = ledger.draft(INCIDENT, lame)
+    lame, sound = sorted(notice.id for notice in ledger.cases.read(INCIDENT).notices if notice.about)
+    draft = ledger.notices.latest_draft(INCIDENT, lame)
     posted = draft.model_copy(update={"cascade": (*draft.cascade, ChannelKind.SOCIAL)})
-    ledger.draft_notice(posted, told.now)
+    ledger.notices.draft(posted, told.now)
     await look_over(ledger, posted, context.channels, context.links, told.now)
     approve_all(ledger, told.now)
     return lame, sound
@@ -527,36 +527,36 @@ async def test_a_notice_that_cannot_be_sent_holds_up_no_other(
 ) -> None:
     with using(without_social(context)), pytest.raises(ChannelMisconfigured, match="social"):
         await follow_up.fn(INCIDENT, "promises", 1)
-    stages = {notice.id: notice.stage for notice in context.ledger.case(INCIDENT, told.now).notices}
+    stages = {notice.id: notice.stage for notice in context.ledger.cases.read(INCIDENT, told.now).notices}
     assert [stages[notice] for notice in lame_and_sound] == ["approved", "sent"]
 
 
 @pytest.mark.usefixtures("lame_and_sound")
 async def test_a_run_names_what_cannot_be_sent_beside_what_cannot_be_drafted(context: Context) -> None:
-    third = context.ledger.commitments(INCIDENT)[2].id
-    context.ledger.keep_commitment(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
+    third = context.ledger.commitments.all(INCIDENT)[2].id
+    context.ledger.commitments.keep(INCIDENT, third, {"*": SAYS["stops"]}, "mei", START)
     with using(without_social(context)), pytest.raises(AmendsError, match=r"(?s)L104.*needs social"):
         await follow_up.fn(INCIDENT, "promises", 1)
 
 
 async def test_new_facts_make_a_new_assessment_that_says_what_changed(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
-    incident = context.ledger.case(INCIDENT).incident
+    incident = context.ledger.cases.read(INCIDENT).incident
     yes = Fact[bool].model_validate(True)
     facts = incident.facts.model_copy(update={"encrypted_at_rest": yes, "encryption_key_safe": yes})
-    context.ledger.amend_incident(incident.model_copy(update={"facts": facts}), "mei", START)
+    context.ledger.incidents.amend(incident.model_copy(update={"facts": facts}), "mei", START)
     await assess.fn(INCIDENT, "assess", 2)
-    case = context.ledger.case(INCIDENT)
+    case = context.ledger.cases.read(INCIDENT)
     assert case.assessment is not None and case.assessment.version == 2
     assert any(line.startswith("severity very high →") for line in case.assessment.changes)
-    assert any("assessment 2 differs" in entry.subject for entry in context.ledger.timeline(INCIDENT))
+    assert any("assessment 2 differs" in entry.subject for entry in context.ledger.audit.entries(INCIDENT))
 
 
 async def test_a_filing_starts_the_clock_of_those_who_come_after(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
-    context.ledger.file_duty(INCIDENT, "sg-pdpa.pdpc", START, "mei", "SG-1", "", START)
+    context.ledger.filings.record(INCIDENT, "sg-pdpa.pdpc", START, "mei", "SG-1", "", START)
     await assess.fn(INCIDENT, "assess", 2)
-    assessment = context.ledger.case(INCIDENT).assessment
+    assessment = context.ledger.cases.read(INCIDENT).assessment
     assert assessment is not None
     duty = next(duty for duty in assessment.duties if duty.id == "sg-pdpa.individuals")
     assert (duty.starts_at, duty.waits) == (START, False)
@@ -564,24 +564,24 @@ async def test_a_filing_starts_the_clock_of_those_who_come_after(context: Contex
 
 async def test_each_reminder_of_a_deadline_is_given_once(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
-    turn = next(turn for turn in plan(context.ledger.case(INCIDENT), START).due if turn.step == "deadlines")
+    turn = next(turn for turn in plan(context.ledger.cases.read(INCIDENT), START).due if turn.step == "deadlines")
     await follow_up.fn(INCIDENT, turn.step, turn.number)
-    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert alerts and all("amends duty filed stolen-terminals" in alert for alert in alerts)
     again = await follow_up.fn(INCIDENT, turn.step, turn.number)
     assert again.name == "NothingDue"
-    assert len([e for e in context.ledger.timeline(INCIDENT) if e.act == "alert"]) == len(alerts)
+    assert len([e for e in context.ledger.audit.entries(INCIDENT) if e.act == "alert"]) == len(alerts)
 
 
 def bounced(ledger: Ledger, notice: str) -> int:
     """The mail server of somebody who also has a phone sends their email back; who that is."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         by_email = (DeliveryRow.notice == notice, DeliveryRow.channel == "email", DeliveryRow.state == "sent")
         rows = session.exec(select(DeliveryRow).where(*by_email)).all()
-        row = next(row for row in rows if ledger.person(INCIDENT, row.person).phone)
-        key = ledger.keys.message_key(INCIDENT, notice, row.person, "email", row.address_index)
-        token = ledger.keys.bounce_token(row.id or 0, key)
-    ledger.reported([Report(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
+        row = next(row for row in rows if ledger.people.get(INCIDENT, row.person).phone)
+        key = ledger.store.keys.message_key(INCIDENT, notice, row.person, "email", row.address_index)
+        token = ledger.store.keys.bounce_token(row.id or 0, key)
+    ledger.receipts.take([Report(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
     return row.person
 
 
@@ -604,10 +604,10 @@ async def test_who_an_update_did_not_reach_gets_it_on_the_next_channel_at_the_ne
         await update_flow.fn(INCIDENT, "update", 1)
         assert turn_state(ledger, "update") == OccurrenceState.DONE
         person = bounced(ledger, "update-1")
-        due = plan(ledger.case(INCIDENT, clock.now), clock.now).due
+        due = plan(ledger.cases.read(INCIDENT, clock.now), clock.now).due
         assert ("update", 1) in {(turn.step, turn.number) for turn in due}
         await update_flow.fn(INCIDENT, "update", 1)
-    channels = [line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person]
+    channels = [line.channel.value for line in ledger.statistics.lines(INCIDENT, "update-1") if line.person == person]
     assert sorted(channels) == ["email", "sms"]
     assert turn_state(ledger, "update") == OccurrenceState.DONE
     ledger.dispose()
@@ -619,15 +619,19 @@ async def test_a_turn_is_not_done_when_an_email_comes_back_just_before_that_is_n
     context, clock = a_context(ledger, tmp_path)
     with using(context):
         await approved_update(context, clock)
-        turn = next(turn for turn in plan(ledger.case(INCIDENT, clock.now), clock.now).due if turn.step == "update")
+        turn = next(
+            turn for turn in plan(ledger.cases.read(INCIDENT, clock.now), clock.now).due if turn.step == "update"
+        )
         async with connected(context.channels) as channels:
             await deliver(ledger, channels, INCIDENT, "update-1", context.links, context.clock)
-        looked_at = ledger.case(INCIDENT, clock.now)
+        looked_at = ledger.cases.read(INCIDENT, clock.now)
         person = bounced(ledger, "update-1")
         conclude(context, looked_at, turn, [], complete=True)
         assert turn_state(ledger, "update") == OccurrenceState.WAITING
         await update_flow.fn(INCIDENT, "update", 1)
-    channels_used = {line.channel.value for line in ledger.deliveries(INCIDENT, "update-1") if line.person == person}
+    channels_used = {
+        line.channel.value for line in ledger.statistics.lines(INCIDENT, "update-1") if line.person == person
+    }
     assert channels_used == {"email", "sms"}
     assert turn_state(ledger, "update") == OccurrenceState.DONE
     ledger.dispose()
@@ -641,17 +645,17 @@ async def test_what_was_told_wrongly_is_corrected_at_once_and_only_once(tmp_path
         await draft_and_approve(context)
         await notify.fn(INCIDENT, "first-notice", 1)
         clock.now = START + timedelta(days=1)
-        file = ledger.incident_file(INCIDENT)
+        file = ledger.cases.incident_file(INCIDENT)
         cause = Fact[Cause](value=Cause.INSIDER, certainty=Certainty.CONFIRMED)
         facts = file.facts.model_copy(update={"cause": cause})
-        ledger.amend_incident(file.model_copy(update={"facts": facts}), "mei", clock.now)
-        assert ledger.case(INCIDENT, clock.now).told_wrongly == ("cause",)
+        ledger.incidents.amend(file.model_copy(update={"facts": facts}), "mei", clock.now)
+        assert ledger.cases.read(INCIDENT, clock.now).told_wrongly == ("cause",)
         await notify.fn(INCIDENT, "correction", 1)
         approve_all(ledger, clock.now)
         await notify.fn(INCIDENT, "correction", 1)
         clock.now += timedelta(hours=1)
         await sweep.fn(INCIDENT)
-    case = ledger.case(INCIDENT, clock.now)
+    case = ledger.cases.read(INCIDENT, clock.now)
     (correction,) = [notice for notice in case.notices if notice.template == "correction"]
     assert (correction.id, correction.stage, case.told_wrongly) == ("correction-1", "sent", ())
     assert "correction" not in {turn.step for turn in plan(case, clock.now).due}
@@ -661,6 +665,6 @@ async def test_what_was_told_wrongly_is_corrected_at_once_and_only_once(tmp_path
 async def test_the_first_approval_is_an_event_of_the_case(context: Context) -> None:
     await assess.fn(INCIDENT, "assess", 1)
     await notify.fn(INCIDENT, "first-notice", 1)
-    assert "approved" not in context.ledger.case(INCIDENT, START).events
+    assert "approved" not in context.ledger.cases.read(INCIDENT, START).events
     approve_all(context.ledger, START)
-    assert context.ledger.case(INCIDENT, START).events["approved"] == START
+    assert context.ledger.cases.read(INCIDENT, START).events["approved"] == START

@@ -13,13 +13,13 @@ from tests.story import INCIDENT, LEAD
 
 
 async def test_the_sweep_passes_over_an_incident_whose_data_was_destroyed(ledger: Ledger, clock: PassedClock) -> None:
-    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
-    ledger.close_incident(INCIDENT, LEAD.name, clock.now)
-    ledger.destroy_data(INCIDENT, LEAD, Member(name="omar", role=TeamRole.LEGAL), clock.now)
-    with ledger.write() as write:  # an embargo that would call for the team
+    ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
+    ledger.incidents.close(INCIDENT, LEAD.name, clock.now)
+    ledger.destruction.destroy(INCIDENT, LEAD, Member(name="omar", role=TeamRole.LEGAL), clock.now)
+    with ledger.store.write() as write:  # an embargo that would call for the team
         soon = clock.now + timedelta(hours=1)
         write.change(update(IncidentRow).values(embargo_until=soon, embargo_why="the police asked"))
-    before = ledger.timeline(INCIDENT)
+    before = ledger.audit.entries(INCIDENT)
     assert (await sweep.fn()).is_completed()
     assert (await sweep.fn(INCIDENT)).is_completed()
-    assert ledger.timeline(INCIDENT) == before
+    assert ledger.audit.entries(INCIDENT) == before

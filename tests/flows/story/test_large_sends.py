@@ -23,7 +23,8 @@ from amends.delivery.send import workers
 from amends.delivery.send.engine import Tally
 from amends.delivery.send.workers import Work, send
 from amends.domain.channel.channel import ChannelKind
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from flows.run import artifacts
 from flows.run.turn import as_task
 from tests.builders import a_person

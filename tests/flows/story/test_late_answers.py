@@ -16,11 +16,11 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 def ask(ledger: Ledger, clock: PassedClock) -> int:
     """Somebody asks by telephone; the reply is due within two hours."""
     asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, reply_within=2 * HOUR, at=clock.now)
-    return ledger.ask(INCIDENT, asked, clock.now)
+    return ledger.questions.ask(INCIDENT, asked, clock.now)
 
 
 def alerts(ledger: Ledger) -> list[str]:
-    return [entry.subject for entry in ledger.timeline(INCIDENT) if "questions are overdue" in entry.subject]
+    return [entry.subject for entry in ledger.audit.entries(INCIDENT) if "questions are overdue" in entry.subject]
 
 
 async def swept(clock: PassedClock, after: timedelta) -> None:
@@ -43,14 +43,14 @@ async def test_a_question_that_waits_for_too_long_calls_for_the_team_once_a_day(
 
 
 async def test_a_question_that_comes_after_the_end_calls_for_the_team(ledger: Ledger, clock: PassedClock) -> None:
-    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
-    ledger.close_incident(INCIDENT, LEAD.name, clock.now)
+    ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
+    ledger.incidents.close(INCIDENT, LEAD.name, clock.now)
     question = ask(ledger, clock)
-    assert not is_over(ledger.case(INCIDENT, clock.now), clock.now)
+    assert not is_over(ledger.cases.read(INCIDENT, clock.now), clock.now)
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1
-    ledger.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
-    assert is_over(ledger.case(INCIDENT, clock.now), clock.now)
+    ledger.questions.answer(INCIDENT, question, "No.", LEAD.name, clock.now)
+    assert is_over(ledger.cases.read(INCIDENT, clock.now), clock.now)
     await swept(clock, DAY)
     assert len(alerts(ledger)) == 1
 
@@ -59,6 +59,6 @@ async def test_a_question_that_stands_open_when_the_incident_is_resolved_calls_f
     ledger: Ledger, clock: PassedClock
 ) -> None:
     ask(ledger, clock)
-    ledger.resolve_incident(INCIDENT, LEAD.name, clock.now)
+    ledger.incidents.resolve(INCIDENT, LEAD.name, clock.now)
     await swept(clock, 3 * HOUR)
     assert len(alerts(ledger)) == 1

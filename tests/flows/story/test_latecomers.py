@@ -24,22 +24,22 @@ async def test_a_turn_that_was_done_goes_on_for_who_is_found_late(tmp_path: Path
         await notify.fn(INCIDENT, NOTICE, 1)
         approve_all(ledger, START)
         await notify.fn(INCIDENT, NOTICE, 1)
-        before = ledger.deliveries(INCIDENT, NOTICE)
-        correction = ledger.compare_audience(INCIDENT, everyone)
-        ledger.correct_audience(correction, dict.fromkeys(Ask), "", "lena", START)
-        due = {turn.step for turn in plan(ledger.case(INCIDENT, START), START).due}
+        before = ledger.statistics.lines(INCIDENT, NOTICE)
+        correction = ledger.corrections.compare(INCIDENT, everyone)
+        ledger.corrections.apply(correction, dict.fromkeys(Ask), "", "lena", START)
+        due = {turn.step for turn in plan(ledger.cases.read(INCIDENT, START), START).due}
         await assess.fn(INCIDENT, "assess", 3)
         await notify.fn(INCIDENT, NOTICE, 1)
         approve_all(ledger, START)
         await notify.fn(INCIDENT, NOTICE, 1)
-    case = ledger.case(INCIDENT, START)
+    case = ledger.cases.read(INCIDENT, START)
     assert {"assess", NOTICE} <= due
     assert case.assessment is not None
     assert case.assessment.version == 3
     assert next(turn.state for turn in case.occurrences if turn.step == NOTICE) == OccurrenceState.DONE
-    assert sum(ledger.standing(INCIDENT, NOTICE).values()) == 8
-    assert PersonState.WAITING not in ledger.standing(INCIDENT, NOTICE)
+    assert sum(ledger.statistics.people(INCIDENT, NOTICE).values()) == 8
+    assert PersonState.WAITING not in ledger.statistics.people(INCIDENT, NOTICE)
     known_ones = {person.number for person in known}
-    after = [line for line in ledger.deliveries(INCIDENT, NOTICE) if line.person in known_ones]
+    after = [line for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.person in known_ones]
     assert after == [line for line in before if line.person in known_ones]
     ledger.dispose()

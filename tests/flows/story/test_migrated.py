@@ -19,10 +19,10 @@ NOTICE = "first-notice"
 
 def replace(ledger: Ledger, new: Playbook) -> None:
     """Two people put another playbook in force, with the same words."""
-    old = ledger.pinned(INCIDENT)
-    planned = migration(ledger.case(INCIDENT, START), new, START)
+    old = ledger.playbooks.pinned(INCIDENT)
+    planned = migration(ledger.cases.read(INCIDENT, START), new, START)
     by = (LEAD, APPROVERS[0])
-    ledger.migrate_playbook(INCIDENT, planned.playbook, old.wording, old.content, *by, START, planned.hold)
+    ledger.playbooks.migrate(INCIDENT, planned.playbook, old.wording, old.content, *by, START, planned.hold)
 
 
 def changed(old: Playbook, **keys: object) -> Playbook:
@@ -43,13 +43,13 @@ async def test_an_approved_notice_is_drafted_and_approved_anew(tmp_path: Path) -
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, NOTICE, 1)
         approve_all(ledger, START)
-        replace(ledger, changed(ledger.pinned(INCIDENT).playbook, reads_on="Other words for the lead."))
+        replace(ledger, changed(ledger.playbooks.pinned(INCIDENT).playbook, reads_on="Other words for the lead."))
         await notify.fn(INCIDENT, NOTICE, 1)
-        before = ledger.case(INCIDENT, START).notice(NOTICE)
+        before = ledger.cases.read(INCIDENT, START).notice(NOTICE)
         left = outbox(tmp_path)
         approve_all(ledger, START)
         await notify.fn(INCIDENT, NOTICE, 1)
-    after = ledger.case(INCIDENT, START).notice(NOTICE)
+    after = ledger.cases.read(INCIDENT, START).notice(NOTICE)
     ledger.dispose()
     assert before is not None
     assert after is not None
@@ -63,18 +63,18 @@ async def test_a_step_under_another_name_tells_nobody_twice(tmp_path: Path) -> N
     with using(a_context(ledger, tmp_path)[0]):
         await assess.fn(INCIDENT, "assess", 1)
         await notify.fn(INCIDENT, NOTICE, 1)
-        replace(ledger, changed(ledger.pinned(INCIDENT).playbook, id="first"))
-        held = next(turn for turn in ledger.case(INCIDENT).occurrences if turn.step == NOTICE)
-        ledger.mark_occurrence(INCIDENT, NOTICE, 1, START, OccurrenceState.WAITING, START, "decided by mei")
+        replace(ledger, changed(ledger.playbooks.pinned(INCIDENT).playbook, id="first"))
+        held = next(turn for turn in ledger.cases.read(INCIDENT).occurrences if turn.step == NOTICE)
+        ledger.occurrences.mark(INCIDENT, NOTICE, 1, START, OccurrenceState.WAITING, START, "decided by mei")
         for _ in range(2):
             for step in (NOTICE, "first"):
                 await notify.fn(INCIDENT, step, 1)
             approve_all(ledger, START)
             for step in (NOTICE, "first"):
                 await notify.fn(INCIDENT, step, 1)
-    case = ledger.case(INCIDENT, START)
-    stood = ledger.standing(INCIDENT, NOTICE)
-    got = Counter((line.person, line.channel) for line in ledger.deliveries(INCIDENT, NOTICE) if line.person)
+    case = ledger.cases.read(INCIDENT, START)
+    stood = ledger.statistics.people(INCIDENT, NOTICE)
+    got = Counter((line.person, line.channel) for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.person)
     ledger.dispose()
     assert held.state is OccurrenceState.HELD
     assert {turn.state for turn in case.occurrences if turn.step in (NOTICE, "first")} == {OccurrenceState.DONE}

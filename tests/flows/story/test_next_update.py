@@ -43,7 +43,7 @@ class Weeks:
 
     @property
     def case(self) -> Case:
-        return self.ledger.case(INCIDENT, self.clock.now)
+        return self.ledger.cases.read(INCIDENT, self.clock.now)
 
     async def on(self, at: datetime) -> None:
         """All that is due by then is done at its time, and a sweep looks after it."""
@@ -73,10 +73,10 @@ class Weeks:
         await self.approved()
 
     def noted(self, act: str, word: str = "") -> list[str]:
-        return [e.subject for e in self.ledger.timeline(INCIDENT) if e.act == act and word in e.subject]
+        return [e.subject for e in self.ledger.audit.entries(INCIDENT) if e.act == act and word in e.subject]
 
     def text(self, notice: str, locale: str, channel: ChannelKind = ChannelKind.EMAIL) -> str:
-        return variant(self.ledger.draft(INCIDENT, notice), locale, channel)
+        return variant(self.ledger.notices.latest_draft(INCIDENT, notice), locale, channel)
 
 
 def variant(draft: Draft, locale: str, channel: ChannelKind) -> str:
@@ -113,7 +113,7 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
         await weeks.sweep()
     assert weeks.noted("news missed") == ["first-notice"]
     assert len(weeks.noted("alert", "missed: 2026-11-22 02:00 UTC (10:00 on Sun 22 Nov in Asia/Shanghai)")) == 1
-    assert weeks.ledger.verify_audit() == ()
+    assert weeks.ledger.audit.verify() == ()
 
     for locale, sorry in SORRY.items():
         for channel in (ChannelKind.EMAIL, ChannelKind.WEBSITE):
@@ -140,16 +140,16 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
 async def test_by_a_clock_that_jumped_nothing_is_missed_and_nobody_is_reminded(weeks: Weeks) -> None:
     """What is noted as missed stays so when the clock is right again, and everybody would be told that we are sorry."""
     await weeks.told()
-    weeks.ledger.ask(INCIDENT, an_asked("Am I in it?", person=2, reply_within=2 * HOUR, at=START), START)
-    weeks.ledger.observe_clock(Seen("host-1", "boot-1", 0.0, START))
+    weeks.ledger.questions.ask(INCIDENT, an_asked("Am I in it?", person=2, reply_within=2 * HOUR, at=START), START)
+    weeks.ledger.clocks.observe(Seen("host-1", "boot-1", 0.0, START))
     weeks.clock.now = NAMED + DAY
-    assert "jumped" in weeks.ledger.observe_clock(Seen("host-1", "boot-1", 60.0, weeks.clock.now))
+    assert "jumped" in weeks.ledger.clocks.observe(Seen("host-1", "boot-1", 60.0, weeks.clock.now))
     before = weeks.noted("alert")
     await weeks.sweep()
     run = await PHASES[Phase.UPDATE].fn(INCIDENT, "update", 1)
     assert "until somebody says what time it is: the clock of host-1 jumped" in str(run.message)
     weeks.clock.now = START + HOUR
-    weeks.ledger.trust_clocks(LEAD.name, weeks.clock.now)
+    weeks.ledger.clocks.trust(LEAD.name, weeks.clock.now)
     await weeks.sweep()
     assert [clock.fate for clock in clocks(weeks.case, weeks.clock.now)] == [Fate.RUNNING]
     assert weeks.noted("alert") == before
@@ -194,14 +194,14 @@ async def test_a_lead_is_warned_at_half_and_at_a_quarter_of_the_time_once_each(w
 async def test_in_a_pause_a_holding_statement_is_drafted_and_leaves_when_it_goes_on(weeks: Weeks) -> None:
     await weeks.told()
     await weeks.on(NAMED - 2 * DAY)
-    weeks.ledger.pause_incident(INCIDENT, LEAD.name, weeks.clock.now)
+    weeks.ledger.incidents.pause(INCIDENT, LEAD.name, weeks.clock.now)
     await weeks.on(NAMED - 20 * HOUR)
     case = weeks.case
     assert [notice.stage for notice in case.notices if notice.step == HOLDING] == [NoticeStage.DRAFTED]
     assert case.notice("update-1") is None
     await weeks.approved()
     assert not weeks.case.notice("holding-1").begun_at  # type: ignore[union-attr]
-    weeks.ledger.resume_incident(INCIDENT, LEAD.name, weeks.clock.now)
+    weeks.ledger.incidents.resume(INCIDENT, LEAD.name, weeks.clock.now)
     await weeks.on(weeks.clock.now)
     holding = weeks.case.notice("holding-1")
     assert holding and holding.stage is NoticeStage.SENT
@@ -211,9 +211,9 @@ async def test_in_a_pause_a_holding_statement_is_drafted_and_leaves_when_it_goes
 async def test_a_holding_statement_that_an_update_made_needless_is_dropped(weeks: Weeks) -> None:
     await weeks.told()
     await weeks.on(NAMED - 2 * DAY)
-    weeks.ledger.pause_incident(INCIDENT, LEAD.name, weeks.clock.now)
+    weeks.ledger.incidents.pause(INCIDENT, LEAD.name, weeks.clock.now)
     await weeks.on(NAMED - 20 * HOUR)
-    weeks.ledger.resume_incident(INCIDENT, LEAD.name, weeks.clock.now)
+    weeks.ledger.incidents.resume(INCIDENT, LEAD.name, weeks.clock.now)
     await weeks.on(weeks.clock.now)
     update = weeks.case.notice("update-1")
     assert update and weeks.case.notice("holding-1")
@@ -228,7 +228,7 @@ async def approve_only(weeks: Weeks, notice: str) -> None:
     status = weeks.case.notice(notice)
     assert status
     for member in APPROVERS:
-        weeks.ledger.decide(INCIDENT, notice, member, Decision.APPROVE, status.binding, "", weeks.clock.now)
+        weeks.ledger.approvals.decide(INCIDENT, notice, member, Decision.APPROVE, status.binding, "", weeks.clock.now)
     await weeks.on(weeks.clock.now)
 
 
@@ -240,9 +240,9 @@ async def test_where_no_update_is_left_a_holding_statement_keeps_the_time(weeks:
     if own_words:
         kept = {path: text for path, text in wording.templates.items() if not path.startswith("holding/")}
         wording = wording.model_copy(update={"templates": kept})
-    weeks.ledger.pin_playbook(INCIDENT, playbook, wording, LEAD.name, weeks.clock.now)
+    weeks.ledger.playbooks.pin(INCIDENT, playbook, wording, LEAD.name, weeks.clock.now)
     await weeks.on(NAMED - 20 * HOUR)
-    drafted = weeks.ledger.draft(INCIDENT, "holding-1")
+    drafted = weeks.ledger.notices.latest_draft(INCIDENT, "holding-1")
     assert drafted.template == ("update" if own_words else HOLDING)
     assert {"email", "website", "sms"} <= set(drafted.channels) | set(drafted.cascade)
     assert (ChannelKind.SOCIAL in drafted.channels) is not own_words
@@ -257,7 +257,7 @@ async def test_where_no_update_is_left_a_holding_statement_keeps_the_time(weeks:
 async def test_looking_again_changes_nothing(weeks: Weeks) -> None:
     await weeks.told()
     await weeks.on(NAMED + HOUR)
-    before = weeks.case, len(weeks.ledger.timeline(INCIDENT))
+    before = weeks.case, len(weeks.ledger.audit.entries(INCIDENT))
     for _ in range(3):
         await weeks.sweep()
-    assert (weeks.case, len(weeks.ledger.timeline(INCIDENT))) == before
+    assert (weeks.case, len(weeks.ledger.audit.entries(INCIDENT))) == before

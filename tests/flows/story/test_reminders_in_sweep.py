@@ -30,7 +30,7 @@ def context(tmp_path: Path, desks: Desks) -> Iterator[Context]:
     ledger = a_ledger(tmp_path)
     opened(ledger, islice(everybody(), 5))
     for member in APPROVERS:
-        ledger.set_contact(member.name, desks.address(member.name), member.name, START)
+        ledger.team.set_contact(member.name, desks.address(member.name), member.name, START)
     with using(a_context(ledger, tmp_path)[0]) as made:
         yield made
     ledger.dispose()
@@ -58,22 +58,22 @@ async def test_what_is_approved_reminds_nobody(context: Context, desks: Desks) -
 async def test_a_channel_that_refuses_is_no_trouble_of_the_sweep(context: Context, desks: Desks) -> None:
     await draft()
     first = APPROVERS[0].name
-    context.ledger.set_contact(first, desks.address(first, "refuses"), first, START + timedelta(minutes=1))
+    context.ledger.team.set_contact(first, desks.address(first, "refuses"), first, START + timedelta(minutes=1))
     assert (await sweep.fn()).is_completed()
     assert set(desks.heard()) == {member.name for member in APPROVERS}
-    alerts = [entry.subject for entry in context.ledger.timeline(INCIDENT) if entry.act == "alert"]
+    alerts = [entry.subject for entry in context.ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if alert.startswith(f"{first} could not be reminded")]
 
 
 @pytest.fixture
 def with_lead(context: Context, desks: Desks) -> Context:
     """The lead can be reached, too."""
-    context.ledger.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
+    context.ledger.team.set_contact(LEAD.name, desks.address(LEAD.name), LEAD.name, START)
     return context
 
 
 async def test_an_alert_comes_to_the_lead_with_the_next_sweep(with_lead: Context, desks: Desks) -> None:
-    with_lead.ledger.alert(INCIDENT, "update 1 is held", START)
+    with_lead.ledger.incidents.alert(INCIDENT, "update 1 is held", START)
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     ((name, content),) = desks.got
@@ -84,8 +84,8 @@ async def test_an_alert_comes_to_the_lead_with_the_next_sweep(with_lead: Context
 async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(with_lead: Context, desks: Desks) -> None:
     await draft()
     seen = Seen("host", "boot", 0.0, START)
-    with_lead.ledger.observe_clock(seen)
-    with_lead.ledger.observe_clock(seen._replace(at=START + timedelta(days=30)))
+    with_lead.ledger.clocks.observe(seen)
+    with_lead.ledger.clocks.observe(seen._replace(at=START + timedelta(days=30)))
     for _ in range(2):
         assert (await sweep.fn()).is_completed()
     ((name, content),) = desks.got
@@ -94,14 +94,14 @@ async def test_a_doubtful_clock_is_said_to_the_lead_and_nobody_is_reminded(with_
 
 
 async def test_an_alert_of_a_case_that_is_over_comes_too(with_lead: Context, desks: Desks) -> None:
-    with_lead.ledger.close_incident(INCIDENT, LEAD.name, START)
-    with_lead.ledger.alert(INCIDENT, "the data of person 3 was altered", START)
+    with_lead.ledger.incidents.close(INCIDENT, LEAD.name, START)
+    with_lead.ledger.incidents.alert(INCIDENT, "the data of person 3 was altered", START)
     assert (await sweep.fn()).is_completed()
     assert desks.heard() == {LEAD.name: 1}
 
 
 async def test_an_alert_comes_to_the_lead_though_prefect_does_not_answer(with_lead: Context, desks: Desks) -> None:
-    with_lead.ledger.alert(INCIDENT, "update 1 is held", START)
+    with_lead.ledger.incidents.alert(INCIDENT, "update 1 is held", START)
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9"}), using(replace(with_lead, mirrored=True)):
         assert (await sweep.fn()).message == "Prefect: ConnectError"
     assert desks.heard() == {LEAD.name: 1}

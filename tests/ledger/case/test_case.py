@@ -32,8 +32,8 @@ def people() -> list[Person]:
 
 
 def test_the_audience_is_counted_by_every_measure(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), people(), "lena", NOW)
-    counts = ledger.case(INCIDENT).audience
+    ledger.incidents.open(an_incident(), people(), "lena", NOW)
+    counts = ledger.cases.read(INCIDENT).audience
     assert counts.people == 5
     assert counts.by_country == {"CN": 1, "DE": 4}
     assert counts.by_locale == {"en": 4, "zh-CN": 1}
@@ -44,23 +44,23 @@ def test_the_audience_is_counted_by_every_measure(ledger: Ledger) -> None:
 
 
 def test_an_incident_without_people_counts_none(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
-    case = ledger_on_sqlite.case(INCIDENT)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
+    case = ledger_on_sqlite.cases.read(INCIDENT)
     assert (case.audience.people, case.audience.by_country, case.notices, case.commitments) == (0, {}, (), ())
 
 
 def sending(ledger: Ledger) -> Ledger:
     """Each kind of answer for one person; the rest has not been tried."""
     approved(ledger, [a_person(number=number) for number in range(1, 8)], cascade=(), channels=(ChannelKind.EMAIL,))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 5, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 5, NOW)
     answers = [(claim, Receipt(claim.key, status)) for claim, status in zip(claims, Status, strict=True)]
-    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def test_everybody_stands_in_exactly_one_state_in_the_midst_of_sending(ledger: Ledger) -> None:
-    (notice,) = sending(ledger).case(INCIDENT).notices
+    (notice,) = sending(ledger).cases.read(INCIDENT).notices
     assert notice.people == {
         PersonState.SENT: 1,
         PersonState.DELIVERED: 1,
@@ -72,13 +72,13 @@ def test_everybody_stands_in_exactly_one_state_in_the_midst_of_sending(ledger: L
 
 def test_a_person_with_two_messages_stands_where_the_better_one_stands(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     for channel, status in ((ChannelKind.EMAIL, Status.REJECTED), (ChannelKind.SMS, Status.SENT)):
-        claims = ledger_on_sqlite.claim(INCIDENT, NOTICE, [channel], 9, NOW)
-        ledger_on_sqlite.write_down(
+        claims = ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, [channel], 9, NOW)
+        ledger_on_sqlite.deliveries.record(
             (), [(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW
         )
-    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    (notice,) = ledger_on_sqlite.cases.read(INCIDENT).notices
     assert notice.people == {PersonState.SENT: 1}
 
 
@@ -86,62 +86,62 @@ def test_a_notice_says_when_its_next_message_may_be_tried_only_when_nothing_else
     ledger_on_sqlite: Ledger,
 ) -> None:
     ledger = sending(ledger_on_sqlite)
-    assert ledger.case(INCIDENT).notices[0].next_try_at is None
-    claims = ledger.claim(INCIDENT, NOTICE, tuple(ChannelKind), 99, NOW)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
-    next_try_at = ledger.case(INCIDENT).notices[0].next_try_at
+    assert ledger.cases.read(INCIDENT).notices[0].next_try_at is None
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, tuple(ChannelKind), 99, NOW)
+    ledger.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
+    next_try_at = ledger.cases.read(INCIDENT).notices[0].next_try_at
     assert next_try_at
     assert (1 - SPREAD) * FIRST_WAIT <= next_try_at - NOW <= (1 + SPREAD) * FIRST_WAIT
 
 
 def test_a_notice_lists_who_has_approved_exactly_this(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
-    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    (notice,) = ledger_on_sqlite.cases.read(INCIDENT).notices
     assert (notice.stage, notice.approvals) == (NoticeStage.APPROVED, ("omar", "wei"))
 
 
 def test_a_notice_falls_back_to_drafted_when_an_approver_leaves_the_team(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
-    ledger_on_sqlite.remove_member("wei", "lena", NOW)
-    (notice,) = ledger_on_sqlite.case(INCIDENT).notices
+    ledger_on_sqlite.team.remove("wei", "lena", NOW)
+    (notice,) = ledger_on_sqlite.cases.read(INCIDENT).notices
     assert (notice.stage, notice.approvals) == (NoticeStage.DRAFTED, ("omar",))
 
 
 def test_a_draft_that_names_a_time_that_has_passed_is_not_current(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)], next_news_at=LATER)
-    current = [ledger_on_sqlite.case(INCIDENT, now).notices[0].current for now in (NOW, LATER)]
+    current = [ledger_on_sqlite.cases.read(INCIDENT, now).notices[0].current for now in (NOW, LATER)]
     assert current == [True, False]
 
 
 def test_what_is_being_sent_stays_current_although_that_time_passes(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)], next_news_at=LATER)
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
-    assert ledger_on_sqlite.case(INCIDENT, LATER).notices[0].current
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
+    assert ledger_on_sqlite.cases.read(INCIDENT, LATER).notices[0].current
 
 
 def test_amended_facts_make_a_notice_out_of_date(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)])
-    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
-    assert not ledger_on_sqlite.case(INCIDENT).notices[0].current
+    ledger_on_sqlite.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
+    assert not ledger_on_sqlite.cases.read(INCIDENT).notices[0].current
 
 
 def test_a_case_is_one_view_although_others_write_meanwhile(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    with ledger.read() as session:
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    with ledger.store.read() as session:
         before = session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar()
-        ledger.event(INCIDENT, "notified", NOW)
+        ledger.incidents.note_event(INCIDENT, "notified", NOW)
         assert session.connection().exec_driver_sql("SELECT count(*) FROM event").scalar() == before
 
 
 def test_a_playbook_that_was_pinned_before_spans_had_a_limit_is_read_and_runs_on(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger_on_sqlite.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    with ledger_on_sqlite.write() as write:
+    ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger_on_sqlite.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    with ledger_on_sqlite.store.write() as write:
         pin = write.session.exec(select(PinRow)).one()
         (_, tell, *_), (audit,) = kept = deepcopy((pin.playbook["steps"], pin.playbook["commitments"]))
         tell["after"], audit["due"] = "60000d", "100000d"
         pin.playbook = pin.playbook | dict(zip(("steps", "commitments"), kept, strict=True))
-    case = ledger_on_sqlite.case(INCIDENT, NOW)
+    case = ledger_on_sqlite.cases.read(INCIDENT, NOW)
     assert case.playbook
     assert case.playbook.step("first-notice").after == Delay(Span(days=LONGEST.days))
     assert [promise.due for promise in case.playbook.commitments] == [LONGEST]

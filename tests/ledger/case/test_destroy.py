@@ -18,6 +18,7 @@ from amends.domain.receipt.webhook import ProviderReceipt
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
 from amends.ledger.case import destroy as destroying
+from amends.ledger.case.destroy import Destruction
 from amends.ledger.receipt.receipts import Effect
 from tests.builders import NOW, a_person, an_asked, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, approved
@@ -38,29 +39,31 @@ def send(ledger: Ledger) -> list[str]:
     """All that waits leaves; the names by which mails about it come back."""
     named, tokens = count(1), []
     for kind in ChannelKind:
-        while claims := ledger.claim(INCIDENT, NOTICE, [kind], 100, NOW):
-            ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
-            tokens += [ledger.keys.bounce_token(claim.id, claim.key) for claim in claims if kind is ChannelKind.EMAIL]
+        while claims := ledger.deliveries.claim(INCIDENT, NOTICE, [kind], 100, NOW):
+            ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
+            tokens += [
+                ledger.store.keys.bounce_token(claim.id, claim.key) for claim in claims if kind is ChannelKind.EMAIL
+            ]
             names = [TOKEN.replace("1", str(next(named))) if kind is ChannelKind.SMS else "" for _ in claims]
             answers = [
                 (claim, Receipt(claim.key, Status.SENT, provider_id=name))
                 for claim, name in zip(claims, names, strict=True)
             ]
-            ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
-            ledger.end(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
-    ledger.finish(INCIDENT, NOTICE, NOW)
+            ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
+            ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.finish(INCIDENT, NOTICE, NOW)
     return tokens
 
 
 def told(ledger: Ledger) -> list[str]:
     """Everybody was told, one asked and was answered, and the case is closed."""
     approved(ledger, people(), cascade=(), next_news_at=None)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     tokens = send(ledger)
-    asked = ledger.ask(INCIDENT, an_asked(WORDS), NOW)
-    ledger.answer(INCIDENT, asked, ANSWER, "omar", NOW)
-    ledger.answer_survey(INCIDENT, 1, {"understood": 5}, COMMENT, NOW)
-    ledger.close_incident(INCIDENT, "lena", NOW)
+    asked = ledger.questions.ask(INCIDENT, an_asked(WORDS), NOW)
+    ledger.questions.answer(INCIDENT, asked, ANSWER, "omar", NOW)
+    ledger.questions.answer_survey(INCIDENT, 1, {"understood": 5}, COMMENT, NOW)
+    ledger.incidents.close(INCIDENT, "lena", NOW)
     return tokens
 
 
@@ -71,17 +74,17 @@ def over(ledger: Ledger) -> Ledger:
 
 
 def destroy(ledger: Ledger) -> None:
-    ledger.destroy_data(INCIDENT, LENA, OMAR, LATER)
+    ledger.destruction.destroy(INCIDENT, LENA, OMAR, LATER)
 
 
 def wrapped_key(ledger: Ledger) -> bytes:
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         return bytes(session.execute(text("SELECT wrapped_key FROM incident")).scalar_one())
 
 
 def columns(ledger: Ledger) -> Iterator[object]:
     """Every value of every row that the ledger has."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         for table in ("incident", "person", "delivery", "question", "survey_answer", "audit", "event", "heard"):
             for row in session.execute(text(f"SELECT * FROM {table}")):
                 yield from row
@@ -90,7 +93,7 @@ def columns(ledger: Ledger) -> Iterator[object]:
 def indexes(ledger: Ledger) -> set[bytes]:
     """What an address is looked up by, for whoever has the master key and guesses it."""
     said = (("ref", "CANARY-1"), ("email", EMAIL), ("phone", PHONE))
-    return {ledger.keys.index(INCIDENT, kind, value) for kind, value in said}
+    return {ledger.store.keys.index(INCIDENT, kind, value) for kind, value in said}
 
 
 def test_what_was_sealed_cannot_be_opened_any_more(over: Ledger) -> None:
@@ -98,64 +101,68 @@ def test_what_was_sealed_cannot_be_opened_any_more(over: Ledger) -> None:
     destroy(over)
     assert (len(kept) > 32, wrapped_key(over)) == (True, b"")
     for read in (
-        lambda: over.person(INCIDENT, 1),
-        lambda: over.people(INCIDENT, [1]),
-        lambda: over.questions(INCIDENT),
-        lambda: over.comments(INCIDENT),
+        lambda: over.people.get(INCIDENT, 1),
+        lambda: over.people.get_many(INCIDENT, [1]),
+        lambda: over.questions.all(INCIDENT),
+        lambda: over.questions.comments(INCIDENT),
     ):
         with pytest.raises(DataDestroyed, match=f"{INCIDENT} was destroyed on {LATER:%Y-%m-%d}"):
             read()
 
 
 def test_nobody_is_found_by_their_address_or_link_even_with_the_master_key(over: Ledger) -> None:
-    link, guesses = over.link_of(INCIDENT, 1), indexes(over)
+    link, guesses = over.people.link_of(INCIDENT, 1), indexes(over)
     assert guesses <= {bytes(value) for value in columns(over) if isinstance(value, bytes | memoryview)}
     destroy(over)
     assert not guesses & {bytes(value) for value in columns(over) if isinstance(value, bytes | memoryview)}
-    assert (over.whose_link(link), over.person_with(INCIDENT, "CANARY-1"), over.texted(PHONE)) == (None, None, ())
+    assert (
+        over.people.whose_link(link),
+        over.people.number_of(INCIDENT, "CANARY-1"),
+        over.sms_replies.texted(PHONE),
+    ) == (None, None, ())
     assert not [value for value in columns(over) if isinstance(value, str) and "SMcanary" in value]
 
 
 def test_counts_times_and_the_audit_chain_stay(over: Ledger) -> None:
-    before = over.case(INCIDENT, LATER)
+    before = over.cases.read(INCIDENT, LATER)
     destroy(over)
-    after = over.case(INCIDENT, LATER)
+    after = over.cases.read(INCIDENT, LATER)
     assert after.destroyed_at == LATER
     assert after.model_copy(update={"events": before.events}) == before
-    assert over.verify_audit() == ()
-    (entry,) = [one for one in over.timeline(INCIDENT) if one.act == "data destroyed"]
+    assert over.audit.verify() == ()
+    (entry,) = [one for one in over.audit.entries(INCIDENT) if one.act == "data destroyed"]
     assert (entry.actor, entry.detail) == ("lena", {"second": "omar", "people": 3})
 
 
 def test_how_many_letters_were_handed_over_can_still_be_told(over: Ledger) -> None:
-    with over.write() as write:
+    with over.store.write() as write:
         to_print = "UPDATE delivery SET channel = 'letter', provider_id = 'batch 1' WHERE channel = 'email'"
         write.session.execute(text(to_print))
     destroy(over)
-    with over.read() as session:
+    with over.store.read() as session:
         found = "SELECT count(*) FROM delivery WHERE channel = 'letter' AND provider_id = 'batch 1'"
         assert session.execute(text(found)).scalar_one() == 2
 
 
 def test_another_incident_loses_nothing(over: Ledger) -> None:
-    over.open_incident(an_incident(id="other"), people(), "lena", NOW)
+    over.incidents.open(an_incident(id="other"), people(), "lena", NOW)
     destroy(over)
-    assert over.person("other", 1).name == NAME
-    assert over.person_with("other", "CANARY-1") == 1
+    assert over.people.get("other", 1).name == NAME
+    assert over.people.number_of("other", "CANARY-1") == 1
 
 
 def test_one_person_alone_destroys_nothing(over: Ledger) -> None:
     with pytest.raises(NotAllowed, match="two different people"):
-        over.destroy_data(INCIDENT, LENA, LENA, LATER)
-    assert over.person(INCIDENT, 1).name == NAME
+        over.destruction.destroy(INCIDENT, LENA, LENA, LATER)
+    assert over.people.get(INCIDENT, 1).name == NAME
 
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
 def test_both_must_have_a_role_that_may_approve(over: Ledger, order: slice) -> None:
     first, second = (LENA, Member(name="rosa", role=TeamRole.RESPONDER))[order]
     with pytest.raises(NotAllowed, match="rosa may not destroy personal data"):
-        over.destroy_data(INCIDENT, first, second, LATER)
-    assert over.person(INCIDENT, 1).name == NAME
+        over.destruction.destroy(INCIDENT, first, second, LATER)
+    assert over.people.get(INCIDENT, 1).name == NAME
 
 
 def still_open(ledger: Ledger) -> None:
@@ -164,19 +171,19 @@ def still_open(ledger: Ledger) -> None:
 
 def paused_after_the_end(ledger: Ledger) -> None:
     told(ledger)
-    ledger.pause_incident(INCIDENT, "lena", NOW)
+    ledger.incidents.pause(INCIDENT, "lena", NOW)
 
 
 def asked_again(ledger: Ledger) -> None:
     told(ledger)
-    ledger.ask(INCIDENT, an_asked("And now?", once="later"), NOW)
+    ledger.questions.ask(INCIDENT, an_asked("And now?", once="later"), NOW)
 
 
 def closed_while_it_leaves(ledger: Ledger) -> None:
     approved(ledger, people())
-    ledger.release(INCIDENT, NOTICE, NOW)
-    ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 100, NOW)
-    ledger.close_incident(INCIDENT, "lena", NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE], 100, NOW)
+    ledger.incidents.close(INCIDENT, "lena", NOW)
 
 
 @pytest.mark.parametrize(
@@ -206,12 +213,12 @@ def test_an_incident_that_is_not_there_is_not_destroyed(ledger: Ledger) -> None:
 def test_nothing_of_it_changes_any_more(over: Ledger) -> None:
     destroy(over)
     for change in (
-        lambda: over.pause_incident(INCIDENT, "lena", LATER),
-        lambda: over.amend_incident(an_incident(title="Other"), "lena", LATER),
-        lambda: over.ask(INCIDENT, an_asked("Hello?", once="new"), LATER),
-        lambda: over.answer_survey(INCIDENT, 2, {"understood": 1}, "", LATER),
-        lambda: over.opt_in(INCIDENT, 1, "by hand", LATER),
-        lambda: over.opt_out(INCIDENT, 1, "by hand", LATER),
+        lambda: over.incidents.pause(INCIDENT, "lena", LATER),
+        lambda: over.incidents.amend(an_incident(title="Other"), "lena", LATER),
+        lambda: over.questions.ask(INCIDENT, an_asked("Hello?", once="new"), LATER),
+        lambda: over.questions.answer_survey(INCIDENT, 2, {"understood": 1}, "", LATER),
+        lambda: over.opt_outs.end(INCIDENT, 1, "by hand", LATER),
+        lambda: over.opt_outs.add(INCIDENT, 1, "by hand", LATER),
     ):
         with pytest.raises(DataDestroyed):
             change()
@@ -220,25 +227,25 @@ def test_nothing_of_it_changes_any_more(over: Ledger) -> None:
 def test_what_comes_back_about_it_is_news_of_nobody(ledger: Ledger) -> None:
     tokens = told(ledger)
     destroy(ledger)
-    before = ledger.case(INCIDENT, LATER), ledger.timeline(INCIDENT)
+    before = ledger.cases.read(INCIDENT, LATER), ledger.audit.entries(INCIDENT)
     bounces = [Report(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="") for token in tokens]
     receipt = ProviderReceipt(provider_id=TOKEN, status=Status.REJECTED, detail="")
-    assert set(ledger.reported([*bounces, receipt], LATER).each) == {Effect.FOREIGN}
-    assert (ledger.case(INCIDENT, LATER), ledger.timeline(INCIDENT)) == before
+    assert set(ledger.receipts.take([*bounces, receipt], LATER).each) == {Effect.FOREIGN}
+    assert (ledger.cases.read(INCIDENT, LATER), ledger.audit.entries(INCIDENT)) == before
 
 
 def test_a_text_that_comes_in_later_is_about_another_incident(over: Ledger) -> None:
-    assert over.texted_last() == INCIDENT
+    assert over.sms_replies.texted_last() == INCIDENT
     destroy(over)
-    assert over.texted_last() == ""
+    assert over.sms_replies.texted_last() == ""
 
 
 def test_a_process_that_knew_the_key_does_not_use_it_any_more(over: Ledger) -> None:
-    elsewhere = Ledger(over.engine.url.render_as_string(hide_password=False), over.keys)
-    assert elsewhere.person(INCIDENT, 1).name == NAME
+    elsewhere = Ledger(over.store.engine.url.render_as_string(hide_password=False), over.store.keys)
+    assert elsewhere.people.get(INCIDENT, 1).name == NAME
     destroy(over)
     with pytest.raises(DataDestroyed):
-        elsewhere.person(INCIDENT, 1)
+        elsewhere.people.get(INCIDENT, 1)
     elsewhere.dispose()
 
 
@@ -258,7 +265,7 @@ def test_one_who_is_killed_before_the_end_of_the_transaction_has_destroyed_nothi
     with pytest.raises(Killed):
         destroy(over)
     assert wrapped_key(over) == kept
-    assert over.person(INCIDENT, 1).name == NAME
+    assert over.people.get(INCIDENT, 1).name == NAME
 
 
 def test_one_who_is_killed_after_it_is_followed_by_whoever_calls_again(
@@ -266,28 +273,28 @@ def test_one_who_is_killed_after_it_is_followed_by_whoever_calls_again(
 ) -> None:
     guesses = indexes(over)
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_forget_addresses", die)
+        patch.setattr(Destruction, "_forget_addresses", die)
         with pytest.raises(Killed):
             destroy(over)
-    assert over.texted(PHONE) == ()  # its indexes are still there
-    tokens_before = over.timeline(INCIDENT)
-    over.destroy_data(INCIDENT, OMAR, LENA, LATER + timedelta(days=1))
+    assert over.sms_replies.texted(PHONE) == ()  # its indexes are still there
+    tokens_before = over.audit.entries(INCIDENT)
+    over.destruction.destroy(INCIDENT, OMAR, LENA, LATER + timedelta(days=1))
     assert not guesses & {bytes(value) for value in columns(over) if isinstance(value, bytes | memoryview)}
-    assert (over.case(INCIDENT).destroyed_at, over.timeline(INCIDENT)) == (LATER, tokens_before)
+    assert (over.cases.read(INCIDENT).destroyed_at, over.audit.entries(INCIDENT)) == (LATER, tokens_before)
 
 
 def test_a_bounce_between_the_two_steps_stops_no_other_report(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     token, *_ = told(ledger)
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_forget_addresses", die)
+        patch.setattr(Destruction, "_forget_addresses", die)
         with pytest.raises(Killed):
             destroy(ledger)
     bounce = Report(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="")
-    assert ledger.reported([bounce], LATER).each == (Effect.UNCHANGED,)
+    assert ledger.receipts.take([bounce], LATER).each == (Effect.UNCHANGED,)
 
 
 def test_more_people_than_a_page_holds_are_all_forgotten(over: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    guesses = {over.keys.index(INCIDENT, "phone", person.phone) for person in people()}
+    guesses = {over.store.keys.index(INCIDENT, "phone", person.phone) for person in people()}
     monkeypatch.setattr(destroying, "PAGE", 1)
     destroy(over)
     assert not guesses & {bytes(value) for value in columns(over) if isinstance(value, bytes | memoryview)}
@@ -295,7 +302,7 @@ def test_more_people_than_a_page_holds_are_all_forgotten(over: Ledger, monkeypat
 
 def in_files(ledger: Ledger) -> bytes:
     """All that stands in the ledger's files and beside them."""
-    folder = ledger._path.parent if ledger._path else None
+    folder = ledger.store.path.parent if ledger.store.path else None
     assert folder
     return b"\n".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
 
@@ -303,7 +310,7 @@ def in_files(ledger: Ledger) -> bytes:
 def test_no_file_holds_the_key_or_a_person_any_more(ledger_on_sqlite: Ledger) -> None:
     ledger = ledger_on_sqlite
     told(ledger)
-    key, guesses, link = wrapped_key(ledger), indexes(ledger), ledger.link_of(INCIDENT, 1)
+    key, guesses, link = wrapped_key(ledger), indexes(ledger), ledger.people.link_of(INCIDENT, 1)
     before = in_files(ledger)
     assert key in before
     assert all(guess in before for guess in guesses)
@@ -321,7 +328,7 @@ def test_as_long_as_somebody_reads_the_old_pages_it_says_so(
     key = wrapped_key(ledger)
     monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.1)
     ledger.dispose()  # so that connections are made that wait for a shorter time
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         session.execute(text("SELECT * FROM incident")).all()
         with pytest.raises(LedgerUnavailable, match="do the same again"):
             destroy(ledger)
@@ -335,7 +342,7 @@ def test_somebody_who_reads_them_for_a_moment_is_waited_for(ledger_on_sqlite: Le
     key = wrapped_key(ledger)
 
     def read() -> None:
-        with ledger.read() as session:
+        with ledger.store.read() as session:
             session.execute(text("SELECT * FROM incident")).all()
             reads.set()
             time.sleep(1)

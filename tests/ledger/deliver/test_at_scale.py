@@ -28,11 +28,11 @@ def statements(ledger: Ledger) -> Iterator[list[tuple[str, bool]]]:
     def note(connection: Any, _cursor: Any, statement: str, _values: Any, _context: Any, _many: bool) -> None:
         found.append((statement, bool(connection.get_execution_options().get("writes"))))
 
-    event.listen(ledger.engine, "before_cursor_execute", note)
+    event.listen(ledger.store.engine, "before_cursor_execute", note)
     try:
         yield found
     finally:
-        event.remove(ledger.engine, "before_cursor_execute", note)
+        event.remove(ledger.store.engine, "before_cursor_execute", note)
 
 
 @contextmanager
@@ -45,26 +45,26 @@ def ways(ledger: Ledger, table: str) -> Iterator[list[str]]:
             plan = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
             found.extend(row[3] for row in plan if table in row[3])
 
-    event.listen(ledger.engine, "before_cursor_execute", explain)
+    event.listen(ledger.store.engine, "before_cursor_execute", explain)
     try:
         yield found
     finally:
-        event.remove(ledger.engine, "before_cursor_execute", explain)
+        event.remove(ledger.store.engine, "before_cursor_execute", explain)
 
 
 @pytest.fixture
 def asked(ledger: Ledger) -> Ledger:
-    ledger.open_incident(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
     for number in (1, 2):
-        ledger.ask(INCIDENT, an_asked(f"Question {number}", person=number, once=str(number)), NOW)
-        ledger.answer_survey(INCIDENT, number, {"understood": number}, "", NOW)
+        ledger.questions.ask(INCIDENT, an_asked(f"Question {number}", person=number, once=str(number)), NOW)
+        ledger.questions.answer_survey(INCIDENT, number, {"understood": number}, "", NOW)
     return ledger
 
 
 @pytest.mark.parametrize("table", ["question", "survey_answer"])
 def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger, table: str) -> None:
     with statements(asked) as found:
-        case = asked.case(INCIDENT, NOW)
+        case = asked.cases.read(INCIDENT, NOW)
     assert (case.questions.open, case.questions.by_theme, case.survey.means) == (2, {"other": 2}, {"understood": 1.5})
     about = [statement for statement, _ in found if f"FROM {table}" in statement]
     assert about
@@ -73,22 +73,22 @@ def test_a_case_has_questions_and_answers_counted_by_the_database(asked: Ledger,
 
 @pytest.mark.parametrize("open_only", [True, False])
 def test_the_questions_of_one_person_are_found_by_an_index(ledger_on_sqlite: Ledger, open_only: bool) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     with ways(ledger_on_sqlite, "question") as found:
-        ledger_on_sqlite.questions(INCIDENT, person=1, open_only=open_only)
+        ledger_on_sqlite.questions.all(INCIDENT, person=1, open_only=open_only)
     assert found == ["SEARCH question USING INDEX ix_question_person (incident=? AND person=?)"]
 
 
 def test_the_questions_are_counted_without_reading_their_rows(ledger_on_sqlite: Ledger) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     with ways(ledger_on_sqlite, "question") as found:
-        ledger_on_sqlite.case(INCIDENT, NOW)
+        ledger_on_sqlite.cases.read(INCIDENT, NOW)
     assert found == ["SEARCH question USING COVERING INDEX ix_question_person (incident=?)"]
 
 
 def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:
     with statements(asked) as found:
-        outline = asked.outline(INCIDENT)
+        outline = asked.cases.outline(INCIDENT)
     assert outline.incident.id == INCIDENT
     many = ("FROM delivery", "FROM person", "FROM question", "FROM survey_answer")
     assert [statement for statement, _ in found if any(table in statement for table in many)] == []
@@ -97,7 +97,7 @@ def test_a_visit_to_a_personal_page_counts_no_messages(asked: Ledger) -> None:
 def test_a_preview_counts_everybody_once(ledger: Ledger) -> None:
     draft = drafted(ledger)
     with statements(ledger) as found:
-        ledger.expected(draft)
+        ledger.previews.expected(draft)
     assert len([statement for statement, _ in found if "FROM person" in statement]) == 1
 
 
@@ -110,23 +110,23 @@ def test_one_question_is_shown_without_opening_the_others(asked: Ledger, monkeyp
         return opens(seal, sealed, place)
 
     monkeypatch.setattr(Seal, "open", noted)
-    assert asked.question(INCIDENT, 2).text == "Question 2"
+    assert asked.questions.get(INCIDENT, 2).text == "Question 2"
     assert opened == [f"question:text:{INCIDENT}:2"]
 
 
 def test_entries_that_nobody_asked_for_are_not_read(asked: Ledger) -> None:
     with statements(asked) as found:
-        read = asked.timeline(INCIDENT, without={"asked", "survey answered"})
-    assert read == tuple(entry for entry in asked.timeline(INCIDENT) if entry.act == "opened")
+        read = asked.audit.entries(INCIDENT, without={"asked", "survey answered"})
+    assert read == tuple(entry for entry in asked.audit.entries(INCIDENT) if entry.act == "opened")
     assert [statement for statement, _ in found if "FROM audit" in statement and "NOT IN" not in statement] == []
 
 
 def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
-    ledger_on_sqlite.take_letters(INCIDENT, NOTICE, OMAR, NOW)
-    letter = next(claim for claim in ledger_on_sqlite.letters_of(INCIDENT, NOTICE, 1))
+    ledger_on_sqlite.letters.take(INCIDENT, NOTICE, OMAR, NOW)
+    letter = next(claim for claim in ledger_on_sqlite.letters.of_batch(INCIDENT, NOTICE, 1))
     with statements(ledger_on_sqlite) as found:
-        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference_of(letter.key), NOW)
+        ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference_of(letter.key), NOW)
     of_all = [waits for statement, waits in found if "provider_id != ?" in statement]
     assert of_all == [False]
 
@@ -134,7 +134,7 @@ def test_nobody_who_sends_waits_while_a_returned_letter_is_looked_for_among_all(
 def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     with statements(ledger_on_sqlite) as found:
-        ledger_on_sqlite.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+        ledger_on_sqlite.letters.take(INCIDENT, NOTICE, OMAR, NOW)
     opened = [waits for statement, waits in found if " sealed" in statement]
     assert opened
     assert not any(opened)
@@ -143,11 +143,11 @@ def test_nobody_who_sends_waits_while_the_letters_to_be_handed_over_are_opened(l
 def test_a_claim_asks_in_the_same_words_however_many_pages_are_in_hand(ledger: Ledger) -> None:
     """What the driver prepared it keeps: with other words for each page the memory of a long send grew as its square."""
     approved(ledger, [a_person(number=number) for number in range(1, 7)], channels=(ChannelKind.EMAIL,))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     asked: list[set[str]] = []
     for _ in range(3):
         with statements(ledger) as found:
-            page = ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
-        ledger.write_down(page, [], INCIDENT, NOTICE, NOW)
+            page = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
+        ledger.deliveries.record(page, [], INCIDENT, NOTICE, NOW)
         asked.append({statement for statement, _ in found})
     assert asked[1] == asked[2]

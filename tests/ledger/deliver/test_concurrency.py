@@ -43,21 +43,21 @@ def approved_ledger(ledger: Ledger) -> Ledger:
 
 
 def test_fifty_releases_of_a_notice_store_one_set_of_messages(approved_ledger: Ledger) -> None:
-    drafts = at_once(50, lambda _: approved_ledger.release(INCIDENT, NOTICE, NOW))
+    drafts = at_once(50, lambda _: approved_ledger.notices.release(INCIDENT, NOTICE, NOW))
     assert len({draft.binding for draft in drafts}) == 1  # type: ignore[attr-defined]
-    lines = approved_ledger.deliveries(INCIDENT, NOTICE)
+    lines = approved_ledger.statistics.lines(INCIDENT, NOTICE)
     public = sum(not channel.personal for channel in ChannelKind)
     assert Counter(line.channel for line in lines if line.person) == dict.fromkeys(PERSONAL, PEOPLE)
     assert len(lines) == len(PERSONAL) * PEOPLE + public * 2
-    assert [entry.act for entry in approved_ledger.timeline(INCIDENT)].count("released") == 1
+    assert [entry.act for entry in approved_ledger.audit.entries(INCIDENT)].count("released") == 1
 
 
 def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: Ledger) -> None:
-    approved_ledger.release(INCIDENT, NOTICE, NOW)
+    approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
 
     def work(_: int) -> list[Claim]:
         mine: list[Claim] = []
-        while claims := approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 9, NOW):
+        while claims := approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 9, NOW):
             mine += claims
         return mine
 
@@ -68,32 +68,32 @@ def test_twenty_workers_claim_no_message_twice_and_leave_none(approved_ledger: L
 def test_a_message_that_two_workers_believe_to_hold_is_marked_by_the_one_whose_lease_holds(
     approved_ledger: Ledger,
 ) -> None:
-    approved_ledger.release(INCIDENT, NOTICE, NOW)
-    held_before = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
-    approved_ledger.recover(INCIDENT, NOTICE, LATER)
-    held_now = approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, LATER)
+    approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
+    held_before = approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 50, NOW)
+    approved_ledger.deliveries.recover(INCIDENT, NOTICE, LATER)
+    held_now = approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 500, LATER)
     assert {claim.id for claim in held_before} < {claim.id for claim in held_now}
     believers = [held_before] * 7 + [held_now]
-    marked = at_once(8, lambda n: approved_ledger.write_down(believers[n], (), INCIDENT, NOTICE, LATER))
+    marked = at_once(8, lambda n: approved_ledger.deliveries.record(believers[n], (), INCIDENT, NOTICE, LATER))
     assert marked == [frozenset()] * 7 + [{claim.id for claim in held_now}]
 
 
 def test_who_takes_over_sees_every_mark_that_was_kept_and_no_other_is_kept_afterwards(approved_ledger: Ledger) -> None:
-    approved_ledger.release(INCIDENT, NOTICE, NOW)
-    claims = approved_ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], PEOPLE, NOW)
+    approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = approved_ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], PEOPLE, NOW)
     takes_over = len(claims) // 3
 
     def act(number: int) -> object:
         if number == takes_over:
-            return approved_ledger.recover(INCIDENT, NOTICE, LATER)
-        return approved_ledger.write_down([claims[number]], (), INCIDENT, NOTICE, NOW)
+            return approved_ledger.deliveries.recover(INCIDENT, NOTICE, LATER)
+        return approved_ledger.deliveries.record([claims[number]], (), INCIDENT, NOTICE, NOW)
 
     with ThreadPoolExecutor(12) as workers:
         results = list(workers.map(act, range(len(claims))))
     # Where the lease was just being used, nothing was taken over; then it is now.
-    uncertain = results.pop(takes_over) + approved_ledger.recover(INCIDENT, NOTICE, LATER)  # type: ignore[operator]
+    uncertain = results.pop(takes_over) + approved_ledger.deliveries.recover(INCIDENT, NOTICE, LATER)  # type: ignore[operator]
     may_have_left = {number for marked in results for number in marked}  # type: ignore[attr-defined]
-    lines = approved_ledger.deliveries(INCIDENT, NOTICE)
+    lines = approved_ledger.statistics.lines(INCIDENT, NOTICE)
     states = Counter(line.state.value for line in lines if line.channel is ChannelKind.EMAIL)
     assert 0 < len(may_have_left) < len(claims)
     assert uncertain == states["uncertain"] == len(may_have_left)
@@ -103,11 +103,11 @@ def test_who_takes_over_sees_every_mark_that_was_kept_and_no_other_is_kept_after
 def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Ledger) -> None:
     people = (a_person(number=number, postal_address="Road 1, Berlin") for number in range(1, PEOPLE + 1))
     approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(*PERSONAL, ChannelKind.LETTER))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 500, NOW)
     answers = [(claim, Receipt(claim.key, Status.REJECTED)) for claim in claims]
-    assert at_once(8, lambda _: ledger.write_down((), answers, INCIDENT, NOTICE, NOW)) == [frozenset()] * 8
-    states = Counter((line.channel, line.state) for line in ledger.deliveries(INCIDENT, NOTICE) if line.person)
+    assert at_once(8, lambda _: ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)) == [frozenset()] * 8
+    states = Counter((line.channel, line.state) for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.person)
     failed, waiting = (ChannelKind.EMAIL, DeliveryState.FAILED), (ChannelKind.SMS, DeliveryState.WAITING)
     assert states == {failed: PEOPLE, waiting: PEOPLE}
 
@@ -115,19 +115,19 @@ def test_an_answer_that_is_recorded_by_eight_at_once_hands_over_once(ledger: Led
 def test_two_channels_that_fail_somebody_at_once_hand_over_once_and_keep_the_other_answers(ledger: Ledger) -> None:
     people = [a_person(number=n, phone=f"+49176123450{n:02}", postal_address="Road 1, Berlin") for n in range(1, 21)]
     approved(ledger, people, channels=PERSONAL, cascade=(*PERSONAL, ChannelKind.LETTER))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claimed = [ledger.claim(INCIDENT, NOTICE, [channel], 30, NOW) for channel in PERSONAL]
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claimed = [ledger.deliveries.claim(INCIDENT, NOTICE, [channel], 30, NOW) for channel in PERSONAL]
     for claims in claimed:
-        ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
 
     def answered(channel: int) -> None:
         for claim in claimed[channel]:
             refused = claim.about is not None and claim.about.number % 2
             receipt = Receipt(claim.key, Status.REJECTED if refused else Status.SENT, "550 5.1.1" if refused else "250")
-            ledger.write_down((), [(claim, receipt)], INCIDENT, NOTICE, NOW)
+            ledger.deliveries.record((), [(claim, receipt)], INCIDENT, NOTICE, NOW)
 
     assert at_once(2, answered) == [None, None]
-    lines = [line for line in ledger.deliveries(INCIDENT, NOTICE) if line.person]
+    lines = [line for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.person]
     found = Counter((line.channel, line.state) for line in lines)
     assert found == Counter(
         {(channel, state): 10 for channel in PERSONAL for state in (DeliveryState.FAILED, DeliveryState.SENT)}
@@ -136,44 +136,46 @@ def test_two_channels_that_fail_somebody_at_once_hand_over_once_and_keep_the_oth
 
 
 def test_a_notice_is_not_at_its_end_while_somebody_gives_back_messages(approved_ledger: Ledger) -> None:
-    approved_ledger.release(INCIDENT, NOTICE, NOW)
-    page = approved_ledger.pending(INCIDENT, NOTICE)
+    approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
+    page = approved_ledger.deliveries.pending(INCIDENT, NOTICE)
 
     def act(number: int) -> set[bool]:
         if number:
-            return {approved_ledger.finish(INCIDENT, NOTICE, NOW) for _ in range(200)}
+            return {approved_ledger.deliveries.finish(INCIDENT, NOTICE, NOW) for _ in range(200)}
         for _ in range(60):
-            approved_ledger.give_back(approved_ledger.claim(INCIDENT, NOTICE, ChannelKind, page, NOW), NOW)
+            approved_ledger.deliveries.give_back(
+                approved_ledger.deliveries.claim(INCIDENT, NOTICE, ChannelKind, page, NOW), NOW
+            )
         return {False}
 
     assert at_once(3, act) == [{False}] * 3
 
 
 def test_workers_that_claim_mark_and_record_side_by_side_lose_nothing(approved_ledger: Ledger) -> None:
-    approved_ledger.release(INCIDENT, NOTICE, NOW)
+    approved_ledger.notices.release(INCIDENT, NOTICE, NOW)
 
     def work(number: int) -> None:
         status = (Status.SENT, Status.REJECTED, Status.DELIVERED)[number % 3]
-        while claims := approved_ledger.claim(INCIDENT, NOTICE, PERSONAL, 10, NOW):
-            approved_ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
-            approved_ledger.write_down(
+        while claims := approved_ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 10, NOW):
+            approved_ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
+            approved_ledger.deliveries.record(
                 (), [(claim, Receipt(claim.key, status)) for claim in claims], INCIDENT, NOTICE, NOW
             )
 
     assert at_once(6, work) == [None] * 6
-    states = Counter(line.state for line in approved_ledger.deliveries(INCIDENT, NOTICE) if line.person)
+    states = Counter(line.state for line in approved_ledger.statistics.lines(INCIDENT, NOTICE) if line.person)
     assert states.keys() <= {"sent", "delivered", "failed"}
     assert states.total() == 2 * PEOPLE
-    assert approved_ledger.verify_audit() == ()
+    assert approved_ledger.audit.verify() == ()
 
 
 def test_two_who_decide_at_once_are_both_heard(ledger: Ledger) -> None:
     draft = approved(ledger, [a_person(number=1)], approvals=4)
     for name in ("mei", "kim"):
-        ledger.add_member(name, APPROVERS[0].role, "lena", NOW)
+        ledger.team.add(name, APPROVERS[0].role, "lena", NOW)
     others = [APPROVERS[0].model_copy(update={"name": name}) for name in ("mei", "kim")]
-    at_once(2, lambda n: ledger.decide(INCIDENT, NOTICE, others[n], Decision.APPROVE, draft.binding, "", NOW))
-    (notice,) = ledger.case(INCIDENT).notices
+    at_once(2, lambda n: ledger.approvals.decide(INCIDENT, NOTICE, others[n], Decision.APPROVE, draft.binding, "", NOW))
+    (notice,) = ledger.cases.read(INCIDENT).notices
     assert (notice.stage, set(notice.approvals)) == (NoticeStage.APPROVED, {"omar", "wei", "mei", "kim"})
 
 
@@ -182,55 +184,55 @@ def test_an_approval_and_an_amendment_at_once_leave_nothing_approved_that_is_out
 
     def act(number: int) -> object:
         if number:
-            return ledger.release(INCIDENT, NOTICE, NOW)
-        return ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+            return ledger.notices.release(INCIDENT, NOTICE, NOW)
+        return ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
 
     at_once(6, act)
     with pytest.raises(ApprovalMissing):
-        ledger.claim(INCIDENT, NOTICE, PERSONAL, 9, NOW)
+        ledger.deliveries.claim(INCIDENT, NOTICE, PERSONAL, 9, NOW)
 
 
 def test_a_form_sent_ten_times_at_once_is_one_question(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     numbers = at_once(
         10,
-        lambda _: ledger.ask(INCIDENT, an_asked("Why?", once="form"), NOW),
+        lambda _: ledger.questions.ask(INCIDENT, an_asked("Why?", once="form"), NOW),
     )
     assert numbers == [1] * 10
 
 
 def test_an_incident_that_is_opened_by_four_at_once_is_open_once(ledger: Ledger) -> None:
     people = [a_person(number=number) for number in range(1, 50)]
-    opened = at_once(4, lambda _: ledger.open_incident(an_incident(), people, "lena", NOW))
+    opened = at_once(4, lambda _: ledger.incidents.open(an_incident(), people, "lena", NOW))
     assert sorted(map(str, opened)) == ["49", *[str(AlreadyInLedger)] * 3]
 
 
 def test_who_reads_sees_one_moment_whatever_is_written_meanwhile(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [], "lena", NOW)
+    ledger.incidents.open(an_incident(), [], "lena", NOW)
     counted = text("SELECT count(*) FROM audit")
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         before = session.execute(counted).scalar_one()
-        ledger.pause_incident(INCIDENT, "lena", NOW)
+        ledger.incidents.pause(INCIDENT, "lena", NOW)
         assert session.execute(counted).scalar_one() == before
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         assert session.execute(counted).scalar_one() > before
 
 
 def test_an_event_noted_by_ten_at_once_happened_once(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [], "lena", NOW)
-    assert at_once(10, lambda _: ledger.event(INCIDENT, "notified", NOW)) == [None] * 10
-    assert [entry.act for entry in ledger.timeline(INCIDENT)].count("event") == 1
+    ledger.incidents.open(an_incident(), [], "lena", NOW)
+    assert at_once(10, lambda _: ledger.incidents.note_event(INCIDENT, "notified", NOW)) == [None] * 10
+    assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("event") == 1
 
 
 def test_a_server_whose_standby_answers_or_that_has_none_keeps_no_commit_back(ledger: Ledger) -> None:
-    assert ledger.kept_back() == 0
+    assert ledger.store.kept_back() == 0
 
 
 def test_machines_that_begin_to_send_at_once_note_their_providers_once(ledger: Ledger) -> None:
-    assert at_once(20, lambda _: ledger.note_provided(PERSONAL)) == [None] * 20
-    assert ledger.provided() == set(PERSONAL)
+    assert at_once(20, lambda _: ledger.channels.note_used(PERSONAL)) == [None] * 20
+    assert ledger.channels.used() == set(PERSONAL)
 
 
 def test_processes_of_a_machine_that_is_new_to_the_ledger_look_at_its_clock_at_once(ledger: Ledger) -> None:
     now = seen()
-    assert at_once(20, lambda _: ledger.observe_clock(now)) == [""] * 20
+    assert at_once(20, lambda _: ledger.clocks.observe(now)) == [""] * 20

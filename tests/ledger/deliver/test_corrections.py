@@ -41,12 +41,12 @@ def as_it_is(difference: Difference) -> dict[Ask, int | None]:
 
 
 def correct(ledger: Ledger, listed: Iterable[Person], by: str = "lena") -> tuple[Followed, ...]:
-    correction = ledger.compare_audience(INCIDENT, listed)
-    return ledger.correct_audience(correction, as_it_is(correction.difference), "f" * 64, by, LATER)
+    correction = ledger.corrections.compare(INCIDENT, listed)
+    return ledger.corrections.apply(correction, as_it_is(correction.difference), "f" * 64, by, LATER)
 
 
 def opened(ledger: Ledger, *listed: Person) -> Ledger:
-    ledger.open_incident(an_incident(), listed or people(3), "lena", NOW)
+    ledger.incidents.open(an_incident(), listed or people(3), "lena", NOW)
     return ledger
 
 
@@ -56,20 +56,20 @@ def sent(
     """Everything that waits, or what waits for these people, gets this answer; what was handed out."""
     claims = [
         claim
-        for claim in ledger.claim(INCIDENT, NOTICE, [EMAIL, SMS], 100, now)
+        for claim in ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL, SMS], 100, now)
         if not only or (claim.about and claim.about.number in only)
     ]
-    ledger.write_down(claims, (), INCIDENT, NOTICE, now)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, now)
     answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
-    ledger.write_down((), answers, INCIDENT, NOTICE, now)
-    ledger.end([claim.lease for claim in claims], {}, INCIDENT, NOTICE, now)
+    ledger.deliveries.record((), answers, INCIDENT, NOTICE, now)
+    ledger.deliveries.end_leases([claim.lease for claim in claims], {}, INCIDENT, NOTICE, now)
     return claims
 
 
 def released(ledger: Ledger, listed: Iterable[Person], **changes: object) -> Ledger:
     """Its first notice waits for everybody; the page is up."""
     approved(ledger, listed, **BY_EMAIL | changes)
-    ledger.mark_occurrence(INCIDENT, NOTICE, 1, NOW, OccurrenceState.WAITING, NOW)
+    ledger.occurrences.mark(INCIDENT, NOTICE, 1, NOW, OccurrenceState.WAITING, NOW)
     return with_its_page(ledger)
 
 
@@ -79,24 +79,24 @@ def released_again(ledger: Ledger, **changes: object) -> Ledger:
 
 
 def with_its_page(ledger: Ledger) -> Ledger:
-    ledger.release(INCIDENT, NOTICE, NOW)
-    page = ledger.claim(INCIDENT, NOTICE, [WEBSITE, SOCIAL], 10, NOW)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in page], INCIDENT, NOTICE, NOW)
-    ledger.end([claim.lease for claim in page], {}, INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    page = ledger.deliveries.claim(INCIDENT, NOTICE, [WEBSITE, SOCIAL], 10, NOW)
+    ledger.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT)) for claim in page], INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases([claim.lease for claim in page], {}, INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def with_a_team(ledger: Ledger) -> Ledger:
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     return ledger
 
 
 def states(ledger: Ledger) -> dict[int, list[str]]:
     """Of each person, where their messages stand."""
     found: dict[int, list[str]] = {}
-    for line in ledger.deliveries(INCIDENT, NOTICE):
+    for line in ledger.statistics.lines(INCIDENT, NOTICE):
         if line.person:
             found.setdefault(line.person, []).append(line.state.value)
     return found
@@ -112,7 +112,7 @@ def addresses(claims: Iterable[Claim]) -> list[str]:
 def test_each_kind_of_difference_is_told_by_person_and_row(ledger: Ledger) -> None:
     opened(ledger)
     corrected = [a_person(number=9, ref="C-00001"), a_person(number=3, name="Kim B", locale="de"), a_person(number=4)]
-    found = ledger.compare_audience(INCIDENT, corrected).difference
+    found = ledger.corrections.compare(INCIDENT, corrected).difference
     first, *others = [(change.kind, change.person, change.row, change.fields) for change in found.changes]
     assert first == (Kind.CHANGED, 1, 9, ("name", "email", "phone"))
     assert others == [
@@ -124,60 +124,60 @@ def test_each_kind_of_difference_is_told_by_person_and_row(ledger: Ledger) -> No
 
 
 def test_to_compare_stores_nothing(ledger_on_sqlite: Ledger) -> None:
-    before = opened(ledger_on_sqlite).case(INCIDENT), ledger_on_sqlite.timeline(INCIDENT)
-    ledger_on_sqlite.compare_audience(INCIDENT, people(5))
-    assert (ledger_on_sqlite.case(INCIDENT), ledger_on_sqlite.timeline(INCIDENT)) == before
+    before = opened(ledger_on_sqlite).cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
+    ledger_on_sqlite.corrections.compare(INCIDENT, people(5))
+    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
 
 
 def test_the_same_list_again_changes_nothing(ledger_on_sqlite: Ledger) -> None:
     approved(ledger_on_sqlite, people(3), **BY_EMAIL)
-    before = ledger_on_sqlite.case(INCIDENT), ledger_on_sqlite.timeline(INCIDENT)
+    before = ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)
     assert correct(ledger_on_sqlite, reversed(people(3))) == ()
-    assert (ledger_on_sqlite.case(INCIDENT), ledger_on_sqlite.timeline(INCIDENT)) == before
+    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.audit.entries(INCIDENT)) == before
 
 
 def test_a_corrected_list_handed_in_twice_is_stored_once(ledger_on_sqlite: Ledger) -> None:
     opened(ledger_on_sqlite)
     correct(ledger_on_sqlite, people(5)[1:])
-    before = ledger_on_sqlite.case(INCIDENT)
+    before = ledger_on_sqlite.cases.read(INCIDENT)
     correct(ledger_on_sqlite, people(5)[1:])
-    assert ledger_on_sqlite.case(INCIDENT) == before
+    assert ledger_on_sqlite.cases.read(INCIDENT) == before
 
 
 def test_sorting_one_column_is_noticed(ledger_on_sqlite: Ledger) -> None:
     one, two, three = people(3)
     opened(ledger_on_sqlite, one, two, three)
     mixed = [with_address(one, two.email), with_address(two, one.email), three]
-    correction = ledger_on_sqlite.compare_audience(INCIDENT, mixed)
+    correction = ledger_on_sqlite.corrections.compare(INCIDENT, mixed)
     assert [change.taken_over for change in correction.difference.changes] == [("email",), ("email",)]
     with pytest.raises(NotAllowed, match="2 people have an address that was another's"):
-        ledger_on_sqlite.correct_audience(correction, {Ask.CHANGED: 2}, "", "lena", LATER)
-    assert ledger_on_sqlite.person(INCIDENT, 1) == one
+        ledger_on_sqlite.corrections.apply(correction, {Ask.CHANGED: 2}, "", "lena", LATER)
+    assert ledger_on_sqlite.people.get(INCIDENT, 1) == one
 
 
 def test_the_same_customer_under_another_id_is_noticed(ledger_on_sqlite: Ledger) -> None:
     one, two, three = people(3)
     opened(ledger_on_sqlite, one, two, three)
-    found = ledger_on_sqlite.compare_audience(INCIDENT, [one, two, three._replace(ref="X-3")]).difference
+    found = ledger_on_sqlite.corrections.compare(INCIDENT, [one, two, three._replace(ref="X-3")]).difference
     assert [change.taken_over for change in found.changes if change.kind is Kind.NEW] == [("email", "phone")]
 
 
 def test_to_share_the_address_of_somebody_who_keeps_it_is_no_swap(ledger_on_sqlite: Ledger) -> None:
     one, two, three = people(3)
     opened(ledger_on_sqlite, one, two, three)
-    found = ledger_on_sqlite.compare_audience(INCIDENT, [one, with_address(two, one.email), three]).difference
+    found = ledger_on_sqlite.corrections.compare(INCIDENT, [one, with_address(two, one.email), three]).difference
     assert found.counts["swapped"] == 0
 
 
 def test_the_address_of_somebody_who_went_earlier_is_still_known(ledger_on_sqlite: Ledger) -> None:
     one, two, three = people(3)
     correct(opened(ledger_on_sqlite, one, two, three), [one, two])
-    found = ledger_on_sqlite.compare_audience(INCIDENT, [one, with_address(two, three.email)]).difference
+    found = ledger_on_sqlite.corrections.compare(INCIDENT, [one, with_address(two, three.email)]).difference
     assert found.counts["swapped"] == 1
 
 
 def test_a_comparison_holds_nothing_personal(ledger_on_sqlite: Ledger) -> None:
-    correction = opened(ledger_on_sqlite).compare_audience(
+    correction = opened(ledger_on_sqlite).corrections.compare(
         INCIDENT, [a_person(number=1, region="Kreuzberg"), a_person(number=7)]
     )
     shown = repr(correction) + repr([values[2:9] for values in correction.rows.values()])
@@ -190,29 +190,29 @@ def test_a_comparison_holds_nothing_personal(ledger_on_sqlite: Ledger) -> None:
 def test_new_people_get_the_next_numbers_and_links_of_their_own(ledger: Ledger) -> None:
     newcomer = a_person(number=2, ref="C-7", email="new@mail.example", phone="")
     correct(opened(ledger), [people(3)[0], newcomer, *people(3)[1:]])
-    assert ledger.person(INCIDENT, 4) == newcomer._replace(number=4)
-    assert ledger.person_with(INCIDENT, "C-7") == 4
-    assert ledger.whose_link(ledger.link_of(INCIDENT, 4)) == (INCIDENT, 4)
+    assert ledger.people.get(INCIDENT, 4) == newcomer._replace(number=4)
+    assert ledger.people.number_of(INCIDENT, "C-7") == 4
+    assert ledger.people.whose_link(ledger.people.link_of(INCIDENT, 4)) == (INCIDENT, 4)
 
 
 def test_changed_people_keep_number_and_link(ledger: Ledger) -> None:
     opened(ledger)
-    link = ledger.link_of(INCIDENT, 2)
+    link = ledger.people.link_of(INCIDENT, 2)
     changed = a_person(number=99, ref="C-00002", name="李雷", locale="zh-CN", country="CN", postal_address="1 Road")
     correct(ledger, [changed, *people(3)[::2]])
-    assert ledger.person(INCIDENT, 2) == changed._replace(number=2)
-    assert ledger.whose_link(link) == (INCIDENT, 2)
+    assert ledger.people.get(INCIDENT, 2) == changed._replace(number=2)
+    assert ledger.people.whose_link(link) == (INCIDENT, 2)
 
 
 # Personal links.
 
 
 def links(ledger: Ledger, *numbers: int) -> list[str]:
-    return [ledger.link_of(INCIDENT, number) for number in numbers]
+    return [ledger.people.link_of(INCIDENT, number) for number in numbers]
 
 
 def works(ledger: Ledger, *tokens: str) -> list[bool]:
-    return [ledger.whose_link(token) is not None for token in tokens]
+    return [ledger.people.whose_link(token) is not None for token in tokens]
 
 
 @pytest.mark.parametrize("status", [Status.SENT, Status.UNCERTAIN])
@@ -221,8 +221,8 @@ def test_a_link_that_went_to_an_address_that_was_replaced_works_no_more(ledger: 
     before = links(ledger, 1, 2, 3)
     correct(ledger, [people(3)[0], with_address(people(3)[1], "right@mail.example"), people(3)[2]])
     assert works(ledger, *before) == [True, False, True]
-    assert ledger.whose_link(*links(ledger, 2)) == (INCIDENT, 2)
-    corrected = next(entry for entry in ledger.timeline(INCIDENT) if entry.act == "audience corrected")
+    assert ledger.people.whose_link(*links(ledger, 2)) == (INCIDENT, 2)
+    corrected = next(entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "audience corrected")
     assert corrected.detail["links"] == 1
 
 
@@ -339,7 +339,7 @@ def test_what_a_corrected_list_brings_may_have_left_before_a_backup_was_restored
     ledger, (person,) = ledger_on_sqlite, people(1)
     released(ledger, [person._replace(phone="")], cascade=(EMAIL, SMS))
     sent(ledger, Status.REJECTED)
-    ledger.reconcile([], APPROVERS[0], NOW, (EMAIL, SOCIAL))
+    ledger.restore.reconcile([], APPROVERS[0], NOW, (EMAIL, SOCIAL))
     correct(ledger, [person])
     assert states(ledger)[1] == ["failed", "uncertain"]
 
@@ -359,16 +359,16 @@ def test_news_that_was_sent_is_not_sent_again_to_whom_it_did_not_reach(ledger_on
     ledger, (person,) = ledger_on_sqlite, people(1)
     released(ledger, [person._replace(phone="")], step="update")
     sent(ledger, Status.REJECTED)
-    assert ledger.finish(INCIDENT, NOTICE, LATER)
+    assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
     correct(ledger, [with_address(person._replace(phone=""), "right@mail.example")])
     assert states(ledger) == {1: ["failed"]}
 
 
 def test_who_is_held_now_keeps_nobody_else_from_being_sent_it_again(ledger_on_sqlite: Ledger) -> None:
     ledger, (first, second) = released(ledger_on_sqlite, people(2)), people(2)
-    ledger.reconcile([], APPROVERS[0], NOW)
+    ledger.restore.reconcile([], APPROVERS[0], NOW)
     correct(ledger, [first._replace(flags=frozenset({Flag.DECEASED})), second])
-    assert ledger.send_again(INCIDENT, NOTICE, None, APPROVERS[0], NOW) == 1
+    assert ledger.decisions.send_again(INCIDENT, NOTICE, None, APPROVERS[0], NOW) == 1
     assert states(ledger) == {1: ["uncertain"], 2: ["waiting"]}
 
 
@@ -384,27 +384,27 @@ def test_whom_a_gateway_may_have_told_is_told_elsewhere_only_by_a_persons_word(
 
 def test_who_is_gone_stays_in_the_ledger_and_counts_apart(ledger: Ledger) -> None:
     correct(opened(ledger), people(3)[:2])
-    counts = ledger.case(INCIDENT).audience
+    counts = ledger.cases.read(INCIDENT).audience
     assert (counts.people, counts.gone, counts.by_place, counts.with_email) == (2, 1, {"DE": 2}, 2)
-    assert ledger.incidents()[0].people == ledger.audience(INCIDENT, "everyone").people == 2
-    assert ledger.person(INCIDENT, 3) == people(3)[2]
+    assert ledger.incidents.all()[0].people == ledger.notices.audience(INCIDENT, "everyone").people == 2
+    assert ledger.people.get(INCIDENT, 3) == people(3)[2]
 
 
 def test_who_was_gone_can_come_back(ledger: Ledger) -> None:
     opened(ledger)
     correct(ledger, people(3)[:2])
-    correction = ledger.compare_audience(INCIDENT, people(3))
+    correction = ledger.corrections.compare(INCIDENT, people(3))
     assert [(change.kind, change.person) for change in correction.difference.changes] == [(Kind.BACK, 3)]
     correct(ledger, people(3))
-    assert (ledger.case(INCIDENT).audience.people, ledger.case(INCIDENT).audience.gone) == (3, 0)
+    assert (ledger.cases.read(INCIDENT).audience.people, ledger.cases.read(INCIDENT).audience.gone) == (3, 0)
 
 
 def test_every_list_that_was_in_force_is_known_by_its_digest(ledger_on_sqlite: Ledger) -> None:
-    digests = [opened(ledger_on_sqlite).case(INCIDENT).audience.digest]
+    digests = [opened(ledger_on_sqlite).cases.read(INCIDENT).audience.digest]
     for count in (4, 5):
         correct(ledger_on_sqlite, people(count))
-        digests.append(ledger_on_sqlite.case(INCIDENT).audience.digest)
-    acts = [entry for entry in ledger_on_sqlite.timeline(INCIDENT) if "audience" in entry.detail]
+        digests.append(ledger_on_sqlite.cases.read(INCIDENT).audience.digest)
+    acts = [entry for entry in ledger_on_sqlite.audit.entries(INCIDENT) if "audience" in entry.detail]
     assert [entry.detail["audience"] for entry in acts] == digests
     assert len(set(digests)) == 3
     assert (acts[1].actor, acts[1].detail["file"], acts[1].detail["new"]) == ("lena", "f" * 64, 1)
@@ -418,19 +418,19 @@ def test_any_change_makes_another_digest(ledger_on_sqlite: Ledger) -> None:
         [*people(2), a_person(number=3, name="Kim")],
         [*people(2), a_person(number=3, segment="x")],
     ]
-    assert len({ledger.compare_audience(INCIDENT, listed).digest for listed in lists}) == 4
-    again = ledger.compare_audience(INCIDENT, people(4)).digest
-    assert again == ledger.compare_audience(INCIDENT, people(4)).digest
+    assert len({ledger.corrections.compare(INCIDENT, listed).digest for listed in lists}) == 4
+    again = ledger.corrections.compare(INCIDENT, people(4)).digest
+    assert again == ledger.corrections.compare(INCIDENT, people(4)).digest
 
 
 def test_who_was_damaged_is_mended_by_a_corrected_list(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE person SET sealed = zeroblob(40) WHERE number = 2"))
-    (change,) = ledger.compare_audience(INCIDENT, people(3)).difference.changes
+    (change,) = ledger.corrections.compare(INCIDENT, people(3)).difference.changes
     assert (change.kind, change.person, "name" in change.fields) == (Kind.CHANGED, 2, True)
     correct(ledger, people(3))
-    assert ledger.person(INCIDENT, 2) == people(3)[1]
+    assert ledger.people.get(INCIDENT, 2) == people(3)[1]
 
 
 def test_a_file_that_breaks_off_in_its_last_row_leaves_everything_as_it_was(ledger_on_sqlite: Ledger) -> None:
@@ -438,39 +438,39 @@ def test_a_file_that_breaks_off_in_its_last_row_leaves_everything_as_it_was(ledg
         yield from (a_person(number=number, name="Changed") for number in range(1, 2501))
         raise OSError("the stick was pulled out")
 
-    before = opened(ledger_on_sqlite).case(INCIDENT)
+    before = opened(ledger_on_sqlite).cases.read(INCIDENT)
     with pytest.raises(OSError, match="stick"):
         correct(ledger_on_sqlite, broken())
-    assert (ledger_on_sqlite.case(INCIDENT), ledger_on_sqlite.person(INCIDENT, 1)) == (before, people(1)[0])
+    assert (ledger_on_sqlite.cases.read(INCIDENT), ledger_on_sqlite.people.get(INCIDENT, 1)) == (before, people(1)[0])
 
 
 def test_what_the_database_refuses_leaves_everything_as_it_was(ledger: Ledger) -> None:
     twice = [a_person(number=1, name="Changed"), a_person(number=8, ref="X"), a_person(number=9, ref="X")]
-    before = opened(ledger).case(INCIDENT)
+    before = opened(ledger).cases.read(INCIDENT)
     with pytest.raises(AlreadyInLedger):
         correct(ledger, twice)
-    assert (ledger.case(INCIDENT), ledger.person(INCIDENT, 1)) == (before, people(1)[0])
+    assert (ledger.cases.read(INCIDENT), ledger.people.get(INCIDENT, 1)) == (before, people(1)[0])
 
 
 def test_of_two_who_correct_at_once_the_second_must_compare_again(ledger_on_sqlite: Ledger) -> None:
     opened(ledger_on_sqlite)
-    first, second = (ledger_on_sqlite.compare_audience(INCIDENT, people(count)) for count in (4, 5))
+    first, second = (ledger_on_sqlite.corrections.compare(INCIDENT, people(count)) for count in (4, 5))
     for_both: dict[Ask, int | None] = {}
-    ledger_on_sqlite.correct_audience(first, for_both, "", "lena", LATER)
+    ledger_on_sqlite.corrections.apply(first, for_both, "", "lena", LATER)
     with pytest.raises(NotAllowed, match="meanwhile"):
-        ledger_on_sqlite.correct_audience(second, for_both, "", "omar", LATER)
-    assert ledger_on_sqlite.case(INCIDENT).audience.people == 4
+        ledger_on_sqlite.corrections.apply(second, for_both, "", "omar", LATER)
+    assert ledger_on_sqlite.cases.read(INCIDENT).audience.people == 4
 
 
 def test_a_closed_incident_takes_no_list(ledger_on_sqlite: Ledger) -> None:
-    opened(ledger_on_sqlite).close_incident(INCIDENT, "lena", NOW)
+    opened(ledger_on_sqlite).incidents.close(INCIDENT, "lena", NOW)
     with pytest.raises(NotAllowed, match="closed"):
         correct(ledger_on_sqlite, people(4))
 
 
 def test_an_unknown_incident_has_no_list(ledger_on_sqlite: Ledger) -> None:
     with pytest.raises(NotInLedger):
-        ledger_on_sqlite.compare_audience("nothing", people(1))
+        ledger_on_sqlite.corrections.compare("nothing", people(1))
 
 
 # Children and those who are told for them.
@@ -488,7 +488,7 @@ def test_a_guardian_who_is_found_later_is_told_for_the_child(ledger: Ledger) -> 
 def test_when_the_guardian_is_gone_the_child_is_held_again(ledger_on_sqlite: Ledger) -> None:
     child, parent = a_person(number=1, flags=MINOR), a_person(number=2, guardian_of="C-00001", data=())
     correct(released(ledger_on_sqlite, [child, parent]), [child])
-    lines = [line for line in ledger_on_sqlite.deliveries(INCIDENT, NOTICE) if line.person]
+    lines = [line for line in ledger_on_sqlite.statistics.lines(INCIDENT, NOTICE) if line.person]
     assert [(line.person, line.state, line.detail) for line in lines if line.person == 1] == [
         (1, DeliveryState.HELD, "minor_without_guardian")
     ]
@@ -503,7 +503,7 @@ def test_another_address_of_a_guardian_counts_for_the_child(ledger_on_sqlite: Le
 
 def test_a_decision_to_write_to_somebody_after_all_outlives_a_correction_of_the_name(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, [a_person(number=1, flags=MINOR)])
-    ledger.let_go(INCIDENT, NOTICE, 1, a_member(), NOW)
+    ledger.decisions.let_go(INCIDENT, NOTICE, 1, a_member(), NOW)
     correct(ledger, [a_person(number=1, flags=MINOR, name="Kim B")])
     assert states(ledger) == {1: ["waiting"]}
 
@@ -514,19 +514,19 @@ def test_a_decision_to_write_to_somebody_after_all_outlives_a_correction_of_the_
 def test_nothing_leaves_before_the_new_list_is_approved(ledger_on_sqlite: Ledger) -> None:
     correct(released(ledger_on_sqlite, people(3)), people(4))
     with pytest.raises(ApprovalMissing):
-        ledger_on_sqlite.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+        ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
     with pytest.raises(ApprovalMissing):
-        ledger_on_sqlite.release(INCIDENT, NOTICE, LATER)
+        ledger_on_sqlite.notices.release(INCIDENT, NOTICE, LATER)
 
 
 def test_a_list_that_was_corrected_is_no_change_of_the_facts(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(10))
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     sent(released_again(ledger))
-    ledger.finish(INCIDENT, NOTICE, LATER)
-    found = ledger.compare_audience(INCIDENT, people(11))
-    ledger.correct_audience(found, {}, "f" * 64, "lena", LATER + timedelta(hours=1))
-    case = ledger.case(INCIDENT)
+    ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    found = ledger.corrections.compare(INCIDENT, people(11))
+    ledger.corrections.apply(found, {}, "f" * 64, "lena", LATER + timedelta(hours=1))
+    case = ledger.cases.read(INCIDENT)
     assert (case.version, Event.FACTS_CHANGED in case.events, case.told_wrongly) == (2, False, ())
 
 
@@ -534,15 +534,15 @@ def test_what_is_held_back_says_that_the_list_changed_and_not_the_facts(ledger_o
     ledger = released(ledger_on_sqlite, people(10))
     correct(ledger, people(11))
     with pytest.raises(ApprovalMissing, match=r"^the list of people changed after first-notice was approved"):
-        ledger.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+        ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     with pytest.raises(ApprovalMissing, match=r"^the facts and the list of people changed"):
-        ledger.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+        ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
 
 
 def test_who_hands_in_a_list_does_not_approve_it(ledger_on_sqlite: Ledger) -> None:
     correct(opened(ledger_on_sqlite), people(4), by="wei")
-    case = ledger_on_sqlite.case(INCIDENT)
+    case = ledger_on_sqlite.cases.read(INCIDENT)
     assert (case.author, case.version) == ("wei", 2)
 
 
@@ -550,7 +550,7 @@ def test_who_wrote_the_facts_stays_an_author_beside_who_corrected_the_list(ledge
     ledger = opened(ledger_on_sqlite)
     for count, by in ((4, "wei"), (5, "mei"), (6, "wei")):
         correct(ledger, people(count), by=by)
-    assert ledger.case(INCIDENT).authors == ("wei", "lena", "mei")
+    assert ledger.cases.read(INCIDENT).authors == ("wei", "lena", "mei")
 
 
 def test_waiting_messages_go_to_the_corrected_address_once(ledger: Ledger) -> None:
@@ -559,7 +559,7 @@ def test_waiting_messages_go_to_the_corrected_address_once(ledger: Ledger) -> No
     (followed,) = correct(ledger, [one, with_address(two, "right@mail.example"), three])
     assert (followed.redirected, followed.drafted_afresh) == (1, True)
     assert addresses(sent(released_again(ledger))) == [one.email, three.email, "right@mail.example"]
-    assert ledger.claim(INCIDENT, NOTICE, [EMAIL, SMS], 10, LATER) == ()
+    assert ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL, SMS], 10, LATER) == ()
 
 
 def test_a_redirected_message_has_a_key_of_its_own(ledger_on_sqlite: Ledger) -> None:
@@ -573,9 +573,9 @@ def test_a_redirected_message_has_a_key_of_its_own(ledger_on_sqlite: Ledger) -> 
 
 def test_who_was_told_is_not_told_again_at_another_address(ledger_on_sqlite: Ledger) -> None:
     sent(released(ledger_on_sqlite, people(2)))
-    ledger_on_sqlite.finish(INCIDENT, NOTICE, LATER)
+    ledger_on_sqlite.deliveries.finish(INCIDENT, NOTICE, LATER)
     correct(ledger_on_sqlite, [with_address(person, f"right{person.number}@mail.example") for person in people(2)])
-    assert ledger_on_sqlite.case(INCIDENT).notices[0].stage is NoticeStage.SENT
+    assert ledger_on_sqlite.cases.read(INCIDENT).notices[0].stage is NoticeStage.SENT
     assert sent(released_again(ledger_on_sqlite)) == []
     assert states(ledger_on_sqlite) == {1: ["sent"], 2: ["sent"]}
 
@@ -583,7 +583,7 @@ def test_who_was_told_is_not_told_again_at_another_address(ledger_on_sqlite: Led
 def test_whose_mail_bounced_is_written_to_at_the_corrected_address(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite, people(2))
     sent(ledger_on_sqlite, Status.REJECTED)
-    ledger_on_sqlite.finish(INCIDENT, NOTICE, LATER)
+    ledger_on_sqlite.deliveries.finish(INCIDENT, NOTICE, LATER)
     one, two = people(2)
     (followed,) = correct(ledger_on_sqlite, [with_address(one, "right@mail.example"), two])
     assert (followed.new, followed.drafted_afresh) == (1, True)
@@ -598,7 +598,7 @@ def test_an_uncertain_message_is_left_to_a_person_and_then_goes_to_the_corrected
     correct(ledger_on_sqlite, [with_address(people(1)[0], "right@mail.example")])
     assert states(ledger_on_sqlite) == {1: ["uncertain"]}
     released_again(ledger_on_sqlite)
-    assert ledger_on_sqlite.send_again(INCIDENT, NOTICE, 1, a_member(), LATER) == 1
+    assert ledger_on_sqlite.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER) == 1
     (claim,) = sent(ledger_on_sqlite)
     assert addresses([claim]) == ["right@mail.example"]
     assert claim.key not in old
@@ -610,26 +610,26 @@ def test_whose_address_a_corrected_list_takes_away_is_sent_nothing_again_and_tha
     sent(released(ledger_on_sqlite, people(2)), Status.UNCERTAIN)
     correct(ledger_on_sqlite, [with_address(person, "")._replace(phone="") for person in people(2)])
     released_again(ledger_on_sqlite)
-    entries = len(ledger_on_sqlite.timeline(INCIDENT))
+    entries = len(ledger_on_sqlite.audit.entries(INCIDENT))
     with pytest.raises(
         NotAllowed, match=r"person 1 has no address .* \(`amends audience correct november-breach FILE`\)"
     ):
-        ledger_on_sqlite.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+        ledger_on_sqlite.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
     assert states(ledger_on_sqlite) == {1: ["uncertain"], 2: ["uncertain"]}
-    assert len(ledger_on_sqlite.timeline(INCIDENT)) == entries
+    assert len(ledger_on_sqlite.audit.entries(INCIDENT)) == entries
 
 
 def test_nothing_more_goes_to_who_is_gone(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite, people(3))
     sent(ledger_on_sqlite, Status.UNCERTAIN, 2)
-    ledger_on_sqlite.recover(INCIDENT, NOTICE, LATER + timedelta(minutes=10))
+    ledger_on_sqlite.deliveries.recover(INCIDENT, NOTICE, LATER + timedelta(minutes=10))
     correct(ledger_on_sqlite, people(1))
     assert states(ledger_on_sqlite) == {1: ["waiting"], 2: ["uncertain"], 3: ["held"]}
     assert addresses(sent(released_again(ledger_on_sqlite))) == [people(1)[0].email]
     with pytest.raises(NotAllowed, match="not in the list"):
-        ledger_on_sqlite.let_go(INCIDENT, NOTICE, 3, a_member(), LATER)
+        ledger_on_sqlite.decisions.let_go(INCIDENT, NOTICE, 3, a_member(), LATER)
     with pytest.raises(NotAllowed, match="not written to any more"):
-        ledger_on_sqlite.send_again(INCIDENT, NOTICE, 2, a_member(), LATER)
+        ledger_on_sqlite.decisions.send_again(INCIDENT, NOTICE, 2, a_member(), LATER)
 
 
 def test_a_notice_of_later_leaves_out_who_is_gone(ledger_on_sqlite: Ledger) -> None:
@@ -647,7 +647,7 @@ def test_a_corrected_language_is_the_one_that_is_written_in(ledger_on_sqlite: Le
 def test_who_left_the_part_that_a_notice_is_for_does_not_get_it(ledger_on_sqlite: Ledger) -> None:
     patients = [person._replace(segment="patients") for person in people(2)]
     ledger = with_a_team(opened(ledger_on_sqlite, *patients))
-    audience = ledger.audience(INCIDENT, "patients")
+    audience = ledger.notices.audience(INCIDENT, "patients")
     released_again(ledger, audience="patients", audience_digest=audience.digest, people=audience.people)
     correct(ledger, [patients[0], patients[1]._replace(segment="staff")])
     assert states(ledger) == {1: ["waiting"], 2: ["held"]}
@@ -658,27 +658,31 @@ def test_who_left_the_part_that_a_notice_is_for_does_not_get_it(ledger_on_sqlite
 
 def test_who_is_found_late_is_counted_and_gets_what_people_must_have(ledger: Ledger) -> None:
     sent(released(ledger, people(2)))
-    ledger.finish(INCIDENT, NOTICE, LATER)
-    ledger.mark_occurrence(INCIDENT, NOTICE, 1, NOW, OccurrenceState.DONE, NOW)
+    ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    ledger.occurrences.mark(INCIDENT, NOTICE, 1, NOW, OccurrenceState.DONE, NOW)
     (followed,) = correct(ledger, people(4))
-    case = ledger.case(INCIDENT)
-    assert (followed.not_told, case.notices[0].not_told, ledger.numbers(INCIDENT, NOTICE).not_told) == (2, 2, 2)
+    case = ledger.cases.read(INCIDENT)
+    assert (followed.not_told, case.notices[0].not_told, ledger.statistics.numbers(INCIDENT, NOTICE).not_told) == (
+        2,
+        2,
+        2,
+    )
     assert case.notices[0].stage is NoticeStage.SENDING
     assert addresses(sent(released_again(ledger))) == [person.email for person in people(4)[2:]]
-    assert ledger.finish(INCIDENT, NOTICE, LATER)
-    assert ledger.case(INCIDENT).notices[0].not_told == 0
-    assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 4}
+    assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    assert ledger.cases.read(INCIDENT).notices[0].not_told == 0
+    assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 4}
 
 
 def test_who_is_found_while_the_last_of_it_leaves_keeps_it_from_its_end(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(2))
     sent(ledger)
     correct(ledger, people(3))
-    assert not ledger.finish(INCIDENT, NOTICE, LATER)
-    (notice,) = ledger.case(INCIDENT).notices
+    assert not ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    (notice,) = ledger.cases.read(INCIDENT).notices
     assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
     assert addresses(sent(released_again(ledger))) == [people(3)[2].email]
-    assert ledger.finish(INCIDENT, NOTICE, LATER)
+    assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
 
 
 def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on_sqlite: Ledger) -> None:
@@ -686,8 +690,8 @@ def test_nor_is_it_over_when_somebody_gives_up_the_last_that_is_parked(ledger_on
     for tries in range(STRIKES):
         sent(ledger, Status.DEFERRED, detail=f"{FAULT}KeyError", now=LATER + tries * timedelta(hours=5))
     correct(ledger, people(2))
-    ledger.give_up_parked(INCIDENT, NOTICE, 1, a_member(), LATER)
-    (notice,) = ledger.case(INCIDENT).notices
+    ledger.decisions.give_up_parked(INCIDENT, NOTICE, 1, a_member(), LATER)
+    (notice,) = ledger.cases.read(INCIDENT).notices
     assert (notice.stage, notice.not_told, notice.wants_work(LATER)) == (NoticeStage.SENDING, 1, True)
 
 
@@ -697,28 +701,28 @@ def test_who_opted_out_and_then_got_an_address_is_told_by_a_version_that_all_mus
     person = a_person(phone="")
     ledger = released(ledger_on_sqlite, [person])
     sent(ledger, Status.REJECTED)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     released_again(ledger, optional=True)
-    ledger.opt_out(INCIDENT, 1, "test", LATER)
+    ledger.opt_outs.add(INCIDENT, 1, "test", LATER)
     correct(ledger, [with_address(person, "new@mail.example")])
     assert not sent(released_again(ledger, optional=True))
-    ledger.amend_incident(an_incident(title="Three databases copied"), "lena", LATER)
+    ledger.incidents.amend(an_incident(title="Three databases copied"), "lena", LATER)
     assert addresses(sent(released_again(ledger))) == ["new@mail.example"]
 
 
 def test_news_that_were_sent_are_not_sent_again_for_who_is_found_late(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, people(2), step="update")
     sent(ledger)
-    ledger.finish(INCIDENT, NOTICE, LATER)
+    ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
     (followed,) = correct(ledger, people(3))
     assert (followed.not_told, followed.drafted_afresh) == (1, False)
-    assert ledger.case(INCIDENT).notices[0].stage is NoticeStage.SENT
+    assert ledger.cases.read(INCIDENT).notices[0].stage is NoticeStage.SENT
 
 
 def test_the_numbers_tell_who_is_gone_and_leave_them_out_of_those_who_are_owed(ledger: Ledger) -> None:
     sent(released(ledger, people(3)), Status.REJECTED)
     correct(ledger, people(2))
-    numbers = ledger.numbers(INCIDENT, NOTICE)
+    numbers = ledger.statistics.numbers(INCIDENT, NOTICE)
     assert (numbers.gone, numbers.living.total(), numbers.unreached.total()) == (1, 2, 2)
 
 
@@ -727,16 +731,16 @@ def test_the_numbers_tell_who_is_gone_and_leave_them_out_of_those_who_are_owed(l
 
 def test_while_messages_are_in_hand_no_list_is_taken(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite, people(2))
-    ledger_on_sqlite.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
+    ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 10, LATER)
     with pytest.raises(NotAllowed, match="amends stop"):
         correct(ledger_on_sqlite, people(3))
-    assert ledger_on_sqlite.case(INCIDENT).audience.people == 2
+    assert ledger_on_sqlite.cases.read(INCIDENT).audience.people == 2
 
 
 def test_what_a_crash_left_behind_is_settled_first(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite, people(2))
-    marked, _ = ledger_on_sqlite.claim(INCIDENT, NOTICE, [EMAIL], 10, NOW)
-    ledger_on_sqlite.write_down([marked], (), INCIDENT, NOTICE, NOW)
+    marked, _ = ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 10, NOW)
+    ledger_on_sqlite.deliveries.record([marked], (), INCIDENT, NOTICE, NOW)
     correct(ledger_on_sqlite, [with_address(person, f"right{person.number}@mail.example") for person in people(2)])
     assert states(ledger_on_sqlite) == {1: ["uncertain"], 2: ["waiting"]}
     assert addresses(sent(released_again(ledger_on_sqlite))) == ["right2@mail.example"]
@@ -747,7 +751,7 @@ def test_a_bounce_that_comes_late_writes_to_nobody_who_is_gone(ledger_on_sqlite:
     claims = sent(ledger)
     correct(ledger, people(1))
     reports = [Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown") for claim in claims]
-    assert ledger.reported(reports, LATER).handed_over == 1
+    assert ledger.receipts.take(reports, LATER).handed_over == 1
     assert states(ledger) == {1: ["bounced", "waiting"], 2: ["bounced"]}
 
 
@@ -761,7 +765,7 @@ def test_postgresql_knows_how_long_a_list_is_as_soon_as_it_is_stored_or_correcte
 
 def _planned_with(ledger: Ledger) -> int:
     """How many people it believes to hold; without a look at them, it takes those of an incident for very few."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         asked = text("SELECT reltuples FROM pg_class WHERE oid = 'person'::regclass")
         return int(session.execute(asked).scalar_one())
 
@@ -772,9 +776,9 @@ def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_
     (claim,) = sent(ledger)
     correct(ledger, [wrong._replace(email="right@mail.example")])
     assert states(ledger) == {1: ["sent"]}
-    ledger.reported([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
+    ledger.receipts.take([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
     assert states(ledger) == {1: ["bounced", "waiting"]}
     released_again(ledger)
-    (again,) = ledger.claim(INCIDENT, NOTICE, [EMAIL], 9, LATER)
+    (again,) = ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 9, LATER)
     assert again.to is not None
     assert again.to.email == "right@mail.example"

@@ -33,11 +33,11 @@ DAY_LATER = LATER + timedelta(days=1)
 
 
 def states(ledger: Ledger, person: int) -> set[str]:
-    return {line.state for line in ledger.deliveries(INCIDENT, "first-notice") if line.person == person}
+    return {line.state for line in ledger.statistics.lines(INCIDENT, "first-notice") if line.person == person}
 
 
 def standing(ledger: Ledger) -> NoticeStatus:
-    notice = ledger.case(INCIDENT).notice("first-notice")
+    notice = ledger.cases.read(INCIDENT).notice("first-notice")
     assert notice
     return notice
 
@@ -45,18 +45,18 @@ def standing(ledger: Ledger) -> NoticeStatus:
 def test_somebody_who_was_held_is_written_to_after_all(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.SENT)
-    opened.finish(INCIDENT, "first-notice", LATER)
-    assert opened.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER) == 2
+    opened.deliveries.finish(INCIDENT, "first-notice", LATER)
+    assert opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER) == 2
     assert states(opened, DECEASED) == {"waiting"}
-    claims = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert {claim.about.number for claim in claims if claim.about} == {DECEASED}
 
 
 def test_the_notice_is_being_sent_again_until_they_are_reached(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.SENT)
-    opened.finish(INCIDENT, "first-notice", LATER)
-    opened.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER)
+    opened.deliveries.finish(INCIDENT, "first-notice", LATER)
+    opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER)
     notice = standing(opened)
     assert notice.stage is NoticeStage.SENDING
     assert sum(notice.people.values()) == 8
@@ -65,13 +65,13 @@ def test_the_notice_is_being_sent_again_until_they_are_reached(opened: Ledger) -
 def test_nobody_is_let_go_who_is_not_held(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotInLedger, match="nothing"):
-        opened.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
+        opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
 
 
 def test_a_responder_may_not_decide_it(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotAllowed, match="role"):
-        opened.let_go(INCIDENT, "first-notice", DECEASED, RESPONDER, NOW)
+        opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, RESPONDER, NOW)
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
@@ -81,20 +81,20 @@ def test_of_somebody_whose_messages_were_withdrawn_all_that_were_not_sent_wait_a
     release(opened, optional=True)
     if sent_before:
         answer_all(opened, Status.SENT, only=EMAIL)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     with pytest.raises(NotAllowed, match="opted out"):
-        opened.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
-    opened.opt_in(INCIDENT, 1, "test", LATER)
-    assert opened.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 2 - sent_before
+        opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
+    opened.opt_outs.end(INCIDENT, 1, "test", LATER)
+    assert opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 2 - sent_before
     assert states(opened, 1) == ({"sent", "waiting"} if sent_before else {"waiting"})
 
 
 def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one(opened: Ledger) -> None:
     release(opened, optional=True, channels=(EMAIL,), cascade=(SMS,))
     answer_all(opened, Status.REJECTED, only=EMAIL)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.opt_in(INCIDENT, 1, "test", LATER)
-    assert opened.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.end(INCIDENT, 1, "test", LATER)
+    assert opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
     assert states(opened, 1) == {"failed", "waiting"}
 
 
@@ -102,8 +102,8 @@ def test_a_notice_that_was_sent_goes_on_when_something_of_it_is_sent_again(opene
     release(opened)
     answer_all(opened, Status.UNCERTAIN, only=EMAIL)
     answer_all(opened, Status.SENT)
-    assert opened.finish(INCIDENT, "first-notice", LATER)
-    opened.send_again(INCIDENT, "first-notice", 1, a_member(), LATER)
+    assert opened.deliveries.finish(INCIDENT, "first-notice", LATER)
+    opened.decisions.send_again(INCIDENT, "first-notice", 1, a_member(), LATER)
     assert standing(opened).stage is NoticeStage.SENDING
 
 
@@ -115,9 +115,9 @@ def with_faults(ledger: Ledger) -> Ledger:
     release(ledger, channels=(EMAIL,), cascade=(SMS,))
     for hours in range(3):
         now = LATER + timedelta(hours=hours)
-        emails = ledger.claim(INCIDENT, "first-notice", [EMAIL], 100, now)
+        emails = ledger.deliveries.claim(INCIDENT, "first-notice", [EMAIL], 100, now)
         faults = [(claim, Receipt(claim.key, Status.DEFERRED, "fault KeyError")) for claim in emails]
-        ledger.write_down((), faults, INCIDENT, "first-notice", now)
+        ledger.deliveries.record((), faults, INCIDENT, "first-notice", now)
     answer_all(ledger, Status.SENT)
     return ledger
 
@@ -129,31 +129,31 @@ def parked(ledger_on_sqlite: Ledger) -> Ledger:
 
 def counted(ledger: Ledger) -> Counter[str]:
     """How many messages to people are in each state."""
-    return Counter(line.state.value for line in ledger.deliveries(INCIDENT, "first-notice") if line.person)
+    return Counter(line.state.value for line in ledger.statistics.lines(INCIDENT, "first-notice") if line.person)
 
 
 def test_a_parked_message_keeps_the_notice_from_being_finished_until_it_is_decided(opened: Ledger) -> None:
     parked = with_faults(opened)
-    assert not parked.finish(INCIDENT, "first-notice", LATER)
+    assert not parked.deliveries.finish(INCIDENT, "first-notice", LATER)
     notice = standing(parked)
     assert (notice.stage, notice.parked, notice.pending, notice.sent_at) == (NoticeStage.SENDING, 3, 0, LATER)
     assert (notice.only_parked, notice.has_gone, notice.wants_work(DAY_LATER)) == (True, True, False)
-    parked.try_parked(INCIDENT, "first-notice", None, a_member(), LATER)
+    parked.decisions.try_parked(INCIDENT, "first-notice", None, a_member(), LATER)
     assert standing(parked).wants_work(LATER)
     answer_all(parked, Status.SENT)
-    assert parked.finish(INCIDENT, "first-notice", LATER)
+    assert parked.deliveries.finish(INCIDENT, "first-notice", LATER)
 
 
 def test_one_of_them_is_tried_again_as_if_for_the_first_time(parked: Ledger) -> None:
-    assert parked.try_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
-    (claim,) = parked.claim(INCIDENT, "first-notice", [EMAIL], 100, LATER)
+    assert parked.decisions.try_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
+    (claim,) = parked.deliveries.claim(INCIDENT, "first-notice", [EMAIL], 100, LATER)
     assert (claim.about and claim.about.number, claim.attempts) == (1, 1)
     assert counted(parked)["parked"] == 2
 
 
 def test_whose_message_is_given_up_is_written_to_on_the_next_channel(parked: Ledger) -> None:
-    assert parked.give_up_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
-    lines = [line for line in parked.deliveries(INCIDENT, "first-notice") if line.person == 1]
+    assert parked.decisions.give_up_parked(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
+    lines = [line for line in parked.statistics.lines(INCIDENT, "first-notice") if line.person == 1]
     assert {(line.channel, line.state.value, line.detail) for line in lines} == {
         (EMAIL, "failed", "given up: fault KeyError"), (SMS, "waiting", ""),
     }  # fmt: skip
@@ -161,17 +161,17 @@ def test_whose_message_is_given_up_is_written_to_on_the_next_channel(parked: Led
 
 def test_the_notice_is_sent_when_the_last_of_them_is_given_up(parked: Ledger) -> None:
     for person in (1, 5):
-        parked.give_up_parked(INCIDENT, "first-notice", person, a_member(), LATER)
+        parked.decisions.give_up_parked(INCIDENT, "first-notice", person, a_member(), LATER)
     answer_all(parked, Status.SENT)
-    assert not parked.finish(INCIDENT, "first-notice", LATER)
-    parked.give_up_parked(INCIDENT, "first-notice", NO_PHONE, a_member(), LATER)
+    assert not parked.deliveries.finish(INCIDENT, "first-notice", LATER)
+    parked.decisions.give_up_parked(INCIDENT, "first-notice", NO_PHONE, a_member(), LATER)
     assert standing(parked).stage is NoticeStage.SENT
     assert states(parked, NO_PHONE) == {"failed"}
 
 
 def test_all_of_them_are_given_up_at_once_and_the_audit_says_by_whom(parked: Ledger) -> None:
-    assert parked.give_up_parked(INCIDENT, "first-notice", None, a_member(), LATER) == 3
-    entry = next(entry for entry in parked.timeline(INCIDENT) if entry.act == "given up")
+    assert parked.decisions.give_up_parked(INCIDENT, "first-notice", None, a_member(), LATER) == 3
+    entry = next(entry for entry in parked.audit.entries(INCIDENT) if entry.act == "given up")
     assert (entry.actor, entry.subject) == ("omar", "first-notice")
     assert entry.detail == {"messages": 3, "handed_over": 2}
 
@@ -190,16 +190,16 @@ def test_there_is_nothing_to_decide_where_nothing_is_parked(parked: Ledger, verb
 
 
 def test_the_page_is_tried_again_and_never_given_up(parked: Ledger) -> None:
-    with parked.write() as write:
+    with parked.store.write() as write:
         write.change(update(DeliveryRow).where(col(DeliveryRow.channel) == "website").values(state="parked"))
     with pytest.raises(NotAllowed, match="page"):
-        parked.give_up_parked(INCIDENT, "first-notice", None, a_member(), LATER)
+        parked.decisions.give_up_parked(INCIDENT, "first-notice", None, a_member(), LATER)
     assert counted(parked)["parked"] == 3
-    assert parked.try_parked(INCIDENT, "first-notice", 0, a_member(), LATER) > 0
+    assert parked.decisions.try_parked(INCIDENT, "first-notice", 0, a_member(), LATER) > 0
 
 
 def test_a_newer_version_goes_to_those_whose_message_is_parked(parked: Ledger) -> None:
-    parked.amend_incident(an_incident(title="More is known"), "lena", LATER)
+    parked.incidents.amend(an_incident(title="More is known"), "lena", LATER)
     release(parked, channels=(EMAIL,), cascade=(SMS,))
     assert counted(parked) == {"waiting": 3, "sent": 1, "held": 3, "unreachable": 1}
 
@@ -207,7 +207,7 @@ def test_a_newer_version_goes_to_those_whose_message_is_parked(parked: Ledger) -
 def test_who_opts_out_is_not_waited_for_any_more(ledger_on_sqlite: Ledger) -> None:
     ledger = with_an_incident(ledger_on_sqlite)
     release(ledger, optional=True, channels=(EMAIL,))
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.change(update(DeliveryRow).where(col(DeliveryRow.person) == 1).values(state="parked"))
-    ledger.opt_out(INCIDENT, 1, "test", LATER)
+    ledger.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert states(ledger, 1) == {"held"}

@@ -32,7 +32,7 @@ WHOLE_NOTICE = "delivery_1 (incident=? AND notice=?)"
 @pytest.fixture
 def released(ledger_on_sqlite: Ledger) -> Ledger:
     approved(ledger_on_sqlite, [a_person(number=number) for number in range(1, 9)])
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     return ledger_on_sqlite
 
 
@@ -46,31 +46,31 @@ def ways(ledger: Ledger) -> Iterator[list[str]]:
             plan = connection.connection.driver_connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
             found.extend(row[3] for row in plan if "delivery" in row[3])
 
-    event.listen(ledger.engine, "before_cursor_execute", explain)
+    event.listen(ledger.store.engine, "before_cursor_execute", explain)
     try:
         yield found
     finally:
-        event.remove(ledger.engine, "before_cursor_execute", explain)
+        event.remove(ledger.store.engine, "before_cursor_execute", explain)
 
 
 def claim(ledger: Ledger) -> None:
-    assert len(ledger.claim(INCIDENT, NOTICE, BY_EMAIL, 3, NOW)) == 3
+    assert len(ledger.deliveries.claim(INCIDENT, NOTICE, BY_EMAIL, 3, NOW)) == 3
 
 
 def end(ledger: Ledger) -> None:
-    claims = ledger.claim(INCIDENT, NOTICE, BY_EMAIL, 3, NOW)
-    ledger.give_back(claims, NOW)
-    ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, BY_EMAIL, 3, NOW)
+    ledger.deliveries.give_back(claims, NOW)
+    ledger.deliveries.end_leases([claims[0].lease], {}, INCIDENT, NOTICE, NOW)
 
 
 def at_work(ledger: Ledger) -> None:
     claim(ledger)
-    assert ledger.at_work(INCIDENT, NOTICE, BY_EMAIL)
+    assert ledger.deliveries.at_work(INCIDENT, NOTICE, BY_EMAIL)
 
 
 def pending(ledger: Ledger) -> None:
     claim(ledger)
-    assert ledger.pending(INCIDENT, NOTICE) > 0
+    assert ledger.deliveries.pending(INCIDENT, NOTICE) > 0
 
 
 @pytest.mark.parametrize("act", [claim, end, at_work, pending, lambda ledger: ledger.troubles(INCIDENT, NOTICE)])
@@ -84,7 +84,7 @@ def test_no_verb_of_a_worker_looks_at_every_message(released: Ledger, act: Calla
 @pytest.mark.parametrize("statement", [KEEP, TAKE.replace(":lease", "?").replace(":now", "?") + "id = ?"])
 def test_sqlite_builds_no_table_to_change_a_message(released: Ledger, statement: str) -> None:
     """As it does for each list of more than two words, in the condition of an index too."""
-    with released.engine.connect() as connection:
+    with released.store.engine.connect() as connection:
         asked = (None,) * statement.count("?")
         steps = connection.exec_driver_sql(f"EXPLAIN {statement}", asked).all()
     assert "OpenEphemeral" not in {step[1] for step in steps}
@@ -94,16 +94,16 @@ def test_everybody_gets_a_message_however_many_kinds_of_people_there_are(ledger_
     """More than SQLite takes values in one statement, as it is built by default."""
     people = [a_person(number=number, country="US", region=f"US-{number}") for number in range(1, 2_601)]
     approved(ledger_on_sqlite, people)
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
-    assert ledger_on_sqlite.standing(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
+    assert ledger_on_sqlite.statistics.people(INCIDENT, NOTICE) == {PersonState.WAITING: 2_600}
 
 
 def test_everybody_gets_a_message_however_far_apart_the_rows_are_that_were_taken(ledger: Ledger) -> None:
     rows = (1, PAGE, PAGE + 1, 2 * PAGE, 4 * PAGE + 7)
     approved(ledger, [a_person(number=row) for row in rows], channels=BY_EMAIL)
     for _ in range(2):
-        ledger.release(INCIDENT, NOTICE, NOW)
-        assert [line.person for line in ledger.deliveries(INCIDENT, NOTICE) if line.person] == list(rows)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
+        assert [line.person for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.person] == list(rows)
 
 
 @pytest.mark.parametrize("server", [pytest.param("postgresql", marks=NEEDS_POSTGRES)])
@@ -115,7 +115,7 @@ def test_no_page_of_a_release_on_a_server_reads_the_whole_list(
         ledger = a_ledger(url, tmp_path).migrate()
         approved(ledger, [a_person(number=number) for number in range(1, 3_001)])
         before = rows_read(url, ledger)
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
         read = {table: rows - before[table] for table, rows in rows_read(url, ledger).items()}
     # Thirty pages: a list that is read whole for each is read thirty times.
     assert read["person"] < 12 * 3_000

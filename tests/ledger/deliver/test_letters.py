@@ -50,27 +50,29 @@ def people() -> list[Person]:
 
 def released(ledger: Ledger, audience: Iterable[Person] | None = None, **changes: object) -> Ledger:
     approved(ledger, people() if audience is None else audience, **(TO_THE_LETTER | changes))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def states(ledger: Ledger, channel: ChannelKind = LETTER) -> dict[int, str]:
-    return {line.person: line.state.value for line in ledger.deliveries(INCIDENT, NOTICE) if line.channel is channel}
+    return {
+        line.person: line.state.value for line in ledger.statistics.lines(INCIDENT, NOTICE) if line.channel is channel
+    }
 
 
 def answer(ledger: Ledger, status: Status, *channels: ChannelKind) -> None:
-    while claims := ledger.claim(INCIDENT, NOTICE, channels, 100, LATER):
-        ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
-        ledger.write_down((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+    while claims := ledger.deliveries.claim(INCIDENT, NOTICE, channels, 100, LATER):
+        ledger.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
 
 
 def taken(ledger: Ledger) -> int:
-    batch = ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER)
+    batch = ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER)
     return batch.letters if batch else 0
 
 
 def letters(ledger: Ledger, batch: int = 1) -> list[Claim]:
-    return list(ledger.letters_of(INCIDENT, NOTICE, batch))
+    return list(ledger.letters.of_batch(INCIDENT, NOTICE, batch))
 
 
 # Who gets one.
@@ -102,9 +104,9 @@ def test_nobody_gets_one_without_a_letter_in_the_cascade(ledger_on_sqlite: Ledge
 
 def test_people_of_before_have_no_index_and_get_none(ledger: Ledger) -> None:
     approved(ledger, people(), **TO_THE_LETTER)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE person SET postal_index = NULL"))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert states(ledger) == {}
     assert states(ledger, EMAIL)[2] == "unreachable"
 
@@ -116,15 +118,15 @@ def test_an_address_is_the_same_however_it_is_spaced_and_cased() -> None:
 
 def test_no_engine_may_claim_a_letter(ledger: Ledger) -> None:
     released(ledger)
-    assert ledger.claim(INCIDENT, NOTICE, [LETTER], 100, LATER) == ()
-    assert ledger.pending(INCIDENT, NOTICE) == 5  # two pages, two posts and the email to person 1
+    assert ledger.deliveries.claim(INCIDENT, NOTICE, [LETTER], 100, LATER) == ()
+    assert ledger.deliveries.pending(INCIDENT, NOTICE) == 5  # two pages, two posts and the email to person 1
 
 
 def test_a_notice_finishes_although_letters_wait_and_their_people_are_waiting(ledger: Ledger) -> None:
     released(ledger)
     answer(ledger, Status.SENT, *(kind for kind in ChannelKind if kind is not LETTER))
-    assert ledger.finish(INCIDENT, NOTICE, LATER)
-    notice = ledger.case(INCIDENT).notice(NOTICE)
+    assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    notice = ledger.cases.read(INCIDENT).notice(NOTICE)
     assert notice
     assert notice.stage is NoticeStage.SENT
     assert notice.people == {
@@ -148,7 +150,7 @@ def test_another_email_text_is_another_letter_and_voids_the_approval(ledger_on_s
 
 def test_the_preview_knows_how_many_have_only_a_postal_address(ledger_on_sqlite: Ledger) -> None:
     draft = approved(ledger_on_sqlite, people(), **TO_THE_LETTER)
-    expected = ledger_on_sqlite.expected(draft)
+    expected = ledger_on_sqlite.previews.expected(draft)
     assert (expected.letters, expected.people[PersonState.WAITING]) == (3, 4)
 
 
@@ -157,11 +159,11 @@ def test_the_preview_knows_how_many_have_only_a_postal_address(ledger_on_sqlite:
 
 def test_a_batch_is_handed_over_once_and_marked(ledger: Ledger) -> None:
     released(ledger)
-    assert ledger.letters_to_print(INCIDENT, NOTICE) == 3
-    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) == Batch(1, 3, 0)
+    assert ledger.letters.to_print(INCIDENT, NOTICE) == 3
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == Batch(1, 3, 0)
     assert states(ledger) == {2: "sent", 3: "sent", 6: "sent"}
-    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) is None
-    assert ledger.letters_to_print(INCIDENT, NOTICE) == 0
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) is None
+    assert ledger.letters.to_print(INCIDENT, NOTICE) == 0
 
 
 def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
@@ -169,7 +171,7 @@ def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
     taken(ledger)
     answer(ledger, Status.REJECTED, EMAIL)
     answer(ledger, Status.REJECTED, SMS)
-    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, LATER) == Batch(2, 1, 0)
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == Batch(2, 1, 0)
     assert [[one.about.number for one in letters(ledger, batch) if one.about] for batch in (1, 2)] == [[2, 3, 6], [1]]
 
 
@@ -192,11 +194,11 @@ def test_a_batch_of_many_pages_holds_everybody_once(ledger: Ledger, monkeypatch:
 
 def test_a_batch_says_the_same_again_also_when_more_was_approved_since(ledger: Ledger) -> None:
     first = released(ledger) and letters_taken(ledger)
-    old = ledger.printed_from(INCIDENT, NOTICE, 1)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    old = ledger.letters.printed_from(INCIDENT, NOTICE, 1)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
-    ledger.release(INCIDENT, NOTICE, LATER)
-    assert ledger.printed_from(INCIDENT, NOTICE, 1) == old
+    ledger.notices.release(INCIDENT, NOTICE, LATER)
+    assert ledger.letters.printed_from(INCIDENT, NOTICE, 1) == old
     assert old.incident.title != "Two databases copied"
     assert [(one.key, one.link, one.letter) for one in letters(ledger)] == first
 
@@ -208,16 +210,16 @@ def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
 
 def test_what_waits_when_a_new_version_is_released_is_printed_with_its_text(ledger: Ledger) -> None:
     released(ledger)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
-    ledger.release(INCIDENT, NOTICE, LATER)
+    ledger.notices.release(INCIDENT, NOTICE, LATER)
     taken(ledger)
-    assert ledger.printed_from(INCIDENT, NOTICE, 1).incident.title == "Two databases copied"
+    assert ledger.letters.printed_from(INCIDENT, NOTICE, 1).incident.title == "Two databases copied"
 
 
 def test_nothing_is_handed_over_when_the_facts_changed_since_the_approval(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
-    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    ledger_on_sqlite.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     with pytest.raises(ApprovalMissing):
         taken(ledger_on_sqlite)
     assert set(states(ledger_on_sqlite).values()) == {"to_print"}
@@ -225,7 +227,7 @@ def test_nothing_is_handed_over_when_the_facts_changed_since_the_approval(ledger
 
 def test_nothing_is_handed_over_while_the_incident_is_paused(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
-    ledger_on_sqlite.pause_incident(INCIDENT, "lena", LATER)
+    ledger_on_sqlite.incidents.pause(INCIDENT, "lena", LATER)
     with pytest.raises(NotAllowed, match="paused"):
         taken(ledger_on_sqlite)
 
@@ -233,20 +235,20 @@ def test_nothing_is_handed_over_while_the_incident_is_paused(ledger_on_sqlite: L
 def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     with pytest.raises(NotAllowed, match="role"):
-        ledger_on_sqlite.take_letters(INCIDENT, NOTICE, ROSA, LATER)
+        ledger_on_sqlite.letters.take(INCIDENT, NOTICE, ROSA, LATER)
     taken(ledger_on_sqlite)
     with pytest.raises(NotAllowed, match="role"):
-        ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 1, ROSA, LATER)
+        ledger_on_sqlite.letters.take_again(INCIDENT, NOTICE, 1, ROSA, LATER)
 
 
 def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2)])
     letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
-    with ledger.write() as write:  # they moved after it was approved
+    with ledger.store.write() as write:  # they moved after it was approved
         write.session.execute(text("UPDATE person SET country = 'US' WHERE number = 2"))
-    ledger.release(INCIDENT, NOTICE, LATER)
+    ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 1
     assert states(ledger) == {1: "sent", 2: "to_print"}
 
@@ -254,23 +256,23 @@ def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -
 def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2, country="US")])
     letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
-    ledger.release(INCIDENT, NOTICE, LATER)
+    ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 2
     assert [one.letter for one in letters(ledger)] == ["general", "us"]
 
 
 def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
     released(ledger)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = 2")).scalar_one()
         write.session.execute(text("UPDATE person SET sealed = :other WHERE number = 2"), {"other": sealed[::-1]})
     taken(ledger)
     assert states(ledger)[2] == "parked"
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE person SET sealed = :mended WHERE number = 2"), {"mended": sealed})
-    ledger.try_parked(INCIDENT, NOTICE, 2, OMAR, LATER)
+    ledger.decisions.try_parked(INCIDENT, NOTICE, 2, OMAR, LATER)
     assert taken(ledger) == 1
 
 
@@ -280,13 +282,13 @@ def test_a_parked_letter_is_to_be_printed_when_a_new_version_is_released(ledger:
     taken(ledger)
     assert states(ledger)[2] == "parked"
     approved_again(ledger, next_news_at=FAR_AHEAD + timedelta(hours=1), **TO_THE_LETTER)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert states(ledger)[2] == "to_print"
 
 
 def spoilt(ledger: Ledger, person: int) -> None:
     """The stored data of this person was damaged."""
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         sealed = write.session.execute(text("SELECT sealed FROM person WHERE number = :n"), {"n": person}).scalar_one()
         other = {"other": sealed[::-1], "n": person}
         write.session.execute(text("UPDATE person SET sealed = :other WHERE number = :n"), other)
@@ -300,7 +302,7 @@ def test_a_batch_with_somebody_whose_data_was_damaged_names_them_and_what_mends_
         letters(ledger_on_sqlite)
     corrected(ledger_on_sqlite, by_post(1), by_post(2))
     assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
-    assert ledger_on_sqlite.moved_since(INCIDENT, NOTICE, 1) == ()
+    assert ledger_on_sqlite.letters.moved_since(INCIDENT, NOTICE, 1) == ()
 
 
 IN_WAVES = Waves(size=2, pause=Span.parse("2h"))
@@ -308,7 +310,7 @@ IN_WAVES = Waves(size=2, pause=Span.parse("2h"))
 
 def test_letters_leave_in_the_waves_of_their_notice(ledger: Ledger) -> None:
     released(ledger, [by_post(number) for number in range(1, 6)], waves=IN_WAVES)
-    taken_at = [ledger.take_letters(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
+    taken_at = [ledger.letters.take(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
     assert taken_at == [Batch(1, 2, 0), None, Batch(2, 2, 0), Batch(3, 1, 0)]
     assert [[one.about.number for one in letters(ledger, n) if one.about] for n in (1, 2, 3)] == [[1, 2], [3, 4], [5]]
 
@@ -329,7 +331,7 @@ def test_a_batch_leaves_out_whose_letter_goes_elsewhere_since_a_corrected_list(l
     moved, elsewhere = guardian._replace(postal_address="Neue Straße 5"), by_post(2, postal_address="Neue Straße 6")
     corrected(ledger, by_post(1), elsewhere, child, moved)
     left_out = tuple(Moved(person, references[person]) for person in (2, 3))
-    assert ledger.moved_since(INCIDENT, NOTICE, 1) == left_out
+    assert ledger.letters.moved_since(INCIDENT, NOTICE, 1) == left_out
     assert [one.about.number for one in letters(ledger) if one.about] == [1]
 
 
@@ -337,28 +339,28 @@ def test_each_letter_has_its_own_address_and_reference_also_when_a_batch_is_writ
     released(ledger, [by_post(1), by_post(2)])
     taken(ledger)
     corrected(ledger, by_post(1), by_post(2, postal_address="Neue Straße 6"))
-    (moved,) = ledger.moved_since(INCIDENT, NOTICE, 1)
-    assert ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
+    (moved,) = ledger.letters.moved_since(INCIDENT, NOTICE, 1)
+    assert ledger.letters.returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
     assert taken(ledger) == 1
     (fresh,) = letters(ledger, 2)
     assert reference_of(fresh.key) != moved.reference
     assert [one.about.number for one in letters(ledger) if one.about] == [1]
-    assert ledger.moved_since(INCIDENT, NOTICE, 1) == ()
-    assert not ledger.letter_returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
+    assert ledger.letters.moved_since(INCIDENT, NOTICE, 1) == ()
+    assert not ledger.letters.returned(INCIDENT, NOTICE, moved.reference, LATER).handed_over
 
 
 def test_a_batch_that_there_is_not_is_named_with_those_there_are(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
     with pytest.raises(NotInLedger, match="no batch 2 of letters; there are 1"):
-        ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 2, OMAR, LATER)
+        ledger_on_sqlite.letters.take_again(INCIDENT, NOTICE, 2, OMAR, LATER)
 
 
 def test_who_handed_over_stands_in_the_audit(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
-    ledger_on_sqlite.letters_again(INCIDENT, NOTICE, 1, OMAR, LATER)
-    acts = [(entry.act, entry.actor) for entry in ledger_on_sqlite.timeline(INCIDENT)][-2:]
+    ledger_on_sqlite.letters.take_again(INCIDENT, NOTICE, 1, OMAR, LATER)
+    acts = [(entry.act, entry.actor) for entry in ledger_on_sqlite.audit.entries(INCIDENT)][-2:]
     assert acts == [("letters handed over", "omar"), ("letters written again", "omar")]
 
 
@@ -372,39 +374,39 @@ def reference(ledger: Ledger, person: int) -> str:
 def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> None:
     released(ledger)
     taken(ledger)
-    before = ledger.numbers(INCIDENT, NOTICE).reach.unreached
-    assert ledger.letter_returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar").person == 2
+    before = ledger.statistics.numbers(INCIDENT, NOTICE).reach.unreached
+    assert ledger.letters.returned(INCIDENT, NOTICE, reference(ledger, 2), LATER, "omar").person == 2
     assert states(ledger)[2] == "bounced"
     assert before == {"DE": 1}
-    assert ledger.numbers(INCIDENT, NOTICE).reach.unreached == {"DE": 2}
-    assert ledger.letter_batches(INCIDENT, NOTICE) == (Batch(1, 3, 1),)
+    assert ledger.statistics.numbers(INCIDENT, NOTICE).reach.unreached == {"DE": 2}
+    assert ledger.letters.batches(INCIDENT, NOTICE) == (Batch(1, 3, 1),)
 
 
 def test_to_say_twice_that_it_came_back_changes_nothing(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     taken(ledger_on_sqlite)
     again = [
-        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, f" {reference(ledger_on_sqlite, 2).upper()} ", LATER).person
+        ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, f" {reference(ledger_on_sqlite, 2).upper()} ", LATER).person
         for _ in range(2)
     ]
     assert again == [2, 2]
-    returned = [entry for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "letter returned"]
+    returned = [entry for entry in ledger_on_sqlite.audit.entries(INCIDENT) if entry.act == "letter returned"]
     assert len(returned) == 1
 
 
 def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
     before = letters_taken(ledger_on_sqlite)
-    ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
+    ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
     assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
 
 
 def corrected(ledger: Ledger, *people: Person) -> None:
     """This list is in force now, and the notice approved for it."""
-    found = ledger.compare_audience(INCIDENT, people)
-    ledger.correct_audience(found, {Ask.CHANGED: len(found.difference.changes)}, "f" * 64, "maya", LATER)
+    found = ledger.corrections.compare(INCIDENT, people)
+    ledger.corrections.apply(found, {Ask.CHANGED: len(found.difference.changes)}, "f" * 64, "maya", LATER)
     approved_again(ledger, **TO_THE_LETTER)
-    ledger.release(INCIDENT, NOTICE, LATER)
+    ledger.notices.release(INCIDENT, NOTICE, LATER)
 
 
 def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_again_to_the_new_one(
@@ -414,7 +416,7 @@ def test_a_letter_that_comes_back_after_the_address_was_corrected_is_written_aga
     taken(ledger)
     came_back = reference(ledger, 2)
     corrected(ledger, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
-    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    ledger.letters.returned(INCIDENT, NOTICE, came_back, LATER)
     assert taken(ledger) == 1
     assert [one.to.postal_address for one in letters(ledger, 2) if one.to] == ["Neue Straße 5\n20095 Hamburg"]
 
@@ -423,9 +425,9 @@ def test_a_letter_that_comes_back_is_followed_by_the_next_channel_once(ledger: L
     released(ledger, [by_post(2)], cascade=(LETTER, EMAIL, SMS))
     taken(ledger)
     came_back = reference(ledger, 2)
-    with ledger.write() as write:  # as a corrected list does for a person whom a letter told
+    with ledger.store.write() as write:  # as a corrected list does for a person whom a letter told
         write.session.execute(text("UPDATE person SET email_index = :index WHERE number = 2"), {"index": b"m" * 32})
-    said = [ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER).handed_over for _ in range(2)]
+    said = [ledger.letters.returned(INCIDENT, NOTICE, came_back, LATER).handed_over for _ in range(2)]
     assert said == [True, False]
     assert states(ledger, EMAIL) == {2: "waiting"}
 
@@ -439,9 +441,9 @@ def test_a_notice_that_was_sent_goes_on_when_a_letter_comes_back_and_another_cha
     corrected(ledger, by_post(2, email="new@mail.example"))
     for channel in (WEBSITE, ChannelKind.SOCIAL):
         answer(ledger, Status.SENT, channel)
-    ledger.finish(INCIDENT, NOTICE, LATER)
-    ledger.letter_returned(INCIDENT, NOTICE, came_back, LATER)
-    notice = ledger.case(INCIDENT).notice(NOTICE)
+    ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
+    ledger.letters.returned(INCIDENT, NOTICE, came_back, LATER)
+    notice = ledger.cases.read(INCIDENT).notice(NOTICE)
     assert notice
     assert notice.stage is NoticeStage.SENDING
     assert states(ledger, EMAIL) == {2: "waiting"}
@@ -452,9 +454,9 @@ def test_a_letter_that_comes_back_after_the_end_calls_for_a_person(ledger_on_sql
     taken(ledger_on_sqlite)
     came_back = reference(ledger_on_sqlite, 2)
     corrected(ledger_on_sqlite, by_post(2, postal_address="Neue Straße 5\n20095 Hamburg"))
-    ledger_on_sqlite.close_incident(INCIDENT, "lena", LATER)
-    ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
-    alerts = [entry.subject for entry in ledger_on_sqlite.timeline(INCIDENT) if entry.act == "alert"]
+    ledger_on_sqlite.incidents.close(INCIDENT, "lena", LATER)
+    ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, came_back, LATER)
+    alerts = [entry.subject for entry in ledger_on_sqlite.audit.entries(INCIDENT) if entry.act == "alert"]
     assert [alert for alert in alerts if "came back after the end" in alert]
 
 
@@ -465,28 +467,28 @@ def test_where_the_next_message_may_have_left_already_nobody_says_that_it_is_on_
     taken(ledger_on_sqlite)
     came_back = reference(ledger_on_sqlite, 2)
     corrected(ledger_on_sqlite, by_post(2, email="new@mail.example"))
-    with ledger_on_sqlite.write() as write:
+    with ledger_on_sqlite.store.write() as write:
         write.session.add(RestoredNoticeRow(incident=INCIDENT, notice=NOTICE, may_have_left="email"))
-    said = ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, came_back, LATER)
+    said = ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, came_back, LATER)
     assert said == Returned(2, handed_over=True, in_doubt=True)
     assert states(ledger_on_sqlite, EMAIL) == {2: "uncertain"}
 
 
 def test_what_was_never_handed_over_cannot_come_back(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
-    key = ledger_on_sqlite.keys.message_key(INCIDENT, NOTICE, 2, "letter", b"x")
+    key = ledger_on_sqlite.store.keys.message_key(INCIDENT, NOTICE, 2, "letter", b"x")
     with pytest.raises(NotInLedger, match="no letter"):
-        ledger_on_sqlite.letter_returned(INCIDENT, NOTICE, reference_of(key), LATER)
+        ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference_of(key), LATER)
 
 
 def test_counts_go_by_the_home_of_the_person_concerned(ledger: Ledger) -> None:
     audience = [by_post(1, country="US", region="CA", postal_address=""), by_post(2, country="US", region="NV")]
-    counts = released(ledger, audience).numbers(INCIDENT, NOTICE).reach
+    counts = released(ledger, audience).statistics.numbers(INCIDENT, NOTICE).reach
     assert (counts.people, counts.unreached) == ({"US-CA": 1, "US-NV": 1}, {"US-CA": 1})
 
 
 def test_the_page_is_up_since_it_was_put_up(ledger_on_sqlite: Ledger) -> None:
     released(ledger_on_sqlite)
-    assert ledger_on_sqlite.page_up_since(INCIDENT, NOTICE) is None
+    assert ledger_on_sqlite.statistics.page_up_since(INCIDENT, NOTICE) is None
     answer(ledger_on_sqlite, Status.DELIVERED, WEBSITE)
-    assert ledger_on_sqlite.page_up_since(INCIDENT, NOTICE) == LATER
+    assert ledger_on_sqlite.statistics.page_up_since(INCIDENT, NOTICE) == LATER

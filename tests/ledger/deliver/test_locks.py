@@ -49,9 +49,9 @@ def second(ledger: Ledger) -> Iterator[Second]:
 
 def has_to_wait(ledger: Ledger) -> bool:
     """Whether somebody waits for a lock; on SQLite whoever wants to write waits for whoever writes."""
-    if ledger.engine.dialect.name == "sqlite":
+    if ledger.store.engine.dialect.name == "sqlite":
         return True
-    with ledger.engine.connect() as look:
+    with ledger.store.engine.connect() as look:
         return look.exec_driver_sql(WAITING).scalar_one() > 0
 
 
@@ -63,7 +63,7 @@ def before(ledger: Ledger, statement: str, act: Callable[[], object]) -> None:
         if statement in said and once:
             once.pop()()
 
-    event.listen(ledger.engine, "before_cursor_execute", look)
+    event.listen(ledger.store.engine, "before_cursor_execute", look)
 
 
 def just_before(
@@ -80,12 +80,12 @@ def just_before(
 @pytest.fixture
 def released(ledger: Ledger) -> Ledger:
     approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def claim(ledger: Ledger, most: int = 10) -> Any:
-    return ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], most, NOW)
+    return ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], most, NOW)
 
 
 def sent(claims: Any) -> list[Any]:
@@ -93,17 +93,17 @@ def sent(claims: Any) -> list[Any]:
 
 
 def on_server(ledger: Ledger) -> bool:
-    return ledger.engine.dialect.name == "postgresql"
+    return ledger.store.engine.dialect.name == "postgresql"
 
 
 def looks_through(ledger: Ledger, table: str) -> None:
     """PostgreSQL looks through a table that it knows to be small, and comes last by a row that was changed."""
-    with ledger.engine.begin() as connection:
+    with ledger.store.engine.begin() as connection:
         connection.exec_driver_sql(f"ANALYZE {table}")
 
 
 def states(ledger: Ledger) -> dict[int, str]:
-    lines = ledger.deliveries(INCIDENT, NOTICE)
+    lines = ledger.statistics.lines(INCIDENT, NOTICE)
     return {line.person: line.state.value for line in lines if line.channel is ChannelKind.EMAIL}
 
 
@@ -111,8 +111,8 @@ def states(ledger: Ledger) -> dict[int, str]:
 def uncertain(released: Ledger) -> Any:
     """The messages of a worker that fell behind after it had marked them."""
     in_hand = claim(released)
-    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
-    assert released.recover(INCIDENT, NOTICE, LATER) == len(in_hand) == 2
+    released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
+    assert released.deliveries.recover(INCIDENT, NOTICE, LATER) == len(in_hand) == 2
     return in_hand
 
 
@@ -124,7 +124,7 @@ def test_two_workers_that_claim_at_once_get_different_messages(released: Ledger,
 
 
 def test_nobody_claims_by_a_list_that_is_just_being_replaced(released: Ledger, second: Second) -> None:
-    with released.write() as write:
+    with released.store.write() as write:
         write.session.get_one(IncidentRow, INCIDENT, with_for_update=True).audience_digest = "corrected"
         claimed = second(lambda: claim(released))
     with pytest.raises(ApprovalMissing):
@@ -133,10 +133,10 @@ def test_nobody_claims_by_a_list_that_is_just_being_replaced(released: Ledger, s
 
 def test_whoever_takes_over_sees_a_mark_that_was_just_being_kept(released: Ledger, second: Second) -> None:
     in_hand = claim(released)
-    with released.swift_write() as swift:
+    with released.store.swift_write() as swift:
         assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
-        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
-    assert taken_over.result() + released.recover(INCIDENT, NOTICE, LATER) == 2
+        taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
+    assert taken_over.result() + released.deliveries.recover(INCIDENT, NOTICE, LATER) == 2
     assert states(released) == {1: "uncertain", 2: "uncertain"}
 
 
@@ -144,11 +144,11 @@ def test_what_is_just_being_answered_while_its_worker_is_taken_over_is_in_no_dou
     released: Ledger, second: Second
 ) -> None:
     in_hand = claim(released)
-    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
-    with released.swift_write() as swift:
+    released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
+    with released.store.swift_write() as swift:
         answered = next(one for one in in_hand if one.about.number == 1)
         swift.keep_answers([Kept("sent", "250", "", None, swift.spelled(LATER), answered.id, answered.lease)])
-        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
+        taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
     assert taken_over.result() == 1
     assert states(released) == {1: "sent", 2: "uncertain"}
 
@@ -157,12 +157,12 @@ def test_a_worker_that_is_taken_over_and_who_takes_over_do_not_wait_for_each_oth
     released: Ledger, second: Second
 ) -> None:
     first, last = sorted(claim(released))
-    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
+    released.deliveries.record([first, last], (), INCIDENT, NOTICE, NOW)
     answers = [(last, Receipt(last.key, Status.SENT))]
-    with ThreadPoolExecutor(1) as third, released.write() as write:
+    with ThreadPoolExecutor(1) as third, released.store.write() as write:
         write.session.get_one(DeliveryRow, first.id, with_for_update=True)
-        taken_over = second(lambda: released.recover(INCIDENT, NOTICE, LATER))
-        answered = third.submit(released.write_down, [first], answers, INCIDENT, NOTICE, LATER)
+        taken_over = second(lambda: released.deliveries.recover(INCIDENT, NOTICE, LATER))
+        answered = third.submit(released.deliveries.record, [first], answers, INCIDENT, NOTICE, LATER)
         time.sleep(0.3)
         write.session.rollback()
     assert (taken_over.exception(), answered.exception()) == (None, None)
@@ -174,8 +174,8 @@ def test_a_worker_that_marks_two_pages_and_who_recalls_them_do_not_wait_for_each
 ) -> None:
     """PostgreSQL comes last by a row that was changed, unless it is told in which order to take them."""
     leases = [one.lease for _ in range(2) for one in claim(released, most=1)]
-    released.renew(leases[:1], NOW)
-    with released.write() as write:
+    released.deliveries.renew(leases[:1], NOW)
+    with released.store.write() as write:
         write.session.get_one(LeaseRow, leases[0], with_for_update=True)
         recalled = second(lambda: replace(released, STRONGER))
         write.session.get_one(LeaseRow, leases[1], with_for_update=True)
@@ -188,14 +188,14 @@ def test_a_worker_that_has_two_pages_and_who_recalls_them_do_not_wait_for_each_o
 ) -> None:
     claims = [one for _ in range(2) for one in claim(released, most=1)]
     leases = [one.lease for one in claims]
-    released.renew(leases[:1], NOW)
-    released.give_back(claims, NOW)
+    released.deliveries.renew(leases[:1], NOW)
+    released.deliveries.give_back(claims, NOW)
     looks_through(released, "lease")
     acts = {
-        "renew": lambda: released.renew(leases, NOW),
-        "end": lambda: released.end(leases, {}, INCIDENT, NOTICE, NOW),
+        "renew": lambda: released.deliveries.renew(leases, NOW),
+        "end": lambda: released.deliveries.end_leases(leases, {}, INCIDENT, NOTICE, NOW),
     }
-    with released.write() as write:
+    with released.store.write() as write:
         write.session.get_one(LeaseRow, leases[0], with_for_update=True)
         acted = second(acts[act])
         write.session.get_one(LeaseRow, leases[1], with_for_update=True)
@@ -206,14 +206,14 @@ def test_a_worker_that_ends_a_page_late_and_who_takes_it_over_do_not_wait_for_ea
     released: Ledger, second: Second
 ) -> None:
     in_hand = claim(released)
-    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
-    released.write_down((), sent(in_hand), INCIDENT, NOTICE, NOW)
+    released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
+    released.deliveries.record((), sent(in_hand), INCIDENT, NOTICE, NOW)
 
     def taking_over() -> int:
-        return released.recover(INCIDENT, NOTICE, LATER)
+        return released.deliveries.recover(INCIDENT, NOTICE, LATER)
 
     def ending() -> None:
-        released.end([in_hand[0].lease], {}, INCIDENT, NOTICE, LATER)
+        released.deliveries.end_leases([in_hand[0].lease], {}, INCIDENT, NOTICE, LATER)
 
     assert just_before(released, "DELETE FROM lease", second, taking_over, ending) == 0
     assert states(released) == {1: "sent", 2: "sent"}
@@ -223,17 +223,17 @@ def test_a_worker_that_hands_over_late_and_who_takes_its_page_over_do_not_wait_f
     released: Ledger, second: Second
 ) -> None:
     first, last = sorted(claim(released))
-    released.write_down([first, last], (), INCIDENT, NOTICE, NOW)
-    with released.write() as write:
+    released.deliveries.record([first, last], (), INCIDENT, NOTICE, NOW)
+    with released.store.write() as write:
         write.session.get_one(DeliveryRow, first.id).detail = "changed"
     looks_through(released, "delivery")
 
     def handing_over() -> None:
         answers = [(one, Receipt(one.key, Status.REJECTED)) for one in (first, last)]
-        released.write_down((), answers, INCIDENT, NOTICE, LATER)
+        released.deliveries.record((), answers, INCIDENT, NOTICE, LATER)
 
     def taking_over() -> int:
-        return released.recover(INCIDENT, NOTICE, LATER)
+        return released.deliveries.recover(INCIDENT, NOTICE, LATER)
 
     assert just_before(released, "FROM person", second, taking_over, handing_over) == 0
     assert states(released) == {1: "failed", 2: "failed"}
@@ -242,11 +242,11 @@ def test_a_worker_that_hands_over_late_and_who_takes_its_page_over_do_not_wait_f
 def test_who_takes_over_leaves_alone_what_is_just_being_answered(released: Ledger, second: Second) -> None:
     """In the order in which each would take the messages, they could wait for each other."""
     in_hand = claim(released)
-    released.write_down(in_hand, (), INCIDENT, NOTICE, NOW)
-    with ThreadPoolExecutor(1) as third, released.write() as write:
+    released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW)
+    with ThreadPoolExecutor(1) as third, released.store.write() as write:
         write.session.get_one(DeliveryRow, in_hand[0].id, with_for_update=True)
-        answered = second(lambda: released.write_down((), sent(in_hand), INCIDENT, NOTICE, LATER))
-        taken_over = third.submit(released.recover, INCIDENT, NOTICE, LATER)
+        answered = second(lambda: released.deliveries.record((), sent(in_hand), INCIDENT, NOTICE, LATER))
+        taken_over = third.submit(released.deliveries.recover, INCIDENT, NOTICE, LATER)
         if on_server(released):
             assert taken_over.result(5) == 0
         write.session.rollback()
@@ -258,14 +258,14 @@ def test_what_is_reported_of_a_page_and_who_takes_it_over_do_not_wait_for_each_o
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
     """It was in hand to be sent once more, so the report would recall it."""
-    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
     (once_more,) = claim(released)
 
     def reporting() -> Any:
-        return released.reported([a_report(once_more, ReportKind.DELIVERED)], LATER)
+        return released.receipts.take([a_report(once_more, ReportKind.DELIVERED)], LATER)
 
     def taking_over() -> None:
-        assert released.recover(INCIDENT, NOTICE, LATER) == 0
+        assert released.deliveries.recover(INCIDENT, NOTICE, LATER) == 0
 
     reported = just_before(released, "UPDATE delivery SET state = 'uncertain'", second, reporting, taking_over)
     assert [effect.value for effect in reported.each] == ["delivered"]
@@ -275,49 +275,49 @@ def test_what_is_reported_of_a_page_and_who_takes_it_over_do_not_wait_for_each_o
 def test_a_report_of_what_is_claimed_just_as_it_comes_recalls_it(
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
-    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
     (first,) = (one for one in uncertain if one.about.number == 1)
     in_hand: list[Any] = []
     looked = "FOR UPDATE SKIP LOCKED" if on_server(released) else "SELECT delivery.id, delivery.incident"
     before(released, looked, lambda: in_hand.extend(claim(released)))
-    reported = released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+    reported = released.receipts.take([a_report(first, ReportKind.DELIVERED)], LATER)
     assert [effect.value for effect in reported.each] == ["delivered"]
     assert len(in_hand) == 1
-    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+    assert released.deliveries.record(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
 
 
 def test_who_stops_a_send_can_wait_for_what_is_just_being_marked(released: Ledger, second: Second) -> None:
     """What leaves afterwards would be nowhere when somebody counts what has no answer yet."""
     in_hand = claim(released)
-    with released.swift_write() as swift:
+    with released.store.swift_write() as swift:
         assert swift.keep_mark(in_hand[0].lease, [one.id for one in in_hand], NOW)
         if on_server(released):
-            released.pause_incident(INCIDENT, "lena", NOW)
-        through = second(lambda: released.marks_are_kept(INCIDENT))
+            released.incidents.pause(INCIDENT, "lena", NOW)
+        through = second(lambda: released.incidents.marks_are_kept(INCIDENT))
         assert not through.done()
     assert through.result()
-    assert released.unanswered(INCIDENT) == 2
+    assert released.deliveries.unanswered(INCIDENT) == 2
 
 
 def test_an_answer_that_comes_late_as_a_notice_ends_hands_over_and_the_notice_goes_on(
     ledger: Ledger, second: Second
 ) -> None:
     approved(ledger, [a_person(number=1)], channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     (late,) = claim(ledger)
-    ledger.write_down([late], (), INCIDENT, NOTICE, NOW)
-    assert ledger.recover(INCIDENT, NOTICE, LATER) == 1
-    pages = ledger.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 10, LATER)
-    ledger.write_down((), sent(pages), INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record([late], (), INCIDENT, NOTICE, NOW)
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, LATER) == 1
+    pages = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 10, LATER)
+    ledger.deliveries.record((), sent(pages), INCIDENT, NOTICE, LATER)
 
     def answering() -> None:
-        ledger.write_down((), [(late, Receipt(late.key, Status.REJECTED))], INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record((), [(late, Receipt(late.key, Status.REJECTED))], INCIDENT, NOTICE, LATER)
 
     def ending() -> None:
-        assert ledger.finish(INCIDENT, NOTICE, LATER)
+        assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
 
     just_before(ledger, "INSERT INTO audit", second, answering, ending)
-    (notice,) = ledger.case(INCIDENT, LATER).notices
+    (notice,) = ledger.cases.read(INCIDENT, LATER).notices
     assert (notice.stage, notice.pending) == (NoticeStage.SENDING, 1)
 
 
@@ -325,9 +325,9 @@ def test_nothing_leaves_any_more_once_an_opt_out_is_kept_that_was_under_way_befo
     released: Ledger, second: Second
 ) -> None:
     in_hand = claim(released)
-    with released.write() as write:
+    with released.store.write() as write:
         opted_out(write.session, INCIDENT, 1, NOW)
-        marked = second(lambda: released.write_down(in_hand, (), INCIDENT, NOTICE, NOW))
+        marked = second(lambda: released.deliveries.record(in_hand, (), INCIDENT, NOTICE, NOW))
     assert marked.result() == frozenset()
 
 
@@ -337,10 +337,10 @@ def test_a_worker_that_wants_to_mark_what_is_just_taken_over_hears_that_it_may_n
     in_hand, marks = claim(released), list[Future[Any]]()
 
     def marking() -> object:
-        return released.write_down(in_hand, (), INCIDENT, NOTICE, LATER)
+        return released.deliveries.record(in_hand, (), INCIDENT, NOTICE, LATER)
 
     before(released, "DELETE FROM lease", lambda: marks.append(second(marking)))
-    assert released.recover(INCIDENT, NOTICE, LATER) == 0
+    assert released.deliveries.recover(INCIDENT, NOTICE, LATER) == 0
     assert [mark.result() for mark in marks] == [frozenset()]
 
 
@@ -348,10 +348,10 @@ def test_what_turns_out_to_be_sent_while_somebody_decides_about_it_is_not_sent_a
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
     first = next(one for one in uncertain if one.about.number == 1)
-    with released.swift_write() as swift:
+    with released.store.swift_write() as swift:
         at = swift.spelled(LATER)
         swift.keep_answers([Kept("sent", "250", "", None, at, first.id, first.lease)])
-        again = second(lambda: released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
+        again = second(lambda: released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER))
     with pytest.raises(NotInLedger):
         again.result()
     assert states(released) == {1: "sent", 2: "uncertain"}
@@ -361,15 +361,15 @@ def test_what_turns_out_to_be_there_while_a_worker_claims_it_once_more_does_not_
     released: Ledger, uncertain: Any, second: Second
 ) -> None:
     first, reports = next(one for one in uncertain if one.about.number == 1), list[Future[Any]]()
-    released.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    released.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
 
     def reporting() -> object:
-        return released.reported([a_report(first, ReportKind.DELIVERED)], LATER)
+        return released.receipts.take([a_report(first, ReportKind.DELIVERED)], LATER)
 
     before(released, "INSERT INTO lease", lambda: reports.append(second(reporting)))
     once_more = claim(released)
     assert [[effect.value for effect in report.result().each] for report in reports] == [["delivered"]]
-    assert released.write_down(once_more, (), INCIDENT, NOTICE, LATER) == frozenset()
+    assert released.deliveries.record(once_more, (), INCIDENT, NOTICE, LATER) == frozenset()
 
 
 # Who decides while somebody else decides.
@@ -379,40 +379,40 @@ def test_a_promise_that_is_just_being_kept_is_not_put_off(ledger: Ledger, second
     promise_in(ledger)
 
     def putting_off() -> None:
-        ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=90), REASON, "omar", LATER)
+        ledger.commitments.put_off(INCIDENT, "audit", NOW + timedelta(days=90), REASON, "omar", LATER)
 
     def keeping() -> None:
-        ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
+        ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 17"}, "mei", LATER)
 
     with pytest.raises(NotAllowed, match="audit is kept already"):
         just_before(ledger, "INSERT INTO audit", second, putting_off, keeping)
-    assert ledger.case(INCIDENT).untold == {"audit": 1}
+    assert ledger.cases.read(INCIDENT).untold == {"audit": 1}
 
 
 def test_a_question_that_is_just_being_answered_is_not_answered_again(ledger: Ledger, second: Second) -> None:
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.questions.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
 
     def answering(words: str) -> Callable[[], None]:
-        return lambda: ledger.answer(INCIDENT, number, words, "mei", LATER)
+        return lambda: ledger.questions.answer(INCIDENT, number, words, "mei", LATER)
 
     with pytest.raises(NotAllowed, match="was answered already"):
         just_before(ledger, "INSERT INTO audit", second, answering("Yes."), answering("No."))
-    assert [question.answer for question in ledger.questions(INCIDENT)] == ["No."]
+    assert [question.answer for question in ledger.questions.all(INCIDENT)] == ["No."]
 
 
 def test_a_question_that_is_just_being_answered_is_filed_under_another_theme(ledger: Ledger, second: Second) -> None:
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    number = ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    number = ledger.questions.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
 
     def filing() -> None:
-        ledger.file_under(INCIDENT, number, "my data", "omar", LATER)
+        ledger.questions.file_under(INCIDENT, number, "my data", "omar", LATER)
 
     def answering() -> None:
-        ledger.answer(INCIDENT, number, "Yes.", "mei", LATER)
+        ledger.questions.answer(INCIDENT, number, "Yes.", "mei", LATER)
 
     just_before(ledger, "SELECT incident.wrapped_key", second, filing, answering)
-    assert [(question.theme, question.answer) for question in ledger.questions(INCIDENT)] == [("my data", "Yes.")]
+    assert [(question.theme, question.answer) for question in ledger.questions.all(INCIDENT)] == [("my data", "Yes.")]
 
 
 def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, second: Second) -> None:
@@ -421,30 +421,32 @@ def test_a_letter_that_two_bring_back_at_once_came_back_once(ledger: Ledger, sec
     reference = by_post.reference(ledger, 2)
 
     def returning() -> Any:
-        return ledger.letter_returned(INCIDENT, NOTICE, reference, LATER)
+        return ledger.letters.returned(INCIDENT, NOTICE, reference, LATER)
 
     assert just_before(ledger, "INSERT INTO audit", second, returning, returning).person == 2
-    assert [entry.act for entry in ledger.timeline(INCIDENT)].count("letter returned") == 1
+    assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("letter returned") == 1
 
 
 def test_a_link_that_two_revoke_at_once_is_revoked_twice(released: Ledger, second: Second) -> None:
     def revoking() -> None:
-        released.revoke_link(INCIDENT, 1, "lena", LATER)
+        released.people.revoke_link(INCIDENT, 1, "lena", LATER)
 
     just_before(released, "INSERT INTO audit", second, revoking, revoking)
-    assert released.link_of(INCIDENT, 1) == released.keys.link_token(INCIDENT, 1, 3)
+    assert released.people.link_of(INCIDENT, 1) == released.store.keys.link_token(INCIDENT, 1, 3)
 
 
 def test_what_a_restored_ledger_is_just_held_uncertain_for_is_not_tried_again(released: Ledger, second: Second) -> None:
     in_hand = claim(released)
-    with released.write() as write:
+    with released.store.write() as write:
         park(write, [one.id for one in in_hand], NOW)
 
     def trying() -> int:
-        return released.try_parked(INCIDENT, NOTICE, None, a_member(), LATER)
+        return released.decisions.try_parked(INCIDENT, NOTICE, None, a_member(), LATER)
 
     with pytest.raises(NotInLedger):
-        just_before(released, "INSERT INTO audit", second, trying, lambda: released.reconcile((), a_member(), LATER))
+        just_before(
+            released, "INSERT INTO audit", second, trying, lambda: released.restore.reconcile((), a_member(), LATER)
+        )
     assert states(released) == {1: "uncertain", 2: "uncertain"}
 
 
@@ -454,17 +456,17 @@ def test_what_a_restored_ledger_is_just_held_uncertain_for_is_not_tried_again(re
 @pytest.fixture
 def team(ledger: Ledger) -> Ledger:
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     return ledger
 
 
 def stand_in(ledger: Ledger, to: str, name: str) -> Callable[[], None]:
-    return lambda: ledger.delegate(name, to, NOW + timedelta(days=1), NOW)
+    return lambda: ledger.team.delegate(name, to, NOW + timedelta(days=1), NOW)
 
 
 def test_who_is_just_being_removed_is_not_removed_again(team: Ledger, second: Second) -> None:
     def removing() -> None:
-        team.remove_member("wei", "lena", NOW)
+        team.team.remove("wei", "lena", NOW)
 
     with pytest.raises(NotAllowed, match="wei is not in the team"):
         just_before(team, "INSERT INTO audit", second, removing, removing)
@@ -473,16 +475,16 @@ def test_who_is_just_being_removed_is_not_removed_again(team: Ledger, second: Se
 def test_two_do_not_stand_in_for_each_other_although_both_say_so_at_once(team: Ledger, second: Second) -> None:
     with pytest.raises(NotAllowed):
         just_before(team, "INSERT INTO audit", second, stand_in(team, "omar", "wei"), stand_in(team, "wei", "omar"))
-    assert {one.name: one.deputy for one in team.members()} == {"omar": "wei", "wei": ""}
+    assert {one.name: one.deputy for one in team.team.members()} == {"omar": "wei", "wei": ""}
 
 
 def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger, second: Second) -> None:
-    with team.write() as write:
+    with team.store.write() as write:
         write.session.get(MemberRow, "omar", with_for_update=True)
         said = second(stand_in(team, "omar", "wei"))
         write.session.get(MemberRow, "wei", with_for_update=True)
     said.result()
-    assert {one.name: one.deputy for one in team.members()} == {"omar": "", "wei": "omar"}
+    assert {one.name: one.deputy for one in team.team.members()} == {"omar": "", "wei": "omar"}
 
 
 # What is put in force while messages are prepared or taken.
@@ -490,9 +492,11 @@ def test_two_who_say_so_at_once_do_not_wait_for_each_other_for_ever(team: Ledger
 
 def correcting(ledger: Ledger) -> Callable[[], Any]:
     """The list that is handed in has another address for the first of them."""
-    correction = ledger.compare_audience(INCIDENT, [a_person(number=1, email="new@mail.example"), a_person(number=2)])
+    correction = ledger.corrections.compare(
+        INCIDENT, [a_person(number=1, email="new@mail.example"), a_person(number=2)]
+    )
     said = correction.difference.counts
-    return lambda: ledger.correct_audience(correction, said, "f" * 64, "lena", NOW)
+    return lambda: ledger.corrections.apply(correction, said, "f" * 64, "lena", NOW)
 
 
 def test_a_list_is_not_replaced_under_whoever_is_just_claiming_by_it(released: Ledger, second: Second) -> None:
@@ -506,7 +510,7 @@ def test_what_is_just_being_prepared_follows_the_list_that_is_handed_in_meanwhil
     approved(ledger, [a_person(number=1), a_person(number=2)])
 
     def releasing() -> object:
-        return ledger.release(INCIDENT, NOTICE, NOW)
+        return ledger.notices.release(INCIDENT, NOTICE, NOW)
 
     followed = just_before(ledger, "UPDATE release SET prepared", second, correcting(ledger), releasing)
     assert [one.redirected for one in followed] == [1]
@@ -514,9 +518,9 @@ def test_what_is_just_being_prepared_follows_the_list_that_is_handed_in_meanwhil
 
 def test_nothing_is_prepared_for_whom_an_opt_out_is_just_being_kept(ledger: Ledger, second: Second) -> None:
     approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         opted_out(write.session, INCIDENT, 1, NOW)
-        releasing = second(lambda: ledger.release(INCIDENT, NOTICE, NOW))
+        releasing = second(lambda: ledger.notices.release(INCIDENT, NOTICE, NOW))
     releasing.result()
     assert states(ledger) == {1: "held", 2: "waiting"}
 
@@ -528,12 +532,12 @@ def test_whoever_changes_while_messages_are_stored_is_not_left_out(ledger: Ledge
     before(
         ledger,
         "INSERT INTO delivery",
-        lambda: opting_out.append(second(lambda: ledger.opt_out(INCIDENT, 1, "test", NOW))),
+        lambda: opting_out.append(second(lambda: ledger.opt_outs.add(INCIDENT, 1, "test", NOW))),
     )
     with suppress(LedgerUnavailable):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert opting_out[0].result()
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert states(ledger) == {1: "waiting", 2: "waiting"}
 
 
@@ -543,10 +547,10 @@ def test_what_is_just_being_prepared_is_withdrawn_by_an_opt_out_that_comes_meanw
     approved(ledger, [a_person(number=1), a_person(number=2)], optional=True, template="news")
 
     def opting_out() -> bool:
-        return ledger.opt_out(INCIDENT, 1, "test", NOW)
+        return ledger.opt_outs.add(INCIDENT, 1, "test", NOW)
 
     def releasing() -> object:
-        return ledger.release(INCIDENT, NOTICE, NOW)
+        return ledger.notices.release(INCIDENT, NOTICE, NOW)
 
     assert just_before(ledger, "UPDATE release SET prepared", second, opting_out, releasing)
     assert states(ledger) == {1: "held", 2: "waiting"}
@@ -556,10 +560,10 @@ def test_who_takes_back_an_opt_out_that_is_just_being_kept_gets_optional_message
     released: Ledger, second: Second
 ) -> None:
     def opting(back: bool) -> Callable[[], bool]:
-        return lambda: (released.opt_in if back else released.opt_out)(INCIDENT, 1, "test", LATER)
+        return lambda: (released.opt_outs.end if back else released.opt_outs.add)(INCIDENT, 1, "test", LATER)
 
     assert just_before(released, "INSERT INTO audit", second, opting(back=True), opting(back=False))
-    assert not released.has_opted_out(INCIDENT, 1)
+    assert not released.opt_outs.has(INCIDENT, 1)
 
 
 def test_what_is_claimed_while_the_playbook_is_replaced_does_not_leave(released: Ledger, second: Second) -> None:
@@ -570,10 +574,10 @@ def test_what_is_claimed_while_the_playbook_is_replaced_does_not_leave(released:
 
     just_before(released, "INSERT INTO lease", second, replacing, lambda: in_hand.extend(claim(released)))
     assert len(in_hand) == 2
-    assert released.write_down(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
+    assert released.deliveries.record(in_hand, (), INCIDENT, NOTICE, LATER) == frozenset()
 
 
 def test_two_who_open_a_ledger_first_note_its_key_once(ledger: Ledger, second: Second) -> None:
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.delete(write.session.get_one(KeyCheckRow, 1))
-    just_before(ledger, "INSERT INTO key_check", second, ledger.check_key, ledger.check_key)
+    just_before(ledger, "INSERT INTO key_check", second, ledger.store.check_key, ledger.store.check_key)

@@ -34,10 +34,10 @@ Act = Callable[[Ledger], object]
 def both(ledger: Ledger) -> Ledger:
     """Of each, a page of emails is in hand and the SMS wait; the notice is optional."""
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     for incident in (OTHER, INCIDENT):
-        ledger.open_incident(an_incident(id=incident), people(), "lena", NOW)
-        ledger.pin_playbook(incident, a_playbook(), a_wording(), "lena", NOW)
+        ledger.incidents.open(an_incident(id=incident), people(), "lena", NOW)
+        ledger.playbooks.pin(incident, a_playbook(), a_wording(), "lena", NOW)
         release(ledger, incident)
         assert claim(ledger, EMAIL, incident, at=NOW)
     return ledger
@@ -57,94 +57,97 @@ def release(ledger: Ledger, incident: str, **changes: Any) -> None:
     draft = drafted(ledger, incident, **changes)
     looked_over(ledger, draft)
     for member in APPROVERS:
-        ledger.decide(incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
-    ledger.release(incident, draft.notice, NOW)
+        ledger.approvals.decide(incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    ledger.notices.release(incident, draft.notice, NOW)
 
 
 def drafted(ledger: Ledger, incident: str, **changes: Any) -> Draft:
-    audience = ledger.audience(incident, "everyone")
+    audience = ledger.notices.audience(incident, "everyone")
     draft = a_draft(
         incident=incident, audience_digest=audience.digest, people=audience.people,
-        facts_digest=ledger.facts_digest(incident), pinned=ledger.case(incident).pinned, optional=True,
+        facts_digest=ledger.incidents.facts_digest(incident), pinned=ledger.cases.read(incident).pinned, optional=True,
         variants=personal_variants("en", "zh-CN"), next_news_at=FAR_AHEAD, **changes,
     )  # fmt: skip
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     return draft
 
 
 def claim(ledger: Ledger, channel: ChannelKind, incident: str = INCIDENT, at: datetime = LATER) -> tuple[Claim, ...]:
-    return ledger.claim(incident, NOTICE, [channel], 100, at)
+    return ledger.deliveries.claim(incident, NOTICE, [channel], 100, at)
 
 
 def answered(ledger: Ledger, status: Status, channel: ChannelKind = SMS) -> None:
     claims = claim(ledger, channel)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
-    ledger.write_down((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
-    ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record((), [(one, Receipt(one.key, status, "x")) for one in claims], INCIDENT, NOTICE, LATER)
+    ledger.deliveries.end_leases([claims[0].lease], {}, INCIDENT, NOTICE, LATER)
 
 
 def doubted(ledger: Ledger) -> None:
     claims = claim(ledger, SMS, at=NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
-    ledger.recover(INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
+    ledger.deliveries.recover(INCIDENT, NOTICE, LATER)
 
 
 def decided(ledger: Ledger) -> None:
     doubted(ledger)
-    ledger.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    ledger.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
 
 
 def corrected(ledger: Ledger) -> None:
-    ledger.recover(INCIDENT, NOTICE, LATER)
+    ledger.deliveries.recover(INCIDENT, NOTICE, LATER)
     listed = [a_person(number=1, email="new@mail.example"), *people()[2:]]  # one has moved, one is gone
-    correction = ledger.compare_audience(INCIDENT, listed)
-    ledger.correct_audience(correction, correction.difference.counts, "f" * 64, "lena", LATER)
+    correction = ledger.corrections.compare(INCIDENT, listed)
+    ledger.corrections.apply(correction, correction.difference.counts, "f" * 64, "lena", LATER)
 
 
 ACTS: dict[str, Act] = {
     "claimed": lambda ledger: claim(ledger, SMS),
-    "given back": lambda ledger: ledger.give_back(claim(ledger, SMS), LATER),
+    "given back": lambda ledger: ledger.deliveries.give_back(claim(ledger, SMS), LATER),
     "sent": lambda ledger: answered(ledger, Status.SENT),
     "refused": lambda ledger: answered(ledger, Status.REJECTED),
     "published": lambda ledger: answered(ledger, Status.DELIVERED, ChannelKind.WEBSITE),
     "recovered": doubted,
     "sent again": decided,
-    "let go": lambda ledger: ledger.let_go(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
-    "opted out": lambda ledger: ledger.opt_out(INCIDENT, 1, "test", LATER),
-    "opted out for a child": lambda ledger: ledger.opt_out(INCIDENT, CHILD, "test", LATER),
-    "opted in": lambda ledger: (ledger.opt_out(INCIDENT, 2, "t", NOW), ledger.opt_in(INCIDENT, 2, "t", LATER)),
-    "paused": lambda ledger: ledger.pause_incident(INCIDENT, "lena", LATER),
-    "amended": lambda ledger: ledger.amend_incident(an_incident(title="Two databases copied"), "lena", LATER),
+    "let go": lambda ledger: ledger.decisions.let_go(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
+    "opted out": lambda ledger: ledger.opt_outs.add(INCIDENT, 1, "test", LATER),
+    "opted out for a child": lambda ledger: ledger.opt_outs.add(INCIDENT, CHILD, "test", LATER),
+    "opted in": lambda ledger: (
+        ledger.opt_outs.add(INCIDENT, 2, "t", NOW),
+        ledger.opt_outs.end(INCIDENT, 2, "t", LATER),
+    ),
+    "paused": lambda ledger: ledger.incidents.pause(INCIDENT, "lena", LATER),
+    "amended": lambda ledger: ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER),
     "corrected": corrected,
 }
 
 
 def seen(ledger: Ledger) -> dict[str, object]:
     """All that is stored of the other incident, and all that is counted of it."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         rows = {
             table.__name__: [
                 row.model_dump() for row in session.exec(select(table).where(table.incident == OTHER)).all()
             ]
             for table in (DeliveryRow, LeaseRow, NoticeRow, PersonRow)
         }
-    opted_out = [ledger.has_opted_out(OTHER, person.number) for person in people()]
-    return rows | counted(ledger, OTHER, NOTICE) | {"opted out": opted_out, "case": ledger.case(OTHER)}
+    opted_out = [ledger.opt_outs.has(OTHER, person.number) for person in people()]
+    return rows | counted(ledger, OTHER, NOTICE) | {"opted out": opted_out, "case": ledger.cases.read(OTHER)}
 
 
 def counted(ledger: Ledger, incident: str, notice: str) -> dict[str, object]:
     return {
-        "pending": ledger.pending(incident, notice),
-        "standing": ledger.standing(incident, notice),
-        "numbers": ledger.numbers(incident, notice),
-        "states": ledger.delivery_states(incident, notice),
-        "lines": ledger.deliveries(incident, notice, Only(country="DE")),
-        "taken over": ledger.taken_over(incident, notice),
-        "came back": ledger.came_back(incident, notice),
-        "left": ledger.share_left(incident, notice),
-        "at work": [ledger.at_work(incident, notice, [kind]) for kind in ChannelKind],
-        "published": ledger.published(incident, notice),
-        "ended": ledger.finish(incident, notice, LATER),
+        "pending": ledger.deliveries.pending(incident, notice),
+        "standing": ledger.statistics.people(incident, notice),
+        "numbers": ledger.statistics.numbers(incident, notice),
+        "states": ledger.statistics.states(incident, notice),
+        "lines": ledger.statistics.lines(incident, notice, Only(country="DE")),
+        "taken over": ledger.statistics.taken_over(incident, notice),
+        "came back": ledger.statistics.came_back(incident, notice),
+        "left": ledger.deliveries.share_left(incident, notice),
+        "at work": [ledger.deliveries.at_work(incident, notice, [kind]) for kind in ChannelKind],
+        "published": ledger.deliveries.published(incident, notice),
+        "ended": ledger.deliveries.finish(incident, notice, LATER),
     }
 
 
@@ -162,9 +165,9 @@ OF_ONE_NOTICE = ("claimed", "given back", "sent", "refused", "published", "recov
 def test_whatever_is_done_to_one_notice_leaves_the_other_as_it_was(both: Ledger, act: str) -> None:
     """Of the other the page is up, the emails are in hand and the SMS wait."""
     release(both, INCIDENT, notice=SECOND)
-    pages = both.claim(INCIDENT, SECOND, [ChannelKind.WEBSITE], 100, NOW)
-    both.write_down((), [(page, Receipt(page.key, Status.DELIVERED)) for page in pages], INCIDENT, SECOND, NOW)
-    assert both.claim(INCIDENT, SECOND, [EMAIL], 100, NOW)
+    pages = both.deliveries.claim(INCIDENT, SECOND, [ChannelKind.WEBSITE], 100, NOW)
+    both.deliveries.record((), [(page, Receipt(page.key, Status.DELIVERED)) for page in pages], INCIDENT, SECOND, NOW)
+    assert both.deliveries.claim(INCIDENT, SECOND, [EMAIL], 100, NOW)
     before = seen_of_second(both)
     ACTS[act](both)
     assert seen_of_second(both) == before
@@ -172,7 +175,7 @@ def test_whatever_is_done_to_one_notice_leaves_the_other_as_it_was(both: Ledger,
 
 def seen_of_second(ledger: Ledger) -> dict[str, object]:
     """All that is stored of the other notice, and all that is counted of it."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         rows = {
             table.__name__: [
                 row.model_dump()
@@ -184,43 +187,43 @@ def seen_of_second(ledger: Ledger) -> dict[str, object]:
 
 
 def test_each_message_is_listed_once_however_many_people_have_that_number(both: Ledger) -> None:
-    lines = both.deliveries(OTHER, NOTICE)
-    assert len(lines) == both.numbers(OTHER, NOTICE).messages.total()
+    lines = both.statistics.lines(OTHER, NOTICE)
+    assert len(lines) == both.statistics.numbers(OTHER, NOTICE).messages.total()
 
 
 def test_a_crash_in_one_incident_frees_nothing_that_is_in_hand_in_the_other(both: Ledger) -> None:
-    assert both.recover(INCIDENT, NOTICE, LATER) == 0
+    assert both.deliveries.recover(INCIDENT, NOTICE, LATER) == 0
     assert claim(both, EMAIL, OTHER) == ()
     assert {one.about.number for one in claim(both, EMAIL) if one.about} == {1, 2, CHILD, 4}
 
 
 def test_who_stops_one_incident_waits_for_no_answer_of_the_other(both: Ledger) -> None:
     claims = claim(both, SMS)
-    both.write_down(claims, (), INCIDENT, NOTICE, LATER)
-    assert (both.unanswered(INCIDENT), both.unanswered(OTHER)) == (len(claims), 0)
+    both.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
+    assert (both.deliveries.unanswered(INCIDENT), both.deliveries.unanswered(OTHER)) == (len(claims), 0)
 
 
 def test_whoever_sends_about_one_incident_keeps_nobody_from_the_other(both: Ledger) -> None:
-    both.recover(INCIDENT, NOTICE, LATER)
-    assert (both.busy(INCIDENT, NOW), both.busy(OTHER, NOW)) == (False, True)
+    both.deliveries.recover(INCIDENT, NOTICE, LATER)
+    assert (both.deliveries.busy(INCIDENT, NOW), both.deliveries.busy(OTHER, NOW)) == (False, True)
 
 
 def test_who_opted_out_of_one_incident_is_written_to_about_the_other(both: Ledger) -> None:
-    both.opt_out(INCIDENT, 1, "test", LATER)
-    both.recover(OTHER, NOTICE, LATER)
-    both.recover(INCIDENT, NOTICE, LATER)
+    both.opt_outs.add(INCIDENT, 1, "test", LATER)
+    both.deliveries.recover(OTHER, NOTICE, LATER)
+    both.deliveries.recover(INCIDENT, NOTICE, LATER)
     there, here = claim(both, EMAIL, OTHER), claim(both, EMAIL)
     assert {one.about.number for one in there if one.about} - {one.about.number for one in here if one.about} == {1}
 
 
 def test_each_message_is_of_the_person_of_its_own_incident(both: Ledger) -> None:
     for incident in (INCIDENT, OTHER):
-        both.recover(incident, NOTICE, LATER)
+        both.deliveries.recover(incident, NOTICE, LATER)
     links = {one.link for incident in (INCIDENT, OTHER) for one in claim(both, EMAIL, incident)}
-    assert {both.whose_link(link) for link in links} == {
+    assert {both.people.whose_link(link) for link in links} == {
         (incident, number) for incident in (INCIDENT, OTHER) for number in (1, 2, CHILD, 4)
     }
-    held = [line for line in both.deliveries(OTHER, NOTICE) if line.state is DeliveryState.HELD]
+    held = [line for line in both.statistics.lines(OTHER, NOTICE) if line.state is DeliveryState.HELD]
     assert {(line.person, line.detail) for line in held} == {(PROTECTED, Hold.PROTECTED.value)}
 
 

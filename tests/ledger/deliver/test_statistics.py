@@ -55,13 +55,13 @@ def on_sqlite(ledger_on_sqlite: Ledger) -> Ledger:
 
 def released(ledger: Ledger) -> Ledger:
     approved(ledger, PEOPLE, channels=(WEBSITE, SOCIAL, EMAIL, SMS), cascade=(EMAIL, SMS))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def set_fates(ledger: Ledger, fates: Iterable[tuple[DeliveryState, str]]) -> None:
     """To the personal messages, one after another."""
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         numbers = write.session.scalars(text("SELECT id FROM delivery WHERE person > 0 ORDER BY id")).all()
         assert len(numbers) == MESSAGES
         for number, (state, detail) in zip(numbers, fates, strict=True):
@@ -80,9 +80,10 @@ def best(lines: Iterable[DeliveryLine]) -> dict[int, DeliveryState]:
 
 def reach(ledger: Ledger) -> Counts:
     """How many people live where, and how many of them nothing reaches; counted line by line."""
-    stand = best(ledger.deliveries(INCIDENT, NOTICE))
+    stand = best(ledger.statistics.lines(INCIDENT, NOTICE))
     homes = {
-        number: place_of(person.country, person.region) for number, person in ledger.people(INCIDENT, stand).items()
+        number: place_of(person.country, person.region)
+        for number, person in ledger.people.get_many(INCIDENT, stand).items()
     }
     nothing = (PersonState.BOUNCED, PersonState.UNREACHABLE)
     unreached = [number for number, state in stand.items() if PERSON_STATE[state] in nothing]
@@ -98,7 +99,7 @@ def by(lines: Iterable[DeliveryLine], name: Callable[[DeliveryLine], str]) -> di
 
 def people_by_state(ledger: Ledger) -> dict[str, dict[PersonState, int]]:
     """With every notice."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         return person_states(session, INCIDENT)
 
 
@@ -110,7 +111,7 @@ on_one_ledger = settings(max_examples=40, deadline=None, suppress_health_check=[
 @any_fates
 def test_the_numbers_are_those_of_the_lines(on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
-    lines, numbers = on_sqlite.deliveries(INCIDENT, NOTICE), on_sqlite.numbers(INCIDENT, NOTICE)
+    lines, numbers = on_sqlite.statistics.lines(INCIDENT, NOTICE), on_sqlite.statistics.numbers(INCIDENT, NOTICE)
     assert numbers.messages == Counter(line.state for line in lines)
     assert numbers.people == Counter(best(lines).values())
     assert numbers.by_channel == by(lines, lambda line: line.channel)
@@ -124,7 +125,7 @@ def test_a_substitute_notice_is_decided_by_who_was_reached_where(
     on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]
 ) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
-    assert on_sqlite.numbers(INCIDENT, NOTICE).reach == reach(on_sqlite)
+    assert on_sqlite.statistics.numbers(INCIDENT, NOTICE).reach == reach(on_sqlite)
 
 
 @on_one_ledger
@@ -133,9 +134,9 @@ def test_people_stand_where_their_best_message_stands(
     on_sqlite: Ledger, fates: list[DeliveryState], why: list[str]
 ) -> None:
     set_fates(on_sqlite, zip(fates, why, strict=True))
-    expected = Counter(PERSON_STATE[state] for state in best(on_sqlite.deliveries(INCIDENT, NOTICE)).values())
+    expected = Counter(PERSON_STATE[state] for state in best(on_sqlite.statistics.lines(INCIDENT, NOTICE)).values())
     assert people_by_state(on_sqlite) == {NOTICE: expected}
-    assert on_sqlite.standing(INCIDENT, NOTICE) == expected
+    assert on_sqlite.statistics.people(INCIDENT, NOTICE) == expected
 
 
 @pytest.mark.parametrize("state", [None, DeliveryState.SENT, DeliveryState.FAILED])
@@ -147,38 +148,38 @@ def test_filters_leave_out_all_else(
     set_fates(on_sqlite, [(DeliveryState.SENT, ""), (DeliveryState.FAILED, "550 5.1.1")] * 4)
     wanted = [
         line
-        for line in on_sqlite.deliveries(INCIDENT, NOTICE)
+        for line in on_sqlite.statistics.lines(INCIDENT, NOTICE)
         if state in (None, line.state) and channel in (None, line.channel) and country in (None, line.country)
     ]
     only = Only(state, channel, country)
-    assert list(on_sqlite.delivery_lines(INCIDENT, NOTICE, only)) == wanted
-    assert on_sqlite.delivery_states(INCIDENT, NOTICE, only) == Counter(line.state for line in wanted)
+    assert list(on_sqlite.statistics.stream_lines(INCIDENT, NOTICE, only)) == wanted
+    assert on_sqlite.statistics.states(INCIDENT, NOTICE, only) == Counter(line.state for line in wanted)
 
 
 def test_both_databases_count_alike(opened: Ledger) -> None:
     fates = [(state, "550 5.1.1 \x1e") for state in BEST_FIRST[-MESSAGES:]]
     set_fates(opened, fates)
-    lines, numbers = opened.deliveries(INCIDENT, NOTICE), opened.numbers(INCIDENT, NOTICE)
+    lines, numbers = opened.statistics.lines(INCIDENT, NOTICE), opened.statistics.numbers(INCIDENT, NOTICE)
     assert numbers.messages == Counter(line.state for line in lines)
     assert numbers.people == Counter(best(lines).values())
     assert numbers.by_country == by(lines, lambda line: line.country if line.person else "public")
     assert numbers.reach == reach(opened)
     assert people_by_state(opened)[NOTICE] == Counter(PERSON_STATE[state] for state in best(lines).values())
-    with opened.read() as session:
+    with opened.store.read() as session:
         assert message_states(session, INCIDENT) == {NOTICE: numbers.messages}
     only = Only(DeliveryState.FAILED, country="CN")
-    assert opened.delivery_states(INCIDENT, NOTICE, only) == Counter(
-        line.state for line in opened.delivery_lines(INCIDENT, NOTICE, only)
+    assert opened.statistics.states(INCIDENT, NOTICE, only) == Counter(
+        line.state for line in opened.statistics.stream_lines(INCIDENT, NOTICE, only)
     )
 
 
 def test_as_many_lines_are_read_as_are_wanted(opened: Ledger) -> None:
-    first = list(opened.delivery_lines(INCIDENT, NOTICE, most=3))
-    assert first == list(opened.deliveries(INCIDENT, NOTICE)[:3])
+    first = list(opened.statistics.stream_lines(INCIDENT, NOTICE, most=3))
+    assert first == list(opened.statistics.lines(INCIDENT, NOTICE)[:3])
 
 
 def test_who_stops_reading_lines_leaves_the_ledger_free(opened: Ledger) -> None:
-    lines = opened.delivery_lines(INCIDENT, NOTICE)
+    lines = opened.statistics.stream_lines(INCIDENT, NOTICE)
     next(lines)
     lines.close()
     assert opened.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
@@ -187,7 +188,7 @@ def test_who_stops_reading_lines_leaves_the_ledger_free(opened: Ledger) -> None:
 def test_reasons_are_counted_by_their_codes(opened: Ledger) -> None:
     words = ["550 5.1.1 a b", "550 5.1.1 c", "policy 550 5.7.1 d", "no_address"]
     set_fates(opened, [(DeliveryState.FAILED, word) for word in words] + [(DeliveryState.SENT, "250 2.0.0")] * 4)
-    assert opened.numbers(INCIDENT, NOTICE).reasons == {
+    assert opened.statistics.numbers(INCIDENT, NOTICE).reasons == {
         (DeliveryState.FAILED, "550 5.1.1"): 2,
         (DeliveryState.FAILED, "policy 550 5.7.1"): 1,
         (DeliveryState.FAILED, "no_address"): 1,
@@ -218,19 +219,21 @@ def test_a_reason_is_how_its_detail_begins_and_never_long(detail: str) -> None:
 
 
 def test_a_notice_of_which_nothing_left_has_no_numbers(opened: Ledger) -> None:
-    assert opened.numbers(INCIDENT, "update-1").messages == {}
+    assert opened.statistics.numbers(INCIDENT, "update-1").messages == {}
 
 
 def test_the_notices_of_an_unknown_incident_are_refused(opened: Ledger) -> None:
     with pytest.raises(NotInLedger, match="no incident nowhere"):
-        opened.drafted_notices("nowhere")
+        opened.statistics.drafted_notices("nowhere")
 
 
 def test_notices_come_in_the_order_in_which_they_were_first_drafted(opened: Ledger) -> None:
-    later = opened.draft(INCIDENT, NOTICE).model_copy(update={"notice": "a-later-one"})
-    opened.draft_notice(later, NOW + timedelta(hours=1))
-    opened.draft_notice(opened.draft(INCIDENT, NOTICE).model_copy(update={"people": 4}), NOW + timedelta(hours=2))
-    assert opened.drafted_notices(INCIDENT) == (NOTICE, "a-later-one")
+    later = opened.notices.latest_draft(INCIDENT, NOTICE).model_copy(update={"notice": "a-later-one"})
+    opened.notices.draft(later, NOW + timedelta(hours=1))
+    opened.notices.draft(
+        opened.notices.latest_draft(INCIDENT, NOTICE).model_copy(update={"people": 4}), NOW + timedelta(hours=2)
+    )
+    assert opened.statistics.drafted_notices(INCIDENT) == (NOTICE, "a-later-one")
 
 
 def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_somebody_looked(opened: Ledger) -> None:
@@ -239,11 +242,11 @@ def test_what_a_channel_refused_is_counted_since_it_took_a_message_and_since_som
     for minute, (message, state) in enumerate(zip(by_email, fates, strict=True)):
         ends_at(opened, message, state, NOW + timedelta(minutes=minute))
     ends_at(opened, (1, SMS), FAILED, NOW + timedelta(minutes=9))
-    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == 2
-    assert opened.taken_nothing(INCIDENT, NOTICE, SMS) == 1
-    opened.pause_incident(INCIDENT, "mei", NOW + timedelta(minutes=2))
-    opened.resume_incident(INCIDENT, "mei", NOW + timedelta(minutes=2))
-    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
+    assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == 2
+    assert opened.statistics.taken_nothing(INCIDENT, NOTICE, SMS) == 1
+    opened.incidents.pause(INCIDENT, "mei", NOW + timedelta(minutes=2))
+    opened.incidents.resume(INCIDENT, "mei", NOW + timedelta(minutes=2))
+    assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == 1
 
 
 @pytest.mark.parametrize(("why", "counted"), [("no answer", 2), (BROKEN_OFF, 1), (NOT_KNOWN, 1)])
@@ -252,7 +255,7 @@ def test_what_a_crash_or_an_old_backup_left_open_the_channel_has_not_refused(
 ) -> None:
     ends_at(opened, (1, EMAIL), FAILED, NOW)
     ends_at(opened, (2, EMAIL), DeliveryState.UNCERTAIN, NOW, why)
-    assert opened.taken_nothing(INCIDENT, NOTICE, EMAIL) == counted
+    assert opened.statistics.taken_nothing(INCIDENT, NOTICE, EMAIL) == counted
 
 
 def ends_at(
@@ -260,5 +263,5 @@ def ends_at(
 ) -> None:
     person, channel = message
     mine = (DeliveryRow.person == person, DeliveryRow.channel == channel)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.change(update(DeliveryRow).where(*mine).values(state=state, updated_at=at, detail=why))

@@ -19,16 +19,16 @@ TWO_DAYS = timedelta(hours=48)
 
 @pytest.fixture
 def opened(ledger_on_sqlite: Ledger) -> Ledger:
-    ledger_on_sqlite.open_incident(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [a_person(number=1), a_person(number=2)], "lena", NOW)
     return ledger_on_sqlite
 
 
 def ask(ledger: Ledger, wording: str = "Is my address among it?", **changes: Any) -> int:
-    return ledger.ask(INCIDENT, an_asked(wording, **changes), NOW)
+    return ledger.questions.ask(INCIDENT, an_asked(wording, **changes), NOW)
 
 
 def the_question(ledger: Ledger) -> Question:
-    (question,) = ledger.questions(INCIDENT)
+    (question,) = ledger.questions.all(INCIDENT)
     return question
 
 
@@ -65,22 +65,22 @@ def test_a_question_is_filed_by_what_it_is_about(opened: Ledger) -> None:
 
 
 def test_a_question_can_be_filed_elsewhere(opened: Ledger) -> None:
-    opened.file_under(INCIDENT, ask(opened), "next_steps", "mei", NOW)
+    opened.questions.file_under(INCIDENT, ask(opened), "next_steps", "mei", NOW)
     assert the_question(opened).theme == "next_steps"
 
 
 def test_a_question_is_answered_once(opened: Ledger) -> None:
     number = ask(opened)
-    opened.answer(INCIDENT, number, " Yes. ", "mei", NOW)
+    opened.questions.answer(INCIDENT, number, " Yes. ", "mei", NOW)
     with pytest.raises(NotAllowed, match="answered already"):
-        opened.answer(INCIDENT, number, "No.", "omar", NOW)
+        opened.questions.answer(INCIDENT, number, "No.", "omar", NOW)
     question = the_question(opened)
     assert (question.answer, question.answered_by, question.answered_at) == ("Yes.", "mei", NOW)
 
 
 def test_an_answer_needs_words(opened: Ledger) -> None:
     with pytest.raises(NotAllowed, match="words"):
-        opened.answer(INCIDENT, ask(opened), " ", "mei", NOW)
+        opened.questions.answer(INCIDENT, ask(opened), " ", "mei", NOW)
 
 
 @pytest.mark.parametrize("verb", ["answer", "file_under"])
@@ -92,33 +92,33 @@ def test_a_question_that_nobody_asked_is_not_in_the_ledger(opened: Ledger, verb:
 def test_questions_come_with_the_one_due_first_in_front(opened: Ledger) -> None:
     for hours in (3, 1, 2):
         ask(opened, f"in {hours}", reply_within=timedelta(hours=hours))
-    assert [question.text for question in opened.questions(INCIDENT)] == ["in 1", "in 2", "in 3"]
+    assert [question.text for question in opened.questions.all(INCIDENT)] == ["in 1", "in 2", "in 3"]
 
 
 def test_a_person_reads_only_their_own_questions(opened: Ledger) -> None:
     ask(opened, "mine", person=1)
     ask(opened, "theirs", person=2)
     ask(opened, "a caller's", person=None)
-    assert [question.text for question in opened.questions(INCIDENT, person=1)] == ["mine"]
+    assert [question.text for question in opened.questions.all(INCIDENT, person=1)] == ["mine"]
 
 
 def test_only_open_questions_are_listed_when_asked_so(opened: Ledger) -> None:
-    opened.answer(INCIDENT, ask(opened, "old"), "Yes.", "mei", NOW)
+    opened.questions.answer(INCIDENT, ask(opened, "old"), "Yes.", "mei", NOW)
     ask(opened, "new")
-    assert [question.text for question in opened.questions(INCIDENT, open_only=True)] == ["new"]
+    assert [question.text for question in opened.questions.all(INCIDENT, open_only=True)] == ["new"]
 
 
 def test_a_question_that_was_moved_to_another_does_not_open_and_the_others_do(opened: Ledger) -> None:
     ask(opened, "one")
     ask(opened, "two")
-    with opened.write() as write:
+    with opened.store.write() as write:
         write.session.execute(text("UPDATE question SET sealed_text = (SELECT sealed_text FROM question WHERE id = 1)"))
-    assert [question.text for question in opened.questions(INCIDENT)] == ["one", ""]
+    assert [question.text for question in opened.questions.all(INCIDENT)] == ["one", ""]
 
 
 def test_a_question_is_read_although_its_answer_was_altered(opened: Ledger) -> None:
-    opened.answer(INCIDENT, ask(opened, "one"), "Yes.", "mei", NOW)
-    with opened.write() as write:
+    opened.questions.answer(INCIDENT, ask(opened, "one"), "Yes.", "mei", NOW)
+    with opened.store.write() as write:
         write.session.execute(text("UPDATE question SET sealed_answer = sealed_text"))
     question = the_question(opened)
     assert (question.text, question.answer, question.answered_by) == ("one", "", "mei")
@@ -127,72 +127,75 @@ def test_a_question_is_read_although_its_answer_was_altered(opened: Ledger) -> N
 def test_the_case_counts_questions_by_theme_and_what_is_overdue(opened: Ledger) -> None:
     ask(opened, "Refund?")
     ask(opened, "Refund, please?")
-    opened.answer(INCIDENT, ask(opened, "My password?"), "Change it.", "mei", NOW)
-    counts = opened.case(INCIDENT, NOW + TWO_DAYS + timedelta(seconds=1)).questions
+    opened.questions.answer(INCIDENT, ask(opened, "My password?"), "Change it.", "mei", NOW)
+    counts = opened.cases.read(INCIDENT, NOW + TWO_DAYS + timedelta(seconds=1)).questions
     assert (counts.asked, counts.open, counts.overdue) == (3, 2, 2)
     assert (counts.by_theme, counts.open_by_theme) == ({"compensation": 2, "password": 1}, {"compensation": 2})
 
 
 def test_a_reply_is_not_overdue_at_the_very_moment_it_is_due(opened: Ledger) -> None:
     ask(opened)
-    assert opened.case(INCIDENT, NOW + TWO_DAYS).questions.overdue == 0
+    assert opened.cases.read(INCIDENT, NOW + TWO_DAYS).questions.overdue == 0
 
 
 def test_the_survey_counts_each_person_once_with_their_latest_answers(opened: Ledger) -> None:
-    opened.answer_survey(INCIDENT, 1, {"understood": 1}, "", NOW)
-    opened.answer_survey(INCIDENT, 1, {"understood": 5, "trust_now": 2}, "better", NOW)
-    opened.answer_survey(INCIDENT, 2, {"understood": 4}, "", NOW)
-    survey = opened.case(INCIDENT).survey
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 1}, "", NOW)
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5, "trust_now": 2}, "better", NOW)
+    opened.questions.answer_survey(INCIDENT, 2, {"understood": 4}, "", NOW)
+    survey = opened.cases.read(INCIDENT).survey
     assert (survey.answers, survey.means) == (2, {"understood": 4.5, "trust_now": 2.0})
 
 
 def test_whether_somebody_has_answered_the_survey_is_known(opened: Ledger) -> None:
-    opened.answer_survey(INCIDENT, 1, {"understood": 3}, "", NOW)
-    assert [opened.has_answered_survey(INCIDENT, person) for person in (1, 2)] == [True, False]
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 3}, "", NOW)
+    assert [opened.questions.has_answered_survey(INCIDENT, person) for person in (1, 2)] == [True, False]
 
 
 def test_what_people_wrote_in_the_survey_can_be_read(opened: Ledger) -> None:
-    opened.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was used yesterday.", NOW)
-    opened.answer_survey(INCIDENT, 1, {"understood": 5}, " ", NOW)
-    assert opened.comments(INCIDENT) == (Comment(person=2, text="My card was used yesterday.", at=NOW),)
+    opened.questions.answer_survey(INCIDENT, 2, {"understood": 1}, "My card was used yesterday.", NOW)
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5}, " ", NOW)
+    assert opened.questions.comments(INCIDENT) == (Comment(person=2, text="My card was used yesterday.", at=NOW),)
 
 
 def test_other_scores_without_a_comment_leave_the_comment_that_was_given(opened: Ledger) -> None:
-    opened.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
-    opened.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
-    assert [comment.text for comment in opened.comments(INCIDENT)] == ["Too late."]
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 1}, "Too late.", NOW)
+    opened.questions.answer_survey(INCIDENT, 1, {"understood": 5}, "", NOW + TWO_DAYS)
+    assert [comment.text for comment in opened.questions.comments(INCIDENT)] == ["Too late."]
 
 
 def test_comments_are_counted_without_opening_one(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger.open_incident(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
     for person, comment in ((1, "Too late."), (2, "was sealed once"), (3, "!")):
-        ledger.answer_survey(INCIDENT, person, {"understood": 4}, comment, NOW)
-    with ledger.write() as write:
-        sealed = ledger.seal(write.session, INCIDENT).close("", f"survey_answer:comment:{INCIDENT}:2")
+        ledger.questions.answer_survey(INCIDENT, person, {"understood": 4}, comment, NOW)
+    with ledger.store.write() as write:
+        sealed = ledger.store.seal(write.session, INCIDENT).close("", f"survey_answer:comment:{INCIDENT}:2")
         write.session.get_one(SurveyRow, (INCIDENT, 2)).sealed_comment = sealed
-    assert [comment.person for comment in ledger.comments(INCIDENT)] == [1, 3]
+    assert [comment.person for comment in ledger.questions.comments(INCIDENT)] == [1, 3]
     monkeypatch.delattr(Seal, "open")
-    assert ledger.comments_given(INCIDENT) == 2
+    assert ledger.questions.comments_given(INCIDENT) == 2
 
 
 def test_a_comment_that_was_altered_is_not_left_out_and_the_others_are_read(opened: Ledger) -> None:
     for person in (1, 2):
-        opened.answer_survey(INCIDENT, person, {"understood": 1}, f"said by {person}", NOW)
-    with opened.write() as write:
+        opened.questions.answer_survey(INCIDENT, person, {"understood": 1}, f"said by {person}", NOW)
+    with opened.store.write() as write:
         one = "(SELECT sealed_comment FROM survey_answer WHERE person = 1)"
         write.session.execute(text(f"UPDATE survey_answer SET sealed_comment = {one}"))
-    assert [(comment.person, comment.text) for comment in opened.comments(INCIDENT)] == [(1, "said by 1"), (2, "")]
+    assert [(comment.person, comment.text) for comment in opened.questions.comments(INCIDENT)] == [
+        (1, "said by 1"),
+        (2, ""),
+    ]
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": 0}, {"understood": 6}, {"shoe_size": 3}])
 def test_what_the_survey_did_not_ask_is_refused(opened: Ledger, scores: dict[str, int]) -> None:
     with pytest.raises(NotAllowed, match="from 1 to 5"):
-        opened.answer_survey(INCIDENT, 1, scores, "", NOW)
+        opened.questions.answer_survey(INCIDENT, 1, scores, "", NOW)
 
 
 def test_an_overlong_comment_is_refused(opened: Ledger) -> None:
     with pytest.raises(NotAllowed, match="comment"):
-        opened.answer_survey(INCIDENT, 1, {"understood": 3}, "x" * 4_001, NOW)
+        opened.questions.answer_survey(INCIDENT, 1, {"understood": 3}, "x" * 4_001, NOW)
 
 
 def test_a_name_for_once_does_not_depend_on_how_its_parts_run_together() -> None:

@@ -32,11 +32,11 @@ def people() -> list[Person]:
 @pytest.fixture
 def texted(ledger: Ledger) -> Ledger:
     approved(ledger, people(), **SMS)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
-    ledger.end(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT)) for claim in claims], INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases(sorted({claim.lease for claim in claims}), {}, INCIDENT, NOTICE, NOW)
     return ledger
 
 
@@ -45,13 +45,13 @@ def phone(number: int) -> str:
 
 
 def whose(ledger: Ledger, number: str) -> set[tuple[int, int, str]]:
-    return {(one.person, one.reader, one.locale) for one in ledger.texted(number)}
+    return {(one.person, one.reader, one.locale) for one in ledger.sms_replies.texted(number)}
 
 
 def test_somebody_is_found_by_the_number_that_an_sms_went_to(texted: Ledger) -> None:
     assert whose(texted, phone(ADA)) == {(ADA, ADA, "en")}
     assert whose(texted, "+4930555999") == set()
-    assert texted.texted_last() == INCIDENT
+    assert texted.sms_replies.texted_last() == INCIDENT
 
 
 def test_who_reads_for_a_child_is_found_for_both(texted: Ledger) -> None:
@@ -64,27 +64,27 @@ def test_several_may_have_one_telephone(texted: Ledger) -> None:
 
 def test_nobody_is_found_at_a_number_that_is_not_theirs_any_more(texted: Ledger) -> None:
     moved = [person._replace(phone="+4930555888") if person.number == ADA else person for person in people()]
-    correction = texted.compare_audience(INCIDENT, moved)
+    correction = texted.corrections.compare(INCIDENT, moved)
     seen = {ask: correction.difference.counts[ask] for ask in Ask}
-    texted.correct_audience(correction, seen, "f" * 64, "lena", NOW)
+    texted.corrections.apply(correction, seen, "f" * 64, "lena", NOW)
     assert whose(texted, phone(ADA)) == set()
     assert whose(texted, phone(LI)) == {(LI, LI, "zh-CN")}
 
 
 def test_nobody_is_found_to_whom_no_sms_went(ledger: Ledger) -> None:
     approved(ledger, people(), channels=(ChannelKind.EMAIL,), cascade=())
-    ledger.release(INCIDENT, NOTICE, NOW)
-    ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 100, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 100, NOW)
     assert whose(ledger, phone(ADA)) == set()
-    assert ledger.texted_last() == ""
+    assert ledger.sms_replies.texted_last() == ""
 
 
 def test_a_text_is_heard_once(ledger: Ledger) -> None:
-    assert not ledger.was_heard("SM1")
+    assert not ledger.sms_replies.is_recorded("SM1")
     for _ in range(2):
-        ledger.hear("SM1", NOW)
-    assert ledger.was_heard("SM1")
-    assert not ledger.was_heard("SM2")
+        ledger.sms_replies.record("SM1", NOW)
+    assert ledger.sms_replies.is_recorded("SM1")
+    assert not ledger.sms_replies.is_recorded("SM2")
 
 
 def test_whoever_writes_is_found_by_an_index(ledger_on_sqlite: Ledger) -> None:
@@ -96,6 +96,6 @@ def test_whoever_writes_is_found_by_an_index(ledger_on_sqlite: Ledger) -> None:
             database = connection.connection.driver_connection
             plans.extend(row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values))
 
-    event.listen(ledger_on_sqlite.engine, "before_cursor_execute", explain)
-    ledger_on_sqlite.texted(HOME)
+    event.listen(ledger_on_sqlite.store.engine, "before_cursor_execute", explain)
+    ledger_on_sqlite.sms_replies.texted(HOME)
     assert plans[0] == "SEARCH delivery USING INDEX ix_delivery_sms_to (address_index=?)"

@@ -26,13 +26,13 @@ MINOR = frozenset({Flag.MINOR})
 
 
 def opened(ledger: Ledger, *people: Person) -> Ledger:
-    ledger.open_incident(an_incident(), people or (a_person(number=1), a_person(number=2)), "lena", NOW)
+    ledger.incidents.open(an_incident(), people or (a_person(number=1), a_person(number=2)), "lena", NOW)
     return ledger
 
 
 def test_opening_says_how_many_people_there_are(ledger: Ledger) -> None:
-    assert ledger.open_incident(an_incident(), (a_person(number=n) for n in range(1, 4001)), "lena", NOW) == 4000
-    assert len(ledger.people(INCIDENT, range(1, 4001))) == 4000
+    assert ledger.incidents.open(an_incident(), (a_person(number=n) for n in range(1, 4001)), "lena", NOW) == 4000
+    assert len(ledger.people.get_many(INCIDENT, range(1, 4001))) == 4000
 
 
 def test_a_person_with_everything_is_read_back_as_handed_in(ledger: Ledger) -> None:
@@ -40,7 +40,7 @@ def test_a_person_with_everything_is_read_back_as_handed_in(ledger: Ledger) -> N
         number=7, name="王爱达", email="Ada@Mail.example", locale="zh-Hant-TW", region="台北", timezone="Asia/Taipei",
         postal_address="1 Road\nTown", segment="patients", guardian_of="C-00008", flags=frozenset(Flag),
     )  # fmt: skip
-    assert opened(ledger, whole).person(INCIDENT, 7) == whole
+    assert opened(ledger, whole).people.get(INCIDENT, 7) == whole
 
 
 def test_when_reading_the_people_fails_nothing_is_stored(ledger: Ledger) -> None:
@@ -49,20 +49,20 @@ def test_when_reading_the_people_fails_nothing_is_stored(ledger: Ledger) -> None
         raise OSError("the stick was pulled out")
 
     with pytest.raises(OSError, match="stick"):
-        ledger.open_incident(an_incident(), broken(), "lena", NOW)
-    assert (ledger.incidents(), ledger.timeline(INCIDENT)) == ((), ())
+        ledger.incidents.open(an_incident(), broken(), "lena", NOW)
+    assert (ledger.incidents.all(), ledger.audit.entries(INCIDENT)) == ((), ())
 
 
 def test_after_a_failed_attempt_the_incident_can_be_opened(ledger_on_sqlite: Ledger) -> None:
     with pytest.raises(AlreadyInLedger):
         opened(ledger_on_sqlite, a_person(number=1), a_person(number=1))
-    assert opened(ledger_on_sqlite).incidents()[0].people == 2
+    assert opened(ledger_on_sqlite).incidents.all()[0].people == 2
 
 
 def test_two_people_with_the_same_reference_are_refused(ledger: Ledger) -> None:
     with pytest.raises(AlreadyInLedger):
         opened(ledger, a_person(number=1, ref="C-1"), a_person(number=2, ref="C-1"))
-    assert ledger.incidents() == ()
+    assert ledger.incidents.all() == ()
 
 
 def test_a_refusal_shows_no_personal_data(ledger: Ledger) -> None:
@@ -79,16 +79,16 @@ def test_an_incident_is_opened_once(ledger_on_sqlite: Ledger) -> None:
 
 def test_the_same_people_may_be_in_two_incidents(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    ledger.open_incident(an_incident(id="december-breach"), [a_person(number=1)], "lena", LATER)
-    assert [line.id for line in ledger.incidents()] == ["december-breach", INCIDENT]
+    ledger.incidents.open(an_incident(id="december-breach"), [a_person(number=1)], "lena", LATER)
+    assert [line.id for line in ledger.incidents.all()] == ["december-breach", INCIDENT]
 
 
 @pytest.mark.parametrize("change", [{"name": "Kim"}, {"email": ""}, {"segment": "x"}, {"data": ()}, {"flags": MINOR}])
 def test_any_change_of_the_audience_changes_its_digest(ledger_on_sqlite: Ledger, change: dict[str, object]) -> None:
     ledger = opened(ledger_on_sqlite, a_person(number=1))
-    ledger.open_incident(an_incident(id="other"), [a_person(number=1, **change)], "lena", NOW)
-    ledger.open_incident(an_incident(id="same"), [a_person(number=1)], "lena", NOW)
-    digests = {name: ledger.audience(name, "everyone").digest for name in (INCIDENT, "other", "same")}
+    ledger.incidents.open(an_incident(id="other"), [a_person(number=1, **change)], "lena", NOW)
+    ledger.incidents.open(an_incident(id="same"), [a_person(number=1)], "lena", NOW)
+    digests = {name: ledger.notices.audience(name, "everyone").digest for name in (INCIDENT, "other", "same")}
     assert digests["same"] == digests[INCIDENT] != digests["other"]
 
 
@@ -96,22 +96,22 @@ def test_people_counted_on_their_way_in_are_as_many_as_the_database_counts(ledge
     guardian = a_person(number=1, guardian_of="C-00002", email="", region="BY", segment="parents")
     child = a_person(number=2, flags=MINOR, phone="", country="US", region="WA", data=())
     ledger = opened(ledger_on_sqlite, guardian, child, a_person(number=3, locale="zh-CN", region="Kreuzberg"))
-    counts = ledger.case(INCIDENT).audience
-    with ledger.read() as session:
+    counts = ledger.cases.read(INCIDENT).audience
+    with ledger.store.read() as session:
         assert counts == count_people(session, INCIDENT, counts.digest)
     assert (counts.people, counts.guardians, counts.by_place) == (3, 1, {"DE": 1, "DE-BY": 1, "US-WA": 1})
 
 
 def test_a_segment_is_an_audience_of_its_own(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite, a_person(number=1, segment="patients"), a_person(number=2))
-    assert [ledger.audience(INCIDENT, name).people for name in ("everyone", "patients", "nobody")] == [2, 1, 0]
-    assert ledger.audience(INCIDENT, "everyone").digest != ledger.audience(INCIDENT, "patients").digest
+    assert [ledger.notices.audience(INCIDENT, name).people for name in ("everyone", "patients", "nobody")] == [2, 1, 0]
+    assert ledger.notices.audience(INCIDENT, "everyone").digest != ledger.notices.audience(INCIDENT, "patients").digest
 
 
 def test_a_child_with_a_guardian_is_read_about_in_the_guardians_language(ledger: Ledger) -> None:
     child = a_person(number=1, locale="en", flags=MINOR)
     parent = a_person(number=2, locale="zh-CN", guardian_of=child.ref)
-    assert opened(ledger, child, parent).audience(INCIDENT, "everyone").readers == {
+    assert opened(ledger, child, parent).notices.audience(INCIDENT, "everyone").readers == {
         ("zh-CN", Reader.GUARDIAN, GENERAL),
         ("zh-CN", Reader.SELF, GENERAL),
     }
@@ -119,7 +119,7 @@ def test_a_child_with_a_guardian_is_read_about_in_the_guardians_language(ledger:
 
 def test_a_child_without_a_guardian_is_held(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), a_person(number=2, guardian_of="C-99999"))
-    assert ledger.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
+    assert ledger.notices.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
 
 
 def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> None:
@@ -128,30 +128,30 @@ def test_a_dead_or_protected_person_is_no_guardian(ledger_on_sqlite: Ledger) -> 
         a_person(number=3, guardian_of="C-00001", flags=frozenset({Flag.PROTECTED})),
     ]
     ledger = opened(ledger_on_sqlite, a_person(number=1, flags=MINOR), *guardians)
-    assert ("en", Reader.GUARDIAN, GENERAL) not in ledger.audience(INCIDENT, "everyone").readers
+    assert ("en", Reader.GUARDIAN, GENERAL) not in ledger.notices.audience(INCIDENT, "everyone").readers
 
 
 def test_amending_keeps_the_old_version(ledger: Ledger) -> None:
     opened(ledger)
-    assert ledger.amend_incident(an_incident(title="Two databases copied"), "mei", LATER) == 2
-    case = ledger.case(INCIDENT)
+    assert ledger.incidents.amend(an_incident(title="Two databases copied"), "mei", LATER) == 2
+    case = ledger.cases.read(INCIDENT)
     assert (case.version, case.incident.title, case.author) == (2, "Two databases copied", "mei")
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         titles = session.execute(text("SELECT content FROM incident_version ORDER BY version")).scalars().all()
     assert ["Two databases" in str(content) for content in titles] == [False, True]
 
 
 def test_amending_with_the_same_content_changes_nothing(ledger_on_sqlite: Ledger) -> None:
     opened(ledger_on_sqlite)
-    before = ledger_on_sqlite.timeline(INCIDENT)
-    assert ledger_on_sqlite.amend_incident(an_incident(), "mei", LATER) == 1
-    assert ledger_on_sqlite.timeline(INCIDENT) == before
+    before = ledger_on_sqlite.audit.entries(INCIDENT)
+    assert ledger_on_sqlite.incidents.amend(an_incident(), "mei", LATER) == 1
+    assert ledger_on_sqlite.audit.entries(INCIDENT) == before
 
 
 def test_amending_changes_the_digest_of_the_facts(ledger_on_sqlite: Ledger) -> None:
-    before = opened(ledger_on_sqlite).facts_digest(INCIDENT)
-    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "mei", LATER)
-    assert ledger_on_sqlite.facts_digest(INCIDENT) != before
+    before = opened(ledger_on_sqlite).incidents.facts_digest(INCIDENT)
+    ledger_on_sqlite.incidents.amend(an_incident(title="Two databases copied"), "mei", LATER)
+    assert ledger_on_sqlite.incidents.facts_digest(INCIDENT) != before
 
 
 @pytest.mark.parametrize(
@@ -177,37 +177,37 @@ def test_an_incident_that_was_never_opened_is_not_in_the_ledger(ledger_on_sqlite
 
 def test_an_incident_is_paused_and_goes_on(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    ledger.pause_incident(INCIDENT, "lena", NOW)
-    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
-    ledger.resume_incident(INCIDENT, "lena", NOW)
-    assert ledger.case(INCIDENT).state is IncidentState.OPEN
+    ledger.incidents.pause(INCIDENT, "lena", NOW)
+    assert ledger.cases.read(INCIDENT).state is IncidentState.PAUSED
+    ledger.incidents.resume(INCIDENT, "lena", NOW)
+    assert ledger.cases.read(INCIDENT).state is IncidentState.OPEN
 
 
-@pytest.mark.parametrize("verb", ["resume_incident", "close_incident", "pause_incident"])
+@pytest.mark.parametrize("verb", ["resume", "close", "pause"])
 def test_a_paused_incident_can_only_be_resumed_and_an_open_one_not(ledger_on_sqlite: Ledger, verb: str) -> None:
     ledger = opened(ledger_on_sqlite)
-    if verb != "resume_incident":
-        ledger.pause_incident(INCIDENT, "lena", NOW)
+    if verb != "resume":
+        ledger.incidents.pause(INCIDENT, "lena", NOW)
     with pytest.raises(NotAllowed):
-        getattr(ledger, verb)(INCIDENT, "lena", NOW)
+        getattr(ledger.incidents, verb)(INCIDENT, "lena", NOW)
 
 
 def test_a_closed_incident_stays_closed(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    ledger.close_incident(INCIDENT, "lena", LATER)
-    assert ledger.case(INCIDENT).events["closed"] == LATER
-    for verb in (ledger.resume_incident, ledger.close_incident):
+    ledger.incidents.close(INCIDENT, "lena", LATER)
+    assert ledger.cases.read(INCIDENT).events["closed"] == LATER
+    for verb in (ledger.incidents.resume, ledger.incidents.close):
         with pytest.raises(NotAllowed, match="is closed"):
             verb(INCIDENT, "lena", LATER)
 
 
 def test_a_closed_incident_can_be_stopped_and_is_closed_afterwards(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    ledger.close_incident(INCIDENT, "lena", NOW)
-    ledger.pause_incident(INCIDENT, "lena", LATER)
-    assert ledger.case(INCIDENT).state is IncidentState.PAUSED
-    ledger.resume_incident(INCIDENT, "lena", LATER)
-    assert ledger.case(INCIDENT).state is IncidentState.CLOSED
+    ledger.incidents.close(INCIDENT, "lena", NOW)
+    ledger.incidents.pause(INCIDENT, "lena", LATER)
+    assert ledger.cases.read(INCIDENT).state is IncidentState.PAUSED
+    ledger.incidents.resume(INCIDENT, "lena", LATER)
+    assert ledger.cases.read(INCIDENT).state is IncidentState.CLOSED
 
 
 def test_nothing_is_stored_when_it_could_not_be_noted_beside_the_ledger(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ def test_nothing_is_stored_when_it_could_not_be_noted_beside_the_ledger(tmp_path
     ledger.dispose()
     without = a_ledger(sqlite_url(tmp_path), tmp_path / "gone")
     with pytest.raises(LedgerUnavailable, match="gone cannot be written"):
-        without.pause_incident(INCIDENT, "lena", NOW)
-    assert without.case(INCIDENT).state is IncidentState.OPEN
+        without.incidents.pause(INCIDENT, "lena", NOW)
+    assert without.cases.read(INCIDENT).state is IncidentState.OPEN
     without.dispose()
 
 
@@ -228,39 +228,39 @@ def test_a_damaged_ledger_is_said_in_our_words(tmp_path: Path) -> None:
     with pytest.raises(
         LedgerUnavailable, match=r"ledger\.sqlite3 cannot be read: file is not a database; .*restore a backup"
     ):
-        ledger.incidents()
+        ledger.incidents.all()
     ledger.dispose()
 
 
 def test_what_the_database_could_not_read_is_not_quoted(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.connection().exec_driver_sql(
             "UPDATE incident SET embargo_why = CAST(X'ff' || 'kim@mail' AS TEXT)"
         )
     with pytest.raises(LedgerUnavailable, match="Could not decode to UTF-8") as raised:
-        ledger.incidents()
+        ledger.incidents.all()
     assert "kim" not in str(raised.value)
 
 
 def events(ledger: Ledger) -> dict[str, datetime]:
-    return ledger.case(INCIDENT).events
+    return ledger.cases.read(INCIDENT).events
 
 
 def test_only_the_first_time_of_an_event_counts(ledger: Ledger) -> None:
     opened(ledger)
     for moment in (NOW, LATER):
-        ledger.resolve_incident(INCIDENT, "lena", moment)
-        ledger.event(INCIDENT, "notified", moment)
-        ledger.alert(INCIDENT, "email: it is down", moment)
+        ledger.incidents.resolve(INCIDENT, "lena", moment)
+        ledger.incidents.note_event(INCIDENT, "notified", moment)
+        ledger.incidents.alert(INCIDENT, "email: it is down", moment)
     assert set(events(ledger).values()) == {NOW}
-    assert len([entry for entry in ledger.timeline(INCIDENT) if entry.act in ("resolved", "event", "alert")]) == 3
+    assert len([entry for entry in ledger.audit.entries(INCIDENT) if entry.act in ("resolved", "event", "alert")]) == 3
 
 
 def test_the_timeline_tells_every_act_with_its_actor(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    ledger.pause_incident(INCIDENT, "mei", LATER)
-    assert [(entry.at, entry.actor, entry.act) for entry in ledger.timeline(INCIDENT)] == [
+    ledger.incidents.pause(INCIDENT, "mei", LATER)
+    assert [(entry.at, entry.actor, entry.act) for entry in ledger.audit.entries(INCIDENT)] == [
         (NOW, "lena", "opened"),
         (LATER, "mei", "paused"),
     ]
@@ -268,25 +268,28 @@ def test_the_timeline_tells_every_act_with_its_actor(ledger_on_sqlite: Ledger) -
 
 def test_a_link_leads_to_its_person(ledger: Ledger) -> None:
     opened(ledger)
-    assert [ledger.whose_link(ledger.link_of(INCIDENT, number)) for number in (1, 2)] == [(INCIDENT, 1), (INCIDENT, 2)]
+    assert [ledger.people.whose_link(ledger.people.link_of(INCIDENT, number)) for number in (1, 2)] == [
+        (INCIDENT, 1),
+        (INCIDENT, 2),
+    ]
 
 
 @pytest.mark.parametrize("token", ["", "x" * 27, "é" * 27, "' OR 1=1 --"])
 def test_a_wrong_link_leads_to_nobody(ledger_on_sqlite: Ledger, token: str) -> None:
-    assert opened(ledger_on_sqlite).whose_link(token) is None
+    assert opened(ledger_on_sqlite).people.whose_link(token) is None
 
 
 def test_a_revoked_link_leads_to_nobody_and_a_new_one_takes_its_place(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    old = ledger.link_of(INCIDENT, 1)
-    ledger.revoke_link(INCIDENT, 1, "lena", NOW)
-    assert ledger.whose_link(old) is None
-    assert ledger.whose_link(ledger.link_of(INCIDENT, 1)) == (INCIDENT, 1)
+    old = ledger.people.link_of(INCIDENT, 1)
+    ledger.people.revoke_link(INCIDENT, 1, "lena", NOW)
+    assert ledger.people.whose_link(old) is None
+    assert ledger.people.whose_link(ledger.people.link_of(INCIDENT, 1)) == (INCIDENT, 1)
 
 
 def test_a_person_is_found_by_the_companys_own_reference(ledger_on_sqlite: Ledger) -> None:
     ledger = opened(ledger_on_sqlite)
-    assert [ledger.person_with(INCIDENT, ref) for ref in ("C-00002", "C-00009")] == [2, None]
+    assert [ledger.people.number_of(INCIDENT, ref) for ref in ("C-00002", "C-00009")] == [2, None]
 
 
 CANARY = a_person(
@@ -297,16 +300,16 @@ SECRETS = ("CANARYREF", "Canaryname", "canary@secret", "4917699999999", "Canarys
 
 
 def ask_and_answer(ledger: Ledger) -> None:
-    number = ledger.ask(INCIDENT, an_asked("Canaryquestion?", once="1"), NOW)
-    ledger.answer(INCIDENT, number, "Canaryanswer.", "lena", NOW)
-    ledger.answer_survey(INCIDENT, 1, {"understood": 4}, "Canarycomment", NOW)
+    number = ledger.questions.ask(INCIDENT, an_asked("Canaryquestion?", once="1"), NOW)
+    ledger.questions.answer(INCIDENT, number, "Canaryanswer.", "lena", NOW)
+    ledger.questions.answer_survey(INCIDENT, 1, {"understood": 4}, "Canarycomment", NOW)
 
 
 def test_nothing_personal_can_be_read_in_the_files_of_the_database(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
     draft = approved(ledger_on_sqlite, [CANARY], promises=(commit(a_promise(), NOW, "first-notice"),))
-    ledger_on_sqlite.release(INCIDENT, draft.notice, NOW)
+    ledger_on_sqlite.notices.release(INCIDENT, draft.notice, NOW)
     ask_and_answer(ledger_on_sqlite)
-    token = ledger_on_sqlite.link_of(INCIDENT, 1)
+    token = ledger_on_sqlite.people.link_of(INCIDENT, 1)
     files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert {"ledger.sqlite3", "ledger.sqlite3-wal", "audit-head"} <= files.keys()
     content = b"".join(files.values())
@@ -318,24 +321,24 @@ def test_nothing_personal_can_be_read_in_the_files_of_the_database(ledger_on_sql
 
 def test_contact_data_that_was_moved_to_another_person_does_not_open(ledger: Ledger) -> None:
     opened(ledger)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(
             text("UPDATE person SET sealed = (SELECT sealed FROM person WHERE number = 1) WHERE number = 2")
         )
     with pytest.raises(KeyMissing, match="altered, moved"):
-        ledger.person(INCIDENT, 2)
+        ledger.people.get(INCIDENT, 2)
 
 
 def test_an_error_of_the_database_does_not_show_the_values(ledger: Ledger) -> None:
     opened(ledger)
-    with pytest.raises((LedgerUnavailable, SQLAlchemyError)) as error, ledger.write() as write:
+    with pytest.raises((LedgerUnavailable, SQLAlchemyError)) as error, ledger.store.write() as write:
         write.session.execute(text("UPDATE nothing_here SET a = :value"), {"value": "Canaryname"})
     assert "Canaryname" not in str(error.value)
 
 
 def test_nor_does_one_that_is_a_fault_of_ours(ledger: Ledger) -> None:
     values = {"value": "Canaryname", "no_value": object()}
-    with pytest.raises(SQLAlchemyError) as error, ledger.write() as write:
+    with pytest.raises(SQLAlchemyError) as error, ledger.store.write() as write:
         write.session.execute(text("UPDATE incident SET id = :value WHERE id = :no_value"), values)
     assert "Canaryname" not in str(error.value)
 

@@ -33,31 +33,31 @@ def otherwise() -> Incident:
 def written(ledger: Ledger, at: datetime, notice: str = NOTICE) -> None:
     """The notice drafted from the facts as they are then, and approved."""
     draft = a_draft(**bound(ledger) | EMAIL | {"notice": notice})
-    ledger.draft_notice(draft, at)
+    ledger.notices.draft(draft, at)
     looked_over(ledger, draft)
     for member in APPROVERS:
-        ledger.decide(INCIDENT, notice, member, Decision.APPROVE, draft.binding, "", at)
+        ledger.approvals.decide(INCIDENT, notice, member, Decision.APPROVE, draft.binding, "", at)
 
 
 def sent(ledger: Ledger, at: datetime, answers: Sequence[Status] = (), notice: str = NOTICE) -> None:
     """Released and answered so, and the rest of them as sent."""
-    ledger.release(INCIDENT, notice, at)
-    claims = ledger.claim(INCIDENT, notice, [ChannelKind.EMAIL], 99, at)
+    ledger.notices.release(INCIDENT, notice, at)
+    claims = ledger.deliveries.claim(INCIDENT, notice, [ChannelKind.EMAIL], 99, at)
     each = [*answers, *[Status.SENT] * (len(claims) - len(answers))]
     found = [(claim, Receipt(claim.key, status)) for claim, status in zip(claims, each, strict=True)]
-    ledger.write_down((), found, INCIDENT, notice, at)
-    ledger.finish(INCIDENT, notice, at)
+    ledger.deliveries.record((), found, INCIDENT, notice, at)
+    ledger.deliveries.finish(INCIDENT, notice, at)
 
 
 def wrong(ledger: Ledger) -> tuple[str, ...]:
-    case = ledger.case(INCIDENT)
+    case = ledger.cases.read(INCIDENT)
     assert (Event.FACTS_CHANGED in case.events) == bool(case.told_wrongly)
     return case.told_wrongly
 
 
 def test_those_who_heard_are_owed_a_correction_although_one_mailbox_is_full(ledger: Ledger) -> None:
     sent(begun(ledger), NOW, [Status.DEFERRED])
-    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
     found = [wrong(ledger)]
     written(ledger, NOW + 2 * HOUR)
     found.append(wrong(ledger))
@@ -72,9 +72,9 @@ def test_those_who_heard_are_owed_a_correction_although_one_mailbox_is_full(ledg
 def test_those_who_heard_are_owed_a_correction_although_latecomers_heard_what_is_so(ledger_on_sqlite: Ledger) -> None:
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW)
-    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
-    listed = ledger.compare_audience(INCIDENT, [a_person(number=number) for number in range(1, 5)])
-    ledger.correct_audience(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
+    ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
+    listed = ledger.corrections.compare(INCIDENT, [a_person(number=number) for number in range(1, 5)])
+    ledger.corrections.apply(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
     written(ledger, NOW + 2 * HOUR)
     sent(ledger, NOW + 2 * HOUR)
     assert wrong(ledger) == ("cause",)
@@ -82,8 +82,8 @@ def test_those_who_heard_are_owed_a_correction_although_latecomers_heard_what_is
 
 def test_what_reached_nobody_is_not_corrected(ledger_on_sqlite: Ledger) -> None:
     ledger = begun(ledger_on_sqlite)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
     written(ledger, NOW + 2 * HOUR)
     sent(ledger, NOW + 2 * HOUR)
     assert wrong(ledger) == ()
@@ -92,29 +92,29 @@ def test_what_reached_nobody_is_not_corrected(ledger_on_sqlite: Ledger) -> None:
 def test_a_half_sent_correction_that_is_overtaken_leaves_nobody_with_what_is_wrong(ledger_on_sqlite: Ledger) -> None:
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW)
-    ledger.amend_incident(otherwise(), "lena", NOW + HOUR)
+    ledger.incidents.amend(otherwise(), "lena", NOW + HOUR)
     written(ledger, NOW + 2 * HOUR, "correction-1")
-    ledger.release(INCIDENT, "correction-1", NOW + 2 * HOUR)
-    (claim,) = ledger.claim(INCIDENT, "correction-1", [ChannelKind.EMAIL], 1, NOW + 2 * HOUR)
-    ledger.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "correction-1", NOW + 2 * HOUR)
-    ledger.amend_incident(an_incident(title="It was an attack after all"), "lena", NOW + 3 * HOUR)
+    ledger.notices.release(INCIDENT, "correction-1", NOW + 2 * HOUR)
+    (claim,) = ledger.deliveries.claim(INCIDENT, "correction-1", [ChannelKind.EMAIL], 1, NOW + 2 * HOUR)
+    ledger.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "correction-1", NOW + 2 * HOUR)
+    ledger.incidents.amend(an_incident(title="It was an attack after all"), "lena", NOW + 3 * HOUR)
     assert wrong(ledger) == ("cause",)  # one of them heard that it was an insider
 
 
 def test_a_corrected_list_alone_changes_no_facts(ledger_on_sqlite: Ledger) -> None:
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW)
-    listed = ledger.compare_audience(INCIDENT, [a_person(number=number) for number in range(1, 5)])
-    ledger.correct_audience(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
-    assert Event.FACTS_CHANGED not in ledger.case(INCIDENT).events
+    listed = ledger.corrections.compare(INCIDENT, [a_person(number=number) for number in range(1, 5)])
+    ledger.corrections.apply(listed, dict.fromkeys(Ask), "", "lena", NOW + HOUR)
+    assert Event.FACTS_CHANGED not in ledger.cases.read(INCIDENT).events
 
 
 def test_news_is_told_to_all_only_when_it_was_written_down_before_they_heard(ledger_on_sqlite: Ledger) -> None:
     ledger = begun(ledger_on_sqlite)
     sent(ledger, NOW + HOUR)
     late = {"at": NOW - HOUR, "text": NEWS}
-    ledger.amend_incident(an_incident(news=[late]), "lena", NOW + 2 * HOUR)
-    before = ledger.case(INCIDENT).news_told
+    ledger.incidents.amend(an_incident(news=[late]), "lena", NOW + 2 * HOUR)
+    before = ledger.cases.read(INCIDENT).news_told
     written(ledger, NOW + 3 * HOUR, "update-1")
     sent(ledger, NOW + 3 * HOUR, notice="update-1")
-    assert (before, [news.text for news in ledger.case(INCIDENT).news_told]) == ((), [NEWS])
+    assert (before, [news.text for news in ledger.cases.read(INCIDENT).news_told]) == ((), [NEWS])

@@ -59,13 +59,13 @@ OLD_REASONS = ("deceased", "parked: fault KeyError")
 
 
 def test_the_migrated_tables_are_the_tables_of_the_code(ledger: Ledger) -> None:
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": "amends_schema"})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
 def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
-    assert ledger.migrate().incidents() == ()
+    assert ledger.migrate().incidents.all() == ()
 
 
 def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path: Path) -> None:
@@ -84,20 +84,20 @@ def test_who_opens_a_new_file_while_another_is_just_making_it_waits_for_that(tmp
         made.start()
         ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
         made.join()
-    assert ledger.incidents() == ()
+    assert ledger.incidents.all() == ()
     ledger.dispose()
 
 
 def test_after_a_write_sqlite_waits_for_others_by_itself_as_before(ledger_on_sqlite: Ledger) -> None:
-    with ledger_on_sqlite.write() as write:
+    with ledger_on_sqlite.store.write() as write:
         write.note(NOW, "", "looked")
-    with ledger_on_sqlite.engine.connect() as connection:
+    with ledger_on_sqlite.store.engine.connect() as connection:
         waits = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     assert waits == BUSY_SECONDS * 1000
 
 
 def test_only_the_owner_reads_the_file_and_what_stands_beside_it(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
-    with ledger_on_sqlite.write() as write:
+    with ledger_on_sqlite.store.write() as write:
         write.note(NOW, "", "looked")
         files = [path for path in tmp_path.iterdir() if path.name.startswith("ledger.sqlite3")]
         assert len(files) == 3
@@ -115,7 +115,7 @@ def test_so_it_is_from_the_moment_on_when_the_file_is_made(tmp_path: Path) -> No
 
 def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> None:
     pragmas = ("journal_mode", "synchronous", "fullfsync", "checkpoint_fullfsync", "foreign_keys")
-    with ledger_on_sqlite.engine.connect() as connection:
+    with ledger_on_sqlite.store.engine.connect() as connection:
         values = [connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() for pragma in pragmas]
     full = 2
     assert values == ["wal", full, 1, 1, 1]
@@ -123,10 +123,10 @@ def test_every_commit_is_on_disk_before_it_returns(ledger_on_sqlite: Ledger) -> 
 
 def test_a_ledger_that_may_only_be_read_is_known_before_it_is_written(tmp_path: Path) -> None:
     ledger = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
-    ledger.check_writable()
+    ledger.store.check_writable()
     (tmp_path / "ledger.sqlite3").chmod(0o400)
     with of_nobody(), pytest.raises(LedgerUnavailable, match="it is read-only"):
-        ledger.check_writable()
+        ledger.store.check_writable()
     ledger.dispose()
 
 
@@ -141,7 +141,7 @@ def as_it_was(ledger: Ledger, revision: str, *statements: str) -> None:
     """The tables as this migration left them, with rows from then."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with ledger.engine.execution_options(writes=True).connect() as connection:
+    with ledger.store.engine.execution_options(writes=True).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         for statement in statements:
@@ -153,7 +153,7 @@ def test_what_was_parked_before_that_was_a_state_is_parked(ledger_url: str, tmp_
     ledger = a_ledger(ledger_url, tmp_path)
     as_it_was(ledger, "0011", OLD_ROWS[0], *OLD_NOTICE, *(OLD_MESSAGE.format(*one) for one in enumerate(OLD_REASONS)))
     ledger.migrate()
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         found = connection.exec_driver_sql("SELECT state, detail FROM delivery ORDER BY person").all()
     assert found == [("held", "deceased"), ("parked", "fault KeyError")]
     ledger.dispose()
@@ -163,7 +163,7 @@ def test_evidence_that_had_one_language_stands_for_every_language(ledger_url: st
     ledger = a_ledger(ledger_url, tmp_path)
     as_it_was(ledger, "0021", OLD_ROWS[0], *(OLD_PROMISE.format(*one) for one in OLD_EVIDENCE))
     ledger.migrate()
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         found = {promise.id: promise.evidence for promise in commitments_of(session, "old")}
     assert found == {"fix": {"*": '"Prüf" says:\n报告 17'}, "cards": {"*": "17"}, "course": {}}
     ledger.dispose()
@@ -173,15 +173,15 @@ def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path:
     ledger = a_ledger(ledger_url, tmp_path)
     as_it_was(ledger, "0001", *OLD_ROWS)
     ledger.migrate()
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT version FROM assessment").all() == [(-1,)]
         assert connection.exec_driver_sql("SELECT counts FROM incident").all() == [(None,)]
-    assert ledger.assessments("old") == ()
+    assert ledger.assessments.all("old") == ()
     ledger.dispose()
 
 
 def test_a_ledger_that_is_up_to_date_is_opened_without_alembic(ledger_on_sqlite: Ledger) -> None:
-    opened = f"Ledger({str(ledger_on_sqlite.engine.url)!r}, Keys(b'm' * 32)).migrate()"
+    opened = f"Ledger({str(ledger_on_sqlite.store.engine.url)!r}, Keys(b'm' * 32)).migrate()"
     code = f"import sys\nfrom amends.ledger import Keys, Ledger\n{opened}\nprint('alembic' in sys.modules)"
     asked = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert asked.stdout.strip() == "False"

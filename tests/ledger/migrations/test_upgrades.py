@@ -28,26 +28,26 @@ def sender(ledger_url: str, tmp_path: Path) -> Iterator[Ledger]:
     """A notice that may leave to two people."""
     opened = a_ledger(ledger_url, tmp_path).migrate()
     approved(opened, [a_person(number=1), a_person(number=2)], channels=EMAIL)
-    opened.release(INCIDENT, NOTICE, NOW)
+    opened.notices.release(INCIDENT, NOTICE, NOW)
     yield opened
     opened.dispose()
 
 
 def has_tables_of(ledger: Ledger, revision: str) -> None:
     changes = THE_FIRST_AFTER if revision == BEFORE else ()
-    with ledger.engine.execution_options(writes=True).connect() as connection:
+    with ledger.store.engine.execution_options(writes=True).connect() as connection:
         for change in (*changes, f"UPDATE amends_schema SET version_num = '{revision}'"):
             connection.exec_driver_sql(change)
         connection.commit()
 
 
 def revision(ledger: Ledger) -> str:
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         return revision_of(connection)
 
 
 def test_the_tables_stay_as_they_are_while_somebody_sends(sender: Ledger) -> None:
-    sender.claim(INCIDENT, NOTICE, EMAIL, 1, datetime.now(UTC))
+    sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, datetime.now(UTC))
     has_tables_of(sender, BEFORE)
     with pytest.raises(LedgerUnavailable, match="an older Amends is sending from this ledger"):
         sender.migrate()
@@ -56,7 +56,7 @@ def test_the_tables_stay_as_they_are_while_somebody_sends(sender: Ledger) -> Non
 
 @pytest.mark.parametrize("ago", [timedelta(minutes=5), -timedelta(days=1)], ids=["killed", "clock set back"])
 def test_who_was_cut_off_does_not_keep_the_tables_as_they_are(sender: Ledger, ago: timedelta) -> None:
-    sender.claim(INCIDENT, NOTICE, EMAIL, 1, datetime.now(UTC) - ago)
+    sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, datetime.now(UTC) - ago)
     has_tables_of(sender, BEFORE)
     sender.migrate()
     assert revision(sender) == SCHEMA
@@ -65,13 +65,13 @@ def test_who_was_cut_off_does_not_keep_the_tables_as_they_are(sender: Ledger, ag
 def test_who_is_sending_takes_no_more_when_a_newer_amends_has_the_ledger(sender: Ledger) -> None:
     has_tables_of(sender, NEWER)
     with pytest.raises(LedgerNewer, match=r"its tables are 9999, .* install the newer one here"):
-        sender.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
-    assert not sender.at_work(INCIDENT, NOTICE, EMAIL)
+        sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    assert not sender.deliveries.at_work(INCIDENT, NOTICE, EMAIL)
 
 
 def test_the_tables_stay_as_they_are_until_whoever_is_just_writing_is_through(sender: Ledger) -> None:
     has_tables_of(sender, BEFORE)
-    with ThreadPoolExecutor(1) as thread, sender.write():
+    with ThreadPoolExecutor(1) as thread, sender.store.write():
         upgraded = thread.submit(sender.migrate)
         while not (upgraded.done() or has_to_wait(sender)):
             time.sleep(0.005)

@@ -40,15 +40,15 @@ def carry_out(ledger: Ledger, wish: Try) -> str:
     try:
         match wish.what:
             case "edit":
-                ledger.draft_notice(a_draft(**(bound(ledger) | {"people": wish.moments})), now)
+                ledger.notices.draft(a_draft(**(bound(ledger) | {"people": wish.moments})), now)
                 return "drafted"
             case "release":
-                ledger.release(INCIDENT, NOTICE, now)
+                ledger.notices.release(INCIDENT, NOTICE, now)
                 return "released"
             case "emergency":
-                ledger.release_in_emergency(INCIDENT, NOTICE, LEAD, member, wish.binding, "fire", now)
+                ledger.approvals.release_in_emergency(INCIDENT, NOTICE, LEAD, member, wish.binding, "fire", now)
                 return "emergency"
-        return ledger.decide(INCIDENT, NOTICE, member, Decision(wish.what), wish.binding, "", now).value
+        return ledger.approvals.decide(INCIDENT, NOTICE, member, Decision(wish.what), wish.binding, "", now).value
     except (NotAllowed, ApprovalMissing) as refusal:
         return f"refused: {refusal}"
 
@@ -79,16 +79,16 @@ def at_once(request: pytest.FixtureRequest) -> AtOnce:
 @pytest.fixture
 def draft(ledger: Ledger) -> Draft:
     """Looked over, with a team of twenty-one and no word on it."""
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for member in (*PEOPLE, LEAD):
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     return drafted(ledger)
 
 
 def drafted(ledger: Ledger) -> Draft:
     made = a_draft(**bound(ledger))
-    ledger.draft_notice(made, NOW)
+    ledger.notices.draft(made, NOW)
     looked_over(ledger, made)
     return made
 
@@ -101,14 +101,14 @@ def wishes(draft: Draft, *words: str) -> list[Try]:
 
 
 def status(ledger: Ledger) -> NoticeStatus:
-    (notice,) = ledger.case(INCIDENT, NOW).notices
+    (notice,) = ledger.cases.read(INCIDENT, NOW).notices
     return notice
 
 
 def tries(ledger: Ledger) -> list[Entry]:
     """What was tried, in the order in which the ledger heard it."""
     heard = ("approve", "reject", "approve refused", "reject refused", "emergency release refused", "EMERGENCY RELEASE")
-    return [entry for entry in ledger.timeline(INCIDENT) if entry.act in heard]
+    return [entry for entry in ledger.audit.entries(INCIDENT) if entry.act in heard]
 
 
 def test_twenty_who_approve_at_once_are_all_heard(ledger: Ledger, draft: Draft, at_once: AtOnce) -> None:
@@ -116,7 +116,7 @@ def test_twenty_who_approve_at_once_are_all_heard(ledger: Ledger, draft: Draft, 
     assert Counter(answers) == {"drafted": 1, "approved": MANY - 1}
     assert set(status(ledger).approvals) == {member.name for member in PEOPLE}
     assert {entry.actor for entry in tries(ledger)} == {member.name for member in PEOPLE}
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()
 
 
 def test_one_who_approves_twenty_times_at_once_counts_once(ledger: Ledger, draft: Draft, at_once: AtOnce) -> None:
@@ -138,7 +138,7 @@ def test_a_rejection_wins_over_all_who_approve_at_once(ledger: Ledger, draft: Dr
     assert len(refused) == MANY - first_no - 1
     assert all(f"was rejected by {order[first_no].actor}" in answer for answer in refused)
     with pytest.raises(ApprovalMissing):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
 
 
 def test_an_edit_voids_what_was_approved_before_it_and_refuses_the_rest(
@@ -148,7 +148,7 @@ def test_an_edit_voids_what_was_approved_before_it_and_refuses_the_rest(
     stands, refused = status(ledger), [answer for answer in answers if answer.startswith("refused")]
     assert (stands.version, stands.stage, stands.approvals) == (2, NoticeStage.DRAFTED, ())
     assert all("another by now" in answer and "version 2" in answer for answer in refused)
-    entries = ledger.timeline(INCIDENT)
+    entries = ledger.audit.entries(INCIDENT)
     edited = max(place for place, entry in enumerate(entries) if entry.act == "drafted")
     assert all(entry.act != "approve" for entry in entries[edited:])
     assert all(entry.act != "approve refused" for entry in entries[:edited])
@@ -160,9 +160,9 @@ def test_what_was_released_stays_so_and_what_was_rejected_never_leaves(
     ledger: Ledger, draft: Draft, at_once: AtOnce
 ) -> None:
     for member in PEOPLE[:2]:
-        ledger.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW)
+        ledger.approvals.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW)
     answers = at_once(ledger, wishes(draft, "release", "reject"))
-    acts = [entry.act for entry in ledger.timeline(INCIDENT)]
+    acts = [entry.act for entry in ledger.audit.entries(INCIDENT)]
     if status(ledger).stage is NoticeStage.SENDING:
         assert acts.count("released") == 1
         assert "reject" not in acts
@@ -186,6 +186,6 @@ def test_an_emergency_and_a_rejection_at_once_end_rejected(ledger: Ledger, draft
     at_once(ledger, wishes(draft, "emergency", "reject"))
     assert status(ledger).stage is NoticeStage.REJECTED
     with pytest.raises(AmendsError):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert len(tries(ledger)) == MANY
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()

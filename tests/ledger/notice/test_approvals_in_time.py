@@ -30,47 +30,49 @@ BY_ROLE = {"needed": 2, "roles": ["legal", "security"]}
 
 def drafted(ledger: Ledger, playbook: dict[str, Any] | None = None, **changes: Any) -> Draft:
     """An incident with a team, and a draft that nobody has decided on."""
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(**(playbook or {})), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(**(playbook or {})), a_wording(), "lena", NOW)
     for name, role in TEAM.items():
-        ledger.add_member(name, role, "mei", NOW)
+        ledger.team.add(name, role, "mei", NOW)
     return again(ledger, **changes)
 
 
 def again(ledger: Ledger, **changes: Any) -> Draft:
     """Drafted from the facts as they are now, and looked over."""
     draft = a_draft(**(bound(ledger) | changes))
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     return draft
 
 
 def approve(ledger: Ledger, draft: Draft, *members: Member, after: timedelta = timedelta(0), place: str = "") -> None:
     for member in members:
-        ledger.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW + after, in_place_of=place)
+        ledger.approvals.decide(
+            INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", NOW + after, in_place_of=place
+        )
 
 
 def status(ledger: Ledger, after: timedelta = timedelta(0)) -> NoticeStatus:
-    (notice,) = ledger.case(INCIDENT, NOW + after).notices
+    (notice,) = ledger.cases.read(INCIDENT, NOW + after).notices
     return notice
 
 
 def acts(ledger: Ledger) -> list[tuple[str, str]]:
-    return [(entry.actor, entry.act) for entry in ledger.timeline(INCIDENT)]
+    return [(entry.actor, entry.act) for entry in ledger.audit.entries(INCIDENT)]
 
 
 def test_it_leaves_once_each_role_has_approved(ledger: Ledger) -> None:
     draft = drafted(ledger, approvals=BY_ROLE)
     approve(ledger, draft, OMAR, PRIYA)
     with pytest.raises(ApprovalMissing, match="1 more approval, by security"):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
     approve(ledger, draft, WEI)
-    assert ledger.release(INCIDENT, NOTICE, NOW).binding == draft.binding
+    assert ledger.notices.release(INCIDENT, NOTICE, NOW).binding == draft.binding
 
 
 def test_a_draft_with_roles_comes_back_as_it_was(ledger: Ledger) -> None:
     draft = drafted(ledger, approvals=BY_ROLE)
-    assert ledger.draft(INCIDENT, NOTICE) == draft
+    assert ledger.notices.latest_draft(INCIDENT, NOTICE) == draft
 
 
 def test_an_approval_that_is_a_day_old_must_be_given_anew(ledger: Ledger) -> None:
@@ -82,7 +84,7 @@ def test_an_approval_that_is_a_day_old_must_be_given_anew(ledger: Ledger) -> Non
     assert (status(ledger, DAY).stage, stands.approved_by) == (NoticeStage.DRAFTED, ("wei",))
     assert stands.expired == {"omar": NOW + DAY}
     with pytest.raises(ApprovalMissing, match="given anew: omar"):
-        ledger.release(INCIDENT, NOTICE, NOW + DAY)
+        ledger.notices.release(INCIDENT, NOTICE, NOW + DAY)
 
 
 def test_an_approval_that_is_given_anew_counts_from_then_on(ledger: Ledger) -> None:
@@ -90,7 +92,7 @@ def test_an_approval_that_is_given_anew_counts_from_then_on(ledger: Ledger) -> N
     approve(ledger, draft, OMAR, WEI)
     approve(ledger, draft, OMAR, WEI, after=DAY)
     assert status(ledger, 2 * DAY - HOUR).stage is NoticeStage.APPROVED
-    ledger.release(INCIDENT, NOTICE, NOW + 2 * DAY - HOUR)
+    ledger.notices.release(INCIDENT, NOTICE, NOW + 2 * DAY - HOUR)
 
 
 def test_the_playbook_says_how_long_an_approval_counts(ledger: Ledger) -> None:
@@ -103,31 +105,31 @@ def test_the_playbook_says_how_long_an_approval_counts(ledger: Ledger) -> None:
 def test_what_is_released_is_never_touched_by_the_end_of_its_approvals(ledger: Ledger) -> None:
     draft = drafted(ledger)
     approve(ledger, draft, OMAR, WEI)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     much_later = status(ledger, 90 * DAY)
     assert (much_later.stage, much_later.approvals) == (NoticeStage.SENDING, ("omar", "wei"))
     assert much_later.standing.expired == {}
-    assert ledger.release(INCIDENT, NOTICE, NOW + 90 * DAY).binding == draft.binding
-    assert ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, NOW + 90 * DAY)
+    assert ledger.notices.release(INCIDENT, NOTICE, NOW + 90 * DAY).binding == draft.binding
+    assert ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 9, NOW + 90 * DAY)
 
 
 def test_a_try_that_is_refused_is_in_the_audit_chain_with_the_reason(ledger: Ledger) -> None:
     draft = drafted(ledger)
     with pytest.raises(NotAllowed):
         approve(ledger, draft, LENA)
-    last = ledger.timeline(INCIDENT)[-1]
+    last = ledger.audit.entries(INCIDENT)[-1]
     assert (last.actor, last.act, last.subject) == ("lena", "approve refused", f"{NOTICE} v1")
     assert "wrote this notice" in str(last.detail["why"])
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()
 
 
 def test_who_comes_too_late_is_told_what_happened(ledger: Ledger) -> None:
     old = drafted(ledger)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     new = again(ledger)
     with pytest.raises(NotAllowed, match=r"another by now .* version 2, drafted at 2026-11-24 09:00 UTC; look at it"):
         approve(ledger, old, OMAR)
-    ledger.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, new.binding, "", NOW + HOUR)
+    ledger.approvals.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, new.binding, "", NOW + HOUR)
     with pytest.raises(NotAllowed, match="was rejected by wei, at 2026-11-24 10:00 UTC"):
         approve(ledger, new, OMAR, after=HOUR)
 
@@ -135,7 +137,7 @@ def test_who_comes_too_late_is_told_what_happened(ledger: Ledger) -> None:
 def test_who_comes_after_a_rejection_is_told_whose_it_was_and_when(ledger_on_sqlite: Ledger) -> None:
     draft = drafted(ledger_on_sqlite)
     approve(ledger_on_sqlite, draft, OMAR)
-    ledger_on_sqlite.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW + HOUR)
+    ledger_on_sqlite.approvals.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW + HOUR)
     with pytest.raises(NotAllowed, match="was rejected by wei, at 2026-11-24 10:00 UTC"):
         approve(ledger_on_sqlite, draft, PRIYA, after=2 * HOUR)
 
@@ -146,36 +148,40 @@ def test_nobody_approves_what_names_a_time_that_has_passed(ledger_on_sqlite: Led
     with pytest.raises(NotAllowed):
         approve(ledger_on_sqlite, draft, WEI, after=2 * HOUR)
     with pytest.raises(NotAllowed):
-        ledger_on_sqlite.release_in_emergency(INCIDENT, NOTICE, MEI, PRIYA, draft.binding, "fire", NOW + 2 * HOUR)
+        ledger_on_sqlite.approvals.release_in_emergency(
+            INCIDENT, NOTICE, MEI, PRIYA, draft.binding, "fire", NOW + 2 * HOUR
+        )
 
 
 def test_that_a_notice_has_all_its_approvals_is_an_event_of_the_case(ledger_on_sqlite: Ledger) -> None:
     draft = drafted(ledger_on_sqlite)
     approve(ledger_on_sqlite, draft, OMAR)
-    assert "approved" not in ledger_on_sqlite.case(INCIDENT).events
+    assert "approved" not in ledger_on_sqlite.cases.read(INCIDENT).events
     approve(ledger_on_sqlite, draft, WEI, after=HOUR)
     approve(ledger_on_sqlite, draft, PRIYA, after=2 * HOUR)
-    assert ledger_on_sqlite.case(INCIDENT).events["approved"] == NOW + HOUR
+    assert ledger_on_sqlite.cases.read(INCIDENT).events["approved"] == NOW + HOUR
 
 
 def test_who_rejects_what_was_released_is_told_so(ledger: Ledger) -> None:
     draft = drafted(ledger)
     approve(ledger, draft, OMAR, WEI)
-    ledger.release(INCIDENT, NOTICE, NOW + HOUR)
+    ledger.notices.release(INCIDENT, NOTICE, NOW + HOUR)
     with pytest.raises(NotAllowed, match="released already, at 2026-11-24 10:00 UTC"):
-        ledger.decide(INCIDENT, NOTICE, PRIYA, Decision.REJECT, draft.binding, "", NOW + 2 * HOUR)
+        ledger.approvals.decide(INCIDENT, NOTICE, PRIYA, Decision.REJECT, draft.binding, "", NOW + 2 * HOUR)
 
 
 def test_the_rejection_of_who_left_the_team_stops_nobody(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
-    ledger.remove_member("wei", "mei", NOW)
+    ledger.approvals.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
+    ledger.team.remove("wei", "mei", NOW)
     approve(ledger, draft, OMAR, PRIYA)
     assert status(ledger).stage is NoticeStage.APPROVED
 
 
 def emergency(ledger: Ledger, first: Member, second: Member, binding: str, after: timedelta = timedelta(0)) -> None:
-    ledger.release_in_emergency(INCIDENT, NOTICE, first, second, binding, "all others are in the air", NOW + after)
+    ledger.approvals.release_in_emergency(
+        INCIDENT, NOTICE, first, second, binding, "all others are in the air", NOW + after
+    )
 
 
 def test_in_an_emergency_two_let_it_leave_with_fewer_approvals(ledger: Ledger) -> None:
@@ -183,7 +189,7 @@ def test_in_an_emergency_two_let_it_leave_with_fewer_approvals(ledger: Ledger) -
     approve(ledger, draft, WEI)
     emergency(ledger, MEI, PRIYA, draft.binding)
     assert status(ledger).stage is NoticeStage.APPROVED
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     shown = "released in an emergency by mei and priya, with 1 of 4 approvals: all others are in the air"
     assert str(status(ledger).standing.emergency) == shown
 
@@ -191,20 +197,20 @@ def test_in_an_emergency_two_let_it_leave_with_fewer_approvals(ledger: Ledger) -
 def test_an_emergency_is_said_loudly_and_for_ever(ledger: Ledger) -> None:
     draft = drafted(ledger)
     emergency(ledger, MEI, OMAR, draft.binding)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    ledger.remove_member("omar", "mei", NOW)
-    (mark,) = [entry for entry in ledger.timeline(INCIDENT) if entry.act == "EMERGENCY RELEASE"]
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    ledger.team.remove("omar", "mei", NOW)
+    (mark,) = [entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "EMERGENCY RELEASE"]
     assert (mark.actor, mark.detail["second"], mark.detail["given"]) == ("mei", "omar", 0)
-    (alert,) = [entry for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    (alert,) = [entry for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert alert.subject.startswith("EMERGENCY: first-notice v1 was released in an emergency by mei and omar")
     assert status(ledger, 99 * DAY).standing.emergency is not None
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()
 
 
 def test_an_emergency_is_of_exactly_one_draft(ledger: Ledger) -> None:
     old = drafted(ledger)
     emergency(ledger, MEI, OMAR, old.binding)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     new = again(ledger)
     assert status(ledger).stage is NoticeStage.DRAFTED
     with pytest.raises(NotAllowed, match="another by now"):
@@ -215,7 +221,7 @@ def test_an_emergency_is_of_exactly_one_draft(ledger: Ledger) -> None:
 
 def test_no_emergency_while_a_rejection_stands(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
+    ledger.approvals.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
     with pytest.raises(NotAllowed, match="rejected by wei"):
         emergency(ledger, MEI, PRIYA, draft.binding)
     assert acts(ledger)[-1] == ("mei", "emergency release refused")
@@ -224,51 +230,51 @@ def test_no_emergency_while_a_rejection_stands(ledger: Ledger) -> None:
 def test_a_rejection_stops_an_emergency_that_has_not_left_yet(ledger: Ledger) -> None:
     draft = drafted(ledger)
     emergency(ledger, MEI, PRIYA, draft.binding)
-    ledger.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
+    ledger.approvals.decide(INCIDENT, NOTICE, WEI, Decision.REJECT, draft.binding, "", NOW)
     with pytest.raises(ApprovalMissing, match="rejected by wei"):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
 
 
 def test_an_emergency_runs_out_like_an_approval_and_can_be_declared_again(ledger: Ledger) -> None:
     draft = drafted(ledger)
     emergency(ledger, MEI, PRIYA, draft.binding)
     with pytest.raises(ApprovalMissing):
-        ledger.release(INCIDENT, NOTICE, NOW + DAY)
+        ledger.notices.release(INCIDENT, NOTICE, NOW + DAY)
     emergency(ledger, MEI, OMAR, draft.binding, after=DAY)
-    ledger.release(INCIDENT, NOTICE, NOW + DAY)
+    ledger.notices.release(INCIDENT, NOTICE, NOW + DAY)
 
 
 @pytest.mark.parametrize("two", [(MEI, PRIYA), (PRIYA, MEI)])
 def test_who_was_removed_meanwhile_declares_no_emergency(ledger: Ledger, two: tuple[Member, Member]) -> None:
     draft = drafted(ledger)
-    ledger.remove_member("priya", "mei", NOW)
+    ledger.team.remove("priya", "mei", NOW)
     with pytest.raises(NotAllowed, match="priya is not in the team"):
         emergency(ledger, *two, draft.binding)
 
 
 def test_what_cannot_be_put_together_leaves_in_no_emergency(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    ledger.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     unseen = a_draft(**bound(ledger))
-    ledger.draft_notice(unseen, NOW)
+    ledger.notices.draft(unseen, NOW)
     with pytest.raises(NotAllowed, match="nobody has looked yet"):
         emergency(ledger, MEI, PRIYA, unseen.binding)
 
 
 def test_what_cannot_be_put_together_can_be_rejected(ledger_on_sqlite: Ledger) -> None:
     drafted(ledger_on_sqlite)
-    ledger_on_sqlite.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    ledger_on_sqlite.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     unseen = a_draft(**bound(ledger_on_sqlite))
-    ledger_on_sqlite.draft_notice(unseen, NOW)
+    ledger_on_sqlite.notices.draft(unseen, NOW)
     with pytest.raises(NotAllowed, match="nobody has looked yet"):
         approve(ledger_on_sqlite, unseen, OMAR)
-    ledger_on_sqlite.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, unseen.binding, "", NOW)
+    ledger_on_sqlite.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, unseen.binding, "", NOW)
     assert status(ledger_on_sqlite).stage is NoticeStage.REJECTED
 
 
 def test_a_deputy_gives_the_word_of_whom_they_stand_in_for_in_that_role(ledger: Ledger) -> None:
     draft = drafted(ledger, approvals=BY_ROLE)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
     approve(ledger, draft, WEI)
     stands = status(ledger).standing
@@ -279,7 +285,7 @@ def test_a_deputy_gives_the_word_of_whom_they_stand_in_for_in_that_role(ledger: 
 
 def test_a_member_without_a_name_takes_nobodys_word_away(ledger_on_sqlite: Ledger) -> None:
     draft = drafted(ledger_on_sqlite)
-    with ledger_on_sqlite.write() as write:  # as an older Amends let it in
+    with ledger_on_sqlite.store.write() as write:  # as an older Amends let it in
         write.session.add(MemberRow(name="", role="legal", token_hash=b"", active=True, added_at=NOW))
     approve(ledger_on_sqlite, draft, OMAR)
     assert status(ledger_on_sqlite).approvals == ("omar",)
@@ -287,15 +293,15 @@ def test_a_member_without_a_name_takes_nobodys_word_away(ledger_on_sqlite: Ledge
 
 def test_the_audit_chain_says_who_really_spoke(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
-    last = ledger.timeline(INCIDENT)[-1]
+    last = ledger.audit.entries(INCIDENT)[-1]
     assert (last.actor, last.act, last.detail["in_place_of"]) == ("priya", "approve", "omar")
 
 
 def test_a_deputy_who_has_given_one_word_gives_no_other(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
     with pytest.raises(NotAllowed, match="nobody speaks for two"):
         approve(ledger, draft, PRIYA)
@@ -304,7 +310,7 @@ def test_a_deputy_who_has_given_one_word_gives_no_other(ledger: Ledger) -> None:
 
 def test_who_has_spoken_for_themselves_stands_in_for_nobody_on_that_notice(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA)
     with pytest.raises(NotAllowed, match="a word of their own"):
         approve(ledger, draft, PRIYA, place="omar")
@@ -312,16 +318,16 @@ def test_who_has_spoken_for_themselves_stands_in_for_nobody_on_that_notice(ledge
 
 def test_who_spoke_for_somebody_that_left_speaks_for_themselves_again(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
-    ledger.remove_member("omar", "mei", NOW)
+    ledger.team.remove("omar", "mei", NOW)
     approve(ledger, draft, PRIYA, WEI)
     assert status(ledger).stage is NoticeStage.APPROVED
 
 
 def test_who_gave_a_word_that_has_run_out_may_give_the_other(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + 2 * DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + 2 * DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
     approve(ledger, draft, PRIYA, after=DAY)
     assert status(ledger, DAY).approvals == ("priya",)
@@ -329,11 +335,11 @@ def test_who_gave_a_word_that_has_run_out_may_give_the_other(ledger: Ledger) -> 
 
 def test_the_author_is_no_deputy_and_has_none(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "lena", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "lena", NOW + DAY, NOW)
     with pytest.raises(NotAllowed, match="lena wrote"):
         approve(ledger, draft, LENA, place="omar")
-    ledger.end_delegation("omar", "omar", NOW)
-    ledger.delegate("lena", "omar", NOW + DAY, NOW)
+    ledger.team.end_delegation("omar", "omar", NOW)
+    ledger.team.delegate("lena", "omar", NOW + DAY, NOW)
     with pytest.raises(NotAllowed, match="lena wrote"):
         approve(ledger, draft, OMAR, place="lena")
 
@@ -342,7 +348,7 @@ def test_nobody_stands_in_unasked_or_too_late(ledger: Ledger) -> None:
     draft = drafted(ledger)
     with pytest.raises(NotAllowed, match="has not given priya their word"):
         approve(ledger, draft, PRIYA, place="omar")
-    ledger.delegate("omar", "priya", NOW + HOUR, NOW)
+    ledger.team.delegate("omar", "priya", NOW + HOUR, NOW)
     with pytest.raises(NotAllowed, match="until 2026-11-24 10:00 UTC only"):
         approve(ledger, draft, PRIYA, after=HOUR, place="omar")
     with pytest.raises(NotAllowed, match="mallory is not in the team"):
@@ -351,64 +357,64 @@ def test_nobody_stands_in_unasked_or_too_late(ledger: Ledger) -> None:
 
 def test_what_a_deputy_said_in_time_counts_after_that(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + HOUR, NOW)
+    ledger.team.delegate("omar", "priya", NOW + HOUR, NOW)
     approve(ledger, draft, PRIYA, place="omar")
     assert status(ledger, 2 * HOUR).approvals == ("omar",)
 
 
 def test_who_comes_back_can_reject_what_the_deputy_approved(ledger: Ledger) -> None:
     draft = drafted(ledger)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     approve(ledger, draft, PRIYA, place="omar")
-    ledger.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, draft.binding, "", NOW)
+    ledger.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.REJECT, draft.binding, "", NOW)
     assert status(ledger).standing.rejected_by == "omar"
 
 
 def test_a_deputy_does_not_change_what_was_said_already(ledger: Ledger) -> None:
     draft = drafted(ledger)
     approve(ledger, draft, OMAR)
-    ledger.delegate("omar", "priya", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "priya", NOW + DAY, NOW)
     with pytest.raises(NotAllowed, match="only they can change it"):
-        ledger.decide(INCIDENT, NOTICE, PRIYA, Decision.REJECT, draft.binding, "", NOW, in_place_of="omar")
+        ledger.approvals.decide(INCIDENT, NOTICE, PRIYA, Decision.REJECT, draft.binding, "", NOW, in_place_of="omar")
 
 
 def test_a_word_is_given_on_to_nobody(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
     with pytest.raises(NotAllowed, match="wei stands in for omar"):
-        ledger.delegate("wei", "priya", NOW + DAY, NOW)
+        ledger.team.delegate("wei", "priya", NOW + DAY, NOW)
     with pytest.raises(NotAllowed, match="has given their own word to wei"):
-        ledger.delegate("priya", "omar", NOW + DAY, NOW)
+        ledger.team.delegate("priya", "omar", NOW + DAY, NOW)
 
 
 def test_what_has_run_out_makes_no_chain(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.delegate("omar", "wei", NOW + HOUR, NOW)
-    ledger.delegate("wei", "priya", NOW + DAY, NOW + HOUR)
+    ledger.team.delegate("omar", "wei", NOW + HOUR, NOW)
+    ledger.team.delegate("wei", "priya", NOW + DAY, NOW + HOUR)
 
 
 def test_who_stood_in_for_somebody_that_left_may_give_away_their_own_word(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.delegate("omar", "wei", NOW + DAY, NOW)
-    ledger.remove_member("omar", "mei", NOW)
-    ledger.delegate("wei", "priya", NOW + DAY, NOW)
-    assert [one.name for one in ledger.members() if one.deputy_at(NOW)] == ["wei"]
+    ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.team.remove("omar", "mei", NOW)
+    ledger.team.delegate("wei", "priya", NOW + DAY, NOW)
+    assert [one.name for one in ledger.team.members() if one.deputy_at(NOW)] == ["wei"]
 
 
 def test_who_gave_their_word_to_somebody_that_left_may_be_a_deputy(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.delegate("omar", "wei", NOW + DAY, NOW)
-    ledger.remove_member("wei", "mei", NOW)
-    ledger.delegate("priya", "omar", NOW + DAY, NOW)
-    assert [one.name for one in ledger.members() if one.deputy_at(NOW)] == ["priya"]
+    ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.team.remove("wei", "mei", NOW)
+    ledger.team.delegate("priya", "omar", NOW + DAY, NOW)
+    assert [one.name for one in ledger.team.members() if one.deputy_at(NOW)] == ["priya"]
 
 
 def test_a_word_that_was_given_to_somebody_that_left_is_not_given_any_more(ledger: Ledger) -> None:
     drafted(ledger)
-    ledger.delegate("omar", "wei", NOW + DAY, NOW)
-    ledger.remove_member("wei", "mei", NOW)
+    ledger.team.delegate("omar", "wei", NOW + DAY, NOW)
+    ledger.team.remove("wei", "mei", NOW)
     with pytest.raises(NotAllowed, match="nobody stands in for omar"):
-        ledger.end_delegation("omar", "omar", NOW)
+        ledger.team.end_delegation("omar", "omar", NOW)
 
 
 @pytest.mark.parametrize(
@@ -425,9 +431,9 @@ def test_a_delegation_that_makes_no_sense_is_refused(
     ledger_on_sqlite: Ledger, name: str, to: str, until: timedelta, says: str
 ) -> None:
     drafted(ledger_on_sqlite)
-    ledger_on_sqlite.add_member("rosa", TeamRole.RESPONDER, "mei", NOW)
+    ledger_on_sqlite.team.add("rosa", TeamRole.RESPONDER, "mei", NOW)
     with pytest.raises(NotAllowed, match=says):
-        ledger_on_sqlite.delegate(name, to, NOW + until, NOW)
+        ledger_on_sqlite.team.delegate(name, to, NOW + until, NOW)
 
 
 def test_delegations_that_cross_make_no_chain_and_no_deadlock(ledger: Ledger) -> None:
@@ -436,14 +442,14 @@ def test_delegations_that_cross_make_no_chain_and_no_deadlock(ledger: Ledger) ->
 
     def try_it(pair: tuple[str, str]) -> bool:
         try:
-            ledger.delegate(*pair, NOW + DAY, NOW)
+            ledger.team.delegate(*pair, NOW + DAY, NOW)
         except NotAllowed:
             return False
         return True
 
     with ThreadPoolExecutor(20) as pool:
         made = list(pool.map(try_it, pairs))
-    deputies = {member.name: member.deputy for member in ledger.members() if member.deputy}
+    deputies = {member.name: member.deputy for member in ledger.team.members() if member.deputy}
     assert any(made)
     assert not deputies.keys() & set(deputies.values())
 
@@ -451,29 +457,29 @@ def test_delegations_that_cross_make_no_chain_and_no_deadlock(ledger: Ledger) ->
 def test_a_contact_is_sealed_at_rest_and_shown_nowhere(ledger: Ledger) -> None:
     drafted(ledger)
     secret = "slack://tokenA/tokenB/tokenC"
-    ledger.set_contact("omar", secret, "omar", NOW)
-    assert ledger.contact("omar") == secret
-    with ledger.engine.connect() as connection:
+    ledger.team.set_contact("omar", secret, "omar", NOW)
+    assert ledger.team.contact("omar") == secret
+    with ledger.store.engine.connect() as connection:
         stored = connection.exec_driver_sql("SELECT sealed_contact FROM member WHERE name = 'omar'").scalar_one()
         noted = connection.exec_driver_sql("SELECT * FROM audit").all()
     assert b"token" not in bytes(stored)
-    assert "token" not in f"{noted}{ledger.members()}{ledger.keys.team_seal!r}"
+    assert "token" not in f"{noted}{ledger.team.members()}{ledger.store.keys.team_seal!r}"
 
 
 def test_a_contact_that_is_moved_to_another_member_does_not_open(ledger_on_sqlite: Ledger) -> None:
     drafted(ledger_on_sqlite)
-    ledger_on_sqlite.set_contact("omar", "slack://tokenA/tokenB/tokenC", "omar", NOW)
-    with ledger_on_sqlite.engine.begin() as connection:
+    ledger_on_sqlite.team.set_contact("omar", "slack://tokenA/tokenB/tokenC", "omar", NOW)
+    with ledger_on_sqlite.store.engine.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE member SET sealed_contact = (SELECT sealed_contact FROM member WHERE name = 'omar') "
             "WHERE name = 'wei'"
         )
     with pytest.raises(KeyMissing, match="member:contact:wei"):
-        ledger_on_sqlite.contact("wei")
+        ledger_on_sqlite.team.contact("wei")
 
 
 def test_who_left_is_reminded_nowhere(ledger_on_sqlite: Ledger) -> None:
     drafted(ledger_on_sqlite)
-    ledger_on_sqlite.set_contact("omar", "slack://tokenA/tokenB/tokenC", "omar", NOW)
-    ledger_on_sqlite.remove_member("omar", "mei", NOW)
-    assert ledger_on_sqlite.contact("omar") == ""
+    ledger_on_sqlite.team.set_contact("omar", "slack://tokenA/tokenB/tokenC", "omar", NOW)
+    ledger_on_sqlite.team.remove("omar", "mei", NOW)
+    assert ledger_on_sqlite.team.contact("omar") == ""

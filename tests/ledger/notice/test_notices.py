@@ -50,15 +50,15 @@ def opened(ledger: Ledger) -> Ledger:
 
 
 def with_an_incident(ledger: Ledger) -> Ledger:
-    ledger.open_incident(an_incident(), people(), "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), people(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name, role in (("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY), ("lena", TeamRole.LEAD)):
-        ledger.add_member(name, role, "lena", NOW)
+        ledger.team.add(name, role, "lena", NOW)
     return ledger
 
 
 def current_draft(ledger: Ledger, **changes: object) -> Draft:
-    readers = ledger.audience(INCIDENT, "everyone").readers
+    readers = ledger.notices.audience(INCIDENT, "everyone").readers
     return a_draft(**(bound(ledger) | {"variants": variants_for(readers)} | changes))
 
 
@@ -66,110 +66,110 @@ def approve(ledger: Ledger, draft: Draft, *names: str) -> None:
     looked_over(ledger, draft)
     for name in names:
         member = Member(name=name, role=TeamRole.LEGAL)
-        ledger.decide(draft.incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+        ledger.approvals.decide(draft.incident, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
 
 
 def release(ledger: Ledger, **changes: object) -> Draft:
     draft = current_draft(ledger, **changes)
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     approve(ledger, draft, "omar", "wei")
-    return ledger.release(INCIDENT, draft.notice, NOW)
+    return ledger.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def answer_all(ledger: Ledger, status: Status, *, only: ChannelKind | None = None) -> None:
     channels = (only,) if only else EVERY_CHANNEL
-    while claims := ledger.claim(INCIDENT, "first-notice", channels, 100, LATER):
-        ledger.write_down(claims, (), INCIDENT, "first-notice", LATER)
-        ledger.write_down(
+    while claims := ledger.deliveries.claim(INCIDENT, "first-notice", channels, 100, LATER):
+        ledger.deliveries.record(claims, (), INCIDENT, "first-notice", LATER)
+        ledger.deliveries.record(
             (), [(claim, Receipt(claim.key, status, "x")) for claim in claims], INCIDENT, "first-notice", LATER
         )
 
 
 def email_of(ledger: Ledger, person: int) -> DeliveryState:
-    lines = ledger.deliveries(INCIDENT, "first-notice")
+    lines = ledger.statistics.lines(INCIDENT, "first-notice")
     return next(line.state for line in lines if (line.person, line.channel) == (person, ChannelKind.EMAIL))
 
 
 def test_one_approval_of_two_is_not_enough(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar")
     with pytest.raises(ApprovalMissing, match="1 more"):
-        opened.release(INCIDENT, draft.notice, NOW)
+        opened.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def test_the_same_approver_twice_counts_once(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "omar")
     with pytest.raises(ApprovalMissing):
-        opened.release(INCIDENT, draft.notice, NOW)
+        opened.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def test_the_author_may_not_approve(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     with pytest.raises(NotAllowed, match="wrote"):
-        opened.decide(INCIDENT, draft.notice, a_member(name="lena"), Decision.APPROVE, draft.binding, "", NOW)
+        opened.approvals.decide(INCIDENT, draft.notice, a_member(name="lena"), Decision.APPROVE, draft.binding, "", NOW)
 
 
 def test_an_approval_of_another_text_does_not_count(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     with pytest.raises(NotAllowed, match="another by now"):
-        opened.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, "0" * 64, "", NOW)
+        opened.approvals.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, "0" * 64, "", NOW)
 
 
 def test_amended_facts_void_the_approvals(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "wei")
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     with pytest.raises(ApprovalMissing, match="changed"):
-        opened.release(INCIDENT, draft.notice, NOW)
+        opened.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def test_amended_facts_stop_a_send_that_runs(opened: Ledger) -> None:
     release(opened)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     with pytest.raises(ApprovalMissing):
-        opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
+        opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
 
 
 def test_a_draft_that_was_begun_before_another_was_kept_costs_that_one_no_approval(opened: Ledger) -> None:
     """Two runs of the same turn draft it: what the first one kept may be approved before the second one is through."""
     first, second = current_draft(opened), current_draft(opened, dated=LATER)
-    assert opened.draft_notice(first, NOW, seen=0) == 1
+    assert opened.notices.draft(first, NOW, seen=0) == 1
     approve(opened, first, "omar", "wei")
-    assert opened.draft_notice(second, LATER, seen=0) == 1
-    assert opened.release(INCIDENT, first.notice, LATER).binding == first.binding
+    assert opened.notices.draft(second, LATER, seen=0) == 1
+    assert opened.notices.release(INCIDENT, first.notice, LATER).binding == first.binding
     answer_all(opened, Status.SENT)
-    assert opened.finish(INCIDENT, first.notice, LATER)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
-    assert opened.draft_notice(current_draft(opened), LATER, seen=0) == 1, "everybody has been told by then"
+    assert opened.deliveries.finish(INCIDENT, first.notice, LATER)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
+    assert opened.notices.draft(current_draft(opened), LATER, seen=0) == 1, "everybody has been told by then"
 
 
 def test_a_draft_takes_the_place_of_one_that_was_seen_or_that_must_not_leave(opened: Ledger) -> None:
-    opened.draft_notice(current_draft(opened), NOW, seen=0)
-    assert opened.draft_notice(current_draft(opened, dated=LATER), LATER, seen=1) == 2
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
-    assert opened.draft_notice(current_draft(opened), LATER, seen=0) == 3
+    opened.notices.draft(current_draft(opened), NOW, seen=0)
+    assert opened.notices.draft(current_draft(opened, dated=LATER), LATER, seen=1) == 2
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
+    assert opened.notices.draft(current_draft(opened), LATER, seen=0) == 3
 
 
 def test_a_member_who_left_the_team_no_longer_counts(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "wei")
-    opened.remove_member("wei", "lena", NOW)
+    opened.team.remove("wei", "lena", NOW)
     with pytest.raises(ApprovalMissing):
-        opened.release(INCIDENT, draft.notice, NOW)
+        opened.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def test_every_person_stands_in_exactly_one_state(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.SENT)
-    opened.finish(INCIDENT, "first-notice", LATER)
-    (notice,) = opened.case(INCIDENT).notices
+    opened.deliveries.finish(INCIDENT, "first-notice", LATER)
+    (notice,) = opened.cases.read(INCIDENT).notices
     assert notice.people == {PersonState.SENT: 4, PersonState.UNREACHABLE: 1, PersonState.HELD: 3}
     assert sum(notice.people.values()) == len(people())
     assert notice.stage is NoticeStage.SENT
@@ -177,7 +177,7 @@ def test_every_person_stands_in_exactly_one_state(opened: Ledger) -> None:
 
 def test_a_child_is_told_through_its_guardian(opened: Ledger) -> None:
     release(opened)
-    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)
     child = next(claim for claim in claims if claim.about and claim.about.number == 5)
     assert child.to and child.to.number == 6
     assert child.reader == "guardian"
@@ -186,41 +186,41 @@ def test_a_child_is_told_through_its_guardian(opened: Ledger) -> None:
 def test_only_an_email_has_a_domain_that_can_be_in_trouble(opened: Ledger) -> None:
     release(opened)
     for channel, domains in ((ChannelKind.EMAIL, {"mail.example"}), (ChannelKind.SMS, {""})):
-        claims = opened.claim(INCIDENT, "first-notice", [channel], 10, NOW)
+        claims = opened.deliveries.claim(INCIDENT, "first-notice", [channel], 10, NOW)
         assert {claim.domain for claim in claims} == domains
 
 
 def test_releasing_twice_stores_nothing_twice(opened: Ledger) -> None:
     release(opened)
-    before = opened.deliveries(INCIDENT, "first-notice")
-    opened.release(INCIDENT, "first-notice", LATER)
-    assert opened.deliveries(INCIDENT, "first-notice") == before
+    before = opened.statistics.lines(INCIDENT, "first-notice")
+    opened.notices.release(INCIDENT, "first-notice", LATER)
+    assert opened.statistics.lines(INCIDENT, "first-notice") == before
 
 
 def test_a_claimed_message_is_nobody_elses(opened: Ledger) -> None:
     release(opened)
-    first = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    first = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert first
-    assert opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER) == ()
+    assert opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER) == ()
 
 
 def test_after_a_crash_what_surely_had_not_left_waits_again_and_the_rest_is_uncertain(opened: Ledger) -> None:
     release(opened)
-    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
-    opened.write_down(claims[:1], (), INCIDENT, "first-notice", NOW)
-    assert opened.recover(INCIDENT, "first-notice", NOW + timedelta(hours=1)) == 1
-    again = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW + timedelta(hours=1))
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    opened.deliveries.record(claims[:1], (), INCIDENT, "first-notice", NOW)
+    assert opened.deliveries.recover(INCIDENT, "first-notice", NOW + timedelta(hours=1)) == 1
+    again = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW + timedelta(hours=1))
     assert claims[0].id not in {claim.id for claim in again}
     assert claims[1].id in {claim.id for claim in again}
 
 
 def test_a_crash_leaves_nobody_in_hand_in_whatever_order_the_page_was_found(opened: Ledger) -> None:
     release(opened)
-    opened.give_back(opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, NOW), NOW)
-    page = [claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, NOW)]
+    opened.deliveries.give_back(opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, NOW), NOW)
+    page = [claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, NOW)]
     assert page != sorted(page)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    again = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
     assert {claim.id for claim in again} == set(page)
 
 
@@ -229,187 +229,193 @@ def test_the_audit_says_how_many_messages_crashed_workers_had_not_tried_and_how_
 ) -> None:
     release(opened)
     for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
-        claims = opened.claim(INCIDENT, "first-notice", [channel], 3, NOW)
-        opened.write_down(claims[:1], (), INCIDENT, "first-notice", NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    (recovered,) = [entry.detail for entry in opened.timeline(INCIDENT) if entry.act == "recovered"]
+        claims = opened.deliveries.claim(INCIDENT, "first-notice", [channel], 3, NOW)
+        opened.deliveries.record(claims[:1], (), INCIDENT, "first-notice", NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    (recovered,) = [entry.detail for entry in opened.audit.entries(INCIDENT) if entry.act == "recovered"]
     assert recovered == {"waiting": 4, "uncertain": 2}
 
 
 def test_what_another_worker_holds_among_the_messages_of_a_crashed_one_stays_in_its_hands(opened: Ledger) -> None:
     release(opened)
-    emails = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
-    texts = opened.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, HOUR_LATER)
+    emails = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    texts = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, HOUR_LATER)
     assert any(min(emails).id < text.id < max(emails).id for text in texts)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
     both = [ChannelKind.EMAIL, ChannelKind.SMS]
-    assert {claim.id for claim in opened.claim(INCIDENT, "first-notice", both, 100, HOUR_LATER)} == {
+    assert {claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", both, 100, HOUR_LATER)} == {
         claim.id for claim in emails
     }
 
 
 def test_what_two_workers_hold_is_pending_once(opened: Ledger) -> None:
     release(opened)
-    before = opened.pending(INCIDENT, "first-notice")
+    before = opened.deliveries.pending(INCIDENT, "first-notice")
     for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
-        assert opened.claim(INCIDENT, "first-notice", [channel], 100, NOW)
-    assert opened.pending(INCIDENT, "first-notice") == before
+        assert opened.deliveries.claim(INCIDENT, "first-notice", [channel], 100, NOW)
+    assert opened.deliveries.pending(INCIDENT, "first-notice") == before
 
 
 def test_whoever_is_at_work_on_one_channel_is_not_waited_for_on_another(opened: Ledger) -> None:
     release(opened)
-    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    at_work = {kind for kind in ChannelKind if opened.at_work(INCIDENT, "first-notice", [kind])}
+    assert opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    at_work = {kind for kind in ChannelKind if opened.deliveries.at_work(INCIDENT, "first-notice", [kind])}
     assert at_work == {ChannelKind.EMAIL}
 
 
 def test_a_lease_of_which_something_is_in_hand_does_not_end(opened: Ledger) -> None:
     release(opened)
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([held], (), INCIDENT, "first-notice", NOW)
-    opened.end([held.lease], {}, INCIDENT, "first-notice", NOW)
-    assert opened.recover(INCIDENT, "first-notice", HOUR_LATER) == 1
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([held], (), INCIDENT, "first-notice", NOW)
+    opened.deliveries.end_leases([held.lease], {}, INCIDENT, "first-notice", NOW)
+    assert opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER) == 1
     assert email_of(opened, 1) == DeliveryState.UNCERTAIN
 
 
 def test_what_became_uncertain_is_not_given_back(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    opened.give_back([old], HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.deliveries.give_back([old], HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.UNCERTAIN
 
 
 def test_what_another_holds_by_now_is_not_given_back(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
-    opened.give_back([old], HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert old.id in {
+        claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+    }
+    opened.deliveries.give_back([old], HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.CLAIMED
 
 
 def test_a_worker_that_fell_behind_can_neither_mark_nor_record(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    assert opened.write_down([old], (), INCIDENT, "first-notice", HOUR_LATER) == frozenset()
-    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert opened.deliveries.record([old], (), INCIDENT, "first-notice", HOUR_LATER) == frozenset()
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.WAITING
 
 
 def test_an_answer_of_a_worker_that_fell_behind_changes_nothing_of_what_another_holds(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
-    opened.write_down((), [(old, Receipt(old.key, Status.DEFERRED))], INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert old.id in {
+        claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+    }
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.DEFERRED))], INCIDENT, "first-notice", HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.CLAIMED
 
 
 def test_an_answer_that_comes_after_a_report_changes_nothing_of_which_more_is_known(opened: Ledger) -> None:
     release(opened)
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
-    with opened.write() as write:
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
+    with opened.store.write() as write:
         write.session.connection().exec_driver_sql(f"UPDATE delivery SET state = 'bounced' WHERE id = {claim.id}")
-    opened.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
     assert email_of(opened, 1) == DeliveryState.BOUNCED
 
 
 def test_a_late_answer_still_settles_what_its_worker_had_marked(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    assert opened.write_down([old], (), INCIDENT, "first-notice", NOW) == {old.id}
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    assert opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW) == {old.id}
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.UNCERTAIN
-    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.SENT
 
 
 def test_a_late_answer_does_not_count_once_a_person_has_sent_the_message_again(opened: Ledger) -> None:
     release(opened)
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    opened.send_again(INCIDENT, "first-notice", 1, a_member(), HOUR_LATER)
-    opened.write_down((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.decisions.send_again(INCIDENT, "first-notice", 1, a_member(), HOUR_LATER)
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.SENT))], INCIDENT, "first-notice", HOUR_LATER)
     assert email_of(opened, 1) == DeliveryState.WAITING
 
 
 @pytest.mark.parametrize("in_hand", [False, True], ids=["it waits again", "another holds it"])
 def test_an_answer_that_does_not_count_hands_nothing_over(opened: Ledger, *, in_hand: bool) -> None:
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
     if in_hand:
-        assert old.id in {claim.id for claim in opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)}
-    opened.write_down((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
-    assert {line.channel for line in opened.deliveries(INCIDENT, "first-notice") if line.person == 1} == {"email"}
+        assert old.id in {
+            claim.id for claim in opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+        }
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
+    assert {line.channel for line in opened.statistics.lines(INCIDENT, "first-notice") if line.person == 1} == {"email"}
 
 
 def of_the_first_person(ledger: Ledger) -> dict[str, str]:
-    lines = ledger.deliveries(INCIDENT, "first-notice")
+    lines = ledger.statistics.lines(INCIDENT, "first-notice")
     return {line.channel.value: line.state.value for line in lines if line.person == 1}
 
 
 def test_a_late_refusal_of_what_became_uncertain_hands_over_to_the_next_channel(opened: Ledger) -> None:
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
-    (old,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([old], (), INCIDENT, "first-notice", NOW)
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    opened.write_down((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
+    (old,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([old], (), INCIDENT, "first-notice", NOW)
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    opened.deliveries.record((), [(old, Receipt(old.key, Status.REJECTED))], INCIDENT, "first-notice", HOUR_LATER)
     assert of_the_first_person(opened) == {"email": "failed", "sms": "waiting"}
 
 
 def test_a_refusal_of_what_is_known_to_be_there_hands_nothing_over(opened: Ledger) -> None:
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL))
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
-    with opened.write() as write:
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
+    with opened.store.write() as write:
         write.session.connection().exec_driver_sql(f"UPDATE delivery SET state = 'delivered' WHERE id = {claim.id}")
-    opened.write_down((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
     assert of_the_first_person(opened) == {"email": "delivered"}
 
 
 def test_whoever_stops_a_send_waits_for_the_answers_to_what_may_have_left_and_for_no_others(opened: Ledger) -> None:
     release(opened)
-    first, second, _ = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 3, NOW)
-    opened.write_down([first, second], (), INCIDENT, "first-notice", NOW)
-    assert opened.unanswered(INCIDENT) == 2
-    opened.write_down((), [(first, Receipt(first.key, Status.SENT))], INCIDENT, "first-notice", NOW)
-    assert opened.unanswered(INCIDENT) == 1
+    first, second, _ = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 3, NOW)
+    opened.deliveries.record([first, second], (), INCIDENT, "first-notice", NOW)
+    assert opened.deliveries.unanswered(INCIDENT) == 2
+    opened.deliveries.record((), [(first, Receipt(first.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    assert opened.deliveries.unanswered(INCIDENT) == 1
     put_off = Receipt(second.key, Status.DEFERRED, "451 try again later", retry_after=60)
-    opened.write_down((), [(second, put_off)], INCIDENT, "first-notice", NOW)
-    again = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
+    opened.deliveries.record((), [(second, put_off)], INCIDENT, "first-notice", NOW)
+    again = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
     assert [claim.id for claim in again] == [second.id]
-    assert opened.unanswered(INCIDENT) == 0
+    assert opened.deliveries.unanswered(INCIDENT) == 0
 
 
 def test_a_lease_that_is_renewed_is_not_taken_over(opened: Ledger) -> None:
     release(opened)
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.renew([held.lease], HOUR_LATER - timedelta(minutes=1))
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    assert opened.write_down([held], (), INCIDENT, "first-notice", HOUR_LATER) == {held.id}
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.renew([held.lease], HOUR_LATER - timedelta(minutes=1))
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    assert opened.deliveries.record([held], (), INCIDENT, "first-notice", HOUR_LATER) == {held.id}
 
 
 def test_who_renews_a_lease_holds_no_other_with_it(opened: Ledger) -> None:
     release(opened)
     for channel in (ChannelKind.EMAIL, ChannelKind.SMS):
-        held = opened.claim(INCIDENT, "first-notice", [channel], 100, NOW)
-    opened.renew([held[0].lease], HOUR_LATER - timedelta(minutes=1))
-    opened.recover(INCIDENT, "first-notice", HOUR_LATER)
-    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
+        held = opened.deliveries.claim(INCIDENT, "first-notice", [channel], 100, NOW)
+    opened.deliveries.renew([held[0].lease], HOUR_LATER - timedelta(minutes=1))
+    opened.deliveries.recover(INCIDENT, "first-notice", HOUR_LATER)
+    again = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, HOUR_LATER)
     assert {claim.channel for claim in again if claim.about} == {ChannelKind.EMAIL}
 
 
 def test_what_is_given_back_waits_again_as_if_nobody_had_held_it(opened: Ledger) -> None:
     release(opened)
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.give_back([held], NOW)
-    everything = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.give_back([held], NOW)
+    everything = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     again = next(claim for claim in everything if claim.id == held.id)
     assert again.attempts == held.attempts
     assert again.lease != held.lease
@@ -418,12 +424,12 @@ def test_what_is_given_back_waits_again_as_if_nobody_had_held_it(opened: Ledger)
 @pytest.mark.parametrize("what", ["paused", "amended"])
 def test_a_message_claimed_before_the_incident_was_paused_or_amended_may_not_leave(opened: Ledger, what: str) -> None:
     release(opened)
-    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
     if what == "paused":
-        opened.pause_incident(INCIDENT, "lena", NOW)
+        opened.incidents.pause(INCIDENT, "lena", NOW)
     else:
-        opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
-    assert opened.write_down(claims, (), INCIDENT, "first-notice", NOW) == frozenset()
+        opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
+    assert opened.deliveries.record(claims, (), INCIDENT, "first-notice", NOW) == frozenset()
 
 
 def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) -> None:
@@ -431,7 +437,7 @@ def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) ->
     answer_all(opened, Status.REJECTED, only=ChannelKind.EMAIL)
     by_sms = {
         claim.about.number
-        for claim in opened.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, LATER)
+        for claim in opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.SMS], 100, LATER)
         if claim.about
     }
     assert by_sms == {1, 3, 5}
@@ -439,18 +445,20 @@ def test_a_channel_that_fails_for_good_hands_over_to_the_next(opened: Ledger) ->
 
 def test_what_the_relay_said_of_whom_it_refused_is_kept(opened: Ledger) -> None:
     release(opened)
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     refused = Receipt(claim.key, Status.REJECTED, "550 5.1.1 no such user")
-    opened.write_down((), [(claim, refused)], INCIDENT, "first-notice", NOW)
-    lines = opened.deliveries(INCIDENT, "first-notice")
+    opened.deliveries.record((), [(claim, refused)], INCIDENT, "first-notice", NOW)
+    lines = opened.statistics.lines(INCIDENT, "first-notice")
     assert [line.detail for line in lines if line.state == "failed"] == ["550 5.1.1 no such user"]
 
 
 def test_a_deferred_message_waits_for_its_time(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.DEFERRED, only=ChannelKind.EMAIL)
-    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER) == ()
-    assert opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + (1 + SPREAD) * FIRST_WAIT)
+    assert opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER) == ()
+    assert opened.deliveries.claim(
+        INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER + (1 + SPREAD) * FIRST_WAIT
+    )
 
 
 @pytest.mark.parametrize(("why", "tries"), [("domain stopped", 1), ("not yet: quiet hours", 1), ("451 4.7.1", 4)])
@@ -458,22 +466,22 @@ def test_what_we_put_off_ourselves_counts_as_no_try(opened: Ledger, why: str, tr
     release(opened)
     for turn in range(4):
         moment = NOW + turn * timedelta(minutes=1)
-        held, *others = sorted(opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, moment))
+        held, *others = sorted(opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, moment))
         receipt = Receipt(held.key, Status.DEFERRED, why, retry_after=30)
-        opened.write_down((), [(held, receipt)], INCIDENT, "first-notice", moment)
-        opened.give_back(others, moment)
+        opened.deliveries.record((), [(held, receipt)], INCIDENT, "first-notice", moment)
+        opened.deliveries.give_back(others, moment)
     assert held.attempts == tries
 
 
 def test_who_was_put_off_does_not_wait_for_the_end_of_a_long_send(opened: Ledger) -> None:
     release(opened)
-    put_off, other = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
-    opened.give_back([other], NOW)
+    put_off, other = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, NOW)
+    opened.deliveries.give_back([other], NOW)
     receipt = Receipt(put_off.key, Status.DEFERRED, "450 4.2.0", retry_after=30)
-    opened.write_down((), [(put_off, receipt)], INCIDENT, "first-notice", NOW)
-    (first,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)
+    opened.deliveries.record((), [(put_off, receipt)], INCIDENT, "first-notice", NOW)
+    (first,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)
     assert first.id == put_off.id
-    assert len(opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)) == 2
+    assert len(opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 2, LATER)) == 2
 
 
 def test_the_numbers_of_a_page_that_was_put_off_are_not_far_apart(
@@ -481,11 +489,11 @@ def test_the_numbers_of_a_page_that_was_put_off_are_not_far_apart(
 ) -> None:
     monkeypatch.setattr(deliveries, "SPAN", 1)
     release(opened)
-    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     answers = [(claim, Receipt(claim.key, Status.DEFERRED, "450 4.2.0", retry_after=30)) for claim in claims]
-    opened.write_down((), answers, INCIDENT, "first-notice", NOW)
+    opened.deliveries.record((), answers, INCIDENT, "first-notice", NOW)
     pages = []
-    while page := opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER):
+    while page := opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER):
         pages.append([claim.id for claim in page])
     assert sorted(chain.from_iterable(pages)) == sorted(claim.id for claim in claims)
     assert len(pages) > 1
@@ -494,214 +502,216 @@ def test_the_numbers_of_a_page_that_was_put_off_are_not_far_apart(
 
 def test_the_same_answer_that_is_kept_again_gives_no_try_back(opened: Ledger) -> None:
     release(opened)
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
     receipt = Receipt(held.key, Status.DEFERRED, "451 4.7.1", retry_after=30)
-    opened.write_down((), [(held, receipt)], INCIDENT, "first-notice", NOW)
+    opened.deliveries.record((), [(held, receipt)], INCIDENT, "first-notice", NOW)
     put_off = replace(receipt, detail="domain stopped")
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER)
     for _ in range(3):
-        opened.write_down((), [(held, put_off)], INCIDENT, "first-notice", LATER)
-    (held,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER + timedelta(minutes=1))
+        opened.deliveries.record((), [(held, put_off)], INCIDENT, "first-notice", LATER)
+    (held,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, LATER + timedelta(minutes=1))
     assert held.attempts == 2
 
 
 def test_what_is_pending_is_a_plain_number(opened: Ledger) -> None:
     release(opened)
-    opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    assert type(opened.pending(INCIDENT, "first-notice")) is int
+    opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    assert type(opened.deliveries.pending(INCIDENT, "first-notice")) is int
 
 
 def test_nothing_is_sent_again_that_is_not_uncertain(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotInLedger, match="uncertain for person 7"):
-        opened.send_again(INCIDENT, "first-notice", 7, a_member(), LATER)
+        opened.decisions.send_again(INCIDENT, "first-notice", 7, a_member(), LATER)
 
 
 def test_a_notice_of_an_unknown_incident_is_an_unknown_incident(opened: Ledger) -> None:
     with pytest.raises(NotInLedger, match="no incident nope"):
-        opened.draft("nope", "first-notice")
+        opened.notices.latest_draft("nope", "first-notice")
 
 
 def test_a_paused_incident_sends_nothing(opened: Ledger) -> None:
     release(opened)
-    opened.pause_incident(INCIDENT, "lena", NOW)
+    opened.incidents.pause(INCIDENT, "lena", NOW)
     with pytest.raises(NotAllowed, match="paused"):
-        opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
+        opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 10, LATER)
 
 
 def test_only_a_person_sends_an_uncertain_message_again(opened: Ledger) -> None:
     release(opened)
-    claims = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down((), [(claims[0], Receipt(claims[0].key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    claims = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record((), [(claims[0], Receipt(claims[0].key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
     about = claims[0].about
     assert about
-    assert opened.send_again(INCIDENT, "first-notice", about.number, a_member(), LATER) == 1
-    assert claims[0].id in {c.id for c in opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)}
+    assert opened.decisions.send_again(INCIDENT, "first-notice", about.number, a_member(), LATER) == 1
+    assert claims[0].id in {
+        c.id for c in opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, LATER)
+    }
 
 
 def test_promises_of_a_notice_become_commitments_when_it_is_released(opened: Ledger) -> None:
     from amends.domain.incident.commitment import commit
 
     release(opened, promises=(commit(a_promise(), NOW, "first-notice"),))
-    assert [commitment.id for commitment in opened.commitments(INCIDENT)] == ["audit"]
+    assert [commitment.id for commitment in opened.commitments.all(INCIDENT)] == ["audit"]
 
 
 def test_a_new_version_after_a_part_was_sent_reaches_only_the_others(opened: Ledger) -> None:
     release(opened)
-    told = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down((), [(told[0], Receipt(told[0].key, Status.SENT))], INCIDENT, "first-notice", NOW)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    told = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record((), [(told[0], Receipt(told[0].key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     release(opened, dated=LATER)
-    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    again = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert told[0].id not in {claim.id for claim in again}
     assert {claim.released.version for claim in again} == {2}
 
 
 def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     message = Post(draft, 1, Letters(), NOW.isoformat(" ")).row(1, ChannelKind.EMAIL, b"x", "en/self")
-    with pytest.raises(AlreadyInLedger), opened.write() as write:
+    with pytest.raises(AlreadyInLedger), opened.store.write() as write:
         store_messages(write.session.connection(), [message])
 
 
 def test_a_person_is_read_back_as_handed_in(opened: Ledger) -> None:
-    assert opened.person(INCIDENT, 1) == people()[0]
-    assert sorted(opened.people(INCIDENT, range(1, 99))) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert people()[0]._replace(name="x") != opened.person(INCIDENT, 1)
+    assert opened.people.get(INCIDENT, 1) == people()[0]
+    assert sorted(opened.people.get_many(INCIDENT, range(1, 99))) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert people()[0]._replace(name="x") != opened.people.get(INCIDENT, 1)
 
 
 def test_a_release_goes_on_although_an_approver_leaves_the_team_afterwards(opened: Ledger) -> None:
     release(opened)
-    opened.remove_member("wei", "lena", NOW)
-    assert opened.release(INCIDENT, "first-notice", LATER)
-    assert opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, LATER)
+    opened.team.remove("wei", "lena", NOW)
+    assert opened.notices.release(INCIDENT, "first-notice", LATER)
+    assert opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 1, LATER)
 
 
 def test_a_no_is_final_even_when_who_said_it_leaves_the_team(opened: Ledger) -> None:
     draft = current_draft(opened)
-    opened.draft_notice(draft, NOW)
-    opened.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "", NOW)
-    opened.remove_member("wei", "lena", NOW)
+    opened.notices.draft(draft, NOW)
+    opened.approvals.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "", NOW)
+    opened.team.remove("wei", "lena", NOW)
     with pytest.raises(ApprovalMissing):
-        opened.release(INCIDENT, draft.notice, NOW)
+        opened.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def test_who_changes_their_mind_before_the_release_is_heard(opened: Ledger) -> None:
     draft = current_draft(opened, approvals=3)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "wei")
-    opened.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "no", NOW)
-    assert opened.case(INCIDENT).notices[0].stage is NoticeStage.REJECTED
+    opened.approvals.decide(INCIDENT, draft.notice, a_member(name="wei"), Decision.REJECT, draft.binding, "no", NOW)
+    assert opened.cases.read(INCIDENT).notices[0].stage is NoticeStage.REJECTED
 
 
 def test_a_notice_that_names_a_time_that_has_passed_is_neither_approved_nor_released(opened: Ledger) -> None:
     draft = current_draft(opened, next_news_at=LATER)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     approve(opened, draft, "omar", "wei")
     with pytest.raises(ApprovalMissing, match="has passed"):
-        opened.release(INCIDENT, draft.notice, LATER)
+        opened.notices.release(INCIDENT, draft.notice, LATER)
     with pytest.raises(NotAllowed, match="has passed"):
-        opened.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, draft.binding, "", LATER)
+        opened.approvals.decide(INCIDENT, draft.notice, a_member(), Decision.APPROVE, draft.binding, "", LATER)
 
 
 def test_an_answer_counts_although_the_notice_was_drafted_afresh_meanwhile(opened: Ledger) -> None:
     release(opened)
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
-    opened.draft_notice(current_draft(opened, dated=LATER), NOW)
-    opened.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
-    assert "sent" in {line.state for line in opened.deliveries(INCIDENT, "first-notice")}
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.notices.draft(current_draft(opened, dated=LATER), NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, "first-notice", NOW)
+    assert "sent" in {line.state for line in opened.statistics.lines(INCIDENT, "first-notice")}
 
 
 def test_a_refusal_is_handed_over_as_was_approved_although_the_notice_was_drafted_afresh_meanwhile(
     opened: Ledger,
 ) -> None:
     release(opened, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL), cascade=(ChannelKind.SMS,))
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down([claim], (), INCIDENT, "first-notice", NOW)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
-    opened.draft_notice(current_draft(opened, cascade=(ChannelKind.LETTER,)), NOW)
-    opened.write_down((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record([claim], (), INCIDENT, "first-notice", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.notices.draft(current_draft(opened, cascade=(ChannelKind.LETTER,)), NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.REJECTED))], INCIDENT, "first-notice", NOW)
     assert claim.about
-    lines = opened.deliveries(INCIDENT, "first-notice")
+    lines = opened.statistics.lines(INCIDENT, "first-notice")
     assert {line.channel for line in lines if line.person == claim.about.number} == {ChannelKind.EMAIL, ChannelKind.SMS}
 
 
 def test_to_send_again_does_not_let_a_fresh_draft_leave_unapproved(opened: Ledger) -> None:
     release(opened)
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down((), [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     draft = current_draft(opened, dated=LATER)
-    opened.draft_notice(draft, NOW)
+    opened.notices.draft(draft, NOW)
     assert claim.about
-    opened.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), NOW)
-    assert opened.case(INCIDENT).notices[0].stage is NoticeStage.DRAFTED
+    opened.decisions.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), NOW)
+    assert opened.cases.read(INCIDENT).notices[0].stage is NoticeStage.DRAFTED
     approve(opened, draft, "omar", "wei")
-    assert opened.release(INCIDENT, "first-notice", NOW) == draft
+    assert opened.notices.release(INCIDENT, "first-notice", NOW) == draft
 
 
 def test_a_page_of_an_earlier_version_that_never_came_up_is_not_missed_any_more(opened: Ledger) -> None:
     for title, status in (("Two databases copied", Status.REJECTED), ("One database copied", Status.DELIVERED)):
-        opened.amend_incident(an_incident(title=title), "lena", NOW)
+        opened.incidents.amend(an_incident(title=title), "lena", NOW)
         release(opened, dated=NOW)
-        assert not opened.published(INCIDENT, "first-notice")
+        assert not opened.deliveries.published(INCIDENT, "first-notice")
         answer_all(opened, status, only=ChannelKind.WEBSITE)
-    assert opened.published(INCIDENT, "first-notice")
+    assert opened.deliveries.published(INCIDENT, "first-notice")
 
 
 def test_a_new_version_puts_the_pages_up_afresh_and_posts_nothing_twice(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.DELIVERED)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     release(opened, dated=LATER)
-    assert not opened.published(INCIDENT, "first-notice")
-    again = opened.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
+    assert not opened.deliveries.published(INCIDENT, "first-notice")
+    again = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert {(claim.channel, claim.locale) for claim in again} == {("website", "en"), ("website", "zh-CN")}
 
 
 def test_who_was_in_hand_while_another_version_was_released_counts_as_told_by_that_one(opened: Ledger) -> None:
     release(opened)
-    held = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    held = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     release(opened, dated=LATER)
-    opened.give_back(held, LATER)
+    opened.deliveries.give_back(held, LATER)
     answer_all(opened, Status.SENT, only=ChannelKind.EMAIL)
-    assert opened.versions_got(INCIDENT, 1) == {"first-notice": 2}
+    assert opened.visits.versions_got(INCIDENT, 1) == {"first-notice": 2}
 
 
 def test_a_page_that_the_website_refused_does_not_stand_in_the_way_of_its_next_version(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.REJECTED, only=ChannelKind.WEBSITE)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", NOW)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", NOW)
     release(opened, dated=LATER)
     answer_all(opened, Status.DELIVERED, only=ChannelKind.WEBSITE)
-    assert opened.published(INCIDENT, "first-notice")
+    assert opened.deliveries.published(INCIDENT, "first-notice")
 
 
 def test_the_time_when_a_notice_was_sent_does_not_move_when_a_message_goes_out_once_more(opened: Ledger) -> None:
     release(opened)
-    (claim,) = opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
-    opened.write_down((), [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
+    (claim,) = opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 1, NOW)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.UNCERTAIN))], INCIDENT, "first-notice", NOW)
     answer_all(opened, Status.SENT)
-    opened.finish(INCIDENT, "first-notice", LATER)
+    opened.deliveries.finish(INCIDENT, "first-notice", LATER)
     assert claim.about
-    opened.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), LATER)
-    assert not opened.finish(INCIDENT, "first-notice", LATER)
+    opened.decisions.send_again(INCIDENT, "first-notice", claim.about.number, a_member(), LATER)
+    assert not opened.deliveries.finish(INCIDENT, "first-notice", LATER)
     answer_all(opened, Status.SENT)
-    opened.finish(INCIDENT, "first-notice", LATER + timedelta(days=1))
-    assert opened.case(INCIDENT).notices[0].sent_at == LATER
+    opened.deliveries.finish(INCIDENT, "first-notice", LATER + timedelta(days=1))
+    assert opened.cases.read(INCIDENT).notices[0].sent_at == LATER
 
 
 def test_a_notice_of_which_only_parked_messages_are_left_notes_when_all_else_was_sent(opened: Ledger) -> None:
     release(opened)
-    with opened.write() as write:
+    with opened.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE delivery SET state = 'parked' WHERE person = 1")
     answer_all(opened, Status.SENT)
-    assert not opened.finish(INCIDENT, "first-notice", LATER)
-    (notice,) = opened.case(INCIDENT).notices
+    assert not opened.deliveries.finish(INCIDENT, "first-notice", LATER)
+    (notice,) = opened.cases.read(INCIDENT).notices
     assert (notice.stage, notice.sent_at) == (NoticeStage.SENDING, LATER)
 
 
@@ -723,20 +733,20 @@ def at_home(number: int, home: str, **more: object) -> Person:
 
 
 def pin(ledger: Ledger, letters: Letters = LETTERS) -> None:
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(letters=letters), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters), "lena", NOW)
 
 
 def live(ledger: Ledger, *people: Person) -> Ledger:
     """An incident of these people, with letters in force and approvers in the team."""
-    ledger.open_incident(an_incident(), people, "lena", NOW)
+    ledger.incidents.open(an_incident(), people, "lena", NOW)
     pin(ledger)
     for name in ("omar", "wei"):
-        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+        ledger.team.add(name, TeamRole.LEGAL, "lena", NOW)
     return ledger
 
 
 def claimed(ledger: Ledger, channel: ChannelKind = ChannelKind.EMAIL, at: datetime = LATER) -> dict[int, Claim]:
-    claims = ledger.claim(INCIDENT, "first-notice", [channel], 100, at)
+    claims = ledger.deliveries.claim(INCIDENT, "first-notice", [channel], 100, at)
     return {claim.about.number: claim for claim in claims if claim.about}
 
 
@@ -746,14 +756,14 @@ def letters_of(claims: dict[int, Claim]) -> dict[int, str]:
 
 def stored(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
     """The text that each person's message on this channel is stored with."""
-    with ledger.read() as session:
+    with ledger.store.read() as session:
         rows = session.exec(select(DeliveryRow).where(DeliveryRow.channel == channel)).all()
     return {row.person: row.variant for row in rows}
 
 
 def test_the_audience_names_the_letters_that_it_needs(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "CA"), at_home(3, "MA", locale="zh-CN"), at_home(4, "nowhere"))
-    audience = ledger.audience(INCIDENT, "everyone")
+    audience = ledger.notices.audience(INCIDENT, "everyone")
     assert audience.readers == {
         ("en", Reader.SELF, GENERAL), ("en", Reader.SELF, "us"), ("zh-CN", Reader.SELF, "us-ma"),
     }  # fmt: skip
@@ -761,8 +771,8 @@ def test_the_audience_names_the_letters_that_it_needs(ledger: Ledger) -> None:
 
 
 def test_before_a_playbook_runs_there_is_only_the_general_letter(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [at_home(1, "MA")], "lena", NOW)
-    assert ledger.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
+    ledger.incidents.open(an_incident(), [at_home(1, "MA")], "lena", NOW)
+    assert ledger.notices.audience(INCIDENT, "everyone").readers == {("en", Reader.SELF, GENERAL)}
 
 
 def test_each_message_is_of_the_letter_of_its_persons_home(ledger: Ledger) -> None:
@@ -780,7 +790,7 @@ def test_a_follow_up_is_general_except_where_something_must_be_left_out(ledger: 
 def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
     release(ledger)
-    pages = ledger.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
+    pages = ledger.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
     assert {claim.letter for claim in pages} == {GENERAL}
 
 
@@ -790,7 +800,7 @@ def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
     release(ledger)
     (claim,) = claimed(ledger).values()
     assert (claim.letter, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
-    assert ("en", Reader.GUARDIAN, "us-ma") in ledger.audience(INCIDENT, "everyone").readers
+    assert ("en", Reader.GUARDIAN, "us-ma") in ledger.notices.audience(INCIDENT, "everyone").readers
 
 
 def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
@@ -804,7 +814,7 @@ def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
 def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA", flags=frozenset({Flag.PROTECTED})))
     release(ledger)
-    ledger.let_go(INCIDENT, "first-notice", 1, a_member(), NOW)
+    ledger.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), NOW)
     assert letters_of(claimed(ledger)) == {1: "us-ma"}
 
 
@@ -815,7 +825,7 @@ def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(le
     assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL, 3: GENERAL}
     pin(ledger)
     release(ledger, dated=LATER)
-    ledger.recover(INCIDENT, "first-notice", LATER)
+    ledger.deliveries.recover(INCIDENT, "first-notice", LATER)
     assert letters_of(claimed(ledger)) == {1: "us-ma", 2: "us", 3: GENERAL}
     assert stored(ledger, ChannelKind.EMAIL) == {1: "en/self/us-ma", 2: "zh-CN/self/us", 3: "en/self"}
 
@@ -823,9 +833,9 @@ def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(le
 def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
     draft = current_draft(ledger)
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     pin(ledger, LETTERS.model_copy(update={"letters": LETTERS.letters[:1]}))
-    assert not ledger.case(INCIDENT).notices[0].current
+    assert not ledger.cases.read(INCIDENT).notices[0].current
 
 
 def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger: Ledger) -> None:
@@ -836,7 +846,7 @@ def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger
 
 def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
-    claims = ledger.samples(current_draft(ledger), 50)
+    claims = ledger.previews.samples(current_draft(ledger), 50)
     assert {(claim.about.number, claim.letter) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
 
 
@@ -845,23 +855,23 @@ def test_nothing_is_written_about_a_child_where_the_data_of_one_of_the_two_was_d
     opened: Ledger, damaged: int
 ) -> None:
     release(opened)
-    with opened.write() as write:
+    with opened.store.write() as write:
         moved = "UPDATE person SET sealed = (SELECT sealed FROM person WHERE number = 1) WHERE number = :number"
         write.session.execute(text(moved), {"number": damaged})
     assert written_to(opened, INCIDENT) == [(1, "kim1@mail.example"), (2, "kim2@mail.example")]
-    lines = opened.deliveries(INCIDENT, "first-notice")
+    lines = opened.statistics.lines(INCIDENT, "first-notice")
     assert [line.state for line in lines if (line.person, line.channel) == (5, ChannelKind.EMAIL)] == ["parked"]
 
 
 def test_a_message_bears_the_personal_link_that_works_and_not_one_that_was_revoked(opened: Ledger) -> None:
     release(opened)
-    opened.revoke_link(INCIDENT, 1, "lena", NOW)
+    opened.people.revoke_link(INCIDENT, 1, "lena", NOW)
     links = {
         claim.about.number: claim.link
-        for claim in opened.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+        for claim in opened.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
         if claim.about
     }
-    assert links == {number: opened.link_of(INCIDENT, number) for number in (1, 2, 5)}
+    assert links == {number: opened.people.link_of(INCIDENT, number) for number in (1, 2, 5)}
 
 
 # Several incidents in one ledger.
@@ -869,21 +879,21 @@ def test_a_message_bears_the_personal_link_that_works_and_not_one_that_was_revok
 
 def release_elsewhere(ledger: Ledger, incident: str, affected: list[Person]) -> None:
     """The same notice in an incident of its own."""
-    ledger.open_incident(an_incident(id=incident), affected, "lena", NOW)
-    ledger.pin_playbook(incident, a_playbook(), a_wording(), "lena", NOW)
-    audience = ledger.audience(incident, "everyone")
+    ledger.incidents.open(an_incident(id=incident), affected, "lena", NOW)
+    ledger.playbooks.pin(incident, a_playbook(), a_wording(), "lena", NOW)
+    audience = ledger.notices.audience(incident, "everyone")
     draft = current_draft(
         ledger, incident=incident, audience_digest=audience.digest, people=audience.people,
-        facts_digest=ledger.facts_digest(incident), variants=variants_for(audience.readers),
+        facts_digest=ledger.incidents.facts_digest(incident), variants=variants_for(audience.readers),
     )  # fmt: skip
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     approve(ledger, draft, "omar", "wei")
-    ledger.release(incident, draft.notice, NOW)
+    ledger.notices.release(incident, draft.notice, NOW)
 
 
 def written_to(ledger: Ledger, incident: str) -> list[tuple[int, str]]:
     """About whom, and where to, with every message there is."""
-    claims = ledger.claim(incident, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    claims = ledger.deliveries.claim(incident, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     return sorted((claim.about.number, claim.to.email) if claim.about and claim.to else (0, "") for claim in claims)
 
 

@@ -32,11 +32,11 @@ POSTS = 2
 
 def send(ledger: Ledger, how_many: int, by: tuple[ChannelKind, ...] = EMAIL) -> list[str]:
     """So many messages leave; their keys, as the relay's log has them."""
-    claims = ledger.claim(INCIDENT, NOTICE, by, how_many, NOW)
-    ledger.write_down(claims, [], INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, by, how_many, NOW)
+    ledger.deliveries.record(claims, [], INCIDENT, NOTICE, NOW)
     answers = [(claim, Receipt(claim.key, Status.SENT, "250")) for claim in claims]
-    ledger.write_down([], answers, INCIDENT, NOTICE, NOW)
-    ledger.end([claim.lease for claim in claims], {"sent": len(claims)}, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record([], answers, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases([claim.lease for claim in claims], {"sent": len(claims)}, INCIDENT, NOTICE, NOW)
     return [claim.key for claim in claims]
 
 
@@ -62,7 +62,7 @@ def restored(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
     """Ten people; the backup was made when two had been told, five more were told after that."""
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=number) for number in range(1, 11)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     send(ledger, 2)
     back_up(ledger, tmp_path)
     left = send(ledger, 5)
@@ -73,48 +73,48 @@ def restored(tmp_path: Path) -> Iterator[tuple[Ledger, list[str]]]:
 
 def test_a_restored_ledger_sends_nothing(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LedgerRestored, match="amends reconcile"):
-        restored[0].release(INCIDENT, NOTICE, NOW)
+        restored[0].notices.release(INCIDENT, NOTICE, NOW)
 
 
 def test_nor_does_it_take_the_word_of_an_approver(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     draft = approved(ledger, [a_person(number=1)], channels=EMAIL)
     back_up(ledger, tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     old = restore(ledger, tmp_path)
-    before = old.timeline(INCIDENT)
+    before = old.audit.entries(INCIDENT)
     with pytest.raises(LedgerRestored):
-        old.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW)
+        old.approvals.decide(INCIDENT, NOTICE, OMAR, Decision.APPROVE, draft.binding, "", NOW)
     with pytest.raises(LedgerRestored):
-        old.release_in_emergency(INCIDENT, NOTICE, *APPROVERS[:2], draft.binding, "fire", NOW)
-    assert old.timeline(INCIDENT) == before
+        old.approvals.release_in_emergency(INCIDENT, NOTICE, *APPROVERS[:2], draft.binding, "fire", NOW)
+    assert old.audit.entries(INCIDENT) == before
     old.dispose()
 
 
 def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=1)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     back_up(ledger, tmp_path)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
-    ledger.write_down([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.deliveries.record([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
     old = restore(ledger, tmp_path)
     came_back = [Report(ReportKind.FAILED, claim.bounce)]
     with pytest.raises(LedgerRestored, match="amends reconcile"):
-        old.reported(came_back, NOW)
-    old.reconcile([claim.key], OMAR, NOW, EMAIL)
-    assert old.reported(came_back, NOW).each == (Effect.BOUNCED,)
+        old.receipts.take(came_back, NOW)
+    old.restore.reconcile([claim.key], OMAR, NOW, EMAIL)
+    assert old.receipts.take(came_back, NOW).each == (Effect.BOUNCED,)
     old.dispose()
 
 
 def test_what_came_back_of_a_message_that_is_stored_anew_is_known_by_its_key(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 3)
-    old.reconcile(left, OMAR, NOW)
-    old.release(INCIDENT, NOTICE, NOW)
-    token = old.keys.bounce_token(900, left[0])
+    old.restore.reconcile(left, OMAR, NOW)
+    old.notices.release(INCIDENT, NOTICE, NOW)
+    token = old.store.keys.bounce_token(900, left[0])
     failed, forged = Report(ReportKind.FAILED, token), Report(ReportKind.FAILED, "0" * 32)
     confused = Report(ReportKind.FAILED, token, message_id=f"<{left[1]}@shop.example>")
-    reported = old.reported([confused, forged, failed], NOW)
+    reported = old.receipts.take([confused, forged, failed], NOW)
     assert reported.each == (Effect.CONTRADICTED, Effect.FOREIGN, Effect.BOUNCED)
     old.dispose()
 
@@ -122,22 +122,22 @@ def test_what_came_back_of_a_message_that_is_stored_anew_is_known_by_its_key(tmp
 def test_nor_after_others_have_written_to_it_as_much_as_it_lacks(restored: tuple[Ledger, list[str]]) -> None:
     ledger, _ = restored
     for number in range(6):
-        ledger.ask(INCIDENT, an_asked(f"is it me? {number}"), NOW)
+        ledger.questions.ask(INCIDENT, an_asked(f"is it me? {number}"), NOW)
         with pytest.raises(LedgerRestored):
-            ledger.release(INCIDENT, NOTICE, NOW)
-    assert any("not the one that was noted" in what for what in ledger.verify_audit())
+            ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert any("not the one that was noted" in what for what in ledger.audit.verify())
 
 
 def test_nor_when_the_backup_was_made_a_moment_before_a_page_was_sent(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     back_up(ledger, tmp_path)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
-    ledger.write_down(claims, [], INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    ledger.deliveries.record(claims, [], INCIDENT, NOTICE, NOW)
     old = restore(ledger, tmp_path)
     with pytest.raises(LedgerRestored):
-        old.release(INCIDENT, NOTICE, NOW)
+        old.notices.release(INCIDENT, NOTICE, NOW)
     old.dispose()
 
 
@@ -145,14 +145,14 @@ def test_nor_on_a_machine_that_had_looked_at_it_before(tmp_path: Path) -> None:
     here, there = a_ledger(sqlite_url(tmp_path), tmp_path), tmp_path / "elsewhere"
     approved(here.migrate(), [a_person(number=1)], channels=EMAIL)
     back_up(here, tmp_path)
-    here.release(INCIDENT, NOTICE, NOW)
+    here.notices.release(INCIDENT, NOTICE, NOW)
     there.mkdir()
     other = a_ledger(sqlite_url(tmp_path), there)
-    other.release(INCIDENT, NOTICE, NOW)
+    other.notices.release(INCIDENT, NOTICE, NOW)
     other.dispose()
     restore(here, tmp_path).dispose()
     with pytest.raises(LedgerRestored):
-        other.release(INCIDENT, NOTICE, NOW)
+        other.notices.release(INCIDENT, NOTICE, NOW)
     other.dispose()
 
 
@@ -161,19 +161,19 @@ def test_letters_and_posts_of_a_restored_ledger_wait_for_a_person(tmp_path: Path
     people = [a_person(number=n, email="", phone="", postal_address=f"Road {n}, Berlin") for n in (1, 2, 3)]
     by = (*EMAIL, ChannelKind.SOCIAL)
     approved(ledger, people, channels=by, cascade=(ChannelKind.EMAIL, ChannelKind.LETTER))
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     back_up(ledger, tmp_path)
-    assert ledger.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, NOW)
     old = restore(ledger, tmp_path)
     with pytest.raises(LedgerRestored):
-        old.take_letters(INCIDENT, NOTICE, OMAR, NOW)
-    found = old.reconcile([], OMAR, NOW, EMAIL)
+        old.letters.take(INCIDENT, NOTICE, OMAR, NOW)
+    found = old.restore.reconcile([], OMAR, NOW, EMAIL)
     assert (found.uncertain, found.waiting) == (3 + POSTS, 0)
-    assert old.take_letters(INCIDENT, NOTICE, OMAR, NOW) is None
-    old.release(INCIDENT, NOTICE, NOW)
-    assert old.claim(INCIDENT, NOTICE, [ChannelKind.SOCIAL], 9, NOW) == ()
-    assert old.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
-    batch = old.take_letters(INCIDENT, NOTICE, OMAR, NOW)
+    assert old.letters.take(INCIDENT, NOTICE, OMAR, NOW) is None
+    old.notices.release(INCIDENT, NOTICE, NOW)
+    assert old.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SOCIAL], 9, NOW) == ()
+    assert old.decisions.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
+    batch = old.letters.take(INCIDENT, NOTICE, OMAR, NOW)
     assert batch is not None
     assert batch.letters == 1
     old.dispose()
@@ -181,17 +181,17 @@ def test_letters_and_posts_of_a_restored_ledger_wait_for_a_person(tmp_path: Path
 
 def test_with_a_complete_log_only_those_who_were_not_told_are_told(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    found = ledger.reconcile(left, OMAR, NOW, EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    found = ledger.restore.reconcile(left, OMAR, NOW, EMAIL)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     assert (found.sent, found.uncertain, found.waiting) == (5, POSTS, 3)
     assert set(send(ledger, 10)).isdisjoint(left)
-    assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 10}
+    assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 10}
 
 
 def test_what_no_log_tells_is_uncertain(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    ledger.reconcile(left[:1], OMAR, NOW)
-    assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 3, PersonState.UNCERTAIN: 7}
+    ledger.restore.reconcile(left[:1], OMAR, NOW)
+    assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 3, PersonState.UNCERTAIN: 7}
 
 
 def test_a_message_of_which_the_restored_ledger_knows_nothing_is_not_sent_again(tmp_path: Path) -> None:
@@ -199,28 +199,28 @@ def test_a_message_of_which_the_restored_ledger_knows_nothing_is_not_sent_again(
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
     ledger.dispose()
     shutil.copy(tmp_path / "ledger.sqlite3", tmp_path / "backup")
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 2)
     ledger.dispose()
     shutil.copy(tmp_path / "backup", tmp_path / "ledger.sqlite3")
     old = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
-    old.reconcile(left, OMAR, NOW, EMAIL)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile(left, OMAR, NOW, EMAIL)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert set(send(old, 10)).isdisjoint(left)
-    assert old.standing(INCIDENT, NOTICE) == {PersonState.SENT: 3}
+    assert old.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 3}
     old.dispose()
 
 
 def test_the_chain_holds_again_afterwards(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    assert ledger.verify_audit() != ()
-    ledger.reconcile(left, OMAR, NOW, EMAIL)
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() != ()
+    ledger.restore.reconcile(left, OMAR, NOW, EMAIL)
+    assert ledger.audit.verify() == ()
 
 
 def test_only_who_may_approve_reconciles(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(NotAllowed):
-        restored[0].reconcile([], Member(name="sam", role=TeamRole.RESPONDER), NOW, EMAIL)
+        restored[0].restore.reconcile([], Member(name="sam", role=TeamRole.RESPONDER), NOW, EMAIL)
 
 
 def with_phones(folder: Path) -> Ledger:
@@ -233,39 +233,39 @@ def with_phones(folder: Path) -> Ledger:
 def test_what_was_first_released_after_the_backup_may_have_left_too(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 3)
     send(ledger, 3, SMS)
     old = restore(ledger, tmp_path)
-    old.reconcile(left, OMAR, NOW, EMAIL)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile(left, OMAR, NOW, EMAIL)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert send(old, 6, (*EMAIL, *SMS)) == []
-    assert old.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
+    assert old.decisions.send_again(INCIDENT, NOTICE, 2, OMAR, NOW) == 1
     assert len(send(old, 6, SMS)) == 1
-    assert old.send_again(INCIDENT, NOTICE, None, OMAR, NOW) == 2 + POSTS
+    assert old.decisions.send_again(INCIDENT, NOTICE, None, OMAR, NOW) == 2 + POSTS
     old.dispose()
 
 
 def test_who_joins_a_send_notes_the_release_as_well_as_who_began_it(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     (tmp_path / "elsewhere").mkdir()
-    joined = Ledger(sqlite_url(tmp_path), ledger.keys, tmp_path / "elsewhere" / "audit-head")
-    assert joined.released_notes.all() == set()
-    joined.release(INCIDENT, NOTICE, NOW)
-    assert joined.released_notes.all() == ledger.released_notes.all() == {(INCIDENT, NOTICE)}
+    joined = Ledger(sqlite_url(tmp_path), ledger.store.keys, tmp_path / "elsewhere" / "audit-head")
+    assert joined.store.released_notes.all() == set()
+    joined.notices.release(INCIDENT, NOTICE, NOW)
+    assert joined.store.released_notes.all() == ledger.store.released_notes.all() == {(INCIDENT, NOTICE)}
     joined.dispose()
     ledger.dispose()
 
 
 def test_an_email_that_the_log_names_has_been_sent_also_of_a_notice_released_since(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile(left, OMAR, NOW)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile(left, OMAR, NOW)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     sent, uncertain = PersonState.SENT, PersonState.UNCERTAIN
-    assert old.standing(INCIDENT, NOTICE) == {sent: 2, uncertain: 1}
+    assert old.statistics.people(INCIDENT, NOTICE) == {sent: 2, uncertain: 1}
     with pytest.raises(NotInLedger, match="person 7"):
-        old.send_again(INCIDENT, NOTICE, 7, OMAR, NOW)
+        old.decisions.send_again(INCIDENT, NOTICE, 7, OMAR, NOW)
     old.dispose()
 
 
@@ -282,18 +282,18 @@ def test_a_note_that_was_cut_off_takes_no_other_with_it(tmp_path: Path, left: st
 def test_what_may_have_taken_over_before_the_backup_was_restored_waits_for_a_person(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=1, phone="+49301234561")], channels=EMAIL, cascade=(*EMAIL, *SMS))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
-    ledger.write_down([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.deliveries.record([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
     back_up(ledger, tmp_path)
     came_back = [Report(ReportKind.FAILED, claim.bounce)]
-    ledger.reported(came_back, NOW)
+    ledger.receipts.take(came_back, NOW)
     assert len(send(ledger, 1, SMS)) == 1
     old = restore(ledger, tmp_path)
-    old.reconcile([claim.key], OMAR, NOW, EMAIL)
-    old.reported(came_back, NOW)
+    old.restore.reconcile([claim.key], OMAR, NOW, EMAIL)
+    old.receipts.take(came_back, NOW)
     assert send(old, 1, SMS) == []
-    assert old.standing(INCIDENT, NOTICE) == {PersonState.UNCERTAIN: 1}
+    assert old.statistics.people(INCIDENT, NOTICE) == {PersonState.UNCERTAIN: 1}
     old.dispose()
 
 
@@ -301,15 +301,15 @@ def lacking_the_release(folder: Path, how_many: int) -> tuple[Ledger, list[str]]
     """So many emails left of a notice that was released after the backup was made, which is in its place now."""
     ledger = with_phones(folder)
     back_up(ledger, folder)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, how_many)
     return restore(ledger, folder), left
 
 
 def test_what_the_provider_says_has_not_left_is_sent(tmp_path: Path) -> None:
     old, _ = lacking_the_release(tmp_path, 3)
-    old.reconcile([], OMAR, NOW, SMS)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile([], OMAR, NOW, SMS)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert send(old, 6) == []
     assert len(send(old, 6, SMS)) == 3
     old.dispose()
@@ -319,19 +319,19 @@ def restored_twice(folder: Path) -> Ledger:
     """What left between the two backups is known by neither; since the second one nothing has left."""
     ledger = with_phones(folder)
     back_up(ledger, folder)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     send(ledger, 3, SMS)
     first = restore(ledger, folder)
-    first.reconcile([], OMAR, NOW, EMAIL)
+    first.restore.reconcile([], OMAR, NOW, EMAIL)
     back_up(first, folder)
-    first.add_member("max", TeamRole.LEAD, "lena", NOW)
+    first.team.add("max", TeamRole.LEAD, "lena", NOW)
     return restore(first, folder)
 
 
 def test_what_is_in_doubt_since_an_earlier_backup_stays_so(tmp_path: Path) -> None:
     second = restored_twice(tmp_path)
-    second.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
-    second.release(INCIDENT, NOTICE, NOW)
+    second.restore.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
+    second.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(second, 6, EMAIL)) == 3
     assert send(second, 6, SMS) == []
     second.dispose()
@@ -340,11 +340,11 @@ def test_what_is_in_doubt_since_an_earlier_backup_stays_so(tmp_path: Path) -> No
 def test_a_further_word_about_the_same_backup_is_the_one_that_counts(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     old = restore(ledger, tmp_path)
-    old.reconcile([], OMAR, NOW)
-    old.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile([], OMAR, NOW)
+    old.restore.reconcile([], OMAR, NOW, (*EMAIL, *SMS))
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(old, 6, (*EMAIL, *SMS))) == 6
     old.dispose()
 
@@ -352,10 +352,10 @@ def test_a_further_word_about_the_same_backup_is_the_one_that_counts(tmp_path: P
 def test_a_notice_that_was_never_released_is_in_no_doubt(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
-    ledger.add_member("max", TeamRole.LEAD, "lena", NOW)
+    ledger.team.add("max", TeamRole.LEAD, "lena", NOW)
     old = restore(ledger, tmp_path)
-    old.reconcile([], OMAR, NOW)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile([], OMAR, NOW)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(old, 6, (*EMAIL, *SMS))) == 6
     old.dispose()
 
@@ -365,32 +365,32 @@ def test_nor_is_an_incident_lost_with_the_ledger_told_of_twice(tmp_path: Path) -
     back_up(ledger, tmp_path)
     ledger.dispose()
     ledger = with_phones(tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 3)
     send(ledger, 3, SMS)
     old = restore(ledger, tmp_path)
-    old.reconcile(left, OMAR, NOW, EMAIL)
+    old.restore.reconcile(left, OMAR, NOW, EMAIL)
     old.dispose()
     old = with_phones(tmp_path)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert send(old, 6, (*EMAIL, *SMS)) == []
     old.dispose()
 
 
 def test_a_parked_message_that_may_have_been_tried_again_waits_for_a_person(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     for tries in range(STRIKES):
         later = NOW + timedelta(hours=tries)
-        claims = ledger.claim(INCIDENT, NOTICE, SMS, 3, later)
+        claims = ledger.deliveries.claim(INCIDENT, NOTICE, SMS, 3, later)
         faults = [(claim, Receipt(claim.key, Status.DEFERRED, f"{FAULT}KeyError")) for claim in claims]
-        ledger.write_down((), faults, INCIDENT, NOTICE, later)
+        ledger.deliveries.record((), faults, INCIDENT, NOTICE, later)
     back_up(ledger, tmp_path)
-    ledger.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+    ledger.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
     old = restore(ledger, tmp_path)
-    old.reconcile([], OMAR, NOW, EMAIL)
+    old.restore.reconcile([], OMAR, NOW, EMAIL)
     with pytest.raises(NotInLedger, match="parked"):
-        old.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
+        old.decisions.try_parked(INCIDENT, NOTICE, None, OMAR, NOW)
     old.dispose()
 
 
@@ -401,36 +401,36 @@ def test_what_the_log_only_names_waits_for_a_person_also_where_the_log_is_comple
     restored: tuple[Ledger, list[str]],
 ) -> None:
     ledger, left = restored
-    found = ledger.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
+    found = ledger.restore.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
     assert (found.sent, found.uncertain, found.waiting) == (3, 2, 3 + POSTS)
     assert set(send(ledger, 10)).isdisjoint(left)
-    assert ledger.standing(INCIDENT, NOTICE) == {PersonState.SENT: 8, PersonState.UNCERTAIN: 2}
+    assert ledger.statistics.people(INCIDENT, NOTICE) == {PersonState.SENT: 8, PersonState.UNCERTAIN: 2}
 
 
 def test_nor_is_it_among_those_that_go_out_again_all_at_once(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    ledger.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
+    ledger.restore.reconcile(left[:3], OMAR, NOW, (*EMAIL, ChannelKind.SOCIAL), unclear=set(left[3:]))
     with pytest.raises(NotInLedger, match="since a backup was restored"):
-        ledger.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+        ledger.decisions.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
 
 
 def test_nor_is_it_sent_by_a_notice_that_is_stored_only_now_and_the_others_are(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile(left[:1], OMAR, NOW, (*EMAIL, *SMS), unclear={left[1]})
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile(left[:1], OMAR, NOW, (*EMAIL, *SMS), unclear={left[1]})
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(sent := send(old, 6)) == 1
     assert set(sent).isdisjoint(left)
-    states = {(one.person, one.channel): one.state for one in old.deliveries(INCIDENT, NOTICE)}
+    states = {(one.person, one.channel): one.state for one in old.statistics.lines(INCIDENT, NOTICE)}
     assert [states[person, ChannelKind.EMAIL] for person in (1, 2, 3)] == ["sent", "uncertain", "sent"]
     old.dispose()
 
 
 def test_what_a_person_has_sent_again_goes_out_whatever_the_log_only_named(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 1)
-    old.reconcile([], OMAR, NOW, (*EMAIL, *SMS), unclear=left)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile([], OMAR, NOW, (*EMAIL, *SMS), unclear=left)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(old, 6)) == 2
-    old.send_again(INCIDENT, NOTICE, 1, OMAR, NOW)
+    old.decisions.send_again(INCIDENT, NOTICE, 1, OMAR, NOW)
     assert send(old, 6) == left
     old.dispose()
 
@@ -440,37 +440,39 @@ def test_a_log_that_says_more_replaces_what_an_earlier_one_only_named(
     tmp_path: Path, known: tuple[ChannelKind, ...]
 ) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile([], OMAR, NOW, known, unclear=left)
-    old.reconcile(left[:1], OMAR, NOW, EMAIL)
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile([], OMAR, NOW, known, unclear=left)
+    old.restore.reconcile(left[:1], OMAR, NOW, EMAIL)
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert set(send(old, 6)) & set(left) == {left[1]}
     old.dispose()
 
 
 def test_what_an_earlier_log_had_as_left_has_left_also_where_a_second_one_does_not_name_it(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile(left, OMAR, NOW, (*EMAIL, *SMS))
-    old.release(INCIDENT, NOTICE, NOW)
-    assert old.reconcile([], OMAR, NOW).sent == 2
+    old.restore.reconcile(left, OMAR, NOW, (*EMAIL, *SMS))
+    old.notices.release(INCIDENT, NOTICE, NOW)
+    assert old.restore.reconcile([], OMAR, NOW).sent == 2
     old.dispose()
 
 
 def test_it_may_say_more_of_more_messages_than_a_statement_has_room_for(restored: tuple[Ledger, list[str]]) -> None:
     ledger, keys = restored[0], [f"{number:032x}" for number in range(2_200)]
-    event.listen(ledger.engine, "connect", lambda raw, _: raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_100))
+    event.listen(
+        ledger.store.engine, "connect", lambda raw, _: raw.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 2_100)
+    )
     ledger.dispose()
-    ledger.reconcile([], OMAR, NOW, unclear=keys)
-    ledger.reconcile(keys, OMAR, NOW)
-    with ledger.read() as session:
+    ledger.restore.reconcile([], OMAR, NOW, unclear=keys)
+    ledger.restore.reconcile(keys, OMAR, NOW)
+    with ledger.store.read() as session:
         assert left_among(session, keys[-2_000:]) == dict.fromkeys(keys[-2_000:], False)
 
 
 def test_a_second_word_that_says_nothing_of_emails_leaves_unclear_what_was(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile([], OMAR, NOW, EMAIL, unclear=left)
-    old.reconcile([], OMAR, NOW, SMS)
-    old.release(INCIDENT, NOTICE, NOW)
-    old.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+    old.restore.reconcile([], OMAR, NOW, EMAIL, unclear=left)
+    old.restore.reconcile([], OMAR, NOW, SMS)
+    old.notices.release(INCIDENT, NOTICE, NOW)
+    old.decisions.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
     assert set(send(old, 6)).isdisjoint(left)
     old.dispose()
 
@@ -479,9 +481,9 @@ def test_what_is_uncertain_anyway_says_that_the_log_names_it_so_that_it_does_not
     tmp_path: Path,
 ) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    old.reconcile([], OMAR, NOW, unclear=left)
-    old.release(INCIDENT, NOTICE, NOW)
-    old.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
+    old.restore.reconcile([], OMAR, NOW, unclear=left)
+    old.notices.release(INCIDENT, NOTICE, NOW)
+    old.decisions.send_again(INCIDENT, NOTICE, None, OMAR, NOW)
     assert set(send(old, 6)).isdisjoint(left)
     old.dispose()
 
@@ -489,11 +491,11 @@ def test_what_is_uncertain_anyway_says_that_the_log_names_it_so_that_it_does_not
 def test_what_is_unclear_of_others_mails_holds_nobody_up(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 2)
     old = restore(ledger, tmp_path)
-    old.reconcile(left, OMAR, NOW, (*EMAIL, *SMS), unclear={"0" * 32})
-    old.release(INCIDENT, NOTICE, NOW)
+    old.restore.reconcile(left, OMAR, NOW, (*EMAIL, *SMS), unclear={"0" * 32})
+    old.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(old, 6)) == 1
     old.dispose()
 
@@ -503,29 +505,29 @@ def uncertain(ledger: Ledger) -> tuple[Ledger, list[str]]:
     """Three people with telephones; a crash left open whether the emails to the first two have left."""
     people = [a_person(number=n, phone=f"+4930123456{n}") for n in (1, 2, 3)]
     approved(ledger, people, channels=EMAIL, cascade=(*EMAIL, *SMS))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
-    ledger.write_down(
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    ledger.deliveries.record(
         claims, [(claim, Receipt(claim.key, Status.UNCERTAIN)) for claim in claims], INCIDENT, NOTICE, NOW
     )
-    ledger.end([claim.lease for claim in claims], {"uncertain": 2}, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.end_leases([claim.lease for claim in claims], {"uncertain": 2}, INCIDENT, NOTICE, NOW)
     return ledger, [claim.key for claim in claims]
 
 
 def test_what_a_crash_left_open_and_the_relay_refused_can_be_told(uncertain: tuple[Ledger, list[str]]) -> None:
     ledger, keys = uncertain
-    assert ledger.not_taken({keys[0], "0" * 32}) == [(INCIDENT, NOTICE, 1)]
-    assert ledger.not_taken(()) == []
+    assert ledger.restore.not_taken({keys[0], "0" * 32}) == [(INCIDENT, NOTICE, 1)]
+    assert ledger.restore.not_taken(()) == []
 
 
 def test_of_whom_more_is_uncertain_a_person_decides(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1, phone="+49301234561")], channels=(*EMAIL, *SMS))
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, (*EMAIL, *SMS), 2, NOW)
-    ledger.write_down(
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, (*EMAIL, *SMS), 2, NOW)
+    ledger.deliveries.record(
         claims, [(claim, Receipt(claim.key, Status.UNCERTAIN)) for claim in claims], INCIDENT, NOTICE, NOW
     )
-    assert ledger.not_taken({claim.key for claim in claims}) == []
+    assert ledger.restore.not_taken({claim.key for claim in claims}) == []
 
 
 # What came back by the log
@@ -534,11 +536,11 @@ def test_of_whom_more_is_uncertain_a_person_decides(ledger: Ledger) -> None:
 def test_what_came_back_by_the_log_is_handed_over_as_by_a_mail(uncertain: tuple[Ledger, list[str]]) -> None:
     ledger, keys = uncertain
     failed = Report(ReportKind.FAILED, status="5.1.1", detail="5.1.1")
-    ledger.reconcile(keys, OMAR, NOW, (*EMAIL, *SMS))
-    reports = ledger.proven({keys[0]: failed, "0" * 32: failed})
-    reported = ledger.reported(reports, NOW)
+    ledger.restore.reconcile(keys, OMAR, NOW, (*EMAIL, *SMS))
+    reports = ledger.restore.proven({keys[0]: failed, "0" * 32: failed})
+    reported = ledger.receipts.take(reports, NOW)
     assert (reported.each, reported.handed_over) == ((Effect.BOUNCED,), 1)
-    assert ledger.proven({keys[0]: failed}) == []
+    assert ledger.restore.proven({keys[0]: failed}) == []
     assert len(send(ledger, 5, SMS)) == 1
 
 
@@ -552,24 +554,24 @@ def a_log(*keys: str) -> RelayLog:
 def test_a_log_that_names_none_of_our_messages_is_refused(restored: tuple[Ledger, list[str]]) -> None:
     for log in (RelayLog(), a_log("0" * 32)):
         with pytest.raises(LogUnfit, match="--none-left email"):
-            restored[0].check_log(log)
+            restored[0].restore.check_log(log)
 
 
 def by_tokens(ledger: Ledger, keys: list[str]) -> RelayLog:
     """A log without Message-IDs; the numbers are not those that the messages have, or will have."""
-    return RelayLog(tokens={ledger.keys.bounce_token(900 + place, key) for place, key in enumerate(keys)})
+    return RelayLog(tokens={ledger.store.keys.bounce_token(900 + place, key) for place, key in enumerate(keys)})
 
 
 def test_a_log_may_tell_by_bounce_addresses_alone(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
-    log = ledger.named(by_tokens(ledger, left))
+    log = ledger.restore.named(by_tokens(ledger, left))
     assert (log.left, log.tokens) == (set(left), set())
 
 
 def test_so_it_may_of_a_notice_released_since(tmp_path: Path) -> None:
     old, left = lacking_the_release(tmp_path, 2)
-    log = old.named(by_tokens(old, left))
-    old.check_log(log)
+    log = old.restore.named(by_tokens(old, left))
+    old.restore.check_log(log)
     assert log.left == set(left)
     old.dispose()
 
@@ -577,67 +579,67 @@ def test_so_it_may_of_a_notice_released_since(tmp_path: Path) -> None:
 def test_but_not_where_it_tells_of_a_message_whose_key_cannot_be_found(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
     with pytest.raises(LogUnfit, match="names 1 emails by nothing but their bounce address"):
-        ledger.check_log(ledger.named(by_tokens(ledger, [*left, "0" * 32])))
+        ledger.restore.check_log(ledger.restore.named(by_tokens(ledger, [*left, "0" * 32])))
 
 
 def test_tokens_of_another_ledger_hold_nobody_up(restored: tuple[Ledger, list[str]]) -> None:
-    assert restored[0].named(RelayLog(tokens={"a" * 32, "b" * 32})) == RelayLog(tokens=())
+    assert restored[0].restore.named(RelayLog(tokens={"a" * 32, "b" * 32})) == RelayLog(tokens=())
 
 
 def test_nor_may_lines_of_it_be_lost(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LogUnfit, match="lines of it were lost"):
-        restored[0].check_log(RelayLog(left=frozenset(restored[1]), has_gaps=True))
+        restored[0].restore.check_log(RelayLog(left=frozenset(restored[1]), has_gaps=True))
 
 
 def test_nor_may_it_begin_after_the_backup(restored: tuple[Ledger, list[str]]) -> None:
     with pytest.raises(LogUnfit, match="Give the older log too"):
-        restored[0].check_log(a_log(*restored[1]))
+        restored[0].restore.check_log(a_log(*restored[1]))
 
 
 def test_what_the_ledger_has_from_that_log_itself_does_not_make_it_fit(restored: tuple[Ledger, list[str]]) -> None:
     ledger, left = restored
     late = a_log(*left[2:])
-    ledger.reconcile(late.left, OMAR, NOW)
+    ledger.restore.reconcile(late.left, OMAR, NOW)
     with pytest.raises(LogUnfit, match="Give the older log too"):
-        ledger.check_log(late)
+        ledger.restore.check_log(late)
 
 
 def test_one_that_names_an_email_sent_just_before_the_backup_will_do(tmp_path: Path) -> None:
     ledger = opened(tmp_path)
     approved(ledger, [a_person(number=number) for number in range(1, LATEST + 10)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     early = send(ledger, 5)
     late = send(ledger, LATEST)
-    ledger.check_log(a_log(late[0]))
+    ledger.restore.check_log(a_log(late[0]))
     with pytest.raises(LogUnfit, match="Give the older log too"):
-        ledger.check_log(a_log(*early))
+        ledger.restore.check_log(a_log(*early))
     ledger.dispose()
 
 
 def test_where_nothing_was_sent_by_then_one_that_names_any_message_of_ours_will_do(tmp_path: Path) -> None:
     ledger = with_phones(tmp_path)
     back_up(ledger, tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 2)
     old = restore(ledger, tmp_path)
-    old.check_log(a_log(*left))
+    old.restore.check_log(a_log(*left))
     with pytest.raises(LogUnfit):
-        old.check_log(a_log("0" * 32))
+        old.restore.check_log(a_log("0" * 32))
     old.dispose()
 
 
 def test_nor_is_what_the_ledger_has_from_a_log_something_sent_by_then(uncertain: tuple[Ledger, list[str]]) -> None:
     ledger, keys = uncertain
-    ledger.reconcile(keys, OMAR, NOW)
-    ledger.check_log(a_log(*keys))
+    ledger.restore.reconcile(keys, OMAR, NOW)
+    ledger.restore.check_log(a_log(*keys))
 
 
 def test_what_nobody_was_sent_yet_counts_as_ours_too(uncertain: tuple[Ledger, list[str]]) -> None:
     ledger, keys = uncertain
-    ledger.check_log(RelayLog(unclear=frozenset(keys)))
+    ledger.restore.check_log(RelayLog(unclear=frozenset(keys)))
     with pytest.raises(LogUnfit):
-        ledger.check_log(a_log("0" * 32))
-    ledger.reconcile([], OMAR, NOW, EMAIL, unclear={"0" * 32})
+        ledger.restore.check_log(a_log("0" * 32))
+    ledger.restore.reconcile([], OMAR, NOW, EMAIL, unclear={"0" * 32})
     assert len(send(ledger, 5)) == 1
 
 
@@ -646,10 +648,10 @@ def test_where_a_whole_incident_is_lost_its_messages_cannot_be_told_from_others(
     back_up(ledger, tmp_path)
     ledger.dispose()
     ledger = with_phones(tmp_path)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     left = send(ledger, 3)
     old = restore(ledger, tmp_path)
-    old.check_log(a_log(*left))
+    old.restore.check_log(a_log(*left))
     with pytest.raises(LogUnfit):
-        old.check_log(RelayLog())
+        old.restore.check_log(RelayLog())
     old.dispose()

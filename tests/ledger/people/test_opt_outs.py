@@ -46,40 +46,40 @@ def people() -> list[Person]:
 
 @pytest.fixture
 def opened(ledger: Ledger) -> Ledger:
-    ledger.open_incident(an_incident(), people(), "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), people(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     for name in ("omar", "wei"):
-        ledger.add_member(name, TeamRole.LEGAL, "lena", NOW)
+        ledger.team.add(name, TeamRole.LEGAL, "lena", NOW)
     return ledger
 
 
 def release(ledger: Ledger, notice: str = SURVEY, *, optional: bool = True, **changes: object) -> Draft:
     """Draft, approve and release; by email, and by SMS to whom email does not reach."""
-    audience = ledger.audience(INCIDENT, "everyone")
+    audience = ledger.notices.audience(INCIDENT, "everyone")
     given = {
         "notice": notice,
         "template": notice,
         "audience_digest": audience.digest,
         "people": audience.people,
-        "facts_digest": ledger.facts_digest(INCIDENT),
-        "pinned": ledger.case(INCIDENT).pinned,
+        "facts_digest": ledger.incidents.facts_digest(INCIDENT),
+        "pinned": ledger.cases.read(INCIDENT).pinned,
         "channels": (ChannelKind.EMAIL,),
         "cascade": (ChannelKind.SMS,),
         "variants": tuple(each for each in personal_variants("en", "zh-CN") if each.channel.personal),
         "optional": optional,
     }
     draft = a_draft(**(given | changes))
-    ledger.draft_notice(draft, NOW)
+    ledger.notices.draft(draft, NOW)
     looked_over(ledger, draft)
     for name in ("omar", "wei"):
         member = Member(name=name, role=TeamRole.LEGAL)
-        ledger.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
-    return ledger.release(INCIDENT, draft.notice, NOW)
+        ledger.approvals.decide(INCIDENT, draft.notice, member, Decision.APPROVE, draft.binding, "", NOW)
+    return ledger.notices.release(INCIDENT, draft.notice, NOW)
 
 
 def stands(ledger: Ledger, notice: str = SURVEY) -> Stands:
     """State and reason of each person's message."""
-    lines = ledger.deliveries(INCIDENT, notice)
+    lines = ledger.statistics.lines(INCIDENT, notice)
     return {line.person: (line.state.value, line.detail) for line in lines if line.person}
 
 
@@ -89,29 +89,29 @@ def withheld(ledger: Ledger, notice: str = SURVEY) -> set[int]:
 
 
 def claim(ledger: Ledger, notice: str = SURVEY, kinds: Collection[ChannelKind] = tuple(ChannelKind)) -> tuple:
-    return ledger.claim(INCIDENT, notice, kinds, 100, LATER)
+    return ledger.deliveries.claim(INCIDENT, notice, kinds, 100, LATER)
 
 
 def answer(ledger: Ledger, claims: tuple, status: Status, notice: str = SURVEY, detail: str = "x") -> None:
-    ledger.write_down(claims, (), INCIDENT, notice, LATER)
+    ledger.deliveries.record(claims, (), INCIDENT, notice, LATER)
     answers = [(claim, Receipt(claim.key, status, detail)) for claim in claims]
-    ledger.write_down((), answers, INCIDENT, notice, LATER)
+    ledger.deliveries.record((), answers, INCIDENT, notice, LATER)
 
 
 def test_a_person_wants_everything_until_they_say_otherwise(opened: Ledger) -> None:
-    assert not opened.has_opted_out(INCIDENT, 1)
+    assert not opened.opt_outs.has(INCIDENT, 1)
 
 
 def test_an_opt_out_before_the_release_holds_the_optional_notice_with_the_reason(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
     assert withheld(opened) == {1}
-    assert opened.standing(INCIDENT, SURVEY)[PersonState.HELD] == 2
+    assert opened.statistics.people(INCIDENT, SURVEY)[PersonState.HELD] == 2
 
 
 def test_an_opt_out_withdraws_at_once_what_waits(opened: Ledger) -> None:
     release(opened)
-    opened.opt_out(INCIDENT, ONLY_PHONE, "test", LATER)
+    opened.opt_outs.add(INCIDENT, ONLY_PHONE, "test", LATER)
     assert withheld(opened) == {ONLY_PHONE}
     assert {claim.about.number for claim in claim(opened)} == {1, 2, CHILD, GUARDIAN}
 
@@ -119,9 +119,9 @@ def test_an_opt_out_withdraws_at_once_what_waits(opened: Ledger) -> None:
 def test_an_opt_out_withdraws_what_was_put_off(opened: Ledger) -> None:
     release(opened)
     answer(opened, claim(opened), Status.DEFERRED)
-    opened.opt_out(INCIDENT, 2, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 2, "test", LATER)
     assert withheld(opened) == {2}
-    assert opened.pending(INCIDENT, SURVEY) == 4
+    assert opened.deliveries.pending(INCIDENT, SURVEY) == 4
 
 
 def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_again_once_all_must_get_it(
@@ -129,7 +129,7 @@ def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_aga
 ) -> None:
     release(opened)
     answer(opened, claim(opened), Status.DEFERRED, detail=f"{MAY_HAVE_IT}no answer")
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
     release(opened, optional=False)
     assert stands(opened)[1] == ("uncertain", f"{MAY_HAVE_IT}no answer")
@@ -138,16 +138,16 @@ def test_what_a_provider_may_have_is_uncertain_after_an_opt_out_and_not_sent_aga
 def test_nobody_else_is_touched_by_an_opt_out(opened: Ledger) -> None:
     release(opened)
     before = stands(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert stands(opened) == before | {1: ("held", "opted_out")}
 
 
 @pytest.mark.parametrize("first", ["opt-out", "release"])
 def test_a_mandatory_notice_ignores_an_opt_out(opened: Ledger, first: str) -> None:
     if first == "opt-out":
-        opened.opt_out(INCIDENT, 1, "test", NOW)
+        opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened, "update-1", optional=False)
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     assert stands(opened, "update-1")[1] == ("waiting", "")
     assert 1 in {claim.about.number for claim in claim(opened, "update-1")}
 
@@ -155,15 +155,15 @@ def test_a_mandatory_notice_ignores_an_opt_out(opened: Ledger, first: str) -> No
 def test_what_has_left_stays_as_it_is(opened: Ledger) -> None:
     release(opened)
     answer(opened, claim(opened), Status.SENT)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert stands(opened)[1] == ("sent", "x")
 
 
 def test_what_is_in_hand_is_recorded_as_what_became_of_it(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    assert len(opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER)) == len(in_hand)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    assert len(opened.deliveries.record(in_hand, (), INCIDENT, SURVEY, LATER)) == len(in_hand)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     answer(opened, in_hand, Status.SENT)
     assert stands(opened)[1] == ("sent", "x")
 
@@ -171,23 +171,23 @@ def test_what_is_in_hand_is_recorded_as_what_became_of_it(opened: Ledger) -> Non
 def test_what_is_in_hand_and_not_marked_yet_does_not_leave_any_more(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    assert opened.write_down(in_hand, (), INCIDENT, SURVEY, LATER) == frozenset()
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    assert opened.deliveries.record(in_hand, (), INCIDENT, SURVEY, LATER) == frozenset()
 
 
 def test_what_everybody_must_get_stays_in_hand(opened: Ledger) -> None:
     release(opened, "first-notice", optional=False)
     in_hand = claim(opened, "first-notice")
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    assert len(opened.write_down(in_hand, (), INCIDENT, "first-notice", LATER)) == len(in_hand) > 0
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    assert len(opened.deliveries.record(in_hand, (), INCIDENT, "first-notice", LATER)) == len(in_hand) > 0
 
 
 def test_what_was_in_hand_and_comes_back_is_held_by_the_next_run(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.give_back(in_hand, LATER)
-    opened.release(INCIDENT, SURVEY, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.deliveries.give_back(in_hand, LATER)
+    opened.notices.release(INCIDENT, SURVEY, LATER)
     assert withheld(opened) == {1}
     assert stands(opened)[2] == ("waiting", "")
 
@@ -195,55 +195,55 @@ def test_what_was_in_hand_and_comes_back_is_held_by_the_next_run(opened: Ledger)
 def test_what_comes_back_in_the_same_run_is_not_handed_out_again(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.give_back(in_hand, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.deliveries.give_back(in_hand, LATER)
     assert {claim.about.number for claim in claim(opened)} == {2, ONLY_PHONE, CHILD, GUARDIAN}
     assert withheld(opened) == {1}
 
 
 def test_the_team_cannot_write_to_who_opted_out(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
     with pytest.raises(NotAllowed, match="only they can change that"):
-        opened.let_go(INCIDENT, SURVEY, 1, Member(name="omar", role=TeamRole.LEGAL), LATER)
+        opened.decisions.let_go(INCIDENT, SURVEY, 1, Member(name="omar", role=TeamRole.LEGAL), LATER)
 
 
 @pytest.mark.parametrize("optional", [True, False])
 def test_the_preview_counts_who_opted_out_as_the_release_does(opened: Ledger, optional: bool) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     draft = release(opened, optional=optional)
-    assert opened.expected(draft).people == opened.standing(INCIDENT, SURVEY)
+    assert opened.previews.expected(draft).people == opened.statistics.people(INCIDENT, SURVEY)
 
 
 def test_whoever_presses_again_has_what_came_back_meanwhile_withdrawn_at_once(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.give_back(in_hand, LATER)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.deliveries.give_back(in_hand, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert withheld(opened) == {1}
 
 
 def test_a_letter_that_is_still_to_be_printed_is_withdrawn(opened: Ledger) -> None:
     release(opened)
-    with opened.write() as write:
+    with opened.store.write() as write:
         paper = {"state": DeliveryState.TO_PRINT, "channel": ChannelKind.LETTER}
         write.change(update(DeliveryRow).where(DeliveryRow.person == 1).values(paper))
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     assert withheld(opened) == {1}
 
 
 def test_who_was_not_reached_and_opted_out_gets_no_sms_instead(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     answer(opened, in_hand, Status.REJECTED)
-    opened.release(INCIDENT, SURVEY, LATER)
+    opened.notices.release(INCIDENT, SURVEY, LATER)
     assert {claim.about.number for claim in claim(opened)} == {2, CHILD, GUARDIAN}
 
 
 def test_a_reason_that_was_there_before_stays(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, DECEASED, "test", NOW)
+    opened.opt_outs.add(INCIDENT, DECEASED, "test", NOW)
     release(opened)
     assert stands(opened)[DECEASED] == ("held", "deceased")
 
@@ -255,55 +255,55 @@ def test_a_guardian_opts_out_of_what_they_read_for_themselves_and_for_the_child(
 ) -> None:
     if first == "release":
         release(opened)
-    opened.opt_out(INCIDENT, who, "test", NOW)
+    opened.opt_outs.add(INCIDENT, who, "test", NOW)
     if first == "opt-out":
         release(opened)
     assert withheld(opened) == {CHILD, GUARDIAN}
-    assert opened.has_opted_out(INCIDENT, CHILD) and opened.has_opted_out(INCIDENT, GUARDIAN)
+    assert opened.opt_outs.has(INCIDENT, CHILD) and opened.opt_outs.has(INCIDENT, GUARDIAN)
 
 
 def test_opting_out_again_changes_nothing(opened: Ledger) -> None:
-    assert [opened.opt_out(INCIDENT, 1, "test", at) for at in (NOW, LATER)] == [True, False]
-    assert [entry.act for entry in opened.timeline(INCIDENT)].count("opted out") == 1
+    assert [opened.opt_outs.add(INCIDENT, 1, "test", at) for at in (NOW, LATER)] == [True, False]
+    assert [entry.act for entry in opened.audit.entries(INCIDENT)].count("opted out") == 1
 
 
 def test_the_audit_names_the_number_and_the_way_and_nothing_personal(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "personal page", NOW)
-    entry = opened.timeline(INCIDENT)[-1]
+    opened.opt_outs.add(INCIDENT, 1, "personal page", NOW)
+    entry = opened.audit.entries(INCIDENT)[-1]
     assert (entry.act, entry.subject, entry.detail) == ("opted out", "person 1", {"how": "personal page"})
-    assert opened.verify_audit() == ()
+    assert opened.audit.verify() == ()
 
 
 def test_who_wants_them_again_gets_the_next_one(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
-    assert [opened.opt_in(INCIDENT, 1, "test", LATER) for _ in range(2)] == [True, False]
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
+    assert [opened.opt_outs.end(INCIDENT, 1, "test", LATER) for _ in range(2)] == [True, False]
     release(opened)
     assert stands(opened)[1] == ("waiting", "")
-    assert opened.timeline(INCIDENT)[-1].act != "opted in"
-    assert [entry.act for entry in opened.timeline(INCIDENT)].count("opted in") == 1
+    assert opened.audit.entries(INCIDENT)[-1].act != "opted in"
+    assert [entry.act for entry in opened.audit.entries(INCIDENT)].count("opted in") == 1
 
 
 def test_what_was_withdrawn_is_not_sent_late(opened: Ledger) -> None:
     release(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.opt_in(INCIDENT, 1, "test", LATER)
-    opened.release(INCIDENT, SURVEY, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.end(INCIDENT, 1, "test", LATER)
+    opened.notices.release(INCIDENT, SURVEY, LATER)
     assert withheld(opened) == {1}
 
 
 def test_a_notice_comes_to_its_end_with_the_held_ones_counted(opened: Ledger) -> None:
     release(opened)
     for number in (1, CHILD):
-        opened.opt_out(INCIDENT, number, "test", LATER)
+        opened.opt_outs.add(INCIDENT, number, "test", LATER)
     answer(opened, claim(opened), Status.SENT)
-    assert opened.finish(INCIDENT, SURVEY, LATER)
-    assert opened.standing(INCIDENT, SURVEY) == {PersonState.SENT: 2, PersonState.HELD: 4}
+    assert opened.deliveries.finish(INCIDENT, SURVEY, LATER)
+    assert opened.statistics.people(INCIDENT, SURVEY) == {PersonState.SENT: 2, PersonState.HELD: 4}
 
 
 def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
-    opened.opt_out(INCIDENT, 2, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 2, "test", NOW)
     release(opened, optional=False)
     assert {claim.about.number for claim in claim(opened)} == {1, 2, ONLY_PHONE, CHILD, GUARDIAN}
 
@@ -311,16 +311,16 @@ def test_a_notice_that_became_mandatory_goes_to_those_who_opted_out_too(opened: 
 def test_who_was_not_reached_and_opted_out_gets_the_next_channel_of_what_became_mandatory(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     answer(opened, [one for one in in_hand if one.about.number == 1], Status.REJECTED)
     answer(opened, [one for one in in_hand if one.about.number != 1], Status.SENT)
-    opened.release(INCIDENT, SURVEY, LATER)
+    opened.notices.release(INCIDENT, SURVEY, LATER)
     release(opened, optional=False)
     assert [(one.about.number, one.channel) for one in claim(opened)] == [(1, ChannelKind.SMS)]
 
 
 def test_a_notice_that_became_optional_does_not_go_to_those_who_opted_out(opened: Ledger) -> None:
-    opened.opt_out(INCIDENT, 1, "test", NOW)
+    opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened, optional=False)
     release(opened)
     assert {claim.about.number for claim in claim(opened)} == {2, ONLY_PHONE, CHILD, GUARDIAN}
@@ -332,10 +332,10 @@ def test_what_comes_back_of_an_earlier_version_is_as_optional_as_the_one_that_it
 ) -> None:
     release(opened, optional=not optional)
     in_hand = claim(opened)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     release(opened, optional=optional)
-    opened.give_back(in_hand, LATER)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
+    opened.deliveries.give_back(in_hand, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     told = {claim.about.number for claim in claim(opened)}
     assert (1 in told, withheld(opened)) == ((False, {1}) if optional else (True, set()))
 
@@ -345,10 +345,10 @@ def test_who_opted_out_while_all_had_to_get_it_does_not_get_what_comes_back_and_
 ) -> None:
     release(opened, optional=False)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     release(opened)
-    opened.give_back(in_hand, LATER)
+    opened.deliveries.give_back(in_hand, LATER)
     assert 1 not in {claim.about.number for claim in claim(opened)}
     assert withheld(opened) == {1}
 
@@ -356,14 +356,14 @@ def test_who_opted_out_while_all_had_to_get_it_does_not_get_what_comes_back_and_
 def test_nobody_can_opt_out_who_is_not_there(opened: Ledger) -> None:
     for incident, person in ((INCIDENT, 99), ("no-such", 1)):
         with pytest.raises(NotInLedger):
-            opened.opt_out(incident, person, "test", NOW)
+            opened.opt_outs.add(incident, person, "test", NOW)
         with pytest.raises(NotInLedger):
-            opened.opt_in(incident, person, "test", NOW)
+            opened.opt_outs.end(incident, person, "test", NOW)
 
 
 def test_whoever_writes_already_can_keep_an_opt_out_in_the_same_commit(opened: Ledger) -> None:
     release(opened)
-    with opened.write() as write:
+    with opened.store.write() as write:
         assert opted_out(write.session, INCIDENT, 1, LATER)
         assert not opted_out(write.session, INCIDENT, 1, LATER)
     assert withheld(opened) == {1}
@@ -372,7 +372,7 @@ def test_whoever_writes_already_can_keep_an_opt_out_in_the_same_commit(opened: L
 def test_each_notice_keeps_its_class(opened: Ledger) -> None:
     release(opened)
     release(opened, "update-1", optional=False)
-    with opened.read() as session:
+    with opened.store.read() as session:
         classes = dict(session.exec(select(NoticeRow.notice, NoticeRow.optional)).all())
     assert classes == {SURVEY: True, "update-1": False}
 
@@ -381,7 +381,7 @@ def test_only_optional_messages_carry_a_token_and_it_names_whom_they_are_about(o
     release(opened)
     release(opened, "update-1", optional=False)
     tokens = {claim.about.number: claim.opt_out for claim in claim(opened)}
-    assert {opened.keys.opted_out(token) for token in tokens.values()} == {(INCIDENT, who) for who in tokens}
+    assert {opened.store.keys.opted_out(token) for token in tokens.values()} == {(INCIDENT, who) for who in tokens}
     assert {claim.opt_out for claim in claim(opened, "update-1")} == {""}
 
 
@@ -393,8 +393,8 @@ def test_what_is_said_to_the_public_carries_no_token(opened: Ledger) -> None:
 
 def test_a_sample_of_an_optional_draft_looks_like_the_message(opened: Ledger) -> None:
     draft = release(opened)
-    (sample,) = opened.samples(draft, 1)
-    assert opened.keys.opted_out(sample.opt_out) == (INCIDENT, sample.about.number)
+    (sample,) = opened.previews.samples(draft, 1)
+    assert opened.store.keys.opted_out(sample.opt_out) == (INCIDENT, sample.about.number)
 
 
 def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
@@ -406,7 +406,7 @@ def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
 
     def opts_out() -> None:
         read.wait(10)
-        said.append(opened.opt_out(INCIDENT, 1, "test", NOW))
+        said.append(opened.opt_outs.add(INCIDENT, 1, "test", NOW))
         done.set()
 
     def pause(_: Connection, __: object, statement: str, *___: object) -> None:
@@ -416,11 +416,11 @@ def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
 
     asks = threading.Thread(target=opts_out)
     asks.start()
-    event.listen(opened.engine, "after_cursor_execute", pause)
+    event.listen(opened.store.engine, "after_cursor_execute", pause)
     try:
         release(opened)
     finally:
-        event.remove(opened.engine, "after_cursor_execute", pause)
+        event.remove(opened.store.engine, "after_cursor_execute", pause)
         asks.join(20)
     assert said == [True]
     assert withheld(opened) == {1}
@@ -429,8 +429,8 @@ def test_an_opt_out_while_messages_are_prepared_is_not_overlooked(
 def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other(opened: Ledger) -> None:
     release(opened)
     in_hand = claim(opened)
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.give_back(in_hand, LATER)
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.deliveries.give_back(in_hand, LATER)
     withdrawn, releasing = threading.Event(), threading.Event()
 
     def meet(_: Connection, __: object, statement: str, *___: object) -> None:
@@ -444,8 +444,8 @@ def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other
 
     claimed: list[tuple] = []
     worker = threading.Thread(target=lambda: claimed.append(claim(opened)))
-    event.listen(opened.engine, "before_cursor_execute", meet)
-    event.listen(opened.engine, "after_cursor_execute", part)
+    event.listen(opened.store.engine, "before_cursor_execute", meet)
+    event.listen(opened.store.engine, "after_cursor_execute", part)
     worker.start()
     withdrawn.wait(10)
     release(opened, "second-survey")
@@ -456,7 +456,7 @@ def test_a_release_and_a_worker_that_withdraw_at_once_do_not_wait_for_each_other
 
 def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sqlite: Ledger) -> None:
     query = opt_outs.WITHDRAW.format(people="person IN (SELECT value FROM json_each(:ids))").replace(":", "@")
-    with ledger_on_sqlite.engine.connect() as connection:
+    with ledger_on_sqlite.store.engine.connect() as connection:
         values = {"incident": INCIDENT, "why": "", "may_have_it": "", "now": "", "ids": "[1]"}
         database = connection.connection.driver_connection
         plan = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {query}", values)]
@@ -465,11 +465,11 @@ def test_the_statement_that_withdraws_finds_the_person_by_an_index(ledger_on_sql
 
 def test_no_message_is_lost_or_doubled_by_an_opt_out(opened: Ledger) -> None:
     release(opened)
-    with opened.read() as session:
+    with opened.store.read() as session:
         before = set(session.exec(select(DeliveryRow.id)))
-    opened.opt_out(INCIDENT, 1, "test", LATER)
-    opened.release(INCIDENT, SURVEY, LATER)
-    with opened.read() as session:
+    opened.opt_outs.add(INCIDENT, 1, "test", LATER)
+    opened.notices.release(INCIDENT, SURVEY, LATER)
+    with opened.store.read() as session:
         assert set(session.exec(select(DeliveryRow.id))) == before
 
 
@@ -510,4 +510,4 @@ def test_a_token_of_another_key_or_another_purpose_names_nobody() -> None:
 
 
 def test_a_token_opens_no_page(opened: Ledger) -> None:
-    assert opened.whose_link(opened.keys.opt_out_token(INCIDENT, 1)) is None
+    assert opened.people.whose_link(opened.store.keys.opt_out_token(INCIDENT, 1)) is None

@@ -38,7 +38,7 @@ WEAKER = changed("update", every="1d")
 
 @pytest.fixture
 def opened(ledger: Ledger) -> Ledger:
-    ledger.open_incident(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=number) for number in (1, 2, 3)], "lena", NOW)
     return ledger
 
 
@@ -46,40 +46,40 @@ def opened(ledger: Ledger) -> Ledger:
 def running(opened: Ledger) -> Ledger:
     """A playbook is pinned; lena leads, omar and wei may approve."""
     for member in (LENA, OMAR, Member(name="wei", role=TeamRole.SECURITY)):
-        opened.add_member(member.name, member.role, "lena", NOW)
-    opened.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+        opened.team.add(member.name, member.role, "lena", NOW)
+    opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
     return opened
 
 
 def replace(ledger: Ledger, new: Playbook, lead: Member = LENA, second: Member | None = None, **changes: Any) -> str:
-    given: dict[str, Any] = {"seen": ledger.pinned(INCIDENT).content} | changes
-    return ledger.migrate_playbook(INCIDENT, new, a_wording(), lead=lead, second=second, now=LATER, **given)
+    given: dict[str, Any] = {"seen": ledger.playbooks.pinned(INCIDENT).content} | changes
+    return ledger.playbooks.migrate(INCIDENT, new, a_wording(), lead=lead, second=second, now=LATER, **given)
 
 
 def test_what_is_not_weaker_a_lead_replaces_alone(running: Ledger) -> None:
     content = replace(running, STRONGER)
-    assert running.pinned(INCIDENT).playbook == STRONGER
-    assert running.case(INCIDENT).pinned == content
+    assert running.playbooks.pinned(INCIDENT).playbook == STRONGER
+    assert running.cases.read(INCIDENT).pinned == content
 
 
 @pytest.mark.parametrize("second", [None, LENA, ROSA, OMAR.model_copy(update={"active": False})])
 def test_what_is_weaker_nobody_replaces_alone(running: Ledger, second: Member | None) -> None:
     with pytest.raises(NotAllowed, match="second person"):
         replace(running, WEAKER, second=second)
-    assert running.pinned(INCIDENT).playbook == a_playbook()
+    assert running.playbooks.pinned(INCIDENT).playbook == a_playbook()
 
 
 def test_two_people_replace_what_is_weaker_and_the_audit_names_both(running: Ledger) -> None:
     replace(running, WEAKER, second=OMAR)
-    entry = next(entry for entry in running.timeline(INCIDENT) if entry.act == "playbook replaced")
+    entry = next(entry for entry in running.audit.entries(INCIDENT) if entry.act == "playbook replaced")
     assert (entry.actor, entry.detail["second"], entry.detail["weaker"]) == ("lena", "omar", 1)
 
 
 def test_words_that_are_weaker_need_two_people_too(running: Ledger) -> None:
     english = a_wording(phrases={"en": a_wording().phrases["en"]})
-    seen = running.pinned(INCIDENT).content
+    seen = running.playbooks.pinned(INCIDENT).content
     with pytest.raises(NotAllowed, match="second person"):
-        running.migrate_playbook(INCIDENT, a_playbook(), english, seen, LENA, None, LATER)
+        running.playbooks.migrate(INCIDENT, a_playbook(), english, seen, LENA, None, LATER)
 
 
 def test_only_a_lead_replaces_a_playbook(running: Ledger) -> None:
@@ -88,7 +88,7 @@ def test_only_a_lead_replaces_a_playbook(running: Ledger) -> None:
 
 
 def test_what_was_not_seen_is_not_replaced(running: Ledger) -> None:
-    seen = running.pinned(INCIDENT).content
+    seen = running.playbooks.pinned(INCIDENT).content
     replace(running, STRONGER)
     with pytest.raises(NotAllowed, match="since you looked"):
         replace(running, changed("update", at_most=40), seen=seen)
@@ -96,18 +96,18 @@ def test_what_was_not_seen_is_not_replaced(running: Ledger) -> None:
 
 def test_without_a_playbook_there_is_nothing_to_replace(opened: Ledger) -> None:
     with pytest.raises(NotInLedger, match="amends run"):
-        opened.migrate_playbook(INCIDENT, a_playbook(), a_wording(), "", LENA, None, NOW)
+        opened.playbooks.migrate(INCIDENT, a_playbook(), a_wording(), "", LENA, None, NOW)
 
 
 def test_starting_another_playbook_does_not_replace_the_one_that_runs(running: Ledger) -> None:
     with pytest.raises(NotAllowed, match="amends migrate"):
-        running.pin_playbook(INCIDENT, WEAKER, a_wording(), "lena", LATER, seen="")
-    assert running.pinned(INCIDENT).playbook == a_playbook()
+        running.playbooks.pin(INCIDENT, WEAKER, a_wording(), "lena", LATER, seen="")
+    assert running.playbooks.pinned(INCIDENT).playbook == a_playbook()
 
 
 def test_starting_the_same_playbook_again_changes_nothing(running: Ledger) -> None:
-    content = running.pinned(INCIDENT).content
-    assert running.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", LATER, seen="") == content
+    content = running.playbooks.pinned(INCIDENT).content
+    assert running.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", LATER, seen="") == content
 
 
 # What was approved
@@ -115,9 +115,9 @@ def test_starting_the_same_playbook_again_changes_nothing(running: Ledger) -> No
 
 def draft(ledger: Ledger) -> str:
     """A first notice as its flow drafts it now; its binding."""
-    readers = ledger.audience(INCIDENT, "everyone").readers
+    readers = ledger.notices.audience(INCIDENT, "everyone").readers
     drafted = a_draft(**(bound(ledger) | {"variants": variants_for(readers)}))
-    ledger.draft_notice(drafted, NOW)
+    ledger.notices.draft(drafted, NOW)
     looked_over(ledger, drafted)
     return drafted.binding
 
@@ -125,14 +125,14 @@ def draft(ledger: Ledger) -> str:
 def approve(ledger: Ledger, binding: str) -> None:
     for name, role in (("omar", TeamRole.LEGAL), ("wei", TeamRole.SECURITY)):
         member = Member(name=name, role=role)
-        ledger.decide(INCIDENT, "first-notice", member, Decision.APPROVE, binding, "", NOW)
+        ledger.approvals.decide(INCIDENT, "first-notice", member, Decision.APPROVE, binding, "", NOW)
 
 
 def test_approvals_of_what_has_not_left_are_void(running: Ledger) -> None:
     approve(running, draft(running))
     replace(running, STRONGER)
     with pytest.raises(ApprovalMissing):
-        running.release(INCIDENT, "first-notice", LATER)
+        running.notices.release(INCIDENT, "first-notice", LATER)
 
 
 def test_what_is_drafted_anew_has_no_approvals(running: Ledger) -> None:
@@ -140,7 +140,7 @@ def test_what_is_drafted_anew_has_no_approvals(running: Ledger) -> None:
     approve(running, before)
     replace(running, STRONGER)
     after = draft(running)
-    notice = running.case(INCIDENT, NOW).notice("first-notice")
+    notice = running.cases.read(INCIDENT, NOW).notice("first-notice")
     assert notice is not None
     assert before != after
     assert (notice.stage, notice.approvals, notice.version) == (NoticeStage.DRAFTED, (), 2)
@@ -155,32 +155,35 @@ def test_nobody_approves_the_old_words_any_more(running: Ledger) -> None:
 
 def test_what_was_released_before_stops_until_it_is_approved_anew(running: Ledger) -> None:
     approve(running, draft(running))
-    running.release(INCIDENT, "first-notice", NOW)
+    running.notices.release(INCIDENT, "first-notice", NOW)
     replace(running, STRONGER)
     with pytest.raises(ApprovalMissing):
-        running.release(INCIDENT, "first-notice", LATER)
+        running.notices.release(INCIDENT, "first-notice", LATER)
     approve(running, draft(running))
-    running.release(INCIDENT, "first-notice", LATER)
-    assert sum(running.standing(INCIDENT, "first-notice").values()) == running.audience(INCIDENT, "everyone").people
+    running.notices.release(INCIDENT, "first-notice", LATER)
+    assert (
+        sum(running.statistics.people(INCIDENT, "first-notice").values())
+        == running.notices.audience(INCIDENT, "everyone").people
+    )
 
 
 def test_a_page_in_hand_does_not_leave_in_the_words_that_were_replaced(running: Ledger) -> None:
     approve(running, draft(running))
-    running.release(INCIDENT, "first-notice", NOW)
-    in_hand = running.claim(INCIDENT, "first-notice", list(ChannelKind), 100, NOW)
+    running.notices.release(INCIDENT, "first-notice", NOW)
+    in_hand = running.deliveries.claim(INCIDENT, "first-notice", list(ChannelKind), 100, NOW)
     replace(running, STRONGER)
-    assert running.write_down(in_hand, (), INCIDENT, "first-notice", NOW) == frozenset()
+    assert running.deliveries.record(in_hand, (), INCIDENT, "first-notice", NOW) == frozenset()
 
 
 # What has begun
 
 
 def begin(ledger: Ledger, number: int = 1) -> None:
-    ledger.mark_occurrence(INCIDENT, "update", number, NOW, OccurrenceState.WAITING, NOW)
+    ledger.occurrences.mark(INCIDENT, "update", number, NOW, OccurrenceState.WAITING, NOW)
 
 
 def state(ledger: Ledger, number: int = 1) -> OccurrenceState:
-    turns = ledger.case(INCIDENT).occurrences
+    turns = ledger.cases.read(INCIDENT).occurrences
     return next(turn.state for turn in turns if (turn.step, turn.number) == ("update", number))
 
 
@@ -192,10 +195,10 @@ def test_a_turn_that_has_begun_is_never_left_without_its_step(running: Ledger) -
 
 def test_a_turn_of_a_step_that_is_gone_is_held_and_a_person_decides(running: Ledger) -> None:
     begin(running)
-    planned = migration(running.case(INCIDENT, LATER), without("update"), LATER)
+    planned = migration(running.cases.read(INCIDENT, LATER), without("update"), LATER)
     replace(running, planned.playbook, second=OMAR, hold=planned.hold)
     assert state(running) is OccurrenceState.HELD
-    running.mark_occurrence(INCIDENT, "update", 1, NOW, OccurrenceState.SKIPPED, LATER, "decided by lena")
+    running.occurrences.mark(INCIDENT, "update", 1, NOW, OccurrenceState.SKIPPED, LATER, "decided by lena")
     assert state(running) is OccurrenceState.SKIPPED
 
 

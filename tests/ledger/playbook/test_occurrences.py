@@ -19,38 +19,38 @@ WAITING, DONE, HELD, PLANNED = (
 
 @pytest.fixture
 def opened(ledger_on_sqlite: Ledger) -> Ledger:
-    ledger_on_sqlite.open_incident(an_incident(), [a_person()], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [a_person()], "lena", NOW)
     return ledger_on_sqlite
 
 
 def acts(ledger: Ledger) -> list[str]:
-    return [entry.act for entry in ledger.timeline(INCIDENT)]
+    return [entry.act for entry in ledger.audit.entries(INCIDENT)]
 
 
 def mark(ledger: Ledger, state: OccurrenceState, number: int = 1) -> None:
-    ledger.mark_occurrence(INCIDENT, "update", number, NOW, state, LATER)
+    ledger.occurrences.mark(INCIDENT, "update", number, NOW, state, LATER)
 
 
 def states(ledger: Ledger) -> list[tuple[int, OccurrenceState, int]]:
-    return [(turn.number, turn.state, turn.revision) for turn in ledger.case(INCIDENT).occurrences]
+    return [(turn.number, turn.state, turn.revision) for turn in ledger.cases.read(INCIDENT).occurrences]
 
 
 def test_a_pinned_playbook_is_in_force_with_its_words(opened: Ledger) -> None:
-    pinned = opened.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    case = opened.case(INCIDENT)
-    assert (case.playbook, case.pinned, opened.wording(INCIDENT)) == (a_playbook(), pinned, a_wording())
+    pinned = opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    case = opened.cases.read(INCIDENT)
+    assert (case.playbook, case.pinned, opened.playbooks.wording(INCIDENT)) == (a_playbook(), pinned, a_wording())
 
 
 def test_pinning_the_same_again_changes_nothing(opened: Ledger) -> None:
-    pins = [opened.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW) for _ in range(2)]
+    pins = [opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW) for _ in range(2)]
     assert pins[0] == pins[1]
     assert acts(opened).count("playbook pinned") == 1
 
 
 def test_other_content_replaces_the_pin_and_the_old_one_can_come_back(opened: Ledger) -> None:
     for title in ("One", "Two", "One"):
-        opened.pin_playbook(INCIDENT, a_playbook(title=title), a_wording(), "lena", NOW)
-    case = opened.case(INCIDENT)
+        opened.playbooks.pin(INCIDENT, a_playbook(title=title), a_wording(), "lena", NOW)
+    case = opened.cases.read(INCIDENT)
     assert case.playbook
     assert case.playbook.title == "One"
     assert acts(opened).count("playbook pinned") == 3
@@ -58,12 +58,12 @@ def test_other_content_replaces_the_pin_and_the_old_one_can_come_back(opened: Le
 
 def test_another_word_in_a_template_is_other_content(opened: Ledger) -> None:
     wordings = (a_wording(templates={"a/en.sms.txt": text}) for text in ("x", "y"))
-    assert len({opened.pin_playbook(INCIDENT, a_playbook(), wording, "lena", NOW) for wording in wordings}) == 2
+    assert len({opened.playbooks.pin(INCIDENT, a_playbook(), wording, "lena", NOW) for wording in wordings}) == 2
 
 
 def test_without_a_pin_there_are_no_words(opened: Ledger) -> None:
     with pytest.raises(NotInLedger, match="amends run"):
-        opened.wording(INCIDENT)
+        opened.playbooks.wording(INCIDENT)
 
 
 def test_a_turn_is_noted_where_it_stands(opened: Ledger) -> None:
@@ -74,15 +74,15 @@ def test_a_turn_is_noted_where_it_stands(opened: Ledger) -> None:
 def test_a_turn_that_is_done_stays_done_and_its_step_is_an_event(opened: Ledger) -> None:
     mark(opened, DONE)
     mark(opened, HELD)
-    (turn,) = opened.case(INCIDENT).occurrences
+    (turn,) = opened.cases.read(INCIDENT).occurrences
     assert (turn.state, turn.done_at) == (DONE, LATER)
-    assert opened.case(INCIDENT).events["update"] == LATER
+    assert opened.cases.read(INCIDENT).events["update"] == LATER
 
 
 def test_only_the_first_turn_of_a_series_sets_the_event_of_its_step(opened: Ledger) -> None:
     mark(opened, DONE)
-    opened.mark_occurrence(INCIDENT, "update", 2, NOW, DONE, LATER + timedelta(days=3))
-    assert opened.case(INCIDENT).events["update"] == LATER
+    opened.occurrences.mark(INCIDENT, "update", 2, NOW, DONE, LATER + timedelta(days=3))
+    assert opened.cases.read(INCIDENT).events["update"] == LATER
 
 
 def test_saying_the_same_twice_is_noted_once(opened: Ledger) -> None:
@@ -101,44 +101,44 @@ def test_a_held_turn_goes_on_or_is_skipped_when_a_person_decides(opened: Ledger,
 def test_a_turn_is_an_alert_each_time_it_is_held_and_not_because_somebody_looks_again(opened: Ledger) -> None:
     for state, minutes in ((HELD, 0), (HELD, 5), (WAITING, 10), (HELD, 15)):
         at = LATER + timedelta(minutes=minutes)
-        opened.mark_occurrence(INCIDENT, "update", 1, NOW, state, at, "its run was cancelled")
-    told = [alert.what.partition(" since ") for alert in opened.case(INCIDENT).alerts]
+        opened.occurrences.mark(INCIDENT, "update", 1, NOW, state, at, "its run was cancelled")
+    told = [alert.what.partition(" since ") for alert in opened.cases.read(INCIDENT).alerts]
     assert [(what, since[11:]) for what, _, since in told] == [
         ("update 1 is held", f"{at:%H:%M} UTC: its run was cancelled") for at in (LATER, LATER + timedelta(minutes=15))
     ]
 
 
 def test_a_run_that_is_set_up_again_has_a_new_revision(opened: Ledger) -> None:
-    revisions = [opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed") for _ in range(2)]
+    revisions = [opened.occurrences.revise(INCIDENT, "update", 1, NOW, LATER, "it crashed") for _ in range(2)]
     assert revisions == [1, 2]
     assert states(opened) == [(1, PLANNED, 2)]
 
 
 def test_two_who_set_up_the_same_run_again_get_the_same_revision(opened: Ledger) -> None:
-    again = [opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=0) for _ in range(2)]
+    again = [opened.occurrences.revise(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=0) for _ in range(2)]
     assert again == [1, 1]
-    assert opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=1) == 2
+    assert opened.occurrences.revise(INCIDENT, "update", 1, NOW, LATER, "it crashed", after=1) == 2
 
 
 def test_setting_up_again_leaves_the_state_of_a_turn_that_has_begun(opened: Ledger) -> None:
     mark(opened, WAITING)
-    opened.revise_occurrence(INCIDENT, "update", 1, NOW, LATER, "it crashed")
+    opened.occurrences.revise(INCIDENT, "update", 1, NOW, LATER, "it crashed")
     assert states(opened) == [(1, WAITING, 1)]
 
 
 def test_an_assessment_is_kept_once_for_each_version_of_the_facts(opened: Ledger) -> None:
     first = an_assessment()
-    opened.record_assessment(INCIDENT, first, NOW)
-    opened.record_assessment(INCIDENT, an_assessment(score=1.0), LATER)
-    case = opened.case(INCIDENT)
+    opened.assessments.record(INCIDENT, first, NOW)
+    opened.assessments.record(INCIDENT, an_assessment(score=1.0), LATER)
+    case = opened.cases.read(INCIDENT)
     assert case.assessment == first
     assert case.events["assessed"] == NOW
 
 
 def test_the_assessment_of_the_latest_version_counts(opened: Ledger) -> None:
     for version in (2, 1):
-        opened.record_assessment(INCIDENT, an_assessment(version=version), NOW)
-    assessment = opened.case(INCIDENT).assessment
+        opened.assessments.record(INCIDENT, an_assessment(version=version), NOW)
+    assessment = opened.cases.read(INCIDENT).assessment
     assert assessment
     assert assessment.version == 2
 
@@ -146,17 +146,17 @@ def test_the_assessment_of_the_latest_version_counts(opened: Ledger) -> None:
 def test_every_assessment_stays_the_oldest_first_with_what_it_changed(opened: Ledger) -> None:
     made = [an_assessment(), an_assessment(score=1.0, version=2, changes=("severity high → low",), at=LATER)]
     for assessment in reversed(made):
-        opened.record_assessment(INCIDENT, assessment, LATER)
-    assert opened.assessments(INCIDENT) == tuple(made)
+        opened.assessments.record(INCIDENT, assessment, LATER)
+    assert opened.assessments.all(INCIDENT) == tuple(made)
 
 
 def test_what_was_never_assessed_has_no_assessments(opened: Ledger) -> None:
-    assert opened.assessments(INCIDENT) == ()
+    assert opened.assessments.all(INCIDENT) == ()
 
 
 def test_an_assessment_that_cannot_be_read_any_more_is_to_be_made_again(opened: Ledger) -> None:
-    opened.pin_playbook(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
-    opened.mark_occurrence(INCIDENT, "assess", 1, NOW, DONE, LATER)
-    assert "assess" in {turn.step for turn in plan(opened.case(INCIDENT), LATER).due}
-    opened.record_assessment(INCIDENT, an_assessment(), LATER)
-    assert "assess" not in {turn.step for turn in plan(opened.case(INCIDENT), LATER).due}
+    opened.playbooks.pin(INCIDENT, a_playbook(), a_wording(), "lena", NOW)
+    opened.occurrences.mark(INCIDENT, "assess", 1, NOW, DONE, LATER)
+    assert "assess" in {turn.step for turn in plan(opened.cases.read(INCIDENT), LATER).due}
+    opened.assessments.record(INCIDENT, an_assessment(), LATER)
+    assert "assess" not in {turn.step for turn in plan(opened.cases.read(INCIDENT), LATER).due}

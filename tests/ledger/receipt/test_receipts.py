@@ -35,28 +35,28 @@ Sent = dict[int, Claim]
 
 
 def claimed(ledger: Ledger, channel: ChannelKind) -> Sent:
-    claims = ledger.claim(INCIDENT, NOTICE, [channel], 100, LATER)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [channel], 100, LATER)
     return {claim.about.number: claim for claim in claims if claim.about}
 
 
 def answered(ledger: Ledger, claims: Sent, status: Status, provider_id: str = "") -> None:
     """All of these left and got this answer."""
     every = list(claims.values())
-    ledger.write_down(every, (), INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record(every, (), INCIDENT, NOTICE, LATER)
     receipts = [(claim, Receipt(claim.key, status, "250", provider_id)) for claim in every]
-    ledger.write_down((), receipts, INCIDENT, NOTICE, LATER)
-    ledger.end([claim.lease for claim in every[:1]], {}, INCIDENT, NOTICE, LATER)
+    ledger.deliveries.record((), receipts, INCIDENT, NOTICE, LATER)
+    ledger.deliveries.end_leases([claim.lease for claim in every[:1]], {}, INCIDENT, NOTICE, LATER)
 
 
 def all_sent(ledger: Ledger) -> None:
     """Whatever else there is, so that the notice is finished."""
     for channel in EVERY_CHANNEL:
-        claims = ledger.claim(INCIDENT, NOTICE, [channel], 100, LATER)
+        claims = ledger.deliveries.claim(INCIDENT, NOTICE, [channel], 100, LATER)
         receipts = [(claim, Receipt(claim.key, Status.DELIVERED)) for claim in claims]
-        ledger.write_down(claims, (), INCIDENT, NOTICE, LATER)
-        ledger.write_down((), receipts, INCIDENT, NOTICE, LATER)
-        ledger.end([claim.lease for claim in claims[:1]], {}, INCIDENT, NOTICE, LATER)
-    assert ledger.finish(INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record(claims, (), INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record((), receipts, INCIDENT, NOTICE, LATER)
+        ledger.deliveries.end_leases([claim.lease for claim in claims[:1]], {}, INCIDENT, NOTICE, LATER)
+    assert ledger.deliveries.finish(INCIDENT, NOTICE, LATER)
 
 
 @pytest.fixture
@@ -83,12 +83,12 @@ def a_report(claim: Claim, kind: ReportKind = FAILED, **changes: str) -> Report:
 
 
 def states(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
-    lines = ledger.deliveries(INCIDENT, NOTICE)
+    lines = ledger.statistics.lines(INCIDENT, NOTICE)
     return {line.person: line.state.value for line in lines if line.channel is channel}
 
 
 def stage(ledger: Ledger) -> NoticeStage:
-    notice = ledger.case(INCIDENT).notice(NOTICE)
+    notice = ledger.cases.read(INCIDENT).notice(NOTICE)
     assert notice
     return notice.stage
 
@@ -99,18 +99,18 @@ def effects(reported: Reported) -> list[str]:
 
 def everything(ledger: Ledger) -> tuple[object, ...]:
     """All that a report could change."""
-    return ledger.deliveries(INCIDENT, NOTICE), ledger.timeline(INCIDENT), ledger.case(INCIDENT)
+    return ledger.statistics.lines(INCIDENT, NOTICE), ledger.audit.entries(INCIDENT), ledger.cases.read(INCIDENT)
 
 
 def acts(ledger: Ledger, act: str) -> list[dict[str, object]]:
-    return [entry.detail for entry in ledger.timeline(INCIDENT) if entry.act == act]
+    return [entry.detail for entry in ledger.audit.entries(INCIDENT) if entry.act == act]
 
 
 # Bounces
 
 
 def test_who_cannot_be_reached_by_email_is_written_to_on_the_next_channel(opened: Ledger, emails: Sent) -> None:
-    reported = opened.reported([a_report(emails[1])], LATER)
+    reported = opened.receipts.take([a_report(emails[1])], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 1)
     assert states(opened, EMAIL)[1] == "bounced"
     assert states(opened, SMS)[1] == "waiting"
@@ -118,48 +118,48 @@ def test_who_cannot_be_reached_by_email_is_written_to_on_the_next_channel(opened
 
 
 def test_the_reason_that_is_kept_is_the_code_alone(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[1])], LATER)
-    details = {line.detail for line in opened.deliveries(INCIDENT, NOTICE) if line.state is DeliveryState.BOUNCED}
+    opened.receipts.take([a_report(emails[1])], LATER)
+    details = {line.detail for line in opened.statistics.lines(INCIDENT, NOTICE) if line.state is DeliveryState.BOUNCED}
     assert details == {"550 5.1.1"}
 
 
 def test_a_notice_that_was_sent_is_being_sent_again_and_reaches_the_person(opened: Ledger, emails: Sent) -> None:
     assert stage(opened) is NoticeStage.SENT
-    opened.reported([a_report(emails[1])], LATER)
+    opened.receipts.take([a_report(emails[1])], LATER)
     assert stage(opened) is NoticeStage.SENDING
     assert claimed(opened, SMS).keys() == {1}
 
 
 def test_who_has_no_other_channel_stays_bounced_and_the_notice_sent(opened: Ledger, emails: Sent) -> None:
-    reported = opened.reported([a_report(emails[2])], LATER)
+    reported = opened.receipts.take([a_report(emails[2])], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 0)
     assert stage(opened) is NoticeStage.SENT
-    assert opened.case(INCIDENT).notices[0].people[PersonState.BOUNCED] == 1
+    assert opened.cases.read(INCIDENT).notices[0].people[PersonState.BOUNCED] == 1
 
 
 def test_the_version_in_which_it_is_handed_over_is_its_notices_own(opened: Ledger, emails: Sent) -> None:
     for day in (1, 2, 3):
         release(opened, notice="update-1", template="update", dated=LATER + timedelta(days=day), **BY_EMAIL)
-    assert opened.reported([a_report(emails[1])], LATER).handed_over == 1
+    assert opened.receipts.take([a_report(emails[1])], LATER).handed_over == 1
     assert claimed(opened, SMS)[1].released.version == emails[1].released.version
 
 
 def test_a_childs_message_is_handed_over_to_the_guardians_telephone(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[5])], LATER)
+    opened.receipts.take([a_report(emails[5])], LATER)
     (claim,) = claimed(opened, SMS).values()
     assert claim.to and claim.to.number == 6
     assert claim.reader == "guardian"
 
 
 def test_a_bounce_that_comes_again_changes_nothing(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[1])], LATER)
+    opened.receipts.take([a_report(emails[1])], LATER)
     before = everything(opened)
-    assert effects(opened.reported([a_report(emails[1])] * 2, LATER)) == ["unchanged"] * 2
+    assert effects(opened.receipts.take([a_report(emails[1])] * 2, LATER)) == ["unchanged"] * 2
     assert everything(opened) == before
 
 
 def test_the_same_bounce_twice_in_one_batch_counts_once(opened: Ledger, emails: Sent) -> None:
-    reported = opened.reported([a_report(emails[1])] * 2, LATER)
+    reported = opened.receipts.take([a_report(emails[1])] * 2, LATER)
     assert (effects(reported), reported.handed_over) == (["bounced", "unchanged"], 1)
 
 
@@ -173,27 +173,27 @@ def test_the_same_bounce_twice_in_one_batch_counts_once(opened: Ledger, emails: 
 )
 def test_what_is_no_last_word_changes_nothing(opened: Ledger, emails: Sent, kind: ReportKind, effect: Effect) -> None:
     before = everything(opened)
-    assert opened.reported([a_report(emails[1], kind)], LATER).each == (effect,)
+    assert opened.receipts.take([a_report(emails[1], kind)], LATER).each == (effect,)
     assert everything(opened) == before
 
 
 def test_a_mailbox_that_took_it_is_delivered(opened: Ledger, emails: Sent) -> None:
-    assert effects(opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
+    assert effects(opened.receipts.take([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
     assert states(opened, EMAIL)[1] == "delivered"
 
 
 def test_what_a_mailbox_took_does_not_bounce_later(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)
-    assert effects(opened.reported([a_report(emails[1])], LATER)) == ["unchanged"]
+    opened.receipts.take([a_report(emails[1], ReportKind.DELIVERED)], LATER)
+    assert effects(opened.receipts.take([a_report(emails[1])], LATER)) == ["unchanged"]
     assert states(opened, EMAIL)[1] == "delivered"
 
 
 def test_a_provider_that_called_it_delivered_may_say_later_that_it_came_back(opened: Ledger, emails: Sent) -> None:
     """Its word for what the next server took; that server may find out later that it has no such mailbox."""
-    opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)
-    reported = opened.reported([replace(a_report(emails[1]), by_provider=True)], LATER)
+    opened.receipts.take([a_report(emails[1], ReportKind.DELIVERED)], LATER)
+    reported = opened.receipts.take([replace(a_report(emails[1]), by_provider=True)], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 1)
-    assert effects(opened.reported([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["unchanged"]
+    assert effects(opened.receipts.take([a_report(emails[1], ReportKind.DELIVERED)], LATER)) == ["unchanged"]
 
 
 @pytest.mark.parametrize("status", ["5.7.26", "4.7.0", "5.1.8", "5.1.90", "5.4.5"])
@@ -201,42 +201,42 @@ def test_a_refusal_for_our_sake_hands_over_too_and_calls_for_a_person_once(
     opened: Ledger, emails: Sent, status: str
 ) -> None:
     policy = {"status": status, "detail": status}
-    reported = opened.reported([a_report(emails[1], ReportKind.GAVE_UP, **policy)], LATER)
-    opened.reported([a_report(emails[2], ReportKind.GAVE_UP, **policy)], LATER)
-    alerts = [entry.subject for entry in opened.timeline(INCIDENT) if entry.act == "alert"]
+    reported = opened.receipts.take([a_report(emails[1], ReportKind.GAVE_UP, **policy)], LATER)
+    opened.receipts.take([a_report(emails[2], ReportKind.GAVE_UP, **policy)], LATER)
+    alerts = [entry.subject for entry in opened.audit.entries(INCIDENT) if entry.act == "alert"]
     assert reported.handed_over == 1
     assert alerts == [f"first-notice: email came back for a reason that lies with us: {status}"]
 
 
 def test_a_wrong_address_calls_for_nobody(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[1])], LATER)
+    opened.receipts.take([a_report(emails[1])], LATER)
     assert not acts(opened, "alert")
 
 
 def test_a_bounce_after_the_end_calls_for_a_person(opened: Ledger, emails: Sent) -> None:
-    opened.close_incident(INCIDENT, "lena", LATER)
-    opened.reported([a_report(emails[1])], LATER)
-    (alert,) = [entry.subject for entry in opened.timeline(INCIDENT) if entry.act == "alert"]
+    opened.incidents.close(INCIDENT, "lena", LATER)
+    opened.receipts.take([a_report(emails[1])], LATER)
+    (alert,) = [entry.subject for entry in opened.audit.entries(INCIDENT) if entry.act == "alert"]
     assert "after the end" in alert
 
 
 def test_what_is_handed_over_waits_for_approval_when_the_facts_have_changed(opened: Ledger, emails: Sent) -> None:
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
-    assert opened.reported([a_report(emails[1])], LATER).handed_over == 1
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
+    assert opened.receipts.take([a_report(emails[1])], LATER).handed_over == 1
     with pytest.raises(ApprovalMissing, match="facts changed"):
-        opened.claim(INCIDENT, NOTICE, [SMS], 10, LATER)
+        opened.deliveries.claim(INCIDENT, NOTICE, [SMS], 10, LATER)
 
 
 def test_the_cascade_of_the_version_that_was_released_last_decides(opened: Ledger, emails: Sent) -> None:
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
     release(opened, dated=LATER, channels=BY_EMAIL["channels"], cascade=(EMAIL,))
-    assert opened.reported([a_report(emails[1])], LATER).handed_over == 0
+    assert opened.receipts.take([a_report(emails[1])], LATER).handed_over == 0
 
 
 def test_a_draft_that_nobody_approved_is_not_let_out_by_a_bounce(opened: Ledger, emails: Sent) -> None:
-    opened.amend_incident(an_incident(title="Two databases copied"), "lena", LATER)
-    opened.draft_notice(current_draft(opened, dated=LATER, **BY_EMAIL), LATER)
-    opened.reported([a_report(emails[1])], LATER)
+    opened.incidents.amend(an_incident(title="Two databases copied"), "lena", LATER)
+    opened.notices.draft(current_draft(opened, dated=LATER, **BY_EMAIL), LATER)
+    opened.receipts.take([a_report(emails[1])], LATER)
     assert stage(opened) is NoticeStage.DRAFTED
 
 
@@ -244,37 +244,37 @@ def test_a_draft_that_nobody_approved_is_not_let_out_by_a_bounce(opened: Ledger,
 
 
 def test_a_complaint_is_kept_and_the_person_gets_nothing_optional_any_more(opened: Ledger, emails: Sent) -> None:
-    assert effects(opened.reported([a_report(emails[1], ReportKind.COMPLAINED)], LATER)) == ["complained"]
+    assert effects(opened.receipts.take([a_report(emails[1], ReportKind.COMPLAINED)], LATER)) == ["complained"]
     assert states(opened, EMAIL)[1] == "complained"
-    assert opened.has_opted_out(INCIDENT, 1)
-    assert not opened.has_opted_out(INCIDENT, 2)
+    assert opened.opt_outs.has(INCIDENT, 1)
+    assert not opened.opt_outs.has(INCIDENT, 2)
 
 
 def test_who_complains_has_read_it_and_is_not_written_to_again(opened: Ledger, emails: Sent) -> None:
-    assert opened.reported([a_report(emails[1], ReportKind.COMPLAINED)], LATER).handed_over == 0
-    assert effects(opened.reported([a_report(emails[1])], LATER)) == ["unchanged"]
+    assert opened.receipts.take([a_report(emails[1], ReportKind.COMPLAINED)], LATER).handed_over == 0
+    assert effects(opened.receipts.take([a_report(emails[1])], LATER)) == ["unchanged"]
 
 
 def test_who_complains_of_what_came_back_is_heard_all_the_same(opened: Ledger, emails: Sent) -> None:
-    opened.reported([a_report(emails[1])], LATER)
-    assert effects(opened.reported([a_report(emails[1], ReportKind.COMPLAINED)], LATER)) == ["unchanged"]
+    opened.receipts.take([a_report(emails[1])], LATER)
+    assert effects(opened.receipts.take([a_report(emails[1], ReportKind.COMPLAINED)], LATER)) == ["unchanged"]
     assert states(opened, EMAIL)[1] == "bounced"
-    assert opened.has_opted_out(INCIDENT, 1)
+    assert opened.opt_outs.has(INCIDENT, 1)
     assert acts(opened, "reported")[-1] == {"states": {}, "handed_over": 0, "opted_out": 1}
 
 
 def test_troubles_are_counted_by_state(opened: Ledger, emails: Sent) -> None:
-    assert opened.troubles(INCIDENT, NOTICE) == {}
-    opened.reported([a_report(emails[1]), a_report(emails[2]), a_report(emails[5], ReportKind.COMPLAINED)], LATER)
-    assert opened.troubles(INCIDENT, NOTICE) == {DeliveryState.BOUNCED: 2, DeliveryState.COMPLAINED: 1}
-    assert opened.troubles(INCIDENT, "update-1") == {}
+    assert opened.statistics.troubles(INCIDENT, NOTICE) == {}
+    opened.receipts.take([a_report(emails[1]), a_report(emails[2]), a_report(emails[5], ReportKind.COMPLAINED)], LATER)
+    assert opened.statistics.troubles(INCIDENT, NOTICE) == {DeliveryState.BOUNCED: 2, DeliveryState.COMPLAINED: 1}
+    assert opened.statistics.troubles(INCIDENT, "update-1") == {}
 
 
 # Forgeries
 
 
 def forgeries(ledger: Ledger, emails: Sent) -> dict[str, str]:
-    keys, other = ledger.keys, emails[2]
+    keys, other = ledger.store.keys, emails[2]
     return {
         "empty": "",
         "no hex": "x" * 32,
@@ -293,7 +293,9 @@ def test_a_forged_token_changes_nothing(opened: Ledger, emails: Sent) -> None:
     before = everything(opened)
     forged = forgeries(opened, emails)
     reports = [a_report(emails[1], token=token, message_id="") for token in forged.values()]
-    assert dict(zip(forged, effects(opened.reported(reports, LATER)), strict=True)) == dict.fromkeys(forged, "foreign")
+    assert dict(zip(forged, effects(opened.receipts.take(reports, LATER)), strict=True)) == dict.fromkeys(
+        forged, "foreign"
+    )
     assert everything(opened) == before
 
 
@@ -301,18 +303,18 @@ def test_a_forged_token_changes_nothing(opened: Ledger, emails: Sent) -> None:
 @given(tokens=st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex) | st.text(max_size=40), min_size=1))
 def test_no_token_can_be_guessed(opened: Ledger, emails: Sent, tokens: list[str]) -> None:
     reports = [Report(FAILED, token) for token in tokens]
-    assert set(opened.reported(reports, LATER).each) == {Effect.FOREIGN}
+    assert set(opened.receipts.take(reports, LATER).each) == {Effect.FOREIGN}
 
 
 def test_a_token_with_any_bit_turned_over_is_forged(opened: Ledger, emails: Sent) -> None:
     true = int(emails[1].bounce, 16)
     reports = [Report(FAILED, f"{true ^ (1 << bit):032x}") for bit in range(128)]
-    assert opened.reported(reports, LATER).counts == {Effect.FOREIGN: 128}
+    assert opened.receipts.take(reports, LATER).counts == {Effect.FOREIGN: 128}
 
 
 def test_the_token_of_an_sms_is_none_for_mail(opened: Ledger, texts: Sent) -> None:
     answered(opened, texts, Status.SENT)
-    assert effects(opened.reported([a_report(texts[1])], LATER)) == ["foreign"]
+    assert effects(opened.receipts.take([a_report(texts[1])], LATER)) == ["foreign"]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +333,7 @@ def test_the_token_of_an_sms_is_none_for_mail(opened: Ledger, texts: Sent) -> No
 def test_a_message_id_must_be_ours_or_bear_the_relays_name_for_the_message(
     opened: Ledger, emails: Sent, named: Callable[[Claim], str], effect: str
 ) -> None:
-    assert effects(opened.reported([a_report(emails[1], message_id=named(emails[1]))], LATER)) == [effect]
+    assert effects(opened.receipts.take([a_report(emails[1], message_id=named(emails[1]))], LATER)) == [effect]
 
 
 def test_a_message_without_a_relays_name_has_no_other_id(opened: Ledger) -> None:
@@ -339,7 +341,7 @@ def test_a_message_without_a_relays_name_has_no_other_id(opened: Ledger) -> None
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.SENT)
     report = a_report(claims[1], message_id="<anything@relay.example>")
-    assert effects(opened.reported([report], LATER)) == ["contradicted"]
+    assert effects(opened.receipts.take([report], LATER)) == ["contradicted"]
 
 
 # What is under way, and what was left open
@@ -348,16 +350,16 @@ def test_a_message_without_a_relays_name_has_no_other_id(opened: Ledger) -> None
 def test_a_bounce_may_be_faster_than_the_answer_of_the_relay(opened: Ledger) -> None:
     release(opened, **BY_EMAIL)
     claim = claimed(opened, EMAIL)[1]
-    opened.write_down([claim], (), INCIDENT, NOTICE, LATER)
-    assert opened.reported([a_report(claim)], LATER).handed_over == 1
-    opened.write_down((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, LATER)
+    opened.deliveries.record([claim], (), INCIDENT, NOTICE, LATER)
+    assert opened.receipts.take([a_report(claim)], LATER).handed_over == 1
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, LATER)
     assert states(opened, EMAIL)[1] == "bounced"
 
 
 def test_what_cannot_have_left_cannot_bounce(opened: Ledger) -> None:
     release(opened, **BY_EMAIL)
     claim = claimed(opened, EMAIL)[1]
-    assert effects(opened.reported([a_report(claim)], LATER)) == ["unchanged"]
+    assert effects(opened.receipts.take([a_report(claim)], LATER)) == ["unchanged"]
     assert states(opened, EMAIL)[1] == "claimed"
 
 
@@ -365,7 +367,7 @@ def test_a_bounce_settles_an_uncertain_message(opened: Ledger) -> None:
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.UNCERTAIN)
-    assert opened.reported([a_report(claims[1])], LATER).handed_over == 1
+    assert opened.receipts.take([a_report(claims[1])], LATER).handed_over == 1
     assert states(opened, EMAIL)[1] == "bounced"
 
 
@@ -373,8 +375,8 @@ def test_what_a_person_sends_once_more_does_not_bounce_for_the_first_time(opened
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.UNCERTAIN)
-    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
-    assert effects(opened.reported([a_report(claims[1])], LATER)) == ["unchanged"]
+    opened.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    assert effects(opened.receipts.take([a_report(claims[1])], LATER)) == ["unchanged"]
     assert states(opened, EMAIL)[1] == "waiting"
 
 
@@ -383,8 +385,8 @@ def test_who_has_it_is_not_sent_it_once_more(opened: Ledger, kind: ReportKind) -
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.UNCERTAIN)
-    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
-    assert effects(opened.reported([a_report(claims[1], kind)], LATER)) == [kind.value]
+    opened.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    assert effects(opened.receipts.take([a_report(claims[1], kind)], LATER)) == [kind.value]
     assert not claimed(opened, EMAIL)
 
 
@@ -393,11 +395,11 @@ def test_who_has_it_is_not_sent_it_once_more_from_a_page_in_hand(opened: Ledger)
     claims = claimed(opened, EMAIL)
     answered(opened, claims, Status.UNCERTAIN)
     for person in (1, 2):
-        opened.send_again(INCIDENT, NOTICE, person, a_member(), LATER)
+        opened.decisions.send_again(INCIDENT, NOTICE, person, a_member(), LATER)
     again = claimed(opened, EMAIL)
-    assert effects(opened.reported([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
-    assert not opened.write_down(list(again.values()), (), INCIDENT, NOTICE, LATER)
-    opened.give_back(list(again.values()), LATER)
+    assert effects(opened.receipts.take([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
+    assert not opened.deliveries.record(list(again.values()), (), INCIDENT, NOTICE, LATER)
+    opened.deliveries.give_back(list(again.values()), LATER)
     assert states(opened, EMAIL)[1] == "delivered"
     assert claimed(opened, EMAIL).keys() == {2}
 
@@ -406,17 +408,17 @@ def test_what_another_has_in_hand_leaves_although_a_report_recalls_a_page(opened
     release(opened, **BY_EMAIL)
     claims = claimed(opened, EMAIL)
     answered(opened, {1: claims[1]}, Status.UNCERTAIN)
-    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    opened.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
     claimed(opened, EMAIL)
-    assert effects(opened.reported([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
-    assert opened.write_down([claims[2]], (), INCIDENT, NOTICE, LATER) == {claims[2].id}
+    assert effects(opened.receipts.take([a_report(claims[1], ReportKind.DELIVERED)], LATER)) == ["delivered"]
+    assert opened.deliveries.record([claims[2]], (), INCIDENT, NOTICE, LATER) == {claims[2].id}
 
 
 def test_reports_wait_for_what_somebody_else_is_writing(opened: Ledger, emails: Sent) -> None:
     held = threading.Event()
 
     def hold() -> None:
-        with opened.write() as write:
+        with opened.store.write() as write:
             row = write.session.exec(select(DeliveryRow).where(DeliveryRow.id == emails[1].id)).one()
             row.detail = "being written"
             write.session.flush()
@@ -426,7 +428,7 @@ def test_reports_wait_for_what_somebody_else_is_writing(opened: Ledger, emails: 
     other = threading.Thread(target=hold)
     other.start()
     held.wait(5)
-    reported = opened.reported([a_report(emails[1]), a_report(emails[2])], LATER)
+    reported = opened.receipts.take([a_report(emails[1]), a_report(emails[2])], LATER)
     other.join()
     assert effects(reported) == ["bounced", "bounced"]
     assert states(opened, EMAIL)[1] == "bounced"
@@ -441,36 +443,36 @@ def a_receipt(status: Status, provider_id: str = "", key: str = "", detail: str 
 
 def sent_texts(ledger: Ledger, texts: Sent) -> None:
     for number, claim in texts.items():
-        ledger.write_down([claim], (), INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record([claim], (), INCIDENT, NOTICE, LATER)
         receipt = Receipt(claim.key, Status.SENT, provider_id=f"SM{number}")
-        ledger.write_down((), [(claim, receipt)], INCIDENT, NOTICE, LATER)
+        ledger.deliveries.record((), [(claim, receipt)], INCIDENT, NOTICE, LATER)
 
 
 def test_an_sms_is_known_by_the_gateways_name_for_it(opened: Ledger, texts: Sent) -> None:
     sent_texts(opened, texts)
     receipts = [a_receipt(Status.DELIVERED, "SM1"), a_receipt(Status.DELIVERED, "SM9")]
-    assert effects(opened.reported(receipts, LATER)) == ["delivered", "foreign"]
+    assert effects(opened.receipts.take(receipts, LATER)) == ["delivered", "foreign"]
     assert [person for person, state in states(opened, SMS).items() if state == "delivered"] == [1]
 
 
 def test_an_sms_that_did_not_arrive_hands_over_to_email(opened: Ledger, texts: Sent) -> None:
     sent_texts(opened, texts)
-    assert opened.reported([a_receipt(Status.REJECTED, "SM1", texts[1].key)], LATER).handed_over == 1
+    assert opened.receipts.take([a_receipt(Status.REJECTED, "SM1", texts[1].key)], LATER).handed_over == 1
     assert (states(opened, SMS)[1], states(opened, EMAIL)[1]) == ("bounced", "waiting")
     assert not acts(opened, "alert")
 
 
 def test_an_sms_that_never_left_the_network_hands_over_and_calls_for_a_person(opened: Ledger, texts: Sent) -> None:
     sent_texts(opened, texts)
-    assert opened.reported([a_receipt(Status.DEFERRED, "SM1", detail="undelivered 30007")], LATER).handed_over == 1
-    (alert,) = [entry.subject for entry in opened.timeline(INCIDENT) if entry.act == "alert"]
+    assert opened.receipts.take([a_receipt(Status.DEFERRED, "SM1", detail="undelivered 30007")], LATER).handed_over == 1
+    (alert,) = [entry.subject for entry in opened.audit.entries(INCIDENT) if entry.act == "alert"]
     assert alert.endswith("sms came back for a reason that lies with us: undelivered 30007")
 
 
 def test_an_sms_of_which_the_gateway_is_not_sure_is_left_to_a_person(opened: Ledger, texts: Sent) -> None:
     sent_texts(opened, texts)
-    assert effects(opened.reported([a_receipt(Status.UNCERTAIN, "SM1")], LATER)) == ["uncertain"]
-    assert opened.troubles(INCIDENT, NOTICE) == {DeliveryState.UNCERTAIN: 1}
+    assert effects(opened.receipts.take([a_receipt(Status.UNCERTAIN, "SM1")], LATER)) == ["uncertain"]
+    assert opened.statistics.troubles(INCIDENT, NOTICE) == {DeliveryState.UNCERTAIN: 1}
 
 
 @pytest.mark.parametrize(
@@ -478,31 +480,31 @@ def test_an_sms_of_which_the_gateway_is_not_sure_is_left_to_a_person(opened: Led
 )
 def test_a_late_receipt_settles_an_uncertain_sms(opened: Ledger, texts: Sent, status: Status, state: str) -> None:
     answered(opened, texts, Status.UNCERTAIN)
-    assert effects(opened.reported([a_receipt(status, "SM1", texts[1].key)], LATER)) == [state]
+    assert effects(opened.receipts.take([a_receipt(status, "SM1", texts[1].key)], LATER)) == [state]
     assert states(opened, SMS)[1] == state
 
 
 def test_the_gateways_name_is_kept_for_its_next_report(opened: Ledger, texts: Sent) -> None:
     answered(opened, texts, Status.UNCERTAIN)
-    opened.reported([a_receipt(Status.SENT, "SM1", texts[1].key)], LATER)
-    assert effects(opened.reported([a_receipt(Status.DELIVERED, "SM1")], LATER)) == ["delivered"]
+    opened.receipts.take([a_receipt(Status.SENT, "SM1", texts[1].key)], LATER)
+    assert effects(opened.receipts.take([a_receipt(Status.DELIVERED, "SM1")], LATER)) == ["delivered"]
 
 
 def test_a_receipt_may_be_faster_than_the_answer_of_the_gateway(opened: Ledger, texts: Sent) -> None:
     receipt = a_receipt(Status.REJECTED, "SM1", texts[1].key)
-    assert effects(opened.reported([receipt], LATER)) == ["foreign"]
-    opened.write_down([texts[1]], (), INCIDENT, NOTICE, LATER)
-    assert effects(opened.reported([receipt], LATER)) == ["bounced"]
+    assert effects(opened.receipts.take([receipt], LATER)) == ["foreign"]
+    opened.deliveries.record([texts[1]], (), INCIDENT, NOTICE, LATER)
+    assert effects(opened.receipts.take([receipt], LATER)) == ["bounced"]
 
 
 def test_who_is_to_get_an_sms_again_that_came_back_is_written_to_on_the_next_channel(
     opened: Ledger, texts: Sent
 ) -> None:
     """The gateway knows the key of the one that came back: it would say that it sent it, and send nothing."""
-    opened.write_down([texts[1]], (), INCIDENT, NOTICE, LATER)
-    opened.write_down((), [(texts[1], Receipt(texts[1].key, Status.UNCERTAIN))], INCIDENT, NOTICE, LATER)
-    opened.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
-    reported = opened.reported([a_receipt(Status.REJECTED, "SM1", texts[1].key)], LATER)
+    opened.deliveries.record([texts[1]], (), INCIDENT, NOTICE, LATER)
+    opened.deliveries.record((), [(texts[1], Receipt(texts[1].key, Status.UNCERTAIN))], INCIDENT, NOTICE, LATER)
+    opened.decisions.send_again(INCIDENT, NOTICE, 1, a_member(), LATER)
+    reported = opened.receipts.take([a_receipt(Status.REJECTED, "SM1", texts[1].key)], LATER)
     assert (effects(reported), reported.handed_over) == (["bounced"], 1)
     assert (states(opened, SMS)[1], states(opened, EMAIL)[1]) == ("bounced", "waiting")
 
@@ -513,26 +515,26 @@ def test_a_receipt_settles_an_sms_that_was_put_off_because_its_answer_was_lost(
 ) -> None:
     """The gateway knows our key, so the next try would only be told `sent`, and nobody would hear of it again."""
     claim = texts[1]
-    opened.write_down([claim], (), INCIDENT, NOTICE, LATER)
-    opened.write_down((), [(claim, Receipt(claim.key, Status.DEFERRED, "502"))], INCIDENT, NOTICE, LATER)
-    assert effects(opened.reported([a_receipt(status, "SM1", claim.key)], LATER)) == [state]
+    opened.deliveries.record([claim], (), INCIDENT, NOTICE, LATER)
+    opened.deliveries.record((), [(claim, Receipt(claim.key, Status.DEFERRED, "502"))], INCIDENT, NOTICE, LATER)
+    assert effects(opened.receipts.take([a_receipt(status, "SM1", claim.key)], LATER)) == [state]
     assert (states(opened, SMS)[1], 1 in claimed(opened, EMAIL)) == (state, status is Status.REJECTED)
 
 
 def test_a_name_that_two_gateways_use_names_no_message(opened: Ledger, texts: Sent) -> None:
     answered(opened, texts, Status.SENT, provider_id="1")
-    assert effects(opened.reported([a_receipt(Status.REJECTED, "1")], LATER)) == ["foreign"]
-    assert effects(opened.reported([a_receipt(Status.REJECTED, "1", texts[1].key)], LATER)) == ["bounced"]
+    assert effects(opened.receipts.take([a_receipt(Status.REJECTED, "1")], LATER)) == ["foreign"]
+    assert effects(opened.receipts.take([a_receipt(Status.REJECTED, "1", texts[1].key)], LATER)) == ["bounced"]
 
 
 @pytest.mark.parametrize("key", ["", "0" * 32, "' OR 1=1", "x" * 200])
 def test_a_receipt_with_a_wrong_key_is_of_no_message(opened: Ledger, texts: Sent, key: str) -> None:
     sent_texts(opened, texts)
-    assert effects(opened.reported([a_receipt(Status.REJECTED, "SM1" if key else "", key)], LATER)) == ["foreign"]
+    assert effects(opened.receipts.take([a_receipt(Status.REJECTED, "SM1" if key else "", key)], LATER)) == ["foreign"]
 
 
 def test_the_name_of_an_email_is_none_of_an_sms(opened: Ledger, emails: Sent) -> None:
-    assert effects(opened.reported([a_receipt(Status.REJECTED, QUEUE_ID)], LATER)) == ["foreign"]
+    assert effects(opened.receipts.take([a_receipt(Status.REJECTED, QUEUE_ID)], LATER)) == ["foreign"]
 
 
 # The audit chain
@@ -540,17 +542,17 @@ def test_the_name_of_an_email_is_none_of_an_sms(opened: Ledger, emails: Sent) ->
 
 def test_a_batch_is_one_entry_in_numbers(opened: Ledger, emails: Sent) -> None:
     reports = [a_report(emails[1]), a_report(emails[2]), a_report(emails[5], ReportKind.COMPLAINED)]
-    opened.reported([*reports, Report(FAILED, "0" * 32)], LATER)
+    opened.receipts.take([*reports, Report(FAILED, "0" * 32)], LATER)
     counted = {"states": {"bounced": 2, "complained": 1}, "handed_over": 1, "opted_out": 1}
     assert acts(opened, "reported") == [counted]
-    assert opened.verify_audit() == ()
+    assert opened.audit.verify() == ()
 
 
 def test_forgeries_do_not_lengthen_the_chain(opened: Ledger, emails: Sent) -> None:
-    before = opened.timeline(INCIDENT)
-    opened.reported([Report(FAILED, "0" * 32)] * 50, LATER)
-    assert opened.timeline(INCIDENT) == before
+    before = opened.audit.entries(INCIDENT)
+    opened.receipts.take([Report(FAILED, "0" * 32)] * 50, LATER)
+    assert opened.audit.entries(INCIDENT) == before
 
 
 def test_nothing_reported_is_nothing_done(opened: Ledger) -> None:
-    assert opened.reported([], NOW) == Reported(())
+    assert opened.receipts.take([], NOW) == Reported(())

@@ -24,9 +24,9 @@ ENTRIES = 12
 
 
 def with_entries(ledger: Ledger) -> Ledger:
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
     for number in range(1, ENTRIES):
-        ledger.event(INCIDENT, f"event-{number}", NOW + timedelta(minutes=number))
+        ledger.incidents.note_event(INCIDENT, f"event-{number}", NOW + timedelta(minutes=number))
     return ledger
 
 
@@ -52,7 +52,7 @@ class Forger:
             (self._folder / "audit-head").write_text(anchor)
         forged = a_ledger(sqlite_url(self._folder), self._folder)
         try:
-            return forged.verify_audit()
+            return forged.audit.verify()
         finally:
             forged.dispose()
 
@@ -63,11 +63,11 @@ def forger(tmp_path_factory: pytest.TempPathFactory) -> Forger:
 
 
 def test_an_untouched_chain_holds(ledger: Ledger) -> None:
-    assert with_entries(ledger).verify_audit() == ()
+    assert with_entries(ledger).audit.verify() == ()
 
 
 def test_an_empty_chain_holds(ledger_on_sqlite: Ledger) -> None:
-    assert ledger_on_sqlite.verify_audit() == ()
+    assert ledger_on_sqlite.audit.verify() == ()
 
 
 def test_the_copy_of_an_untouched_chain_holds(forger: Forger) -> None:
@@ -77,9 +77,9 @@ def test_the_copy_of_an_untouched_chain_holds(forger: Forger) -> None:
 @pytest.mark.parametrize("statement", ["UPDATE audit SET actor = 'mallory'", "DELETE FROM audit"])
 def test_the_database_itself_refuses_to_change_or_delete_an_entry(ledger: Ledger, statement: str) -> None:
     with_entries(ledger)
-    with pytest.raises((SQLAlchemyError, AlreadyInLedger)), ledger.write() as write:
+    with pytest.raises((SQLAlchemyError, AlreadyInLedger)), ledger.store.write() as write:
         write.session.execute(text(statement))
-    assert ledger.verify_audit() == ()
+    assert ledger.audit.verify() == ()
 
 
 NEW_VALUES: dict[str, tuple[object, ...]] = {
@@ -157,29 +157,29 @@ def test_an_older_note_is_no_alarm_because_a_crash_may_come_before_the_note(
     ledger_on_sqlite: Ledger, tmp_path: Path
 ) -> None:
     anchor = tmp_path / "audit-head"
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
     older = anchor.read_text()
-    ledger_on_sqlite.event(INCIDENT, "notified", NOW)
+    ledger_on_sqlite.incidents.note_event(INCIDENT, "notified", NOW)
     anchor.write_text(older)
-    assert ledger_on_sqlite.verify_audit() == ()
+    assert ledger_on_sqlite.audit.verify() == ()
 
 
 def test_the_note_beside_the_database_is_private(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
     assert (tmp_path / "audit-head").stat().st_mode & 0o777 == 0o600
 
 
 def test_eight_writers_at_once_make_one_chain_and_one_note(ledger: Ledger, tmp_path: Path) -> None:
-    ledger.open_incident(an_incident(), [], "lena", NOW)
+    ledger.incidents.open(an_incident(), [], "lena", NOW)
 
     def write(worker: int) -> None:
         for number in range(6):
-            ledger.alert(INCIDENT, f"{worker}-{number}", NOW)
+            ledger.incidents.alert(INCIDENT, f"{worker}-{number}", NOW)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    assert ledger.verify_audit() == ()
-    assert [entry.seq for entry in ledger.timeline(INCIDENT)] == list(range(1, 50))
+    assert ledger.audit.verify() == ()
+    assert [entry.seq for entry in ledger.audit.entries(INCIDENT)] == list(range(1, 50))
     assert (tmp_path / "audit-head").read_text().startswith("49 ")
 
 
@@ -187,7 +187,7 @@ def test_who_notes_an_earlier_entry_late_does_not_set_the_note_back(
     ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two ledgers stand for two processes: the first is held up while it writes the note, and the second is not."""
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
     held_up, goes_on, fsync = threading.Event(), threading.Event(), os.fsync
 
     def slow_for_the_first(descriptor: int) -> None:
@@ -199,9 +199,9 @@ def test_who_notes_an_earlier_entry_late_does_not_set_the_note_back(
     monkeypatch.setattr(os, "fsync", slow_for_the_first)
     another = a_ledger(sqlite_url(tmp_path), tmp_path)
     with ThreadPoolExecutor(2) as both:
-        both.submit(ledger_on_sqlite.alert, INCIDENT, "first", NOW)
+        both.submit(ledger_on_sqlite.incidents.alert, INCIDENT, "first", NOW)
         held_up.wait()
-        second = both.submit(another.alert, INCIDENT, "second", NOW)
+        second = both.submit(another.incidents.alert, INCIDENT, "second", NOW)
         wait([second], 1)
         goes_on.set()
     another.dispose()
@@ -209,12 +209,12 @@ def test_who_notes_an_earlier_entry_late_does_not_set_the_note_back(
 
 
 def test_what_was_undone_leaves_no_entry(ledger: Ledger) -> None:
-    ledger.open_incident(an_incident(), [], "lena", NOW)
-    with suppress(ZeroDivisionError), ledger.write() as write:
+    ledger.incidents.open(an_incident(), [], "lena", NOW)
+    with suppress(ZeroDivisionError), ledger.store.write() as write:
         write.note(NOW, INCIDENT, "approved", "first-notice")
         _ = 1 / 0
-    assert [entry.act for entry in ledger.timeline(INCIDENT)] == ["opened"]
-    assert ledger.verify_audit() == ()
+    assert [entry.act for entry in ledger.audit.entries(INCIDENT)] == ["opened"]
+    assert ledger.audit.verify() == ()
 
 
 def test_what_could_not_be_committed_is_not_noted_beside_the_ledger(ledger_on_sqlite: Ledger) -> None:
@@ -223,9 +223,9 @@ def test_what_could_not_be_committed_is_not_noted_beside_the_ledger(ledger_on_sq
     def fail(_: object) -> None:
         raise OperationalError("COMMIT", {}, sqlite3.OperationalError("disk I/O error"))
 
-    ledger_on_sqlite.open_incident(an_incident(), [], "lena", NOW)
-    event.listen(ledger_on_sqlite.engine, "commit", fail)
+    ledger_on_sqlite.incidents.open(an_incident(), [], "lena", NOW)
+    event.listen(ledger_on_sqlite.store.engine, "commit", fail)
     with pytest.raises(LedgerUnavailable, match="disk I/O error"):
-        ledger_on_sqlite.event(INCIDENT, "notified", NOW)
+        ledger_on_sqlite.incidents.note_event(INCIDENT, "notified", NOW)
     ledger_on_sqlite.dispose()
-    assert ledger_on_sqlite.doubt() == ""
+    assert ledger_on_sqlite.store.doubt() == ""

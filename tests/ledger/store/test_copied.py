@@ -63,7 +63,7 @@ def sender(url: str, tmp_path: Path) -> Iterator[Ledger]:
     """Where three of four people were told."""
     ledger = on_a_machine(url, tmp_path, "sender")
     approved(ledger, [a_person(number=number) for number in range(1, 5)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     send(ledger, 3)
     yield ledger
     ledger.dispose()
@@ -74,11 +74,11 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
     restore(url)
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
-        new.release(INCIDENT, NOTICE, NOW)
-    assert "restored or moved" in new.case(INCIDENT).ledger_doubt
-    new.reconcile([], OMAR, NOW, list(ChannelKind))
-    assert new.case(INCIDENT).ledger_doubt == ""
-    new.release(INCIDENT, NOTICE, NOW)
+        new.notices.release(INCIDENT, NOTICE, NOW)
+    assert "restored or moved" in new.cases.read(INCIDENT).ledger_doubt
+    new.restore.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert new.cases.read(INCIDENT).ledger_doubt == ""
+    new.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(new, 4)) == 1
     new.dispose()
 
@@ -86,15 +86,15 @@ def test_a_machine_that_is_new_to_it_sends_nothing(url: str, tmp_path: Path, sen
 def test_nor_does_it_where_the_ledger_was_made_before_such_things_were_noted(
     url: str, tmp_path: Path, sender: Ledger
 ) -> None:
-    with sender.write() as write:
+    with sender.store.write() as write:
         write.session.connection().exec_driver_sql("UPDATE key_check SET place = ''")
-    assert sender.doubt() == ""
+    assert sender.store.doubt() == ""
     sender.migrate()
     back_up(sender, url)
     restore(url)
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
-        new.release(INCIDENT, NOTICE, NOW)
+        new.notices.release(INCIDENT, NOTICE, NOW)
     new.dispose()
 
 
@@ -103,15 +103,15 @@ def test_nor_does_it_when_a_dump_was_loaded_into_the_same_database(url: str, tmp
     load_a_dump(url)
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
-        new.release(INCIDENT, NOTICE, NOW)
+        new.notices.release(INCIDENT, NOTICE, NOW)
     new.dispose()
 
 
 def test_nor_does_one_under_which_a_dump_was_loaded_as_it_sent(url: str, sender: Ledger) -> None:
-    assert sender.doubt() == ""
+    assert sender.store.doubt() == ""
     load_a_dump(url)
     with pytest.raises(LedgerRestored, match="restored or moved"):
-        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+        sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
 
 
 def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_over(
@@ -121,7 +121,7 @@ def test_nor_when_the_server_was_recovered_to_an_earlier_time_or_another_took_ov
     monkeypatch.setattr(database, "TIMELINE", "SELECT 'FFFFFFFF'")
     new = on_a_machine(url, tmp_path, "new")
     with pytest.raises(LedgerRestored, match="restored or moved"):
-        new.release(INCIDENT, NOTICE, NOW)
+        new.notices.release(INCIDENT, NOTICE, NOW)
     new.dispose()
 
 
@@ -129,27 +129,27 @@ def test_nor_does_one_whose_send_goes_on_when_the_server_is_back(url: str, sende
     back_up(sender, url)
     restore(url)
     with pytest.raises(LedgerRestored):
-        sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+        sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
 
 
 def test_who_has_read_a_draft_that_the_copy_lacks_reads_what_is_drafted_in_its_place(url: str, sender: Ledger) -> None:
     back_up(sender, url)
     lost = approved_again(sender, channels=(ChannelKind.SMS,))
-    assert sender.draft(INCIDENT, NOTICE) == lost
+    assert sender.notices.latest_draft(INCIDENT, NOTICE) == lost
     sender.dispose()
     restore(url)
-    sender.reconcile([], OMAR, NOW, list(ChannelKind))
+    sender.restore.reconcile([], OMAR, NOW, list(ChannelKind))
     drafted = approved_again(sender, channels=(ChannelKind.WEBSITE,))
-    assert sender.draft(INCIDENT, NOTICE) == drafted
+    assert sender.notices.latest_draft(INCIDENT, NOTICE) == drafted
 
 
 def test_nor_does_who_has_read_facts_and_what_was_concluded_from_them_go_on_with_those(
     url: str, sender: Ledger
 ) -> None:
     def amended(title: str, band: Severity, now: datetime) -> Case:
-        sender.amend_incident(an_incident(title=title), "lena", now)
-        sender.record_assessment(INCIDENT, an_assessment(version=2, band=band), now)
-        return sender.case(INCIDENT)
+        sender.incidents.amend(an_incident(title=title), "lena", now)
+        sender.assessments.record(INCIDENT, an_assessment(version=2, band=band), now)
+        return sender.cases.read(INCIDENT)
 
     back_up(sender, url)
     lost = amended("Two databases copied", Severity.HIGH, NOW)
@@ -166,16 +166,16 @@ def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_h
     url: str, sender: Ledger
 ) -> None:
     def heard() -> list[bool]:
-        return [one.heard for notice in sender.case(INCIDENT).notices for one in notice.let_go]
+        return [one.heard for notice in sender.cases.read(INCIDENT).notices for one in notice.let_go]
 
     approved_again(sender, channels=EMAIL, next_news_at=None)
-    sender.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))
+    sender.notices.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))
     back_up(sender, url)
     assert len(send(sender, 4)) == 1
     assert heard() == [True, True]
     sender.dispose()
     restore(url)
-    sender.reconcile([], OMAR, NOW, list(ChannelKind))
+    sender.restore.reconcile([], OMAR, NOW, list(ChannelKind))
     assert heard() == [True, False]
 
 
@@ -184,15 +184,15 @@ def test_an_incident_that_was_opened_again_in_the_place_of_a_lost_one_is_read_an
 ) -> None:
     ledger = on_a_machine(url, tmp_path, "here")
     back_up(ledger, url)
-    ledger.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
+    ledger.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.questions.ask(INCIDENT, an_asked("Is my address among it?"), NOW)
     ledger.dispose()
     restore(url)
     other = on_a_machine(url, tmp_path, "other")
-    other.open_incident(an_incident(), [a_person(number=1)], "lena", NOW)
-    ledger.ask(INCIDENT, an_asked("And my telephone number?"), NOW)
-    assert ledger.person(INCIDENT, 1) == other.person(INCIDENT, 1)
-    assert [question.text for question in other.questions(INCIDENT)] == ["And my telephone number?"]
+    other.incidents.open(an_incident(), [a_person(number=1)], "lena", NOW)
+    ledger.questions.ask(INCIDENT, an_asked("And my telephone number?"), NOW)
+    assert ledger.people.get(INCIDENT, 1) == other.people.get(INCIDENT, 1)
+    assert [question.text for question in other.questions.all(INCIDENT)] == ["And my telephone number?"]
     for one in (ledger, other):
         one.dispose()
 
@@ -201,27 +201,27 @@ def test_a_page_from_before_is_not_sent_under_a_lease_that_was_taken_since(
     url: str, tmp_path: Path, sender: Ledger
 ) -> None:
     back_up(sender, url)
-    (held,) = sender.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+    (held,) = sender.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     sender.dispose()
     restore(url)
     other = on_a_machine(url, tmp_path, "other")
-    other.reconcile([], OMAR, NOW, list(ChannelKind))
-    assert len(other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)) == 1
-    assert sender.write_down([held], [], INCIDENT, NOTICE, NOW) == frozenset()
+    other.restore.reconcile([], OMAR, NOW, list(ChannelKind))
+    assert len(other.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)) == 1
+    assert sender.deliveries.record([held], [], INCIDENT, NOTICE, NOW) == frozenset()
     other.dispose()
 
 
 def test_a_server_that_was_only_started_anew_is_the_same(url: str, tmp_path: Path, sender: Ledger) -> None:
     sender.dispose()
     other = on_a_machine(url, tmp_path, "other")
-    other.release(INCIDENT, NOTICE, NOW)
+    other.notices.release(INCIDENT, NOTICE, NOW)
     assert len(send(other, 4)) == 1
     other.dispose()
 
 
 def test_a_machine_that_is_new_to_it_notes_the_end_of_its_chain(url: str, tmp_path: Path, sender: Ledger) -> None:
     new = on_a_machine(url, tmp_path, "new")
-    assert new.verify_audit() == ()
+    assert new.audit.verify() == ()
     assert (tmp_path / "new" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
     new.dispose()
 
@@ -238,7 +238,7 @@ def test_whoever_opens_it_notes_what_others_have_written_since(url: str, tmp_pat
 def test_so_does_whoever_finds_nothing_more_to_send(url: str, tmp_path: Path, sender: Ledger) -> None:
     other = on_a_machine(url, tmp_path, "other")
     assert len(send(sender, 4)) == 1
-    assert other.claim(INCIDENT, NOTICE, EMAIL, 4, NOW) == ()
+    assert other.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW) == ()
     assert (tmp_path / "other" / "audit-head").read_text() == (tmp_path / "sender" / "audit-head").read_text()
     other.dispose()
 
@@ -255,10 +255,10 @@ def test_where_the_server_does_not_tell_its_timeline_a_dump_is_known_all_the_sam
 ) -> None:
     monkeypatch.setattr(database, "TIMELINE", "SELECT not_supported_here()")
     ledger = on_a_machine(url, tmp_path, "sender")
-    with ledger.read() as session:
-        assert not ledger.doubt_in(session)
+    with ledger.store.read() as session:
+        assert not ledger.store.doubt_in(session)
     back_up(ledger, url)
     restore(url)
-    with ledger.read() as session:
-        assert ledger.doubt_in(session)
+    with ledger.store.read() as session:
+        assert ledger.store.doubt_in(session)
     ledger.dispose()

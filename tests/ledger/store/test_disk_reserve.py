@@ -80,7 +80,7 @@ def test_it_lies_on_the_disk_of_the_ledger_also_where_a_link_leads_there(file: P
     elsewhere.mkdir()
     file.with_suffix("").symlink_to(elsewhere / "ledger.sqlite3")
     ledger = a_ledger(sqlite_url(file.parent), file.parent)
-    assert ledger.reserve.keep()
+    assert ledger.store.reserve.keep()
     ledger.dispose()
     assert (elsewhere / file.name).exists()
     assert not file.exists()

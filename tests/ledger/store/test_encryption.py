@@ -151,7 +151,7 @@ def test_a_ledger_refuses_another_master_key(ledger_on_sqlite: Ledger, tmp_path:
 
 def test_a_ledger_opens_again_with_its_own_key(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
     again = a_ledger(sqlite_url(tmp_path), tmp_path).migrate()
-    assert again.incidents() == ()
+    assert again.incidents.all() == ()
     again.dispose()
 
 

@@ -113,33 +113,33 @@ def test_only_of_a_process_that_surely_is_no_more_it_is_said_that_it_has_ended(o
 
 def test_what_a_killed_process_held_is_free_at_once(ledger: Ledger, other: subprocess.Popen[str]) -> None:
     approved(ledger, [a_person(number=number) for number in range(1, 5)])
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     by_email = [ChannelKind.EMAIL]
-    claims = ledger.claim(INCIDENT, NOTICE, by_email, 4, NOW)
-    ledger.write_down(claims[:1], (), INCIDENT, NOTICE, NOW)
-    with ledger.write() as write:
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, by_email, 4, NOW)
+    ledger.deliveries.record(claims[:1], (), INCIDENT, NOTICE, NOW)
+    with ledger.store.write() as write:
         write.session.exec(select(LeaseRow)).one().holder = named(other)
-    assert (ledger.recover(INCIDENT, NOTICE, NOW), ledger.busy(INCIDENT, NOW)) == (0, True)
+    assert (ledger.deliveries.recover(INCIDENT, NOTICE, NOW), ledger.deliveries.busy(INCIDENT, NOW)) == (0, True)
     other.kill()
     other.wait()
-    assert not ledger.busy(INCIDENT, NOW)
-    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
-    assert len(ledger.claim(INCIDENT, NOTICE, by_email, 4, NOW)) == 3
+    assert not ledger.deliveries.busy(INCIDENT, NOW)
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, NOW) == 1
+    assert len(ledger.deliveries.claim(INCIDENT, NOTICE, by_email, 4, NOW)) == 3
 
 
 def test_who_sends_on_a_channel_is_counted_on_all_machines_but_not_whoever_is_gone(
     ledger: Ledger, other: subprocess.Popen[str]
 ) -> None:
     approved(ledger, [a_person(number=number) for number in range(1, 6)])
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     for _ in range(4):
-        ledger.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
-    with ledger.write() as write:
+        ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
+    with ledger.store.write() as write:
         of_the_killed, elsewhere, *_ = write.session.exec(select(LeaseRow)).all()
         of_the_killed.holder, elsewhere.holder = named(other), "another-machine 1 1"
 
     def senders(channel: ChannelKind = ChannelKind.EMAIL, at: datetime = NOW) -> int:
-        return ledger.senders(channel, at)
+        return ledger.deliveries.senders(channel, at)
 
     assert (senders(), senders(ChannelKind.SMS), senders(at=NOW + 2 * LEASE)) == (3, 0, 0)
     other.kill()

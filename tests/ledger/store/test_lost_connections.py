@@ -16,7 +16,8 @@ from amends.domain.channel.channel import ChannelKind
 from amends.ledger import Ledger
 from amends.ledger.store import database
 from amends.ledger.store.tables import LeaseRow
-from amends.sandbox import MailServer, WebServices
+from amends.sandbox.mail import MailServer
+from amends.sandbox.web import WebServices
 from tests.builders import NOW, a_person, an_incident
 from tests.databases import NEEDS_POSTGRES, Wire, fresh_database
 from tests.delivery.sending import Rig, a_ledger, approved, channel_settings
@@ -33,7 +34,7 @@ def url(server: str) -> Iterator[str]:
 @pytest.fixture
 def ledger(url: str, tmp_path: Path) -> Iterator[Ledger]:
     opened = a_ledger(url, tmp_path).migrate()
-    opened.open_incident(an_incident(), [], "lena", NOW)
+    opened.incidents.open(an_incident(), [], "lena", NOW)
     yield opened
     opened.dispose()
 
@@ -51,36 +52,36 @@ def test_a_connection_that_idled_and_was_ended_is_replaced_without_anybody_notic
 ) -> None:
     monkeypatch.setattr(database, "FRESH_SECONDS", 0)
     end_all(url)
-    assert ledger.case(an_incident().id).incident.id == an_incident().id
+    assert ledger.cases.read(an_incident().id).incident.id == an_incident().id
 
 
 @ON_A_SERVER
 def test_one_that_was_in_use_a_moment_ago_is_replaced_at_the_next_try(
     ledger: Ledger, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ledger.check_key()
+    ledger.store.check_key()
     end_all(url)
-    with pytest.raises(LedgerUnavailable), ledger.swift_write() as swift:
+    with pytest.raises(LedgerUnavailable), ledger.store.swift_write() as swift:
         swift.keep_mark(1, [1], NOW)
     assert caplog.text == ""
-    with ledger.swift_write() as swift:
+    with ledger.store.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
 
 
 @ON_A_SERVER
 def test_where_one_was_ended_the_others_are_not_tried(ledger: Ledger, url: str) -> None:
-    with ledger.read() as one, ledger.read() as other:
+    with ledger.store.read() as one, ledger.store.read() as other:
         assert one.connection() is not other.connection()
     end_all(url)
-    with pytest.raises(LedgerUnavailable), ledger.swift_write() as swift:
+    with pytest.raises(LedgerUnavailable), ledger.store.swift_write() as swift:
         swift.keep_mark(1, [1], NOW)
-    assert ledger.case(an_incident().id).incident.id == an_incident().id
+    assert ledger.cases.read(an_incident().id).incident.id == an_incident().id
 
 
 @ON_A_SERVER
 def test_a_server_that_is_gone_without_a_word_is_missed_soon(ledger: Ledger) -> None:
     """As when its machine or the network is cut off: no connection is ended, and no answer ever comes."""
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         used = driver.info.get_parameters()
@@ -95,7 +96,7 @@ def test_every_commit_is_on_the_servers_disk_whatever_it_is_set_to(ledger: Ledge
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
         server.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET synchronous_commit = off")
     ledger.dispose()
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
 
 
@@ -131,8 +132,8 @@ def test_a_server_that_cannot_be_reached_is_said_in_our_words(url: str, tmp_path
     ledger = a_ledger(wire.url, tmp_path).migrate()
     wire.cut()
     with pytest.raises(LedgerUnavailable, match="cannot be read"):
-        ledger.incidents()
-    with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.swift_write():
+        ledger.incidents.all()
+    with pytest.raises(LedgerUnavailable, match="cannot be written"), ledger.store.swift_write():
         pass
     ledger.dispose()
 
@@ -143,12 +144,12 @@ def test_the_password_to_a_server_that_cannot_be_reached_is_not_said(url: str, t
     wire.cut()
     address = make_url(wire.url).set(password="open-sesame").render_as_string(hide_password=False)
     with pytest.raises(LedgerUnavailable) as raised:
-        a_ledger(address, tmp_path).incidents()
+        a_ledger(address, tmp_path).incidents.all()
     assert "open-sesame" not in str(raised.value)
 
 
 def mark_and_halt(ledger: Ledger, seconds: float) -> None:
-    with ledger.swift_write() as swift:
+    with ledger.store.swift_write() as swift:
         swift.keep_mark(1, [1], NOW)
         time.sleep(seconds)
 
@@ -161,14 +162,14 @@ def test_a_worker_that_was_halted_in_the_middle_of_a_commit_may_try_again(
     halted = a_ledger(url, tmp_path)
     with pytest.raises(LedgerUnavailable):
         mark_and_halt(halted, seconds=1.5)
-    with halted.swift_write() as swift:
+    with halted.store.swift_write() as swift:
         assert not swift.keep_mark(1, [1], NOW)
     halted.dispose()
 
 
 @ON_A_SERVER
 def test_one_that_stays_halted_holds_up_the_others_for_a_minute_at_most(ledger: Ledger) -> None:
-    with ledger.engine.connect() as connection:
+    with ledger.store.engine.connect() as connection:
         most = "SELECT current_setting('idle_in_transaction_session_timeout')::interval"
         assert timedelta(0) < connection.exec_driver_sql(most).scalar_one() <= timedelta(minutes=1)
 
@@ -179,17 +180,17 @@ def test_a_worker_that_is_halted_as_it_marks_keeps_nobody_from_stopping_the_othe
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     other = a_ledger(url, tmp_path)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         lease = LeaseRow(incident=an_incident().id, notice="news", facts=1, first=1, last=1, until=NOW, holder="")
         write.session.add(lease)
         write.session.flush()
         number = lease.id or 0
-    with ledger.swift_write() as swift:
+    with ledger.store.swift_write() as swift:
         assert swift.keep_mark(number, [1], NOW)
-        other.pause_incident(an_incident().id, "lena", NOW)
-        assert ledger.case(an_incident().id).state is IncidentState.PAUSED
-        assert not other.marks_are_kept(an_incident().id)
-    assert other.marks_are_kept(an_incident().id)
+        other.incidents.pause(an_incident().id, "lena", NOW)
+        assert ledger.cases.read(an_incident().id).state is IncidentState.PAUSED
+        assert not other.incidents.marks_are_kept(an_incident().id)
+    assert other.incidents.marks_are_kept(an_incident().id)
     other.dispose()
 
 
@@ -199,9 +200,9 @@ def test_nobody_waits_without_end_for_another_who_writes(
 ) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     other = a_ledger(url, tmp_path)
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.incident(an_incident().id)
         with pytest.raises(LedgerUnavailable, match=r"cannot be written: .*lock timeout"):
-            other.pause_incident(an_incident().id, "lena", NOW)
-    other.pause_incident(an_incident().id, "lena", NOW)
+            other.incidents.pause(an_incident().id, "lena", NOW)
+    other.incidents.pause(an_incident().id, "lena", NOW)
     other.dispose()

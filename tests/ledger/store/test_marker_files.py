@@ -24,24 +24,24 @@ EMAIL = (ChannelKind.EMAIL,)
 def released(folder: Path, people: int) -> Ledger:
     ledger = opened(folder)
     approved(ledger, [a_person(number=number) for number in range(1, people + 1)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     return ledger
 
 
 def mark(ledger: Ledger, *claims: Claim) -> None:
-    assert ledger.write_down(claims, [], INCIDENT, NOTICE, NOW) == {claim.id for claim in claims}
+    assert ledger.deliveries.record(claims, [], INCIDENT, NOTICE, NOW) == {claim.id for claim in claims}
 
 
 def answer(ledger: Ledger, *claims: Claim) -> None:
     sent = [(claim, Receipt(claim.key, Status.SENT)) for claim in claims]
-    ledger.write_down([], sent, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record([], sent, INCIDENT, NOTICE, NOW)
 
 
 @pytest.fixture
 def in_the_middle(tmp_path: Path) -> Iterator[tuple[Ledger, tuple[Claim, ...]]]:
     """Four people in one page; the backup was made when one mark was kept, and two left after that."""
     ledger = released(tmp_path, 4)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     mark(ledger, claims[0])
     back_up(ledger, tmp_path)
     mark(ledger, claims[1], claims[2])
@@ -54,102 +54,102 @@ def in_the_middle(tmp_path: Path) -> Iterator[tuple[Ledger, tuple[Claim, ...]]]:
 def test_a_backup_of_the_middle_of_a_page_is_known_as_one(in_the_middle: tuple[Ledger, tuple[Claim, ...]]) -> None:
     ledger, claims = in_the_middle
     with pytest.raises(LedgerRestored, match="amends reconcile"):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
     end_all_leases(ledger)
     with pytest.raises(LedgerRestored):
-        ledger.recover(INCIDENT, NOTICE, NOW)
+        ledger.deliveries.recover(INCIDENT, NOTICE, NOW)
     with pytest.raises(LedgerRestored):  # nor does a send take another page that goes on after a restore
-        ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
+        ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     with pytest.raises(LedgerRestored):
-        ledger.reported([Report(ReportKind.FAILED, claims[1].bounce)], NOW)
+        ledger.receipts.take([Report(ReportKind.FAILED, claims[1].bounce)], NOW)
 
 
 def test_also_when_the_page_had_no_mark_yet(tmp_path: Path) -> None:
     ledger = released(tmp_path, 2)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
     back_up(ledger, tmp_path)
     mark(ledger, claims[0])
     old = restore(ledger, tmp_path)
     end_all_leases(old)
     with pytest.raises(LedgerRestored):
-        old.recover(INCIDENT, NOTICE, NOW)
+        old.deliveries.recover(INCIDENT, NOTICE, NOW)
     old.dispose()
 
 
 def test_it_goes_on_after_it_was_compared_with_the_log(in_the_middle: tuple[Ledger, tuple[Claim, ...]]) -> None:
     ledger, claims = in_the_middle
-    ledger.reconcile([claim.key for claim in claims[:3]], OMAR, NOW, EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
+    ledger.restore.reconcile([claim.key for claim in claims[:3]], OMAR, NOW, EMAIL)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
     end_all_leases(ledger)
-    ledger.recover(INCIDENT, NOTICE, NOW)
-    assert [claim.key for claim in ledger.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)] == [claims[3].key]
+    ledger.deliveries.recover(INCIDENT, NOTICE, NOW)
+    assert [claim.key for claim in ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)] == [claims[3].key]
 
 
 def test_a_ledger_of_which_only_the_sender_was_killed_goes_on_by_itself(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
     mark(ledger, claims[0])
     end_all_leases(ledger)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
-    assert not ledger.mark_notes.all()
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, NOW) == 1
+    assert not ledger.store.mark_notes.all()
 
 
 def test_so_does_one_whose_sender_was_killed_between_a_mark_and_its_note(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
-    ledger.mark_notes.begin([claim.lease])
-    with ledger.swift_write() as swift:
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.store.mark_notes.begin([claim.lease])
+    with ledger.store.swift_write() as swift:
         assert swift.keep_mark(claim.lease, [claim.id], NOW)
     end_all_leases(ledger)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    assert ledger.recover(INCIDENT, NOTICE, NOW) == 1
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, NOW) == 1
 
 
 @pytest.mark.parametrize("goes_on", [False, True])
 def test_a_mark_that_was_lost_is_missed_also_when_its_sender_goes_on(ledger: Ledger, *, goes_on: bool) -> None:
     approved(ledger, [a_person(number=number) for number in (1, 2, 3)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
     mark(ledger, claims[0])
     mark(ledger, claims[1])
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("DELETE FROM mark WHERE id = (SELECT max(id) FROM mark)"))
     if goes_on:
         mark(ledger, claims[2])
     with pytest.raises(LedgerRestored):
-        ledger.release(INCIDENT, NOTICE, NOW)
+        ledger.notices.release(INCIDENT, NOTICE, NOW)
 
 
 def test_a_page_that_is_through_leaves_no_note(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     mark(ledger, claim)
-    assert list(ledger.mark_notes.all()) == [claim.lease]
+    assert list(ledger.store.mark_notes.all()) == [claim.lease]
     answer(ledger, claim)
-    ledger.end([claim.lease], {"sent": 1}, INCIDENT, NOTICE, NOW)
-    assert not ledger.mark_notes.all()
+    ledger.deliveries.end_leases([claim.lease], {"sent": 1}, INCIDENT, NOTICE, NOW)
+    assert not ledger.store.mark_notes.all()
 
 
 def test_the_note_of_a_page_of_which_something_is_in_hand_stays(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=EMAIL)
-    ledger.release(INCIDENT, NOTICE, NOW)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 2, NOW)
     mark(ledger, claims[0])
-    ledger.end([claims[0].lease], {}, INCIDENT, NOTICE, NOW)
-    assert ledger.mark_notes.all() == {claims[0].lease: 1}
+    ledger.deliveries.end_leases([claims[0].lease], {}, INCIDENT, NOTICE, NOW)
+    assert ledger.store.mark_notes.all() == {claims[0].lease: 1}
 
 
 def test_a_note_that_outlived_its_lease_is_cleared_away(ledger: Ledger) -> None:
     approved(ledger, [a_person(number=1)], channels=EMAIL)
-    ledger.mark_notes.begin([17])
-    ledger.mark_notes.add([17])
-    assert ledger.mark_notes.all() == {17: 1}
-    ledger.release(INCIDENT, NOTICE, NOW)
-    assert not ledger.mark_notes.all()
+    ledger.store.mark_notes.begin([17])
+    ledger.store.mark_notes.add([17])
+    assert ledger.store.mark_notes.all() == {17: 1}
+    ledger.notices.release(INCIDENT, NOTICE, NOW)
+    assert not ledger.store.mark_notes.all()
 
 
 def test_nothing_leaves_when_the_note_cannot_be_kept(tmp_path: Path) -> None:
@@ -191,51 +191,51 @@ def test_pages_that_are_through_leave_no_file_open(tmp_path: Path) -> None:
 @pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT], ids=["the disk is full", "the quota is used up"])
 def test_without_room_for_the_note_nothing_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: int) -> None:
     ledger = released(tmp_path, 1)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
 
     def full(*_: object) -> int:
         raise OSError(why, "full")
 
     monkeypatch.setattr(os, "pwrite", full)
     with pytest.raises(DiskFull):
-        ledger.write_down([claim], [], INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record([claim], [], INCIDENT, NOTICE, NOW)
     monkeypatch.undo()
     end_all_leases(ledger)
-    assert ledger.recover(INCIDENT, NOTICE, NOW) == 0
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, NOW) == 0
     ledger.dispose()
 
 
 def test_a_page_that_was_through_when_its_worker_was_killed_is_told_of_in_the_chain(tmp_path: Path) -> None:
     ledger = released(tmp_path, 3)
-    claims = ledger.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 3, NOW)
     back_up(ledger, tmp_path)
     mark(ledger, *claims)
     answer(ledger, *claims[:2])
-    ledger.write_down([], [(claims[2], Receipt(claims[2].key, Status.DEFERRED, "450"))], INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record([], [(claims[2], Receipt(claims[2].key, Status.DEFERRED, "450"))], INCIDENT, NOTICE, NOW)
     end_all_leases(ledger)
-    assert ledger.recover(INCIDENT, NOTICE, NOW) == 0
+    assert ledger.deliveries.recover(INCIDENT, NOTICE, NOW) == 0
     old = restore(ledger, tmp_path)
     with pytest.raises(LedgerRestored):
-        old.release(INCIDENT, NOTICE, NOW)
+        old.notices.release(INCIDENT, NOTICE, NOW)
     old.dispose()
 
 
 def test_a_lease_that_another_recovered_is_let_go_of(tmp_path: Path) -> None:
     ledger = released(tmp_path, 1)
-    (claim,) = ledger.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
+    (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     mark(ledger, claim)
     other = opened(tmp_path)
     end_all_leases(other)
-    other.recover(INCIDENT, NOTICE, NOW)
+    other.deliveries.recover(INCIDENT, NOTICE, NOW)
     other.dispose()
-    ledger.end([claim.lease], {}, INCIDENT, NOTICE, NOW)
-    ledger.mark_notes.begin([claim.lease])  # as if its number came again after a restore
-    assert ledger.mark_notes.all() == {claim.lease: 0}
+    ledger.deliveries.end_leases([claim.lease], {}, INCIDENT, NOTICE, NOW)
+    ledger.store.mark_notes.begin([claim.lease])  # as if its number came again after a restore
+    assert ledger.store.mark_notes.all() == {claim.lease: 0}
     ledger.dispose()
 
 
 def end_all_leases(ledger: Ledger) -> None:
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE lease SET holder = '', until = '2000-01-01 00:00:00'"))
 
 

@@ -45,7 +45,7 @@ def test_the_note_of_a_release_outlasts_a_power_cut_also_when_it_is_the_first(
 ) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
     kept.clear()
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
     assert kept[:2] == [inode(tmp_path / "released"), inode(tmp_path)]
 
 
@@ -151,9 +151,9 @@ def next_descriptor() -> int:
 
 def test_what_is_noted_beside_the_ledger_is_for_its_owner_alone(ledger_on_sqlite: Ledger, tmp_path: Path) -> None:
     approved(ledger_on_sqlite, [a_person(number=1)], channels=(ChannelKind.EMAIL,))
-    ledger_on_sqlite.release(INCIDENT, NOTICE, NOW)
-    claims = ledger_on_sqlite.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
-    ledger_on_sqlite.write_down(claims, [], INCIDENT, NOTICE, NOW)
+    ledger_on_sqlite.notices.release(INCIDENT, NOTICE, NOW)
+    claims = ledger_on_sqlite.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 1, NOW)
+    ledger_on_sqlite.deliveries.record(claims, [], INCIDENT, NOTICE, NOW)
     noted = ["audit-head", "audit-head.lock", "released", "marked", f"marked/{claims[0].lease}"]
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in noted]
     assert modes == [0o600, 0o600, 0o600, 0o700, 0o600]

@@ -35,7 +35,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def address(ledger: Ledger, person: int = ADA) -> str:
-    return f"/u/{ledger.keys.opt_out_token(INCIDENT, person)}"
+    return f"/u/{ledger.store.keys.opt_out_token(INCIDENT, person)}"
 
 
 def press(client: TestClient, path: str, body: str = ONE_CLICK, **headers: str) -> Response:
@@ -73,14 +73,14 @@ def test_one_post_opts_out_and_says_so_kindly(client: TestClient, ledger: Ledger
     answer = press(client, address(ledger))
     assert answer.status_code == 200
     assert "Done. You get no more of these messages" in answer.text
-    assert ledger.has_opted_out(INCIDENT, ADA)
-    assert not ledger.has_opted_out(INCIDENT, LI)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, LI)
 
 
 @pytest.mark.parametrize("extra", ["", "Content-Type: text/plain\r\n"])
 def test_a_mail_program_may_send_the_form_in_parts(client: TestClient, ledger: Ledger, extra: str) -> None:
     assert press(client, address(ledger), PART.format(extra), **MULTIPART).status_code == 200
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_it_works_from_any_origin_without_cookie_or_form(client: TestClient, ledger: Ledger) -> None:
@@ -88,29 +88,29 @@ def test_it_works_from_any_origin_without_cookie_or_form(client: TestClient, led
     answer = press(client, address(ledger), **elsewhere)
     assert answer.status_code == 200
     assert "set-cookie" not in answer.headers
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 @pytest.mark.parametrize("end", ["", "/again", f"?{ONE_CLICK}"])
 def test_a_scanner_that_looks_changes_nothing(client: TestClient, ledger: Ledger, method: str, end: str) -> None:
-    ledger.opt_out(INCIDENT, LI, "test", Clock().now)
+    ledger.opt_outs.add(INCIDENT, LI, "test", Clock().now)
     client.request(method, address(ledger) + end)
     client.request(method, address(ledger, LI) + end)
-    assert [ledger.has_opted_out(INCIDENT, who) for who in (ADA, LI)] == [False, True]
+    assert [ledger.opt_outs.has(INCIDENT, who) for who in (ADA, LI)] == [False, True]
 
 
 @pytest.mark.parametrize("body", ["", "x=y", "List-Unsubscribe=", "List-Unsubscribe=Two-Clicks", "One-Click"])
 def test_a_post_that_says_something_else_changes_nothing(client: TestClient, ledger: Ledger, body: str) -> None:
     answer = press(client, address(ledger), body)
     assert answer.status_code == 200
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_pressed_again_and_again_it_is_kept_once(client: TestClient, ledger: Ledger) -> None:
     answers = {press(client, address(ledger)).status_code for _ in range(30)}
     assert answers == {200}
-    assert [entry.act for entry in ledger.timeline(INCIDENT)].count("opted out") == 1
+    assert [entry.act for entry in ledger.audit.entries(INCIDENT)].count("opted out") == 1
 
 
 def test_a_provider_that_presses_for_many_people_is_never_asked_to_wait(client: TestClient, ledger: Ledger) -> None:
@@ -126,7 +126,7 @@ def test_looking_tells_nothing_about_anybody(client: TestClient, ledger: Ledger)
 @pytest.mark.parametrize("opted_out", [False, True])
 def test_a_wrong_token_gets_the_answers_of_a_right_one(client: TestClient, ledger: Ledger, opted_out: bool) -> None:
     if opted_out:
-        ledger.opt_out(INCIDENT, LI, "test", Clock().now)
+        ledger.opt_outs.add(INCIDENT, LI, "test", Clock().now)
     for send in (
         client.get,
         client.head,
@@ -170,7 +170,7 @@ def test_whatever_is_guessed_gets_the_same_page(resting: TestClient, token: str)
 
 
 def test_the_token_of_a_person_who_is_gone_gets_the_same_answer(client: TestClient, ledger: Ledger) -> None:
-    for gone in (ledger.keys.opt_out_token(INCIDENT, 999), ledger.keys.opt_out_token("deleted", 1)):
+    for gone in (ledger.store.keys.opt_out_token(INCIDENT, 999), ledger.store.keys.opt_out_token("deleted", 1)):
         assert press(client, f"/u/{gone}").status_code == 200
 
 
@@ -180,14 +180,14 @@ def test_the_token_opens_no_page_and_a_personal_link_ends_nothing(
     token = address(ledger).removeprefix("/u/")
     assert client.get(f"/p/{token}").status_code == 404
     press(client, f"/u/{ada.link}")
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_the_button_on_the_page_does_what_a_mail_program_does(client: TestClient, ledger: Ledger) -> None:
     button = Buttons(client.get(address(ledger)).text)
     assert (button.count, button.words) == (1, "Stop these messages")
     assert client.post(button.action, data=button.fields).status_code == 200
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_who_pressed_by_mistake_gets_them_again_from_the_same_page(client: TestClient, ledger: Ledger) -> None:
@@ -195,7 +195,7 @@ def test_who_pressed_by_mistake_gets_them_again_from_the_same_page(client: TestC
     assert (button.count, button.words) == (1, "I want them again")
     answer = client.post(button.action, data=button.fields)
     assert "From now on you get these messages again." in answer.text
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_the_page_says_at_every_stage_that_what_the_law_demands_still_comes(client: TestClient, ledger: Ledger) -> None:
@@ -241,7 +241,7 @@ def test_the_page_is_kept_nowhere_and_runs_nothing(client: TestClient, ledger: L
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient, ledger: Ledger) -> None:
     assert press(client, address(ledger), "a" * 70_000 + ONE_CLICK).status_code == 413
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def locked(settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def stopped(ledger: Ledger) -> None:
-    ledger.opt_out(INCIDENT, ADA, "test", Clock().now)
+    ledger.opt_outs.add(INCIDENT, ADA, "test", Clock().now)
 
 
 @pytest.mark.usefixtures("stopped", "locked")
@@ -280,14 +280,14 @@ def test_the_page_is_there_while_the_ledger_is_locked(client: TestClient, ledger
 def test_the_personal_page_has_the_button_too(ada: Visitor, ledger: Ledger) -> None:
     answer = ada.send("stop", {"form": ada.token("stop")})
     assert (answer.status_code, answer.headers["location"]) == (303, f"{ada.page}?sent=stop#stop")
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
     assert "You get no more of these messages" in ada.look("?sent=stop").text
 
 
 def test_the_personal_page_offers_them_again(ada: Visitor, ledger: Ledger) -> None:
     ada.send("stop", {"form": ada.token("stop")})
     ada.send("again", {"form": ada.token("again")})
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
     assert "From now on you get these messages again." in ada.look("?sent=again").text
 
 
@@ -301,7 +301,7 @@ def test_the_button_of_the_personal_page_takes_nothing_from_other_sites(ada: Vis
     fields = {"form": ada.token("stop")}
     assert ada.send("stop", fields, **{"sec-fetch-site": "cross-site"}).status_code == 403
     assert ada.send("stop", {"form": ada.token("ask")}).status_code == 422
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 @pytest.mark.parametrize("form", ["stop", "again"])
@@ -309,17 +309,17 @@ def test_the_address_of_a_button_opened_like_a_page_leads_back(ada: Visitor, led
     answer = ada.client.get(f"{ada.page}/{form}", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{ada.page}#{form}")
     assert f'id="{form}"' in ada.look().text
-    assert not ledger.has_opted_out(INCIDENT, ADA)
+    assert not ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_a_guardian_presses_the_button_on_the_childs_page(visitor: Callable[[int], Visitor], ledger: Ledger) -> None:
     toby = visitor(TOBY)
     toby.send("stop", {"form": toby.token("stop")})
-    assert ledger.has_opted_out(INCIDENT, TOBY)
+    assert ledger.opt_outs.has(INCIDENT, TOBY)
 
 
 def test_the_audit_tells_the_two_ways_apart(client: TestClient, ledger: Ledger, li: Visitor) -> None:
     press(client, address(ledger))
     li.send("stop", {"form": li.token("stop")})
-    ways = [entry.detail["how"] for entry in ledger.timeline(INCIDENT) if entry.act == "opted out"]
+    ways = [entry.detail["how"] for entry in ledger.audit.entries(INCIDENT) if entry.act == "opted out"]
     assert ways == ["link in a message", "personal page"]

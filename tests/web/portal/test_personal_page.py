@@ -14,13 +14,13 @@ from amends.domain.feedback.question import Source
 from amends.domain.notice.notice import Variant
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_asked, an_incident
 from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, people, release
 
 
 def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
-    return ledger.ask(INCIDENT, an_asked(text, person=person, source=Source.HOTLINE), NOW)
+    return ledger.questions.ask(INCIDENT, an_asked(text, person=person, source=Source.HOTLINE), NOW)
 
 
 def test_a_person_is_greeted_by_name(ada: Visitor) -> None:
@@ -105,13 +105,13 @@ def test_a_promise_to_others_is_not_shown(ada: Visitor) -> None:
 
 def test_a_promise_without_a_translation_is_said_in_the_first_language(ledger: Ledger, li: Visitor) -> None:
     reason = {"en": "We ran out of time."}
-    ledger.drop_commitment(INCIDENT, "audit", reason, "lena", NOW)
+    ledger.commitments.drop(INCIDENT, "audit", reason, "lena", NOW)
     release(ledger, notice="late-audit-1", about="audit", change=1)
     assert "We ran out of time." in li.look().text
 
 
 def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger: Ledger, ada: Visitor) -> None:
-    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert page.count('<span class="state kept">') == 1
     assert "Report 2027-01" not in page
@@ -121,16 +121,16 @@ def test_what_became_of_a_promise_is_said_only_when_its_notice_was_let_go(ledger
 
 
 def test_what_shows_that_a_promise_was_kept_is_read_in_ones_own_language(ledger: Ledger, li: Visitor) -> None:
-    ledger.keep_commitment(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
+    ledger.commitments.keep(INCIDENT, "audit", {"en": "Report 2027-01", "zh-CN": "2027年1月的报告"}, "lena", NOW)
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     page = li.look().text
     assert ("2027年1月的报告" in page, "Report 2027-01" in page) == (True, False)
 
 
 def test_a_delay_that_people_were_told_of_stays_until_they_hear_more(ledger: Ledger, ada: Visitor) -> None:
-    ledger.put_off_commitment(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
+    ledger.commitments.put_off(INCIDENT, "audit", NOW + timedelta(days=80), {"en": "It takes longer."}, "lena", NOW)
     release(ledger, notice="late-audit-1", about="audit", change=1)
-    ledger.keep_commitment(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Report 2027-01"}, "lena", NOW)
     page = ada.look().text
     assert "It takes longer." in page
     assert "Report 2027-01" not in page
@@ -138,7 +138,7 @@ def test_a_delay_that_people_were_told_of_stays_until_they_hear_more(ledger: Led
 
 def test_dates_are_those_of_the_organisations_time_zone(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     late_in_utc = clock().replace(hour=20)
-    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "When?"), "Now.", "wei", late_in_utc)
+    ledger.questions.answer(INCIDENT, ask_by_hotline(ledger, ADA, "When?"), "Now.", "wei", late_in_utc)
     assert "Answered on 25 December 2026" in ada.look().text
 
 
@@ -153,20 +153,24 @@ def test_a_notice_that_is_not_on_the_website_is_listed_without_a_link(ledger: Le
 
 
 def test_a_notice_to_another_segment_is_not_listed(ledger: Ledger, ada: Visitor) -> None:
-    audience = ledger.audience(INCIDENT, "others")
+    audience = ledger.notices.audience(INCIDENT, "others")
     release(ledger, notice="to-others", audience="others", audience_digest=audience.digest, people=0)
     assert ada.look().text.count("Your data was copied") == 1
 
 
 def test_a_draft_that_has_not_left_is_not_listed(opened: Ledger, settings: Settings, clock: Clock) -> None:
-    opened.draft_notice(a_draft(), NOW)
-    page = Visitor(TestClient(create_app(settings, opened, clock)), opened.link_of(INCIDENT, ADA), clock).look().text
+    opened.notices.draft(a_draft(), NOW)
+    page = (
+        Visitor(TestClient(create_app(settings, opened, clock)), opened.people.link_of(INCIDENT, ADA), clock)
+        .look()
+        .text
+    )
     assert "Your data was copied" not in page
 
 
 def test_a_notice_that_is_drafted_anew_stays_listed_as_it_was_told(ledger: Ledger, ada: Visitor) -> None:
     sent(ledger, ADA)
-    ledger.draft_notice(a_draft(variants=headed("What we know by now")), NOW)
+    ledger.notices.draft(a_draft(variants=headed("What we know by now")), NOW)
     page = ada.look().text
     assert "Your data was copied</a>" in page
     assert "What we know by now" not in page
@@ -189,13 +193,13 @@ def headed(subject: str) -> tuple[Variant, ...]:
 
 def sent(ledger: Ledger, person: int) -> None:
     """The email of the first notice to this person has left, and nothing else."""
-    claims = ledger.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.EMAIL], 100, NOW)
     theirs = [one for one in claims if one.about and one.about.number == person]
-    ledger.write_down(theirs, (), INCIDENT, "first-notice", NOW)
+    ledger.deliveries.record(theirs, (), INCIDENT, "first-notice", NOW)
     receipts = [(one, Receipt(one.key, Status.SENT, "250")) for one in theirs]
-    ledger.write_down((), receipts, INCIDENT, "first-notice", NOW)
-    ledger.give_back([one for one in claims if one not in theirs], NOW)
-    ledger.end([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
+    ledger.deliveries.record((), receipts, INCIDENT, "first-notice", NOW)
+    ledger.deliveries.give_back([one for one in claims if one not in theirs], NOW)
+    ledger.deliveries.end_leases([one.lease for one in claims[:1]], {}, INCIDENT, "first-notice", NOW)
 
 
 NOT_INVOLVED = {"en": "none of your data was involved", "zh-CN": "您的信息没有受到影响"}
@@ -204,7 +208,7 @@ NOT_INVOLVED = {"en": "none of your data was involved", "zh-CN": "您的信息�
 def taken_off(ledger: Ledger, person: int) -> None:
     """A corrected list does not have this person any more."""
     kept = [one for one in people() if one.number != person]
-    ledger.correct_audience(ledger.compare_audience(INCIDENT, kept), {Ask.GONE: 1}, "f" * 64, "lena", NOW)
+    ledger.corrections.apply(ledger.corrections.compare(INCIDENT, kept), {Ask.GONE: 1}, "f" * 64, "lena", NOW)
 
 
 @pytest.mark.parametrize("lang", NOT_INVOLVED)
@@ -226,8 +230,8 @@ def test_who_is_in_the_list_is_not_told_that_they_were_not_touched(ledger: Ledge
 def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_not_touched(
     ledger: Ledger, ada: Visitor
 ) -> None:
-    doubled = ledger.compare_audience(INCIDENT, [*people()[1:], people()[0]._replace(number=0, ref="C-90001")])
-    ledger.correct_audience(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
+    doubled = ledger.corrections.compare(INCIDENT, [*people()[1:], people()[0]._replace(number=0, ref="C-90001")])
+    ledger.corrections.apply(doubled, {Ask.GONE: 1, Ask.SWAPPED: 1}, "f" * 64, "lena", NOW)
     page = ada.look().text
     assert NOT_INVOLVED["en"] not in page
     assert "You may be on it under another entry." in page
@@ -236,7 +240,7 @@ def test_who_may_stand_in_the_list_under_another_id_is_not_told_that_they_were_n
 def test_who_is_not_in_the_list_any_more_can_still_ask(ledger: Ledger, ada: Visitor) -> None:
     taken_off(ledger, ADA)
     assert ada.ask("Why did you write to me?").status_code == 303
-    assert [question.person for question in ledger.questions(INCIDENT)] == [ADA]
+    assert [question.person for question in ledger.questions.all(INCIDENT)] == [ADA]
 
 
 def test_who_is_not_in_the_list_any_more_reads_what_they_were_told_and_nothing_later(
@@ -260,8 +264,8 @@ def test_words_that_cannot_be_read_any_more_take_nothing_else_from_the_page(
     ledger: Ledger, ada: Visitor, column: str
 ) -> None:
     for said in ("Was my card copied?", "Was my address copied?"):
-        ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
-    with ledger.write() as write:
+        ledger.questions.answer(INCIDENT, ask_by_hotline(ledger, ADA, said), f"Answer: {said}", "wei", NOW)
+    with ledger.store.write() as write:
         write.session.execute(text(f"UPDATE question SET {column} = zeroblob(40) WHERE id = 2"))
     page = ada.look().text
     assert "Answer: Was my card copied?" in page
@@ -269,13 +273,13 @@ def test_words_that_cannot_be_read_any_more_take_nothing_else_from_the_page(
 
 
 def test_an_answer_stands_below_its_question(ledger: Ledger, ada: Visitor) -> None:
-    ledger.answer(INCIDENT, ask_by_hotline(ledger, ADA, "Was my card copied?"), "Yes, it was.", "wei", NOW)
+    ledger.questions.answer(INCIDENT, ask_by_hotline(ledger, ADA, "Was my card copied?"), "Yes, it was.", "wei", NOW)
     page = ada.look().text
     assert page.index("Was my card copied?") < page.index("Yes, it was.")
 
 
 def test_an_open_question_says_when_it_will_be_answered(ledger: Ledger, ada: Visitor) -> None:
-    ledger.ask(INCIDENT, an_asked("Was my card copied?", person=ADA, at=ada.clock()), ada.clock())
+    ledger.questions.ask(INCIDENT, an_asked("Was my card copied?", person=ADA, at=ada.clock()), ada.clock())
     assert "We will answer by 26 December 2026." in ada.look().text
 
 
@@ -295,8 +299,8 @@ def test_a_late_answer_is_said_to_be_late_and_not_promised_for_a_day_that_has_pa
 
 
 def test_an_answer_is_read_aloud_in_the_language_of_its_question(ledger: Ledger, ada: Visitor) -> None:
-    asked = ledger.ask(INCIDENT, an_asked("我的卡呢？", person=ADA, locale="zh-CN"), NOW)
-    ledger.answer(INCIDENT, asked, "请致电银行。", "wei", NOW)
+    asked = ledger.questions.ask(INCIDENT, an_asked("我的卡呢？", person=ADA, locale="zh-CN"), NOW)
+    ledger.questions.answer(INCIDENT, asked, "请致电银行。", "wei", NOW)
     assert '<p class="written" dir="auto" lang="zh-CN">请致电银行。</p>' in ada.look().text
 
 
@@ -327,10 +331,10 @@ def test_the_page_says_how_to_reach_us(ada: Visitor, said: str) -> None:
     ids=["zero", "blank", "extension", "two", "ext", "dashes", "word", "bracket"],
 )
 def test_a_touch_on_the_telephone_number_dials_it(ledger: Ledger, ada: Visitor, written: str, dialled: str) -> None:
-    incident = ledger.incident_file(INCIDENT)
+    incident = ledger.cases.incident_file(INCIDENT)
     contacts = incident.organisation.contacts.model_copy(update={"phone": written})
     organisation = incident.organisation.model_copy(update={"contacts": contacts})
-    ledger.amend_incident(incident.model_copy(update={"organisation": organisation}), "lena", NOW)
+    ledger.incidents.amend(incident.model_copy(update={"organisation": organisation}), "lena", NOW)
     assert f'<a href="tel:{dialled}">{written}</a>' in ada.look().text
 
 
@@ -340,12 +344,12 @@ def test_the_page_warns_of_those_who_ask_for_passwords(ada: Visitor) -> None:
 
 def test_no_survey_before_people_were_told(opened: Ledger, settings: Settings, clock: Clock) -> None:
     client = TestClient(create_app(settings, opened, clock))
-    assert "/survey" not in Visitor(client, opened.link_of(INCIDENT, ADA), clock).look().text
+    assert "/survey" not in Visitor(client, opened.people.link_of(INCIDENT, ADA), clock).look().text
 
 
 def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.look()
-    ledger.keep_commitment(INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
+    ledger.commitments.keep(INCIDENT, "audit", {"*": "Summary of the audit"}, "lena", clock())
     release(ledger, notice="kept-audit-1", about="audit", change=1)
     clock.forward(seconds=15)
     assert "Summary of the audit" in ada.look().text
@@ -353,25 +357,27 @@ def test_a_change_shows_within_a_quarter_of_a_minute(ledger: Ledger, ada: Visito
 
 def test_a_page_is_readable_before_any_playbook_runs(settings: Settings, clock: Clock) -> None:
     ledger = Ledger(settings.ledger_url, Keys(KEY)).migrate()
-    ledger.open_incident(an_incident(), [a_person()], "lena", NOW)
-    visitor = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, 1), clock)
+    ledger.incidents.open(an_incident(), [a_person()], "lena", NOW)
+    visitor = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.people.link_of(INCIDENT, 1), clock)
     assert visitor.ask("Is anybody there?").status_code == 303
-    assert ledger.questions(INCIDENT)[0].reply_due_at == clock() + timedelta(hours=72)
+    assert ledger.questions.all(INCIDENT)[0].reply_due_at == clock() + timedelta(hours=72)
     ledger.dispose()
 
 
 def test_a_word_missing_in_an_old_playbook_is_said_as_shipped(ledger: Ledger, ada: Visitor) -> None:
-    wording = a_wording(phrases={"en": ledger.wording(INCIDENT).phrases["en"].model_copy(update={"portal": {}})})
-    ledger.pin_playbook(INCIDENT, a_playbook(), wording, "lena", NOW)
+    wording = a_wording(
+        phrases={"en": ledger.playbooks.wording(INCIDENT).phrases["en"].model_copy(update={"portal": {}})}
+    )
+    ledger.playbooks.pin(INCIDENT, a_playbook(), wording, "lena", NOW)
     assert "What you can do" in ada.look().text
 
 
 def test_looking_changes_nothing(ledger: Ledger, ada: Visitor, client: TestClient) -> None:
-    before = len(ledger.timeline(INCIDENT))
+    before = len(ledger.audit.entries(INCIDENT))
     for path in (ada.page, f"{ada.page}/ask", f"{ada.page}/survey", f"{ada.page}?sent=ask", f"/n/{INCIDENT}/"):
         client.get(path)
         client.head(path)
-    assert len(ledger.timeline(INCIDENT)) == before
+    assert len(ledger.audit.entries(INCIDENT)) == before
 
 
 def test_a_link_that_got_a_slash_on_its_way_works_all_the_same(ada: Visitor, client: TestClient) -> None:
@@ -388,14 +394,14 @@ def test_a_link_typed_from_a_letter_opens_the_same_page(
 
 
 def test_a_revoked_link_works_no_more(ledger: Ledger, ada: Visitor) -> None:
-    ledger.revoke_link(INCIDENT, ADA, "lena", NOW)
+    ledger.people.revoke_link(INCIDENT, ADA, "lena", NOW)
     answer = ada.look()
     assert answer.status_code == 404
     assert "Ada Example" not in answer.text
 
 
 def damage(ledger: Ledger, person: int) -> None:
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         sealed = {"sealed": b"\x01" + bytes(60), "person": person}
         write.session.execute(text("UPDATE person SET sealed = :sealed WHERE number = :person"), sealed)
 
@@ -415,20 +421,20 @@ def test_the_team_hears_once_of_a_page_whose_person_s_data_is_damaged(ledger: Le
     damage(ledger, ADA)
     for _ in range(2):
         ada.look()
-    (alert,) = [entry.subject for entry in ledger.timeline(INCIDENT) if entry.act == "alert"]
+    (alert,) = [entry.subject for entry in ledger.audit.entries(INCIDENT) if entry.act == "alert"]
     assert alert.startswith(f"the data of person {ADA} was altered")
     assert "`amends audience correct`" in alert
 
 
 def test_where_the_key_of_an_incident_was_destroyed_there_is_no_page_any_more(ledger: Ledger, ada: Visitor) -> None:
-    with ledger.write() as write:
+    with ledger.store.write() as write:
         write.session.execute(text("UPDATE incident SET wrapped_key = :gone"), {"gone": b""})
     assert ada.look().status_code == 404
 
 
 def test_a_page_in_a_folder_of_a_larger_site_links_below_that_folder(ledger: Ledger, settings: Settings) -> None:
     below = settings.model_copy(update={"public_url": "https://betapai.example/breach"})
-    page = Visitor(TestClient(create_app(below, ledger)), ledger.link_of(INCIDENT, ADA), Clock()).look().text
+    page = Visitor(TestClient(create_app(below, ledger)), ledger.people.link_of(INCIDENT, ADA), Clock()).look().text
     links = [piece.split('"')[0] for mark in ('href="/', 'action="/') for piece in page.split(mark)[1:]]
     assert links
     assert all(link.startswith("breach/") for link in links)

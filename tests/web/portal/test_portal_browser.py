@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sy
 
 from amends.ledger import Ledger
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from tests.builders import an_asked
 from tests.web.scene import ADA, INCIDENT, LI, Clock
 
@@ -88,7 +88,7 @@ class Desk:
         return page
 
     def page_of(self, locale: str, **options: Any) -> Page:
-        return self.open(f"/p/{self.ledger.link_of(INCIDENT, READERS[locale])}", **options)
+        return self.open(f"/p/{self.ledger.people.link_of(INCIDENT, READERS[locale])}", **options)
 
 
 @pytest.fixture(scope="module")
@@ -142,9 +142,9 @@ def told_more(ledger: Ledger, clock: Clock) -> None:
     for locale, (asked, answer, open_one) in said.items():
         for text in (asked, open_one):
             question = an_asked(text, person=READERS[locale], locale=locale, at=clock())
-            number = ledger.ask(INCIDENT, question, clock())
+            number = ledger.questions.ask(INCIDENT, question, clock())
             if text == asked:
-                ledger.answer(INCIDENT, number, answer, "wei", clock())
+                ledger.questions.answer(INCIDENT, number, answer, "wei", clock())
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -180,7 +180,7 @@ def test_a_question_is_asked_without_javascript(desk: Desk, locale: str) -> None
     page.locator("#ask button").click()
     expect(page.locator("#ask .thanks")).to_be_visible()
     take_picture(page, f"{locale}-thanks")
-    (question,) = desk.ledger.questions(INCIDENT)
+    (question,) = desk.ledger.questions.all(INCIDENT)
     assert (question.text, question.kind, question.locale) == ("Was my card copied? 我的卡呢？", "complaint", locale)
 
 
@@ -191,7 +191,7 @@ def test_reloading_after_asking_asks_nothing_again(desk: Desk) -> None:
     page.locator("#ask button").click()
     page.wait_for_url("**sent=ask#ask")
     page.reload()
-    assert len(desk.ledger.questions(INCIDENT)) == 1
+    assert len(desk.ledger.questions.all(INCIDENT)) == 1
 
 
 def test_the_survey_is_answered_without_javascript(desk: Desk) -> None:
@@ -203,7 +203,7 @@ def test_the_survey_is_answered_without_javascript(desk: Desk) -> None:
     page.locator("#survey button").click()
     expect(page.locator("#survey .thanks")).to_be_visible()
     take_picture(page, "survey-thanks")
-    assert desk.ledger.case(INCIDENT).survey.means == {"understood": 5.0, "trust_now": 2.0}
+    assert desk.ledger.cases.read(INCIDENT).survey.means == {"understood": 5.0, "trust_now": 2.0}
 
 
 def test_a_question_is_asked_with_the_keyboard_alone(desk: Desk) -> None:
@@ -216,7 +216,7 @@ def test_a_question_is_asked_with_the_keyboard_alone(desk: Desk) -> None:
     desk.clock.forward(seconds=30)
     page.keyboard.press("Enter")
     page.wait_for_url("**sent=ask#ask")
-    (question,) = desk.ledger.questions(INCIDENT)
+    (question,) = desk.ledger.questions.all(INCIDENT)
     assert (question.text, question.kind) == ("Was my card copied?", "complaint")
 
 
@@ -275,8 +275,8 @@ def test_the_other_pages_keep_their_policy_and_fit_a_small_screen(desk: Desk, pa
 @pytest.fixture
 def old_phone(desk: Desk, ledger: Ledger, clock: Clock) -> Page:
     """Ada's page as browsers from before 2020 show it, with a long address in an answer."""
-    asked = ledger.ask(INCIDENT, an_asked("Where can I read it?", person=ADA, at=clock()), clock())
-    ledger.answer(INCIDENT, asked, "https://betapai.example/" + "a" * 200, "wei", clock())
+    asked = ledger.questions.ask(INCIDENT, an_asked("Where can I read it?", person=ADA, at=clock()), clock())
+    ledger.questions.answer(INCIDENT, asked, "https://betapai.example/" + "a" * 200, "wei", clock())
     page = desk.page_of("en", width=390)
     page.route("**/style.css", _without_what_came_later)
     page.reload()

@@ -14,19 +14,19 @@ from amends.domain.feedback.question import QuestionKind, Source
 from amends.ledger import Keys, Ledger
 from amends.ledger.store import database
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from amends.web.http.forms import QUICKEST
 from amends.web.http.limits import AT_ONCE
 from tests.web.scene import ADA, INCIDENT, KEY, Clock, Visitor, token_in
 
 
 def texts(ledger: Ledger) -> list[str]:
-    return [question.text for question in ledger.questions(INCIDENT)]
+    return [question.text for question in ledger.questions.all(INCIDENT)]
 
 
 def test_a_question_is_kept_with_whose_it_is(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.ask("Was my card copied?", kind="complaint")
-    (question,) = ledger.questions(INCIDENT)
+    (question,) = ledger.questions.all(INCIDENT)
     assert (question.person, question.kind, question.source) == (ADA, QuestionKind.COMPLAINT, Source.PORTAL)
     assert (question.text, question.locale, question.owner) == ("Was my card copied?", "en", "support")
     assert question.reply_due_at == clock() + timedelta(hours=48)
@@ -52,7 +52,7 @@ def test_the_chosen_language_stays(li: Visitor, ledger: Ledger, clock: Clock) ->
     clock.forward(seconds=30)
     answer = li.send("ask", {"form": token, "text": "Hello?"}, "?lang=en")
     assert answer.headers["location"] == f"{li.page}?lang=en&sent=ask#ask"
-    assert ledger.questions(INCIDENT)[0].locale == "en"
+    assert ledger.questions.all(INCIDENT)[0].locale == "en"
 
 
 def test_a_form_sent_twice_is_one_question(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
@@ -78,7 +78,7 @@ def test_a_question_sent_again_after_going_back_is_one_as_long_as_it_waits(ledge
     """Going back loads the page anew, so the form has another token."""
     assert [ada.ask("Was my card copied?").status_code for _ in range(2)] == [303, 303]
     assert len(texts(ledger)) == 1
-    ledger.answer(INCIDENT, 1, "No.", "sam", ada.clock.now)
+    ledger.questions.answer(INCIDENT, 1, "No.", "sam", ada.clock.now)
     ada.ask("Was my card copied?")
     assert len(texts(ledger)) == 2
 
@@ -120,7 +120,7 @@ def test_what_is_typed_in_any_language_fits_into_a_form(ada: Visitor) -> None:
 
 def test_a_kind_that_we_do_not_know_is_a_question(ledger: Ledger, ada: Visitor) -> None:
     ada.ask("Hello?", kind="attack")
-    assert ledger.questions(INCIDENT)[0].kind is QuestionKind.QUESTION
+    assert ledger.questions.all(INCIDENT)[0].kind is QuestionKind.QUESTION
 
 
 def test_characters_that_hide_or_turn_the_text_are_taken_out(ledger: Ledger, ada: Visitor) -> None:
@@ -243,7 +243,7 @@ def test_a_browser_that_spells_our_address_in_its_own_way_is_on_our_page(
 ) -> None:
     """Old phones send an Origin and no Sec-Fetch-Site."""
     portal = create_app(settings.model_copy(update={"public_url": public_url}), ledger, clock)
-    ada = Visitor(TestClient(portal), ledger.link_of(INCIDENT, ADA), clock)
+    ada = Visitor(TestClient(portal), ledger.people.link_of(INCIDENT, ADA), clock)
     fields = {"form": ada.token(), "text": "Hello?"}
     clock.forward(seconds=30)
     assert ada.send("ask", fields, Origin=origin).status_code == 303
@@ -302,14 +302,14 @@ def test_after_sixty_forms_in_an_hour_an_address_has_to_wait(client: TestClient,
 def test_the_survey_is_kept(ledger: Ledger, ada: Visitor) -> None:
     answer = ada.answer(understood="5", told_in_time="2", comment="Good letter")
     assert answer.headers["location"] == f"{ada.page}?sent=survey#survey"
-    assert ledger.case(INCIDENT).survey.means == {"understood": 5.0, "told_in_time": 2.0}
+    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 5.0, "told_in_time": 2.0}
 
 
 def test_who_has_answered_is_thanked_and_may_answer_again(ledger: Ledger, ada: Visitor) -> None:
     ada.answer(understood="1")
     assert "Your answers help us" in ada.look().text
     ada.answer(understood="4")
-    assert ledger.case(INCIDENT).survey.means == {"understood": 4.0}
+    assert ledger.cases.read(INCIDENT).survey.means == {"understood": 4.0}
 
 
 @pytest.mark.parametrize("scores", [{}, {"understood": "6"}, {"understood": "0"}, {"understood": "五"}, {"other": "3"}])
@@ -318,7 +318,7 @@ def test_a_survey_without_any_score_is_asked_for_again(ledger: Ledger, ada: Visi
     assert answer.status_code == 422
     assert '<a href="#understood">Please choose a number for at least one sentence.</a>' in answer.text
     assert "Just a word" in answer.text
-    assert ledger.case(INCIDENT).survey.answers == 0
+    assert ledger.cases.read(INCIDENT).survey.answers == 0
 
 
 def test_a_comment_that_is_too_long_keeps_the_scores_given(ada: Visitor) -> None:
@@ -335,12 +335,12 @@ def impatient(
     monkeypatch.setattr(database, "BUSY_SECONDS", 0)
     own = Ledger(settings.ledger_url, Keys(KEY))
     client = TestClient(create_app(settings, own, clock))
-    yield lambda number: Visitor(client, ledger.link_of(INCIDENT, number), clock)
+    yield lambda number: Visitor(client, ledger.people.link_of(INCIDENT, number), clock)
     own.dispose()
 
 
 def test_a_locked_ledger_gives_back_what_was_typed(ledger: Ledger, impatient: Callable[[int], Visitor]) -> None:
-    with ledger.engine.connect() as other:
+    with ledger.store.engine.connect() as other:
         other.execution_options(writes=True).execute(sql("SELECT 1"))
         answer = impatient(ADA).ask("Was my card copied?")
     assert answer.status_code == 503
@@ -353,7 +353,7 @@ def test_what_was_typed_while_the_ledger_was_locked_is_one_question_afterwards(
     ledger: Ledger, impatient: Callable[[int], Visitor]
 ) -> None:
     ada = impatient(ADA)
-    with ledger.engine.connect() as other:
+    with ledger.store.engine.connect() as other:
         other.execution_options(writes=True).execute(sql("SELECT 1"))
         answer = ada.ask("Was my card copied?")
     fields = {"form": token_in(answer.text, "ask"), "text": "Was my card copied?"}
@@ -364,7 +364,7 @@ def test_what_was_typed_while_the_ledger_was_locked_is_one_question_afterwards(
 def test_a_survey_that_could_not_be_kept_keeps_its_scores_on_the_page(
     ledger: Ledger, impatient: Callable[[int], Visitor]
 ) -> None:
-    with ledger.engine.connect() as other:
+    with ledger.store.engine.connect() as other:
         other.execution_options(writes=True).execute(sql("SELECT 1"))
         answer = impatient(ADA).answer(understood="5")
     assert answer.status_code == 503
@@ -372,9 +372,9 @@ def test_a_survey_that_could_not_be_kept_keeps_its_scores_on_the_page(
 
 
 def test_a_full_disk_gives_back_what_was_typed(settings: Settings, ledger: Ledger, clock: Clock) -> None:
-    event.listen(ledger.engine, "connect", lambda raw, _: raw.executescript("VACUUM; PRAGMA max_page_count=1"))
-    ledger.engine.dispose()
-    ada = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.link_of(INCIDENT, ADA), clock)
+    event.listen(ledger.store.engine, "connect", lambda raw, _: raw.executescript("VACUUM; PRAGMA max_page_count=1"))
+    ledger.store.engine.dispose()
+    ada = Visitor(TestClient(create_app(settings, ledger, clock)), ledger.people.link_of(INCIDENT, ADA), clock)
     answer = ada.ask("问" * 4000)
     assert answer.status_code == 503
     assert "问" * 4000 in answer.text

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from tests.web.scene import INCIDENT, KEY, Clock, Visitor
 
 POLICY = (
@@ -100,10 +100,10 @@ def test_who_finds_the_ledger_gone_can_call(settings: Settings, ledger: Ledger, 
 
 
 def test_a_number_that_was_corrected_is_the_one_to_call(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
-    incident = ledger.incident_file(INCIDENT)
+    incident = ledger.cases.incident_file(INCIDENT)
     contacts = incident.organisation.contacts.model_copy(update={"phone": "+49 30 5550199"})
     organisation = incident.organisation.model_copy(update={"contacts": contacts})
-    ledger.amend_incident(incident.model_copy(update={"organisation": organisation}), "lena", clock())
+    ledger.incidents.amend(incident.model_copy(update={"organisation": organisation}), "lena", clock())
     ada.look()
     assert "tel:+49305550199" in ada.client.get("/").text
 

@@ -51,7 +51,7 @@ def get(url: str) -> httpx2.Response:
 
 def test_the_portal_serves_pages_and_prints_no_link(running: tuple[str, Path], ledger: Ledger) -> None:
     url, printed = running
-    link = ledger.link_of(INCIDENT, ADA)
+    link = ledger.people.link_of(INCIDENT, ADA)
     answer = get(f"{url}/p/{link}")
     assert "Hello Ada Example" in answer.text
     assert "server" not in answer.headers
@@ -63,9 +63,9 @@ def test_pages_are_read_while_many_wait_for_a_ledger_that_somebody_writes_to(
 ) -> None:
     """A release to a million people is one transaction; meanwhile mailbox providers go on pressing the button."""
     url, _ = running
-    page = f"{url}/p/{ledger.link_of(INCIDENT, ADA)}"
+    page = f"{url}/p/{ledger.people.link_of(INCIDENT, ADA)}"
     get(page)
-    pressed = f"{url}/u/{ledger.keys.opt_out_token(INCIDENT, ADA)}"
+    pressed = f"{url}/u/{ledger.store.keys.opt_out_token(INCIDENT, ADA)}"
     holder = sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(60) as providers:
@@ -77,4 +77,4 @@ def test_pages_are_read_while_many_wait_for_a_ledger_that_somebody_writes_to(
         finally:
             holder.close()
     assert looked == [200, 200]
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)

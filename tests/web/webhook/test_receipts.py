@@ -19,9 +19,9 @@ from amends.domain.base.errors import LedgerRestored
 from amends.domain.channel.channel import RECEIPTS, ChannelKind, Receipt, Status
 from amends.domain.notice.notice import DeliveryState
 from amends.ledger import Claim, Ledger
-from amends.sandbox import WebServices
+from amends.sandbox.web import WebServices
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from amends.web.webhook.authenticate import REFUSED_PER_ADDRESS
 from tests.builders import NOW, a_person
 from tests.channels.contract import Bell, a_message
@@ -48,10 +48,10 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 @pytest.fixture
 def texts(ledger: Ledger) -> dict[int, Claim]:
     """The SMS of the first notice; the gateway has taken them."""
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     answers = [(claim, Receipt(claim.key, Status.SENT, provider_id=f"SM{claim.id}")) for claim in claims]
-    ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
     return {claim.about.number: claim for claim in claims if claim.about}
 
 
@@ -87,7 +87,7 @@ def report(client: TestClient, fields: dict[str, str], query: str = "", **header
 
 
 def state(ledger: Ledger, person: int = ADA) -> str:
-    lines = ledger.deliveries(INCIDENT, NOTICE)
+    lines = ledger.statistics.lines(INCIDENT, NOTICE)
     return next(line.state.value for line in lines if (line.person, line.channel) == (person, ChannelKind.SMS))
 
 
@@ -103,7 +103,7 @@ def test_a_signed_report_is_kept_and_answered_with_nothing(
 def test_an_sms_that_did_not_arrive_has_bounced(gateway: TestClient, ledger: Ledger, texts: dict[int, Claim]) -> None:
     report(gateway, says(texts[ADA], "undelivered", ErrorCode="30003"))
     assert state(ledger) == "bounced"
-    assert ledger.troubles(INCIDENT, NOTICE) == {DeliveryState.BOUNCED: 1}
+    assert ledger.statistics.troubles(INCIDENT, NOTICE) == {DeliveryState.BOUNCED: 1}
 
 
 @pytest.mark.parametrize("word", ["queued", "sending", "sent"])
@@ -120,21 +120,21 @@ def test_a_message_that_we_do_not_know_is_no_news_to_the_gateway(
     monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.01,))
     answer = report(gateway, {"MessageSid": "SM999", "MessageStatus": "failed"})
     assert (answer.status_code, answer.content) == (200, b"")
-    assert not ledger.troubles(INCIDENT, NOTICE)
+    assert not ledger.statistics.troubles(INCIDENT, NOTICE)
 
 
 async def test_a_report_that_is_faster_than_the_gateways_own_answer_is_not_lost(
     settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.05, 0.5))
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     transport = httpx2.ASGITransport(app=portal(settings, ledger, clock, **TWILIO))
     async with httpx2.AsyncClient(transport=transport, base_url="https://betapai.example") as client:
         post = asyncio.create_task(_post(client, {"MessageSid": "SM-of-Ada", "MessageStatus": "undelivered"}))
         await asyncio.sleep(0.2)
         answers = [(claim, _taken(claim)) for claim in claims]
-        ledger.write_down((), answers, INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record((), answers, INCIDENT, NOTICE, NOW)
         assert (await post).status_code == 200
     assert state(ledger) == "bounced"
 
@@ -143,17 +143,17 @@ async def test_nor_is_it_lost_among_others_that_are_kept_together_with_it(
     settings: Settings, ledger: Ledger, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("amends.web.webhook.receipts.AGAIN_AFTER", (0.3,))
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
     receipts = [(claim, _taken(claim)) for claim in claims]
     others = [(claim, receipt) for claim, receipt in receipts if receipt.provider_id != "SM-of-Ada"]
-    ledger.write_down(claims, others, INCIDENT, NOTICE, NOW)
+    ledger.deliveries.record(claims, others, INCIDENT, NOTICE, NOW)
     names = [receipt.provider_id for _, receipt in others] * 3 + ["SM-of-Ada"]
     transport = httpx2.ASGITransport(app=portal(settings, ledger, clock, **TWILIO))
     async with httpx2.AsyncClient(transport=transport, base_url="https://betapai.example") as client:
         posts = [_post(client, {"MessageSid": name, "MessageStatus": "undelivered"}) for name in names]
         told = asyncio.gather(*posts)
         await asyncio.sleep(0.15)
-        ledger.write_down((), receipts, INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record((), receipts, INCIDENT, NOTICE, NOW)
         await told
     assert state(ledger) == "bounced"
 
@@ -250,7 +250,7 @@ def test_reports_that_come_at_once_are_kept_together(
             return [answer.status_code for answer in await asyncio.gather(*posts)]
 
     assert set(asyncio.run(all_at_once())) == {200}
-    entries = [entry.detail for entry in ledger.timeline(INCIDENT) if entry.act == "reported"]
+    entries = [entry.detail for entry in ledger.audit.entries(INCIDENT) if entry.act == "reported"]
     assert sum(_delivered(detail) for detail in entries) == len(texts)
     assert len(entries) < len(texts)
 
@@ -287,7 +287,7 @@ def test_the_gateway_is_told_to_come_again_while_a_restored_ledger_is_not_reconc
     def refuse(*_: object) -> None:
         raise LedgerRestored("an older copy")
 
-    monkeypatch.setattr(ledger, "reported", refuse)
+    monkeypatch.setattr(ledger.receipts, "take", refuse)
     assert report(gateway, says(texts[ADA])).status_code == 503
 
 
@@ -339,12 +339,12 @@ async def test_a_gateway_that_signs_nothing_reports_at_the_address_that_it_was_t
 
 
 async def text_everybody(ledger: Ledger, gateway: dict[str, str]) -> None:
-    claims = ledger.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
-    ledger.write_down(claims, (), INCIDENT, NOTICE, NOW)
+    claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.SMS], 100, NOW)
+    ledger.deliveries.record(claims, (), INCIDENT, NOTICE, NOW)
     channel = connect(ChannelKind.SMS, gateway)
     for claim in claims:
         sms = a_message(kind=ChannelKind.SMS, key=claim.key, to=claim.to.phone)
-        ledger.write_down((), [(claim, await channel.deliver(sms, Bell()))], INCIDENT, NOTICE, NOW)
+        ledger.deliveries.record((), [(claim, await channel.deliver(sms, Bell()))], INCIDENT, NOTICE, NOW)
     await channel.close()
 
 

@@ -20,7 +20,7 @@ from amends.domain.channel.channel import INCOMING, ChannelKind
 from amends.domain.feedback.question import Question, Source
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
-from amends.web import create_app
+from amends.web.app import create_app
 from amends.web.webhook.authenticate import REFUSED_PER_ADDRESS
 from amends.web.webhook.sms_replies import NO_WORDS, international
 from tests.builders import NOW, a_person, an_incident
@@ -71,7 +71,7 @@ def asked(ledger: Ledger) -> list[tuple[int | None, str]]:
 
 
 def questions(ledger: Ledger) -> list[Question]:
-    return sorted(ledger.questions(INCIDENT), key=lambda question: question.id)
+    return sorted(ledger.questions.all(INCIDENT), key=lambda question: question.id)
 
 
 # Over the network, on both databases.
@@ -114,21 +114,21 @@ def gateway(settings: Settings, told: Ledger) -> Iterator[Hand]:
 def test_stop_is_obeyed_and_a_question_is_kept(gateway: Hand, told: Ledger) -> None:
     answers = [gateway(ADAS, "Stop!", "m1"), gateway(LIS, "我的银行卡呢？", "m2")]
     assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"")] * 2
-    assert (told.has_opted_out(INCIDENT, ADA), told.has_opted_out(INCIDENT, LI)) == (True, False)
+    assert (told.opt_outs.has(INCIDENT, ADA), told.opt_outs.has(INCIDENT, LI)) == (True, False)
     assert asked(told) == [(LI, "我的银行卡呢？")]
 
 
 def test_what_is_handed_on_again_is_one_effect(gateway: Hand, told: Ledger) -> None:
     for text, name in (("STOP", "m1"), ("START", "m2"), ("STOP", "m1"), ("Why?", "m3"), ("Why?", "m3"), ("Why?", "m4")):
         assert gateway(ADAS, text, name).status_code == 200
-    assert not told.has_opted_out(INCIDENT, ADA)
+    assert not told.opt_outs.has(INCIDENT, ADA)
     assert asked(told) == [(ADA, "Why?")] * 2
 
 
 def test_whoever_does_not_know_the_secret_changes_nothing(gateway: Hand, told: Ledger) -> None:
     answers = [gateway(ADAS, "STOP", proof="guessed"), gateway(ADAS, "Why?", proof="")]
     assert [(answer.status_code, answer.content) for answer in answers] == [(403, b"")] * 2
-    assert not told.has_opted_out(INCIDENT, ADA)
+    assert not told.opt_outs.has(INCIDENT, ADA)
     assert asked(told) == []
 
 
@@ -145,33 +145,33 @@ def test_a_gateway_that_counts_from_one_again_loses_nobody(hand: Hand, ledger: L
 @pytest.mark.parametrize(("sender", "text"), [(ADAS, "unsubscribe"), (LIS, "退订"), (LIS, "ＴＤ"), (ADAS, "Arrêt.")])
 def test_every_word_that_ends_it_does(hand: Hand, ledger: Ledger, sender: str, text: str) -> None:
     hand(sender, text)
-    assert ledger.has_opted_out(INCIDENT, ADA if sender == ADAS else LI)
+    assert ledger.opt_outs.has(INCIDENT, ADA if sender == ADAS else LI)
     assert asked(ledger) == []
 
 
 def test_the_audit_says_how_they_opted_out_and_in_again(hand: Hand, ledger: Ledger) -> None:
     hand(ADAS, "STOP", "m1")
     hand(ADAS, "START", "m2")
-    ways = [(one.act, one.detail["how"]) for one in ledger.timeline(INCIDENT) if one.act.startswith("opted")]
+    ways = [(one.act, one.detail["how"]) for one in ledger.audit.entries(INCIDENT) if one.act.startswith("opted")]
     assert ways == [("opted out", "SMS"), ("opted in", "SMS")]
 
 
 def test_stop_ends_it_in_every_incident_that_they_were_texted_about(hand: Hand, ledger: Ledger) -> None:
     other = "december-breach"
-    ledger.open_incident(an_incident(id=other), [a_person(number=7, phone=ADAS)], "lena", NOW)
+    ledger.incidents.open(an_incident(id=other), [a_person(number=7, phone=ADAS)], "lena", NOW)
     _text(ledger, other, 7, ADAS)
     hand(ADAS, "STOP")
-    assert ledger.has_opted_out(INCIDENT, ADA)
-    assert ledger.has_opted_out(other, 7)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
+    assert ledger.opt_outs.has(other, 7)
 
 
 def _text(ledger: Ledger, incident: str, person: int, phone: str) -> None:
     """As if an SMS had left: what must stand before it is of no matter here."""
-    with sqlite3.connect(ledger.engine.url.database or "") as database:
+    with sqlite3.connect(ledger.store.engine.url.database or "") as database:
         database.execute(
             "INSERT INTO delivery (incident, notice, version, person, channel, address_index, variant, state, detail, "
             "provider_id, attempts, updated_at) VALUES (?, 'survey', 1, ?, 'sms', ?, '', 'sent', '', '', 1, ?)",
-            (incident, person, ledger.keys.index(incident, "phone", phone), "2026-12-20 00:00:00.000000"),
+            (incident, person, ledger.store.keys.index(incident, "phone", phone), "2026-12-20 00:00:00.000000"),
         )
 
 
@@ -205,7 +205,7 @@ def test_what_is_no_number_is_none(spelled: str) -> None:
 def test_a_question_has_its_owner_its_time_and_where_it_came_from(hand: Hand, ledger: Ledger) -> None:
     hand(LIS, "Was it my card?")
     (question,) = questions(ledger)
-    playbook = ledger.pinned(INCIDENT).playbook
+    playbook = ledger.playbooks.pinned(INCIDENT).playbook
     assert (question.source, question.locale, question.owner) == (Source.SMS, "zh-CN", playbook.questions_owner)
     assert question.reply_due_at - question.asked_at == playbook.reply_within
 
@@ -229,7 +229,7 @@ def test_nothing_that_somebody_writes_is_lost(hand: Hand, ledger: Ledger, text: 
 def test_of_a_telephone_that_two_share_nobody_can_say_who_asks(settings: Settings, ledger: Ledger) -> None:
     _text(ledger, INCIDENT, ADA, LIS)
     with sqlite3.connect(settings.home / "ledger.sqlite3") as database:
-        index = ledger.keys.index(INCIDENT, "phone", LIS)
+        index = ledger.store.keys.index(INCIDENT, "phone", LIS)
         database.execute("UPDATE person SET phone_index = ? WHERE number = ?", (index, ADA))
     handing(TestClient(portal(settings, ledger, **KANNEL)))(LIS, "Was it my card?")
     assert asked(ledger) == [(None, f"{LIS}: Was it my card?")]
@@ -251,7 +251,7 @@ def test_a_body_in_json_may_hold_several(settings: Settings, ledger: Ledger) -> 
     body = [{"from": ADAS, "text": "Why?\ud83d", "id": 1}, {"from": LIS, "text": "退订", "id": 2}, {"rubbish": True}]
     assert client.post(f"{PATH}?proof={SECRET}", content=json.dumps(body)).status_code == 200
     assert asked(ledger) == [(ADA, "Why?")]
-    assert ledger.has_opted_out(INCIDENT, LI)
+    assert ledger.opt_outs.has(INCIDENT, LI)
 
 
 def test_what_twilio_signed_is_taken(settings: Settings, ledger: Ledger) -> None:
@@ -260,7 +260,7 @@ def test_what_twilio_signed_is_taken(settings: Settings, ledger: Ledger) -> None
     signature = b64encode(hmac.digest(TWILIO["token"].encode(), spelled.encode(), "sha1")).decode()
     for given, status in (("guessed", 403), (signature, 200)):
         answer = client.post(PATH, content=urlencode(fields), headers=FORM | {"x-twilio-signature": given})
-        assert (answer.status_code, ledger.has_opted_out(INCIDENT, ADA)) == (status, status == 200)
+        assert (answer.status_code, ledger.opt_outs.has(INCIDENT, ADA)) == (status, status == 200)
     assert client.get(PATH).status_code == 405
 
 
@@ -306,7 +306,7 @@ def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
     assert (answer.status_code, answer.content) == (503, b"")
     assert int(answer.headers["retry-after"]) > 0
     assert hand(ADAS, "STOP").status_code == 200
-    assert ledger.has_opted_out(INCIDENT, ADA)
+    assert ledger.opt_outs.has(INCIDENT, ADA)
 
 
 def test_without_a_gateway_that_hands_on_anything_nothing_is_there(settings: Settings, ledger: Ledger) -> None:

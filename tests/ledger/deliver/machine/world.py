@@ -127,23 +127,23 @@ def first_people() -> list[Person]:
 
 
 def drafted(ledger: Ledger, now: datetime, *, optional: bool) -> Draft:
-    readers = ledger.audience(INCIDENT, "everyone").readers
+    readers = ledger.notices.audience(INCIDENT, "everyone").readers
     draft = a_draft(**bound(ledger) | {
         "variants": tuple(one for one in variants_for(readers) if one.channel.personal), "channels": (EMAIL,), "cascade": CASCADE, "optional": optional, "dated": now,
     })  # fmt: skip
-    ledger.draft_notice(draft, now)
-    ledger.keep_preflight(draft, Preflight(messages=1), now)
+    ledger.notices.draft(draft, now)
+    ledger.notices.keep_preflight(draft, Preflight(messages=1), now)
     for member in APPROVERS:
-        ledger.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", now)
-    return ledger.release(INCIDENT, NOTICE, now)
+        ledger.approvals.decide(INCIDENT, NOTICE, member, Decision.APPROVE, draft.binding, "", now)
+    return ledger.notices.release(INCIDENT, NOTICE, now)
 
 
 def with_a_notice(ledger: Ledger, *, optional: bool) -> Ledger:
     """Released to the first people."""
-    ledger.open_incident(an_incident(), first_people(), "lena", NOW)
-    ledger.pin_playbook(INCIDENT, a_playbook(approval_expires_after=FOR_EVER), a_wording(), "lena", NOW)
+    ledger.incidents.open(an_incident(), first_people(), "lena", NOW)
+    ledger.playbooks.pin(INCIDENT, a_playbook(approval_expires_after=FOR_EVER), a_wording(), "lena", NOW)
     for member in APPROVERS:
-        ledger.add_member(member.name, member.role, "lena", NOW)
+        ledger.team.add(member.name, member.role, "lena", NOW)
     drafted(ledger, NOW, optional=optional)
     return ledger
 
@@ -161,7 +161,7 @@ def emptied(url: str, folder: Path) -> Ledger:
     """The ledger on a server, with nothing in it."""
     ledger = a_ledger(url, folder)
     tables = ", ".join(name for name in SQLModel.metadata.tables if name != "key_check")
-    with ledger.engine.begin() as connection:
+    with ledger.store.engine.begin() as connection:
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
     return ledger
 
@@ -251,7 +251,7 @@ class World(RuleBasedStateMachine):
     def number(self, ref: str) -> int:
         """Of somebody in the list; once given, it stays."""
         if ref not in self.numbered:
-            number = self.ledger.person_with(INCIDENT, ref)
+            number = self.ledger.people.number_of(INCIDENT, ref)
             assert number
             self.numbered[ref] = number
         return self.numbered[ref]
@@ -286,7 +286,7 @@ class World(RuleBasedStateMachine):
 
     def claim(self, channel: ChannelKind, limit: int) -> Hand | None:
         try:
-            claims = self.ledger.claim(INCIDENT, NOTICE, [channel], limit, self.now)
+            claims = self.ledger.deliveries.claim(INCIDENT, NOTICE, [channel], limit, self.now)
         except (NotAllowed, ApprovalMissing):
             claims = None
         assert (claims is None) == (self.books.paused or not self.books.current)
@@ -306,7 +306,7 @@ class World(RuleBasedStateMachine):
         return alive[which % len(alive)] if alive else None
 
     def mark(self, hand: Hand, pieces: list[Piece]) -> None:
-        may = self.ledger.write_down([one.claim for one in pieces], (), INCIDENT, NOTICE, self.now)
+        may = self.ledger.deliveries.record([one.claim for one in pieces], (), INCIDENT, NOTICE, self.now)
         for piece in pieces:
             piece.marked = piece.claim.id in may
             if piece.marked:
@@ -316,7 +316,7 @@ class World(RuleBasedStateMachine):
 
     def give_back(self, hand: Hand, pieces: list[Piece]) -> None:
         if pieces:
-            self.ledger.give_back([one.claim for one in pieces], self.now)
+            self.ledger.deliveries.give_back([one.claim for one in pieces], self.now)
             self.drop(hand, pieces)
 
     def drop(self, hand: Hand, pieces: list[Piece]) -> None:
@@ -326,7 +326,7 @@ class World(RuleBasedStateMachine):
             if self.books.holder.get(piece.claim.key) is piece:
                 del self.books.holder[piece.claim.key]
         if not hand.pieces:
-            self.ledger.end([hand.lease], {}, INCIDENT, NOTICE, self.now)
+            self.ledger.deliveries.end_leases([hand.lease], {}, INCIDENT, NOTICE, self.now)
             hand.alive = hand.lease_there = False
 
     def assert_may_leave(self, hand: Hand, piece: Piece) -> None:
@@ -381,12 +381,12 @@ class World(RuleBasedStateMachine):
         if hand := self.some_hand(which):
             if twice:
                 answers = [(one.claim, one.receipt) for one in hand.pieces if one.receipt]
-                self.ledger.write_down((), answers, INCIDENT, NOTICE, self.now)
+                self.ledger.deliveries.record((), answers, INCIDENT, NOTICE, self.now)
             self.answer(hand)
 
     def answer(self, hand: Hand) -> None:
         answers = [(one.claim, one.receipt) for one in hand.pieces if one.receipt]
-        self.ledger.write_down((), answers, INCIDENT, NOTICE, self.now)
+        self.ledger.deliveries.record((), answers, INCIDENT, NOTICE, self.now)
         done = [one for one in hand.pieces if one.receipt]
         for piece in done:
             if self.books.holder.get(piece.claim.key) is piece:
@@ -451,7 +451,7 @@ class World(RuleBasedStateMachine):
     @rule(which=SOME)
     def a_worker_renews(self, which: int) -> None:
         if hand := self.some_hand(which):
-            self.ledger.renew([hand.lease], self.now)
+            self.ledger.deliveries.renew([hand.lease], self.now)
             hand.until = self.now + LEASE
 
     @rule(seconds=st.sampled_from([20, 100, 3600, 6 * 3600, 80 * 3600]))
@@ -460,7 +460,7 @@ class World(RuleBasedStateMachine):
 
     @rule()
     def what_is_left_of_the_dead_is_taken_up(self) -> None:
-        self.ledger.recover(INCIDENT, NOTICE, self.now)
+        self.ledger.deliveries.recover(INCIDENT, NOTICE, self.now)
         self.recovered()
 
     def recovered(self) -> None:
@@ -508,7 +508,7 @@ class World(RuleBasedStateMachine):
         state = {ReportKind.FAILED: S.BOUNCED, ReportKind.DELIVERED: S.DELIVERED, ReportKind.COMPLAINED: S.COMPLAINED}[
             kind
         ]
-        (effect,) = self.ledger.reported([told], self.now).each
+        (effect,) = self.ledger.receipts.take([told], self.now).each
         known = self.books.heard.get(copy.key)
         piece = self.books.holder.get(copy.key)
         before = (S.SENT, S.UNCERTAIN, S.DELIVERED) if state is not S.BOUNCED else (S.SENT, S.UNCERTAIN)
@@ -531,7 +531,7 @@ class World(RuleBasedStateMachine):
     def letters_are_handed_over(self) -> None:
         waiting = [row for row in self.rows() if row.state == S.TO_PRINT]
         try:
-            batch = self.ledger.take_letters(INCIDENT, NOTICE, OMAR, self.now)
+            batch = self.ledger.letters.take(INCIDENT, NOTICE, OMAR, self.now)
         except (NotAllowed, ApprovalMissing):
             assert self.books.paused or not self.books.current
             return
@@ -557,7 +557,7 @@ class World(RuleBasedStateMachine):
 
     def hand_in_returned(self, letter: Copy) -> None:
         with suppress(NotInLedger):
-            self.ledger.letter_returned(INCIDENT, NOTICE, reference_of(letter.key), self.now)
+            self.ledger.letters.returned(INCIDENT, NOTICE, reference_of(letter.key), self.now)
         if self.books.heard.get(letter.key) is S.SENT:
             self.books.heard[letter.key] = S.BOUNCED
 
@@ -568,10 +568,10 @@ class World(RuleBasedStateMachine):
         if paused == self.books.paused:
             return
         if paused:
-            self.ledger.pause_incident(INCIDENT, "lena", self.now)
-            assert self.ledger.marks_are_kept(INCIDENT)
+            self.ledger.incidents.pause(INCIDENT, "lena", self.now)
+            assert self.ledger.incidents.marks_are_kept(INCIDENT)
         else:
-            self.ledger.resume_incident(INCIDENT, "lena", self.now)
+            self.ledger.incidents.resume(INCIDENT, "lena", self.now)
         self.books.paused = paused
 
     def some_person(self, which: int) -> str:
@@ -581,10 +581,10 @@ class World(RuleBasedStateMachine):
     def somebody_opts_out_or_in(self, which: int, out: bool) -> None:
         ref = self.some_person(which)
         if out:
-            self.ledger.opt_out(INCIDENT, self.number(ref), "test", self.now)
+            self.ledger.opt_outs.add(INCIDENT, self.number(ref), "test", self.now)
             self.opted(ref)
         else:
-            self.ledger.opt_in(INCIDENT, self.number(ref), "test", self.now)
+            self.ledger.opt_outs.end(INCIDENT, self.number(ref), "test", self.now)
             self.books.opted_out.discard(self.guardian(ref) or ref)
             self.wishes.discard(self.guardian(ref) or ref)
 
@@ -593,7 +593,7 @@ class World(RuleBasedStateMachine):
     def somebody_has_it_sent_again(self, which: int) -> None:
         ref = self.some_person(which)
         try:
-            again = self.ledger.send_again(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
+            again = self.ledger.decisions.send_again(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
         except (NotInLedger, NotAllowed):
             return
         assert not self.held(ref)
@@ -609,9 +609,9 @@ class World(RuleBasedStateMachine):
         number = self.number(self.some_person(which))
         with suppress(NotInLedger):
             if give_up:
-                self.ledger.give_up_parked(INCIDENT, NOTICE, number, OMAR, self.now)
+                self.ledger.decisions.give_up_parked(INCIDENT, NOTICE, number, OMAR, self.now)
             else:
-                self.ledger.try_parked(INCIDENT, NOTICE, number, OMAR, self.now)
+                self.ledger.decisions.try_parked(INCIDENT, NOTICE, number, OMAR, self.now)
 
     @precondition(lambda self: any(row.state == S.HELD for row in self.rows()))
     @rule(which=SOME)
@@ -620,13 +620,13 @@ class World(RuleBasedStateMachine):
         if self.books.listed[ref].guardian_of:
             return  # with the next list their child is told through them again: a rule that is not counted here
         with suppress(NotInLedger, NotAllowed):
-            self.ledger.let_go(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
+            self.ledger.decisions.let_go(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
             if self.held(ref):
                 self.books.let_go.add(ref)
 
     @rule()
     def the_facts_are_amended(self) -> None:
-        self.ledger.amend_incident(an_incident(title=f"Told at {self.now} {self.books.epoch}"), "lena", self.now)
+        self.ledger.incidents.amend(an_incident(title=f"Told at {self.now} {self.books.epoch}"), "lena", self.now)
         self.books.epoch += 1
         self.books.current = False
 
@@ -636,12 +636,12 @@ class World(RuleBasedStateMachine):
         self.hand_in(corrected(self.listed, what, which, self.newest))
 
     def hand_in(self, listed: dict[str, Person]) -> bool:
-        correction = self.ledger.compare_audience(INCIDENT, listed.values())
+        correction = self.ledger.corrections.compare(INCIDENT, listed.values())
         if not correction.difference.changes:
             return True
         said = {ask: correction.difference.counts[ask] for ask in Ask}
         try:
-            self.ledger.correct_audience(correction, said, "f" * 64, "lena", self.now)
+            self.ledger.corrections.apply(correction, said, "f" * 64, "lena", self.now)
             taken = True
         except NotAllowed:
             taken = False
@@ -670,14 +670,14 @@ class World(RuleBasedStateMachine):
         if self.books.current or not status.wants_work(self.now):
             return
         if not (status.pending or status.parked or status.not_told or status.people.get("waiting")):
-            self.ledger.end_notice(INCIDENT, NOTICE, self.now)
+            self.ledger.corrections.end_notice(INCIDENT, NOTICE, self.now)
             return
         drafted(self.ledger, self.now, optional=optional)
         self.books.optional, self.books.current = optional, True
 
     @rule()
     def it_is_finished(self) -> None:
-        done = self.ledger.finish(INCIDENT, NOTICE, self.now)
+        done = self.ledger.deliveries.finish(INCIDENT, NOTICE, self.now)
         if done:
             assert not {row.state for row in self.rows()} & {S.WAITING, S.DEFERRED, S.CLAIMED, S.PARKED}
 
@@ -706,7 +706,7 @@ class World(RuleBasedStateMachine):
         self.books = copy.deepcopy(self.backup)
         for hand in self.books.hands:
             hand.alive = False
-        if self.ledger.doubt():
+        if self.ledger.store.doubt():
             self.reconcile()
         else:
             assert not self.since_backup, "what has left since the backup is not missed"
@@ -714,15 +714,15 @@ class World(RuleBasedStateMachine):
         self.now += timedelta(minutes=5)
         assert self.hand_in(self.listed)
         for ref in self.wishes & self.books.listed.keys():
-            self.ledger.opt_out(INCIDENT, self.number(ref), "test", self.now)
+            self.ledger.opt_outs.add(INCIDENT, self.number(ref), "test", self.now)
             self.books.opted_out.add(ref)
 
     def reconcile(self) -> None:
         """The relay's log names every email that it took; of all else nobody knows."""
         with pytest.raises(LedgerRestored):
-            self.ledger.claim(INCIDENT, NOTICE, [EMAIL], 1, self.now)
+            self.ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 1, self.now)
         left = [one.key for one in self.copies if one.channel is EMAIL]
-        self.ledger.reconcile(left, OMAR, self.now, (EMAIL,))
+        self.ledger.restore.reconcile(left, OMAR, self.now, (EMAIL,))
         for row in self.rows():
             key = self.key(row)
             if self.books.heard.get(key) in FINAL:
@@ -741,7 +741,7 @@ class World(RuleBasedStateMachine):
             if letter.channel is LETTER and letter.bounced:
                 self.hand_in_returned(letter)
         for told in self.told:
-            (effect,) = self.ledger.reported([told], self.now).each
+            (effect,) = self.ledger.receipts.take([told], self.now).each
             if effect in (Effect.BOUNCED, Effect.DELIVERED, Effect.COMPLAINED):
                 key = told.key if isinstance(told, ProviderReceipt) else self.key_of(told.token)
                 self.books.heard[key] = S(effect.value)
@@ -756,17 +756,17 @@ class World(RuleBasedStateMachine):
     # What must be so.
 
     def rows(self) -> list[DeliveryRow]:
-        with self.ledger.read() as session:
+        with self.ledger.store.read() as session:
             return list(session.exec(select(DeliveryRow)).all())
 
     def key(self, row: DeliveryRow) -> str:
-        return self.ledger.keys.message_key(INCIDENT, NOTICE, row.person, row.channel, row.address_index)
+        return self.ledger.store.keys.message_key(INCIDENT, NOTICE, row.person, row.channel, row.address_index)
 
     def ref_of(self, number: int) -> str:
-        return self.ledger.person(INCIDENT, number).ref
+        return self.ledger.people.get(INCIDENT, number).ref
 
     def status(self) -> NoticeStatus:
-        status = self.ledger.case(INCIDENT, self.now).notice(NOTICE)
+        status = self.ledger.cases.read(INCIDENT, self.now).notice(NOTICE)
         assert status
         return status
 
@@ -793,9 +793,9 @@ class World(RuleBasedStateMachine):
         for row in rows:
             state = S(row.state)
             best[row.person] = min(best.get(row.person, state), state, key=list(S).index)
-        assert self.ledger.standing(INCIDENT, NOTICE) == Counter(PERSON_STATE[one] for one in best.values())
+        assert self.ledger.statistics.people(INCIDENT, NOTICE) == Counter(PERSON_STATE[one] for one in best.values())
         if self.counts_differ:
-            numbers = self.ledger.numbers(INCIDENT, NOTICE)
+            numbers = self.ledger.statistics.numbers(INCIDENT, NOTICE)
             lacking = {self.number(ref) for ref in self.books.listed} - best.keys()
             assert (numbers.people, numbers.not_told) == (Counter(best.values()), len(lacking))
             self.counts_differ = False
@@ -823,7 +823,7 @@ class World(RuleBasedStateMachine):
             self.now += timedelta(hours=5)
             self.what_is_left_of_the_dead_is_taken_up()
             self.letters_are_handed_over()
-            self.ledger.finish(INCIDENT, NOTICE, self.now)
+            self.ledger.deliveries.finish(INCIDENT, NOTICE, self.now)
             status = self.status()
             if not status.wants_work(self.now) and not status.pending:
                 break
@@ -858,4 +858,4 @@ class World(RuleBasedStateMachine):
 
     def index(self, ref: str, channel: ChannelKind) -> bytes:
         kind = {EMAIL: "email", SMS: "phone", LETTER: "postal"}[channel]
-        return self.ledger.keys.index(INCIDENT, kind, self.address(ref, channel).lower())
+        return self.ledger.store.keys.index(INCIDENT, kind, self.address(ref, channel).lower())

@@ -1,4 +1,4 @@
-"""Verbs about replacing the playbook of a running incident."""
+"""Verbs about the playbook of an incident: pin it, read its words, replace it while it runs."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from amends.domain.plan.changes import Change, changes, changes_of_words
 from amends.domain.plan.migration import OPEN_TURNS
 from amends.domain.playbook.playbook import OURS, Playbook
 from amends.domain.team.member import Member, TeamRole
-from amends.ledger.playbook.occurrences import pin, pin_row
+from amends.ledger.playbook.pins import content_hash, pin, pin_row
 from amends.ledger.store.leases import recall
 from amends.ledger.store.session import Store, Write, incident_row
 from amends.ledger.store.tables import IncidentRow, OccurrenceRow, PinRow
@@ -31,15 +31,48 @@ class Pinned:
     wording: Wording
 
 
-class Migrating(Store):
-    """Replace the playbook and the words of an incident."""
+class Playbooks:
+    """Pins the playbook and the words of an incident."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def pin(
+        self, incident: str, playbook: Playbook, wording: Wording, by: str, now: datetime, seen: str | None = None
+    ) -> str:
+        """From now on the incident runs with exactly this content; its hash. Pinning the same again changes nothing.
+
+        With what was seen in force (empty for nothing), it raises NotAllowed when that is another content by now.
+        """
+        with self._store.write() as write:
+            write.incident(incident)
+            current = pin_row(write.session, incident)
+            before = current.digest if current else ""
+            if before == content_hash(playbook, wording):
+                return before
+            if seen not in (None, before):
+                raise NotAllowed(
+                    f"another playbook runs for {incident}: `amends migrate {incident} --to FILE --as NAME` shows what "
+                    "a new one would change, and replaces it"
+                )
+            content = pin(write, incident, playbook, wording, now)
+            write.note(now, incident, "playbook pinned", playbook.id, actor=by, content=content)
+        return content
+
+    def wording(self, incident: str) -> Wording:
+        """The words in force. Raises NotInLedger when no playbook runs."""
+        with self._store.read() as session:
+            row = pin_row(session, incident)
+            if row is None:
+                raise NotInLedger(f"no playbook runs for incident {incident}; start one with `amends run {incident}`")
+            return self._store.cache.get(("wording", row.digest), lambda: Wording.model_validate(row.wording))
 
     def pinned(self, incident: str) -> Pinned:
         """The playbook and the words in force, as they were handed in. Raises NotInLedger when none runs."""
-        with self.read() as session:
+        with self._store.read() as session:
             return _pinned(session, incident)
 
-    def migrate_playbook(
+    def migrate(
         self,
         incident: str,
         playbook: Playbook,
@@ -56,7 +89,7 @@ class Migrating(Store):
         to hold wait for a person. Raises NotAllowed when another content is in force by now, when a turn that has
         begun would be left without its step, and when something is weaker and no second person wants it too.
         """
-        with self.write() as write:
+        with self._store.write() as write:
             # With the whole lock on it: whoever claims holds it for reading, and what they took is recalled below.
             write.session.get(IncidentRow, incident, with_for_update=True)
             old = _pinned(write.session, incident)

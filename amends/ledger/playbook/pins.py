@@ -1,0 +1,46 @@
+"""Which playbook and which words each incident runs with, pinned by content hash."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from amends.domain.notice.notice import digest
+from amends.domain.notice.wording import Wording
+from amends.domain.playbook.playbook import Playbook
+from amends.ledger.store.session import Write
+from amends.ledger.store.tables import PinRow
+
+
+def content_hash(playbook: Playbook, wording: Wording) -> str:
+    """Names exactly this content."""
+    return digest(_spelled(playbook, wording))
+
+
+def pin(write: Write, incident: str, playbook: Playbook, wording: Wording, now: datetime) -> str:
+    """Put this content in force; its hash."""
+    current, content = pin_row(write.session, incident), content_hash(playbook, wording)
+    number, spelled = current.number + 1 if current else 1, _spelled(playbook, wording)
+    write.session.add(PinRow(incident=incident, number=number, digest=content, at=now, **spelled))
+    write.session.flush()
+    return content
+
+
+def _spelled(playbook: Playbook, wording: Wording) -> dict[str, Any]:
+    return {"playbook": playbook.model_dump(mode="json", by_alias=True), "wording": wording.model_dump(mode="json")}
+
+
+LATEST_PIN = (
+    select(PinRow)
+    .where(PinRow.incident == bindparam("incident"))
+    .order_by(col(PinRow.number).desc())
+    .limit(1)
+    .options(defer(PinRow.wording), defer(PinRow.playbook))  # type: ignore[arg-type]
+)
+
+
+def pin_row(session: Session, incident: str) -> PinRow | None:
+    """The pin in force."""
+    return session.exec(LATEST_PIN, params={"incident": incident}).first()
