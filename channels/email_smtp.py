@@ -14,22 +14,22 @@ from amends.domain.channel.channel import (
     ChannelKind,
     Errands,
     Flaw,
-    Form,
     LastCall,
     Message,
     Receipt,
     Status,
+    VariantForm,
 )
-from channels.base.settings import Settings, is_loopback
+from channels.base.settings import ProviderSettings, is_loopback
 from channels.smtp import webhook
 from channels.smtp.connection import Connection, Relay, Security
 from channels.smtp.dkim import CannotSign, Signer
 from channels.smtp.mime import (
-    Letter,
+    Email,
     Letterhead,
     Skeleton,
-    Unfit,
     UnfitAddress,
+    UnfitEmail,
     check,
     compose,
     plain_address,
@@ -70,7 +70,7 @@ def connect(settings: Mapping[str, str]) -> "EmailSmtp":
     With the dkim_ settings we sign every message ourselves; without them the relay does. events and events_key are for
     a provider that tells what became of our mail by webhook (channels/smtp/webhook.py).
     """
-    chosen = Settings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
+    chosen = ProviderSettings("email_smtp", settings, required=REQUIRED, optional=OPTIONAL)
     reports = webhook.mail_events(chosen)
     letterhead = _letterhead(chosen, reports)
     return EmailSmtp(
@@ -103,7 +103,7 @@ class EmailSmtp:
         self._bounce_domain = bounce_domain
         self._idle: list[Connection] = []
         self._final_seconds = final_seconds
-        self._skeletons: dict[Form, Skeleton] = {}
+        self._skeletons: dict[VariantForm, Skeleton] = {}
 
     @property
     def dns_record(self) -> tuple[str, str] | None:
@@ -134,7 +134,7 @@ class EmailSmtp:
         """See the protocol."""
         try:
             self._checked(message)
-        except Unfit as unfit:
+        except UnfitEmail as unfit:
             return Flaw(str(unfit), of_address=isinstance(unfit, UnfitAddress))
         return None
 
@@ -147,19 +147,19 @@ class EmailSmtp:
         self._idle = [connection for connection in self._idle if connection.alive]
         return self._idle.pop() if self._idle else None
 
-    def _letter(self, message: Message) -> Letter:
+    def _letter(self, message: Message) -> Email:
         """The message as it leaves. Raises Unfit."""
         letter = self._checked(message)
         return signed(letter, self._signer, message.form.published_at) if self._signer else letter
 
-    def _checked(self, message: Message) -> Letter:
+    def _checked(self, message: Message) -> Email:
         """The email as it leaves, but for our signature. Raises Unfit."""
         bones = self._skeleton(message.form)
         letter = compose(message, self._letterhead, bones)
         check(letter, bones)
         return letter
 
-    def _skeleton(self, form: Form) -> Skeleton:
+    def _skeleton(self, form: VariantForm) -> Skeleton:
         if form not in self._skeletons:
             self._skeletons[form] = skeleton(form, self._letterhead)
         return self._skeletons[form]
@@ -168,31 +168,31 @@ class EmailSmtp:
 class _Letters:
     """Errands as letters; a message that cannot become one is answered at once."""
 
-    def __init__(self, errands: Errands, letter: Callable[[Message], Letter]) -> None:
+    def __init__(self, errands: Errands, letter: Callable[[Message], Email]) -> None:
         self._errands, self._make = errands, letter
         self.last_call, self.answer = errands.last_call, errands.answer
 
-    async def next(self) -> Letter | None:
+    async def next(self) -> Email | None:
         while message := await self._errands.next():
             if letter := self._letter(message):
                 return letter
         return None
 
-    def next_at_once(self) -> Letter | None:
+    def next_at_once(self) -> Email | None:
         while message := self._errands.next_at_once():
             if letter := self._letter(message):
                 return letter
         return None
 
-    def _letter(self, message: Message) -> Letter | None:
+    def _letter(self, message: Message) -> Email | None:
         try:
             return self._make(message)
-        except Unfit as unfit:
+        except UnfitEmail as unfit:
             self.answer(Receipt(message.key, Status.REJECTED, str(unfit)))
             return None
 
 
-def signed(letter: Letter, signer: Signer, at: datetime | None) -> Letter:
+def signed(letter: Email, signer: Signer, at: datetime | None) -> Email:
     """The letter with a DKIM signature in front, made at the time that it is dated, so that it is always the same."""
     head, _, body = letter.content.partition(b"\r\n\r\n")
     signature = signer.header(head, body, int(at.timestamp()) if at else 0)
@@ -241,7 +241,7 @@ class OneErrand:
         return self._receipts[0]
 
 
-def _letterhead(chosen: Settings, reports: MailEvents | None) -> Letterhead:
+def _letterhead(chosen: ProviderSettings, reports: MailEvents | None) -> Letterhead:
     sender = _address(chosen, "sender")
     return Letterhead(
         sender=sender,
@@ -254,7 +254,7 @@ def _letterhead(chosen: Settings, reports: MailEvents | None) -> Letterhead:
     )
 
 
-def _relay(chosen: Settings, hello: str) -> Relay:
+def _relay(chosen: ProviderSettings, hello: str) -> Relay:
     security = chosen.choice("security", Security)
     if security is Security.NONE and not is_loopback(chosen.text("host")):
         raise chosen.wrong("security", "may be none only when host is this machine")
@@ -273,7 +273,7 @@ def _relay(chosen: Settings, hello: str) -> Relay:
     )
 
 
-def _signer(chosen: Settings, letterhead: Letterhead) -> Signer | None:
+def _signer(chosen: ProviderSettings, letterhead: Letterhead) -> Signer | None:
     given = [name for name in DKIM.values() if chosen.text(name)]
     if not given:
         return None
@@ -289,7 +289,7 @@ def _signer(chosen: Settings, letterhead: Letterhead) -> Signer | None:
         raise chosen.wrong(DKIM[error.part], error.why) from None
 
 
-def _tls(chosen: Settings, *, used: bool) -> ssl.SSLContext:
+def _tls(chosen: ProviderSettings, *, used: bool) -> ssl.SSLContext:
     file = chosen.text("ca_file")
     if not used and not file:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; to read whom the system trusts takes a while
@@ -299,15 +299,15 @@ def _tls(chosen: Settings, *, used: bool) -> ssl.SSLContext:
         raise chosen.wrong("ca_file", "is not a file with certificates") from error
 
 
-def _address(chosen: Settings, name: str) -> str:
+def _address(chosen: ProviderSettings, name: str) -> str:
     try:
         return plain_address(chosen.text(name))
-    except Unfit as error:
+    except UnfitEmail as error:
         raise chosen.wrong(name, "is not a plain email address") from error
 
 
-def _domain(chosen: Settings, name: str) -> str:
+def _domain(chosen: ProviderSettings, name: str) -> str:
     try:
         return plain_address(f"b@{chosen.text(name)}").removeprefix("b@")
-    except Unfit as error:
+    except UnfitEmail as error:
         raise chosen.wrong(name, "is not a domain") from error

@@ -11,14 +11,14 @@ from pathlib import Path
 from amends.domain.base.errors import ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.system.files import replace_file
-from channels.base.settings import Settings
+from channels.base.settings import ProviderSettings
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 def connect(settings: Mapping[str, str]) -> "Outbox":
     """Settings: folder (absolute), kind (email, sms, social or website)."""
-    chosen = Settings("outbox", settings, required=("folder", "kind"), optional={})
+    chosen = ProviderSettings("outbox", settings, required=("folder", "kind"), optional={})
     return Outbox(chosen.folder("folder"), chosen.choice("kind", ChannelKind))
 
 

@@ -14,11 +14,11 @@ from functools import partial
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
 from amends.domain.channel.channel import ChannelKind, Errands, LastCall, Message, Receipt, Status
 from amends.domain.rehearse.injects import Script
-from channels.base.settings import Settings
+from channels.base.settings import ProviderSettings
 
 
 @dataclass
-class Post:
+class Arrivals:
     """What arrived of one notice on one channel."""
 
     arrived: int = 0
@@ -36,7 +36,7 @@ class World:
     clock: Callable[[], datetime]
     heard: Callable[[Message, datetime], None] = lambda _message, _now: None
     """Is told of each message that arrived."""
-    posts: dict[tuple[str, ChannelKind], Post] = field(default_factory=dict)
+    posts: dict[tuple[str, ChannelKind], Arrivals] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
     """How often a message with this key arrived."""
 
@@ -61,8 +61,8 @@ class World:
         self.heard(message, now)
         return Receipt(message.key, Status.SENT, provider_id=message.key)
 
-    def _post(self, message: Message) -> Post:
-        return self.posts.setdefault((message.notice, message.kind), Post())
+    def _post(self, message: Message) -> Arrivals:
+        return self.posts.setdefault((message.notice, message.kind), Arrivals())
 
 
 _worlds: dict[str, World] = {}
@@ -80,7 +80,7 @@ def existing(name: str, world: World) -> Iterator[World]:
 
 def connect(settings: Mapping[str, str]) -> "Simulated":
     """Settings: kind (email, sms, social or website), world: one that exists in this process."""
-    chosen = Settings("simulated", settings, required=("kind", "world"), optional={})
+    chosen = ProviderSettings("simulated", settings, required=("kind", "world"), optional={})
     kind, world = chosen.choice("kind", ChannelKind), _worlds.get(settings["world"])
     if world is None:
         raise ChannelMisconfigured("channel simulated: it is for rehearsals only; name a real provider, or outbox")

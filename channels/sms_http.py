@@ -22,10 +22,10 @@ from amends.domain.receipt.webhook import (
     nested,
     plain_value,
 )
-from channels.base.settings import Settings
+from channels.base.settings import ProviderSettings
 from channels.web_api import receipts, sms_replies
-from channels.web_api.client import Reach
-from channels.web_api.provider import Answer, Provider, accepted, open_provider, writable
+from channels.web_api.client import NetworkReach
+from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provider, writable
 
 E164 = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
@@ -78,7 +78,7 @@ REQUIRED = {
     Shape.QUERY: PLAIN_REQUIRED,
     Shape.TWILIO: ("shape", "url", "account", "token", "from_"),
 }
-USUAL = {"idempotent": "false", "timeout": "60", "network": Reach.PUBLIC.value}
+USUAL = {"idempotent": "false", "timeout": "60", "network": NetworkReach.PUBLIC.value}
 PLAIN_OPTIONAL = {
     **USUAL,
     **dict.fromkeys((*PROOFS, "id_field", "status_url", "more_fields", "unicode_fields", "unicode_field"), ""),
@@ -109,7 +109,7 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
     """
     given = settings.get("shape", "")
     shape = Shape(given) if given in tuple(Shape) else Shape.JSON
-    chosen = Settings("sms_http", settings, required=REQUIRED[shape], optional=OPTIONAL[shape])
+    chosen = ProviderSettings("sms_http", settings, required=REQUIRED[shape], optional=OPTIONAL[shape])
     chosen.choice("shape", Shape)
     gateway = _twilio(chosen) if shape is Shape.TWILIO else _plain(chosen, shape)
     if chosen.flag("idempotent") and shape is Shape.TWILIO:
@@ -118,7 +118,7 @@ def connect(settings: Mapping[str, str]) -> "SmsHttp":
         gateway.url,
         chosen.number("timeout", most=600),
         repeatable=chosen.flag("idempotent"),
-        reach=chosen.choice("network", Reach),
+        reach=chosen.choice("network", NetworkReach),
     )
     return SmsHttp(gateway, provider)
 
@@ -179,7 +179,7 @@ class Gateway:
         url = self.status_url.replace("{id}", quote(provider_id, safe=""))
         return client.build_request("GET", url, headers=dict(self.proof))
 
-    def taken(self, answer: Answer, key: str) -> Receipt:
+    def taken(self, answer: HttpAnswer, key: str) -> Receipt:
         """The receipt for a yes; a no where it bears the gateway's own word for that. A number may be another code."""
         receipt = accepted(answer, key, *filter(None, (self.id_field,)))
         if self.known_by_key:
@@ -286,13 +286,13 @@ class SmsHttp:
     async def close(self) -> None:
         await self._provider.close()
 
-    def _knew_the_key(self, answer: Answer) -> bool:
+    def _knew_the_key(self, answer: HttpAnswer) -> bool:
         """Whether it is refused because its key came before; some gateways honour keys without our having asked."""
         if self._provider.repeatable:
             return b"idempoten" in answer.body.lower()
         return bool(KEY_USED.search(answer.body, 0, READ_FOR_WORDS))
 
-    def _refusal(self, key: str, answer: Answer) -> Receipt:
+    def _refusal(self, key: str, answer: HttpAnswer) -> Receipt:
         """What a refusal of one message means."""
         code = _error_code(answer)
         detail = str(answer.code) if code is None else f"{answer.code} {code}"
@@ -307,7 +307,7 @@ class SmsHttp:
         return Receipt(key, Status.DEFERRED, f"refused {detail}")
 
 
-def _error_code(answer: Answer) -> int | None:
+def _error_code(answer: HttpAnswer) -> int | None:
     """The provider's number for what went wrong, if it gives one; a longer number could be somebody's."""
     code = answer.object().get("code")
     return code if isinstance(code, int) and not isinstance(code, bool) and abs(code) <= LARGEST_CODE else None
@@ -321,7 +321,7 @@ def _last_word(shape: ReportShape, told: dict[str, object], provider_id: str) ->
     return ProviderReceipt(provider_id, *found)
 
 
-def _plain(chosen: Settings, shape: Shape) -> Gateway:
+def _plain(chosen: ProviderSettings, shape: Shape) -> Gateway:
     reported = receipts.plain_shape(chosen)
     if not reported.name_field and not chosen.text("callback_url"):
         _refuse_what_matches_nothing(chosen)
@@ -348,12 +348,12 @@ def _plain(chosen: Settings, shape: Shape) -> Gateway:
     )
 
 
-def _url(chosen: Settings) -> str:
+def _url(chosen: ProviderSettings) -> str:
     """As it was written: where a slash belongs to an address, the one without it only redirects there."""
     return chosen.url("url") + ("/" if chosen.text("url").endswith("/") else "")
 
 
-def _token_header(chosen: Settings) -> dict[str, str]:
+def _token_header(chosen: ProviderSettings) -> dict[str, str]:
     """The header that shows the token; none where it stands among the fields."""
     token, ways = chosen.secret("token"), [name for name in PROOFS if chosen.text(name)]
     if len(ways) > 1:
@@ -369,7 +369,7 @@ def _token_header(chosen: Settings) -> dict[str, str]:
     return {"Authorization": f"{chosen.secret('scheme') or 'Bearer'} {token}"}
 
 
-def _token_field(chosen: Settings) -> dict[str, str]:
+def _token_field(chosen: ProviderSettings) -> dict[str, str]:
     name = chosen.text("token_field")
     if name and chosen.text("status_url"):
         raise chosen.wrong("status_url", "cannot stand beside token_field: a token in an address would be logged there")
@@ -380,7 +380,7 @@ def _basic(login: str, token: str) -> str:
     return f"Basic {b64encode(f'{login}:{token}'.encode()).decode()}"
 
 
-def _fields(chosen: Settings, setting: str) -> dict[str, str]:
+def _fields(chosen: ProviderSettings, setting: str) -> dict[str, str]:
     fields = chosen.query(setting)
     ours = fields.keys() & {chosen.text(name) for name in OURS}
     if ours:
@@ -388,13 +388,13 @@ def _fields(chosen: Settings, setting: str) -> dict[str, str]:
     return fields
 
 
-def _refuse_what_matches_nothing(chosen: Settings) -> None:
+def _refuse_what_matches_nothing(chosen: ProviderSettings) -> None:
     for asked in ("status_url", "callback_secret"):
         if chosen.text(asked):
             raise chosen.wrong(asked, "needs id_field or key_field: without them nothing says which message is meant")
 
 
-def _must_fit(chosen: Settings, fields: Iterable[str]) -> None:
+def _must_fit(chosen: ProviderSettings, fields: Iterable[str]) -> None:
     """Raises ChannelMisconfigured when no object can have all these names."""
     try:
         nested(dict.fromkeys(fields, ""))
@@ -402,13 +402,13 @@ def _must_fit(chosen: Settings, fields: Iterable[str]) -> None:
         raise chosen.wrong("to_field", f"and the other names of fields cannot stand together: {error}") from None
 
 
-def _status_url(chosen: Settings) -> str:
+def _status_url(chosen: ProviderSettings) -> str:
     if not chosen.text("status_url"):
         return ""
     return f"{chosen.url('status_url')}/{{id}}"
 
 
-def _twilio(chosen: Settings) -> Gateway:
+def _twilio(chosen: ProviderSettings) -> Gateway:
     account = chosen.text("account")
     if not account.isalnum():
         raise chosen.wrong("account", "must be letters and digits")

@@ -11,20 +11,20 @@ import httpx2
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.receipt.webhook import plain_value
-from channels.base.settings import Settings
-from channels.web_api.client import Reach
-from channels.web_api.provider import Answer, Provider, accepted, open_provider, read_back, writable
+from channels.base.settings import ProviderSettings
+from channels.web_api.client import NetworkReach
+from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provider, read_back, writable
 
 COLLECTION = "app.bsky.feed.post"
 LONGEST_POST = 300
 TID_LETTERS = "234567abcdefghijklmnopqrstuvwxyz"
 ABOUT_THE_POST = frozenset({"InvalidRequest", "InvalidRecord"})
-OPTIONAL = {"url": "https://bsky.social", "timeout": "60", "network": Reach.PUBLIC.value}
+OPTIONAL = {"url": "https://bsky.social", "timeout": "60", "network": NetworkReach.PUBLIC.value}
 
 
 def connect(settings: Mapping[str, str]) -> "SocialBluesky":
     """Settings: identifier (handle or DID), password (an app password); url of the account's server."""
-    chosen = Settings("social_bluesky", settings, required=("identifier", "password"), optional=OPTIONAL)
+    chosen = ProviderSettings("social_bluesky", settings, required=("identifier", "password"), optional=OPTIONAL)
     seconds, url = chosen.number("timeout", most=600), chosen.url("url")
     return SocialBluesky(
         url=url,
@@ -32,12 +32,12 @@ def connect(settings: Mapping[str, str]) -> "SocialBluesky":
         password=chosen.text("password"),
         # The record's name follows from the message, so that no second one can stand beside it. All the same a lost
         # answer is looked for and not posted again: somebody may have taken the post down meanwhile.
-        provider=open_provider(url, seconds, reach=chosen.choice("network", Reach)),
+        provider=open_provider(url, seconds, reach=chosen.choice("network", NetworkReach)),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PostPlace:
     """Where one post stands, or will."""
 
     repo: str
@@ -63,7 +63,7 @@ class SocialBluesky:
         if message.published_at is None:
             return Receipt(message.key, Status.REJECTED, "message has no date")
         did, token = await self._log_in()
-        place = Place(did, record_key(message.key, message.published_at))
+        place = PostPlace(did, record_key(message.key, message.published_at))
         request = self._put(place, record(message, message.published_at), token)
         answer = await self._provider.submit(request, message.key, last_call)
         receipt = answer if isinstance(answer, Receipt) else _verdict(message.key, answer)
@@ -74,7 +74,7 @@ class SocialBluesky:
     async def close(self) -> None:
         await self._provider.close()
 
-    def _put(self, place: Place, post: dict[str, object], token: str) -> httpx2.Request:
+    def _put(self, place: PostPlace, post: dict[str, object], token: str) -> httpx2.Request:
         only_where_nothing_stands = {"swapRecord": None}
         return self._provider.client.build_request(
             "POST",
@@ -97,7 +97,7 @@ class SocialBluesky:
             raise ChannelUnavailable(f"{name} refused a session with {answer.code}")
         return did, token
 
-    async def _look(self, doubt: Receipt, place: Place, text: str) -> Receipt:
+    async def _look(self, doubt: Receipt, place: PostPlace, text: str) -> Receipt:
         """What stands at the post's place: our words, or others that went out under the same key."""
         others = False
 
@@ -159,7 +159,7 @@ def _visible(text: str) -> bool:
     return bool(re.fullmatch(r"[!-~]{1,4096}", text))
 
 
-def _verdict(key: str, answer: Answer) -> Receipt:
+def _verdict(key: str, answer: HttpAnswer) -> Receipt:
     if answer.ok:
         return accepted(answer, key, "uri")
     error = plain_value(answer.object(), "error")

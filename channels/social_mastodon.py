@@ -10,9 +10,9 @@ import httpx2
 
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.receipt.webhook import plain_value
-from channels.base.settings import Settings
-from channels.web_api.client import Reach
-from channels.web_api.provider import Answer, Provider, accepted, open_provider, read_back, server_time, writable
+from channels.base.settings import ProviderSettings
+from channels.web_api.client import NetworkReach
+from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provider, read_back, server_time, writable
 
 LINK = re.compile(r"https?://\S+")
 LINK_LENGTH = 23
@@ -20,7 +20,7 @@ LINK_LENGTH = 23
 TAG = re.compile(r"<[^<>]*>")
 LATEST_POSTS = 40
 CLOCK_SLACK = timedelta(minutes=1)
-OPTIONAL = {"visibility": "public", "max_length": "500", "timeout": "60", "network": Reach.PUBLIC.value}
+OPTIONAL = {"visibility": "public", "max_length": "500", "timeout": "60", "network": NetworkReach.PUBLIC.value}
 
 
 class Visibility(StrEnum):
@@ -37,7 +37,7 @@ def connect(settings: Mapping[str, str]) -> "SocialMastodon":
 
     The token needs the scope write:statuses, and read:accounts with read:statuses to find a post whose answer was lost.
     """
-    chosen = Settings("social_mastodon", settings, required=("url", "token"), optional=OPTIONAL)
+    chosen = ProviderSettings("social_mastodon", settings, required=("url", "token"), optional=OPTIONAL)
     seconds, url = chosen.number("timeout", most=600), chosen.url("url")
     return SocialMastodon(
         url=url,
@@ -45,7 +45,7 @@ def connect(settings: Mapping[str, str]) -> "SocialMastodon":
         visibility=chosen.choice("visibility", Visibility),
         max_length=chosen.number("max_length"),
         # Mastodon forgets an Idempotency-Key after an hour, so a lost answer is looked for and never posted again.
-        provider=open_provider(url, seconds, reach=chosen.choice("network", Reach)),
+        provider=open_provider(url, seconds, reach=chosen.choice("network", NetworkReach)),
     )
 
 
@@ -96,7 +96,7 @@ class SocialMastodon:
         just_now = timedelta(seconds=self._provider.seconds) + CLOCK_SLACK
         return next((found for post in posts if (found := _same_post(post, text, now, just_now))), "")
 
-    async def _get(self, path: str) -> Answer:
+    async def _get(self, path: str) -> HttpAnswer:
         """Raises ChannelUnavailable when no answer comes."""
         request = self._provider.client.build_request(
             "GET", f"{self._url}/{path}", headers={"Authorization": f"Bearer {self._token}"}
@@ -104,7 +104,7 @@ class SocialMastodon:
         return await self._provider.ask(request)
 
 
-def _verdict(key: str, answer: Answer) -> Receipt:
+def _verdict(key: str, answer: HttpAnswer) -> Receipt:
     if answer.ok:
         return accepted(answer, key, "url", "id")
     return Receipt(key, Status.REJECTED, f"refused {answer.code}")

@@ -17,8 +17,8 @@ from amends.domain.base.value import LOCALE, NAME
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.channel.identifiers import mark
 from amends.system.files import keep_names, replace_file
-from channels.base.page import Entry, Notices, Site
-from channels.base.settings import Settings
+from channels.base.page import NoticeEntry, PublicNotices, Site
+from channels.base.settings import ProviderSettings
 
 STATE = "notices.json"
 NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -31,7 +31,7 @@ ASK_AGAIN = 0.05
 
 def connect(settings: Mapping[str, str]) -> "WebsiteStatic":
     """Settings: folder (absolute, must exist), base_url where it is read; stylesheet, an address on the same site."""
-    chosen = Settings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
+    chosen = ProviderSettings("website_static", settings, required=("folder", "base_url"), optional={"stylesheet": ""})
     base_url, stylesheet = chosen.url("base_url"), chosen.text("stylesheet")
     if not _on_site(base_url, stylesheet):
         raise chosen.wrong("stylesheet", "must be on the site of base_url: the pages load nothing from elsewhere")
@@ -115,7 +115,7 @@ class WebsiteStatic:
         """Bring all pages up to date with this message; whether it is what stands there now."""
         entry = _entry(message)
         standing = {path.parent.name: _read(path) for path in sorted(folder.glob(f"*/{STATE}"))}
-        own = standing.get(message.locale, Notices())
+        own = standing.get(message.locale, PublicNotices())
         notices = own.with_entry(entry)
         if notices != own:
             self._write(folder, message, {**standing, message.locale: notices})
@@ -123,7 +123,7 @@ class WebsiteStatic:
             keep_names(named)
         return entry in notices.entries
 
-    def _write(self, folder: Path, message: Message, notices: Mapping[str, Notices]) -> None:
+    def _write(self, folder: Path, message: Message, notices: Mapping[str, PublicNotices]) -> None:
         site = Site(self._base_url, self._stylesheet, message.incident, notices)
         _make_folder(folder / message.locale)
         for name, content in site.files().items():
@@ -142,8 +142,8 @@ def _unfit(message: Message) -> str:
     return "" if message.published_at else "message has no date"
 
 
-def _entry(message: Message) -> Entry:
-    return Entry.model_validate(
+def _entry(message: Message) -> NoticeEntry:
+    return NoticeEntry.model_validate(
         {
             "mark": mark(message.key, "website"),
             "notice": message.notice,
@@ -171,5 +171,5 @@ def _make_folder(folder: Path) -> None:
     folder.chmod(BROWSABLE)
 
 
-def _read(path: Path) -> Notices:
-    return Notices.model_validate_json(path.read_bytes())
+def _read(path: Path) -> PublicNotices:
+    return PublicNotices.model_validate_json(path.read_bytes())

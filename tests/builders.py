@@ -7,7 +7,7 @@ from amends.domain.assess.assessment import Affected, Assessment, Cadence, Score
 from amends.domain.base.value import Span
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.question import Asked, QuestionKind, Source
+from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment, CommitmentKind, Promise
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
@@ -409,16 +409,16 @@ def a_draft(**changes: Any) -> Draft:
     return Draft(**(given | changes))
 
 
-def an_asked(text: str = "Is my address among it?", **changes: Any) -> Asked:
+def an_asked(text: str = "Is my address among it?", **changes: Any) -> NewQuestion:
     """What somebody asks on the portal."""
     given: dict[str, Any] = {
         "person": 1,
         "kind": QuestionKind.QUESTION,
-        "source": Source.PORTAL,
+        "source": QuestionSource.PORTAL,
         "locale": "en",
         "once": text,
         "reply_within": timedelta(hours=48),
         "owner": "support",
         "at": NOW,
     }
-    return Asked(text, **(given | changes))
+    return NewQuestion(text, **(given | changes))

@@ -16,10 +16,10 @@ from typer.main import get_command, get_group
 from amends.cli.terminal.clock import live_in
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.errors import explain
-from amends.cli.terminal.options import Group, place
+from amends.cli.terminal.options import CommandGroup, place
 
 
-class Entry(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command by where it is written: a Typer with commands of its own, or a function."""
 
     place: str
@@ -27,51 +27,63 @@ class Entry(NamedTuple):
 
 
 COMMANDS = {
-    "init": Entry("home.init:init", "Make a home: settings, keys and an empty ledger."),
-    "doctor": Entry("home.doctor:doctor", "Check that everything here is as it must be."),
-    "demo": Entry("home.demo:demo", "Run a complete invented incident on this machine."),
-    "up": Entry("home.up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
-    "assess": Entry("assess.assess:assess", "Work out how grave an incident is, from its file alone."),
-    "incident": Entry("incident.incident:app", "Open, check, amend, follow and close incidents."),
-    "audience": Entry("people.audience:app", "Check an audience file, correct a list of people, count them."),
-    "playbook": Entry("playbook.playbook:app", "List, check and try out playbooks."),
-    "timeline": Entry("incident.timeline:timeline", "Show what waits for whom, what is expected, and what was done."),
-    "rehearse": Entry("rehearse.rehearse:rehearse", "Play a playbook through with a simulated team, in virtual time."),
-    "run": Entry("playbook.run:run", "Start a playbook for an incident."),
-    "migrate": Entry(
+    "init": CommandEntry("home.init:init", "Make a home: settings, keys and an empty ledger."),
+    "doctor": CommandEntry("home.doctor:doctor", "Check that everything here is as it must be."),
+    "demo": CommandEntry("home.demo:demo", "Run a complete invented incident on this machine."),
+    "up": CommandEntry("home.up:up", "Start Prefect, its runner and the portal; Ctrl-C stops them."),
+    "assess": CommandEntry("assess.assess:assess", "Work out how grave an incident is, from its file alone."),
+    "incident": CommandEntry("incident.incident:app", "Open, check, amend, follow and close incidents."),
+    "audience": CommandEntry("people.audience:app", "Check an audience file, correct a list of people, count them."),
+    "playbook": CommandEntry("playbook.playbook:app", "List, check and try out playbooks."),
+    "timeline": CommandEntry(
+        "incident.timeline:timeline", "Show what waits for whom, what is expected, and what was done."
+    ),
+    "rehearse": CommandEntry(
+        "rehearse.rehearse:rehearse", "Play a playbook through with a simulated team, in virtual time."
+    ),
+    "run": CommandEntry("playbook.run:run", "Start a playbook for an incident."),
+    "migrate": CommandEntry(
         "playbook.migrate:migrate", "Replace the playbook of a running incident; shows first what that changes."
     ),
-    "lint": Entry("notice.lint:lint", "Read notices as a strict editor would, before anybody approves them."),
-    "preview": Entry("notice.preview:preview", "Look at a notice exactly as people will get it."),
-    "approve": Entry("notice.approval:approve", "Approve exactly this notice."),
-    "reject": Entry("notice.approval:reject", "Reject a notice; it must be drafted anew."),
-    "deliver": Entry("deliver.deliver:deliver", "Send an approved notice to everybody it has not reached."),
-    "reconcile": Entry(
+    "lint": CommandEntry("notice.lint:lint", "Read notices as a strict editor would, before anybody approves them."),
+    "preview": CommandEntry("notice.preview:preview", "Look at a notice exactly as people will get it."),
+    "approve": CommandEntry("notice.approval:approve", "Approve exactly this notice."),
+    "reject": CommandEntry("notice.approval:reject", "Reject a notice; it must be drafted anew."),
+    "deliver": CommandEntry("deliver.deliver:deliver", "Send an approved notice to everybody it has not reached."),
+    "reconcile": CommandEntry(
         "receipt.reconcile:reconcile", "Take what the relay's log knows of as sent, after a backup was restored."
     ),
-    "stop": Entry("deliver.stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
-    "deliveries": Entry(
+    "stop": CommandEntry("deliver.stop:stop", "Stop whatever is being sent, at once, until it is resumed."),
+    "deliveries": CommandEntry(
         "deliver.deliveries:deliveries", "Say who was reached, who waits, who was not reached and why."
     ),
-    "bounces": Entry("receipt.bounces:bounces", "Take in the mails that came back."),
-    "receipts": Entry("receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."),
-    "letters": Entry("deliver.letters:letters", "Hand paper letters to a print shop; note those that came back."),
-    "questions": Entry("feedback:app", "Read, answer and sort what people ask."),
-    "duty": Entry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
-    "commitments": Entry("commitment:app", "Follow the promises that were made."),
-    "report": Entry("incident.report:report", "Write a report about an incident, without personal data."),
-    "calendar": Entry("incident.calendar:calendar", "Write the deadlines as a calendar file, without personal data."),
-    "step": Entry("playbook.step:app", "Decide about a step that is held; say that a task is done."),
-    "clock": Entry("home.clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
-    "team": Entry("team:app", "Say who works on incidents."),
-    "opt-out": Entry("people.opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."),
-    "link": Entry("people.link:app", "Revoke a personal link."),
-    "audit": Entry("home.audit:app", "Check the audit chain."),
-    "schema": Entry("playbook.schema:schema", "Print the JSON schema of a file."),
+    "bounces": CommandEntry("receipt.bounces:bounces", "Take in the mails that came back."),
+    "receipts": CommandEntry(
+        "receipt.receipts:receipts", "Ask the SMS gateway what became of the messages that it took."
+    ),
+    "letters": CommandEntry(
+        "deliver.letters:letters", "Hand paper letters to a print shop; note those that came back."
+    ),
+    "questions": CommandEntry("feedback:app", "Read, answer and sort what people ask."),
+    "duty": CommandEntry("law.duty:app", "Follow the legal duties; record what was filed with authorities."),
+    "commitments": CommandEntry("commitment:app", "Follow the promises that were made."),
+    "report": CommandEntry("incident.report:report", "Write a report about an incident, without personal data."),
+    "calendar": CommandEntry(
+        "incident.calendar:calendar", "Write the deadlines as a calendar file, without personal data."
+    ),
+    "step": CommandEntry("playbook.step:app", "Decide about a step that is held; say that a task is done."),
+    "clock": CommandEntry("home.clocks:app", "Say whether this machine's clock is believed; settle it when it jumped."),
+    "team": CommandEntry("team:app", "Say who works on incidents."),
+    "opt-out": CommandEntry(
+        "people.opt_out:opt_out", "Note that somebody wants no optional messages, or wants them again."
+    ),
+    "link": CommandEntry("people.link:app", "Revoke a personal link."),
+    "audit": CommandEntry("home.audit:app", "Check the audit chain."),
+    "schema": CommandEntry("playbook.schema:schema", "Print the JSON schema of a file."),
 }
 
 
-class Commands(Group):
+class Commands(CommandGroup):
     """Names and summaries at once, for help and completion; the command itself when it is called."""
 
     def __init__(self, **attributes: Any) -> None:
@@ -102,7 +114,7 @@ class Commands(Group):
             raise typer.Exit(explain(error, desk)) from None
 
 
-def load(entry: Entry) -> Any:
+def load(entry: CommandEntry) -> Any:
     """The command behind an entry."""
     module, name = entry.place.split(":")
     found = getattr(import_module(f"amends.cli.{module}"), name)

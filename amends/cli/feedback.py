@@ -14,7 +14,7 @@ from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
 from amends.domain.base.text import counted, minute
 from amends.domain.base.value import NAME
-from amends.domain.feedback.question import Question, Source
+from amends.domain.feedback.question import Question, QuestionSource
 
 QuestionId = Annotated[int, typer.Argument(metavar="QUESTION", parser=number, help="The question's number.")]
 HEAD = ("question", "due", "kind", "source", "theme", "owner", "person", "answered")
@@ -102,7 +102,7 @@ def answer(
     asked = desk.ledger.questions.get(incident, question)
     if asked.person is None:
         desk.hint("nobody knows who asked, so the answer stands on no page: tell them yourself, such as by telephone")
-    elif asked.source is not Source.PORTAL:
+    elif asked.source is not QuestionSource.PORTAL:
         desk.hint("they asked elsewhere and may not look at their page: tell them yourself too, such as by telephone")
 
 
@@ -147,7 +147,7 @@ def import_(
     case = desk.ledger.cases.read(incident)
     if case.playbook is None:
         raise NotAllowed(f"no playbook runs for {incident} that says by when to answer; `amends run {incident}` first")
-    received, source = now(), Source.MAILBOX if mailbox else Source.HOTLINE
+    received, source = now(), QuestionSource.MAILBOX if mailbox else QuestionSource.HOTLINE
     report = take_in(desk.ledger, incident, case.playbook, read_calls(file, received), received, source)
     lines = [f"{file}:{row.row}: {row.reason}" for row in report.rejected]
     lines += [f"{file}:{row}: this person_id is not in the audience; the question is kept" for row in report.unmatched]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE, to_utc
-from amends.domain.feedback.question import Asked, QuestionKind, Source
+from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.playbook.playbook import Playbook
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """What became of the rows; as a spreadsheet counts, the header is row 1."""
 
     rows: int
@@ -135,13 +135,13 @@ def _words(text: str) -> str:
 
 def take_in(
     ledger: "Ledger", incident: str, playbook: Playbook, rows: tuple[Call | Rejected, ...], now: datetime,
-    source: Source = Source.HOTLINE,
-) -> Report:  # fmt: skip
+    source: QuestionSource = QuestionSource.HOTLINE,
+) -> ImportReport:  # fmt: skip
     """Keep every call, or mail; one that is kept already stays as it is."""
     calls = [row for row in rows if isinstance(row, Call)]
     before = ledger.cases.read(incident).questions.asked
     unmatched = tuple(_keep(ledger, incident, playbook, calls, now, source))
-    return Report(
+    return ImportReport(
         rows=len(rows),
         accepted=len(calls),
         new=ledger.cases.read(incident).questions.asked - before,
@@ -151,14 +151,14 @@ def take_in(
 
 
 def _keep(
-    ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime, source: Source
+    ledger: "Ledger", incident: str, playbook: Playbook, calls: list[Call], now: datetime, source: QuestionSource
 ) -> Iterator[int]:
     """The numbers of those rows whose person is not known."""
     for call, once in zip(calls, _names(calls, source), strict=True):
         person = ledger.people.number_of(incident, call.person_id) if call.person_id else None
         if call.person_id and person is None:
             yield call.row
-        asked = Asked(
+        asked = NewQuestion(
             text=call.text,
             person=person,
             kind=call.kind,
@@ -172,7 +172,7 @@ def _keep(
         ledger.questions.ask(incident, asked, now)
 
 
-def _names(calls: list[Call], source: Source) -> Iterator[str]:
+def _names(calls: list[Call], source: QuestionSource) -> Iterator[str]:
     """A name for each call, the same when its row comes again.
 
     Whoever is known asked once, however often it was noted. Of those whom nobody could name, two may say the same

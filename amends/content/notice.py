@@ -18,7 +18,7 @@ from amends.domain.base.value import LOCALE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import FATES
 from amends.domain.incident.facts import DataCategory
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import PARTS, Phrases, Wording
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def read_wording(root: Path) -> Wording:
     findings += _untranslated(root / "locales", phrases)
     if findings:
         raise ContentError(*findings)
-    return Wording(templates=templates, phrases=phrases, letters=letters or Letters())
+    return Wording(templates=templates, phrases=phrases, letters=letters or Addenda())
 
 
-def _letters(path: Path, findings: list[Finding]) -> Letters | None:
+def _letters(path: Path, findings: list[Finding]) -> Addenda | None:
     try:
-        return read_letters(path) if path.is_file() else Letters()
+        return read_letters(path) if path.is_file() else Addenda()
     except ContentError as error:
         findings += error.findings
         return None
@@ -126,7 +126,7 @@ def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
             yield Finding(where, Code.TEMPLATE_WRONG, "null would be printed as None", 'write "" for nothing')
 
 
-def _unknown_items(folder: Path, templates: dict[str, str], letters: Letters) -> Iterator[Finding]:
+def _unknown_items(folder: Path, templates: dict[str, str], letters: Addenda) -> Iterator[Finding]:
     """Where a template marks an item, or asks for one, that letters.yaml does not have."""
     for name, source in templates.items():
         for line, word in _items_named(source):

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from amends.delivery.markdown import blocks_of, plain_text, to_html
 from amends.domain.base.value import nearest_locale, text_for
-from amends.domain.channel.channel import ChannelKind, Form, Message, Pieces
+from amends.domain.channel.channel import ChannelKind, Message, Pieces, VariantForm
 from amends.domain.draft.draft import Links
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
@@ -61,11 +61,11 @@ class Composer:
         default = self._incident.default_locale
         return nearest_locale(wanted, offered, default if default in offered else offered[0])
 
-    def _form(self, variant: Variant) -> Form:
+    def _form(self, variant: Variant) -> VariantForm:
         """The variant with its HTML, ready to be filled."""
         markup = to_html(variant.text) if variant.channel.detailed else ""
         slots_as_such = markup.replace(QUOTED_OPEN, SLOT_OPEN).replace(QUOTED_CLOSE, SLOT_CLOSE)
-        return Form(
+        return VariantForm(
             kind=variant.channel,
             locale=variant.locale,
             subject=_pieces(variant.subject),

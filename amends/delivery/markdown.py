@@ -16,7 +16,7 @@ LISTS = ("ul", "ol")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextRun:
     """A piece of text in one style: strong, em, or plain when it is empty."""
 
     text: str = field(repr=False)
@@ -29,7 +29,7 @@ class Block:
 
     kind: str
     """heading, paragraph or entry."""
-    runs: tuple[Run, ...]
+    runs: tuple[TextRun, ...]
     marker: str = ""
     """Before an entry: a dot, or its number."""
     depth: int = 0
@@ -48,7 +48,7 @@ def to_html(markdown: str) -> str:
 
 def blocks_of(markup: str) -> tuple[Block, ...]:
     """The blocks of markup that was made from Markdown; what a link leads to is written out after its words."""
-    reading = _Reading()
+    reading = _MarkupPass()
     reading.feed(markup)
     reading.close()
     reading.end_block()
@@ -69,13 +69,13 @@ def _with_gaps(blocks: tuple[Block, ...]) -> Iterator[str]:
         before = block.kind
 
 
-class _Reading(HTMLParser):
+class _MarkupPass(HTMLParser):
     """One pass over the markup."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.blocks: list[Block] = []
-        self._runs: list[Run] = []
+        self._runs: list[TextRun] = []
         self._kind = "paragraph"
         self._styles: list[str] = []
         self._lists: list[int] = []
@@ -133,7 +133,7 @@ class _Reading(HTMLParser):
             self._lists[-1] += 1
 
     def _add(self, text: str) -> None:
-        self._runs.append(Run(text, self._styles[-1] if self._styles else ""))
+        self._runs.append(TextRun(text, self._styles[-1] if self._styles else ""))
 
     def _write_out(self, link: str, before: int) -> None:
         words = "".join(run.text for run in self._runs[before:])

@@ -8,7 +8,7 @@ from functools import cache
 
 from amends.delivery.channels import Channels, ChannelSettings, connected, require
 from amends.delivery.compose import CELL_HOLDS, Composer
-from amends.domain.channel.channel import ChannelKind, CheckingChannel, Flaw, Form, Message
+from amends.domain.channel.channel import ChannelKind, CheckingChannel, Flaw, Message, VariantForm
 from amends.domain.deliver.preflight import MOST_NAMED, Preflight, Trouble, gap
 from amends.domain.draft.draft import Links
 from amends.domain.law.addendum import GENERAL
@@ -117,7 +117,7 @@ class Inspection:
         return check(message) if check else None
 
 
-def _slots(form: Form, channel: ChannelKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What every person must have a value for, and what is shown; a name stands on an envelope and in a header too."""
     needed = form.slots | ({Slot.NAME} if channel.printed else set())
     shown = needed | ({Slot.NAME} if channel is ChannelKind.EMAIL else set())

@@ -33,7 +33,7 @@ class Askable(Protocol):
 
 
 @dataclass
-class Asked:
+class PollResult:
     """What came of the questions."""
 
     messages: int = 0
@@ -49,14 +49,14 @@ class Asked:
 
 async def ask(
     ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime], share: float = 0
-) -> Asked:
+) -> PollResult:
     """Ask for every SMS of which nothing was told yet, and keep what is a last word. Safe to repeat.
 
     It stops when the gateway does not answer; what it said before that is kept. It begins behind this share of them,
     from 0 to 1, and goes on from the last to the first: a gateway that answers only a few questions a run is asked for
     all of them in time when each run begins somewhere else. Raises LedgerRestored.
     """
-    asked = Asked()
+    asked = PollResult()
     begin = ledger.polling.number_at(share, clock() - LATEST, clock() - SOONEST)
     await _ask_between(ledger, channel, bucket, clock, begin, LARGEST_NUMBER, asked)
     await _ask_between(ledger, channel, bucket, clock, 0, begin, asked)
@@ -65,7 +65,7 @@ async def ask(
 
 async def _ask_between(
     ledger: Ledger, channel: Askable, bucket: Bucket | None, clock: Callable[[], datetime],
-    after: int, upto: int, asked: Asked,
+    after: int, upto: int, asked: PollResult,
 ) -> None:  # fmt: skip
     """Ask for those with numbers after the one and up to the other."""
     while not asked.trouble and (page := ledger.polling.to_ask(after, upto, PAGE, clock() - LATEST, clock() - SOONEST)):
@@ -78,7 +78,7 @@ async def _ask_between(
 
 
 async def _ask_page(
-    channel: Askable, bucket: Bucket | None, names: Sequence[str], asked: Asked
+    channel: Askable, bucket: Bucket | None, names: Sequence[str], asked: PollResult
 ) -> list[ProviderReceipt]:
     """The last words on these, a few questions at once and as fast as the channel may be used."""
     left, told, loop = list(reversed(names)), list[ProviderReceipt](), asyncio.get_running_loop()

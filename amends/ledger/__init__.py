@@ -6,15 +6,15 @@ from amends.ledger.feedback.questions import once_for
 from amends.ledger.incident.incidents import IncidentLine
 from amends.ledger.ledger import Ledger
 from amends.ledger.notice.notices import PUBLIC, Audience
-from amends.ledger.store.audit import Entry
+from amends.ledger.store.audit import AuditEntry
 from amends.ledger.store.encryption import Keys
 
 __all__ = [
     "PUBLIC",
     "Audience",
+    "AuditEntry",
     "Claim",
     "DeliveryLine",
-    "Entry",
     "IncidentLine",
     "Keys",
     "Ledger",

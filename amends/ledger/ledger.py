@@ -23,7 +23,7 @@ from amends.ledger.deliver.previews import Previews
 from amends.ledger.deliver.statistics import Statistics
 from amends.ledger.feedback.questions import Questions
 from amends.ledger.feedback.sms_replies import SmsReplies
-from amends.ledger.incident.clock import Clocks
+from amends.ledger.incident.clock import MachineClocks
 from amends.ledger.incident.incidents import Incidents
 from amends.ledger.law import Filings
 from amends.ledger.notice.approvals import Approvals
@@ -62,7 +62,7 @@ class Ledger:
         self.audit, self.team, self.clocks, self.channels = (
             Audit(store),
             Team(store),
-            Clocks(store),
+            MachineClocks(store),
             ChannelsUsed(store),
         )
         self.incidents, self.people, self.opt_outs = Incidents(store), People(store), OptOuts(store)

@@ -42,7 +42,7 @@ class AfterDot(StrEnum):
 OPEN_ENDS = (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP, AfterDot.KEEP_AND_BABBLE)
 
 
-class Stage(StrEnum):
+class SmtpStage(StrEnum):
     """Where in a transaction something can go wrong."""
 
     SENDER = "sender"
@@ -57,10 +57,15 @@ class Stage(StrEnum):
 
 
 REFUSALS = {
-    Stage.SENDER: ("451 4.3.0 Try again", "421 4.3.2 Closing", "550 5.7.1 Not from you"),
-    Stage.RECIPIENT: ("450 4.2.0 Try again", "451 4.3.0 Try again", "452 4.2.2 Mailbox full", "550 5.1.1 No such user"),
-    Stage.DATA: ("451 4.3.0 Try again", "452 4.3.1 No room"),
-    Stage.DOT: ("451 4.3.0 Try again", "452 4.3.1 No room", "554 5.6.0 Not acceptable"),
+    SmtpStage.SENDER: ("451 4.3.0 Try again", "421 4.3.2 Closing", "550 5.7.1 Not from you"),
+    SmtpStage.RECIPIENT: (
+        "450 4.2.0 Try again",
+        "451 4.3.0 Try again",
+        "452 4.2.2 Mailbox full",
+        "550 5.1.1 No such user",
+    ),
+    SmtpStage.DATA: ("451 4.3.0 Try again", "452 4.3.1 No room"),
+    SmtpStage.DOT: ("451 4.3.0 Try again", "452 4.3.1 No room", "554 5.6.0 Not acceptable"),
 }
 
 
@@ -68,7 +73,7 @@ REFUSALS = {
 class Faults:
     """What a server does at random, to any message."""
 
-    share: Mapping[Stage, float] = field(default_factory=dict)
+    share: Mapping[SmtpStage, float] = field(default_factory=dict)
     """How many of all messages go wrong at each stage: 0.1 is one in ten."""
     greylists: bool = False
     """Everybody comes in vain the first time (RFC 6647)."""
@@ -78,9 +83,9 @@ class Faults:
 
 FAULTS = {
     "clean": Faults(),
-    "drops": Faults({Stage.BODY: 0.15}),
-    "open-ends": Faults({Stage.ENDING: 0.1}),
-    "refusals": Faults({Stage.SENDER: 0.05, Stage.RECIPIENT: 0.1, Stage.DATA: 0.05, Stage.DOT: 0.1}),
+    "drops": Faults({SmtpStage.BODY: 0.15}),
+    "open-ends": Faults({SmtpStage.ENDING: 0.1}),
+    "refusals": Faults({SmtpStage.SENDER: 0.05, SmtpStage.RECIPIENT: 0.1, SmtpStage.DATA: 0.05, SmtpStage.DOT: 0.1}),
     "greylisting": Faults(greylists=True),
     "slow": Faults(slowest=0.03),
 }
@@ -116,7 +121,7 @@ class MailServer:
     ) -> None:
         """With `tls` it wants STARTTLS first, with `passwords` CREDENTIALS after that; `seed` repeats its faults."""
         self.faults = faults
-        self.gone_wrong: Counter[Stage] = Counter()
+        self.gone_wrong: Counter[SmtpStage] = Counter()
         """How often it did at random what it was not asked for."""
         self.after_dot = AfterDot.ACCEPT
         self.delay = 0.0
@@ -162,7 +167,7 @@ class MailServer:
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if refusal := await self.refusal(Stage.SENDER):
+        if refusal := await self.refusal(SmtpStage.SENDER):
             return refusal
         envelope.mail_from = address
         envelope.mail_options.extend(options)
@@ -172,7 +177,7 @@ class MailServer:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         local = address.rpartition("@")[0]
-        if refusal := _named_in(local, REFUSED_RECIPIENTS) or await self.refusal(Stage.RECIPIENT):
+        if refusal := _named_in(local, REFUSED_RECIPIENTS) or await self.refusal(SmtpStage.RECIPIENT):
             return refusal
         if ("grey" in local or self.faults.greylists) and not self._greylisted[address]:
             self._greylisted[address] += 1
@@ -184,21 +189,21 @@ class MailServer:
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         await asyncio.sleep(self.delay)
         local = envelope.rcpt_tos[0].rpartition("@")[0]
-        if refusal := _named_in(local, REFUSED_CONTENT) or await self.refusal(Stage.DOT):
+        if refusal := _named_in(local, REFUSED_CONTENT) or await self.refusal(SmtpStage.DOT):
             return refusal
-        ending = self._chance.choice(OPEN_ENDS) if self.happens(Stage.ENDING) else self.after_dot
+        ending = self._chance.choice(OPEN_ENDS) if self.happens(SmtpStage.ENDING) else self.after_dot
         number = self._keep(envelope) if ending is not AfterDot.LOSE_AND_DROP else 0
         if ending in (AfterDot.KEEP_AND_DROP, AfterDot.LOSE_AND_DROP):
             _hang_up(server)
         return "hm?" if ending is AfterDot.KEEP_AND_BABBLE else f"250 2.0.0 Ok: queued as LOOP{number:06}"
 
-    def happens(self, stage: Stage) -> bool:
+    def happens(self, stage: SmtpStage) -> bool:
         """Whether this goes wrong now."""
         wrong = self._chance.random() < self.faults.share.get(stage, 0)
         self.gone_wrong[stage] += wrong
         return wrong
 
-    async def refusal(self, stage: Stage) -> str:
+    async def refusal(self, stage: SmtpStage) -> str:
         """What it refuses this with, if it does; taking its time."""
         await asyncio.sleep(self._chance.uniform(0, self.faults.slowest))
         return self._chance.choice(REFUSALS[stage]) if self.happens(stage) else ""
@@ -224,14 +229,14 @@ class _Smtp(SMTP):
         world: MailServer = self.event_handler
         size, _, last = arg.upper().partition(" ")
         envelope = self._wanted
-        goes_wrong = envelope and int(size) and world.happens(Stage.BODY)
+        goes_wrong = envelope and int(size) and world.happens(SmtpStage.BODY)
         chunk = await self._reader.readexactly(int(size))
         if goes_wrong:
             await self.push("250 2.0.0 Ok")
             await self._hang_up()
         elif envelope is None:
             await self.push("503 5.5.1 Nobody to take it")
-        elif int(size) and (refusal := await world.refusal(Stage.DATA)):
+        elif int(size) and (refusal := await world.refusal(SmtpStage.DATA)):
             await self.push(refusal)
         else:
             await self._take(envelope, chunk, is_last=last == "LAST")
@@ -256,9 +261,9 @@ class _Smtp(SMTP):
         world: MailServer = self.event_handler
         if self._wanted is None:
             await super().smtp_DATA(arg)
-        elif refusal := await world.refusal(Stage.DATA):
+        elif refusal := await world.refusal(SmtpStage.DATA):
             await self.push(refusal)
-        elif world.happens(Stage.BODY):
+        elif world.happens(SmtpStage.BODY):
             await self.push("354 Go on")
             await self._reader.readline()
             await self._hang_up()

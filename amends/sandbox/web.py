@@ -15,7 +15,7 @@ LARGEST_BODY = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenMessage:
     """One SMS or post that a service took."""
 
     service: str
@@ -26,7 +26,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class HttpTrouble:
     """What to do instead of answering as asked."""
 
     status: int = 0
@@ -44,8 +44,8 @@ class WebServices:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.trouble = Trouble()
-        self.taken: list[Taken] = []
+        self.trouble = HttpTrouble()
+        self.taken: list[TakenMessage] = []
         self.requests = 0
         self._folder = folder
         self._lock = threading.Lock()
@@ -75,11 +75,11 @@ class WebServices:
         with self._lock:
             known = self._answers.get(f"{service}/{repeat_key}") if repeat_key else None
             if known is None:
-                known = self._keep(Taken(service, fields, headers))
+                known = self._keep(TakenMessage(service, fields, headers))
                 self._answers[f"{service}/{repeat_key}"] = known
             return known
 
-    def _keep(self, taken: Taken) -> str:
+    def _keep(self, taken: TakenMessage) -> str:
         self.taken.append(taken)
         with (self._folder / f"{taken.service}.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(taken.fields, ensure_ascii=False) + "\n")

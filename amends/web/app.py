@@ -26,8 +26,8 @@ from amends.web.http.middleware import Door, QuietErrors, SafeHeaders
 from amends.web.portal.cache import RecentCases
 from amends.web.portal.notices import INDEX, NoticePages, plain_file
 from amends.web.portal.opt_out import OptOutPages, add_opt_outs
-from amends.web.portal.pages import Pages
-from amends.web.portal.personal import Form, PersonalPages
+from amends.web.portal.pages import PortalPages
+from amends.web.portal.personal import PageForm, PersonalPages
 from amends.web.portal.visit import Link
 from amends.web.webhook.receipts import add_receipts
 from amends.web.webhook.sms_replies import add_incoming
@@ -48,7 +48,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     """The portal of this installation."""
     shipped = read_wording(library())
     limits, recent = PostLimits(), RecentCases(ledger, shipped)
-    pages = Pages(settings.public_url, shipped, recent.reach)
+    pages = PortalPages(settings.public_url, shipped, recent.reach)
     notices = NoticePages(settings.site)
     personal = PersonalPages(
         ledger, pages, notices, recent, settings.public_url, settings.trusted_proxies, clock, limits
@@ -68,7 +68,7 @@ def create_app(settings: Settings, ledger: Ledger, clock: Callable[[], datetime]
     return app
 
 
-def _add_public_pages(app: FastAPI, pages: Pages, notices: NoticePages, ledger: Ledger) -> None:
+def _add_public_pages(app: FastAPI, pages: PortalPages, notices: NoticePages, ledger: Ledger) -> None:
     @app.api_route("/healthz", methods=READ)
     def health() -> Response:
         """Says ok when the ledger answers and can be written."""
@@ -111,11 +111,11 @@ def _add_personal_pages(app: FastAPI, personal: PersonalPages, turns: asyncio.Se
     def show(request: Request, link: Link) -> Response:
         return personal.show(request, link)
 
-    for form in Form:
+    for form in PageForm:
         _add_form(app, personal, form, turns)
 
 
-def _add_form(app: FastAPI, personal: PersonalPages, form: Form, turns: asyncio.Semaphore) -> None:
+def _add_form(app: FastAPI, personal: PersonalPages, form: PageForm, turns: asyncio.Semaphore) -> None:
     @app.post(f"/p/{{link}}/{form}")
     async def take(request: Request, link: Link, fields: Fields) -> Response:
         async with turns:
@@ -126,7 +126,7 @@ def _add_form(app: FastAPI, personal: PersonalPages, form: Form, turns: asyncio.
         return personal.back(request, link, form)
 
 
-def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:
+def _friendly(pages: PortalPages) -> Callable[[Request, Exception], Response]:
     def tell(request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             back = _page_before(pages, request, error)
@@ -136,13 +136,13 @@ def _friendly(pages: Pages) -> Callable[[Request, Exception], Response]:
     return tell
 
 
-def _page_before(pages: Pages, request: Request, error: HTTPException) -> str:
+def _page_before(pages: PortalPages, request: Request, error: HTTPException) -> str:
     """The personal page that a form was sent from which was not taken; empty when there is none."""
     link = request.path_params.get("link", "")
     return f"{pages.base}/p/{link}" if link and error.status_code != HTTPStatus.NOT_FOUND else ""
 
 
-def _apology(pages: Pages) -> Callable[[Request, int, str], Response]:
+def _apology(pages: PortalPages) -> Callable[[Request, int, str], Response]:
     def apologise(request: Request, status: int, error_id: str) -> Response:
         return pages.tell(request, status, error_id=error_id)
 

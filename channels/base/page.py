@@ -19,7 +19,7 @@ STYLE = files("channels").joinpath("website_style.css").read_text("utf-8")
 STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 
-class Entry(Value):
+class NoticeEntry(Value):
     """One notice as it stands on the website in one locale."""
 
     mark: str
@@ -34,12 +34,12 @@ class Entry(Value):
     """In which its time is told."""
 
 
-class Notices(Value):
+class PublicNotices(Value):
     """All notices of an incident in one locale, newest first."""
 
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[NoticeEntry, ...] = ()
 
-    def with_entry(self, entry: Entry) -> "Notices":
+    def with_entry(self, entry: NoticeEntry) -> "PublicNotices":
         """The same with this notice added, or put in the place of another version of it, unless that is dated later.
 
         With one date for both nothing tells which version is the newer one, and the one that comes last stands.
@@ -48,7 +48,7 @@ class Notices(Value):
         if entry in standing or any(other.published_at > entry.published_at for other in standing):
             return self
         others = [other for other in self.entries if other.notice != entry.notice]
-        return Notices(entries=tuple(sorted([entry, *others], key=lambda each: each.published_at, reverse=True)))
+        return PublicNotices(entries=tuple(sorted([entry, *others], key=lambda each: each.published_at, reverse=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Site:
     base_url: str
     stylesheet: str
     incident: str
-    notices: Mapping[str, Notices]
+    notices: Mapping[str, PublicNotices]
 
     def url(self, locale: str, name: str = "") -> str:
         """Where a file of this incident is read."""
@@ -86,7 +86,7 @@ class _View:
 
     site: Site
     locale: str
-    entry: Entry
+    entry: NoticeEntry
     url: str
     alternates: Mapping[str, str]
 
@@ -95,14 +95,14 @@ class _View:
         return _words(self.locale)
 
 
-def _index(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+def _index(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str:
     latest, *earlier = entries
     alternates = {other: site.url(other) for other in site.notices}
     view = _View(site, locale, latest, site.url(locale), alternates)
     return _page(view, _earlier(view.words["earlier"], earlier))
 
 
-def _notice(site: Site, locale: str, entry: Entry) -> str:
+def _notice(site: Site, locale: str, entry: NoticeEntry) -> str:
     name = f"{entry.notice}.html"
     alternates = {other: site.url(other, name) for other in site.siblings(entry.notice)}
     view = _View(site, locale, entry, site.url(locale, name), alternates)
@@ -175,7 +175,7 @@ def _language(locale: str, url: str) -> str:
     return f'<li><a href="{escape(url)}" hreflang="{locale}" lang="{locale}">{escape(_name(locale))}</a></li>'
 
 
-def _earlier(heading: str, entries: Iterable[Entry]) -> str:
+def _earlier(heading: str, entries: Iterable[NoticeEntry]) -> str:
     items = "\n".join(
         f'<li><a href="{entry.notice}.html">{escape(entry.subject)}</a> {_time(entry)}</li>' for entry in entries
     )
@@ -187,7 +187,7 @@ def _earlier(heading: str, entries: Iterable[Entry]) -> str:
     )
 
 
-def _time(entry: Entry) -> str:
+def _time(entry: NoticeEntry) -> str:
     there = entry.published_at.astimezone(ZoneInfo(entry.zone))
     machines = there.isoformat(timespec="minutes")
     return f'<time datetime="{machines}">{there:%Y-%m-%d %H:%M} ({from_utc(there)})</time>'
@@ -209,7 +209,7 @@ def _linked_data(view: _View) -> str:
     return json.dumps(article, ensure_ascii=False).replace("<", "\\u003c")
 
 
-def _atom(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+def _atom(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str:
     feed = Atom1Feed(
         title=_feed_title(entries),
         link=site.url(locale),
@@ -231,7 +231,7 @@ def _atom(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
     return str(feed.writeString("utf-8"))
 
 
-def _json_feed(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
+def _json_feed(site: Site, locale: str, entries: tuple[NoticeEntry, ...]) -> str:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": _feed_title(entries),
@@ -244,7 +244,7 @@ def _json_feed(site: Site, locale: str, entries: tuple[Entry, ...]) -> str:
     return json.dumps(feed, ensure_ascii=False, indent=2)
 
 
-def _json_item(entry: Entry, url: str) -> dict[str, str]:
+def _json_item(entry: NoticeEntry, url: str) -> dict[str, str]:
     return {
         "id": url,
         "url": url,
@@ -255,7 +255,7 @@ def _json_item(entry: Entry, url: str) -> dict[str, str]:
     }
 
 
-def _feed_title(entries: tuple[Entry, ...]) -> str:
+def _feed_title(entries: tuple[NoticeEntry, ...]) -> str:
     """The title of the notice that came first: what the whole feed is about."""
     return entries[-1].subject
 

@@ -23,7 +23,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class Settings:
+class ProviderSettings:
     """The settings one channel was given; its repr shows none of them, because some are secret."""
 
     def __init__(

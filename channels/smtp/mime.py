@@ -15,7 +15,7 @@ from functools import lru_cache
 from html import escape
 
 from amends.domain.base.value import LOCALE
-from amends.domain.channel.channel import Form, Message, Pieces
+from amends.domain.channel.channel import Message, Pieces, VariantForm
 from amends.domain.channel.identifiers import message_id
 from channels.smtp.quoted_printable import SOFT_BREAK, quoted, quoted_markup, quoted_value
 from channels.smtp.webhook import ECHOED
@@ -82,11 +82,11 @@ PRE_WRAPPED = ('<div style="white-space:pre-wrap">',)
 Encode = Callable[[str], bytes]
 
 
-class Unfit(Exception):
+class UnfitEmail(Exception):
     """The message cannot become a safe email; the text says why, without anything personal."""
 
 
-class UnfitAddress(Unfit):
+class UnfitAddress(UnfitEmail):
     """Only its address is to blame."""
 
 
@@ -103,7 +103,7 @@ class Letterhead:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class Email:
     """One email for one address, ready for the wire but for the final dot. Holds personal data."""
 
     key: str
@@ -136,10 +136,10 @@ class Skeleton:
         return b"".join(body)
 
 
-def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
+def skeleton(form: VariantForm, letterhead: Letterhead) -> Skeleton:
     """What all emails of this form share. Raises Unfit."""
     if not LOCALE.fullmatch(form.locale):
-        raise Unfit("unsafe locale")
+        raise UnfitEmail("unsafe locale")
     sender = mailbox(form.sender or letterhead.sender_name, letterhead.sender)
     subject = "" if len(form.subject) > 1 else words(form.subject[0])
     rest = _lines(
@@ -155,7 +155,7 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
     for piece in body[1:]:
         pieces += (b"", piece)
     if not all(map(_is_plain, pieces)):
-        raise Unfit("unsafe text")
+        raise UnfitEmail("unsafe text")
     return Skeleton(
         head=(
             f"From: {sender}\r\nTo: ".encode(),
@@ -170,7 +170,7 @@ def skeleton(form: Form, letterhead: Letterhead) -> Skeleton:
     )
 
 
-def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter:
+def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Email:
     """The person's values between the pieces; the same message gives the same bytes. Raises Unfit."""
     to = plain_address(message.to)
     before, subject, date, reply = bones.head
@@ -186,12 +186,12 @@ def compose(message: Message, letterhead: Letterhead, bones: Skeleton) -> Letter
     try:
         values = tuple([encode(message.values[name]) for encode, name in bones.values])
     except ValueError:
-        raise Unfit("unsafe text") from None
+        raise UnfitEmail("unsafe text") from None
     pieces.append(bones.filled(values))
-    return Letter(message.key, message.bounce, to, b"".join(pieces), values)
+    return Email(message.key, message.bounce, to, b"".join(pieces), values)
 
 
-def check(letter: Letter, bones: Skeleton) -> None:
+def check(letter: Email, bones: Skeleton) -> None:
     """The last look before the wire: our headers and no others, one address, no stray byte. Raises Unfit.
 
     What all letters of a form share was looked through when the skeleton was made; here it must stand there unchanged.
@@ -199,12 +199,12 @@ def check(letter: Letter, bones: Skeleton) -> None:
     content, shared = letter.content, bones.filled(letter.values)
     head = HEAD.fullmatch(content, 0, content.find(b"\r\n\r\n") + 2)
     if head is None or not _is_for_one(head[1].decode(), letter.to):
-        raise Unfit("unsafe message")
+        raise UnfitEmail("unsafe message")
     nothing_between = len(content) - len(shared) < head.end()
     # As they stand in the letter: a value is always between two soft breaks.
     own = SOFT_BREAK.join((b"", *letter.values, b""))
     if not (nothing_between and content.endswith(shared) and _is_plain(own)):
-        raise Unfit("unsafe message")
+        raise UnfitEmail("unsafe message")
 
 
 def _lines(*headers: tuple[str, str]) -> str:
@@ -223,7 +223,7 @@ def _sometimes(message: Message, letterhead: Letterhead) -> bytes:
     return _lines(*headers).encode()
 
 
-def _body(form: Form) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:
+def _body(form: VariantForm) -> tuple[tuple[bytes, ...], tuple[tuple[Encode, str], ...]]:
     """Both parts, each piece encoded by itself, and the slots between the pieces."""
     head = "\r\nContent-Type: text/{}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     pieces = [b"--" + BOUNDARY + head.format("plain").encode()]
@@ -245,7 +245,7 @@ def _add_part(pieces: list[bytes], slots: list[tuple[Encode, str]], text: Pieces
             else:
                 pieces[-1] += quoted(piece)
     except ValueError:
-        raise Unfit("unsafe text") from None
+        raise UnfitEmail("unsafe text") from None
 
 
 def plain_address(address: str) -> str:
@@ -285,7 +285,7 @@ def mailbox(name: str, address: str) -> str:
     return f"{_encoded_words(name)}\r\n <{address}>"
 
 
-def page(form: Form) -> Pieces:
+def page(form: VariantForm) -> Pieces:
     """The HTML part: a small document of its own that loads nothing."""
     title = _escaped(form.subject)
     body = form.html if form.html != ("",) else _joined(PRE_WRAPPED, _escaped(form.text), ("</div>",))
@@ -318,7 +318,7 @@ def _is_plain(content: bytes) -> bool:
 @lru_cache(maxsize=64)
 def _date(moment: datetime | None) -> str:
     if moment is None:
-        raise Unfit("message has no date")
+        raise UnfitEmail("message has no date")
     return format_datetime(moment.astimezone(UTC))
 
 
@@ -326,12 +326,12 @@ def _base64(text: str) -> bytes:
     try:
         return binascii.b2a_base64(text.encode(), newline=False)
     except UnicodeEncodeError:
-        raise Unfit("unsafe text") from None
+        raise UnfitEmail("unsafe text") from None
 
 
 def _encoded_words(text: str) -> str:
     if not NOT_IN_HEADERS.isdisjoint(map(unicodedata.category, text)):
-        raise Unfit("unsafe message")
+        raise UnfitEmail("unsafe message")
     return "\r\n ".join(f"=?utf-8?b?{_base64(piece).decode()}?=" for piece in _pieces(text))
 
 

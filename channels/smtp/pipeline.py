@@ -14,7 +14,7 @@ from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, 
 from amends.domain.channel.channel import Called, Receipt, Status
 from amends.domain.channel.identifiers import bounce_address
 from channels.smtp.connection import CLOSES, Connection, Disconnected, Relay, Reply
-from channels.smtp.mime import Letter
+from channels.smtp.mime import Email
 from channels.smtp.replies import after_dot, refusal
 
 ENVELOPE = 3
@@ -26,10 +26,10 @@ NOT_KNOWN = (500, 502)
 FLUSH_SECONDS = 0.005
 
 
-class Letters(Protocol):
+class EmailSource(Protocol):
     """Where a lane gets its letters from, and where it says what becomes of them."""
 
-    def next_at_once(self) -> Letter | None:
+    def next_at_once(self) -> Email | None:
         """The next letter, if one may go without waiting."""
 
     def last_call(self, key: str, then: Called) -> None:
@@ -43,14 +43,14 @@ class Lane:
     """Carries one letter at a time; opens a connection when it has none."""
 
     def __init__(
-        self, relay: Relay, bounce_domain: str, final_seconds: float, letters: Letters, kept: Connection | None
+        self, relay: Relay, bounce_domain: str, final_seconds: float, letters: EmailSource, kept: Connection | None
     ) -> None:
         self.connection = kept
         self._relay, self._bounce_domain, self._final_seconds = relay, bounce_domain, final_seconds
         self._letters = letters
         self._loop = asyncio.get_running_loop()
-        self._letter: Letter | None = None
-        self._following: Letter | None = None
+        self._letter: Email | None = None
+        self._following: Email | None = None
         """What is said ahead, or will be next."""
         self._used = kept is not None
         """A transaction came to its end over this connection."""
@@ -60,7 +60,7 @@ class Lane:
         """By when the relay must have taken what comes before the end."""
         self._end: asyncio.Future[None] | None = None
 
-    async def carry(self, letter: Letter) -> None:
+    async def carry(self, letter: Email) -> None:
         """Carry this letter, and behind it all that may go without waiting.
 
         Raises ChannelDown, ChannelUnavailable or ChannelMisconfigured, and whatever a last call raised.
@@ -87,7 +87,7 @@ class Lane:
 
     # The steps, each begun by a reply.
 
-    def _announce(self, connection: Connection, letter: Letter) -> None:
+    def _announce(self, connection: Connection, letter: Email) -> None:
         """Raises ChannelMisconfigured for a letter that the relay would only refuse."""
         if connection.too_long(letter.content):
             raise ChannelMisconfigured(
@@ -96,7 +96,7 @@ class Lane:
             )
         connection.converse(self._envelope(connection, letter), partial(self._step, self._announced))
 
-    def _announced(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+    def _announced(self, connection: Connection, letter: Email, replies: list[Reply]) -> None:
         """The relay has heard of sender and recipient."""
         heard = replies or connection.left_over()
         for reply in heard:
@@ -122,7 +122,7 @@ class Lane:
         else:
             self._fail(error)
 
-    def _finish(self, connection: Connection, letter: Letter, _: list[Reply]) -> None:
+    def _finish(self, connection: Connection, letter: Email, _: list[Reply]) -> None:
         """The letter's end, as soon as all before it is on its way, and the next envelope where the server allows."""
         if connection.lost or (connection.unsent and self._loop.time() > self._latest):
             why = connection.lost or "connection lost"
@@ -137,7 +137,7 @@ class Lane:
             connection.say(b"".join((end, *envelope)), 1 + len(envelope))
             connection.expect(1, partial(self._step, self._judged), self._final_seconds)
 
-    def _judged(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+    def _judged(self, connection: Connection, letter: Email, replies: list[Reply]) -> None:
         """What the relay says to the whole letter; silence leaves us in doubt."""
         if not replies:
             self._letters.answer(Receipt(letter.key, Status.UNCERTAIN, connection.lost))
@@ -151,7 +151,7 @@ class Lane:
         else:
             self._go_on(connection, said_ahead=self._ahead(connection) is not None)
 
-    def _ahead(self, connection: Connection) -> Letter | None:
+    def _ahead(self, connection: Connection) -> Email | None:
         """What may be said behind the end of the letter under way; one that is too long comes by itself, and fails."""
         letter = self._following
         return letter if letter and connection.pipelining and not connection.too_long(letter.content) else None
@@ -166,7 +166,7 @@ class Lane:
         else:
             self._announce(connection, self._letter)
 
-    def _refused(self, connection: Connection, letter: Letter, replies: list[Reply]) -> None:
+    def _refused(self, connection: Connection, letter: Email, replies: list[Reply]) -> None:
         """The relay does not want this letter, or none at all."""
         closing = next((reply for reply in replies if reply.code == CLOSES), None)
         if closing and (self._used or closing is replies[0]):
@@ -183,7 +183,7 @@ class Lane:
         else:
             connection.converse([b"RSET\r\n"], partial(self._step, self._ready_again))
 
-    def _ready_again(self, connection: Connection, _: Letter | None, replies: list[Reply]) -> None:
+    def _ready_again(self, connection: Connection, _: Email | None, replies: list[Reply]) -> None:
         if replies and replies[0].code != CLOSES:
             self._go_on(connection)
         else:
@@ -214,7 +214,7 @@ class Lane:
         if self._end and not self._end.done():
             self._end.set_result(None)
 
-    def _envelope(self, connection: Connection, letter: Letter) -> tuple[bytes, bytes, bytes]:
+    def _envelope(self, connection: Connection, letter: Email) -> tuple[bytes, bytes, bytes]:
         sender = f"MAIL FROM:<{bounce_address(letter.bounce, self._bounce_domain)}>"
         recipient = f"RCPT TO:<{letter.to}>"
         if connection.dsn:

@@ -18,10 +18,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.receipt.codes import Codes, codes_in, spares_the_address, words_of
-from amends.domain.receipt.dsn import Report as MailReport
-from amends.domain.receipt.dsn import ReportKind
-from amends.domain.receipt.webhook import Report, json_of, plain_value, signed_as_agreed
-from channels.base.settings import Settings
+from amends.domain.receipt.dsn import MailReport, ReportKind
+from amends.domain.receipt.webhook import WebhookReport, json_of, plain_value, signed_as_agreed
+from channels.base.settings import ProviderSettings
 
 OPTIONAL = {"events": "", "events_key": ""}
 NAME = "amends"
@@ -30,7 +29,7 @@ NAME = "amends"
 Fields = Mapping[str, object]
 
 
-class Provider(StrEnum):
+class MailProvider(StrEnum):
     """Who tells what became of our mail."""
 
     MAILGUN = "mailgun"
@@ -40,8 +39,8 @@ class Provider(StrEnum):
 
 
 ECHOED = {
-    Provider.MAILGUN: ("X-Mailgun-Variables", f'{{"{NAME}": "%s"}}'),
-    Provider.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{NAME}": "%s"}}}}'),
+    MailProvider.MAILGUN: ("X-Mailgun-Variables", f'{{"{NAME}": "%s"}}'),
+    MailProvider.SENDGRID: ("X-SMTPAPI", f'{{"unique_args": {{"{NAME}": "%s"}}}}'),
 }
 """The header that takes the token of a message to the provider, and how it is written there."""
 
@@ -50,12 +49,12 @@ ECHOED = {
 class MailEvents:
     """How the events of one provider are read and checked."""
 
-    provider: Provider
+    provider: MailProvider
     key: str = field(repr=False)
     largest: int = 1 << 20
     """Bytes of one body; SendGrid gathers up to 768 kB."""
 
-    def read(self, report: Report, now: datetime) -> tuple[MailReport, ...]:
+    def read(self, report: WebhookReport, now: datetime) -> tuple[MailReport, ...]:
         """What these events say; those that settle nothing, such as an opened mail, are left out.
 
         Raises NotAllowed when they are not signed, or wrongly.
@@ -68,16 +67,16 @@ class MailEvents:
         return tuple(found for found in read if found)
 
 
-def mail_events(chosen: Settings) -> MailEvents | None:
+def mail_events(chosen: ProviderSettings) -> MailEvents | None:
     """The provider of these settings; None without any. Raises ChannelMisconfigured."""
     if not chosen.text("events"):
         if chosen.text("events_key"):
-            raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(Provider)}")
+            raise chosen.wrong("events", f"must say whose key events_key is: {', '.join(MailProvider)}")
         return None
-    provider, key = chosen.choice("events", Provider), chosen.secret("events_key")
+    provider, key = chosen.choice("events", MailProvider), chosen.secret("events_key")
     if not key:
         raise chosen.wrong("events_key", "is missing: without it anybody could tell us anything")
-    if provider is Provider.SENDGRID:
+    if provider is MailProvider.SENDGRID:
         try:
             _public_key(key)
         except ValueError:
@@ -88,7 +87,7 @@ def mail_events(chosen: Settings) -> MailEvents | None:
 # Who may tell
 
 
-def _signed_by_mailgun(key: str, _: Report, told: object, __: datetime) -> bool:
+def _signed_by_mailgun(key: str, _: WebhookReport, told: object, __: datetime) -> bool:
     """HMAC-SHA256 of time and token, by the webhook signing key; Mailgun does not sign what it tells.
 
     However old it is: Mailgun repeats for eight hours what could not be taken, and the same again changes nothing.
@@ -101,7 +100,7 @@ def _signed_by_mailgun(key: str, _: Report, told: object, __: datetime) -> bool:
     return hmac.compare_digest(expected, plain_value(signature, "signature"))
 
 
-def _signed_by_sendgrid(key: str, report: Report, _: object, __: datetime) -> bool:
+def _signed_by_sendgrid(key: str, report: WebhookReport, _: object, __: datetime) -> bool:
     """ECDSA with SHA-256 over time and body, to be checked with the public key; however old, as with Mailgun."""
     timestamp = report.headers.get("x-twilio-email-event-webhook-timestamp", "")
     try:
@@ -112,14 +111,14 @@ def _signed_by_sendgrid(key: str, report: Report, _: object, __: datetime) -> bo
     return True
 
 
-def _signed_as_ours(key: str, report: Report, _: object, now: datetime) -> bool:
+def _signed_as_ours(key: str, report: WebhookReport, _: object, now: datetime) -> bool:
     return signed_as_agreed(key, report, now)
 
 
-SIGNED: dict[Provider, Callable[[str, Report, object, datetime], bool]] = {
-    Provider.MAILGUN: _signed_by_mailgun,
-    Provider.SENDGRID: _signed_by_sendgrid,
-    Provider.PLAIN: _signed_as_ours,
+SIGNED: dict[MailProvider, Callable[[str, WebhookReport, object, datetime], bool]] = {
+    MailProvider.MAILGUN: _signed_by_mailgun,
+    MailProvider.SENDGRID: _signed_by_sendgrid,
+    MailProvider.PLAIN: _signed_as_ours,
 }
 
 
@@ -163,10 +162,10 @@ def _plain(event: Fields) -> MailReport | None:
     return _told(kinds, plain_value(event, "event"), event, NAME, plain_value(event, "message_id"), codes)
 
 
-READERS: dict[Provider, Callable[[Fields], MailReport | None]] = {
-    Provider.MAILGUN: _mailgun,
-    Provider.SENDGRID: _sendgrid,
-    Provider.PLAIN: _plain,
+READERS: dict[MailProvider, Callable[[Fields], MailReport | None]] = {
+    MailProvider.MAILGUN: _mailgun,
+    MailProvider.SENDGRID: _sendgrid,
+    MailProvider.PLAIN: _plain,
 }
 
 

@@ -25,7 +25,7 @@ KEEP_ADDRESS_SECONDS = 30.0
 logging.getLogger("httpx2").addFilter(lambda _: False)
 
 
-class Reach(StrEnum):
+class NetworkReach(StrEnum):
     """Where a provider may stand."""
 
     PUBLIC = "public"
@@ -34,12 +34,12 @@ class Reach(StrEnum):
 
 
 NOT_THERE = {
-    Reach.PUBLIC: 'it has no public address; network = "private" allows one in your own network',
-    Reach.PRIVATE: "it has no address that is public or in your own network",
+    NetworkReach.PUBLIC: 'it has no public address; network = "private" allows one in your own network',
+    NetworkReach.PRIVATE: "it has no address that is public or in your own network",
 }
 
 
-def open_client(seconds: float, reach: Reach = Reach.PUBLIC) -> httpx2.AsyncClient:
+def open_client(seconds: float, reach: NetworkReach = NetworkReach.PUBLIC) -> httpx2.AsyncClient:
     """A client for one host: no redirects, no cookies, no packed bodies, no proxy or password from the environment."""
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=IDLE_SECONDS)
     return httpx2.AsyncClient(
@@ -73,7 +73,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
     def __init__(
         self,
         inner: httpx2.AsyncBaseTransport,
-        reach: Reach,
+        reach: NetworkReach,
         lookup: Callable[[str, int], Awaitable[tuple[str, ...]]] = resolve,
     ) -> None:
         self._inner = inner
@@ -115,7 +115,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError("no such host") from error
 
 
-def may_stand_at(address: str, host: str, reach: Reach) -> bool:
+def may_stand_at(address: str, host: str, reach: NetworkReach) -> bool:
     """Whether a provider of this host name may have this address: this machine only when it was named as such."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     ip = getattr(ip, "ipv4_mapped", None) or ip
@@ -124,7 +124,7 @@ def may_stand_at(address: str, host: str, reach: Reach) -> bool:
     if ip.is_global and not ip.is_multicast:
         return True
     nowhere = ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_reserved or ip.is_multicast
-    return reach is Reach.PRIVATE and not nowhere
+    return reach is NetworkReach.PRIVATE and not nowhere
 
 
 def _at(request: httpx2.Request, address: str, seconds: float) -> httpx2.Request:

@@ -17,7 +17,7 @@ from amends.domain.base.errors import ChannelDown, ChannelError, ChannelMisconfi
 from amends.domain.channel.channel import LastCall, Receipt, Status
 from amends.domain.deliver.cascade import MAY_HAVE_IT, NOT_SENT
 from amends.domain.receipt.webhook import json_of, plain_value
-from channels.web_api.client import CONNECT_SECONDS, IDLE_SECONDS, NotAllowedThere, Reach, open_client
+from channels.web_api.client import CONNECT_SECONDS, IDLE_SECONDS, NetworkReach, NotAllowedThere, open_client
 
 ASK_SECONDS = 10.0
 LARGEST_BODY = 1_000_000
@@ -50,7 +50,7 @@ PROBE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What came back; the body is empty when it was too long or too slow, and as it came when it is packed."""
 
     code: int
@@ -82,9 +82,9 @@ class Provider:
         self.seconds = seconds
         self.repeatable = repeatable
         """The same message sent again has no second effect there, so a lost answer leaves no doubt."""
-        self.standing = Standing(name)
+        self.standing = AccountStanding(name)
 
-    async def submit(self, request: httpx2.Request, key: str, last_call: LastCall) -> Answer | Receipt:
+    async def submit(self, request: httpx2.Request, key: str, last_call: LastCall) -> HttpAnswer | Receipt:
         """Send it; the last call comes when the connection stands, just before the first byte of the request.
 
         An answer is a yes, or a no to this very message, for the channel to read; all other trouble is a receipt.
@@ -103,7 +103,7 @@ class Provider:
             raise ChannelDown(f"{self.name} cannot be reached: {_why(error)}") from error
         return self._trouble(answer, key) or answer
 
-    async def ask(self, request: httpx2.Request) -> Answer:
+    async def ask(self, request: httpx2.Request) -> HttpAnswer:
         """The answer to a question that changes nothing there. Raises ChannelUnavailable when none comes."""
         try:
             return await _exchange(self.client, request, asyncio.timeout(ASK_SECONDS))
@@ -114,7 +114,7 @@ class Provider:
         """Give back the connections."""
         await self.client.aclose()
 
-    async def _carry(self, request: httpx2.Request, bell: "_Bell") -> Answer:
+    async def _carry(self, request: httpx2.Request, bell: "_Bell") -> HttpAnswer:
         """On a new connection when the ledger took so long that the server may have hung up meanwhile."""
         try:
             return await _exchange(self.client, request, bell.limit)
@@ -122,7 +122,7 @@ class Provider:
             bell.limit = asyncio.timeout(CONNECT_SECONDS)
             return await _exchange(self.client, request, bell.limit)
 
-    def _trouble(self, answer: Answer, key: str) -> Receipt | None:
+    def _trouble(self, answer: HttpAnswer, key: str) -> Receipt | None:
         code = answer.code
         if code == httpx2.codes.TOO_MANY_REQUESTS:
             return Receipt(key, Status.DEFERRED, "429", retry_after=retry_after(answer))
@@ -139,7 +139,7 @@ class Provider:
         return Receipt(key, Status.UNCERTAIN, detail)
 
 
-class Standing:
+class AccountStanding:
     """Whether the provider takes us at all. While it does not, nothing is sent but one message a minute to find out."""
 
     def __init__(self, name: str) -> None:
@@ -176,7 +176,7 @@ def open_provider(
     seconds: float,
     *,
     repeatable: bool = False,
-    reach: Reach = Reach.PUBLIC,
+    reach: NetworkReach = NetworkReach.PUBLIC,
     client: httpx2.AsyncClient | None = None,
 ) -> Provider:
     """The provider at this address; connects when used. After the last call an answer may take so many seconds.
@@ -190,7 +190,7 @@ def open_provider(
     return Provider(client or open_client(seconds, reach), name, seconds, repeatable=repeatable)
 
 
-def accepted(answer: Answer, key: str, *id_fields: str) -> Receipt:
+def accepted(answer: HttpAnswer, key: str, *id_fields: str) -> Receipt:
     """The receipt for a yes: sent, with the first of these fields as the provider's id.
 
     A yes that bears none of them is none that we know, and leaves us in doubt. So does one whose body speaks against
@@ -227,7 +227,7 @@ def writable(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def retry_after(answer: Answer) -> float | None:
+def retry_after(answer: HttpAnswer) -> float | None:
     """Seconds to wait, an hour at most, in seconds or as a date by the server's own clock.
 
     Mastodon and Bluesky say in a RateLimit-Reset header what others say in Retry-After (RFC 9110).
@@ -242,7 +242,7 @@ def retry_after(answer: Answer) -> float | None:
     )
 
 
-def server_time(answer: Answer) -> datetime | None:
+def server_time(answer: HttpAnswer) -> datetime | None:
     """When the server answered, by its own clock."""
     return _date(answer.headers.get("Date", ""))
 
@@ -252,7 +252,7 @@ def _why(error: httpx2.HTTPError) -> str:
     return str(error) if isinstance(error, NotAllowedThere) else type(error).__name__
 
 
-def _against(answer: Answer) -> str:
+def _against(answer: HttpAnswer) -> str:
     """What in the body speaks against a yes, in the words that most services have for it; or empty."""
     if WEB_PAGE.search(answer.body, 0, READ_FOR_A_PAGE):
         return "a web page"
@@ -274,7 +274,7 @@ def _word(value: object) -> str:
     return str(inner).casefold().strip(" 0")
 
 
-def _until(date: datetime | None, answer: Answer) -> float | None:
+def _until(date: datetime | None, answer: HttpAnswer) -> float | None:
     now = server_time(answer)
     if date is None or now is None:
         return None
@@ -323,7 +323,7 @@ class _Bell:
             raise _TooOld
 
 
-async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: asyncio.Timeout) -> Answer:
+async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: asyncio.Timeout) -> HttpAnswer:
     """One request and its answer within the limit. Raises httpx2.HTTPError when there is no answer."""
     try:
         async with limit:
@@ -334,7 +334,7 @@ async def _exchange(client: httpx2.AsyncClient, request: httpx2.Request, limit: 
         raise httpx2.ReadTimeout("too slow") from error
     except ssl.SSLError as error:  # of a record that cannot be read, or a certificate that is wanted too late
         raise httpx2.ReadError("broken TLS") from error
-    return Answer(response.status_code, response.headers, await _body(response, limit.when()))
+    return HttpAnswer(response.status_code, response.headers, await _body(response, limit.when()))
 
 
 async def _body(response: httpx2.Response, until: float | None) -> bytes:

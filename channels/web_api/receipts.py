@@ -4,7 +4,7 @@ import re
 
 from amends.domain.channel.channel import Status
 from amends.domain.receipt.webhook import TWILIO, ReportRules, ReportShape, Scheme
-from channels.base.settings import Settings
+from channels.base.settings import ProviderSettings
 
 WORDS = {
     "delivered_words": "delivered",
@@ -27,7 +27,7 @@ PLAIN_OPTIONAL = {
 TWILIO_OPTIONAL = {"callback_url": "", "callback_secret": ""}
 
 
-def plain_shape(chosen: Settings) -> ReportShape:
+def plain_shape(chosen: ProviderSettings) -> ReportShape:
     """The reports of a gateway with names and words of its own."""
     return ReportShape(
         id_field=chosen.text("id_field"),
@@ -38,7 +38,7 @@ def plain_shape(chosen: Settings) -> ReportShape:
     )
 
 
-def plain_rules(chosen: Settings, shape: ReportShape) -> ReportRules | None:
+def plain_rules(chosen: ProviderSettings, shape: ReportShape) -> ReportRules | None:
     """How its reports are read and checked; None without a secret, because anybody could send one.
 
     With callback_field it is told an address of its own for each message, under callback_url, and need not sign:
@@ -54,7 +54,7 @@ def plain_rules(chosen: Settings, shape: ReportShape) -> ReportRules | None:
     return ReportRules(shape, Scheme.ADDRESS, secret, chosen.url("callback_url"), _filled_in(chosen))
 
 
-def twilio_rules(chosen: Settings) -> ReportRules | None:
+def twilio_rules(chosen: ProviderSettings) -> ReportRules | None:
     """How Twilio's reports are read and checked; None when it is not told where to send any.
 
     They are signed with the account's main token; callback_secret holds it where `token` is another key.
@@ -65,14 +65,14 @@ def twilio_rules(chosen: Settings) -> ReportRules | None:
     return ReportRules(TWILIO, Scheme.TWILIO, secret, chosen.url("callback_url"))
 
 
-def _filled_in(chosen: Settings) -> str:
+def _filled_in(chosen: ProviderSettings) -> str:
     query = chosen.text("callback_query")
     if re.search(r"[\s#?]|(^|&)(key|proof)=", query):
         raise chosen.wrong("callback_query", "must be written as in a query, as status=%d, without key or proof")
     return query
 
 
-def _outcomes(chosen: Settings) -> dict[str, Status]:
+def _outcomes(chosen: ProviderSettings) -> dict[str, Status]:
     found: dict[str, Status] = {}
     for name, status in OUTCOMES.items():
         words = {word.strip().casefold() for word in chosen.text(name).split(",")} - {""}

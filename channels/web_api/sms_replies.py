@@ -4,7 +4,7 @@ import re
 
 from amends.domain.feedback.sms_reply import TWILIO_INCOMING, IncomingRules, IncomingShape
 from amends.domain.receipt.webhook import Scheme
-from channels.base.settings import Settings
+from channels.base.settings import ProviderSettings
 
 FIELDS = ("incoming_from_field", "incoming_text_field", "incoming_id_field")
 """What has to be named of every gateway that is not Twilio."""
@@ -17,7 +17,7 @@ SECRET = re.compile(r"[\w-]{16,200}", re.ASCII)
 COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 
-def plain_rules(chosen: Settings) -> IncomingRules | None:
+def plain_rules(chosen: ProviderSettings) -> IncomingRules | None:
     """How what people write back is read and checked; None when no setting speaks of it.
 
     The gateway shows incoming_secret in the address that it is told, ?proof=…; without one it signs with the
@@ -34,7 +34,7 @@ def plain_rules(chosen: Settings) -> IncomingRules | None:
     return IncomingRules(_shape(chosen), scheme, secret, country=country)
 
 
-def twilio_rules(chosen: Settings) -> IncomingRules | None:
+def twilio_rules(chosen: ProviderSettings) -> IncomingRules | None:
     """How what Twilio hands on is checked, which it signs as its reports; None when it is not told where to."""
     if not chosen.text("incoming_url"):
         return None
@@ -42,7 +42,7 @@ def twilio_rules(chosen: Settings) -> IncomingRules | None:
     return IncomingRules(TWILIO_INCOMING, Scheme.TWILIO, secret, chosen.url("incoming_url"))
 
 
-def _shape(chosen: Settings) -> IncomingShape:
+def _shape(chosen: ProviderSettings) -> IncomingShape:
     hex_field, hex_when = chosen.text("incoming_hex_field"), chosen.query("incoming_hex_when")
     if hex_when and not hex_field:
         raise chosen.wrong("incoming_hex_when", "needs incoming_hex_field, which it says when to read")
@@ -50,7 +50,7 @@ def _shape(chosen: Settings) -> IncomingShape:
     return IncomingShape(sender, text, name, hex_field, tuple(hex_when.items()))
 
 
-def _proof(chosen: Settings) -> tuple[Scheme, str]:
+def _proof(chosen: ProviderSettings) -> tuple[Scheme, str]:
     if secret := chosen.secret("incoming_secret"):
         if not SECRET.fullmatch(secret):
             raise chosen.wrong("incoming_secret", "must be 16 letters and digits at least, as an address may have them")

@@ -69,7 +69,7 @@ ACCOUNTS = (
 """A promise, what shows that it is kept, and what was done."""
 
 
-class Story:
+class DemoStory:
     """What the team and the customers do while the weeks pass."""
 
     def __init__(self, ledger: Ledger, clock: PassedClock, visitor: "Visitor") -> None:
@@ -241,7 +241,7 @@ async def tell(settings: Settings, ledger: Ledger, mail: MailServer, web: WebSer
     context = Context(ledger, Links(settings.public_url), world_channels(mail, web, settings), clock)
     with using(context), portal(settings, ledger, clock) as url:
         await respond(INCIDENT, "customer-data-theft")
-        story = Story(ledger, clock, Visitor(url, ledger, clock))
+        story = DemoStory(ledger, clock, Visitor(url, ledger, clock))
         end = START + RESOLVED_AFTER + timedelta(days=2)
         await fast_forward(context, clock, INCIDENT, end, story.between, in_prefect=True)
     say(clock.now, f"the case is {ledger.cases.read(INCIDENT).state}; its open promises are still looked after")

@@ -10,7 +10,7 @@ from amends.domain.rehearse.injects import Script, WrongFact, amended
 from flows.rehearsal.scene import LEAD, Scene
 
 
-class Fate:
+class InjectedChanges:
     """Injects that change the case itself: a wrong fact is found, a cohort is found."""
 
     def __init__(self, scene: Scene, everybody: Callable[[], Iterable[Person]]) -> None:

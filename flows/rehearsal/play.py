@@ -25,18 +25,18 @@ from amends.domain.draft.draft import Links
 from amends.domain.incident.incident import Incident
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import Turn, plan
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.rehearse.injects import HOUR, Script, full_hour, together
-from amends.domain.rehearse.report import FOUND, ORDER, Order, Rehearsed
+from amends.domain.rehearse.report import FOUND, ORDER, Order, RehearsalReport
 from amends.ledger import Keys, Ledger
 from channels.simulated import World, existing
 from flows.rehearsal.fast_forward import PHASES, PassedClock
-from flows.rehearsal.injected import Fate
+from flows.rehearsal.injected import InjectedChanges
 from flows.rehearsal.network_block import cut_off
 from flows.rehearsal.public import Public
 from flows.rehearsal.report import report
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
-from flows.rehearsal.team import Team
+from flows.rehearsal.team import RehearsedTeam
 from flows.rehearsal.virtual_loop import VirtualLoop
 from flows.run.context import Context, using
 
@@ -50,7 +50,7 @@ Told = Callable[[datetime, str], None]
 """Hears how far it is."""
 
 
-async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: None) -> Rehearsed:
+async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: None) -> RehearsalReport:
     """Play it through, and say what came of it. Raises ContentError for a file that cannot be used."""
     incident = read_incident(order.incident)
     playbook, wording = load_playbook(order.playbook)
@@ -60,7 +60,7 @@ async def rehearse(order: Order, folder: Path, told: Told = lambda _now, _what: 
     scene = Scene(ledger.migrate(), incident.id, script, order.team)
     clock = PassedClock(start)
     try:
-        people = Audience(order, script)
+        people = RehearsedAudience(order, script)
         _open(ledger, incident, people, start)
         ledger.playbooks.pin(incident.id, with_days_off(playbook, incident, start), wording, LEAD.name, start)
         played = Play(scene, clock, people, start + timedelta(days=order.days), told)
@@ -90,13 +90,13 @@ def _links(incident: Incident) -> Links:
     return Links(f"https://{incident.organisation.own_domains[0]}")
 
 
-def _open(ledger: Ledger, incident: Incident, people: "Audience", start: datetime) -> None:
+def _open(ledger: Ledger, incident: Incident, people: "RehearsedAudience", start: datetime) -> None:
     ledger.incidents.open(incident, people.at_first(), LEAD.name, start)
     for member in (LEAD, *APPROVERS):
         ledger.team.add(member.name, member.role, LEAD.name, start)
 
 
-class Audience:
+class RehearsedAudience:
     """The people of the audience file; those of a late cohort are not in the list at first."""
 
     def __init__(self, order: Order, script: Script) -> None:
@@ -144,10 +144,10 @@ class Returns:
 
     def strike(self, now: datetime) -> None:
         """Take in what has come by now."""
-        reports: list[Report] = []
+        reports: list[MailReport] = []
         while self._coming and self._coming[0][0] <= now:
             _, kind, token = heapq.heappop(self._coming)
-            reports.append(Report(kind, token=token, detail="550 5.1.1" if kind is ReportKind.FAILED else "abuse"))
+            reports.append(MailReport(kind, token=token, detail="550 5.1.1" if kind is ReportKind.FAILED else "abuse"))
         if reports:
             self._scene.ledger.receipts.take(reports, now)
             back = sum(report.kind is ReportKind.FAILED for report in reports)
@@ -158,11 +158,11 @@ class Returns:
 class Play:
     """The loop: what is due is done at its time, and the people do what they do in between."""
 
-    def __init__(self, scene: Scene, clock: PassedClock, people: Audience, end: datetime, told: Told) -> None:
+    def __init__(self, scene: Scene, clock: PassedClock, people: RehearsedAudience, end: datetime, told: Told) -> None:
         self._scene, self._clock, self._end, self._told = scene, clock, end, told
-        self._team = Team(scene, _resolves_at(scene.script.start, end))
+        self._team = RehearsedTeam(scene, _resolves_at(scene.script.start, end))
         self._public = Public(scene, people.locales)
-        self._fate = Fate(scene, people.everybody)
+        self._fate = InjectedChanges(scene, people.everybody)
         self.returns = Returns(scene)
         self.turns: list[Turn] = []
         self._not_before: dict[tuple[str, int], datetime] = {}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from amends.domain.base.value import nearest_locale
 from amends.domain.case.case import Case
-from amends.domain.feedback.question import Asked, QuestionKind
+from amends.domain.feedback.question import NewQuestion, QuestionKind
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.injects import Asking, full_hour
 from flows.rehearsal.scene import LEAD, Scene
@@ -88,7 +88,7 @@ class Public:
         self.complaints += angry
         words = COMPLAINING if angry else ASKING
         locale = nearest_locale(self._locales[asking.person], list(words), "en")
-        asked = Asked(
+        asked = NewQuestion(
             text=words[locale][asking.saying % len(words[locale])],
             person=asking.person,
             kind=asking.kind,

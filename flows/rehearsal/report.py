@@ -13,11 +13,11 @@ from amends.domain.feedback.question import QuestionKind
 from amends.domain.notice.notice import DeliveryState, NoticeStatus
 from amends.domain.plan.plan import Turn
 from amends.domain.rehearse.report import (
+    ChannelNumbers,
     Happening,
     Noticed,
-    OnChannel,
     Order,
-    Rehearsed,
+    RehearsalReport,
     asked,
     deadlines,
     named_times,
@@ -25,7 +25,7 @@ from amends.domain.rehearse.report import (
     silences,
     tells_news,
 )
-from amends.ledger import Entry, Ledger
+from amends.ledger import AuditEntry, Ledger
 from channels.simulated import World
 from flows.rehearsal.scene import Scene
 
@@ -33,7 +33,7 @@ VERSION = re.compile(r"(.+) v(\d+)")
 LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 
 
-def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: datetime) -> Rehearsed:
+def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: datetime) -> RehearsalReport:
     """Everything that people want to know after a rehearsal."""
     ledger, incident = scene.ledger, scene.incident
     case = ledger.cases.read(incident, now)
@@ -42,7 +42,7 @@ def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: dat
     questions = ledger.questions.all(incident)
     approved = _approvals(ledger.audit.entries(incident))
     organisation = case.incident.organisation
-    return Rehearsed(
+    return RehearsalReport(
         incident=incident,
         title=case.incident.title,
         organisation=some_text(organisation.name, "en"),
@@ -93,7 +93,7 @@ def _heard_of(scene: Scene, case: Case, first_at: dict[str, datetime]) -> Iterat
         )
 
 
-class Approvals:
+class ApprovalTimes:
     """When each version of a notice was drafted, and who approved it when."""
 
     def __init__(self) -> None:
@@ -108,8 +108,8 @@ class Approvals:
         return min((words[notice.approvals_needed - 1] for words in enough), default=None)
 
 
-def _approvals(entries: tuple[Entry, ...]) -> Approvals:
-    found = Approvals()
+def _approvals(entries: tuple[AuditEntry, ...]) -> ApprovalTimes:
+    found = ApprovalTimes()
     for entry in entries:
         if entry.act in ("drafted", "approve") and (named := VERSION.fullmatch(entry.subject)):
             if entry.act == "drafted":
@@ -119,7 +119,7 @@ def _approvals(entries: tuple[Entry, ...]) -> Approvals:
     return found
 
 
-def _noticed(notice: NoticeStatus, world: World, approvals: Approvals, first_at: dict[str, datetime]) -> Noticed:
+def _noticed(notice: NoticeStatus, world: World, approvals: ApprovalTimes, first_at: dict[str, datetime]) -> Noticed:
     return Noticed(
         id=notice.id,
         template=notice.template,
@@ -137,10 +137,10 @@ def _noticed(notice: NoticeStatus, world: World, approvals: Approvals, first_at:
     )
 
 
-def _channels(notice: str, world: World) -> Iterator[OnChannel]:
+def _channels(notice: str, world: World) -> Iterator[ChannelNumbers]:
     for kind in ChannelKind:
         if post := world.posts.get((notice, kind)):
-            yield OnChannel(
+            yield ChannelNumbers(
                 channel=kind,
                 arrived=post.arrived,
                 refused=post.refused,

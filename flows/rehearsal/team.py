@@ -18,7 +18,7 @@ from flows.rehearsal.scene import APPROVERS, LEAD, Scene
 KEPT_BY = {"*": "Rehearsal: the document that would show it", "zh-CN": "演练：将在此列出兑现承诺的证明文件"}
 
 
-class Team:
+class RehearsedTeam:
     """Approves, files, keeps promises, does tasks, hands letters over, lets go on what stopped, and ends the case."""
 
     def __init__(self, scene: Scene, resolve_at: datetime) -> None:

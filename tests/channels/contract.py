@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, StaleClaim
-from amends.domain.channel.channel import Channel, ChannelKind, Connect, Form, Message, Status
+from amends.domain.channel.channel import Channel, ChannelKind, Connect, Message, Status, VariantForm
 
 PUBLISHED = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 HOSTILE = (
@@ -30,7 +30,7 @@ HOSTILE = (
 )
 
 
-FORM = {form.name for form in fields(Form)}
+FORM = {form.name for form in fields(VariantForm)}
 TEXTS = ("subject", "text", "html")
 
 
@@ -64,7 +64,7 @@ def changed(message: Message, **changes: Any) -> Message:
 
 def _built(chosen: dict[str, Any]) -> Message:
     chosen |= {name: (chosen[name],) for name in TEXTS if isinstance(chosen[name], str)}
-    form = Form(**{name: value for name, value in chosen.items() if name in FORM})
+    form = VariantForm(**{name: value for name, value in chosen.items() if name in FORM})
     return Message(form=form, **{name: value for name, value in chosen.items() if name not in FORM})
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
-from amends.domain.receipt.webhook import ProviderReceipt, Report, Scheme, read_reports
-from amends.sandbox.web import Trouble, WebServices
+from amends.domain.receipt.webhook import ProviderReceipt, Scheme, WebhookReport, read_reports
+from amends.sandbox.web import HttpTrouble, WebServices
 from channels import sms_http
 from tests.channels.contract import PUBLISHED, Arrival, Bell, PersonalChannelContract, Rig, a_message
 from tests.channels.scripted_http import HANG_UP, ScriptedHttp, reply, scripted_http
@@ -175,25 +175,25 @@ async def test_a_yes_without_any_id_is_one_unless_its_body_speaks_against_it(
 @pytest.mark.parametrize(
     ("trouble", "idempotent", "status", "detail"),
     [
-        (Trouble(400), "false", Status.REJECTED, "400"),
-        (Trouble(422), "false", Status.REJECTED, "422"),
-        (Trouble(401), "false", Status.DEFERRED, "refused 401"),
-        (Trouble(402), "false", Status.DEFERRED, "refused 402"),
-        (Trouble(403), "false", Status.DEFERRED, "refused 403"),
-        (Trouble(404), "false", Status.DEFERRED, "refused 404"),
-        (Trouble(301, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 301"),
-        (Trouble(302, {"Location": "/elsewhere"}), "false", Status.UNCERTAIN, "302"),
-        (Trouble(429), "false", Status.DEFERRED, "429"),
-        (Trouble(409), "true", Status.DEFERRED, "may have it: 409"),
-        (Trouble(500), "false", Status.UNCERTAIN, "500"),
-        (Trouble(503), "true", Status.DEFERRED, "may have it: 503"),
-        (Trouble(silent=True), "false", Status.UNCERTAIN, "no answer"),
-        (Trouble(silent=True), "true", Status.DEFERRED, "may have it: no answer"),
+        (HttpTrouble(400), "false", Status.REJECTED, "400"),
+        (HttpTrouble(422), "false", Status.REJECTED, "422"),
+        (HttpTrouble(401), "false", Status.DEFERRED, "refused 401"),
+        (HttpTrouble(402), "false", Status.DEFERRED, "refused 402"),
+        (HttpTrouble(403), "false", Status.DEFERRED, "refused 403"),
+        (HttpTrouble(404), "false", Status.DEFERRED, "refused 404"),
+        (HttpTrouble(301, {"Location": "/elsewhere"}), "false", Status.DEFERRED, "refused 301"),
+        (HttpTrouble(302, {"Location": "/elsewhere"}), "false", Status.UNCERTAIN, "302"),
+        (HttpTrouble(429), "false", Status.DEFERRED, "429"),
+        (HttpTrouble(409), "true", Status.DEFERRED, "may have it: 409"),
+        (HttpTrouble(500), "false", Status.UNCERTAIN, "500"),
+        (HttpTrouble(503), "true", Status.DEFERRED, "may have it: 503"),
+        (HttpTrouble(silent=True), "false", Status.UNCERTAIN, "no answer"),
+        (HttpTrouble(silent=True), "true", Status.DEFERRED, "may have it: no answer"),
     ],
     ids=str,
 )
 async def test_an_answer_means(
-    web: WebServices, trouble: Trouble, idempotent: str, status: Status, detail: str
+    web: WebServices, trouble: HttpTrouble, idempotent: str, status: Status, detail: str
 ) -> None:
     web.trouble = trouble
     receipt = await delivered(settings_for("json", web.url, idempotent=idempotent))
@@ -201,7 +201,7 @@ async def test_an_answer_means(
 
 
 async def test_twilio_refusing_us_is_not_the_persons_fault(web: WebServices) -> None:
-    web.trouble = Trouble(400)
+    web.trouble = HttpTrouble(400)
     receipt = await delivered(settings_for("twilio", web.url))
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, "refused 400")
 
@@ -257,7 +257,7 @@ async def test_a_gateway_that_cannot_be_reached_got_nothing_and_no_mark_was_made
 
 
 async def test_with_no_credit_left_the_next_message_is_not_even_marked(web: WebServices) -> None:
-    web.trouble = Trouble(402)
+    web.trouble = HttpTrouble(402)
     channel, bell = sms_http.connect(settings_for("json", web.url)), Bell()
     receipt = await channel.deliver(an_sms(), bell)
     with pytest.raises(ChannelUnavailable, match="refuses our account: 402"):
@@ -387,14 +387,14 @@ async def test_every_try_of_a_message_bears_the_same_key() -> None:
 async def test_the_wait_that_a_gateway_asks_for_is_passed_on(
     web: WebServices, headers: dict[str, str], seconds: float | None
 ) -> None:
-    web.trouble = Trouble(429, headers)
+    web.trouble = HttpTrouble(429, headers)
     assert (await delivered(settings_for("json", web.url))).retry_after == seconds
 
 
 async def test_the_same_key_again_is_one_sms_at_an_idempotent_gateway(web: WebServices) -> None:
-    web.trouble = Trouble(silent=True)
+    web.trouble = HttpTrouble(silent=True)
     await delivered(settings_for("json", web.url, idempotent="true"))
-    web.trouble = Trouble()
+    web.trouble = HttpTrouble()
     receipt = await delivered(settings_for("json", web.url, idempotent="true"))
     assert (receipt.status, len(web.taken)) == (Status.SENT, 1)
 
@@ -740,7 +740,7 @@ async def test_a_gateway_with_ids_is_told_where_to_report_and_knows_the_message_
     channel = sms_http.connect(settings_for("json", web.url, **CALLED_BACK))
     receipt = await channel.deliver(an_sms(key="k1"), Bell())
     await channel.close()
-    report = Report(b"id=sms-1&status=delivered", {}, web.taken[0].fields["dlr-url"].partition("?")[2])
+    report = WebhookReport(b"id=sms-1&status=delivered", {}, web.taken[0].fields["dlr-url"].partition("?")[2])
     expected = ProviderReceipt(receipt.provider_id, Status.DELIVERED, "delivered", "k1")
     assert (receipt.provider_id, read_reports(channel.reports, report, PUBLISHED)) == ("k1", (expected,))
 
@@ -759,7 +759,7 @@ async def test_what_twilio_was_told_is_what_its_report_is_checked_by(web: WebSer
     fields = {"MessageSid": "SM1", "MessageStatus": "delivered"}
     signed = url + "".join(name + value for name, value in fields.items())
     signature = b64encode(hmac.digest(b"s3cret", signed.encode(), "sha1")).decode()
-    report = Report(urlencode(fields).encode(), {"x-twilio-signature": signature}, url.partition("?")[2])
+    report = WebhookReport(urlencode(fields).encode(), {"x-twilio-signature": signature}, url.partition("?")[2])
     assert read_reports(channel.reports, report, PUBLISHED) == (
         ProviderReceipt("SM1", Status.DELIVERED, "delivered", "k1"),
     )

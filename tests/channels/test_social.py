@@ -7,7 +7,7 @@ import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, Message, Receipt, Status
-from amends.sandbox.web import Trouble, WebServices
+from amends.sandbox.web import HttpTrouble, WebServices
 from channels import social_bluesky, social_mastodon
 from channels.social_bluesky import TID_LETTERS, record_key
 from channels.web_api import provider
@@ -95,16 +95,16 @@ async def test_a_link_in_a_toot_counts_as_mastodon_counts_it(web: WebServices) -
 @pytest.mark.parametrize(
     ("trouble", "status"),
     [
-        (Trouble(422), Status.REJECTED),
-        (Trouble(401), Status.DEFERRED),
-        (Trouble(404), Status.DEFERRED),
-        (Trouble(429), Status.DEFERRED),
-        (Trouble(503), Status.UNCERTAIN),
-        (Trouble(silent=True), Status.UNCERTAIN),
+        (HttpTrouble(422), Status.REJECTED),
+        (HttpTrouble(401), Status.DEFERRED),
+        (HttpTrouble(404), Status.DEFERRED),
+        (HttpTrouble(429), Status.DEFERRED),
+        (HttpTrouble(503), Status.UNCERTAIN),
+        (HttpTrouble(silent=True), Status.UNCERTAIN),
     ],
     ids=str,
 )
-async def test_trouble_at_mastodon_means(web: WebServices, at_once: None, trouble: Trouble, status: Status) -> None:
+async def test_trouble_at_mastodon_means(web: WebServices, at_once: None, trouble: HttpTrouble, status: Status) -> None:
     web.trouble = trouble
     assert (await tooted(web, a_post())).status is status
 
@@ -139,8 +139,8 @@ async def test_a_wrong_app_password_is_an_engineers_matter(web: WebServices) -> 
         await skeeted(web, a_post(), password="wrong")
 
 
-@pytest.mark.parametrize("trouble", [Trouble(429), Trouble(503), Trouble(silent=True)], ids=str)
-async def test_trouble_at_the_bluesky_login_is_the_channels(web: WebServices, trouble: Trouble) -> None:
+@pytest.mark.parametrize("trouble", [HttpTrouble(429), HttpTrouble(503), HttpTrouble(silent=True)], ids=str)
+async def test_trouble_at_the_bluesky_login_is_the_channels(web: WebServices, trouble: HttpTrouble) -> None:
     web.trouble = trouble
     with pytest.raises(ChannelUnavailable):
         await skeeted(web, a_post())

@@ -17,7 +17,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.people.person import Flag, Person
 from amends.ledger import DeliveryLine, Ledger
-from amends.sandbox.mail import FAULTS, Faults, MailServer, Stage
+from amends.sandbox.mail import FAULTS, Faults, MailServer, SmtpStage
 from amends.sandbox.web import WebServices
 from tests.builders import a_person
 from tests.chaos.sender import UNFINISHED, Errand, run
@@ -32,7 +32,7 @@ PROCESSES.set_forkserver_preload(["tests.chaos.sender"])
 
 REACHED = (DeliveryState.SENT, DeliveryState.DELIVERED)
 NOT_REACHED = (DeliveryState.UNCERTAIN, DeliveryState.HELD, DeliveryState.UNREACHABLE, DeliveryState.FAILED)
-LEAVES_OPEN = (Stage.ENDING, Stage.BODY)
+LEAVES_OPEN = (SmtpStage.ENDING, SmtpStage.BODY)
 """After these the engine may not know: a line that breaks just before the end looks as if it broke after it."""
 
 

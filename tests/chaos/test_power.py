@@ -21,8 +21,8 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import DeliveryState
-from amends.sandbox.mail import Arrived, Faults, MailServer, Stage
-from amends.sandbox.web import Taken, WebServices
+from amends.sandbox.mail import Arrived, Faults, MailServer, SmtpStage
+from amends.sandbox.web import TakenMessage, WebServices
 from tests.chaos.killing import CONNECTIONS, LEASE_AND_MORE, NOT_REACHED, REACHED, SEED, Chaos, check, somebody
 from tests.chaos.power import Disk
 from tests.chaos.powered import WORKERS
@@ -34,7 +34,7 @@ PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "150"))
 LOOKS = int(os.environ.get("AMENDS_CHAOS_KILLS", "8")) * 2
 GOES_ON = 1
 """After so many cuts the send is gone on with to its end."""
-TROUBLE = Faults({Stage.RECIPIENT: 0.05, Stage.DOT: 0.05, Stage.ENDING: 0.03})
+TROUBLE = Faults({SmtpStage.RECIPIENT: 0.05, SmtpStage.DOT: 0.05, SmtpStage.ENDING: 0.03})
 CLOSED = (*REACHED, *NOT_REACHED, DeliveryState.BOUNCED)
 SPOKEN = re.compile(rb"RCPT TO:<(?P<to>[^>]*)>|(?P<end>BDAT 0 LAST\r\n|(?:^|\r\n)\.\r\n)|\"to\": ?\"(?P<sms>\+\d+)\"")
 
@@ -70,8 +70,8 @@ class Send:
     trace: Path
     people: int
     arrived: list[Arrived]
-    taken: list[Taken]
-    gone_wrong: Counter[Stage]
+    taken: list[TakenMessage]
+    gone_wrong: Counter[SmtpStage]
 
     def cuts(self) -> Iterator[tuple[Disk, list[str]]]:
         """The disk just before each end of a message, and who may have one then: the last of them has not yet."""

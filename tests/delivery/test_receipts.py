@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from amends.delivery import receipts
-from amends.delivery.receipts import Asked, ask
+from amends.delivery.receipts import PollResult, ask
 from amends.domain.base.errors import ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.pace import Bucket
@@ -60,7 +60,7 @@ def says(status: str, **more: Any) -> bytes:
 
 async def asked(
     ledger: Ledger, told: Mapping[str, bytes], at: timedelta = SOON - NOW, bucket: Bucket | None = None
-) -> Asked:
+) -> PollResult:
     async with gateway(told) as (channel, _):
         return await ask(ledger, channel, bucket, lambda: NOW + at)
 

@@ -16,7 +16,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import MOST_ADVICE, SUFFIX
 from amends.domain.incident.commitment import commit, promises_of
 from amends.domain.incident.incident import Incident, Organisation
-from amends.domain.law.addendum import GENERAL, Letters
+from amends.domain.law.addendum import GENERAL, Addenda
 from amends.domain.notice.notice import Reader, Slot
 from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, environment, mark_items, split_items, split_parts
 from amends.domain.notice.wording import Phrases, say_data, say_date, say_moment
@@ -100,8 +100,8 @@ def playbooks() -> dict[str, Playbook]:
 
 
 @cache
-def letters() -> Letters:
-    return Letters.model_validate(read_yaml(PLAYBOOKS / "letters.yaml"))
+def letters() -> Addenda:
+    return Addenda.model_validate(read_yaml(PLAYBOOKS / "letters.yaml"))
 
 
 @cache

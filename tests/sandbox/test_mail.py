@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.sandbox.mail import FAULTS, REFUSALS, AfterDot, Faults, MailServer, Stage
+from amends.sandbox.mail import FAULTS, REFUSALS, AfterDot, Faults, MailServer, SmtpStage
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_it_listens_on_this_machine_only(mail: MailServer) -> None:
     assert {socket.getsockname()[0] for socket in mail._controller.server.sockets} == {"127.0.0.1"}
 
 
-def always(stage: Stage) -> Faults:
+def always(stage: SmtpStage) -> Faults:
     return Faults({stage: 1.0})
 
 
 @pytest.mark.parametrize("stage", list(REFUSALS))
-def test_it_can_refuse_at_every_stage_of_a_transaction(mail: MailServer, stage: Stage) -> None:
+def test_it_can_refuse_at_every_stage_of_a_transaction(mail: MailServer, stage: SmtpStage) -> None:
     mail.faults = always(stage)
     with pytest.raises((smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused)):
         send(mail, "ada@example.test")
@@ -73,18 +73,18 @@ def test_it_can_refuse_at_every_stage_of_a_transaction(mail: MailServer, stage: 
 
 
 def test_it_can_hang_up_while_the_content_arrives(mail: MailServer) -> None:
-    mail.faults = always(Stage.BODY)
+    mail.faults = always(SmtpStage.BODY)
     with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
         send(mail, "ada@example.test")
-    assert (mail.gone_wrong[Stage.BODY], mail.arrived) == (1, [])
+    assert (mail.gone_wrong[SmtpStage.BODY], mail.arrived) == (1, [])
 
 
 def test_it_can_leave_open_whether_it_took_a_message(mail: MailServer) -> None:
-    mail.faults = always(Stage.ENDING)
+    mail.faults = always(SmtpStage.ENDING)
     for number in range(20):
         with pytest.raises((smtplib.SMTPServerDisconnected, smtplib.SMTPResponseException, ConnectionError)):
             send(mail, f"ada{number}@example.test")
-    assert 0 < len(mail.arrived) < mail.gone_wrong[Stage.ENDING] == 20
+    assert 0 < len(mail.arrived) < mail.gone_wrong[SmtpStage.ENDING] == 20
 
 
 def test_it_can_greylist_everybody(mail: MailServer) -> None:
@@ -101,7 +101,7 @@ def test_the_same_seed_repeats_its_faults(tmp_path: Path) -> None:
 
 
 def _outcomes(folder: Path, seed: int) -> list[bool]:
-    with MailServer(folder, faults=Faults({Stage.RECIPIENT: 0.5}), seed=seed) as server:
+    with MailServer(folder, faults=Faults({SmtpStage.RECIPIENT: 0.5}), seed=seed) as server:
         return [_refused(server, f"ada{number}@example.test") for number in range(30)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from amends.sandbox.web import Trouble, WebServices
+from amends.sandbox.web import HttpTrouble, WebServices
 
 
 @pytest.fixture
@@ -39,13 +39,13 @@ def test_messages_without_a_key_are_all_taken(web: WebServices) -> None:
 
 
 def test_it_fails_to_order_and_takes_nothing(web: WebServices) -> None:
-    web.trouble = Trouble(429, {"Retry-After": "7"})
+    web.trouble = HttpTrouble(429, {"Retry-After": "7"})
     answer = post(web, "/sms", text="hello")
     assert (answer.status_code, answer.headers["Retry-After"], web.taken) == (429, "7", [])
 
 
 def test_it_can_take_a_message_and_say_nothing(web: WebServices) -> None:
-    web.trouble = Trouble(silent=True)
+    web.trouble = HttpTrouble(silent=True)
     with pytest.raises(httpx2.HTTPError):
         post(web, "/sms", text="hello")
     assert len(web.taken) == 1

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from amends.content.file.shipped import library
 from amends.content.notice import read_wording
-from amends.domain.channel.channel import ChannelKind, Form, Message
+from amends.domain.channel.channel import ChannelKind, Message, VariantForm
 from amends.domain.incident.commitment import Promise, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Person
@@ -126,7 +126,7 @@ def publish(site: Path, notice: str = "first-notice") -> None:
     site.mkdir(exist_ok=True)
     channel = WebsiteStatic(site, "https://betapai.example/n", "")
     for locale, subject in SUBJECTS.items():
-        form = Form(
+        form = VariantForm(
             kind=ChannelKind.WEBSITE,
             locale=locale,
             text=(subject,),

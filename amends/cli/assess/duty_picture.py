@@ -71,7 +71,7 @@ class Axis:
 
 
 @dataclass(frozen=True)
-class Tick:
+class DutyTick:
     """A named place on the axis."""
 
     x: float
@@ -83,14 +83,14 @@ class Tick:
         """How far its words go to either side."""
         return max(LETTER * len(self.name), DATE) / 2 + 3
 
-    def clear_of(self, others: "Sequence[Tick]") -> bool:
+    def clear_of(self, others: "Sequence[DutyTick]") -> bool:
         """Its words run into no others."""
         apart = all(abs(self.x - other.x) >= self.reach + other.reach for other in others)
         return apart and self.x + self.reach <= AFTER
 
 
 @dataclass(frozen=True)
-class Row:
+class DutyBar:
     """One line of the picture: duties to the same kind of recipient, due at the same time."""
 
     name: str
@@ -158,7 +158,7 @@ def _most_pressing(
     return [groups[n] for n in sorted(places[:MOST_ROWS])], [groups[n] for n in places[MOST_ROWS:]]
 
 
-def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zone: str) -> Row:
+def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zone: str) -> DutyBar:
     duty = group[0]
     end = duty.due_at or done or now
     start = min([*(one.starts_at for one in group if one.starts_at), end])
@@ -167,7 +167,7 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     name, law = _name(group), _law(group)
     due = _due(duty, done, now, zone)
     stands = _stands(duty, done, now, zone)
-    return Row(
+    return DutyBar(
         name=short(name, NAME),
         law=short(law, LAW),
         due=due,
@@ -259,7 +259,7 @@ def _bent(span: timedelta) -> float:
     return log1p(span / BEND)
 
 
-def _ticks(axis: Axis, zone: str) -> list[Tick]:
+def _ticks(axis: Axis, zone: str) -> list[DutyTick]:
     """As many as have room; a name that is read in many laws goes before one that is not."""
     kept = [_tick(axis, axis.first, "earlier", zone)] if axis.first < axis.anchor else []
     for after, name in TICKS.items():
@@ -270,9 +270,9 @@ def _ticks(axis: Axis, zone: str) -> list[Tick]:
     return sorted(kept, key=lambda tick: tick.x)
 
 
-def _tick(axis: Axis, at: datetime, name: str, zone: str) -> Tick:
+def _tick(axis: Axis, at: datetime, name: str, zone: str) -> DutyTick:
     there = at.astimezone(ZoneInfo(zone))
-    return Tick(axis.x(at), name, f"{there.day} {there:%b}")
+    return DutyTick(axis.x(at), name, f"{there.day} {there:%b}")
 
 
 # In which words

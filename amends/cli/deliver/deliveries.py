@@ -85,7 +85,7 @@ def deliveries(
 
     desk: Desk = ctx.obj
     only = Only(state, channel, country)
-    asked = Asked(desk, incident, _notices(desk, incident, notice), only)
+    asked = Selection(desk, incident, _notices(desk, incident, notice), only)
     files = tuple(file for file in (csv, xlsx) if file)
     if len(set(files)) < len(files):
         raise typer.BadParameter("--csv and --xlsx name the same file")
@@ -100,7 +100,7 @@ def deliveries(
 
 
 @dataclass(frozen=True)
-class Asked:
+class Selection:
     """The messages that a call is about."""
 
     desk: Desk
@@ -151,7 +151,7 @@ def _cells(notice: str, line: "DeliveryLine") -> Row:
 # Single messages.
 
 
-def _list(asked: Asked, files: Sequence[Path]) -> None:
+def _list(asked: Selection, files: Sequence[Path]) -> None:
     states = asked.states()
     rows, matching = asked.first(), states.total()
     lines = [fitted(HEAD, rows)] if rows and not files else []
@@ -172,7 +172,7 @@ def _written(files: Sequence[Path]) -> list[str]:
     return [f"written to {file}" for file in files]
 
 
-def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
+def _hint(asked: Selection, states: Mapping[DeliveryState, int]) -> None:
     about = f"{asked.incident} {asked.notices[0] if len(asked.notices) == 1 else 'NOTICE'}"
     if states.get(DeliveryState.UNCERTAIN):
         asked.desk.hint(
@@ -191,7 +191,7 @@ def _hint(asked: Asked, states: Mapping[DeliveryState, int]) -> None:
 # Numbers.
 
 
-def _summary(asked: Asked, files: Sequence[Path]) -> None:
+def _summary(asked: Selection, files: Sequence[Path]) -> None:
     desk = asked.desk
     found = {name: desk.ledger.statistics.numbers(asked.incident, name) for name in asked.notices}
     shown = {name: numbers for name, numbers in found.items() if numbers.messages or len(found) == 1}
@@ -212,7 +212,7 @@ def _summary(asked: Asked, files: Sequence[Path]) -> None:
     hint_at_publishing(desk, asked.incident, due)
 
 
-def _nothing_yet(asked: Asked) -> str:
+def _nothing_yet(asked: Selection) -> str:
     """Also for the minute between the last approval and the first message."""
     if not asked.notices:
         return "no notice was drafted yet"
@@ -220,7 +220,7 @@ def _nothing_yet(asked: Asked) -> str:
     return f"no messages yet of {names}; `amends incident show {asked.incident}` says how far that is"
 
 
-def _substitutes(asked: Asked, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
+def _substitutes(asked: Selection, found: Mapping[str, "Numbers"]) -> "tuple[SubstituteDue, ...]":
     """By the numbers of this notice, else of the first that was drafted: it is the one that the laws ask for."""
     return substitutes(asked.desk, asked.incident, *next(iter(found.items()))) if found else ()
 

@@ -91,7 +91,7 @@ def write_letters(
     written = 0
     with ExitStack() as files:
         table = files.enter_context(whole(lists[0]))
-        sheet = files.enter_context(_Sheet(files.enter_context(whole(lists[1])), folder, made_at))
+        sheet = files.enter_context(_TextSheet(files.enter_context(whole(lists[1])), folder, made_at))
         rows = csv.writer(cast("Any", Utf8(table, marked=True)), lineterminator="\r\n")
         rows.writerow(HEAD)
         for number, part in enumerate(_parts(letters), 1):
@@ -119,7 +119,7 @@ def _inert_everywhere(cell: str) -> str:
     return ";".join(map(inert, cell.split(";")))
 
 
-class _Sheet:
+class _TextSheet:
     """A workbook in which every cell is text, whatever it begins with; as many sheets as the letters need."""
 
     def __init__(self, file: IO[bytes], folder: Path, made_at: datetime) -> None:

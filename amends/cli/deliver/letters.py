@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from amends.domain.law.substitute import SubstituteDue
     from amends.domain.team.member import Member
     from amends.ledger import Ledger
-    from amends.ledger.deliver.letters import Batch, Moved, PrintedFrom, Returned
+    from amends.ledger.deliver.letters import LetterBatch, Moved, PrintedFrom, Returned
 
 
 def letters(
@@ -144,7 +144,9 @@ def _hint_at_moved(desk: Desk, incident: str, notice: str, moved: Sequence["Move
         )
 
 
-def _write(desk: Desk, incident: str, notice: str, batch: "Batch", out: Path, *, pdf: bool) -> tuple[list[Path], int]:
+def _write(
+    desk: Desk, incident: str, notice: str, batch: "LetterBatch", out: Path, *, pdf: bool
+) -> tuple[list[Path], int]:
     """The files, and how many letters stand in them."""
     from amends.cli.deliver.letter_files import write_letters
 

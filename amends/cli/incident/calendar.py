@@ -30,7 +30,7 @@ CONFIRMED, TENTATIVE, CANCELLED = "CONFIRMED", "TENTATIVE", "CANCELLED"
 
 
 @dataclass(frozen=True)
-class Entry:
+class CalendarEntry:
     """One entry of the calendar."""
 
     id: str
@@ -91,7 +91,7 @@ def _from_file(path: Path, at: datetime) -> Case:
 # What stands in it
 
 
-def entries(case: Case, at: datetime) -> tuple[Entry, ...]:
+def entries(case: Case, at: datetime) -> tuple[CalendarEntry, ...]:
     """The calendar's entries as of now.
 
     What must be done at once stands on the whole of today, where the organisation is, until it is done, and then on
@@ -108,11 +108,11 @@ def _waits(status: DutyStatus) -> bool:
     return status.duty.waits and status.done_at is None
 
 
-def _of_duty(case: Case, status: DutyStatus, at: datetime) -> Entry:
+def _of_duty(case: Case, status: DutyStatus, at: datetime) -> CalendarEntry:
     duty, done = status.duty, status.done_at
     today = (done or at).astimezone(ZoneInfo(case.incident.organisation.timezone)).date()
     urgency = "Due" if duty.due_at else "At once"
-    return Entry(
+    return CalendarEntry(
         id=f"{case.incident.id}.duty.{duty.id}",
         at=duty.due_at or today,
         summary=f"{'Done' if done else urgency}: {duty.recipient_name} ({duty.law}, {duty.citation})",
@@ -146,11 +146,11 @@ def _about(case: Case, status: DutyStatus) -> Iterator[str]:
         yield f"Once it is done: amends duty filed {case.incident.id} {duty.id}"
 
 
-def _of_promise(case: Case, promise: Commitment) -> Entry:
+def _of_promise(case: Case, promise: Commitment) -> CalendarEntry:
     said = some_text(promise.promise, case.incident.default_locale)
     fate = {CommitmentState.OPEN: "Promise", CommitmentState.KEPT: "Kept", CommitmentState.DROPPED: "Dropped"}
     put_off = f"\nPromised for {minute(promise.due_at)} at first" if promise.new_due_at else ""
-    return Entry(
+    return CalendarEntry(
         id=f"{case.incident.id}.promise.{promise.id}",
         at=promise.new_due_at or promise.due_at,
         summary=f"{fate[promise.state]}: {said}",
@@ -167,10 +167,10 @@ def _named(notice: NoticeStatus) -> datetime | None:
     return notice.next_news_at if notice.sent_at else None
 
 
-def _of_news(case: Case, notice: NoticeStatus, named: datetime) -> Entry:
+def _of_news(case: Case, notice: NoticeStatus, named: datetime) -> CalendarEntry:
     told_until = case.told_news_until()
     told = told_until is not None and notice.drafted_at < told_until
-    return Entry(
+    return CalendarEntry(
         id=f"{case.incident.id}.news.{notice.id}",
         at=named,
         summary=f"{'Done' if told else 'Announced'}: the next news after {notice.id}",
@@ -185,7 +185,7 @@ def _of_news(case: Case, notice: NoticeStatus, named: datetime) -> Entry:
 # How it is written
 
 
-def in_ical(found: tuple[Entry, ...], title: str, at: datetime) -> str:
+def in_ical(found: tuple[CalendarEntry, ...], title: str, at: datetime) -> str:
     """The calendar as RFC 5545 writes it; deadlines block nobody's time, and others see only that there is one."""
     from icalendar import Calendar
 
@@ -201,7 +201,7 @@ def in_ical(found: tuple[Entry, ...], title: str, at: datetime) -> str:
     return written.decode("utf-8")
 
 
-def _event(entry: Entry, at: datetime) -> "Event":
+def _event(entry: CalendarEntry, at: datetime) -> "Event":
     from icalendar import Event
 
     event = Event()
@@ -220,7 +220,7 @@ def _event(entry: Entry, at: datetime) -> "Event":
     return event
 
 
-def _ring(event: "Event", entry: Entry) -> None:
+def _ring(event: "Event", entry: CalendarEntry) -> None:
     from icalendar import Alarm
 
     for before in ALARMS:

@@ -31,7 +31,7 @@ from amends.domain.plan.closing import still_needed, unmet_closing_criteria
 from amends.domain.plan.plan import Plan, plan
 
 if TYPE_CHECKING:
-    from amends.ledger import Entry
+    from amends.ledger import AuditEntry
 
 BEFORE_THE_TEAM = "amends"
 """The author of what is opened while there is nobody in the team yet."""
@@ -231,7 +231,7 @@ def timeline(ctx: typer.Context, incident: IncidentId) -> None:
     desk.show({"entries": entries, "plan": planned}, text)
 
 
-def _acts(entries: Iterable["Entry"]) -> Iterator[tuple[datetime, str, str, str]]:
+def _acts(entries: Iterable["AuditEntry"]) -> Iterator[tuple[datetime, str, str, str]]:
     """One line for each act; the same act again and again is one line with its number."""
     told = (entry for entry in entries if entry.act != "claimed")  # which is what the machine does all the time
     for (actor, act, subject), group in groupby(told, key=lambda entry: (entry.actor, entry.act, entry.subject)):

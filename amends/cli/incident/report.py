@@ -22,7 +22,7 @@ from amends.domain.plan.plan import plan
 
 if TYPE_CHECKING:
     from amends.domain.assess.assessment import Assessment
-    from amends.ledger import Entry
+    from amends.ledger import AuditEntry
 
 COLOURS = {
     PersonState.DELIVERED: "#1a7f4b",
@@ -67,7 +67,7 @@ def report(
 
 
 def page(
-    case: Case, entries: tuple["Entry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
+    case: Case, entries: tuple["AuditEntry", ...], at: datetime, assessments: tuple["Assessment", ...] | None = None
 ) -> str:
     """The report as HTML that stands alone; assessments are all that were made, left out only the latest is told."""
     from amends.cli.terminal.html import render

@@ -14,7 +14,7 @@ from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.next_update import holding_step
 from amends.domain.draft.draft import Links, Readers, draft, notices_wanted
 from amends.domain.incident.commitment import Commitment, CommitmentState
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader
 from amends.domain.people.person import AudienceCounts, Person
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook, Step
@@ -71,7 +71,7 @@ class Kinds:
         self.people[audience] += people
 
 
-def kinds_in(people: Sequence[Person], letters: Letters) -> Kinds:
+def kinds_in(people: Sequence[Person], letters: Addenda) -> Kinds:
     """The kinds of reader among these people; a child is told through its guardian, under the laws of its own home."""
     guardians = {person.guardian_of: person.locale for person in people if person.guardian_of}
     kinds = Kinds()
@@ -81,14 +81,14 @@ def kinds_in(people: Sequence[Person], letters: Letters) -> Kinds:
     return kinds
 
 
-def _kind(person: Person, guardians: dict[str, str], letters: Letters) -> tuple[str, Reader, str]:
+def _kind(person: Person, guardians: dict[str, str], letters: Addenda) -> tuple[str, Reader, str]:
     letter = letters.letter_for(person.country, person.region)
     if person.ref in guardians:
         return guardians[person.ref], Reader.GUARDIAN, letter
     return person.locale, Reader.SELF, letter
 
 
-def kinds_at_home(incident: "Incident", letters: Letters) -> Kinds:
+def kinds_at_home(incident: "Incident", letters: Addenda) -> Kinds:
     """Without an audience file: every language of the incident, in the letters of the homes that it names."""
     kinds = Kinds()
     homes = incident.residences or {incident.organisation.established_in or "": 0}
@@ -101,7 +101,7 @@ def kinds_at_home(incident: "Incident", letters: Letters) -> Kinds:
 
 
 @dataclass(frozen=True)
-class Rehearsed:
+class DryRun:
     """One notice of the playbook: its draft with the case that it was written in, or why it could not be written."""
 
     case: Case
@@ -109,7 +109,7 @@ class Rehearsed:
     findings: tuple[Finding, ...] = ()
 
 
-def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[Rehearsed]:
+def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
     """Every notice of the case's playbook, each written as it would be when its step comes. Raises LookupError."""
     if case.playbook is None:
         raise LookupError("a rehearsal needs a playbook")
@@ -155,14 +155,12 @@ def _with_fate(case: Case, fate: Commitment) -> Case:
     return case.model_copy(update={"commitments": (*others, fate), "untold": {fate.id: 1}})
 
 
-def _written(
-    case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime
-) -> Iterator[Rehearsed]:
+def _written(case: Case, wording: "Wording", step: Step, kinds: Kinds, links: Links, now: datetime) -> Iterator[DryRun]:
     if not step.channels:
         return
     for wanted in notices_wanted(case, step, 1):
         readers = kinds.of(wanted.audience)
         try:
-            yield Rehearsed(case, draft(case, wording, step, 1, wanted, readers, links, "", now))
+            yield DryRun(case, draft(case, wording, step, 1, wanted, readers, links, "", now))
         except ContentError as error:
-            yield Rehearsed(case, findings=error.findings)
+            yield DryRun(case, findings=error.findings)

@@ -15,7 +15,7 @@ from amends.cli.terminal.text import table
 from amends.content.people.audience import only_good
 from amends.domain.base.errors import ContentError
 from amends.domain.base.text import counted, counts
-from amends.domain.deliver.correction import Ask, Change, Difference, Kind, objections
+from amends.domain.deliver.correction import Ask, Difference, DifferenceKind, PersonChange, objections
 
 if TYPE_CHECKING:
     from amends.content.people.audience import AudienceReport
@@ -145,11 +145,11 @@ def _different(difference: Difference) -> Iterator[str]:
     yield f"{difference.unchanged} unchanged"
 
 
-def _suspect_first(change: Change) -> tuple[bool, int, int]:
-    return not change.taken_over, -list(Kind).index(change.kind), change.person
+def _suspect_first(change: PersonChange) -> tuple[bool, int, int]:
+    return not change.taken_over, -list(DifferenceKind).index(change.kind), change.person
 
 
-def _cells(change: Change) -> Sequence[object]:
+def _cells(change: PersonChange) -> Sequence[object]:
     others = [f"{field} was another's" for field in change.taken_over]
     rest = [field for field in change.fields if field not in change.taken_over]
     return change.row or None, change.person, change.kind, ", ".join((*others, *rest))

@@ -18,7 +18,7 @@ WITHOUT_A_DATE = (Event.RESOLVED, Event.CLOSED, Event.FACTS_CHANGED, Event.COMMI
 """Events of which nobody knows when they come."""
 
 
-class Entry(Value):
+class PlannedEntry(Value):
     """One turn of the calendar."""
 
     step: str
@@ -34,7 +34,7 @@ class Entry(Value):
     """When the last part leaves, where it goes out in parts."""
 
 
-class Later(Value):
+class UndatedStep(Value):
     """A step that waits for an event without a date."""
 
     step: str
@@ -51,18 +51,18 @@ class Passed(Value):
     only_if: str
 
 
-class Calendar(Value):
+class PlaybookCalendar(Value):
     """What would happen when, if everything were approved at once."""
 
     zone: str
-    turns: tuple[Entry, ...]
-    later: tuple[Later, ...]
+    turns: tuple[PlannedEntry, ...]
+    later: tuple[UndatedStep, ...]
     not_taken: tuple[Passed, ...]
     quiet: str = ""
     """Which hours are quiet, where the messages of a turn may leave later."""
 
 
-def calendar(case: Case, now: datetime, days: int) -> Calendar:
+def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
     """The calendar of the case's playbook from now on. Raises LookupError when it has none."""
     playbook = _playbook(case)
     turns = forecast(case, now, now + timedelta(days=days))
@@ -70,7 +70,7 @@ def calendar(case: Case, now: datetime, days: int) -> Calendar:
     later = [step for step in _without_a_date(case) if step.id not in come]
     waiting = {step.id for step in later}
     passed = [s for s in playbook.steps if s.id not in come | waiting and not holds(case, s.when)]
-    return Calendar(
+    return PlaybookCalendar(
         zone=case.incident.organisation.timezone,
         turns=tuple(_entry(case, turn) for turn in turns),
         later=tuple(_later(case, step) for step in later),
@@ -79,7 +79,7 @@ def calendar(case: Case, now: datetime, days: int) -> Calendar:
     )
 
 
-def in_words(shown: Calendar, now: datetime) -> Iterator[str]:
+def in_words(shown: PlaybookCalendar, now: datetime) -> Iterator[str]:
     """The calendar as a table, on the organisation's clock and in UTC."""
     rows = [
         (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
@@ -111,8 +111,8 @@ def _without_a_date(case: Case) -> list[Step]:
     return [step for step in playbook.steps if step.id in open_words]
 
 
-def _later(case: Case, step: Step) -> Later:
-    return Later(
+def _later(case: Case, step: Step) -> UndatedStep:
+    return UndatedStep(
         step=step.id,
         after=str(step.after),
         of=step.of,
@@ -121,14 +121,14 @@ def _later(case: Case, step: Step) -> Later:
     )
 
 
-def _entry(case: Case, turn: Turn) -> Entry:
+def _entry(case: Case, turn: Turn) -> PlannedEntry:
     if turn.step == DEADLINES:
         said = {"what": "reminders of legal deadlines, to the lead"}
-        return Entry(step=turn.step, phase=turn.phase, number=turn.number, due_at=turn.due_at, **said)
+        return PlannedEntry(step=turn.step, phase=turn.phase, number=turn.number, due_at=turn.due_at, **said)
     step = _playbook(case).step(turn.step)
     people = people_of(case, step) if step.notice else None
     last = _last_wave(step, people, turn.due_at)
-    return Entry(
+    return PlannedEntry(
         step=turn.step,
         phase=turn.phase,
         number=turn.number,

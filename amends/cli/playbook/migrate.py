@@ -13,7 +13,7 @@ from amends.cli.terminal.options import IncidentId, Yes
 from amends.cli.terminal.second_person import With, second_member
 from amends.cli.terminal.text import table
 from amends.domain.base.errors import ContentError, Finding, NotAllowed
-from amends.domain.plan.changes import Change, changes, changes_of_words
+from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import Migration, Redone, Shift, Stranded, migration
 from amends.domain.plan.text import there
 from amends.domain.team.member import Member, TeamRole
@@ -72,13 +72,13 @@ def migrate(
     _go_on(desk, incident, planned)
 
 
-def differences(old: "Pinned", playbook: "Playbook", wording: "Wording") -> tuple[Change, ...]:
+def differences(old: "Pinned", playbook: "Playbook", wording: "Wording") -> tuple[PlaybookChange, ...]:
     """Between what runs and what is to run."""
     words = changes_of_words(old.wording, wording, old.playbook, playbook)
     return (*changes(old.playbook, playbook), *words)
 
 
-def listed(found: Iterable[Change]) -> Iterator[str]:
+def listed(found: Iterable[PlaybookChange]) -> Iterator[str]:
     """The changes, each part once; what is weaker says so."""
     where = ""
     for change in found:
@@ -90,7 +90,7 @@ def listed(found: Iterable[Change]) -> Iterator[str]:
             yield f"      WEAKER: {change.weaker}"
 
 
-def _weaker(found: Iterable[Change]) -> int:
+def _weaker(found: Iterable[PlaybookChange]) -> int:
     return sum(bool(change.weaker) for change in found)
 
 
@@ -134,7 +134,9 @@ def _go_on(desk: Desk, incident: str, planned: Migration) -> None:
         desk.hint(f"{NOT_BEGUN}; `amends up` starts it, and what has not left is drafted anew")
 
 
-def _in_words(case: "Case", planned: Migration, found: tuple[Change, ...], days: int, at: datetime) -> Iterator[str]:
+def _in_words(
+    case: "Case", planned: Migration, found: tuple[PlaybookChange, ...], days: int, at: datetime
+) -> Iterator[str]:
     zone = case.incident.organisation.timezone
     yield f"What is different ({len(found)} changes, {_weaker(found)} weaker)"
     yield from listed(found)

@@ -10,7 +10,7 @@ import typer
 from amends.cli.terminal.desk import Desk
 
 
-class Kind(StrEnum):
+class SchemaKind(StrEnum):
     """A file that has a schema."""
 
     INCIDENT = "incident"
@@ -18,7 +18,9 @@ class Kind(StrEnum):
     INJECT = "inject"
 
 
-def schema(ctx: typer.Context, kind: Annotated[Kind, typer.Argument(metavar="KIND", help="Of which file.")]) -> None:
+def schema(
+    ctx: typer.Context, kind: Annotated[SchemaKind, typer.Argument(metavar="KIND", help="Of which file.")]
+) -> None:
     """Print the JSON schema of a file."""
     desk: Desk = ctx.obj
     desk.show(FILES[kind](), printed(kind))

@@ -15,7 +15,7 @@ from amends.domain.base.text import counted, counts
 from amends.domain.channel.channel import ChannelKind
 
 if TYPE_CHECKING:
-    from amends.delivery.receipts import Asked
+    from amends.delivery.receipts import PollResult
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ def receipts(ctx: typer.Context) -> None:
         raise typer.Exit(Exit.PARTLY)
 
 
-async def _ask(desk: Desk) -> "Asked":
+async def _ask(desk: Desk) -> "PollResult":
     from amends.delivery.channels import ChannelSettings, connected, paces
     from amends.delivery.receipts import LATEST, Askable, ask
 

@@ -16,7 +16,7 @@ from amends.domain.base.text import counted
 from amends.domain.channel.channel import ChannelKind
 
 if TYPE_CHECKING:
-    from amends.domain.receipt.dsn import Report
+    from amends.domain.receipt.dsn import MailReport
     from amends.domain.team.member import Member
     from amends.ledger.notice.restore import Reconciled
 
@@ -117,7 +117,7 @@ def _send_again(desk: Desk, refused: Iterable[str], by: "Member") -> int:
     return again
 
 
-def _take_in(desk: Desk, reports: list["Report"]) -> int:
+def _take_in(desk: Desk, reports: list["MailReport"]) -> int:
     """What came back by the log, as if the mails about it were read; how many messages bounced."""
     bounced = 0
     waiting: set[tuple[str, str]] = set()

@@ -8,18 +8,18 @@ from amends.cli.terminal.text import table
 from amends.domain.base.text import counted, counts, length, minute
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import PersonState
-from amends.domain.rehearse.report import Happening, Noticed, Outcome, Rehearsed, what_was_not_kept
+from amends.domain.rehearse.report import Happening, Noticed, RehearsalReport, RehearsedOutcome, what_was_not_kept
 
 LINES = 15
 """Of a list on the terminal; --json and the page have all of it."""
 
 
-def summary(found: Rehearsed) -> str:
+def summary(found: RehearsalReport) -> str:
     """For the terminal."""
     return "\n".join(_lines(found))
 
 
-def page(found: Rehearsed) -> str:
+def page(found: RehearsalReport) -> str:
     """For a browser: everything in one file."""
     from amends.cli.rehearse.picture import picture
     from amends.cli.terminal.html import render
@@ -39,7 +39,7 @@ def page(found: Rehearsed) -> str:
     )
 
 
-def _lines(found: Rehearsed) -> Iterator[str]:
+def _lines(found: RehearsalReport) -> Iterator[str]:
     yield f"REHEARSAL of {found.playbook} for {found.incident}: nothing was sent, nobody was told"
     yield f"{found.people} people, {found.days} days from {minute(found.start)}; in the end the case is {found.state}"
     yield f"With: {found.injects}"
@@ -73,14 +73,14 @@ def _listed(title: str, happenings: Iterable[Happening]) -> Iterator[str]:
         yield from [f"  … and {more} more"] if more > 0 else []
 
 
-def _not_kept(found: Rehearsed) -> Iterator[str]:
+def _not_kept(found: RehearsalReport) -> Iterator[str]:
     lines = list(what_was_not_kept(found))
     yield ""
     yield f"Not kept ({len(lines)}):" if lines else "Every time was kept."
     yield from (f"  {line}" for line in lines)
 
 
-def _sums(found: Rehearsed) -> list[str]:
+def _sums(found: RehearsalReport) -> list[str]:
     """One line for each kind of thing that had a time."""
     asked = found.questions
     answered = f"{asked.answered} answered ({asked.late} late), {asked.open} open ({asked.overdue} overdue)"
@@ -100,11 +100,11 @@ def _sums(found: Rehearsed) -> list[str]:
     return lines
 
 
-def _outcomes(outcomes: Iterable[Outcome]) -> str:
+def _outcomes(outcomes: Iterable[RehearsedOutcome]) -> str:
     return counts(Counter(outcomes))
 
 
-def _slow(found: Rehearsed) -> list[Noticed]:
+def _slow(found: RehearsalReport) -> list[Noticed]:
     """The notices that lay longest with their approvers, those that still lie there first."""
     never = [notice for notice in found.notices if notice.waited is None]
     waited = [notice for notice in found.notices if notice.waited is not None]

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 from amends.cli.assess.duty_picture import short, shown
 from amends.domain.base.text import length
-from amends.domain.rehearse.report import Deadline, Happening, NamedTime, Noticed, Outcome, Promised, Rehearsed
+from amends.domain.rehearse.report import (
+    Deadline,
+    Happening,
+    NamedTime,
+    Noticed,
+    Promised,
+    RehearsalReport,
+    RehearsedOutcome,
+)
 
 LEFT, RIGHT, AFTER = 250, 690, 702
 """Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
@@ -24,7 +32,7 @@ STEPS = (1, 2, 7, 14, 28, 56)
 
 
 @dataclass(frozen=True)
-class Row:
+class PictureRow:
     """One line: a bar of up to two parts, marks, and what they say in words."""
 
     name: str
@@ -43,22 +51,22 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Rows of one kind under their title."""
 
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[PictureRow, ...]
     more: int = 0
 
 
 @dataclass(frozen=True)
-class Tick:
+class PictureTick:
     x: float
     name: str
     date: str
 
 
-def picture(found: Rehearsed) -> str:
+def picture(found: RehearsalReport) -> str:
     """The picture as SVG that stands alone, 900 pixels wide."""
     from amends.cli.terminal.html import render
 
@@ -75,11 +83,11 @@ def picture(found: Rehearsed) -> str:
 
 
 class _Drawing:
-    def __init__(self, found: Rehearsed) -> None:
+    def __init__(self, found: RehearsalReport) -> None:
         self._found = found
         self._zone = ZoneInfo(found.timezone)
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[RowGroup]:
         """What has rows."""
         found = self._found
         within = [one for one in found.deadlines if one.due_at and one.due_at <= found.end]
@@ -92,16 +100,16 @@ class _Drawing:
         )
         return [group for group in groups if group.rows]
 
-    def ticks(self) -> list[Tick]:
+    def ticks(self) -> list[PictureTick]:
         """Days since the opening, as many as have room."""
         days = self._found.days
         step = next((step for step in STEPS if days / step <= MOST_TICKS), STEPS[-1])
         return [self._tick(number) for number in range(0, days + 1, step)]
 
-    def _tick(self, number: int) -> Tick:
+    def _tick(self, number: int) -> PictureTick:
         at = self._found.start + number * DAY
         there = at.astimezone(self._zone)
-        return Tick(self._x(at), f"day {number}", f"{there.day} {there:%b}")
+        return PictureTick(self._x(at), f"day {number}", f"{there.day} {there:%b}")
 
     def _x(self, at: datetime) -> float:
         share = (at - self._found.start) / (self._found.end - self._found.start)
@@ -113,11 +121,11 @@ class _Drawing:
         there = at.astimezone(self._zone)
         return f"{there.day} {there:%b %H:%M}"
 
-    def _happening(self, one: Happening) -> Row:
+    def _happening(self, one: Happening) -> PictureRow:
         why = f"{self._say(one.at)}: {one.what}"
         return _row(self._say(one.at), "", why, dot=self._x(one.at), beside=short(one.what, BESIDE))
 
-    def _notice(self, one: Noticed) -> Row:
+    def _notice(self, one: Noticed) -> PictureRow:
         approved, last = (
             one.approved_at or self._found.end,
             max((c.last_at for c in one.channels if c.last_at), default=None),
@@ -138,19 +146,21 @@ class _Drawing:
             late=one.first_at is None,
         )
 
-    def _named(self, one: NamedTime) -> Row:
+    def _named(self, one: NamedTime) -> PictureRow:
         return self._timed(
             f"named in {one.notice}", one.named, one.came_at, one.outcome, f"then came {one.next_notice}"
         )
 
-    def _deadline(self, one: Deadline) -> Row:
+    def _deadline(self, one: Deadline) -> PictureRow:
         return self._timed(one.recipient, one.due_at, one.done_at, one.outcome, f"{one.law} ({one.duty})")
 
-    def _promise(self, one: Promised) -> Row:
+    def _promise(self, one: Promised) -> PictureRow:
         put_off = f", put off to {self._say(one.new_due_at)}" if one.new_due_at else ""
         return self._timed(one.id, one.due_at, one.settled_at, one.outcome, f"{one.owner}{put_off}")
 
-    def _timed(self, name: str, due: datetime | None, done: datetime | None, outcome: Outcome, more: str) -> Row:
+    def _timed(
+        self, name: str, due: datetime | None, done: datetime | None, outcome: RehearsedOutcome, more: str
+    ) -> PictureRow:
         late_until = done or self._found.end
         late = bool(due and outcome.bad)
         why = f"{name}: due {self._say(due)}, done {self._say(done)}, {outcome}; {more}"
@@ -165,10 +175,10 @@ class _Drawing:
         )
 
 
-def _group(title: str, rows: Iterable[Row]) -> Group:
+def _group(title: str, rows: Iterable[PictureRow]) -> RowGroup:
     listed = tuple(rows)
-    return Group(title, listed[:MOST], max(len(listed) - MOST, 0))
+    return RowGroup(title, listed[:MOST], max(len(listed) - MOST, 0))
 
 
-def _row(name: str, words: str, why: str, **marks: object) -> Row:
-    return Row(short(name, NAME), short(words, WORDS), shown(why), **marks)  # type: ignore[arg-type]
+def _row(name: str, words: str, why: str, **marks: object) -> PictureRow:
+    return PictureRow(short(name, NAME), short(words, WORDS), shown(why), **marks)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from amends.domain.base.errors import AmendsError
 
 if TYPE_CHECKING:
     from amends.domain.base.value import Span
-    from amends.domain.rehearse.report import Order, Rehearsed
+    from amends.domain.rehearse.report import Order, RehearsalReport
 
 OF_AN_INSTALLATION = ("AMENDS_", "PREFECT_")
 """Variables that begin so tell of a real installation; a rehearsal must not hear of it."""
@@ -138,7 +138,7 @@ def _check(order: "Order") -> None:
         pass
 
 
-def _unless_stopped(order: "Order", *, quiet: bool) -> "Rehearsed":
+def _unless_stopped(order: "Order", *, quiet: bool) -> "RehearsalReport":
     """Raises typer.Exit after Ctrl-C or SIGTERM, once the rehearsal's process has ended and its folder is deleted."""
     from amends.system.processes import Stopped, stopped_by_signals
 
@@ -149,12 +149,12 @@ def _unless_stopped(order: "Order", *, quiet: bool) -> "Rehearsed":
         raise typer.Exit(stopped.exit_code) from None
 
 
-def carry_out(order: "Order", *, quiet: bool = False) -> "Rehearsed":
+def carry_out(order: "Order", *, quiet: bool = False) -> "RehearsalReport":
     """Rehearse in a process of its own, which cuts itself off. Raises AmendsError when it does not end well.
 
     Its folder is private, what is in it is sealed with a key that only that process has, and it is deleted in the end.
     """
-    from amends.domain.rehearse.report import FOUND, ORDER, Rehearsed
+    from amends.domain.rehearse.report import FOUND, ORDER, RehearsalReport
 
     with tempfile.TemporaryDirectory(prefix="amends-rehearsal-") as name:
         folder = Path(name)
@@ -168,7 +168,7 @@ def carry_out(order: "Order", *, quiet: bool = False) -> "Rehearsed":
         )  # fmt: skip
         if done.returncode:
             raise AmendsError(f"the rehearsal did not end well\n{done.stderr or ''}".rstrip())
-        return Rehearsed.model_validate_json((folder / FOUND).read_text(encoding="utf-8"))
+        return RehearsalReport.model_validate_json((folder / FOUND).read_text(encoding="utf-8"))
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -66,7 +66,7 @@ LONGEST = 200
 """No summary of a command has so many letters."""
 
 
-class Group(TyperGroup):
+class CommandGroup(TyperGroup):
     """Commands under their noun; help tells each summary to its end."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -79,6 +79,6 @@ class Group(TyperGroup):
 
 def noun() -> typer.Typer:
     """A group that has no commands yet."""
-    group = typer.Typer(cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+    group = typer.Typer(cls=CommandGroup, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
     group.callback()(lambda: None)
     return group

@@ -11,15 +11,15 @@ from amends.content.file.document import Document, read_document
 from amends.content.file.reading import Trail
 from amends.content.file.regions import is_state
 from amends.domain.base.errors import ContentError, Finding
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 
 
-def read_letters(path: Path) -> Letters:
+def read_letters(path: Path) -> Addenda:
     """The letters of this file. Raises ContentError with every finding."""
     document = read_document(path)
     placed = (*odd_characters(document), *_unknown_items(document), *_wrong_places(document), *_twice(document))
     try:
-        letters = bind(document, Letters)
+        letters = bind(document, Addenda)
     except ContentError as error:
         # The letters' own check names the first of these without its place; here each has one already.
         whole = (document.where(()), Code.DOES_NOT_FIT) if placed else None

@@ -30,7 +30,7 @@ NAMED = ("unknown_state", "clocks", "recipients", "place_names", "also_called")
 """Parts of the table in which each name may stand only once in all files."""
 
 
-class Part(Value):
+class TablePart(Value):
     """What a file of the table may hold."""
 
     regimes: tuple[Regime, ...] = ()
@@ -64,7 +64,7 @@ class _File:
     """A file of the table, and where everything stands in it."""
 
     document: Document
-    part: Part
+    part: TablePart
 
     def regimes(self) -> Iterator[tuple[Trail, Regime]]:
         """All in this file, stand-ins too."""
@@ -122,7 +122,7 @@ def _file(path: Path) -> _File:
     document = read_document(path)
     odd = tuple(odd_characters(document))
     try:
-        part = bind(document, Part)
+        part = bind(document, TablePart)
     except ContentError as error:
         raise ContentError(*odd, *error.findings) from None
     if odd:
@@ -130,7 +130,7 @@ def _file(path: Path) -> _File:
     return _File(document, part)
 
 
-def _joined(folder: Path, parts: list[Part]) -> DutyTable:
+def _joined(folder: Path, parts: list[TablePart]) -> DutyTable:
     given: dict[str, object] = {
         name: {key: value for part in parts for key, value in getattr(part, name).items()} for name in NAMED
     }

@@ -11,7 +11,7 @@ from typing import Any
 from amends.content.file.codes import Code
 from amends.content.file.regions import has_states, state_code
 from amends.content.people import columns
-from amends.content.people.columns import Unfit
+from amends.content.people.columns import UnfitCell
 from amends.content.people.duplicates import FirstRows
 from amends.content.people.open_table import open_table
 from amends.content.people.table import Row, Table
@@ -104,7 +104,7 @@ class AudienceFile:
         self.report = AudienceReport()
         try:
             table = open_table(self.path, self._encoding, frozenset((*REQUIRED, *OPTIONAL)))
-            yield from _Reading(table, self.report).persons()
+            yield from _TablePass(table, self.report).persons()
             self._refuse_when_bad()
         except ContentError as error:
             finding = error.findings[0]
@@ -120,7 +120,7 @@ class AudienceFile:
             raise ContentError(Finding(str(self.path), Code.TOO_MANY_BAD_ROWS, what, "correct the export"))
 
 
-class _Reading:
+class _TablePass:
     """One pass over a table."""
 
     def __init__(self, table: Table, report: AudienceReport) -> None:
@@ -192,19 +192,19 @@ class _Reading:
         self._compare(person)
         return person
 
-    def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, Unfit]]]:
+    def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, UnfitCell]]]:
         """What the cells say, and every cell that cannot be used, with why."""
         read: dict[str, Any] = {}
-        wrong: list[tuple[str, Unfit]] = []
+        wrong: list[tuple[str, UnfitCell]] = []
         for column, check, place in self._cells:
             try:
                 read[column] = check(row[place])
-            except Unfit as why:
+            except UnfitCell as why:
                 wrong.append((column, why))
         for column, look in self._together:
             try:
                 look(read)
-            except Unfit as why:
+            except UnfitCell as why:
                 wrong.append((column, why))
         return read, wrong
 
@@ -218,14 +218,14 @@ class _Reading:
 
     def _new_id(self, read: dict[str, Any]) -> None:
         if first := self._ids.row_of(hash(read.get("id"))):
-            raise Unfit("duplicate_id", f"the same id stands in row {first}")
+            raise UnfitCell("duplicate_id", f"the same id stands in row {first}")
 
     def _known_child(self, read: dict[str, Any]) -> None:
         child = read.get("guardian_of")
         if child and child == read.get("id"):
-            raise Unfit("guardian_of_self", "nobody is their own guardian")
+            raise UnfitCell("guardian_of_self", "nobody is their own guardian")
         if child and hash(child) not in self._children:
-            raise Unfit("guardian_of_unknown", "no row has this id")
+            raise UnfitCell("guardian_of_unknown", "no row has this id")
 
     def _compare(self, person: Person) -> None:
         """Remember the person, and say what a human should look at."""
@@ -246,7 +246,7 @@ class _Reading:
             if not self._ids.row_of(child):
                 self._warn(number, "guardian_of_rejected", "the child's own row was rejected")
 
-    def _reject(self, number: int, column: str, why: Unfit, also: Iterable[tuple[str, Unfit]] = ()) -> None:
+    def _reject(self, number: int, column: str, why: UnfitCell, also: Iterable[tuple[str, UnfitCell]] = ()) -> None:
         more = "".join(f"; also {other}: {unfit.reason}" for other, unfit in also)
         self._report.rejected.append(Rejection(number, column, why.code, why.reason + more))
 
@@ -287,10 +287,10 @@ def _with_empty_rows_between(rows: Iterable[Row]) -> Iterator[Row]:
             last = number
 
 
-def _misshapen(row: list[str], width: int) -> Unfit:
+def _misshapen(row: list[str], width: int) -> UnfitCell:
     if not any(row):
-        return Unfit("empty_row", "the row is empty, yet others follow")
-    return Unfit("ragged", f"{len(row)} cells stand in the row, {width} in the header")
+        return UnfitCell("empty_row", "the row is empty, yet others follow")
+    return UnfitCell("ragged", f"{len(row)} cells stand in the row, {width} in the header")
 
 
 def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Person]:

@@ -25,7 +25,7 @@ LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64
 
 
-class Unfit(Exception):
+class UnfitCell(Exception):
     """A cell that cannot be used; the code is stable, the reason is for people."""
 
     def __init__(self, code: str, reason: str) -> None:
@@ -42,22 +42,22 @@ def text(cell: str, longest: int = LONGEST) -> str:
     if not cell or _PLAIN.fullmatch(cell):
         return cell
     if cell.strip() != cell:
-        raise Unfit("spaces", "there is white space before or after the text")
+        raise UnfitCell("spaces", "there is white space before or after the text")
     if hidden := hidden_character(cell):
-        raise Unfit("characters", f"the character {call(hidden)} cannot be seen or breaks lines")
+        raise UnfitCell("characters", f"the character {call(hidden)} cannot be seen or breaks lines")
     if "\ufffd" in cell:
-        raise Unfit("characters", "a character was lost when the file was converted (U+FFFD)")
+        raise UnfitCell("characters", "a character was lost when the file was converted (U+FFFD)")
     if len(cell) > longest:
-        raise Unfit("too_long", f"longer than {longest} characters")
+        raise UnfitCell("too_long", f"longer than {longest} characters")
     if not unicodedata.is_normalized("NFC", cell):
-        raise Unfit("not_nfc", "letters and their accents are written apart; save the text in Unicode form NFC")
+        raise UnfitCell("not_nfc", "letters and their accents are written apart; save the text in Unicode form NFC")
     return cell
 
 
 def needed(cell: str) -> str:
     """A text that is not empty."""
     if not cell:
-        raise Unfit("missing", "is empty")
+        raise UnfitCell("missing", "is empty")
     return text(cell)
 
 
@@ -75,9 +75,9 @@ def name(cell: str) -> str:
     """A name that can stand in a header and in a greeting."""
     whole = _no_null(needed(cell))
     if BREAKS_HEADERS.search(whole):
-        raise Unfit("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
+        raise UnfitCell("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
     if not any(map(str.isalnum, whole)):
-        raise Unfit("characters", "there is no letter in it")
+        raise UnfitCell("characters", "there is no letter in it")
     return whole
 
 
@@ -91,7 +91,7 @@ def postal_address(cell: str) -> str:
     if "\n" not in cell:
         return text(cell, LONGEST_ADDRESS)
     if len(cell) > LONGEST_ADDRESS:
-        raise Unfit("too_long", f"longer than {LONGEST_ADDRESS} characters")
+        raise UnfitCell("too_long", f"longer than {LONGEST_ADDRESS} characters")
     for line in cell.replace("\r\n", "\n").split("\n"):
         text(line, LONGEST_ADDRESS)
     return cell
@@ -101,7 +101,7 @@ def postal_address(cell: str) -> str:
 def segment(cell: str) -> str:
     """The name of a part of the audience; may be empty."""
     if cell == EVERYONE:
-        raise Unfit("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
+        raise UnfitCell("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
     return text(cell)
 
 
@@ -109,7 +109,7 @@ def segment(cell: str) -> str:
 def locale(cell: str) -> str:
     """BCP 47."""
     if not LOCALE.fullmatch(needed(cell)):
-        raise Unfit("locale", "a locale is written as in en, zh-CN or zh-Hant-TW")
+        raise UnfitCell("locale", "a locale is written as in en, zh-CN or zh-Hant-TW")
     return cell
 
 
@@ -117,7 +117,7 @@ def locale(cell: str) -> str:
 def country(cell: str) -> str:
     """ISO 3166-1 alpha-2."""
     if needed(cell) not in COUNTRIES:
-        raise Unfit("country", "a country is two capital letters of ISO 3166-1, as in CN, DE or GB")
+        raise UnfitCell("country", "a country is two capital letters of ISO 3166-1, as in CN, DE or GB")
     return cell
 
 
@@ -125,7 +125,7 @@ def country(cell: str) -> str:
 def timezone(cell: str) -> str:
     """An IANA time zone; may be empty."""
     if cell and cell not in _zones():
-        raise Unfit("timezone", "a time zone is written as in Asia/Shanghai or Europe/Berlin")
+        raise UnfitCell("timezone", "a time zone is written as in Asia/Shanghai or Europe/Berlin")
     return cell
 
 
@@ -156,7 +156,7 @@ def _words(cell: str, kind: type[Word]) -> dict[Word, None]:
         if word not in known:
             near = get_close_matches(word[:80], known, 1)
             advice = f"did you mean {near[0]}?" if near else "words are parted by |"
-            raise Unfit("unknown_word", f"word {place} is not known; {advice}")
+            raise UnfitCell("unknown_word", f"word {place} is not known; {advice}")
     return dict.fromkeys(known[word] for word in words)
 
 
@@ -184,16 +184,18 @@ def _unusual_email(cell: str) -> str:
 
     local = cell.rpartition("@")[0]
     if _STEERS_MAIL.search(cell) or "@" in local or local.startswith("-") or len(local) > LONGEST_LOCAL_PART:
-        raise Unfit("email", "exactly one plain address is expected, without a name, a list or signs that steer mail")
+        raise UnfitCell(
+            "email", "exactly one plain address is expected, without a name, a list or signs that steer mail"
+        )
     if not local.isascii():
-        raise Unfit("smtputf8", "there are letters before the @ that not every mail server takes")
+        raise UnfitCell("smtputf8", "there are letters before the @ that not every mail server takes")
     try:
         # .test is reserved for trying things out, and people try this out.
         found = validate_email(cell, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError:
-        raise Unfit("email", "this is not an email address") from None
+        raise UnfitCell("email", "this is not an email address") from None
     if cell.lower() not in (found.normalized.lower(), (found.ascii_email or "").lower()):
-        raise Unfit("email", "the domain holds look-alike characters")
+        raise UnfitCell("email", "the domain holds look-alike characters")
     return f"{local}@{found.ascii_domain}"
 
 
@@ -206,7 +208,7 @@ def phone(cell: str, home: str) -> str:
         return cell
     _no_spreadsheet_number(_no_null(text(cell)))
     if not _PHONE.fullmatch(cell):
-        raise Unfit("phone", "a phone number is written in digits, best as in +4915112345678")
+        raise UnfitCell("phone", "a phone number is written in digits, best as in +4915112345678")
     number = f"+{cell[2:]}" if cell.startswith("00") else cell
     return number if _is_e164(number) else read_phone(number, home if is_national(cell) else None)
 
@@ -237,21 +239,23 @@ def read_phone(number: str, home: str | None) -> str:
     try:
         parsed = parse(number, home)
     except NumberParseException:
-        raise Unfit("phone", "this is not a phone number; write it as in +4915112345678") from None
+        raise UnfitCell("phone", "this is not a phone number; write it as in +4915112345678") from None
     if not is_valid_number(parsed):
-        raise Unfit("phone", "no such number is assigned; write it with + and the country's code")
+        raise UnfitCell("phone", "no such number is assigned; write it with + and the country's code")
     return format_number(parsed, PhoneNumberFormat.E164)
 
 
 def _no_null(cell: str) -> str:
     if cell.lower() in NULL_LIKE:
-        raise Unfit("null_like", "the export wrote a word for 'nothing'; leave the cell empty")
+        raise UnfitCell("null_like", "the export wrote a word for 'nothing'; leave the cell empty")
     return cell
 
 
 def _no_spreadsheet_number(cell: str) -> str:
     if cell and _NUMBER_OF_A_SPREADSHEET.fullmatch(cell):
-        raise Unfit("spreadsheet_number", "a spreadsheet turned it into a number and lost digits; export it as text")
+        raise UnfitCell(
+            "spreadsheet_number", "a spreadsheet turned it into a number and lost digits; export it as text"
+        )
     return cell
 
 

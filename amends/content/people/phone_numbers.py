@@ -19,7 +19,7 @@ KINDS = (
 """Those that a person may have first."""
 
 
-class Block(NamedTuple):
+class NumberBlock(NamedTuple):
     """Numbers of some lengths that follow one pattern."""
 
     lengths: frozenset[int]
@@ -95,13 +95,13 @@ def _metadata(code: str, region: str) -> Any:
     return PhoneMetadata.metadata_for_region_or_calling_code(int(code), region)
 
 
-def _block(described: Any) -> Block | None:
+def _block(described: Any) -> NumberBlock | None:
     if described is None or not described.national_number_pattern:
         return None
-    return Block(frozenset(described.possible_length or LENGTHS), described.national_number_pattern)
+    return NumberBlock(frozenset(described.possible_length or LENGTHS), described.national_number_pattern)
 
 
-def _by_length(every: Block, blocks: Sequence[Block]) -> dict[int, re.Pattern[str]]:
+def _by_length(every: NumberBlock, blocks: Sequence[NumberBlock]) -> dict[int, re.Pattern[str]]:
     """One pattern for each length: that of all numbers there, and one of those that may be somebody's."""
     of_length = {n: [block.pattern for block in blocks if n in block.lengths] for n in every.lengths}
     return {

@@ -12,7 +12,7 @@ from amends.delivery.compose import Composer
 from amends.delivery.send.clock import SteadyClock
 from amends.delivery.send.group_commit import Journal
 from amends.delivery.send.postpone import NotYet
-from amends.delivery.send.queue import Line, Source
+from amends.delivery.send.queue import ChannelQueue, ClaimSource
 from amends.delivery.send.watchdog import Watch
 from amends.domain.base.errors import ApprovalMissing, DiskFull, LedgerUnavailable, NotAllowed
 from amends.domain.base.text import minute
@@ -105,7 +105,9 @@ async def deliver(
     begun = begun or begin(ledger, channels, incident, notice, clock())
     draft, tally = begun.draft, Tally(messages=begun.messages, uncertain_after_crash=begun.uncertain)
     composer = Composer(ledger.cases.incident_file(incident), draft, ledger.playbooks.wording(incident), links)
-    run = Run(ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits))
+    run = EngineRun(
+        ledger, channels, draft, composer, clock, tally, progress, paces or {}, Watch(ledger, draft, limits)
+    )
     if ledger.store.reserve.keep():
         await run.rounds(rounds)
     else:
@@ -138,7 +140,7 @@ def require_open(ledger: Ledger, draft: Draft, now: datetime) -> None:
         raise NotAllowed(f"{draft.notice} waits: {'; '.join(why)}")
 
 
-class Run:
+class EngineRun:
     """One run of the engine over one notice."""
 
     def __init__(
@@ -151,14 +153,14 @@ class Run:
         self._clock, self._tally, self._progress = clock, tally, progress
         journal = Journal(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
-        self._source = Source(
+        self._source = ClaimSource(
             self._claim, self._give_back, self._alert, composer, journal, self._told, self._surprised,
             not_yet if not_yet.decides else None,
         )  # fmt: skip
         self._leases: Counter[int] = Counter()
         """How many messages of each lease have no answer in the ledger yet."""
         self._answered: Counter[str] = Counter()
-        self._lines: list[Line] = []
+        self._lines: list[ChannelQueue] = []
 
     async def rounds(self, rounds: Rounds) -> None:
         """One after the other, as long as there is no trouble; the public hears nothing while others are at work."""
@@ -186,7 +188,7 @@ class Run:
         """Everything that is due on these channels; whether one of them may have left something to another."""
         before = self._tally.answers.total()
         self._lines = [
-            Line(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
+            ChannelQueue(kind, self._channels[kind], self._source, self._paces.get(kind, Pace()), self._tally.messages)
             for kind in kinds
         ]
         under_way = asyncio.gather(*(line.send_all() for line in self._lines), return_exceptions=True)

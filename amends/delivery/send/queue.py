@@ -34,7 +34,7 @@ from amends.domain.channel.channel import (
 )
 from amends.domain.deliver.cascade import CHANNEL_FAILED, DOMAIN_SLOWED, DOMAIN_STOPPED, NOT_SENT
 from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_taken
-from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, Pages, SameAnswer, slows_channel
+from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, PageSizes, SameAnswer, slows_channel
 from amends.ledger import Claim
 
 AT_ONCE = 64
@@ -54,7 +54,7 @@ NOT_ABOUT_US = re.compile(r"45[01]\b(?! 4\.[34]\.)|fault|domain ")
 
 
 @dataclass(frozen=True)
-class Source:
+class ClaimSource:
     """Where a line gets its claims from, and where it says what becomes of them."""
 
     claim: Callable[[ChannelKind, int], tuple[Claim, ...]]
@@ -80,10 +80,10 @@ class Canary:
     answers: list[Status] = field(default_factory=list)
 
 
-class Line:
+class ChannelQueue:
     """One channel, one notice, one run."""
 
-    def __init__(self, kind: ChannelKind, channel: Channel, source: Source, pace: Pace, messages: int) -> None:
+    def __init__(self, kind: ChannelKind, channel: Channel, source: ClaimSource, pace: Pace, messages: int) -> None:
         """`messages` is how many of the notice are pending, on all channels and for all processes."""
         self.kind, self.answers, self.trouble = kind, Counter[Status](), ""
         self._channel, self._source, self._pace = channel, source, pace
@@ -112,7 +112,7 @@ class Line:
             SameAnswer(),
         )
         self._first = max(canary_size(messages) // pace.processes, 1)
-        self._pages = Pages(messages, pace.processes, self._first)
+        self._pages = PageSizes(messages, pace.processes, self._first)
         self._canary: Canary | None = None
         self._stopped = False
         self._waits_for_ledger = True

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import minute
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.deliver.limits import Counts, Limits, OnChannel, alarm, approved, complaints, rates, warning
+from amends.domain.deliver.limits import ChannelCounts, Limits, SendCounts, alarm, approved, complaints, rates, warning
 from amends.domain.deliver.pace import STOP_AFTER
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.ledger import Claim, Ledger
@@ -99,15 +99,15 @@ class Watch:
             self._ledger.incidents.alert(self._draft.incident, what, now)
             self._warned = what
 
-    def _trouble(self, counts: Counts) -> str:
+    def _trouble(self, counts: SendCounts) -> str:
         return alarm(counts, self._limits) or self._unwanted(counts)
 
-    def _unwanted(self, counts: Counts) -> str:
+    def _unwanted(self, counts: SendCounts) -> str:
         return complaints(counts, self._limits) if self._draft.optional else ""
 
     # What this run sent.
 
-    def _own(self) -> Counts:
+    def _own(self) -> SendCounts:
         """Which messages came back is looked up only where it matters: when there were trouble if all were ours."""
         at_worst = self._counts()
         if self._trouble(at_worst) or (warning(at_worst, self._limits) and not self._warned):
@@ -124,13 +124,13 @@ class Watch:
         page = self._sent.get(number)
         return page is not None and bool(page[place // 8] & 1 << place % 8)
 
-    def _counts(self) -> Counts:
+    def _counts(self) -> SendCounts:
         on = {kind: self._on(kind) for kind in self._approved.on}
-        return Counts(self._approved, on, most_times_sent=1 + bool(self._twice))
+        return SendCounts(self._approved, on, most_times_sent=1 + bool(self._twice))
 
-    def _on(self, kind: ChannelKind) -> OnChannel:
+    def _on(self, kind: ChannelKind) -> ChannelCounts:
         rejected, uncertain = self._answers[kind, Status.REJECTED], self._answers[kind, Status.UNCERTAIN]
-        return OnChannel(
+        return ChannelCounts(
             sent=self._sent_on(kind),
             rejected=rejected,
             bounced=self._came_back(kind, DeliveryState.BOUNCED),
@@ -151,7 +151,7 @@ class Watch:
         """Counted anew when more has come back, but not at once where many messages must be read for it."""
         if self._back == self._counted or (self._count_again and now < self._count_again):
             return ""
-        counts = Counts(self._approved, self._ledger.statistics.taken_over(*self._named))
+        counts = SendCounts(self._approved, self._ledger.statistics.taken_over(*self._named))
         if why := rates(counts, self._limits) or self._unwanted(counts):
             return why
         self._counted = self._back

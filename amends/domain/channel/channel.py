@@ -41,7 +41,7 @@ Pieces = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Form:
+class VariantForm:
     """What is the same in all messages of a variant, made once. A channel may keep what it made of it."""
 
     kind: ChannelKind
@@ -79,7 +79,7 @@ class Message:
     Holds personal data: never log or print it. A channel sends it as it is and adds nothing a person would read.
     """
 
-    form: Form
+    form: VariantForm
     key: str
     """Opaque, the same at every try of the same message: for Message-ID, idempotency keys and markers."""
     to: str = field(default="", repr=False)

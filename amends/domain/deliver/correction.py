@@ -25,7 +25,7 @@ ADDRESS_GONE = "address_gone"
 """The address is not the person's any more, and the one that is was tried already, or there is none."""
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     """How a person in the corrected list stands to the list in force."""
 
     NEW = "new"
@@ -44,10 +44,10 @@ class Ask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class PersonChange:
     """One person in whom the lists differ. Holds no personal data."""
 
-    kind: Kind
+    kind: DifferenceKind
     person: int
     row: int = 0
     """Of the corrected file; 0 for who is not in it."""
@@ -64,14 +64,14 @@ class Difference:
     before: int
     """How many people the list in force has."""
     unchanged: int
-    changes: tuple[Change, ...]
+    changes: tuple[PersonChange, ...]
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many are new, back, changed and gone, and how many have an address that was another's."""
         kinds = Counter(change.kind.value for change in self.changes)
         swapped = sum(bool(change.taken_over) for change in self.changes)
-        return {**{kind.value: kinds[kind] for kind in Kind}, "swapped": swapped}
+        return {**{kind.value: kinds[kind] for kind in DifferenceKind}, "swapped": swapped}
 
     @cached_property
     def fields(self) -> dict[str, int]:

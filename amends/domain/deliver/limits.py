@@ -25,7 +25,7 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True)
-class OnChannel:
+class ChannelCounts:
     """The messages of one channel, in numbers; each message counts once, however often it was tried."""
 
     sent: int = 0
@@ -51,11 +51,11 @@ class OnChannel:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class SendCounts:
     """One version of a notice in numbers, counted anew each time and never carried on."""
 
     approved: Approved
-    on: Mapping[ChannelKind, OnChannel]
+    on: Mapping[ChannelKind, ChannelCounts]
     most_times_sent: int = 0
     """How often the message was sent that was sent most often: answers that say sent, for one key."""
 
@@ -97,22 +97,22 @@ def approved(draft: Draft) -> Approved:
     return Approved(draft.people, len(personal) or min(len(draft.cascade), 1), on)
 
 
-def alarm(counts: Counts, limits: Limits = DEFAULT) -> str:
+def alarm(counts: SendCounts, limits: Limits = DEFAULT) -> str:
     """Why everything must stop and a person must look, or empty. Breaches of what we promise come before rates."""
     return next(_alarms(counts, limits), "")
 
 
-def rates(counts: Counts, limits: Limits = DEFAULT) -> str:
+def rates(counts: SendCounts, limits: Limits = DEFAULT) -> str:
     """Why the shares alone are an alarm, or empty; also of counts that span more than one version of a notice."""
     return next(_rates(counts, limits), "")
 
 
-def complaints(counts: Counts, limits: Limits = DEFAULT) -> str:
+def complaints(counts: SendCounts, limits: Limits = DEFAULT) -> str:
     """Why mail that people may do without must stop, or empty; what the law wants told goes on (GDPR Art. 34)."""
     return _complained(counts, limits.complained, limits.complained_among)
 
 
-def warning(counts: Counts, limits: Limits = DEFAULT) -> str:
+def warning(counts: SendCounts, limits: Limits = DEFAULT) -> str:
     """What a person should look at while all goes on, or empty."""
     return _complained(counts, limits.complained_warning, limits.complained_among)
 
@@ -139,18 +139,18 @@ def nothing_taken(answers: Collection[Status]) -> bool:
     return not {Status.SENT, Status.DELIVERED}.intersection(answers)
 
 
-def _alarms(counts: Counts, limits: Limits) -> Iterator[str]:
+def _alarms(counts: SendCounts, limits: Limits) -> Iterator[str]:
     yield from _sent_twice(counts)
     yield from _sent_too_many(counts)
     yield from _rates(counts, limits)
 
 
-def _sent_twice(counts: Counts) -> Iterator[str]:
+def _sent_twice(counts: SendCounts) -> Iterator[str]:
     if counts.most_times_sent > 1:
         yield f"a message was sent {counts.most_times_sent} times, and none may be sent twice"
 
 
-def _sent_too_many(counts: Counts) -> Iterator[str]:
+def _sent_too_many(counts: SendCounts) -> Iterator[str]:
     for kind, on in counts.on.items():
         may = counts.approved.on.get(kind, 0)
         if on.sent > may:
@@ -160,11 +160,11 @@ def _sent_too_many(counts: Counts) -> Iterator[str]:
         yield f"{sent} messages were sent to {counts.approved.people} people, and {may} are explained"
 
 
-def _sent_to_people(counts: Counts) -> int:
+def _sent_to_people(counts: SendCounts) -> int:
     return sum(on.sent for kind, on in counts.on.items() if kind.personal)
 
 
-def _may_reach_people(counts: Counts) -> int:
+def _may_reach_people(counts: SendCounts) -> int:
     """Everybody's first messages, and one more for each that came back, by the cascade.
 
     One that was refused at once makes room for no other: it was never sent, and the next one takes its place.
@@ -173,7 +173,7 @@ def _may_reach_people(counts: Counts) -> int:
     return counts.approved.people * counts.approved.at_first + bounced
 
 
-def _rates(counts: Counts, limits: Limits) -> Iterator[str]:
+def _rates(counts: SendCounts, limits: Limits) -> Iterator[str]:
     for kind, on in counts.on.items():
         if _reaches(on.useless, on.answered, limits.useless, limits.useless_among):
             yield f"{on.useless} of {on.answered} on {kind} were refused or came back, so the list looks old or wrong"
@@ -181,8 +181,8 @@ def _rates(counts: Counts, limits: Limits) -> Iterator[str]:
             yield f"{on.uncertain} of {on.answered} answers on {kind} left open whether the message arrived"
 
 
-def _complained(counts: Counts, limit: float, among: int) -> str:
-    on = counts.on.get(ChannelKind.EMAIL, OnChannel())
+def _complained(counts: SendCounts, limit: float, among: int) -> str:
+    on = counts.on.get(ChannelKind.EMAIL, ChannelCounts())
     if not _reaches(on.complained, on.sent, limit, among):
         return ""
     return f"{on.complained} of {on.sent} emails were reported as spam, and the limit is {limit:.1%}"

@@ -73,7 +73,7 @@ def slows_domain(receipt: Receipt) -> bool:
     return slows_channel(receipt) or (receipt.status is DEFERRED and TEMPORARY_POLICY.match(receipt.detail) is not None)
 
 
-class Pages:
+class PageSizes:
     """How many messages a process claims at once: first those that go alone, toward the end fewer and fewer.
 
     So the first one leaves without waiting for a page, and processes that share a notice come to its end together. The

@@ -18,7 +18,7 @@ class QuestionKind(StrEnum):
     SUGGESTION = "suggestion"
 
 
-class Source(StrEnum):
+class QuestionSource(StrEnum):
     """How it reached us."""
 
     PORTAL = "portal"
@@ -29,14 +29,14 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NewQuestion:
     """What somebody asks, before it is kept. Holds personal data: never log or print it."""
 
     text: str = field(repr=False)
     person: int | None
     """The person's number, or None when a caller could not be matched."""
     kind: QuestionKind
-    source: Source
+    source: QuestionSource
     locale: str
     once: str
     """The same again is the same question, however often a form is sent."""
@@ -53,7 +53,7 @@ class Question(Value):
     person: int | None
     """The person's number, or None when a caller could not be matched."""
     kind: QuestionKind
-    source: Source
+    source: QuestionSource
     locale: str
     text: str = Field(repr=False)
     theme: str

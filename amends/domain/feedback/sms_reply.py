@@ -8,8 +8,8 @@ from datetime import datetime
 from amends.domain.base.errors import NotAllowed
 from amends.domain.receipt.webhook import (
     LARGEST_REPORT,
-    Report,
     Scheme,
+    WebhookReport,
     objects_of,
     pairs_of,
     plain_value,
@@ -73,7 +73,7 @@ class IncomingRules:
     largest: int = LARGEST_REPORT
     """Bytes of one body."""
 
-    def read(self, report: Report, now: datetime) -> tuple[Incoming, ...]:
+    def read(self, report: WebhookReport, now: datetime) -> tuple[Incoming, ...]:
         """The texts that are handed on, without those that cannot be read.
 
         Raises NotAllowed when it was not the gateway that did.
@@ -81,7 +81,7 @@ class IncomingRules:
         each = (self.shape.read(told) for told in self._told(report, now))
         return tuple(found for found in each if found)
 
-    def _told(self, report: Report, now: datetime) -> Sequence[Mapping[str, object]]:
+    def _told(self, report: WebhookReport, now: datetime) -> Sequence[Mapping[str, object]]:
         match self.scheme:
             case Scheme.TWILIO:
                 return [signed_by_twilio(self.secret, self.url, report)]
@@ -92,7 +92,7 @@ class IncomingRules:
                     raise NotAllowed("what came in is not signed by the gateway")
                 return objects_of(report.body)
 
-    def _at_address(self, report: Report) -> Sequence[Mapping[str, object]]:
+    def _at_address(self, report: WebhookReport) -> Sequence[Mapping[str, object]]:
         asked = dict(pairs_of(report.query.encode()))
         if not self.secret or not same(self.secret, asked.pop("proof", "")):
             raise NotAllowed("what came in did not come to the address that the gateway was told")

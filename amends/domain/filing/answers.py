@@ -45,7 +45,7 @@ NO_LIMITS = Count()
 
 
 @dataclass(frozen=True)
-class Asked:
+class FilingContext:
     """What an authority is told about: one duty of a case, at one time."""
 
     case: Case
@@ -120,13 +120,13 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Question:
+class FormQuestion:
     """A question that is answered in words of a vocabulary."""
 
     vocabulary: frozenset[str]
-    asks: Callable[[Asked], Fact[Any] | Iterable[str] | None]
+    asks: Callable[[FilingContext], Fact[Any] | Iterable[str] | None]
 
-    def answer(self, asked: Asked) -> Words:
+    def answer(self, asked: FilingContext) -> Words:
         """None when nobody knows; never an empty list."""
         said = self.asks(asked)
         if isinstance(said, Fact):
@@ -146,7 +146,7 @@ def _truth(fact: Fact[bool]) -> str | None:
     return "suspected" if fact.says(True) else None
 
 
-def _exfiltration(asked: Asked) -> str | None:
+def _exfiltration(asked: FilingContext) -> str | None:
     """A no counts only on sound evidence."""
     left = asked.facts.exfiltration
     if left.unknown:
@@ -161,7 +161,7 @@ def _exfiltration(asked: Asked) -> str | None:
     return "no_without_sound_evidence" if may_have_left(asked.facts) else "no_on_sound_evidence"
 
 
-def _protection(asked: Asked) -> str | None:
+def _protection(asked: FilingContext) -> str | None:
     encrypted, key = asked.facts.encrypted_at_rest, asked.facts.encryption_key_safe
     if not holds(encrypted):
         return "not_encrypted" if cannot_hold(encrypted) else None
@@ -170,7 +170,7 @@ def _protection(asked: Asked) -> str | None:
     return "encrypted_key_taken" if cannot_hold(key) or key.says(False) else "encrypted_key_unknown"
 
 
-def _integrity(asked: Asked) -> str | None:
+def _integrity(asked: FilingContext) -> str | None:
     """Whether what was altered was used wrongly, and can be made good."""
     facts = asked.facts
     if not holds(facts.misuse_observed):
@@ -180,20 +180,20 @@ def _integrity(asked: Asked) -> str | None:
     return "used_wrongly_recoverable" if facts.restored.sure(Restored.FULL) else None
 
 
-def _availability(asked: Asked) -> str | None:
+def _availability(asked: FilingContext) -> str | None:
     lost = asked.facts.permanent_loss
     if holds(lost):
         return "permanent"
     return "temporary" if cannot_hold(lost) or asked.facts.restored.sure(Restored.FULL) else None
 
 
-def _origin(asked: Asked) -> str | None:
+def _origin(asked: FilingContext) -> str | None:
     """The cause together with whether somebody meant harm or gain."""
     meant = {"no": "not_malicious", None: "intent_unknown"}.get(_truth(asked.facts.malicious), "malicious")
     return f"{asked.facts.cause.value}_{meant}" if asked.facts.cause.stands else None
 
 
-def subjects(asked: Asked) -> Words:
+def subjects(asked: FilingContext) -> Words:
     stated = asked.facts.data_subjects
     kinds = list(stated.value or ()) if stated.stands else []
     if asked.case.audience.by_flag.get(Flag.MINOR):
@@ -201,13 +201,13 @@ def subjects(asked: Asked) -> Words:
     return tuple(dict.fromkeys(map(str, kinds))) or None
 
 
-def categories(asked: Asked) -> Words:
+def categories(asked: FilingContext) -> Words:
     """Those that the facts name, and those that the audience file names for single people."""
     kinds = (*asked.facts.categories(), *asked.case.audience.by_category)
     return tuple(dict.fromkeys(map(str, kinds))) or None
 
 
-def told_police(asked: Asked) -> bool:
+def told_police(asked: FilingContext) -> bool:
     done = asked.facts.mitigations
     return done.stands and any("police" in one.what for one in done.value or ())
 
@@ -226,7 +226,7 @@ class HowMany:
     """What the facts say beside the number; nothing where they say the same."""
 
 
-def people_counted(asked: Asked) -> HowMany | None:
+def people_counted(asked: FilingContext) -> HowMany | None:
     """The audience's number where there is one, else what the facts say, else what the residences add up to."""
     audience, stated = asked.case.audience, asked.facts.people
     value = stated.value if stated.stands and stated.value else NO_LIMITS
@@ -242,26 +242,26 @@ def people_counted(asked: Asked) -> HowMany | None:
     return HowMany(one) if one is not None else HowMany(None, limits=value)
 
 
-def _how_exact(asked: Asked) -> str | None:
+def _how_exact(asked: FilingContext) -> str | None:
     found = people_counted(asked)
     return ("exact" if found.exact else "approximate") if found else None
 
 
-def _staff(asked: Asked) -> str | None:
+def _staff(asked: FilingContext) -> str | None:
     size = asked.organisation.size
     if size is None:
         return None
     return next((word for most, word in ((10, "under_10"), (250, "under_250")) if size < most), "250_or_more")
 
 
-def _public_body(asked: Asked) -> bool:
+def _public_body(asked: FilingContext) -> bool:
     """Only what is certain: a hospital or a school may be either."""
     organisation = asked.organisation
     state_organ = Regulated.CN_STATE_ORGAN in (organisation.regulated or ())
     return state_organ or organisation.sector == "public_administration"
 
 
-def _others_involved(asked: Asked) -> bool:
+def _others_involved(asked: FilingContext) -> bool:
     """A processor has a controller, and a vendor is another party; nothing tells that nobody else was involved."""
     for_another = asked.organisation.role not in (None, Role.CONTROLLER)
     return for_another or asked.facts.cause.says(Cause.VENDOR)
@@ -270,7 +270,7 @@ def _others_involved(asked: Asked) -> bool:
 # The case
 
 
-def _timing(asked: Asked) -> str | None:
+def _timing(asked: FilingContext) -> str | None:
     """Late only when the clock's start is recorded, not when it is assumed."""
     filed = filings_for(asked.case, asked.duty.id)
     at, due_at = filed[0].filed_at if filed else asked.now, asked.duty.due_at
@@ -279,7 +279,7 @@ def _timing(asked: Asked) -> str | None:
     return None if asked.duty.assumed else "late"
 
 
-def _occurrence(asked: Asked) -> str | None:
+def _occurrence(asked: FilingContext) -> str | None:
     start, end = asked.began, asked.ended
     if start is None:
         return None
@@ -288,7 +288,7 @@ def _occurrence(asked: Asked) -> str | None:
     return "one_day" if asked.local_date(start) == asked.local_date(end) else "from_to"
 
 
-def _telling(asked: Asked) -> str | None:
+def _telling(asked: FilingContext) -> str | None:
     """Whether people have been told, or will be; that they will not be is for a person to decide."""
     assessment, playbook = asked.case.assessment, asked.case.playbook
     if INDIVIDUALS_NOTIFIED in as_known(asked.case).times.events:
@@ -306,7 +306,7 @@ def first_notice(case: Case) -> NoticeStatus | None:
     return next(gone, None) if NOTIFIED in case.events else None
 
 
-def _everyone_told(asked: Asked) -> str | None:
+def _everyone_told(asked: FilingContext) -> str | None:
     first = first_notice(asked.case)
     if first is None:
         return None
@@ -314,13 +314,13 @@ def _everyone_told(asked: Asked) -> str | None:
     return "all" if reached and reached >= asked.case.audience.people else "not_all"
 
 
-def _channels(asked: Asked) -> Iterable[str]:
+def _channels(asked: FilingContext) -> Iterable[str]:
     first, playbook = first_notice(asked.case), asked.case.playbook
     steps = playbook.steps if playbook else ()
     return (channel for step in steps if first and step.id == first.step for channel in step.channels)
 
 
-def filed_elsewhere(asked: Asked) -> Iterator[str]:
+def filed_elsewhere(asked: FilingContext) -> Iterator[str]:
     duties = {duty.id: duty for duty in asked.case.assessment.duties} if asked.case.assessment else {}
     for filing in standing_filings(asked.case.filings):
         duty = duties.get(filing.duty)
@@ -329,7 +329,7 @@ def filed_elsewhere(asked: Asked) -> Iterator[str]:
             yield f"{name}, {asked.local(filing.filed_at)}, reference {filing.receipt}"
 
 
-def promised(asked: Asked) -> Iterator[tuple[str, str]]:
+def promised(asked: FilingContext) -> Iterator[tuple[str, str]]:
     """Kind and text of what was promised and of what the incident file and the playbook will; not what was dropped."""
     case = asked.case
     given = {promise.id for promise in case.commitments}
@@ -341,17 +341,17 @@ def promised(asked: Asked) -> Iterator[tuple[str, str]]:
             yield str(one.kind), text_for(one.promise, asked.locale)
 
 
-def _of(words: Iterable[str], asks: Callable[[Asked], Fact[Any] | Iterable[str] | None]) -> Question:
+def _of(words: Iterable[str], asks: Callable[[FilingContext], Fact[Any] | Iterable[str] | None]) -> FormQuestion:
     """The words as an enumeration or in one text."""
-    return Question(frozenset(map(str, words.split() if isinstance(words, str) else words)), asks)
+    return FormQuestion(frozenset(map(str, words.split() if isinstance(words, str) else words)), asks)
 
 
-def _if(word: str, holds: Callable[[Asked], object]) -> Question:
+def _if(word: str, holds: Callable[[FilingContext], object]) -> FormQuestion:
     """With one word only: that it is not so, nobody can tell."""
-    return Question(frozenset({word}), lambda asked: word if holds(asked) else None)
+    return FormQuestion(frozenset({word}), lambda asked: word if holds(asked) else None)
 
 
-def _whether(of: Callable[[Facts], Fact[bool]]) -> Question:
+def _whether(of: Callable[[Facts], Fact[bool]]) -> FormQuestion:
     return _of("yes suspected no", lambda asked: _truth(of(asked.facts)))
 
 
@@ -359,7 +359,7 @@ ORIGINS = [f"{cause}_{intent}" for cause in Cause for intent in ("malicious", "n
 LEFT = "yes likely no_on_sound_evidence no_without_sound_evidence not_applicable"
 PROTECTION = "encrypted_key_safe encrypted_key_taken encrypted_key_unknown not_encrypted"
 
-WORDS: dict[str, Question] = {
+WORDS: dict[str, FormQuestion] = {
     "availability": _of("temporary permanent", _availability),
     "backup": _of(Backup, lambda asked: asked.facts.backup),
     "breach_types": _of(BreachType, lambda asked: asked.facts.breach_types),

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from amends.domain.base.value import Country, Slug, Value
-from amends.domain.filing.answers import WORDS, Asked, Words
+from amends.domain.filing.answers import WORDS, FilingContext, Words
 from amends.domain.filing.statements import VALUES, Said
 
 
@@ -22,7 +22,7 @@ Letters = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
 """Options of a field; one may be written bare."""
 
 
-class Reading(Value):
+class WordOptions(Value):
     """Which of the form's options each of our words stands for."""
 
     of: str
@@ -33,7 +33,7 @@ class Reading(Value):
     """Words for which the form has no option, so that a person must say it."""
 
     @model_validator(mode="after")
-    def _every_word_has_its_place(self) -> "Reading":
+    def _every_word_has_its_place(self) -> "WordOptions":
         _known(self.of, WORDS, "question")
         vocabulary, placed = WORDS[self.of].vocabulary, {*self.answers, *self.without}
         for word in (*self.answers, *self.without):
@@ -51,7 +51,7 @@ class FormField(Value):
     asks: str
     required: bool = False
     options: dict[str, str] = {}
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[WordOptions, ...] = ()
     value: str = ""
     """The name of a text, number or time."""
     beside: str = ""
@@ -163,10 +163,10 @@ class Filled(Value):
         return not self.to_follow and not any(one.required for one in self.to_be_filled)
 
 
-def fill(form: Form, asked: Asked) -> Filled:
+def fill(form: Form, asked: FilingContext) -> Filled:
     """Every field that is asked in this case; what nobody knows is the form's own word for it, or left to a person."""
     chosen: dict[str, Words] = {}
-    sheet = _Sheet()
+    sheet = _FilledForm()
     for name, field in form.fields.items():
         if not _shown(field, asked, chosen):
             chosen[name] = ()
@@ -180,7 +180,7 @@ def fill(form: Form, asked: Asked) -> Filled:
 
 
 @dataclass
-class _Sheet:
+class _FilledForm:
     """A form while it is filled in."""
 
     fields: dict[str, object] = dataclass_field(default_factory=dict)
@@ -213,21 +213,21 @@ class _Sheet:
         )
 
 
-def _beside(name: str, field: FormField, asked: Asked) -> dict[str, str]:
+def _beside(name: str, field: FormField, asked: FilingContext) -> dict[str, str]:
     said = VALUES[field.beside](asked) if field.beside else None
     return {name: str(said)} if said else {}
 
 
-def _shown(field: FormField, asked: Asked, chosen: dict[str, Words]) -> bool:
+def _shown(field: FormField, asked: FilingContext, chosen: dict[str, Words]) -> bool:
     return not field.shown_if or any(_holds(key, words, asked, chosen) for key, words in field.shown_if.items())
 
 
-def _holds(key: str, words: tuple[str, ...], asked: Asked, chosen: dict[str, Words]) -> bool:
+def _holds(key: str, words: tuple[str, ...], asked: FilingContext, chosen: dict[str, Words]) -> bool:
     said = chosen[key] if key in chosen else WORDS[key].answer(asked)
     return said is None or bool(set(said) & set(words))
 
 
-def _letters(field: FormField, asked: Asked) -> Words:
+def _letters(field: FormField, asked: FilingContext) -> Words:
     """The options that hold, the weightiest first; None when something is unknown and nothing else is known."""
     found: dict[str, None] = {}
     known = True

@@ -9,7 +9,7 @@ from amends.domain.base.text import in_time, length
 from amends.domain.base.value import Value
 from amends.domain.case.case import Case
 from amends.domain.case.filings import DutyStatus, status
-from amends.domain.filing.answers import Asked
+from amends.domain.filing.answers import FilingContext
 from amends.domain.filing.form import Filled, Form, Heading, ToFill, fill
 from amends.domain.filing.statements import VALUES, clock_in_words, how_sure, spoken
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
@@ -52,7 +52,7 @@ class Pack(Value):
 
 def pack(case: Case, duty: Duty, form: Form, table: DutyTable, now: datetime) -> Pack:
     """What can be said to this duty's recipient now; what nobody knows is said to be unknown."""
-    asked = Asked(case, duty, now, frozenset(form.area), also_called=table.also_called)
+    asked = FilingContext(case, duty, now, frozenset(form.area), also_called=table.also_called)
     filled = _filled(asked, form)
     return Pack(
         markdown=EMPTY_LINES.sub("\n\n", "\n".join(_page(asked, form, table, filled))).strip() + "\n",
@@ -65,7 +65,7 @@ def pack(case: Case, duty: Duty, form: Form, table: DutyTable, now: datetime) ->
     )
 
 
-def _filled(asked: Asked, form: Form) -> Filled:
+def _filled(asked: FilingContext, form: Form) -> Filled:
     """What is left open is only what this recipient asks for: the form's fields, or else the codes of the duty."""
     filled = fill(form, asked)
     filled = fill(form, replace(asked, complete=filled.complete))
@@ -75,7 +75,7 @@ def _filled(asked: Asked, form: Form) -> Filled:
     return filled.model_copy(update=left)
 
 
-def _headings(asked: Asked, form: Form) -> dict[str, Heading]:
+def _headings(asked: FilingContext, form: Form) -> dict[str, Heading]:
     """What the duty asks for, by its codes."""
     known = form.contents.content
     return {
@@ -84,19 +84,19 @@ def _headings(asked: Asked, form: Form) -> dict[str, Heading]:
     }
 
 
-def _unanswered(asked: Asked, form: Form) -> Iterator[str]:
+def _unanswered(asked: FilingContext, form: Form) -> Iterator[str]:
     for code, heading in _headings(asked, form).items():
         if any(VALUES[name](asked) in (None, "") for name in heading.says):
             yield code
 
 
-def _left_to_a_person(asked: Asked, form: Form) -> Iterator[ToFill]:
+def _left_to_a_person(asked: FilingContext, form: Form) -> Iterator[ToFill]:
     for code, heading in _headings(asked, form).items():
         if heading.ask or not heading.says:
             yield ToFill(field=code, asks=heading.ask or heading.title, required=False)
 
 
-def _about(asked: Asked, form: Form) -> dict[str, object]:
+def _about(asked: FilingContext, form: Form) -> dict[str, object]:
     case, duty = asked.case, asked.duty
     return {
         "form": form.title,
@@ -117,7 +117,7 @@ def _is_theirs(form: Form, duty: Duty) -> bool:
     return duty.regime in form.regimes and duty.addressee is Addressee.AUTHORITY
 
 
-def _page(asked: Asked, form: Form, table: DutyTable, filled: Filled) -> Iterator[str]:
+def _page(asked: FilingContext, form: Form, table: DutyTable, filled: Filled) -> Iterator[str]:
     yield from _head(asked, table)
     found = status(asked.case, asked.duty, asked.now)
     yield from _section("By when", _by_when(asked, table, found))
@@ -131,7 +131,7 @@ def _page(asked: Asked, form: Form, table: DutyTable, filled: Filled) -> Iterato
     yield from _section("The assessment behind it", _assessment(asked))
 
 
-def _head(asked: Asked, table: DutyTable) -> Iterator[str]:
+def _head(asked: FilingContext, table: DutyTable) -> Iterator[str]:
     case, duty = asked.case, asked.duty
     recipient = table.recipients.get(duty.recipient)
     yield f"# {duty.recipient_name}\n\n{duty.law}, {duty.citation}\n"
@@ -151,7 +151,7 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
         yield ""
 
 
-def _by_when(asked: Asked, table: DutyTable, found: DutyStatus) -> Iterator[str]:
+def _by_when(asked: FilingContext, table: DutyTable, found: DutyStatus) -> Iterator[str]:
     duty = asked.duty
     yield f"- {due_in_words(asked, duty)}"
     yield f"- The law says: {duty.standard or 'no time is given'}"
@@ -166,7 +166,7 @@ def _by_when(asked: Asked, table: DutyTable, found: DutyStatus) -> Iterator[str]
     yield from (f"- **Out of order:** {line}" for line in found.out_of_order)
 
 
-def due_in_words(asked: Asked, duty: Duty) -> str:
+def due_in_words(asked: FilingContext, duty: Duty) -> str:
     """Due when, and how long that is from now."""
     if duty.due_at is None:
         return "No date: at once" if not duty.waits else "No date yet: its clock has not started"
@@ -175,7 +175,7 @@ def due_in_words(asked: Asked, duty: Duty) -> str:
     return f"Due {asked.local(duty.due_at)}, {away}"
 
 
-def _filed(asked: Asked, found: DutyStatus) -> Iterator[str]:
+def _filed(asked: FilingContext, found: DutyStatus) -> Iterator[str]:
     for filing in found.filings:
         early = f", {in_time(found.duty.due_at - filing.filed_at)}" if found.duty.due_at else ""
         yield f"- {filing.part}, {asked.local(filing.filed_at)}{early}, reference {filing.receipt}"
@@ -183,14 +183,14 @@ def _filed(asked: Asked, found: DutyStatus) -> Iterator[str]:
         yield "Nothing is recorded."
 
 
-def _contacts(asked: Asked) -> Iterator[str]:
+def _contacts(asked: FilingContext) -> Iterator[str]:
     yield f"- Organisation: {VALUES['organisation_name'](asked)}; {VALUES['contacts'](asked)}"
     yield f"- Responsible for personal data: {VALUES['officer'](asked) or UNKNOWN}"
     yield f"- Our reference: {asked.case.incident.id}"
     yield f"- {PERSON} who reports, in which function, and who answers questions"
 
 
-def _answers(asked: Asked, heading: Heading) -> Iterator[str]:
+def _answers(asked: FilingContext, heading: Heading) -> Iterator[str]:
     for name in heading.says:
         said = VALUES[name](asked)
         shown = asked.local(said) if isinstance(said, datetime) else said
@@ -208,7 +208,7 @@ def _apart(text: str) -> str:
     return "\n".join(f"\n{line}" if first else line for line, first in zip(lines, begins, strict=True))
 
 
-def _to_follow(asked: Asked, form: Form, filled: Filled) -> Iterator[str]:
+def _to_follow(asked: FilingContext, form: Form, filled: Filled) -> Iterator[str]:
     titles = {code: heading.title for code, heading in _headings(asked, form).items()}
     asks = {name: field.asks for name, field in form.fields.items()}
     yield from (f"- {(asks | titles)[name]}" for name in filled.to_follow)
@@ -247,7 +247,7 @@ def _to_be_filled(duty: Duty, form: Form, filled: Filled) -> Iterator[str]:
         yield f"- **{one.asks}**: {one.field}{note}" if one.required else f"- {one.asks}: {one.field}{note}"
 
 
-def _assessment(asked: Asked) -> Iterator[str]:
+def _assessment(asked: FilingContext) -> Iterator[str]:
     assessment = asked.case.assessment
     if assessment is None:
         return

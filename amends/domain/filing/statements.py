@@ -10,7 +10,7 @@ from typing import Any
 from amends.domain.base.value import text_for
 from amends.domain.case.filings import INDIVIDUALS_NOTIFIED, as_known, filings_for
 from amends.domain.filing.answers import (
-    Asked,
+    FilingContext,
     HowMany,
     categories,
     filed_elsewhere,
@@ -92,7 +92,7 @@ def _in_words(value: object) -> str:
     return spoken(value)
 
 
-def _nature(asked: Asked) -> str | None:
+def _nature(asked: FilingContext) -> str | None:
     facts = asked.facts
     parts: tuple[tuple[str, Fact[Any]], ...] = (
         ("kind of breach", facts.breach_types),
@@ -106,7 +106,7 @@ def _nature(asked: Asked) -> str | None:
     return listed(stated(name, fact) for name, fact in parts)
 
 
-def _holder(asked: Asked) -> str | None:
+def _holder(asked: FilingContext) -> str | None:
     recipient = asked.facts.recipient
     if not recipient.stands or recipient.value is None or recipient.value.kind is None:
         return None
@@ -120,7 +120,7 @@ def _holder(asked: Asked) -> str | None:
     )
 
 
-def _protection_text(asked: Asked) -> str | None:
+def _protection_text(asked: FilingContext) -> str | None:
     facts = asked.facts
     lines = [
         stated("encrypted where it was stored", facts.encrypted_at_rest),
@@ -130,13 +130,13 @@ def _protection_text(asked: Asked) -> str | None:
     return listed([*lines, *([str(facts.protection_note.value)] if facts.protection_note.stands else [])])
 
 
-def _measures_in_place(asked: Asked) -> str | None:
+def _measures_in_place(asked: FilingContext) -> str | None:
     """Only when somebody has written it."""
     note = asked.facts.protection_note
     return note.value if note.stands else None
 
 
-def _recovery(asked: Asked) -> str | None:
+def _recovery(asked: FilingContext) -> str | None:
     facts = asked.facts
     parts: tuple[tuple[str, Fact[Any]], ...] = (
         ("restored", facts.restored),
@@ -147,7 +147,7 @@ def _recovery(asked: Asked) -> str | None:
     return listed(stated(name, fact) for name, fact in parts)
 
 
-def _data(asked: Asked) -> str | None:
+def _data(asked: FilingContext) -> str | None:
     kinds = categories(asked)
     if kinds is None:
         return None
@@ -172,13 +172,13 @@ def _count(people: int) -> str:
     return "1 person" if people == 1 else f"{people:,} people"
 
 
-def _subjects_text(asked: Asked) -> str | None:
+def _subjects_text(asked: FilingContext) -> str | None:
     kinds = subjects(asked)
     vulnerable = stated("people in need of protection are among them", asked.facts.vulnerable_subjects)
     return f"{', '.join(map(spoken, kinds))}\n{vulnerable}" if kinds else None
 
 
-def _people_text(asked: Asked) -> str | None:
+def _people_text(asked: FilingContext) -> str | None:
     found = people_counted(asked)
     if found is None:
         return None
@@ -186,7 +186,7 @@ def _people_text(asked: Asked) -> str | None:
     return "\n".join(filter(None, (_in_all(asked, found), where)))
 
 
-def _in_all(asked: Asked, found: HowMany) -> str:
+def _in_all(asked: FilingContext, found: HowMany) -> str:
     """A range stays one: neither of its ends is told as the number."""
     limits = between(found.limits)
     doubt = " (suspected)" if asked.facts.people.certainty is Certainty.SUSPECTED else ""
@@ -196,7 +196,7 @@ def _in_all(asked: Asked, found: HowMany) -> str:
     return f"{head}; {limits} by the facts{doubt}" if limits else head
 
 
-def _residents(asked: Asked) -> str | None:
+def _residents(asked: FilingContext) -> str | None:
     """The duty counts those who may live there, too, so that no threshold is missed; they are told apart here."""
     most, known = asked.duty.people, asked.known_in(asked.duty.places)
     if most is None:
@@ -205,38 +205,38 @@ def _residents(asked: Asked) -> str | None:
     return f"{people} in {', '.join(asked.duty.places)}"
 
 
-def _aware(asked: Asked) -> datetime | None:
+def _aware(asked: FilingContext) -> datetime | None:
     events = asked.case.incident.times.events
     return events.get("controller_aware") or events.get("aware")
 
 
-def _dates(asked: Asked) -> str | None:
+def _dates(asked: FilingContext) -> str | None:
     began, ended = asked.began, asked.case.incident.times.occurred.end
     if began is None:
         return None
     return f"from {asked.local(began)} " + (f"to {asked.local(ended)}" if ended else "; its end is not known yet")
 
 
-def _discovered(asked: Asked) -> str | None:
+def _discovered(asked: FilingContext) -> str | None:
     events = asked.case.incident.times.events
     at = events.get("discovered") or events.get("detected")
     return asked.local(at) if at else None
 
 
-def _timeline(asked: Asked) -> str | None:
+def _timeline(asked: FilingContext) -> str | None:
     times = as_known(asked.case).times
     named = {"it began": times.occurred.start, "it ended": times.occurred.end, "contained": times.contained}
     moments = [(at, name) for name, at in (*named.items(), *times.events.items()) if at]
     return listed(f"{asked.local(at)}: {spoken(name)}" for at, name in sorted(moments))
 
 
-def _contacts(asked: Asked) -> str:
+def _contacts(asked: FilingContext) -> str:
     contacts = asked.organisation.contacts
     post = text_for(contacts.postal_address, asked.locale)
     return "; ".join(filter(None, (contacts.email, contacts.phone, post)))
 
 
-def _organisation(asked: Asked) -> str | None:
+def _organisation(asked: FilingContext) -> str | None:
     own = asked.organisation
     parts = {
         "sector": own.sector and spoken(own.sector),
@@ -249,7 +249,7 @@ def _organisation(asked: Asked) -> str | None:
     )
 
 
-def _risk_text(asked: Asked) -> str | None:
+def _risk_text(asked: FilingContext) -> str | None:
     assessment = asked.case.assessment
     if assessment is None:
         return None
@@ -261,30 +261,30 @@ def _risk_text(asked: Asked) -> str | None:
     return "\n".join((head, *(f"- {rule.says} ({rule.source})" for rule in assessment.rules)))
 
 
-def _measures(asked: Asked) -> str | None:
+def _measures(asked: FilingContext) -> str | None:
     done = asked.facts.mitigations
     mitigations = done.value or () if done.stands else ()
     lines = [f"{spoken(one.what)}{f', {asked.local(one.at)}' if one.at else ''}" for one in mitigations]
     return "\n".join(filter(None, (asked.story.what_we_do, listed(lines))))
 
 
-def _promises_text(asked: Asked) -> str | None:
+def _promises_text(asked: FilingContext) -> str | None:
     return listed(text for _, text in promised(asked))
 
 
-def _told_on(asked: Asked) -> date | None:
+def _told_on(asked: FilingContext) -> date | None:
     at = as_known(asked.case).times.events.get(INDIVIDUALS_NOTIFIED)
     return asked.local_date(at) if at else None
 
 
-def _tell_on(asked: Asked) -> date | None:
+def _tell_on(asked: FilingContext) -> date | None:
     """When the first notice is planned."""
     planned = plan(asked.case, asked.now)
     turns = (turn for turn in (*planned.due, *planned.upcoming) if turn.phase is Phase.NOTIFY)
     return next((asked.local_date(max(turn.due_at, asked.now)) for turn in turns), None)
 
 
-def _told(asked: Asked) -> str | None:
+def _told(asked: FilingContext) -> str | None:
     """How far telling the people has come."""
     first, on = first_notice(asked.case), _told_on(asked)
     if on is None:
@@ -293,29 +293,29 @@ def _told(asked: Asked) -> str | None:
     return "\n".join(filter(None, (f"since {on}", listed(f"{state}: {n}" for state, n in states.items() if n))))
 
 
-def _previous_reference(asked: Asked) -> str | None:
+def _previous_reference(asked: FilingContext) -> str | None:
     filed = filings_for(asked.case, asked.duty.id)
     return filed[0].receipt if filed else None
 
 
-def _filed_text(asked: Asked) -> str | None:
+def _filed_text(asked: FilingContext) -> str | None:
     """What was told to the police and to other authorities."""
     police = ["the police"] if told_police(asked) else []
     return listed((*police, *filed_elsewhere(asked)))
 
 
-def _number(asked: Asked) -> int | None:
+def _number(asked: FilingContext) -> int | None:
     found = people_counted(asked)
     return found.number if found else None
 
 
-def _number_range(asked: Asked) -> str | None:
+def _number_range(asked: FilingContext) -> str | None:
     found = people_counted(asked)
     limits = between(found.limits) if found else None
     return f"{limits} by the facts" if limits else None
 
 
-VALUES: dict[str, Callable[[Asked], Said]] = {
+VALUES: dict[str, Callable[[FilingContext], Said]] = {
     "advice": lambda asked: asked.story.what_you_can_do or None,
     "authority": lambda asked: asked.duty.recipient_name,
     "aware_at": _aware,

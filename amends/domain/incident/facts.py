@@ -232,7 +232,7 @@ class Count(Value):
         return self
 
 
-class Recipient(Value):
+class DataHolder(Value):
     """Who has the data now."""
 
     kind: RecipientKind | None = None
@@ -276,7 +276,7 @@ class Facts(Value):
     permanent_loss: Fact[bool] = Fact[bool]()
     exfiltration: Fact[Exfiltration] = Fact[Exfiltration]()
     exfiltration_evidence: Fact[ExfiltrationEvidence] = Fact[ExfiltrationEvidence]()
-    recipient: Fact[Recipient] = Fact[Recipient]()
+    recipient: Fact[DataHolder] = Fact[DataHolder]()
     exposure_days: Fact[float] = Fact[float]()
     service_impact: Fact[ServiceImpact] = Fact[ServiceImpact]()
     misuse_observed: Fact[bool] = Fact[bool]()

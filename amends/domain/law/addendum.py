@@ -26,7 +26,7 @@ class Item(Value):
     """Asked for only where there is something to say, so that a letter may be complete without it."""
 
 
-class Letter(Value):
+class Addendum(Value):
     """What a letter for some places says beside the general one, and what it must leave out."""
 
     id: Slug
@@ -35,7 +35,7 @@ class Letter(Value):
     leaves_out: tuple[Slug, ...] = ()
 
     @model_validator(mode="after")
-    def _makes_sense(self) -> "Letter":
+    def _makes_sense(self) -> "Addendum":
         if self.id == GENERAL:
             raise ValueError("the general letter is there without being listed")
         if both := sorted({*self.adds} & {*self.leaves_out}):
@@ -43,16 +43,16 @@ class Letter(Value):
         return self
 
 
-class Letters(Value):
+class Addenda(Value):
     """All letters there are."""
 
     items: dict[Slug, Item] = {}
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[Addendum, ...] = ()
     whole: tuple[Slug, ...] = ("first-notice",)
     """Notices that are a full letter of their own, so that each place gets all that its laws ask for."""
 
     @model_validator(mode="after")
-    def _closed(self) -> "Letters":
+    def _closed(self) -> "Addenda":
         named = {item for letter in self.letters for item in (*letter.adds, *letter.leaves_out)}
         if unknown := sorted(named - self.items.keys()):
             raise ValueError(f"no item is called {', '.join(unknown)}")
@@ -69,7 +69,7 @@ class Letters(Value):
         return {place: letter.id for letter in self.letters for place in letter.places}
 
     @cached_property
-    def _by_id(self) -> dict[str, Letter]:
+    def _by_id(self) -> dict[str, Addendum]:
         return {letter.id: letter for letter in self.letters}
 
     @cached_property
@@ -81,7 +81,7 @@ class Letters(Value):
         """The id of the letter for somebody who lives there."""
         return self._by_place.get(f"{country}-{region.strip().upper()}") or self._by_place.get(country) or GENERAL
 
-    def letter(self, letter_id: str) -> Letter | None:
+    def letter(self, letter_id: str) -> Addendum | None:
         """The letter with this id; None for the general one. Raises KeyError when there is none."""
         return None if letter_id == GENERAL else self._by_id[letter_id]
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from amends.domain.incident.incident import Incident, Ruling
-from amends.domain.law.addendum import Letters
-from amends.domain.law.clock import Clocks, IsEstimated
-from amends.domain.law.condition import Answer, Circumstances, Count, Verdict, binds, judge, to_be_judged
+from amends.domain.law.addendum import Addenda
+from amends.domain.law.clock import ClockTimes, IsEstimated
+from amends.domain.law.condition import Circumstances, PeopleRange, Truth, Verdict, binds, judge, to_be_judged
 from amends.domain.law.duty import Addressee, Duty, DutyStanding, Exemption, SetAside
-from amends.domain.law.jurisdiction import Homes, Reach
+from amends.domain.law.jurisdiction import Homes, RegimeReach
 from amends.domain.law.regime import DutyRow, DutyTable, ExemptionRow, Regime
 from amends.domain.law.term import WorksOn
 from amends.domain.people.person import AudienceCounts
@@ -28,7 +28,7 @@ class Law:
     table: DutyTable
     works_on: WorksOn
     is_estimated: IsEstimated = lambda *_: False
-    letters: Letters = field(default_factory=Letters)
+    letters: Addenda = field(default_factory=Addenda)
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def duties_of(
 
     An id ends with @PLACE when each place has a duty of its own. The earliest to each recipient is marked as first.
     """
-    return _Reading(incident, audience, risk, people, law, now).ruled()
+    return _TableReading(incident, audience, risk, people, law, now).ruled()
 
 
-class _Reading:
+class _TableReading:
     """One reading of the table."""
 
     def __init__(
@@ -59,7 +59,7 @@ class _Reading:
         self._incident, self._risk, self._people = incident, risk, people
         self._law, self._table = law, law.table
         self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table, people)
-        self._clocks = Clocks(incident, law.table.clocks, law.works_on, now)
+        self._clocks = ClockTimes(incident, law.table.clocks, law.works_on, now)
 
     def ruled(self) -> Ruled:
         standing: list[Duty] = []
@@ -76,7 +76,7 @@ class _Reading:
         duties = tuple(sorted(_first(tuple(standing)), key=lambda duty: duty.pressure))
         return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
 
-    def _rows(self) -> Iterator[tuple[Reach, DutyRow]]:
+    def _rows(self) -> Iterator[tuple[RegimeReach, DutyRow]]:
         for reach in self._homes.reaches():
             for row in reach.regime.duties:
                 for one in self._homes.for_row(reach, row):
@@ -89,15 +89,15 @@ class _Reading:
             if name not in met:
                 yield f"The ruling on {name} meets no duty here: which one does it mean?"
 
-    def _duty(self, reach: Reach, row: DutyRow) -> Duty | SetAside:
+    def _duty(self, reach: RegimeReach, row: DutyRow) -> Duty | SetAside:
         name = f"{reach.regime.id}.{row.id}"
         ruling = self._incident.rulings.get(name + reach.suffix) or self._incident.rulings.get(name)
         verdict = _decided(ruling) if ruling else self._verdict(reach, row)
-        if verdict.answer is Answer.NO:
+        if verdict.answer is Truth.NO:
             return SetAside(id=name + reach.suffix, places=reach.places, why="; ".join(verdict.because))
         return self._standing(reach, row, name + reach.suffix, verdict, exempt=ruling is None)
 
-    def _verdict(self, reach: Reach, row: DutyRow) -> Verdict:
+    def _verdict(self, reach: RegimeReach, row: DutyRow) -> Verdict:
         now = self._circumstances(reach)
         answers = [
             binds(reach.regime, self._incident.organisation),
@@ -105,14 +105,14 @@ class _Reading:
             judge(row.when, now),
         ]
         if reach.residents.least == 0 and reach.residents.most:
-            answers.append(Verdict(Answer.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
+            answers.append(Verdict(Truth.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
         if reach.regime.stands_for:
-            answers.append(Verdict(Answer.MAYBE, ("nobody has looked up the law there",)))
+            answers.append(Verdict(Truth.MAYBE, ("nobody has looked up the law there",)))
         if row.ask:
             answers.append(to_be_judged(row.ask))
         return Verdict.all_of(answers)
 
-    def _circumstances(self, reach: Reach) -> Circumstances:
+    def _circumstances(self, reach: RegimeReach) -> Circumstances:
         stated = self._incident.facts.people
         said = stated.value.min if stated.value and stated.stands and stated.value.min else 0
         least = self._homes.people or said
@@ -120,17 +120,17 @@ class _Reading:
             facts=self._incident.facts,
             organisation=self._incident.organisation,
             risk=self._risk,
-            people=Count(least if self._people is None else min(least, self._people), self._people),
-            residents=reach.residents if self._homes.people else Count(0, self._people),
+            people=PeopleRange(least if self._people is None else min(least, self._people), self._people),
+            residents=reach.residents if self._homes.people else PeopleRange(0, self._people),
             largest_state=self._homes.largest_state(reach.places[0][:2]),
         )
 
-    def _standing(self, reach: Reach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
+    def _standing(self, reach: RegimeReach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
         """The duty with all that is known of it; exempt says whether an exemption may be claimed at all."""
         regime, recipient = reach.regime, self._table.recipients[row.recipient]
         exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
         claimed = exempt and any(exemption.claimed for exemption in exemptions)
-        applies = DutyStanding.APPLIES if verdict.answer is Answer.YES else DutyStanding.MAY_APPLY
+        applies = DutyStanding.APPLIES if verdict.answer is Truth.YES else DutyStanding.MAY_APPLY
         return Duty(
             id=identity,
             recipient_name=recipient.name.replace("{place}", self._named(reach.places)),
@@ -150,11 +150,11 @@ class _Reading:
             **_as_written(regime, row, recipient.addressee),
         )
 
-    def _living_there(self, reach: Reach) -> int | None:
+    def _living_there(self, reach: RegimeReach) -> int | None:
         """Those of whom it is known; None while it is known of nobody, yet some may."""
         return reach.residents.least or (None if reach.residents.most or not self._homes else 0)
 
-    def _timing(self, reach: Reach, row: DutyRow) -> dict[str, object]:
+    def _timing(self, reach: RegimeReach, row: DutyRow) -> dict[str, object]:
         clocks, start = self._clocks, self._clocks.start(row.of)
         return {
             "due_at": clocks.due_at(reach.regime, row, reach.places[0]),
@@ -165,20 +165,20 @@ class _Reading:
             "waits": clocks.waits(row.of) and row.no_later_than is None,
         }
 
-    def _unsure_holidays(self, reach: Reach, row: DutyRow) -> Iterator[str]:
+    def _unsure_holidays(self, reach: RegimeReach, row: DutyRow) -> Iterator[str]:
         due_at = self._clocks.due_at(reach.regime, row, reach.places[0])
         counted = row.within and row.within.business_days
         if due_at and counted and self._law.is_estimated(reach.places[0], due_at.year):
             yield f"the public holidays of {self._named(reach.places)} in {due_at.year} are not certain yet"
 
-    def _exemption(self, reach: Reach, exemption: ExemptionRow) -> Exemption:
+    def _exemption(self, reach: RegimeReach, exemption: ExemptionRow) -> Exemption:
         if exemption.when is None:
             return Exemption(text=exemption.text)
         verdict = judge(exemption.when, self._circumstances(reach))
-        claimed = verdict.answer is Answer.YES
+        claimed = verdict.answer is Truth.YES
         return Exemption(text=exemption.text, claimed=claimed, evidence=verdict.facts if claimed else ())
 
-    def _why(self, reach: Reach, verdict: Verdict) -> str:
+    def _why(self, reach: RegimeReach, verdict: Verdict) -> str:
         seat = self._incident.organisation.established_in
         homes = self._named(reach.homes or reach.places)
         live_there = f"{reach.residents} people live in {homes}" if reach.residents.most else ""
@@ -196,7 +196,7 @@ class _Reading:
 
 def _decided(ruling: Ruling) -> Verdict:
     """A lawyer's word settles it, also against an exemption that the facts seem to meet."""
-    answer = Answer.YES if ruling.applies else Answer.NO
+    answer = Truth.YES if ruling.applies else Truth.NO
     return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
 
 

@@ -20,7 +20,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Clocks:
+class ClockTimes:
     """The clocks of one incident, read at one time."""
 
     incident: Incident

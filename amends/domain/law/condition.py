@@ -12,7 +12,7 @@ from amends.domain.risk.levels import Risk
 from amends.domain.risk.severity import cannot_hold, holds, touched
 
 
-class Answer(IntEnum):
+class Truth(IntEnum):
     """In the order in which a conjunction takes the lowest."""
 
     NO = 0
@@ -21,17 +21,17 @@ class Answer(IntEnum):
 
 
 @dataclass(frozen=True)
-class Count:
+class PeopleRange:
     """How many people, from the least to the most; no most while nobody can say."""
 
     least: int
     most: int | None
 
-    def over(self, limit: int) -> Answer:
+    def over(self, limit: int) -> Truth:
         """Whether there are more than so many."""
         if self.least > limit:
-            return Answer.YES
-        return Answer.MAYBE if self.most is None or self.most > limit else Answer.NO
+            return Truth.YES
+        return Truth.MAYBE if self.most is None or self.most > limit else Truth.NO
 
     def __str__(self) -> str:
         if self.most is None:
@@ -46,11 +46,11 @@ class Circumstances:
     facts: Facts
     organisation: Organisation
     risk: Risk
-    people: Count
+    people: PeopleRange
     """Of all affected."""
-    residents: Count
+    residents: PeopleRange
     """Of the place."""
-    largest_state: Count
+    largest_state: PeopleRange
     """In the state of the country where most live."""
 
 
@@ -58,7 +58,7 @@ class Circumstances:
 class Verdict:
     """An answer, why it is so, and the facts behind it."""
 
-    answer: Answer
+    answer: Truth
     because: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
@@ -68,20 +68,20 @@ class Verdict:
     def all_of(verdicts: Iterable["Verdict"]) -> "Verdict":
         """The lowest answer. A no gives only its own reasons; otherwise all reasons stand together."""
         found = list(verdicts)
-        answer = min((verdict.answer for verdict in found), default=Answer.YES)
-        kept = [verdict for verdict in found if answer is not Answer.NO or verdict.answer is Answer.NO]
+        answer = min((verdict.answer for verdict in found), default=Truth.YES)
+        kept = [verdict for verdict in found if answer is not Truth.NO or verdict.answer is Truth.NO]
         return _together(answer, kept)
 
     @staticmethod
     def any_of(verdicts: Iterable["Verdict"]) -> "Verdict":
         """The highest answer with the reasons of those that give it."""
         found = list(verdicts)
-        answer = max((verdict.answer for verdict in found), default=Answer.YES)
+        answer = max((verdict.answer for verdict in found), default=Truth.YES)
         kept = [verdict for verdict in found if verdict.answer is answer]
         return _together(answer, kept)
 
 
-def _together(answer: Answer, verdicts: list[Verdict]) -> Verdict:
+def _together(answer: Truth, verdicts: list[Verdict]) -> Verdict:
     because, facts, asks = (
         _joined(getattr(verdict, part) for verdict in verdicts) for part in ("because", "facts", "asks")
     )
@@ -95,7 +95,7 @@ def _joined(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
 def judge(condition: Condition | None, now: Circumstances) -> Verdict:
     """Whether the condition holds here, as far as the facts say."""
     if condition is None:
-        return Verdict(Answer.YES)
+        return Verdict(Truth.YES)
     checks = [*_numbers(condition, now), *_organisation(condition, now.organisation), *_facts(condition, now)]
     if condition.ask:
         checks.append(to_be_judged(condition.ask))
@@ -106,21 +106,21 @@ def judge(condition: Condition | None, now: Circumstances) -> Verdict:
 
 def to_be_judged(question: str) -> Verdict:
     """What only a person can say."""
-    return Verdict(Answer.MAYBE, (f"a person must judge: {question}",), asks=(question,))
+    return Verdict(Truth.MAYBE, (f"a person must judge: {question}",), asks=(question,))
 
 
 def binds(regime: Regime, organisation: Organisation) -> Verdict:
     """Whether the organisation is of the kind that the regime is about."""
     if not regime.regulated:
-        return Verdict(Answer.YES)
+        return Verdict(Truth.YES)
     kinds = _either(regime.regulated)
     if organisation.regulated is not None:
         bound = tuple(kind for kind in regime.regulated if kind in organisation.regulated)
         said = f"the organisation is {_either(bound)}" if bound else f"the organisation is not {kinds}"
-        return Verdict(Answer.YES if bound else Answer.NO, (said,))
+        return Verdict(Truth.YES if bound else Truth.NO, (said,))
     if regime.sectors and organisation.sector is not None and organisation.sector not in regime.sectors:
-        return Verdict(Answer.NO, (f"its sector is {organisation.sector.replace('_', ' ')}",))
-    return Verdict(Answer.MAYBE, (f"nobody has said whether the organisation is {kinds}",))
+        return Verdict(Truth.NO, (f"its sector is {organisation.sector.replace('_', ' ')}",))
+    return Verdict(Truth.MAYBE, (f"nobody has said whether the organisation is {kinds}",))
 
 
 def _either(words: tuple[str, ...]) -> str:
@@ -138,7 +138,7 @@ def _numbers(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
         if least is not None:
             yield Verdict(count.over(least - 1), (f"{count} {what}; the law says {least:,} or more",))
     if condition.people_under is not None:
-        answer = Answer(Answer.YES - now.people.over(condition.people_under - 1))
+        answer = Truth(Truth.YES - now.people.over(condition.people_under - 1))
         yield Verdict(answer, (f"{now.people} are affected; the law says fewer than {condition.people_under:,}",))
 
 
@@ -152,23 +152,23 @@ def _organisation(condition: Condition, organisation: Organisation) -> Iterator[
 
 def _role(roles: tuple[str, ...], organisation: Organisation) -> Verdict:
     if organisation.role is None:
-        return Verdict(Answer.MAYBE, (f"nobody has said whether its role is {_either(roles)}",))
-    answer = Answer.YES if organisation.role in roles else Answer.NO
+        return Verdict(Truth.MAYBE, (f"nobody has said whether its role is {_either(roles)}",))
+    answer = Truth.YES if organisation.role in roles else Truth.NO
     return Verdict(answer, (f"its role is {_either((organisation.role,))}",))
 
 
 def _kind(kinds: tuple[str, ...], wanted: bool, organisation: Organisation) -> Verdict:
     if organisation.regulated is None:
-        return Verdict(Answer.MAYBE, (f"nobody has said whether the organisation is {_either(kinds)}",))
+        return Verdict(Truth.MAYBE, (f"nobody has said whether the organisation is {_either(kinds)}",))
     found = bool(set(kinds) & set(organisation.regulated))
-    answer = Answer.YES if found is wanted else Answer.NO
+    answer = Truth.YES if found is wanted else Truth.NO
     return Verdict(answer, (f"the organisation is {'' if found else 'not '}{_either(kinds)}",))
 
 
 def _facts(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
     facts = now.facts
     if condition.risk_at_least:
-        answer = Answer.YES if now.risk.rank >= condition.risk_at_least.rank else Answer.NO
+        answer = Truth.YES if now.risk.rank >= condition.risk_at_least.rank else Truth.NO
         yield Verdict(answer, (f"the risk to people is {now.risk}",))
     if condition.data:
         yield _data(condition, facts)
@@ -184,29 +184,29 @@ def _facts(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
 def _data(condition: Condition, facts: Facts) -> Verdict:
     kinds = touched(facts)
     if kinds is None:
-        return Verdict(Answer.MAYBE, ("nobody can say yet which data was touched",), ("data_categories",))
+        return Verdict(Truth.MAYBE, ("nobody can say yet which data was touched",), ("data_categories",))
     found = [kind for kind in condition.data if kind in kinds]
     if not found:
-        return Verdict(Answer.NO, ("none of the kinds of data that the law names was touched",), ("data_categories",))
+        return Verdict(Truth.NO, ("none of the kinds of data that the law names was touched",), ("data_categories",))
     named = ", ".join(kind.replace("_", " ") for kind in found)
     listed = facts.data_categories
     sure = {fact.value for fact in listed.value or () if fact.certainty is Certainty.CONFIRMED} & set(found)
-    answer = Answer.YES if sure and listed.certainty is Certainty.CONFIRMED else Answer.MAYBE
+    answer = Truth.YES if sure and listed.certainty is Certainty.CONFIRMED else Truth.MAYBE
     return Verdict(answer, (f"touched: {named}",), ("data_categories",))
 
 
 def _one_of(name: str, fact: Fact[str], wanted: tuple[str, ...]) -> Verdict:
     said = f"{name} {str(fact.value).replace('_', ' ')}" if fact.value else f"the {name} is not known"
     if fact.sure(*wanted):
-        return Verdict(Answer.YES, (said,), (name,))
+        return Verdict(Truth.YES, (said,), (name,))
     denied = fact.certainty is Certainty.CONFIRMED
-    return Verdict(Answer.NO if denied else Answer.MAYBE, (said,), (name,))
+    return Verdict(Truth.NO if denied else Truth.MAYBE, (said,), (name,))
 
 
 def _truth(name: str, fact: Fact[bool], wanted: bool) -> Verdict:
     yes, no = (holds(fact), cannot_hold(fact)) if wanted else (cannot_hold(fact), holds(fact))
-    answer = Answer.YES if yes else Answer.NO if no else Answer.MAYBE
-    word = "known" if answer is not Answer.MAYBE else "not known"
+    answer = Truth.YES if yes else Truth.NO if no else Truth.MAYBE
+    word = "known" if answer is not Truth.MAYBE else "not known"
     return Verdict(answer, (f"it is {word} whether somebody meant harm",), (name,))
 
 
@@ -214,7 +214,7 @@ def _unreadable(facts: Facts) -> Verdict:
     names = ("encrypted_at_rest", "encryption_key_safe")
     both = [getattr(facts, name) for name in names]
     if all(map(holds, both)) and not used(facts):
-        return Verdict(Answer.YES, ("the data was encrypted and the key is safe",), names)
+        return Verdict(Truth.YES, ("the data was encrypted and the key is safe",), names)
     if any(map(cannot_hold, both)) or used(facts):
-        return Verdict(Answer.NO, ("the data could be read",), names)
-    return Verdict(Answer.MAYBE, ("nobody knows whether the data could be read",), names)
+        return Verdict(Truth.NO, ("the data could be read",), names)
+    return Verdict(Truth.MAYBE, ("nobody knows whether the data could be read",), names)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from amends.domain.incident.incident import Organisation
-from amends.domain.law.condition import Count
+from amends.domain.law.condition import PeopleRange
 from amends.domain.law.regime import DutyRow, DutyTable, Regime
 
 UNKNOWN_COUNTRY = ""
@@ -12,12 +12,12 @@ UNKNOWN_COUNTRY = ""
 
 
 @dataclass(frozen=True)
-class Reach:
+class RegimeReach:
     """A regime in the places where it applies, with the people there."""
 
     regime: Regime
     places: tuple[str, ...]
-    residents: Count
+    residents: PeopleRange
     suffix: str = ""
     """Ends the ids of duties that each place has for itself."""
     homes: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Homes:
         """How many there are in all."""
         return sum(self._people.values())
 
-    def reaches(self) -> Iterator[Reach]:
+    def reaches(self) -> Iterator[RegimeReach]:
         """Every regime that applies somewhere, and stand-ins where the table has none."""
         for regime in self._table.regimes:
             if places := self._places_of(regime):
@@ -53,9 +53,9 @@ class Homes:
             yield self._reach(self._table.unknown_place, (place,), f"@{place or 'unknown'}")
         for country, regime in self._table.unknown_state.items():
             for place in self._without_state_law(country):
-                yield Reach(regime, (place,), _exactly(self._people[place]), f"@{place}")
+                yield RegimeReach(regime, (place,), _exactly(self._people[place]), f"@{place}")
 
-    def for_row(self, reach: Reach, row: DutyRow) -> Iterator[Reach]:
+    def for_row(self, reach: RegimeReach, row: DutyRow) -> Iterator[RegimeReach]:
         """Each place for itself where each has an authority of its own; the seat's alone where that one leads."""
         seat = self._organisation.established_in
         if not row.lead or len(reach.regime.places) == 1:
@@ -68,25 +68,25 @@ class Homes:
             for place in reach.places:
                 yield replace(reach, places=(place,), residents=self.residents(place), suffix=f"@{place}")
 
-    def residents(self, place: str) -> Count:
+    def residents(self, place: str) -> PeopleRange:
         """How many live there; those whose province nobody knows may live in each, unless a row stands in for them."""
         return self._residents(place, self._people.get(UNKNOWN_COUNTRY, 0) if place else 0)
 
-    def _residents(self, place: str, from_anywhere: int) -> Count:
+    def _residents(self, place: str, from_anywhere: int) -> PeopleRange:
         country = place[:2]
         if place == country:
             known = sum(people for home, people in self._people.items() if home[:2] == place)
-            return Count(known, known + from_anywhere)
+            return PeopleRange(known, known + from_anywhere)
         known, unsaid = self._people.get(place, 0), self._people.get(country, 0)
         in_no_state = 0 if country in self._table.unknown_state else unsaid
-        return Count(known, known + in_no_state + from_anywhere)
+        return PeopleRange(known, known + in_no_state + from_anywhere)
 
-    def largest_state(self, country: str) -> Count:
+    def largest_state(self, country: str) -> PeopleRange:
         """How many live in the state of this country where most do."""
         states = {home: people for home, people in self._people.items() if home[:2] == country}
         unsaid = states.pop(country, 0)
         largest, elsewhere = max(states.values(), default=0), self._people.get(UNKNOWN_COUNTRY, 0)
-        return Count(largest, largest + unsaid + elsewhere if self else None)
+        return PeopleRange(largest, largest + unsaid + elsewhere if self else None)
 
     def _places_of(self, regime: Regime) -> tuple[str, ...]:
         """Those where somebody lives, or may, or where the seat is; a law of a trade reaches whoever is under it."""
@@ -96,11 +96,11 @@ class Homes:
         far_away = seat is not None and seat not in regime.places and len(regime.places) > 1
         return regime.places if under_it and not places and not far_away else places
 
-    def _reach(self, regime: Regime, places: tuple[str, ...], suffix: str = "") -> Reach:
+    def _reach(self, regime: Regime, places: tuple[str, ...], suffix: str = "") -> RegimeReach:
         counts = [self._residents(place, 0) for place in places]
         least, most = sum(count.least for count in counts), sum(count.most or 0 for count in counts)
         elsewhere = self._people.get(UNKNOWN_COUNTRY, 0) if any(places) else 0
-        return Reach(regime, places, Count(least, most + elsewhere), suffix)
+        return RegimeReach(regime, places, PeopleRange(least, most + elsewhere), suffix)
 
     def _without_regime(self) -> tuple[str, ...]:
         known = {place for regime in self._table.regimes for place in regime.places if len(place) == len("US")}
@@ -122,5 +122,5 @@ def _in_one_name(homes: Mapping[str, int], table: DutyTable) -> dict[str, int]:
     return joined
 
 
-def _exactly(people: int) -> Count:
-    return Count(people, people)
+def _exactly(people: int) -> PeopleRange:
+    return PeopleRange(people, people)

@@ -22,7 +22,7 @@ AND_MORE = re.compile(r"\band\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class PlaceCounts:
     """How far a notice has come, by place: US-CA where the state is known, else US; empty where nobody knows."""
 
     people: Mapping[str, int]
@@ -55,7 +55,7 @@ class SubstituteDue:
 
 
 def substitute_due(
-    duties: Iterable[Duty], counts: Counts, page_up_since: datetime | None = None
+    duties: Iterable[Duty], counts: PlaceCounts, page_up_since: datetime | None = None
 ) -> tuple[SubstituteDue, ...]:
     """Every duty to people whose threshold is met, those that must be met first; page_up_since is None while it is not.
 
@@ -65,7 +65,7 @@ def substitute_due(
     return tuple(sorted(found, key=lambda due: not due.must))
 
 
-def _due(duty: Duty, counts: Counts, page_up_since: datetime | None) -> SubstituteDue | None:
+def _due(duty: Duty, counts: PlaceCounts, page_up_since: datetime | None) -> SubstituteDue | None:
     rule = duty.substitute
     if rule is None or duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
         return None

@@ -7,14 +7,14 @@ from amends.domain.case.case import Case
 from amends.domain.case.filings import done_at
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
-from amends.domain.lint.codes import Known, Proof
+from amends.domain.lint.codes import LintContext, Proof
 from amends.domain.lint.consistency import binding, forbidden_items, reaches
 from amends.domain.notice.notice import Draft
 
 
-def told_first(case: Case, draft: Draft, letters: Letters) -> Iterator[Finding]:
+def told_first(case: Case, draft: Draft, letters: Addenda) -> Iterator[Finding]:
     """L150: those whom a law wants told before the people of this notice, and for whom nothing is filed."""
     duties = case.assessment.duties if case.assessment else ()
     undone = [duty for duty in duties if duty.standing is not DutyStanding.EXEMPT and done_at(case, duty) is None]
@@ -24,7 +24,7 @@ def told_first(case: Case, draft: Draft, letters: Letters) -> Iterator[Finding]:
             yield _first(draft, duty)
 
 
-def _meets(draft: Draft, letters: Letters, duty: Duty) -> bool:
+def _meets(draft: Draft, letters: Addenda, duty: Duty) -> bool:
     """Sending the notice tells those whom the duty is for; what is public tells people everywhere."""
     return duty.addressee is Addressee.PEOPLE and any(
         not variant.channel.personal or reaches(duty, letters, variant.letter) for variant in draft.variants
@@ -70,7 +70,7 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
         yield proof.finding("L152", what, "ask counsel whether it may; if not, leave it out of the page too")
 
 
-def homes_unknown(known: Known) -> Iterator[Finding]:
+def homes_unknown(known: LintContext) -> Iterator[Finding]:
     """L153: people of whom only the country is known, where the letters of its states differ."""
     homes = known.audience.by_place or known.incident.residences
     parted = {place.split("-")[0] for letter in known.letters.letters for place in letter.places if "-" in place}

@@ -11,9 +11,9 @@ from amends.domain.base.errors import Finding
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident, Story
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Duty
-from amends.domain.lint.extract import Day, Headcount, days, headcounts, plain, stated
+from amends.domain.lint.extract import Headcount, NamedDay, days, headcounts, plain, stated
 from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, Slot, Variant
 from amends.domain.notice.wording import Phrases
 from amends.domain.people.person import AudienceCounts
@@ -185,14 +185,14 @@ CODES = {
 
 
 @dataclass(frozen=True)
-class Known:
+class LintContext:
     """What a draft is held against, the same for all its variants."""
 
     draft: Draft
     incident: Incident
     page: str
     """How the address of the notice page begins in every language."""
-    letters: Letters
+    letters: Addenda
     duties: tuple[Duty, ...]
     audience: AudienceCounts
     commitments: tuple[Commitment, ...]
@@ -207,7 +207,7 @@ class Known:
 class Proof:
     """One variant of a draft, with all that it is held against."""
 
-    known: Known
+    known: LintContext
     variant: Variant
     phrases: Phrases
 
@@ -242,7 +242,7 @@ class Proof:
         return plain(MARK.sub("…", self.whole))
 
     @cached_property
-    def days(self) -> tuple[Day, ...]:
+    def days(self) -> tuple[NamedDay, ...]:
         """The days that it names."""
         return days(self.said, self.phrases)
 

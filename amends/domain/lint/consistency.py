@@ -9,12 +9,12 @@ from amends.domain.base.errors import Finding
 from amends.domain.base.value import text_for
 from amends.domain.incident.commitment import Commitment, CommitmentKind
 from amends.domain.incident.facts import Fact
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
-from amends.domain.lint.codes import MARK, Known, Proof
+from amends.domain.lint.codes import MARK, LintContext, Proof
 from amends.domain.lint.extract import (
     OTHERS,
-    Day,
+    NamedDay,
     bare_hosts,
     dated_promises,
     days,
@@ -77,7 +77,7 @@ def items_asked_for(proof: Proof) -> Iterator[Finding]:
         yield proof.finding("L140", what, _why_not(known, variant, item, strictest, blocks=blocks), blocks=blocks)
 
 
-def _asked_for(known: Known, variant: Variant) -> dict[str, list[tuple[Duty, str]]]:
+def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Duty, str]]]:
     """Items with the duties and codes that ask for them; a code that no item answers stands for itself."""
     asked: dict[str, list[tuple[Duty, str]]] = {}
     for duty in known.duties:
@@ -100,7 +100,7 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def reaches(duty: Duty, letters: Letters, letter_id: str) -> bool:
+def reaches(duty: Duty, letters: Addenda, letter_id: str) -> bool:
     """Somebody who lives where the duty applies may get this letter; the law of a country holds in its states too."""
     letter = letters.letter(letter_id)
     states = letter.places if letter else ()
@@ -120,13 +120,13 @@ def binding(duty: Duty) -> bool:
     return duty.standing is DutyStanding.APPLIES and duty.confidence.verified
 
 
-def _expected(known: Known, variant: Variant, item: str) -> bool:
+def _expected(known: LintContext, variant: Variant, item: str) -> bool:
     """There is something to say, and no law of the place forbids to say it."""
     optional = known.letters.items[item].if_any or item in forbidden_items(known, variant)
     return not optional and _in_the_facts(known, item)
 
 
-def _in_the_facts(known: Known, item: str) -> bool:
+def _in_the_facts(known: LintContext, item: str) -> bool:
     """Whether the facts have what the item says; items that facts do not bear on are always there to be said."""
     times, contacts = known.incident.times, known.incident.organisation.contacts
     unless = {
@@ -138,7 +138,7 @@ def _in_the_facts(known: Known, item: str) -> bool:
     return bool(unless.get(item, True))
 
 
-def _why_not(known: Known, variant: Variant, item: str, duty: Duty, *, blocks: bool) -> str:
+def _why_not(known: LintContext, variant: Variant, item: str, duty: Duty, *, blocks: bool) -> str:
     if item not in known.letters.items:
         return "no item of letters.yaml answers this code; a lawyer must say which does"
     if item in forbidden_items(known, variant):
@@ -150,7 +150,7 @@ def _why_not(known: Known, variant: Variant, item: str, duty: Duty, *, blocks: b
     return "say it if there is something to say"
 
 
-def forbidden_items(known: Known, variant: Variant) -> dict[str, str]:
+def forbidden_items(known: LintContext, variant: Variant) -> dict[str, str]:
     """What this letter must leave out, with the law that says so."""
     letter = known.letters.letter(variant.letter)
     listed = dict.fromkeys(letter.leaves_out if letter else (), "letters.yaml")
@@ -207,7 +207,7 @@ def _counts_of(proof: Proof) -> set[int]:
     return _people_told(known) | {number for number in (*living, *there) if number}
 
 
-def _lives_by(letters: Letters, letter_id: str, place: str) -> bool:
+def _lives_by(letters: Addenda, letter_id: str, place: str) -> bool:
     return letters.letter_for(*_parted(place)) == letter_id
 
 
@@ -215,7 +215,7 @@ def _dense(text: str) -> str:
     return re.sub(r"\W+", " ", text).casefold().strip()
 
 
-def people_known(known: Known) -> frozenset[int]:
+def people_known(known: LintContext) -> frozenset[int]:
     """Every number of people that the facts, the audience and the duties know."""
     fact, audience = known.incident.facts.people, known.audience
     told = (fact.value.min, fact.value.max) if fact.value and fact.stands else ()
@@ -239,7 +239,7 @@ def people(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L142", f"says “{share}” and no number", "say how many people it is", blocks=True)
 
 
-def _between(known: Known) -> range:
+def _between(known: LintContext) -> range:
     """Every number of people that the facts allow; empty where they know only one end, or nothing."""
     fact = known.incident.facts.people
     if not (fact.value and fact.stands) or fact.value.min is None or fact.value.max is None:
@@ -247,7 +247,7 @@ def _between(known: Known) -> range:
     return range(fact.value.min, fact.value.max + 1)
 
 
-def _people_in_words(known: Known) -> str:
+def _people_in_words(known: LintContext) -> str:
     """What may be said: between 4,800 and 6,000 or 5,203."""
     between, told = _between(known), sorted(_people_told(known))
     ends = [f"between {between[0]:,} and {between[-1]:,}"] if len(between) > 1 else []
@@ -255,7 +255,7 @@ def _people_in_words(known: Known) -> str:
     return " or ".join((*ends, *listed)) or "no number"
 
 
-def _people_told(known: Known) -> set[int]:
+def _people_told(known: LintContext) -> set[int]:
     fact = known.incident.facts.people
     told = {fact.value.min, fact.value.max} if fact.value and fact.stands else set()
     return {number for number in (*told, known.draft.people) if number}
@@ -274,7 +274,7 @@ def dates(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L143", f"names {words}", "no fact, news or promise knows this day", blocks=False)
 
 
-def _contradicted(proof: Proof, line: str) -> Iterator[tuple[Day, frozenset[date]]]:
+def _contradicted(proof: Proof, line: str) -> Iterator[tuple[NamedDay, frozenset[date]]]:
     """Days in a line that says what happened then, with the days on which it did."""
     named = days(line, proof.phrases)
     for label, wanted, both_ends in _labels(proof):
@@ -286,7 +286,7 @@ def _contradicted(proof: Proof, line: str) -> Iterator[tuple[Day, frozenset[date
             yield from ((day, wanted) for day in wrong)
 
 
-def _contradiction(proof: Proof, line: str, day: Day, wanted: frozenset[date]) -> Finding:
+def _contradiction(proof: Proof, line: str, day: NamedDay, wanted: frozenset[date]) -> Finding:
     zone = proof.incident.organisation.timezone
     noons = [datetime(each.year, each.month, each.day, 12, tzinfo=ZoneInfo(zone)) for each in sorted(wanted)]
     said = ", ".join(say_date(proof.phrases, noon, zone) for noon in noons) or "no day for it"

@@ -149,7 +149,7 @@ class Headcount:
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class NamedDay:
     """A day as a text names it; the year may be left out."""
 
     month: int
@@ -161,7 +161,7 @@ class Day:
         """It is one of these days."""
         return any((d.month, d.day) == (self.month, self.day) and self.year in (None, d.year) for d in days)
 
-    def same_as(self, other: "Day") -> bool:
+    def same_as(self, other: "NamedDay") -> bool:
         """Nothing in them differs; a year that is left out fits every year."""
         years = {self.year, other.year} - {None}
         return (self.month, self.day) == (other.month, other.day) and len(years) < len((self, other))
@@ -233,13 +233,13 @@ def shares(text: str) -> tuple[str, ...]:
     return tuple(match[0] for match in SHARE.finditer(without_addresses(plain(text))))
 
 
-def days(text: str, phrases: Phrases) -> tuple[Day, ...]:
+def days(text: str, phrases: Phrases) -> tuple[NamedDay, ...]:
     """The days that a text names, as this locale writes them or in figures; also both ends of "20 to 21 November"."""
     rest = without_addresses(plain(text))
     return (*_in_figures(rest), *_in_chinese(rest), *_with_months(rest, phrases))
 
 
-def _in_figures(text: str) -> Iterator[Day]:
+def _in_figures(text: str) -> Iterator[NamedDay]:
     for match in ISO_DAY.finditer(text):
         yield from _day(match[2], match[3], match[1], match[0])
     for match in NUMBER_DAY.finditer(text):
@@ -250,7 +250,7 @@ def _in_figures(text: str) -> Iterator[Day]:
         yield from _day(month, day, full, match[0])
 
 
-def _in_chinese(text: str) -> Iterator[Day]:
+def _in_chinese(text: str) -> Iterator[NamedDay]:
     for match in CHINESE_DAY.finditer(text):
         year, month, day, until = match.groups()
         yield from _day(month, day, year, match[0])
@@ -258,7 +258,7 @@ def _in_chinese(text: str) -> Iterator[Day]:
             yield from _day(month, until, year, match[0])
 
 
-def _with_months(text: str, phrases: Phrases) -> Iterator[Day]:
+def _with_months(text: str, phrases: Phrases) -> Iterator[NamedDay]:
     names = {name.lower(): number for number, name in enumerate(phrases.months, start=1) if not name[:1].isdigit()}
     if not names:
         return
@@ -279,9 +279,9 @@ def _month_forms(names: str) -> tuple[str, str]:
     return rf"(?<![\d:.,/-]){several}\s+(?:of\s+|de\s+)?{month}{year}", rf"\b{month}\s+{several}(?![\d:%]){year}"
 
 
-def _day(month: str, day: str, year: str | None, words: str) -> Iterator[Day]:
+def _day(month: str, day: str, year: str | None, words: str) -> Iterator[NamedDay]:
     if 1 <= int(month) <= LAST_MONTH and 1 <= int(day) <= LAST_DAY:
-        yield Day(int(month), int(day), int(year) if year else None, words.strip())
+        yield NamedDay(int(month), int(day), int(year) if year else None, words.strip())
 
 
 def telephones(text: str, phrases: Phrases) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
 from amends.domain.law.duty import Duty
 from amends.domain.lint import advisories, consistency
-from amends.domain.lint.codes import CODES, MARK, Known, Proof
+from amends.domain.lint.codes import CODES, MARK, LintContext, Proof
 from amends.domain.lint.extract import EMAIL, links, plain, stated
 from amends.domain.lint.readability import grade, sentences, words
 from amends.domain.notice.notice import Draft, Reader, Slot
@@ -100,7 +100,7 @@ def lint(
     """
     given = {promise.id: promise for promise in (*draft.promises, *commitments)}
     counts, promises = audience or AudienceCounts(), tuple(given.values())
-    known = Known(draft, incident, page, wording.letters, duties, counts, promises)
+    known = LintContext(draft, incident, page, wording.letters, duties, counts, promises)
     proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
     return (

@@ -11,7 +11,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.law.addendum import GENERAL
 from amends.domain.playbook.playbook import Gate, QuietHours, Waves
-from amends.domain.team.approval import Approvals, Standing
+from amends.domain.team.approval import ApprovalRule, Standing
 
 SLOT_OPEN, SLOT_CLOSE = "\ue000", "\ue001"
 """Around the name of a value that differs from person to person; private-use characters that no text may hold."""
@@ -96,7 +96,7 @@ class Draft(Value):
     people: int
     channels: tuple[ChannelKind, ...]
     cascade: tuple[ChannelKind, ...]
-    approvals: Approvals
+    approvals: ApprovalRule
     optional: bool = False
     """Whoever opted out does not get it; else it is one that people must get."""
     facts_digest: str

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from amends.domain.base.value import Value
 from amends.domain.incident.facts import DataCategory
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "date": ("day", "month", "year"),
@@ -60,7 +60,7 @@ class Wording(Value):
     templates: dict[str, str]
     """`first-notice/en.email.md` and so on."""
     phrases: dict[str, Phrases]
-    letters: Letters = Letters()
+    letters: Addenda = Addenda()
     """How the laws of a place change a notice; without any, everybody gets the general letter."""
 
     def locales(self, notice: str) -> tuple[str, ...]:

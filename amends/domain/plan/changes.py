@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from amends.domain.base.text import minute
 from amends.domain.base.value import EVERYONE, Value
 from amends.domain.incident.commitment import Promise
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.playbook.playbook import Playbook, Step
 from amends.domain.playbook.schedule import Delay
@@ -26,7 +26,7 @@ RETIRED = "The playbook has this step no more; what had begun of it goes to its 
 SHARED = "_base"
 
 
-class Change(Value):
+class PlaybookChange(Value):
     """One difference."""
 
     where: str
@@ -39,10 +39,10 @@ class Change(Value):
         return f"{self.where}: {self.what}" + (f" [weaker: {self.weaker}]" if self.weaker else "")
 
 
-Changes = Iterator[Change]
+Changes = Iterator[PlaybookChange]
 
 
-def changes(old: Playbook, new: Playbook) -> tuple[Change, ...]:
+def changes(old: Playbook, new: Playbook) -> tuple[PlaybookChange, ...]:
     """What is different about the second playbook, in reading order."""
     before = {step.id: step for step in old.steps if step.reads_on != RETIRED}
     after = {step.id: step for step in new.steps}
@@ -54,7 +54,7 @@ def changes(old: Playbook, new: Playbook) -> tuple[Change, ...]:
     )
 
 
-def changes_of_words(old: Wording, new: Wording, *playbooks: Playbook) -> tuple[Change, ...]:
+def changes_of_words(old: Wording, new: Wording, *playbooks: Playbook) -> tuple[PlaybookChange, ...]:
     """What is different about the words that these playbooks use."""
     told = {step.notice for playbook in playbooks for step in playbook.steps} | {SHARED, "promise-kept", "promise-late"}
     return (
@@ -73,9 +73,9 @@ def _steps(before: Mapping[str, Step], after: Mapping[str, Step]) -> Changes:
         if old and new:
             yield from _fields(where, old, new)
         elif old:
-            yield Change(where=where, what=f"is left out ({_in_short(old)})", weaker=_missed(old))
+            yield PlaybookChange(where=where, what=f"is left out ({_in_short(old)})", weaker=_missed(old))
         elif new:
-            yield Change(where=where, what=f"is new ({_in_short(new)})")
+            yield PlaybookChange(where=where, what=f"is new ({_in_short(new)})")
 
 
 def _missed(step: Step) -> str:
@@ -95,7 +95,7 @@ def _order(before: Iterable[str], after: Iterable[str], new: Playbook) -> Change
     if kept != [step for step in after if step in kept]:
         chosen = any(step.one_of for step in new.steps)
         weaker = "of steps of which one is taken another may come first" if chosen else ""
-        yield Change(where="the playbook", what="its steps stand in another order", weaker=weaker)
+        yield PlaybookChange(where="the playbook", what="its steps stand in another order", weaker=weaker)
 
 
 def _promises(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> Changes:
@@ -104,9 +104,9 @@ def _promises(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> Ch
         if old and new:
             yield from _fields(where, old, new)
         elif old:
-            yield Change(where=where, what="is not made any more", weaker="people are promised less")
+            yield PlaybookChange(where=where, what="is not made any more", weaker="people are promised less")
         else:
-            yield Change(where=where, what="is new")
+            yield PlaybookChange(where=where, what="is new")
 
 
 # Any two values of the same model
@@ -129,7 +129,7 @@ def _values(where: str, name: str, old: Any, new: Any) -> Changes:
         for key in dict.fromkeys((*was, *now)):
             yield from _values(where, f"{name}.{_said(key)}", was.get(key), now.get(key))
     else:
-        yield Change(where=where, what=f"{name}: {_from_to(old, new)}", weaker=_weaker(name, old, new))
+        yield PlaybookChange(where=where, what=f"{name}: {_from_to(old, new)}", weaker=_weaker(name, old, new))
 
 
 def _from_to(old: Any, new: Any) -> str:
@@ -245,11 +245,11 @@ def _templates(old: Mapping[str, str], new: Mapping[str, str], told: set[str | N
         text = f"{locale} {rest[0] if rest else name}"
         if after is None:
             weaker = "people may get it in another language, or not on this channel"
-            yield Change(where=where, what=f"the text for {text} is left out", weaker=weaker)
+            yield PlaybookChange(where=where, what=f"the text for {text} is left out", weaker=weaker)
         elif before is None:
-            yield Change(where=where, what=f"a text for {text} is new")
+            yield PlaybookChange(where=where, what=f"a text for {text} is new")
         else:
-            yield Change(where=where, what=f"the text for {text} is another: {_lines(before, after)}")
+            yield PlaybookChange(where=where, what=f"the text for {text} is another: {_lines(before, after)}")
 
 
 def _lines(before: str, after: str) -> str:
@@ -264,9 +264,9 @@ def _phrases(old: Mapping[str, Phrases], new: Mapping[str, Phrases]) -> Changes:
         if before and after:
             yield from _phrases_of(where, before, after)
         elif before:
-            yield Change(where=where, what="is left out", weaker="who reads it gets another language")
+            yield PlaybookChange(where=where, what="is left out", weaker="who reads it gets another language")
         else:
-            yield Change(where=where, what="is new")
+            yield PlaybookChange(where=where, what="is new")
 
 
 def _phrases_of(where: str, old: Phrases, new: Phrases) -> Changes:
@@ -274,23 +274,23 @@ def _phrases_of(where: str, old: Phrases, new: Phrases) -> Changes:
         if getattr(old, name) != getattr(new, name):
             allowed = name == "never_say" and set(old.never_say) - set(new.never_say)
             weaker = "notices may say what they had to avoid" if allowed else ""
-            yield Change(where=where, what=f"{name} is another", weaker=weaker)
+            yield PlaybookChange(where=where, what=f"{name} is another", weaker=weaker)
 
 
-def _letters(old: Letters, new: Letters) -> Changes:
+def _letters(old: Addenda, new: Addenda) -> Changes:
     before, after = ({letter.id: letter for letter in one.letters} for one in (old, new))
     for letter_id in dict.fromkeys((*before, *after)):
         was, now, where = before.get(letter_id), after.get(letter_id), f"letter {letter_id}"
         if was and now:
             yield from (change.model_copy(update={"weaker": LAWS}) for change in _fields(where, was, now))
         elif was:
-            yield Change(where=where, what=f"is left out: {', '.join(was.places)} get another", weaker=LAWS)
+            yield PlaybookChange(where=where, what=f"is left out: {', '.join(was.places)} get another", weaker=LAWS)
         else:
-            yield Change(where=where, what=f"is new, for {', '.join(now.places) if now else ''}", weaker=LAWS)
+            yield PlaybookChange(where=where, what=f"is new, for {', '.join(now.places) if now else ''}", weaker=LAWS)
     if old.whole != new.whole:
-        yield Change(where="letters", what=f"written in full: {_from_to(old.whole, new.whole)}", weaker=LAWS)
+        yield PlaybookChange(where="letters", what=f"written in full: {_from_to(old.whole, new.whole)}", weaker=LAWS)
     for name in sorted(item for item in {*old.items, *new.items} if old.items.get(item) != new.items.get(item)):
-        yield Change(where=f"letter item {name}", what=_fate(name, old.items, new.items), weaker=LAWS)
+        yield PlaybookChange(where=f"letter item {name}", what=_fate(name, old.items, new.items), weaker=LAWS)
 
 
 def _fate(name: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:

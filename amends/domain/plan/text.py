@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from amends.domain.base.text import minute
 from amends.domain.case.case import IncidentState
-from amends.domain.plan.timeline import Kind, Line, Timeline, Waiting, folded
+from amends.domain.plan.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
 
 Rows = list[tuple[str, ...]]
 
@@ -49,20 +49,20 @@ def waiting_rows(shown: Timeline) -> Rows:
     return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
 
 
-def _by(shown: Timeline, one: Waiting) -> str:
+def _by(shown: Timeline, one: WaitingTask) -> str:
     if one.by is None:
         return "OVERDUE" if one.overdue else "now"
     at = there(one.by, shown.at, shown.zone)
     return f"OVERDUE since {at}" if one.overdue else at
 
 
-def _rows(shown: Timeline, lines: Iterable[Line]) -> Rows:
+def _rows(shown: Timeline, lines: Iterable[TimelineLine]) -> Rows:
     return [(there(line.at, shown.at, shown.zone), line.what, _note(shown, line)) for line in lines]
 
 
-def _note(shown: Timeline, line: Line) -> str:
+def _note(shown: Timeline, line: TimelineLine) -> str:
     """A legal deadline is told in UTC too, because authorities are elsewhere."""
-    utc = minute(line.at) if line.kind is Kind.DEADLINE and shown.zone != "UTC" else ""
+    utc = minute(line.at) if line.kind is LineKind.DEADLINE and shown.zone != "UTC" else ""
     return "; ".join(filter(None, (utc, line.note)))
 
 

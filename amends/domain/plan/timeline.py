@@ -22,7 +22,7 @@ MOST_ALERTS = 10
 LEAD = "the lead"
 
 
-class Kind(StrEnum):
+class LineKind(StrEnum):
     """What a line is about."""
 
     EVENT = "event"
@@ -37,11 +37,11 @@ class Kind(StrEnum):
     """The time that a notice named for the next one."""
 
 
-class Line(Value):
+class TimelineLine(Value):
     """One thing that happened, or that is expected."""
 
     at: Moment
-    kind: Kind
+    kind: LineKind
     what: str
     note: str = ""
     series: str = ""
@@ -63,7 +63,7 @@ class Wait(StrEnum):
     DEADLINE = "deadline"
 
 
-class Waiting(Value):
+class WaitingTask(Value):
     """Something that only people can do."""
 
     wait: Wait
@@ -89,15 +89,15 @@ class Timeline(Value):
     """Where the organisation's clock is."""
     at: Moment
     until: Moment
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[WaitingTask, ...] = ()
     """Overdue first, then what is wanted at once, then by when it is needed."""
-    alerts: tuple[Line, ...] = ()
+    alerts: tuple[TimelineLine, ...] = ()
     """What the lead was told to look at in the fortnight before, at most the last ten."""
-    going: tuple[Line, ...] = ()
+    going: tuple[TimelineLine, ...] = ()
     """Under way without a person."""
-    coming: tuple[Line, ...] = ()
+    coming: tuple[TimelineLine, ...] = ()
     """Expected, if what waits for people were decided now."""
-    past: tuple[Line, ...] = ()
+    past: tuple[TimelineLine, ...] = ()
 
 
 def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timeline:
@@ -120,26 +120,26 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
     )
 
 
-def folded(lines: Iterable[Line]) -> tuple[Line, ...]:
+def folded(lines: Iterable[TimelineLine]) -> tuple[TimelineLine, ...]:
     """One line for all turns of a step that tells people nothing; each stands where its first one does."""
-    kept: dict[tuple[str, int], list[Line]] = {}
+    kept: dict[tuple[str, int], list[TimelineLine]] = {}
     for number, line in enumerate(lines):
         kept.setdefault((line.series, 0 if line.series else number), []).append(line)
     return tuple(_as_one(same) for same in kept.values())
 
 
-def _as_one(same: list[Line]) -> Line:
+def _as_one(same: list[TimelineLine]) -> TimelineLine:
     if len(same) == 1:
         return same[0]
     note = f"and {len(same) - 1} more up to {same[-1].what}"
     return same[0].model_copy(update={"note": note})
 
 
-def _most_pressing(waiting: Waiting) -> tuple[bool, float, str]:
+def _most_pressing(waiting: WaitingTask) -> tuple[bool, float, str]:
     return not waiting.overdue, waiting.by.timestamp() if waiting.by else 0, waiting.what
 
 
-def _in_time(line: Line) -> tuple[datetime, int, str]:
+def _in_time(line: TimelineLine) -> tuple[datetime, int, str]:
     """What came about at the same moment stands in the order in which it does in every case."""
     return line.at, _ORDER.get(line.what, len(_ORDER)), line.what
 
@@ -147,30 +147,30 @@ def _in_time(line: Line) -> tuple[datetime, int, str]:
 _ORDER: dict[str, int] = {event: number for number, event in enumerate(Event)}
 
 
-def _alerts(case: Case, now: datetime) -> Iterator[Line]:
+def _alerts(case: Case, now: datetime) -> Iterator[TimelineLine]:
     for alert in case.alerts:
         if now - FORTNIGHT <= alert.at <= now:
-            yield Line(at=alert.at, kind=Kind.ALERT, what=alert.what)
+            yield TimelineLine(at=alert.at, kind=LineKind.ALERT, what=alert.what)
 
 
 # What waits for people
 
 
-def _waiting(case: Case, now: datetime) -> Iterator[Waiting]:
+def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
     if case.state is IncidentState.PAUSED:
         do = f"amends incident resume {case.incident.id} --as NAME"
-        yield Waiting(
+        yield WaitingTask(
             wait=Wait.RESUME, what="the incident is paused: nothing begins, nothing is sent", whom=LEAD, do=do
         )
     if case.clock_doubt:
         what = f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
-        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends clock trust --as NAME")
+        yield WaitingTask(wait=Wait.RESUME, what=what, whom=LEAD, do="amends clock trust --as NAME")
     if case.ledger_doubt:
         what = f"nothing is sent: {case.ledger_doubt}"
-        yield Waiting(wait=Wait.RESUME, what=what, whom=LEAD, do="amends reconcile --log FILE --as NAME")
+        yield WaitingTask(wait=Wait.RESUME, what=what, whom=LEAD, do="amends reconcile --log FILE --as NAME")
     if case.playbook is None and case.state is IncidentState.OPEN:
         do = f"amends run {case.incident.id} --playbook NAME --as NAME"
-        yield Waiting(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
+        yield WaitingTask(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
     for notice in case.notices:
         yield from _for_notice(case, notice, now)
     for turn in case.occurrences:
@@ -180,21 +180,21 @@ def _waiting(case: Case, now: datetime) -> Iterator[Waiting]:
     yield from _unrecorded(case, now)
 
 
-def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[Waiting]:
+def _for_notice(case: Case, notice: NoticeStatus, now: datetime) -> Iterator[WaitingTask]:
     incident = case.incident.id
     if notice.current and notice.stage is NoticeStage.DRAFTED:
         yield _for_approvers(case, notice, now)
     if notice.current and notice.stage is NoticeStage.REJECTED:
         what = f"{notice.id} was rejected; its facts or texts must be corrected, then it is drafted anew"
-        yield Waiting(wait=Wait.REWRITE, what=what, whom=LEAD, do="amends incident amend FILE --as NAME")
+        yield WaitingTask(wait=Wait.REWRITE, what=what, whom=LEAD, do="amends incident amend FILE --as NAME")
     for state, count in (("parked", notice.parked), ("uncertain", notice.people.get(PersonState.UNCERTAIN, 0))):
         if count:
             what = f"{notice.id}: {count} {'message is' if count == 1 else 'messages are'} {state}"
             do = f"amends deliveries {incident} {notice.id} --state {state}"
-            yield Waiting(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
+            yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=do)
 
 
-def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> Waiting:
+def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> WaitingTask:
     """Approvers are known by their number and role; who they are is for the ledger to say."""
     missing = notice.approvals_missing
     roles = notice.standing.missing_roles
@@ -202,7 +202,7 @@ def _for_approvers(case: Case, notice: NoticeStatus, now: datetime) -> Waiting:
     if notice.standing.expired:
         what += "; one that was given has run out"
     by = _approved_by(case, notice)
-    return Waiting(
+    return WaitingTask(
         wait=Wait.APPROVAL,
         what=what,
         whom=f"{missing} who may approve{f', with {listed(roles)} among them' if roles else ''}",
@@ -225,25 +225,25 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def _for_turn(case: Case, turn: Occurrence, now: datetime) -> Iterator[Waiting]:
+def _for_turn(case: Case, turn: Occurrence, now: datetime) -> Iterator[WaitingTask]:
     """Whether a held turn goes on, and tasks that were begun."""
     named, step = f"{case.incident.id} {turn.step} {turn.number} --as NAME", _step(case, turn.step)
     if turn.state is OccurrenceState.HELD:
         why = f": {turn.note}" if turn.note else ""
         what = f"{turn.step} {turn.number} is held{why}"
-        yield Waiting(wait=Wait.DECISION, what=what, whom=LEAD, do=f"amends step go|skip {named}")
+        yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=f"amends step go|skip {named}")
     elif turn.state is OccurrenceState.WAITING and step and step.task:
         by = step.within.after(turn.due_at, case.calendar) if step.within else None
         late = by is not None and by < now
         do = f"amends step done {named}"
-        yield Waiting(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
+        yield WaitingTask(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
 
 
 def _step(case: Case, step_id: str) -> Step | None:
     return next((step for step in case.playbook.steps if step.id == step_id), None) if case.playbook else None
 
 
-def _owed(case: Case, now: datetime) -> Iterator[Waiting]:
+def _owed(case: Case, now: datetime) -> Iterator[WaitingTask]:
     """Promises whose time has passed, and questions without an answer."""
     incident, asked = case.incident.id, case.questions
     for promise in case.commitments:
@@ -251,33 +251,35 @@ def _owed(case: Case, now: datetime) -> Iterator[Waiting]:
             do = f"amends commitments keep|late|drop {incident} {promise.id} --as NAME"
             by = promise.new_due_at or promise.due_at
             what = f"the promise {promise.id} is late"
-            yield Waiting(wait=Wait.PROMISE, what=what, whom=promise.owner, by=by, overdue=True, do=do)
+            yield WaitingTask(wait=Wait.PROMISE, what=what, whom=promise.owner, by=by, overdue=True, do=do)
     if asked.open:
         what = (
             f"{asked.open} {'question has' if asked.open == 1 else 'questions have'} no answer, {asked.overdue} overdue"
         )
         whom = case.playbook.questions_owner if case.playbook else LEAD
         do = f"amends questions list {incident} --open"
-        yield Waiting(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
+        yield WaitingTask(wait=Wait.ANSWER, what=what, whom=whom, overdue=asked.overdue > 0, missing=asked.open, do=do)
 
 
-def _late_news(case: Case, now: datetime) -> Iterator[Waiting]:
+def _late_news(case: Case, now: datetime) -> Iterator[WaitingTask]:
     """The time that people were given for news has passed, and they wait."""
     if (until := awaited(case)) and until < now:
         what = f"people were told to expect news by then, and wait: {standing(case)}"
-        yield Waiting(
+        yield WaitingTask(
             wait=Wait.NEWS, what=what, whom=LEAD, by=until, overdue=True, do=f"amends incident show {case.incident.id}"
         )
 
 
-def _unrecorded(case: Case, now: datetime) -> Iterator[Waiting]:
+def _unrecorded(case: Case, now: datetime) -> Iterator[WaitingTask]:
     """Legal duties whose time has passed, or that are due at once, and of which nothing is recorded."""
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is None or due_at < now:
             late = due_at is not None
             what = f"{_names(duties)}: {'nothing is recorded' if late else 'must be told at once'}"
             do = f"amends duty list {case.incident.id}"
-            yield Waiting(wait=Wait.DEADLINE, what=what, whom=LEAD, by=due_at, overdue=late, missing=len(duties), do=do)
+            yield WaitingTask(
+                wait=Wait.DEADLINE, what=what, whom=LEAD, by=due_at, overdue=late, missing=len(duties), do=do
+            )
 
 
 def _to_record(case: Case) -> list[Duty]:
@@ -302,49 +304,57 @@ def _names(duties: list[Duty]) -> str:
 # What goes on, comes, and has been
 
 
-def _going(case: Case, now: datetime) -> Iterator[Line]:
+def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
     for notice in case.notices:
         if not notice.current and not notice.stage.is_over:
             note = "facts, audience or words changed; approvals given before are void"
-            yield Line(at=notice.drafted_at, kind=Kind.NOTICE, what=f"{notice.id} is drafted afresh", note=note)
+            yield TimelineLine(
+                at=notice.drafted_at, kind=LineKind.NOTICE, what=f"{notice.id} is drafted afresh", note=note
+            )
         elif notice.stage is NoticeStage.SENDING:
             again = f"; the next try is at {notice.next_try_at:%H:%M} UTC" if notice.next_try_at else ""
             note = f"{_people(notice)}{again}"
-            yield Line(at=notice.next_try_at or now, kind=Kind.NOTICE, what=f"{notice.id} is being sent", note=note)
+            yield TimelineLine(
+                at=notice.next_try_at or now, kind=LineKind.NOTICE, what=f"{notice.id} is being sent", note=note
+            )
 
 
-def _coming(case: Case, now: datetime, until: datetime) -> Iterator[Line]:
+def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine]:
     """What is expected, also of a paused incident once it goes on."""
     yield from (_expected(case, turn) for turn in forecast(case.resumed(), now, until) if turn.step != DEADLINES)
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
-            yield Line(at=due_at, kind=Kind.DEADLINE, what=f"legal deadline: {_names(duties)}", note=duties[0].citation)
+            yield TimelineLine(
+                at=due_at, kind=LineKind.DEADLINE, what=f"legal deadline: {_names(duties)}", note=duties[0].citation
+            )
     for promise in case.commitments:
         due_at = promise.new_due_at or promise.due_at
         if promise.state is CommitmentState.OPEN and due_at >= now:
-            yield Line(at=due_at, kind=Kind.PROMISE, what=f"the promise {promise.id} is due", note=promise.owner)
+            yield TimelineLine(
+                at=due_at, kind=LineKind.PROMISE, what=f"the promise {promise.id} is due", note=promise.owner
+            )
     for clock in clocks(case, now):
         if clock.fate is Fate.RUNNING:
             what = f"next news promised by {listed(clock.named_by)}"
-            yield Line(at=clock.until, kind=Kind.NEWS, what=what, note=standing(case))
+            yield TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=standing(case))
 
 
-def _expected(case: Case, turn: Turn) -> Line:
+def _expected(case: Case, turn: Turn) -> TimelineLine:
     step, what = _step(case, turn.step), f"{turn.step} {turn.number}"
     if turn.step == HOLDING:
         note = "nothing else would keep the time that people were told for news"
-        return Line(at=turn.due_at, kind=Kind.NOTICE, what=what, note=note)
+        return TimelineLine(at=turn.due_at, kind=LineKind.NOTICE, what=what, note=note)
     if step is None or not step.notice:
         note = f"{step.task} ({step.owner})" if step and step.task else ""
-        return Line(at=turn.due_at, kind=Kind.STEP, what=what, note=note, series=turn.step)
+        return TimelineLine(at=turn.due_at, kind=LineKind.STEP, what=what, note=note, series=turn.step)
     note = f"{step.notice} to {step.audience} by {', '.join(step.channels)}"
-    return Line(at=turn.due_at, kind=Kind.NOTICE, what=what, note=note)
+    return TimelineLine(at=turn.due_at, kind=LineKind.NOTICE, what=what, note=note)
 
 
-def _past(case: Case, now: datetime) -> Iterator[Line]:
+def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
     for name, at in case.named_events.items():
         if _step(case, name) is None:
-            yield Line(at=at, kind=Kind.EVENT, what=name)
+            yield TimelineLine(at=at, kind=LineKind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
     for turn in case.occurrences:
         over = turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
@@ -352,28 +362,30 @@ def _past(case: Case, now: datetime) -> Iterator[Line]:
             yield _finished(turn)
     for notice in case.notices:
         if notice.sent_at:
-            yield Line(at=notice.sent_at, kind=Kind.NOTICE, what=f"{notice.id} was sent", note=_people(notice))
+            yield TimelineLine(
+                at=notice.sent_at, kind=LineKind.NOTICE, what=f"{notice.id} was sent", note=_people(notice)
+            )
     yield from (_missed(clock) for clock in clocks(case, now) if clock.fate is Fate.MISSED)
     for filing in standing_filings(case.filings):
-        yield Line(at=filing.filed_at, kind=Kind.FILING, what=f"filed: {filing.duty}", note=filing.part)
+        yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)
     for promise in case.commitments:
         if promise.settled_at:
             what = f"the promise {promise.id} was {promise.state}"
-            yield Line(at=promise.settled_at, kind=Kind.PROMISE, what=what, note=promise.owner)
+            yield TimelineLine(at=promise.settled_at, kind=LineKind.PROMISE, what=what, note=promise.owner)
 
 
-def _missed(clock: Clock) -> Line:
+def _missed(clock: Clock) -> TimelineLine:
     came = f"{clock.by} came {say_span(clock.late_by(clock.until))} late" if clock.came_at else "none has come yet"
     what = f"the time for news that {listed(clock.named_by)} named was missed"
-    return Line(at=clock.until, kind=Kind.NEWS, what=what, note=came)
+    return TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=came)
 
 
-def _finished(turn: Occurrence) -> Line:
+def _finished(turn: Occurrence) -> TimelineLine:
     what = f"{turn.step} {turn.number}"
     at = turn.done_at or turn.due_at
     if turn.state is OccurrenceState.SKIPPED:
-        return Line(at=at, kind=Kind.STEP, what=f"{what} was left out", note=turn.note)
-    return Line(at=at, kind=Kind.STEP, what=what, note=turn.note, series=turn.step)
+        return TimelineLine(at=at, kind=LineKind.STEP, what=f"{what} was left out", note=turn.note)
+    return TimelineLine(at=at, kind=LineKind.STEP, what=what, note=turn.note, series=turn.step)
 
 
 def _people(notice: NoticeStatus) -> str:

@@ -9,7 +9,7 @@ from amends.domain.base.text import listed
 from amends.domain.base.value import Value
 from amends.domain.playbook.playbook import REPEATING, Event, Phase, Playbook, Step, When
 from amends.domain.risk.levels import Severity
-from amends.domain.team.approval import Approvals, may_approve
+from amends.domain.team.approval import ApprovalRule, may_approve
 from amends.domain.team.member import Member
 
 
@@ -264,7 +264,7 @@ def nobody_could_approve(
     )
 
 
-def too_few(asked: Approvals, members: Sequence[Member], authors: tuple[str, ...]) -> tuple[str, ...]:
+def too_few(asked: ApprovalRule, members: Sequence[Member], authors: tuple[str, ...]) -> tuple[str, ...]:
     """Why this team cannot give these approvals of what these authors wrote; empty when it can."""
     able = [member for member in members if may_approve(member, authors) is None]
     barred = [one.name for one in members if one.name in authors and may_approve(one) is None]
@@ -272,7 +272,7 @@ def too_few(asked: Approvals, members: Sequence[Member], authors: tuple[str, ...
     return tuple(_missing(asked, able, besides))
 
 
-def _asked(playbook: Playbook) -> Iterator[tuple[str, Severity | None, Approvals]]:
+def _asked(playbook: Playbook) -> Iterator[tuple[str, Severity | None, ApprovalRule]]:
     sending = {step.id: step for step in playbook.steps if step.channels}
     yield from ((step.id, None, step.approvals) for step in sending.values())
     for severity, changes in playbook.by_severity.items():
@@ -281,7 +281,7 @@ def _asked(playbook: Playbook) -> Iterator[tuple[str, Severity | None, Approvals
                 yield step_id, severity, change.approvals
 
 
-def _missing(asked: Approvals, able: Sequence[Member], besides: str) -> Iterator[str]:
+def _missing(asked: ApprovalRule, able: Sequence[Member], besides: str) -> Iterator[str]:
     if len(able) < asked.needed:
         have = f"only {len(able)}" if able else "nobody"
         wanted = "1 person who approves" if asked.needed == 1 else f"{asked.needed} people who approve"

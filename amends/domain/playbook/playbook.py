@@ -11,7 +11,7 @@ from amends.domain.incident.commitment import Promise
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.playbook.schedule import ClockTime, Delay
 from amends.domain.risk.levels import Severity
-from amends.domain.team.approval import EXPIRES_AFTER, Approvals
+from amends.domain.team.approval import EXPIRES_AFTER, ApprovalRule
 from amends.domain.team.member import TeamRole
 
 DEADLINES = "deadlines"
@@ -170,7 +170,7 @@ class Step(Value):
     """Every channel to use; a person is written to on each personal one for which we have an address."""
     cascade: tuple[ChannelKind, ...] = ()
     """Personal channels to try in this order for people whom the others did not reach; a letter comes last."""
-    approvals: Approvals = Approvals(needed=2)
+    approvals: ApprovalRule = ApprovalRule(needed=2)
     """How many different people must approve, none of them the author; with roles, one of each role among them."""
     optional: bool = False
     """Whoever opted out does not get it; else an opt-out changes nothing. A late promise is told in any case."""
@@ -269,7 +269,7 @@ class StepChange(Value):
     at_most: int | None = Field(default=None, ge=1, le=500)
     channels: tuple[ChannelKind, ...] | None = None
     cascade: tuple[ChannelKind, ...] | None = None
-    approvals: Approvals | None = None
+    approvals: ApprovalRule | None = None
     waves: Waves | None = None
 
     def of(self, step: Step) -> Step:

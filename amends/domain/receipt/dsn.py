@@ -50,7 +50,7 @@ WORST_FIRST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class MailReport:
     """What one mail says; nothing in it is proven. Only codes are shown: a stranger may write the rest."""
 
     kind: ReportKind
@@ -67,7 +67,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DsnReading:
     """What a report says before we know which message it is about."""
 
     kind: ReportKind
@@ -111,7 +111,7 @@ COMPLAINTS = ("abuse", "fraud", "opt-out")
 NO_COMPLAINTS = ("not-spam", "virus", "other", "auth-failure", "dmarc")
 
 
-def read_report(raw: bytes, delivered_to: str = "") -> Report:
+def read_report(raw: bytes, delivered_to: str = "") -> MailReport:
     """What the mail says, whatever its bytes are; `delivered_to` is the envelope recipient, if the server told it.
 
     The token stands only in the address that the report came to. A complaint comes to another address, so there it
@@ -119,7 +119,7 @@ def read_report(raw: bytes, delivered_to: str = "") -> Report:
     """
     mail = opened(raw)
     if mail is None:
-        return Report(ReportKind.UNKNOWN, _token((delivered_to,)))
+        return MailReport(ReportKind.UNKNOWN, _token((delivered_to,)))
     parts = tuple(leaves(mail))
     said, quoted = _told_and_quoted(parts)
     returned = _returned(parts, quoted)
@@ -127,7 +127,7 @@ def read_report(raw: bytes, delivered_to: str = "") -> Report:
     reading = _complaint(complaint) if complaint is not None else _delivery(mail, parts, said, returned)
     recipients = (delivered_to, *_recipients(mail))
     senders = _senders(complaint, returned) if complaint is not None else ()
-    return Report(
+    return MailReport(
         kind=reading.kind,
         token=_token((*senders, *recipients)),
         message_id=_message_id(mail, returned, quoted),
@@ -136,7 +136,7 @@ def read_report(raw: bytes, delivered_to: str = "") -> Report:
     )
 
 
-def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) -> Reading:
+def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) -> DsnReading:
     """A report, else an automatic answer. One about a report is no news of a message: we send no reports.
 
     What a mail server says and we do not understand is for people: it may be that somebody was not reached. So is what
@@ -144,16 +144,16 @@ def _delivery(mail: Mail, parts: tuple[Mail, ...], said: str, returned: Mail) ->
     """
     reading = _by_status(parts, said) or _in_words(mail, said)
     if reading:
-        return Reading(ReportKind.UNKNOWN) if _is_report(returned) else reading
+        return DsnReading(ReportKind.UNKNOWN) if _is_report(returned) else reading
     server = _is_from_server(mail, said) or sounds_like_a_failure(words_of(said))
     automatic = _is_automatic(mail, parts) and not server
-    return Reading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
+    return DsnReading(ReportKind.AUTO_REPLY if automatic or _is_vacation(mail) else ReportKind.UNKNOWN)
 
 
 # RFC 3464
 
 
-def _by_status(parts: tuple[Mail, ...], said: str) -> Reading | None:
+def _by_status(parts: tuple[Mail, ...], said: str) -> DsnReading | None:
     """The worst final one of the groups; None without any.
 
     Our messages have one recipient, so several groups mean that its address stands for several: a list, a forwarding.
@@ -171,14 +171,14 @@ def _groups(part: Mail) -> Iterator[Mail]:
                 yield group
 
 
-def _group(group: Mail, said: str) -> Reading:
+def _group(group: Mail, said: str) -> DsnReading:
     """OpenSMTPD tells a machine that it failed with 5.0.0, whatever it was, and the reason only to people."""
     action, diagnostic = field_of(group, "Action").lower(), field_of(group, "Diagnostic-Code")
     if action == "failed" and not diagnostic:
         diagnostic = said
     codes = more_specific(field_of(group, "Status"), codes_in(words_of(diagnostic)))
     kind = _outcome(action, codes, diagnostic)
-    return Reading(kind, codes.status, str(codes))
+    return DsnReading(kind, codes.status, str(codes))
 
 
 def _outcome(action: str, codes: Codes, diagnostic: str) -> ReportKind:
@@ -201,7 +201,7 @@ def _failure(codes: Codes, words: str) -> ReportKind | None:
 # Reports in words
 
 
-def _in_words(mail: Mail, said: str) -> Reading | None:
+def _in_words(mail: Mail, said: str) -> DsnReading | None:
     """What a mail server wrote for people: Exim, qmail, QQ, NetEase. None when it tells of no delivery."""
     if _is_vacation(mail) or not _is_from_mailer(mail, said):
         return None
@@ -211,7 +211,7 @@ def _in_words(mail: Mail, said: str) -> Reading | None:
         kind: ReportKind | None = ReportKind.DELAYED
     else:
         kind = _failure(codes, words) or (ReportKind.GAVE_UP if "X-Failed-Recipients" in mail else None)
-    return Reading(kind, codes.status, str(codes)) if kind else None
+    return DsnReading(kind, codes.status, str(codes)) if kind else None
 
 
 def _is_from_mailer(mail: Mail, said: str) -> bool:
@@ -231,12 +231,12 @@ def _feedback(parts: tuple[Mail, ...]) -> Mail | None:
     return next((block for part in reports for block in enclosed(part)), None)
 
 
-def _complaint(feedback: Mail) -> Reading:
+def _complaint(feedback: Mail) -> DsnReading:
     """Not-spam takes a complaint back; the other types tell of filters, not of people."""
     stated = field_of(feedback, "Feedback-Type").lower()
     if stated in COMPLAINTS:
-        return Reading(ReportKind.COMPLAINED, detail=stated)
-    return Reading(ReportKind.UNKNOWN, detail=stated if stated in NO_COMPLAINTS else "")
+        return DsnReading(ReportKind.COMPLAINED, detail=stated)
+    return DsnReading(ReportKind.UNKNOWN, detail=stated if stated in NO_COMPLAINTS else "")
 
 
 def _senders(feedback: Mail, returned: Mail) -> tuple[str, ...]:

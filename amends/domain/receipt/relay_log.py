@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from amends.domain.receipt.codes import codes_in, more_specific, words_of
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class RelayLog:
     """The relay did not take them, so they have not left."""
     unclear: Collection[str] = frozenset()
     """Named, and nothing tells whether they were taken."""
-    came_back: Mapping[str, Report] = field(default_factory=dict)
+    came_back: Mapping[str, MailReport] = field(default_factory=dict)
     """What arrived nowhere although it had left; reports without a token."""
     tokens: Collection[str] = frozenset()
     """What has left as well, by the tokens in its addresses for bounces, of which the ledger knows the keys."""
@@ -134,7 +134,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._said: dict[str, int] = {}
-        self._ends: dict[str, tuple[int, Report | None]] = {}
+        self._ends: dict[str, tuple[int, MailReport | None]] = {}
         """By key, the last queue id of it that was delivered or came back; a filter and a second try make new ones."""
         self._held: dict[bytes, _Held] = {}
         """From the line that names the message to the one that ends it."""
@@ -295,7 +295,7 @@ def _outcome(said: int) -> str:
     return "refused"
 
 
-def _report(told: re.Match[bytes]) -> Report:
+def _report(told: re.Match[bytes]) -> MailReport:
     """As the mail would say it that the relay writes to the address for bounces."""
     codes = more_specific((told[1] or b"").decode(), codes_in(words_of(told[3].decode("utf-8", "replace"))))
-    return Report(CAME_BACK[told[2]], status=codes.status, detail=str(codes) or told[2].decode())
+    return MailReport(CAME_BACK[told[2]], status=codes.status, detail=str(codes) or told[2].decode())

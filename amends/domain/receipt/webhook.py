@@ -189,13 +189,13 @@ class ReportRules:
         proof = {"proof": _proof(self.secret, key)} if self.scheme is Scheme.ADDRESS else {}
         return "&".join(filter(None, (f"{self.url}?{urlencode({'key': key} | proof)}", self.fills_in)))
 
-    def read(self, report: "Report", now: datetime) -> tuple[ProviderReceipt, ...]:
+    def read(self, report: "WebhookReport", now: datetime) -> tuple[ProviderReceipt, ...]:
         """What a report says; nothing when it is no last word. Raises as `read_reports` does."""
         return read_reports(self, report, now)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WebhookReport:
     """A report as it came in."""
 
     body: bytes = field(repr=False)
@@ -205,7 +205,7 @@ class Report:
     """What stood behind the question mark, untouched."""
 
 
-def read_reports(rules: ReportRules, report: Report, now: datetime) -> tuple[ProviderReceipt, ...]:
+def read_reports(rules: ReportRules, report: WebhookReport, now: datetime) -> tuple[ProviderReceipt, ...]:
     """What a provider's report says, once it is known to be the provider's, of one message or a list of them.
 
     What is no last word is left out.
@@ -234,7 +234,7 @@ def twilio_signed(token: str, url: str, fields: Iterable[tuple[str, str]], signa
     return bool(token) and any(same(each, signature) for each in expected)
 
 
-def signed_as_agreed(secret: str, report: Report, now: datetime) -> bool:
+def signed_as_agreed(secret: str, report: WebhookReport, now: datetime) -> bool:
     """Whether the body was signed with the secret that we and the sender agreed on, now: see `body_signed`."""
     signature, timestamp = report.headers.get("x-signature", ""), report.headers.get("x-timestamp", "")
     return body_signed(secret, report.body, signature, timestamp, now)
@@ -252,7 +252,7 @@ def body_signed(secret: str, body: bytes, signature: str, timestamp: str, now: d
     return same(f"sha256={expected}", signature) and fresh
 
 
-def signed_by_twilio(token: str, url: str, report: Report) -> dict[str, str]:
+def signed_by_twilio(token: str, url: str, report: WebhookReport) -> dict[str, str]:
     """The fields of a form that Twilio sent to this address of ours. Raises NotAllowed when it did not sign them."""
     fields, asked = pairs_of(report.body), pairs_of(report.query.encode())
     whole = f"{url}?{report.query}" if report.query else url
@@ -261,12 +261,12 @@ def signed_by_twilio(token: str, url: str, report: Report) -> dict[str, str]:
     return dict(asked) | dict(fields)
 
 
-def _read_twilio(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
+def _read_twilio(rules: ReportRules, report: WebhookReport) -> tuple[ProviderReceipt, ...]:
     found = sms_receipt(rules.shape, signed_by_twilio(rules.secret, rules.url, report))
     return (found,) if found else ()
 
 
-def _read_at_address(rules: ReportRules, report: Report) -> tuple[ProviderReceipt, ...]:
+def _read_at_address(rules: ReportRules, report: WebhookReport) -> tuple[ProviderReceipt, ...]:
     """The query names the message, and the proof is of that message only; body or query say what became of it."""
     asked = dict(pairs_of(report.query.encode()))
     key = asked.get("key", "")

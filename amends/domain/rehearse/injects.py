@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from amends.domain.base.value import Span, Texts, Value, nearest_locale
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.feedback.question import QuestionKind, Source
+from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident, News
@@ -215,7 +215,7 @@ class Asking:
     at: datetime
     person: int
     kind: QuestionKind
-    source: Source
+    source: QuestionSource
     saying: int
     """Which of the things that people say."""
 
@@ -279,7 +279,7 @@ class Script:
         """Who asks by themselves after they were told."""
         return sorted(
             (
-                self._asking("curious", person, told_at, CURIOUS_WITHIN, Source.PORTAL)
+                self._asking("curious", person, told_at, CURIOUS_WITHIN, QuestionSource.PORTAL)
                 for person in people
                 if self.hits("curious", str(person), CURIOUS)
             ),
@@ -301,16 +301,16 @@ class Script:
         for person in people:
             if self.hits(what, str(person), leak.asking):
                 angry = self.hits(f"angry {number}", str(person), leak.angry)
-                yield self._asking(what, person, at, leak.within, Source.HOTLINE, angry=angry)
+                yield self._asking(what, person, at, leak.within, QuestionSource.HOTLINE, angry=angry)
 
     def _complaining(self, number: int, replies: AngryReplies, people: Iterable[int]) -> Iterator[Asking]:
         what, at = f"replies {number}", self.at(replies.at)
         for person in people:
             if self.hits(what, str(person), replies.complaining):
-                yield self._asking(what, person, at, replies.within, Source.MAILBOX, angry=True)
+                yield self._asking(what, person, at, replies.within, QuestionSource.MAILBOX, angry=True)
 
     def _asking(
-        self, what: str, person: int, start: datetime, within: timedelta, source: Source, *, angry: bool = False
+        self, what: str, person: int, start: datetime, within: timedelta, source: QuestionSource, *, angry: bool = False
     ) -> Asking:
         kind = QuestionKind.COMPLAINT if angry else QuestionKind.QUESTION
         moment = full_hour(start + self._lot(f"{what} when", str(person)) * within)

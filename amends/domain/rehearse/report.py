@@ -59,7 +59,7 @@ class Order(Value):
     team: TeamTimes = TeamTimes()
 
 
-class Outcome(StrEnum):
+class RehearsedOutcome(StrEnum):
     """What became of something that had a time."""
 
     MET = "met"
@@ -72,10 +72,10 @@ class Outcome(StrEnum):
     @property
     def bad(self) -> bool:
         """A time was not kept."""
-        return self in (Outcome.LATE, Outcome.MISSED)
+        return self in (RehearsedOutcome.LATE, RehearsedOutcome.MISSED)
 
 
-class OnChannel(Value):
+class ChannelNumbers(Value):
     """The messages of a notice on one channel."""
 
     channel: ChannelKind
@@ -103,7 +103,7 @@ class Noticed(Value):
     people: dict[PersonState, int] = {}
     not_told: int = 0
     """People of its audience who have no message of it."""
-    channels: tuple[OnChannel, ...] = ()
+    channels: tuple[ChannelNumbers, ...] = ()
 
     @property
     def forgets_people(self) -> bool:
@@ -130,7 +130,7 @@ class Deadline(Value):
     law: str
     due_at: Moment | None
     done_at: Moment | None
-    outcome: Outcome
+    outcome: RehearsedOutcome
     may_apply: bool = False
     """A person must judge whether it applies."""
     assumed: bool = False
@@ -144,10 +144,10 @@ class NamedTime(Value):
     named: Moment
     next_notice: str = ""
     came_at: Moment | None = None
-    outcome: Outcome
+    outcome: RehearsedOutcome
 
 
-class Silence(Value):
+class RehearsedSilence(Value):
     """A time in which people heard nothing."""
 
     after: str
@@ -160,7 +160,7 @@ class Silence(Value):
         return self.until - self.since
 
 
-class Asked(Value):
+class QuestionNumbers(Value):
     """The questions, in numbers."""
 
     asked: int = 0
@@ -183,7 +183,7 @@ class Promised(Value):
     due_at: Moment
     new_due_at: Moment | None = None
     settled_at: Moment | None = None
-    outcome: Outcome
+    outcome: RehearsedOutcome
     told: bool = True
     """Those promised have heard of its fate."""
 
@@ -195,7 +195,7 @@ class Happening(Value):
     what: str
 
 
-class Rehearsed(Value):
+class RehearsalReport(Value):
     """The report of a rehearsal."""
 
     incident: str
@@ -213,9 +213,9 @@ class Rehearsed(Value):
     notices: tuple[Noticed, ...]
     deadlines: tuple[Deadline, ...]
     named_times: tuple[NamedTime, ...]
-    silences: tuple[Silence, ...] = ()
+    silences: tuple[RehearsedSilence, ...] = ()
     """The longest first."""
-    questions: Asked
+    questions: QuestionNumbers
     promises: tuple[Promised, ...]
     injected: tuple[Happening, ...] = ()
     """What the injects did."""
@@ -239,11 +239,11 @@ class Rehearsed(Value):
         return kept_badly + forgotten + self.questions.late + self.questions.overdue
 
 
-def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) -> Outcome:
+def outcome(due_at: datetime | None, done_at: datetime | None, now: datetime) -> RehearsedOutcome:
     """Met, late, missed or open; without a date it is met as soon as it is done."""
     if done_at is not None:
-        return Outcome.LATE if due_at and done_at > due_at else Outcome.MET
-    return Outcome.MISSED if due_at and due_at < now else Outcome.OPEN
+        return RehearsedOutcome.LATE if due_at and done_at > due_at else RehearsedOutcome.MET
+    return RehearsedOutcome.MISSED if due_at and due_at < now else RehearsedOutcome.OPEN
 
 
 def deadlines(case: Case, now: datetime) -> tuple[Deadline, ...]:
@@ -295,7 +295,7 @@ def tells_news(case: Case, notice: NoticeStatus) -> bool:
     return phases.get(notice.step) not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
 
 
-def silences(case: Case, start: datetime, now: datetime, first_at: dict[str, datetime]) -> tuple[Silence, ...]:
+def silences(case: Case, start: datetime, now: datetime, first_at: dict[str, datetime]) -> tuple[RehearsedSilence, ...]:
     """Between what people heard, from the opening until the closing notice or the end; the longest first."""
     end = case.events.get(Event.CLOSED, now)
     heard = sorted((at, notice) for notice, at in first_at.items() if at <= end)
@@ -303,19 +303,19 @@ def silences(case: Case, start: datetime, now: datetime, first_at: dict[str, dat
     if case.state is not IncidentState.CLOSED:
         marks.append((now, "the end of the rehearsal"))
     found = (
-        Silence(after=after, since=since, until=until, before=before)
+        RehearsedSilence(after=after, since=since, until=until, before=before)
         for (since, after), (until, before) in pairwise(marks)
         if until > since
     )
     return tuple(sorted(found, key=lambda silence: silence.since - silence.until))
 
 
-def asked(questions: Iterable[Question], complaints: int, now: datetime) -> Asked:
+def asked(questions: Iterable[Question], complaints: int, now: datetime) -> QuestionNumbers:
     """The questions in numbers."""
     listed = tuple(questions)
     answered = [(one, one.answered_at) for one in listed if one.answered_at]
     waiting = [one for one in listed if one.answered_at is None]
-    return Asked(
+    return QuestionNumbers(
         asked=len(listed),
         complaints=complaints,
         answered=len(answered),
@@ -341,12 +341,12 @@ def _promised(case: Case, promise: Commitment, now: datetime) -> Promised:
         due_at=promise.due_at,
         new_due_at=promise.new_due_at,
         settled_at=promise.settled_at,
-        outcome=Outcome.LATE if put_off and not found.bad else found,
+        outcome=RehearsedOutcome.LATE if put_off and not found.bad else found,
         told=promise.id not in case.untold,
     )
 
 
-def what_was_not_kept(report: Rehearsed) -> Iterator[str]:
+def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
     """Whoever was never told, and every time that was not kept, in words, the legal ones first."""
     for notice in report.notices:
         if notice.forgets_people:

@@ -9,12 +9,12 @@ from amends.domain.incident.facts import (
     BreachType,
     Cause,
     DataCategory,
+    DataHolder,
     DataSubject,
     Exfiltration,
     ExfiltrationEvidence,
     Fact,
     Facts,
-    Recipient,
     RecipientKind,
     Vector,
 )
@@ -243,14 +243,14 @@ def malice(facts: Facts) -> bool:
     return not (cannot_hold(facts.malicious) or _slip(facts))
 
 
-def _bound(facts: Facts, recipient: Recipient) -> Holder:
+def _bound(facts: Facts, recipient: DataHolder) -> Holder:
     reliable = recipient.trusted or recipient.deletion_confirmed
     if feared(facts.malicious) or (malice(facts) and not reliable):
         return Holder.INSIDER
     return Holder.DELETED if recipient.deletion_confirmed else Holder.BOUND
 
 
-def _few(recipient: Recipient) -> bool:
+def _few(recipient: DataHolder) -> bool:
     if recipient.count is None:
         return recipient.kind is not RecipientKind.MANY_KNOWN_INDIVIDUALS
     return recipient.count <= STILL_FEW
@@ -268,7 +268,7 @@ def _somebody_has_it(facts: Facts) -> bool:
     return reached or facts.vector.says(*MISSENT) or used(facts)
 
 
-def _recipient(facts: Facts) -> Recipient:
+def _recipient(facts: Facts) -> DataHolder:
     """Who has it, if that is known for sure; a suspicion about it protects nobody."""
     known = facts.recipient.value
-    return known if known is not None and facts.recipient.sure(known) else Recipient()
+    return known if known is not None and facts.recipient.sure(known) else DataHolder()

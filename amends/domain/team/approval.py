@@ -22,7 +22,7 @@ class Decision(StrEnum):
     REJECT = "reject"
 
 
-class Approvals(Value):
+class ApprovalRule(Value):
     """How many different people must approve, and which roles must be among them; written as a bare number without."""
 
     needed: int = Field(ge=1, le=9)
@@ -33,14 +33,14 @@ class Approvals(Value):
     @model_validator(mode="before")
     @classmethod
     def _bare_number(cls, value: Any) -> Any:
-        if isinstance(value, dict | Approvals):
+        if isinstance(value, dict | ApprovalRule):
             return value
         if isinstance(value, bool) or not (isinstance(value, int) or (isinstance(value, str) and value.isdecimal())):
             raise ValueError("write how many must approve, as in 2, or {needed: 2, roles: [legal, security]}")
         return {"needed": value}
 
     @model_validator(mode="after")
-    def _can_be_met(self) -> "Approvals":
+    def _can_be_met(self) -> "ApprovalRule":
         if barred := [role for role in self.roles if not role.may_approve]:
             raise ValueError(f"{barred[0]} may not approve; leave it out of roles")
         if len(set(self.roles)) != len(self.roles):
@@ -192,7 +192,7 @@ def may_release_in_emergency(
 
 def standing(
     binding: str,
-    asked: Approvals,
+    asked: ApprovalRule,
     authors: tuple[str, ...],
     approvals: Iterable[Approval],
     members: Iterable[Member],

@@ -18,7 +18,7 @@ from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.commitment import commitments_of, untold, worded_by
-from amends.ledger.deliver.statistics import HAS_LEFT, Later, message_states, next_tries, person_states
+from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
 from amends.ledger.feedback.questions import question_counts, survey_counts
 from amends.ledger.incident.clock import clock_doubts
 from amends.ledger.incident.incidents import version_row
@@ -40,7 +40,7 @@ from amends.ledger.store.tables import (
     ReleaseRow,
 )
 
-Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, Later]]
+Counted = tuple[dict[str, dict[DeliveryState, int]], dict[str, dict[PersonState, int]], dict[str, DeferredMessages]]
 """Of each notice: its messages by state, its people by state, and when what was put off may be tried again."""
 
 DIGEST = select(IncidentVersionRow.digest).where(
@@ -286,7 +286,7 @@ class _Messages:
 
     states: dict[DeliveryState, int]
     people: dict[PersonState, int]
-    later: Later | None
+    later: DeferredMessages | None
     next_wave_at: datetime | None = None
     """When those begin to be told whose wave has not begun; None when there are none."""
 

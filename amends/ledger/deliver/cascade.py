@@ -8,10 +8,10 @@ from sqlmodel import Session, func, select
 from amends.domain.case.case import IncidentState, OccurrenceState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import next_channel
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.ledger.incident.incidents import note_alert
-from amends.ledger.notice.first_messages import Post, addresses, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addresses, may_have_left
 from amends.ledger.notice.notices import PUBLIC, notice_row
 from amends.ledger.store.bulk import spelled, store_messages
 from amends.ledger.store.session import Write
@@ -68,7 +68,7 @@ def next_message(session: Session, draft: Draft, version: int, person: int, name
     if channel is None:
         return False
     connection = session.connection()
-    post = Post(draft, version, Letters(), spelled(connection, now), may_have_left(session, draft))
+    post = FirstMessages(draft, version, Addenda(), spelled(connection, now), may_have_left(session, draft))
     store_messages(connection, [post.row(person, channel, known[channel], name)])
     return True
 

@@ -93,7 +93,7 @@ class Released:
     """Up to which person its waves have begun; None when it leaves all at once."""
 
 
-class Waiting(NamedTuple):
+class WaitingMessage(NamedTuple):
     """A stored message that waits for its turn."""
 
     id: int
@@ -107,7 +107,7 @@ class Waiting(NamedTuple):
     """What is kept of its last try."""
 
     @classmethod
-    def of(cls, number: int, row: dict[str, Any]) -> "Waiting":
+    def of(cls, number: int, row: dict[str, Any]) -> "WaitingMessage":
         """Not stored yet; the row has the values of DELIVERY."""
         names = ("person", "channel", "address_index", "variant", "attempts", "notice")
         return cls(number, *(row[name] for name in names))
@@ -121,7 +121,7 @@ class Claims:
         self._notices = notices
 
     def of_rows(
-        self, session: Session, incident: str, rows: Sequence[Waiting], released: Released, lease: int = 0
+        self, session: Session, incident: str, rows: Sequence[WaitingMessage], released: Released, lease: int = 0
     ) -> tuple[Claim, ...]:
         """The letter is chosen anew: since the message was stored, the letters in force may have become others."""
         known = self._known(session, incident, {row.person for row in rows if row.person != PUBLIC})
@@ -132,7 +132,7 @@ class Claims:
         return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
     def _claim(
-        self, incident: str, row: Waiting, known: dict[int, "Known"], letter: Callable[[str, str], str],
+        self, incident: str, row: WaitingMessage, known: dict[int, "KnownPerson"], letter: Callable[[str, str], str],
         released: Released, lease: int,
     ) -> Claim:  # fmt: skip
         locale, reader, _ = name_parts(row.variant)
@@ -158,7 +158,7 @@ class Claims:
             may_have_it(row.detail),
         )
 
-    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "Known"]:
+    def _known(self, session: Session, incident: str, numbers: Collection[int]) -> dict[int, "KnownPerson"]:
         """What is needed of these people, by number, each opened once."""
         if not numbers:
             return {}
@@ -170,7 +170,7 @@ class Claims:
         return {row[0]: _opened(incident, seal, *row) for row in rows}
 
 
-class Known(NamedTuple):
+class KnownPerson(NamedTuple):
     """One of the people as stored, opened. Holds personal data: never log or print it."""
 
     contact: Contact
@@ -189,10 +189,10 @@ WHERE incident = :incident AND number BETWEEN :first AND :last AND """
 def _opened(
     incident: str, seal: Seal, number: int, sealed: bytes, data: str, country: str, region: str, timezone: str,
     guardian: int, link_version: int,
-) -> Known:  # fmt: skip
+) -> KnownPerson:  # fmt: skip
     try:
         _, name, email, phone, postal, _ = opened_contact(incident, number, sealed, seal)
         contact = Contact(number, name, email, phone, postal, categories(data), country, timezone)
     except KeyMissing:
         contact = Contact(number, "", "", "", "", (), readable=False)
-    return Known(contact, country, region, guardian, link_version)
+    return KnownPerson(contact, country, region, guardian, link_version)

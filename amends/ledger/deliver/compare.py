@@ -8,7 +8,7 @@ from typing import Any
 from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import KeyMissing
-from amends.domain.deliver.correction import Change, Difference, Kind, changed_fields, stands_otherwise
+from amends.domain.deliver.correction import Difference, DifferenceKind, PersonChange, changed_fields, stands_otherwise
 from amends.domain.people.person import Person
 from amends.ledger.people.people import (
     CHUNK,
@@ -51,7 +51,7 @@ class Comparing:
         highest = session.exec(select(func.max(PersonRow.number)).where(PersonRow.incident == row.id)).one()
         self._next = (highest or 0) + 1
         self._seen: set[int] = set()
-        self._changes: dict[int, Change] = {}
+        self._changes: dict[int, PersonChange] = {}
         self._rows: dict[int, tuple[Any, ...]] = {}
         self._anew: set[int] = set()
         self._taken: dict[bytes, list[tuple[int, str]]] = {}
@@ -66,7 +66,7 @@ class Comparing:
             if row := stored.get(ref):
                 self._hold_against(row, person)
             else:
-                self._keep(Kind.NEW, person._replace(number=self._next), person.number)
+                self._keep(DifferenceKind.NEW, person._replace(number=self._next), person.number)
                 self._next += 1
 
     def _hold_against(self, row: Any, person: Person) -> None:
@@ -77,7 +77,7 @@ class Comparing:
             return
         if row.gone_at or stands_otherwise(old, person):
             self._anew.add(row.number)
-        kind = Kind.BACK if row.gone_at else Kind.CHANGED
+        kind = DifferenceKind.BACK if row.gone_at else DifferenceKind.CHANGED
         self._keep(kind, person._replace(number=row.number), person.number, fields, row)
 
     def _stored(self, row: Any) -> Person:
@@ -87,10 +87,12 @@ class Comparing:
         except KeyMissing:
             return person_of(row, NO_CONTACT)
 
-    def _keep(self, kind: Kind, person: Person, place: int, fields: tuple[str, ...] = (), old: Any = None) -> None:
+    def _keep(
+        self, kind: DifferenceKind, person: Person, place: int, fields: tuple[str, ...] = (), old: Any = None
+    ) -> None:
         values = person_values(self._keys, self._incident, self._seal, person)
         self._rows[person.number] = values
-        self._changes[person.number] = Change(kind, person.number, place, fields)
+        self._changes[person.number] = PersonChange(kind, person.number, place, fields)
         self._note(spelled_person(person))
         for column, address in _addresses(values).items():
             if address and address != (getattr(old, column) if old else None):
@@ -108,7 +110,7 @@ class Comparing:
         ordered = query.order_by(col(PersonRow.number))
         for number, gone_at, *addresses in self._session.execute(ordered, execution_options={"yield_per": CHUNK}):
             if gone_at is None and number not in self._seen:
-                self._changes[number] = Change(Kind.GONE, number)
+                self._changes[number] = PersonChange(DifferenceKind.GONE, number)
                 self._note(f"gone {number}")
             for address in addresses:
                 if address in self._taken and not self._still_has(number, address):

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, func, select
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.case.case import IncidentState
-from amends.domain.deliver.correction import Ask, Kind, objections
+from amends.domain.deliver.correction import Ask, DifferenceKind, objections
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.people.person import Hold, Person
 from amends.domain.playbook.playbook import Phase, Playbook
@@ -196,7 +196,7 @@ class Corrections:
 def _may_lose_addresses(correction: Correction) -> frozenset[int]:
     """Those who may be written to elsewhere from now on, or who are guardians no longer."""
     changed = {one.person for one in correction.difference.changes if set(one.fields) & set(ADDRESSES.values())}
-    gone = {one.person for one in correction.difference.changes if one.kind is Kind.GONE}
+    gone = {one.person for one in correction.difference.changes if one.kind is DifferenceKind.GONE}
     return correction.anew | changed | gone
 
 
@@ -224,21 +224,23 @@ def _alone(session: Session, correction: Correction) -> IncidentRow:
 def _store_people(session: Session, correction: Correction, now: datetime) -> Sequence[int]:
     """Write what differs; the numbers of those whose messages may have to go elsewhere, in order."""
     connection, incident = session.connection(), correction.incident
-    numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in Kind}
-    known = [*numbers[Kind.CHANGED], *numbers[Kind.BACK]]
+    numbers = {kind: [c.person for c in correction.difference.changes if c.kind is kind] for kind in DifferenceKind}
+    known = [*numbers[DifferenceKind.CHANGED], *numbers[DifferenceKind.BACK]]
     for page in _pages(known):
         _set(connection, _named(correction, page), CORRECTED)
     for page in _pages(sorted(correction.anew)):
         _set(connection, _named(correction, page), DECIDED_ANEW)
-    for page in _pages(numbers[Kind.NEW]):
+    for page in _pages(numbers[DifferenceKind.NEW]):
         connection.exec_driver_sql(insert_people(session), [correction.rows[one] for one in page])
-    if numbers[Kind.NEW]:
+    if numbers[DifferenceKind.NEW]:
         take_stock(connection, "person")
     gone = {"hold": Hold.GONE.value, "gone_at": now}
-    session.execute(update(PersonRow).where(*_these(connection, incident, "number", numbers[Kind.GONE])).values(**gone))
-    touched = [*known, *numbers[Kind.GONE]]
+    session.execute(
+        update(PersonRow).where(*_these(connection, incident, "number", numbers[DifferenceKind.GONE])).values(**gone)
+    )
+    touched = [*known, *numbers[DifferenceKind.GONE]]
     children = session.exec(select(PersonRow.number).where(*_children_of(connection, incident, touched))).all()
-    guarded = _find_guardians_anew(session, incident, [*correction.anew, *numbers[Kind.GONE]])
+    guarded = _find_guardians_anew(session, incident, [*correction.anew, *numbers[DifferenceKind.GONE]])
     return sorted({*touched, *children, *guarded})
 
 

@@ -10,13 +10,13 @@ from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import NOT_KNOWN, OPTED_OUT, doubt_left, may_have_it, starts_as
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
 from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import next_message, reachable_at, reopen
 from amends.ledger.deliver.deliveries import Deliveries
-from amends.ledger.notice.first_messages import Post, addressees, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addressees, may_have_left
 from amends.ledger.notice.notices import PUBLIC, Notices, notice_row
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.stage import RELEASED
@@ -189,7 +189,7 @@ def _subject(notice: str, person: int | None) -> str:
     return notice if person is None else f"{notice} person {person}"
 
 
-def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, now: datetime) -> int:
+def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Addenda, now: datetime) -> int:
     """The messages that the person would have got, in place of those that are held; how many of them wait.
 
     Whom the channels of the step had failed by then gets one on the next.
@@ -199,7 +199,7 @@ def _put_in_place(write: Write, row: NoticeRow, person: int, letters: Letters, n
     session.flush()
     query = addressees(row.incident, EVERYONE).where(col(PersonRow.number) == person)
     draft = Draft.as_stored(row.draft)
-    post = Post(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
+    post = FirstMessages(draft, row.version, letters, spelled(session.connection(), now), may_have_left(session, draft))
     messages = post.first_rows(*session.execute(query).one())
     if any(message[DETAIL] == OPTED_OUT for message in messages):
         raise NotAllowed(f"person {person} opted out of what is optional; only they can change that")

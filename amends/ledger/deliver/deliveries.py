@@ -13,7 +13,7 @@ from amends.domain.deliver.cascade import FAULT, Outcome, outcome, untried
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, name_parts, text_name
 from amends.ledger.commitment import told
 from amends.ledger.deliver.cascade import AGAIN, call_after_the_end, next_message, reopen
-from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
+from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.statistics import message_states
 from amends.ledger.notice.notices import PUBLIC, Notices, changed_since, latecomers, notice_row
 from amends.ledger.notice.restore import as_the_log_says, left_among
@@ -112,7 +112,7 @@ class Deliveries:
         claims = self._without_named(claims, named, now) if named else claims
         return claims if all(claim.readable for claim in claims) else self._without_unreadable(claims, now)
 
-    def _rename(self, rows: Sequence[Waiting], claims: Sequence[Claim]) -> None:
+    def _rename(self, rows: Sequence[WaitingMessage], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
         both = zip(rows, claims, strict=True)
         if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
@@ -351,7 +351,7 @@ def _pending(session: Session, incident: str, notice: str) -> int:
 def _due(
     session: Session, incident: str, notice: str, channels: list[ChannelKind], limit: int, now: datetime,
     people: int | None,
-) -> list[Waiting]:  # fmt: skip
+) -> list[WaitingMessage]:  # fmt: skip
     """Those that were put off come first: a send of many hours must not let them wait for its end.
 
     They are a page of their own, whose numbers are not far apart, because what a lease holds is looked for among all
@@ -361,13 +361,13 @@ def _due(
     wave = IN_A_WAVE_BEGUN if people is not None else ""
     locked = "FOR UPDATE SKIP LOCKED" if on_postgresql(connection) else ""
 
-    def found(due: str, most: int) -> list[Waiting]:
+    def found(due: str, most: int) -> list[WaitingMessage]:
         asked = {"incident": incident, "notice": notice, "channels": [channel.value for channel in channels]}
         moment = {"now": spelled(connection, now)} if due is DEFERRED else {}
         wave_begun = {"people": people} if people is not None else {}
         query = statement(DUE_ROWS.format(due=due, states=DUE, wave=wave) + locked, "channels")
         rows = connection.execute(query, {**asked, **moment, **wave_begun, "limit": most})
-        return list(map(Waiting._make, rows.all()))
+        return list(map(WaitingMessage._make, rows.all()))
 
     put_off = found(DEFERRED, limit)
     return [row for row in put_off if abs(row.id - put_off[0].id) <= SPAN] or found(WAITING, limit)
@@ -376,7 +376,9 @@ def _due(
 NEW_LEASE = insert(LeaseRow).returning(col(LeaseRow.id))
 
 
-def _new_lease(session: Session, incident: str, notice: str, facts: int, rows: Sequence[Waiting], now: datetime) -> int:
+def _new_lease(
+    session: Session, incident: str, notice: str, facts: int, rows: Sequence[WaitingMessage], now: datetime
+) -> int:
     numbers = _ids(rows)
     lease = {
         "incident": incident,
@@ -396,14 +398,14 @@ UPDATE delivery SET state = 'claimed', lease = :lease, attempts = attempts + 1, 
 TAKE_OVER = "UPDATE delivery SET version = :version WHERE version <> :version AND "
 
 
-def _take(session: Session, rows: Sequence[Waiting], version: int, lease: int, now: datetime) -> None:
+def _take(session: Session, rows: Sequence[WaitingMessage], version: int, lease: int, now: datetime) -> None:
     connection = session.connection()
     these, mine = among(connection, "id"), listed(connection, _ids(rows))
     connection.execute(statement(TAKE + these), {"lease": lease, "now": spelled(connection, now), "ids": mine})
     connection.execute(statement(TAKE_OVER + these), {"version": version, "ids": mine})
 
 
-def _ids(rows: Iterable[Waiting]) -> list[int]:
+def _ids(rows: Iterable[WaitingMessage]) -> list[int]:
     return [row.id for row in rows]
 
 

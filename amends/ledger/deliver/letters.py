@@ -21,7 +21,7 @@ from amends.domain.notice.wording import Wording
 from amends.domain.people.person import damaged
 from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
-from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
+from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.deliveries import Deliveries, park
 from amends.ledger.notice.first_messages import GUARDED, letter_of
 from amends.ledger.notice.notices import Notices, existing_row
@@ -37,7 +37,7 @@ Conditions = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LetterBatch:
     """Letters that were handed over together."""
 
     number: int
@@ -89,12 +89,12 @@ class PaperLetters:
             here = _to_print(incident, notice)
             return session.exec(select(func.count()).select_from(DeliveryRow).where(*here)).one()
 
-    def batches(self, incident: str, notice: str) -> tuple[Batch, ...]:
+    def batches(self, incident: str, notice: str) -> tuple[LetterBatch, ...]:
         """All that was handed over, the first batch first."""
         with self._store.read() as session:
             return _batches(session, incident, notice)
 
-    def take(self, incident: str, notice: str, by: Member, now: datetime) -> Batch | None:
+    def take(self, incident: str, notice: str, by: Member, now: datetime) -> LetterBatch | None:
         """Hand over, as one batch, all letters that wait and have an approved text; None when there are none.
 
         Those of waves that have not begun go on waiting.
@@ -119,7 +119,7 @@ class PaperLetters:
             if not taken:
                 return None
             write.note(now, incident, "letters handed over", f"{notice} batch {batch}", actor=by.name, letters=taken)
-            return Batch(batch, taken, 0)
+            return LetterBatch(batch, taken, 0)
 
     def _readable(self, incident: str, notice: str, now: datetime) -> frozenset[int]:
         """The letters that wait and can be written: all are opened for that, and nobody who sends has to wait."""
@@ -138,7 +138,7 @@ class PaperLetters:
             park(write, shut, now)
 
     def _unreadable(
-        self, session: Session, draft: Draft, rows: Sequence[Waiting], now: datetime
+        self, session: Session, draft: Draft, rows: Sequence[WaitingMessage], now: datetime
     ) -> Iterator[list[int]]:
         for start in range(0, len(rows), CHUNK):
             page = self._claims.of_rows(
@@ -162,7 +162,7 @@ class PaperLetters:
                 these = (*here, DeliveryRow.variant == variant, col(DeliveryRow.person).in_(theirs))
                 write.change(update(DeliveryRow).where(*these).values(variant=name))
 
-    def take_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> Batch:
+    def take_again(self, incident: str, notice: str, batch: int, by: Member, now: datetime) -> LetterBatch:
         """A batch that is to be written once more. Raises NotAllowed, and NotInLedger when there is none such."""
         must_approve(by, "hand over letters")
         with self._store.write() as write:
@@ -210,7 +210,7 @@ class PaperLetters:
             in_batch = (*_of_batch(incident, notice, batch), col(DeliveryRow.person) > after)
             stays = col(DeliveryRow.person).not_in(_elsewhere(incident, notice, batch))
             query = sql(*columns).where(*in_batch, stays).order_by(col(DeliveryRow.person))
-            rows = [Waiting(*row) for row in session.execute(query.limit(CHUNK)).all()]
+            rows = [WaitingMessage(*row) for row in session.execute(query.limit(CHUNK)).all()]
             if not rows:
                 return []
             draft = self._drafted_for(session, incident, notice, batch)
@@ -291,9 +291,9 @@ def _to_print(incident: str, notice: str, people: int | None = None) -> Conditio
     return (*_letters(incident, notice), col(DeliveryRow.state) == DeliveryState.TO_PRINT, *begun)
 
 
-def _rows(session: Session, letters: Conditions) -> list[Waiting]:
+def _rows(session: Session, letters: Conditions) -> list[WaitingMessage]:
     columns = (col(getattr(DeliveryRow, name)) for name in WAITING_COLUMNS)
-    return [Waiting(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
+    return [WaitingMessage(*row) for row in session.execute(sql(*columns).where(*letters)).all()]
 
 
 def _hand_over(write: Write, draft: Draft, waiting: Conditions, batch: str, version: int, now: datetime) -> int:
@@ -332,14 +332,14 @@ def _elsewhere(incident: str, notice: str, batch: int) -> Any:
     return people.where(*_of_batch(incident, notice, batch), moved)
 
 
-def _batches(session: Session, incident: str, notice: str) -> tuple[Batch, ...]:
+def _batches(session: Session, incident: str, notice: str) -> tuple[LetterBatch, ...]:
     returned = case((col(DeliveryRow.state) == DeliveryState.BOUNCED, 1), else_=0)
     query = (
         select(DeliveryRow.provider_id, func.count(), func.sum(returned))
         .where(*_letters(incident, notice), DeliveryRow.provider_id != "")
         .group_by(col(DeliveryRow.provider_id))
     )
-    batches = (Batch(int(name.removeprefix(BATCH)), count, back) for name, count, back in session.exec(query))
+    batches = (LetterBatch(int(name.removeprefix(BATCH)), count, back) for name, count, back in session.exec(query))
     return tuple(sorted(batches, key=lambda batch: batch.number))
 
 

@@ -11,8 +11,8 @@ from sqlmodel import Session, col, func, select
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, why_held
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, PersonState
-from amends.ledger.deliver.claims import Claim, Claims, Released, Waiting
-from amends.ledger.notice.first_messages import Post, addressees, in_audience
+from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
+from amends.ledger.notice.first_messages import FirstMessages, addressees, in_audience
 from amends.ledger.notice.notices import Notices
 from amends.ledger.people.people import CHUNK
 from amends.ledger.store.bulk import DELIVERY
@@ -99,8 +99,8 @@ class Previews:
         self, session: Session, draft: Draft, people: Sequence[Any], states: Collection[DeliveryState]
     ) -> tuple[Claim, ...]:
         """The first messages of these people that would be in one of these states; the columns are `addressees`."""
-        post = Post(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
+        post = FirstMessages(draft, 0, self._notices.addenda(session, draft.incident), draft.dated)
         rows = [dict(zip(DELIVERY, row, strict=True)) for person in people for row in post.first_rows(*person)]
-        waiting = [Waiting.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
+        waiting = [WaitingMessage.of(number, row) for number, row in enumerate(rows, 1) if row["state"] in states]
         released = Released(draft.template, draft.dated, optional=draft.optional)
         return self._claims.of_rows(session, draft.incident, waiting, released)

@@ -14,8 +14,8 @@ from sqlmodel import Session, col, func, select
 from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import BROKEN_OFF, MAY_HAVE_IT, NOT_KNOWN, NOT_YET
-from amends.domain.deliver.limits import OnChannel
-from amends.domain.law.substitute import Counts
+from amends.domain.deliver.limits import ChannelCounts
+from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import GOT_IT, PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger.notice.notices import PUBLIC, latecomers, notice_row
@@ -108,9 +108,9 @@ class Numbers:
     """People who have no message of it, because a corrected list brought them after it was released."""
 
     @property
-    def reach(self) -> Counts:
+    def reach(self) -> PlaceCounts:
         """What decides whether telling the public may stand for telling each person."""
-        return Counts(self.living, self.unreached)
+        return PlaceCounts(self.living, self.unreached)
 
 
 class Statistics:
@@ -173,7 +173,7 @@ class Statistics:
                 for number, channel, state in session.execute(query)
             )
 
-    def taken_over(self, incident: str, notice: str) -> dict[ChannelKind, OnChannel]:
+    def taken_over(self, incident: str, notice: str) -> dict[ChannelKind, ChannelCounts]:
         """What each channel ever took over of a notice, and how much of that came back.
 
         What had come back when somebody resumed the incident has been looked at, and counts as sent only. Every message
@@ -255,7 +255,7 @@ def person_states(session: Session, incident: str, notice: str = "") -> dict[str
     return counted
 
 
-class Later(NamedTuple):
+class DeferredMessages(NamedTuple):
     """The deferred messages of one notice."""
 
     at: datetime
@@ -264,7 +264,7 @@ class Later(NamedTuple):
     """Those to people that we keep back ourselves, so that nobody has tried them."""
 
 
-def next_tries(session: Session, incident: str) -> dict[str, Later]:
+def next_tries(session: Session, incident: str) -> dict[str, DeferredMessages]:
     """Of each notice that has deferred messages, when they are tried and how many we keep back."""
     detail = col(DeliveryRow.detail)
     not_yet = or_(detail.startswith(NOT_YET), detail.startswith(f"{MAY_HAVE_IT}{NOT_YET}"))
@@ -275,7 +275,9 @@ def next_tries(session: Session, incident: str) -> dict[str, Later]:
         .where(text("state IN " + DUE))  # in these words, the index on what is due leads to them
         .group_by(col(DeliveryRow.notice))
     )
-    return {notice: Later(at, int(kept_back)) for notice, at, kept_back in session.exec(query) if at is not None}
+    return {
+        notice: DeferredMessages(at, int(kept_back)) for notice, at, kept_back in session.exec(query) if at is not None
+    }
 
 
 def reason_of(detail: str) -> str:
@@ -364,9 +366,9 @@ def _resumed_at(session: Session, incident: str) -> datetime | None:
     return session.exec(acts).one()
 
 
-def _as_sent(states: States) -> OnChannel:
+def _as_sent(states: States) -> ChannelCounts:
     sent, bounced, complained = (states[one] for one in (DeliveryState.SENT, *CAME_BACK))
-    return OnChannel(sent=sent, bounced=bounced, complained=complained)
+    return ChannelCounts(sent=sent, bounced=bounced, complained=complained)
 
 
 def _these(query: Select[*tuple[Any, ...]], incident: str, notice: str, only: Only) -> Select[*tuple[Any, ...]]:

@@ -12,12 +12,12 @@ from sqlmodel import Session, col, func, select
 from amends.domain.base.errors import KeyMissing, NotAllowed, NotInLedger
 from amends.domain.feedback.question import (
     SURVEY,
-    Asked,
     Comment,
+    NewQuestion,
     Question,
     QuestionCounts,
     QuestionKind,
-    Source,
+    QuestionSource,
     SurveyCounts,
     theme_of,
 )
@@ -35,7 +35,7 @@ class Questions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def ask(self, incident: str, asked: Asked, now: datetime) -> int:
+    def ask(self, incident: str, asked: NewQuestion, now: datetime) -> int:
         """Keep a question; its id, also when it was kept before. Raises NotAllowed for an empty or overlong text."""
         wording = asked.text.strip()
         if not wording or len(wording) > LONGEST_QUESTION:
@@ -142,7 +142,7 @@ class Questions:
             return session.get(SurveyRow, (incident, person)) is not None
 
 
-def _store(session: Session, incident: str, number: int, asked: Asked, sealed: bytes, theme: str) -> None:
+def _store(session: Session, incident: str, number: int, asked: NewQuestion, sealed: bytes, theme: str) -> None:
     values = {
         "incident": incident,
         "id": number,
@@ -243,7 +243,7 @@ def _question(row: QuestionRow, seal: Seal) -> Question:
         id=row.id,
         person=row.person,
         kind=QuestionKind(row.kind),
-        source=Source(row.source),
+        source=QuestionSource(row.source),
         locale=row.locale,
         text=_opened(seal, row.sealed_text, _place(row.incident, row.id, "text")) or "",
         theme=row.theme,

@@ -14,7 +14,7 @@ EVERY_INCIDENT = ""
 """The incident of an audit entry that is about all of them."""
 
 
-class Clocks:
+class MachineClocks:
     """Notice a wall clock that jumped or is wrong, and let a person say that it is right."""
 
     def __init__(self, store: Store) -> None:

@@ -27,7 +27,7 @@ from amends.domain.base.errors import LedgerUnavailable
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import Planned, first_messages, in_doubt, starts_as, why_held
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import Draft, Reader, text_name
 from amends.ledger.store.bulk import DELIVERY, on_postgresql
 from amends.ledger.store.tables import DeliveryRow, PersonRow, RestoredNoticeRow
@@ -48,11 +48,11 @@ GUARDED = col(PersonRow.guardian) > 0
 """Somebody else is written to for this person."""
 
 
-class Post:
+class FirstMessages:
     """Writes the first messages of one notice, for whoever they are."""
 
     def __init__(
-        self, draft: Draft, version: int, letters: Letters, at: Any, may_have_left: Collection[ChannelKind] = ()
+        self, draft: Draft, version: int, letters: Addenda, at: Any, may_have_left: Collection[ChannelKind] = ()
     ) -> None:
         self._draft, self._letters, self._may_have_left = draft, letters, may_have_left
         self._head, self._tail = (draft.incident, draft.notice, version), ("", 0, at)
@@ -186,7 +186,7 @@ def in_audience(incident: str, name: str) -> list[Any]:
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
 
 
-def letter_of(letters: Letters, template: str, country: str, region: str) -> str:
+def letter_of(letters: Addenda, template: str, country: str, region: str) -> str:
     """The letter in which a notice is written about somebody who lives there.
 
     The home of the person whose data it is decides, as the laws do, and not that of a guardian who reads it for them.

@@ -15,10 +15,10 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import AN_EARLIER_TRY, MAY_HAVE_IT, OPTED_OUT
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.deliver.waves import ReleasedVersion, go_on
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, Reader, text_name
 from amends.domain.team.approval import Standing
-from amends.ledger.notice.first_messages import Post, in_audience, last_told, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, in_audience, last_told, may_have_left
 from amends.ledger.notice.redirects import redirect
 from amends.ledger.notice.restore import settle_left
 from amends.ledger.notice.stage import RELEASED, standing_of
@@ -188,7 +188,7 @@ class Notices:
             release = write.session.get_one(ReleaseRow, (draft.incident, draft.notice, version), with_for_update=True)
             connection = write.session.connection()
             letters, doubt = self.addenda(write.session, draft.incident), may_have_left(write.session, draft)
-            post = Post(draft, version, letters, spelled(connection, now), doubt)
+            post = FirstMessages(draft, version, letters, spelled(connection, now), doubt)
             release.prepared = max(post.store_page(connection, release.prepared, end), release.prepared)
             return release.prepared < end
 
@@ -210,13 +210,13 @@ class Notices:
         name = ("draft", row.incident, row.notice, row.version, row.binding)
         return self._store.cache.get(name, lambda: Draft.as_stored(row.draft))
 
-    def addenda(self, session: Session, incident: str) -> Letters:
+    def addenda(self, session: Session, incident: str) -> Addenda:
         """The letters that the words in force know; none before a playbook runs."""
         row = pin_row(session, incident)
         if row is None:
-            return Letters()
+            return Addenda()
         return self._store.cache.get(
-            ("letters", row.digest), lambda: Letters.model_validate(row.wording.get("letters", {}))
+            ("letters", row.digest), lambda: Addenda.model_validate(row.wording.get("letters", {}))
         )
 
 
@@ -392,7 +392,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
         for channel, name, stands in session.exec(query)
         if channel != ChannelKind.WEBSITE or stands == version
     }
-    post = Post(draft, version, Letters(), spelled(session.connection(), now), may_have_left(session, draft))
+    post = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
         name = text_name(variant.locale, variant.reader, variant.letter)

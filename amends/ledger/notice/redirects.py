@@ -12,10 +12,10 @@ from sqlmodel import Session, col, select
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import why_held
 from amends.domain.deliver.correction import OPEN, Course, Stored, course
-from amends.domain.law.addendum import Letters
+from amends.domain.law.addendum import Addenda
 from amends.domain.notice.notice import DeliveryState, Draft
 from amends.domain.people.person import Hold
-from amends.ledger.notice.first_messages import Post, addressees, addresses, may_have_left
+from amends.ledger.notice.first_messages import FirstMessages, addressees, addresses, may_have_left
 from amends.ledger.store.bulk import among, listed, spelled, store_messages
 from amends.ledger.store.tables import DeliveryRow, PersonRow
 
@@ -35,7 +35,7 @@ class Redirected:
 
 
 def redirect(
-    session: Session, draft: Draft, version: int, letters: Letters, people: Sequence[int], now: datetime, *, anew: bool
+    session: Session, draft: Draft, version: int, letters: Addenda, people: Sequence[int], now: datetime, *, anew: bool
 ) -> Redirected:
     """Let the messages of these people follow what the list says of them; with `anew` also those that reached nobody.
 
@@ -43,7 +43,7 @@ def redirect(
     """
     connection, done = session.connection(), Redirected()
     addressed = {row.number: row for row in session.execute(_addressed(session, draft, people))}
-    post = Post(draft, version, letters, spelled(connection, now), may_have_left(session, draft))
+    post = FirstMessages(draft, version, letters, spelled(connection, now), may_have_left(session, draft))
     dropped: list[int] = []
     new: list[tuple[Any, ...]] = []
     for number, rows in groupby(_messages(session, draft, people), key=lambda row: row.person):

@@ -17,7 +17,7 @@ from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import NOT_KNOWN
 from amends.domain.notice.notice import DeliveryState
-from amends.domain.receipt.dsn import Report
+from amends.domain.receipt.dsn import MailReport
 from amends.domain.receipt.relay_log import RelayLog
 from amends.domain.team.member import Member
 from amends.ledger.notice.first_messages import addressees
@@ -160,7 +160,7 @@ class Restore:
             places = [(row.incident, row.notice, row.person) for row in rows if _key(self._store.keys, row) in refused]
             return [place for place in places if _is_all_that_is_uncertain(session, *place)]
 
-    def proven(self, came_back: Mapping[str, Report]) -> list[Report]:
+    def proven(self, came_back: Mapping[str, MailReport]) -> list[MailReport]:
         """These reports, by key, with the tokens that mails about the same messages would bear."""
         if not came_back:
             return []

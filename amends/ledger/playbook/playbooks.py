@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from amends.domain.base.errors import NotAllowed, NotInLedger
 from amends.domain.case.case import OccurrenceState
 from amends.domain.notice.wording import Wording
-from amends.domain.plan.changes import Change, changes, changes_of_words
+from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
 from amends.domain.plan.migration import OPEN_TURNS
 from amends.domain.playbook.playbook import OURS, Playbook
 from amends.domain.team.member import Member, TeamRole
@@ -106,7 +106,7 @@ class Playbooks:
             return content
 
 
-def _changes(old: Pinned, playbook: Playbook, wording: Wording) -> list[Change]:
+def _changes(old: Pinned, playbook: Playbook, wording: Wording) -> list[PlaybookChange]:
     return [*changes(old.playbook, playbook), *changes_of_words(old.wording, wording, old.playbook, playbook)]
 
 

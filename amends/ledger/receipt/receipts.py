@@ -17,7 +17,7 @@ from amends.domain.base.value import LARGEST_NUMBER
 from amends.domain.channel.channel import ChannelKind, Status
 from amends.domain.notice.notice import DeliveryState
 from amends.domain.receipt.codes import OURS
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.incident.incidents import note_alert
@@ -28,7 +28,7 @@ from amends.ledger.store.leases import lock, recall
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import DUE, TROUBLED, DeliveryRow, IncidentRow, LeaseRow, MarkRow, RestoredNoticeRow
 
-Told = Report | ProviderReceipt
+Told = MailReport | ProviderReceipt
 """What somebody says became of a message: a mail server, the person's own provider, or an SMS gateway."""
 
 
@@ -129,7 +129,7 @@ SMS_LEAVING = f"SELECT {', '.join(MESSAGE)} FROM delivery WHERE state = 'claimed
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class StoredMessage:
     """A stored message, as far as reports are about it."""
 
     id: int
@@ -143,12 +143,12 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class ReceiptNews:
     """A true report, and the state that it wants its message to be in."""
 
     place: int
     """Which one of the reports."""
-    message: Message
+    message: StoredMessage
     state: DeliveryState
     before: tuple[DeliveryState, ...]
     """In which states the message may be."""
@@ -159,12 +159,12 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ReceiptsTaken:
     """What one transaction did with its reports."""
 
-    changed: tuple[News, ...] = ()
+    changed: tuple[ReceiptNews, ...] = ()
     handed_over: int = 0
-    missed: tuple[News, ...] = ()
+    missed: tuple[ReceiptNews, ...] = ()
     """Their messages are being changed by somebody else right now, or were claimed just now."""
 
 
@@ -185,7 +185,7 @@ class Receipts:
         everything = tuple(reports)
         with self._store.read() as session:
             self._store.refuse_if_restored(session)
-            anew = self._stored_anew(session, [told.token for told in everything if isinstance(told, Report)])
+            anew = self._stored_anew(session, [told.token for told in everything if isinstance(told, MailReport)])
             looked = [self._look(session, place, told, anew) for place, told in enumerate(everything)]
         each = [one if isinstance(one, Effect) else Effect.UNCHANGED for one in looked]
         handed_over = 0
@@ -198,12 +198,16 @@ class Receipts:
                 waiting |= {(incident, notice)} if taken.handed_over else set()
         return Reported(tuple(each), handed_over, frozenset(waiting))
 
-    def _look(self, session: Session, place: int, told: Told, anew: Mapping[str, Message]) -> News | Effect:
+    def _look(
+        self, session: Session, place: int, told: Told, anew: Mapping[str, StoredMessage]
+    ) -> ReceiptNews | Effect:
         """What this report is the news of, or why it is none."""
-        message = self._by_token(session, told, anew) if isinstance(told, Report) else self._by_gateway(session, told)
+        message = (
+            self._by_token(session, told, anew) if isinstance(told, MailReport) else self._by_gateway(session, told)
+        )
         if isinstance(message, Effect):
             return message
-        state = KINDS[told.kind] if isinstance(told, Report) else RECEIPTS[told.status]
+        state = KINDS[told.kind] if isinstance(told, MailReport) else RECEIPTS[told.status]
         if isinstance(state, Effect):
             return state
         # What changes nothing is not worth a transaction; but whoever complains is heard in any case.
@@ -211,20 +215,22 @@ class Receipts:
         changes = message.state in (*news.before, DeliveryState.CLAIMED) or state is DeliveryState.COMPLAINED
         return news if changes else Effect.UNCHANGED
 
-    def _by_token(self, session: Session, report: Report, anew: Mapping[str, Message]) -> Message | Effect:
+    def _by_token(
+        self, session: Session, report: MailReport, anew: Mapping[str, StoredMessage]
+    ) -> StoredMessage | Effect:
         message = self._named_by(session, report.token) or anew.get(report.token)
         if message is None:
             return Effect.FOREIGN
         agrees = _agrees(report.message_id, self._key(message), message.provider_id)
         return message if agrees else Effect.CONTRADICTED
 
-    def _named_by(self, session: Session, token: str) -> Message | None:
+    def _named_by(self, session: Session, token: str) -> StoredMessage | None:
         number, start = self._store.keys.bounced(token) or (0, "")
         message = _numbered(session, number)
         is_email = message is not None and message.channel == ChannelKind.EMAIL
         return message if message and is_email and compare_digest(self._key(message)[:16], start) else None
 
-    def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, Message]:
+    def _stored_anew(self, session: Session, tokens: Iterable[str]) -> Mapping[str, StoredMessage]:
         """By token, what has another number since a backup was restored: the half of its key in the token tells."""
         if not (restored := session.exec(select(RestoredNoticeRow.incident, RestoredNoticeRow.notice)).all()):
             return {}
@@ -234,7 +240,7 @@ class Receipts:
         starts = ((self._key(message)[:16], message) for message in emails)
         return {by_start[start]: message for start, message in starts if start in by_start}
 
-    def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> Message | Effect:
+    def _by_gateway(self, session: Session, receipt: ProviderReceipt) -> StoredMessage | Effect:
         """By the gateway's own name for it, and by our key where the receipt bears it: then both must fit."""
         found = _named(session, receipt.provider_id) if receipt.provider_id else []
         if receipt.key:
@@ -242,15 +248,17 @@ class Receipts:
             found = found or self._with_key(_messages(session.execute(text(SMS_TO_LEAVE_AGAIN))), receipt.key)
         return found[0] if len(found) == 1 else Effect.FOREIGN
 
-    def _with_key(self, messages: Iterable[Message], key: str) -> list[Message]:
+    def _with_key(self, messages: Iterable[StoredMessage], key: str) -> list[StoredMessage]:
         return [message for message in messages if compare_digest(self._key(message), key)]
 
-    def _key(self, message: Message) -> str:
+    def _key(self, message: StoredMessage) -> str:
         return self._store.keys.message_key(
             message.incident, message.notice, message.person, message.channel, message.address_index
         )
 
-    def _take_in_all(self, incident: str, notice: str, news: Sequence[News], now: datetime) -> Iterator[Taken]:
+    def _take_in_all(
+        self, incident: str, notice: str, news: Sequence[ReceiptNews], now: datetime
+    ) -> Iterator[ReceiptsTaken]:
         """All at once, and those that somebody else is changing afterwards one by one: so nobody waits in a circle.
 
         What is about an incident whose data was destroyed is news of nobody.
@@ -261,7 +269,9 @@ class Receipts:
             for one in taken.missed:
                 yield self._take_in(incident, notice, (one,), now, skip_locked=False)
 
-    def _take_in(self, incident: str, notice: str, news: Sequence[News], now: datetime, *, skip_locked: bool) -> Taken:
+    def _take_in(
+        self, incident: str, notice: str, news: Sequence[ReceiptNews], now: datetime, *, skip_locked: bool
+    ) -> ReceiptsTaken:
         """One transaction, with one entry in the audit chain if anything changed."""
         with self._store.write() as write:
             case = write.incident(incident)
@@ -277,23 +287,23 @@ class Receipts:
             if changed or ended:
                 states = dict(Counter(one.state.value for one in changed))
                 write.note(now, incident, "reported", notice, states=states, handed_over=handed_over, opted_out=ended)
-            return Taken(changed, handed_over, tuple(one for one in news if one.message.id not in rows))
+            return ReceiptsTaken(changed, handed_over, tuple(one for one in news if one.message.id not in rows))
 
     def _pass_on(self, session: Session, incident: str, notice: str, gone: Sequence[DeliveryRow], now: datetime) -> int:
         version = released_last(session, incident, notice)
         return pass_on(session, self._notices.drafted(version), version.version, gone, now)
 
 
-def _news(place: int, message: Message, state: DeliveryState, told: Told) -> News:
-    if isinstance(told, Report):
-        return News(place, message, state, _before(state, told), told.detail, told.status.startswith(OURS))
+def _news(place: int, message: StoredMessage, state: DeliveryState, told: Told) -> ReceiptNews:
+    if isinstance(told, MailReport):
+        return ReceiptNews(place, message, state, _before(state, told), told.detail, told.status.startswith(OURS))
     ours = told.status is Status.DEFERRED
-    return News(place, message, state, _before(state, told), told.detail, ours, told.provider_id)
+    return ReceiptNews(place, message, state, _before(state, told), told.detail, ours, told.provider_id)
 
 
 def _before(state: DeliveryState, told: Told) -> tuple[DeliveryState, ...]:
     """From which states this report leads to that one."""
-    if isinstance(told, Report):
+    if isinstance(told, MailReport):
         came_back = state is DeliveryState.BOUNCED and told.by_provider
         return (*BEFORE[state], DELIVERED) if came_back else BEFORE[state]
     if state is DeliveryState.BOUNCED and told.key:
@@ -303,10 +313,10 @@ def _before(state: DeliveryState, told: Told) -> tuple[DeliveryState, ...]:
     return (*BEFORE[state], DeliveryState.DEFERRED)
 
 
-def _by_notice(looked: Iterable[News | Effect]) -> Mapping[tuple[str, str], list[News]]:
-    grouped: dict[tuple[str, str], list[News]] = {}
+def _by_notice(looked: Iterable[ReceiptNews | Effect]) -> Mapping[tuple[str, str], list[ReceiptNews]]:
+    grouped: dict[tuple[str, str], list[ReceiptNews]] = {}
     for one in looked:
-        if isinstance(one, News):
+        if isinstance(one, ReceiptNews):
             grouped.setdefault((one.message.incident, one.message.notice), []).append(one)
     return grouped
 
@@ -317,26 +327,28 @@ def _agrees(message_id: str, key: str, provider_id: str) -> bool:
     return not message_id or local == key or (provider_id != "" and provider_id.lower() in message_id.lower())
 
 
-def _numbered(session: Session, number: int) -> Message | None:
+def _numbered(session: Session, number: int) -> StoredMessage | None:
     if not 0 < number <= LARGEST_NUMBER:
         return None
     columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
     found = session.execute(select(*columns).where(col(DeliveryRow.id) == number)).first()
-    return Message(*found) if found else None
+    return StoredMessage(*found) if found else None
 
 
-def _emails(session: Session, incident: str, notice: str) -> Iterator[Message]:
+def _emails(session: Session, incident: str, notice: str) -> Iterator[StoredMessage]:
     columns = [col(getattr(DeliveryRow, name)) for name in MESSAGE]
     here = (DeliveryRow.incident == incident, DeliveryRow.notice == notice, DeliveryRow.channel == ChannelKind.EMAIL)
-    return (Message(*row) for row in session.execute(select(*columns).where(*here).execution_options(yield_per=PAGE)))
+    return (
+        StoredMessage(*row) for row in session.execute(select(*columns).where(*here).execution_options(yield_per=PAGE))
+    )
 
 
-def _named(session: Session, provider_id: str) -> list[Message]:
+def _named(session: Session, provider_id: str) -> list[StoredMessage]:
     """The SMS that a gateway calls so; several where two gateways use the same name."""
     return _messages(session.execute(text(SMS_NAMED), {"name": provider_id}))
 
 
-def _open_sms(session: Session) -> list[Message]:
+def _open_sms(session: Session) -> list[StoredMessage]:
     """Those of which no answer is stored: what a person must look at, and what is leaving right now."""
     connection = session.connection()
     marks = session.exec(select(MarkRow.messages)).all()
@@ -347,11 +359,11 @@ def _open_sms(session: Session) -> list[Message]:
     ]
 
 
-def _messages(rows: Iterable[Any]) -> list[Message]:
-    return [Message(*row) for row in rows]
+def _messages(rows: Iterable[Any]) -> list[StoredMessage]:
+    return [StoredMessage(*row) for row in rows]
 
 
-def _locked_leases(session: Session, incident: str, news: Sequence[News]) -> Collection[int | None]:
+def _locked_leases(session: Session, incident: str, news: Sequence[ReceiptNews]) -> Collection[int | None]:
     """The leases of the incident, before any message of theirs is locked, where one of them may have to be recalled."""
     these = col(DeliveryRow.id).in_({one.message.id for one in news})
     in_hand = select(DeliveryRow.id).where(these, DeliveryRow.state == DeliveryState.CLAIMED).limit(1)
@@ -361,7 +373,7 @@ def _locked_leases(session: Session, incident: str, news: Sequence[News]) -> Col
 
 
 def _locked(
-    session: Session, news: Sequence[News], leases: Collection[int | None], *, skip_locked: bool
+    session: Session, news: Sequence[ReceiptNews], leases: Collection[int | None], *, skip_locked: bool
 ) -> dict[int, DeliveryRow]:
     """The messages of these, held until the transaction ends; at first without those that were claimed meanwhile."""
     numbers = sorted({one.message.id for one in news})
@@ -371,7 +383,7 @@ def _locked(
     return {row.id or 0: row for row in rows if not skip_locked or row.state != in_hand or row.lease in leases}
 
 
-def _settled(session: Session, row: DeliveryRow, news: News, now: datetime) -> bool:
+def _settled(session: Session, row: DeliveryRow, news: ReceiptNews, now: datetime) -> bool:
     """Whether the report changed the message."""
     left = row.state in news.before or (row.state == DeliveryState.CLAIMED and _may_have_left(session, row))
     if not left and row.state == DeliveryState.CLAIMED and row.lease and news.state in HAS_IT:
@@ -389,7 +401,7 @@ def _may_have_left(session: Session, row: DeliveryRow) -> bool:
 
 
 def _call(
-    write: Write, case: IncidentRow, notice: str, changed: Sequence[News], handed_over: int, now: datetime
+    write: Write, case: IncidentRow, notice: str, changed: Sequence[ReceiptNews], handed_over: int, now: datetime
 ) -> None:
     """Call for a person where one is needed, once for the same trouble."""
     alerts = {

@@ -14,7 +14,7 @@ from amends.ledger.store.tables import AuditRow
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """One entry as people read it; the detail holds ids and numbers, never personal data."""
 
     seq: int
@@ -32,7 +32,7 @@ class Audit:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def entries(self, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
+    def entries(self, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:
         """Return every entry of the incident but those of these acts, the oldest first."""
         with self._store.read() as session:
             return entries(session, incident, without)
@@ -43,16 +43,16 @@ class Audit:
             return self._store.chain.problems(session)
 
 
-def entries(session: Session, incident: str, without: Collection[str] = ()) -> tuple[Entry, ...]:
+def entries(session: Session, incident: str, without: Collection[str] = ()) -> tuple[AuditEntry, ...]:
     """What was done and what changed, but for these acts, the oldest first.
 
     Of each entry its columns are read and no row object is made, which would take more than half of the time.
     """
-    columns = [col(getattr(AuditRow, field.name)) for field in fields(Entry)]
+    columns = [col(getattr(AuditRow, field.name)) for field in fields(AuditEntry)]
     wanted = (col(AuditRow.incident) == incident, col(AuditRow.act).not_in(without))
     rows = session.execute(sql(*columns).where(*wanted).order_by(col(AuditRow.seq)), execution_options=IN_PAGES)
     return tuple(_entry(*row) for row in rows)
 
 
-def _entry(seq: int, at: datetime, incident: str, actor: str, act: str, subject: str, detail: str) -> Entry:
-    return Entry(seq, at, incident, actor, act, subject, json.loads(detail))
+def _entry(seq: int, at: datetime, incident: str, actor: str, act: str, subject: str, detail: str) -> AuditEntry:
+    return AuditEntry(seq, at, incident, actor, act, subject, json.loads(detail))

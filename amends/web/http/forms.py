@@ -36,7 +36,7 @@ INVISIBLE = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Not Cn: a character that our Unicode does not know yet may be one of a name, or an emoji."""
 
 
-class Verdict(StrEnum):
+class TokenVerdict(StrEnum):
     """What a form's token says."""
 
     GOOD = "good"
@@ -57,15 +57,15 @@ class FormTokens:
         issued, nonce = f"{(now - EPOCH) // timedelta(milliseconds=1):013}", secrets.token_urlsafe(12)
         return f"{issued}.{nonce}.{self._mac(link, form, issued, nonce)}"
 
-    def check(self, token: str, link: str, form: str, now: datetime) -> Verdict:
+    def check(self, token: str, link: str, form: str, now: datetime) -> TokenVerdict:
         """Whether this token was issued for this form and link, not too long ago and not just now."""
         parts = TOKEN.fullmatch(token)
         if not parts or not hmac.compare_digest(parts[3], self._mac(link, form, parts[1], parts[2])):
-            return Verdict.STALE
+            return TokenVerdict.STALE
         age = now - (EPOCH + timedelta(milliseconds=int(parts[1])))
         if age >= VALID:
-            return Verdict.STALE
-        return Verdict.GOOD if age >= QUICKEST else Verdict.EARLY
+            return TokenVerdict.STALE
+        return TokenVerdict.GOOD if age >= QUICKEST else TokenVerdict.EARLY
 
     def _mac(self, *parts: str) -> str:
         mac = hmac.digest(self._key, "\0".join(parts).encode(), "sha256")

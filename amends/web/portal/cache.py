@@ -61,7 +61,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CachedCase:
     """The outline of a case, its words, and the notices that people have; no person is in it."""
 
     case: Outline
@@ -99,7 +99,7 @@ class Known:
         return shipped.portal | phrases.portal
 
 
-class Reach(NamedTuple):
+class ContactWays(NamedTuple):
     """How to reach the organisation from a page that does not know whose link brought the reader."""
 
     phone: str
@@ -113,10 +113,10 @@ class RecentCases:
         self._ledger = ledger
         self._shipped = shipped
         self._reach = self._reach_at_first()
-        self._known: dict[str, tuple[datetime, Known]] = {}
+        self._known: dict[str, tuple[datetime, CachedCase]] = {}
         self._lock = threading.Lock()
 
-    def read(self, incident: str, now: datetime) -> Known:
+    def read(self, incident: str, now: datetime) -> CachedCase:
         """What is known about the incident. Raises NotInLedger."""
         with self._lock:
             read_at, known = self._known.get(incident, (None, None))
@@ -125,22 +125,22 @@ class RecentCases:
                 self._known[incident] = (now, known)
             return known
 
-    def reach(self) -> Reach | None:
+    def reach(self) -> ContactWays | None:
         """By the case that was read last, else by the newest that people know of, or None. Asks the ledger nothing."""
         return self._reach
 
-    def _reach_at_first(self) -> Reach | None:
+    def _reach_at_first(self) -> ContactWays | None:
         with suppress(LedgerUnavailable):
             for incident in self._ledger.incidents.all():
                 if self._ledger.visits.released_versions(incident.id):
                     return _reach(self._ledger.cases.incident_file(incident.id))
         return None
 
-    def _read(self, incident: str) -> Known:
+    def _read(self, incident: str) -> CachedCase:
         case, wording = self._ledger.cases.outline(incident), self._wording(incident)
         self._reach = _reach(case.incident)
         told = tuple(_told(version, draft) for version, draft in self._ledger.visits.released_versions(incident))
-        return Known(case, wording, told, self._shipped)
+        return CachedCase(case, wording, told, self._shipped)
 
     def _wording(self, incident: str) -> Wording:
         try:
@@ -149,9 +149,9 @@ class RecentCases:
             return self._shipped
 
 
-def _reach(incident: Incident) -> Reach:
+def _reach(incident: Incident) -> ContactWays:
     contacts = incident.organisation.contacts
-    return Reach(contacts.phone, contacts.email)
+    return ContactWays(contacts.phone, contacts.email)
 
 
 def _told(version: int, draft: Draft) -> Told:

@@ -16,7 +16,7 @@ from amends.domain.base.errors import NotInLedger
 from amends.ledger import Ledger
 from amends.web.http.forms import OneClick
 from amends.web.http.limits import PostLimits, sender_address
-from amends.web.portal.pages import Pages
+from amends.web.portal.pages import PortalPages
 
 Token = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,200}$")]
 """What names whose optional messages end."""
@@ -46,7 +46,7 @@ def add_opt_outs(app: FastAPI, opt_outs: "OptOutPages") -> None:
         return await opt_outs.again(request, token)
 
 
-class Stage(StrEnum):
+class OptOutStage(StrEnum):
     """What the page says: that one can stop them, that they are stopped, that they come again."""
 
     OFFERED = "offered"
@@ -62,13 +62,13 @@ class OptOutPages:
     """
 
     def __init__(
-        self, ledger: Ledger, pages: Pages, trusted_proxies: int, clock: Callable[[], datetime],
+        self, ledger: Ledger, pages: PortalPages, trusted_proxies: int, clock: Callable[[], datetime],
         turns: asyncio.Semaphore,
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._trusted_proxies, self._clock = ledger, pages, trusted_proxies, clock
         self._limits, self._turns = PostLimits(), turns
 
-    def show(self, request: Request, token: str, stage: Stage = Stage.OFFERED) -> Response:
+    def show(self, request: Request, token: str, stage: OptOutStage = OptOutStage.OFFERED) -> Response:
         """The page; it changes nothing."""
         return self._pages.show(
             "opt_out.html",
@@ -84,7 +84,7 @@ class OptOutPages:
         if not one_click:
             return self.show(request, token)
         await self._in_time(self._ledger.opt_outs.add, token)
-        return self.show(request, token, Stage.STOPPED)
+        return self.show(request, token, OptOutStage.STOPPED)
 
     async def again(self, request: Request, token: str) -> Response:
         """They want them again."""
@@ -94,7 +94,7 @@ class OptOutPages:
             wait = {"Retry-After": str(seconds)}
             return self._pages.tell(request, HTTPStatus.TOO_MANY_REQUESTS, headers=wait)
         await self._in_time(self._ledger.opt_outs.end, token)
-        return self.show(request, token, Stage.RESUMED)
+        return self.show(request, token, OptOutStage.RESUMED)
 
     async def _in_time(self, verb: Callable[[str, int, str, datetime], bool], token: str) -> None:
         await asyncio.gather(self._in_turn(verb, token), asyncio.sleep(ANSWER_SECONDS))

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 from amends.domain.notice.wording import Phrases, Wording
 from amends.web.http.languages import best_locale
 from amends.web.http.limits import RETRY_SECONDS
-from amends.web.portal.cache import Reach
+from amends.web.portal.cache import ContactWays
 
 SAID: dict[int, tuple[str, str]] = {
     HTTPStatus.FORBIDDEN: ("ask_title", "form_expired"),
@@ -30,10 +30,10 @@ NO_SIGN_OF_A_NUMBER = re.compile("[^+\\d\\s()./·\u2010-\u2015-]")
 BAD_LINK = ("link_invalid_title", "link_invalid_text")
 
 
-class Pages:
+class PortalPages:
     """The templates, with what is the same on all pages."""
 
-    def __init__(self, public_url: str, shipped: Wording, reach: Callable[[], Reach | None]) -> None:
+    def __init__(self, public_url: str, shipped: Wording, reach: Callable[[], ContactWays | None]) -> None:
         self.base = urlsplit(public_url).path
         """The path that every link of ours begins with; empty when the portal has a host of its own."""
         self._shipped, self._reach = shipped, reach
@@ -59,7 +59,7 @@ class Pages:
         request: Request,
         status: int,
         *,
-        reach: Reach | None = None,
+        reach: ContactWays | None = None,
         back: str = "",
         again: Mapping[str, str] | None = None,
         error_id: str = "",
@@ -88,7 +88,7 @@ class Pages:
         """That too many forms come just now, for whoever accepts these languages (Accept-Language)."""
         return self._turned_away(accepted, seconds, self._reach())
 
-    def _turn_away(self, accepted: str, seconds: int, reach: Reach | None) -> HTMLResponse:
+    def _turn_away(self, accepted: str, seconds: int, reach: ContactWays | None) -> HTMLResponse:
         headers = [(b"accept-language", accepted.encode("latin-1"))]
         request = Request({"type": "http", "headers": headers, "query_string": b""})
         return self.tell(request, HTTPStatus.TOO_MANY_REQUESTS, reach=reach, headers={"Retry-After": str(seconds)})

@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from amends.domain.base.errors import DataDamaged, KeyMissing, NotInLedger
-from amends.domain.feedback.question import SURVEY, Asked, Question, QuestionKind, Source
+from amends.domain.feedback.question import SURVEY, NewQuestion, Question, QuestionKind, QuestionSource
 from amends.domain.people.person import damaged
 from amends.ledger import Ledger, once_for
 from amends.ledger.feedback.questions import LONGEST_QUESTION
-from amends.web.http.forms import Fields, FormTokens, Verdict, clean, from_our_page
+from amends.web.http.forms import Fields, FormTokens, TokenVerdict, clean, from_our_page
 from amends.web.http.limits import RETRY_SECONDS, PostLimits, sender_address
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
 from amends.web.portal.cache import RecentCases
 from amends.web.portal.notices import NoticePages
-from amends.web.portal.pages import Pages
+from amends.web.portal.pages import PortalPages
 from amends.web.portal.visit import Visit
 
 ON_PAGE = "personal page"
@@ -32,7 +32,7 @@ TRAP = "homepage"
 """A field that no person sees; whoever fills it in is a machine."""
 
 
-class Form(StrEnum):
+class PageForm(StrEnum):
     """What a person can send from their page."""
 
     ASK = "ask"
@@ -45,14 +45,14 @@ class Form(StrEnum):
     @property
     def is_button(self) -> bool:
         """There is nothing to fill in, so that it can be sent at once."""
-        return self in (Form.STOP, Form.AGAIN)
+        return self in (PageForm.STOP, PageForm.AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why what was sent is not taken yet: a word of the portal, and the form and field that it is about."""
 
-    form: Form
+    form: PageForm
     word: str
     field: str = ""
     status: int = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -67,7 +67,7 @@ class PersonalPages:
     """
 
     def __init__(
-        self, ledger: Ledger, pages: Pages, notices: NoticePages, recent: RecentCases,
+        self, ledger: Ledger, pages: PortalPages, notices: NoticePages, recent: RecentCases,
         public_url: str, trusted_proxies: int, clock: Callable[[], datetime], limits: PostLimits,
     ) -> None:  # fmt: skip
         self._ledger, self._pages, self._notices, self._recent = ledger, pages, notices, recent
@@ -79,11 +79,11 @@ class PersonalPages:
         """The page that this link leads to. Raises HTTPException 404."""
         return self._page(self._visit(request, link), sent=request.query_params.get("sent", ""))
 
-    def back(self, request: Request, link: str, form: Form) -> Response:
+    def back(self, request: Request, link: str, form: PageForm) -> Response:
         """A form's own address, opened like a page, leads to the form. Raises HTTPException 404."""
         return RedirectResponse(self._address(self._visit(request, link), form), HTTPStatus.SEE_OTHER)
 
-    def take(self, request: Request, link: str, form: Form, fields: Fields) -> Response:
+    def take(self, request: Request, link: str, form: PageForm, fields: Fields) -> Response:
         """Keep what was sent, then lead back to the page; what is not kept comes back with the answer.
 
         Raises HTTPException 403 or 404.
@@ -96,7 +96,7 @@ class PersonalPages:
         except LEDGER_TROUBLE as error:  # there is no page either
             return self._give_back(request, fields, log_quietly(error))
 
-    def _take(self, visit: Visit, form: Form, fields: Fields, seconds: int) -> Response:
+    def _take(self, visit: Visit, form: PageForm, fields: Fields, seconds: int) -> Response:
         if fault := self._refusal(visit, form, fields, seconds) or self._keep(visit, form, fields):
             return self._page(visit, fault=fault, fields=fields)
         return RedirectResponse(self._address(visit, form, sent=form), HTTPStatus.SEE_OTHER)
@@ -128,23 +128,23 @@ class PersonalPages:
         chosen = wanted if wanted in known.locales else ""
         return Visit(link, incident, person, left, got, known, known.voice(chosen or person.locale), chosen, now)
 
-    def _refusal(self, visit: Visit, form: Form, fields: Mapping[str, str], seconds: int) -> Fault | None:
+    def _refusal(self, visit: Visit, form: PageForm, fields: Mapping[str, str], seconds: int) -> Fault | None:
         if seconds:
             return Fault(form, "too_many_text", status=HTTPStatus.TOO_MANY_REQUESTS, wait=seconds)
         verdict = self._tokens.check(fields.get("form", ""), visit.link, form, visit.now)
-        if verdict is Verdict.STALE:
+        if verdict is TokenVerdict.STALE:
             return Fault(form, "form_expired")
-        too_quick = verdict is Verdict.EARLY and not form.is_button
+        too_quick = verdict is TokenVerdict.EARLY and not form.is_button
         if too_quick or fields.get(TRAP):
             return Fault(form, "sent_too_soon")
         return None
 
-    def _keep(self, visit: Visit, form: Form, fields: Mapping[str, str]) -> Fault | None:
+    def _keep(self, visit: Visit, form: PageForm, fields: Mapping[str, str]) -> Fault | None:
         keep = {
-            Form.ASK: self._keep_question,
-            Form.SURVEY: self._keep_survey,
-            Form.STOP: self._stop,
-            Form.AGAIN: self._resume,
+            PageForm.ASK: self._keep_question,
+            PageForm.SURVEY: self._keep_survey,
+            PageForm.STOP: self._stop,
+            PageForm.AGAIN: self._resume,
         }
         try:
             return keep[form](visit, fields)
@@ -155,14 +155,14 @@ class PersonalPages:
     def _keep_question(self, visit: Visit, fields: Mapping[str, str]) -> Fault | None:
         text, kind = clean(fields.get("text", "")), _kind(fields.get("kind", ""))
         if not text or len(text) > LONGEST_QUESTION:
-            return Fault(Form.ASK, "too_long" if text else "empty_text", "text")
+            return Fault(PageForm.ASK, "too_long" if text else "empty_text", "text")
         if self._waits(visit, kind, text):
             return None
-        asked = Asked(
+        asked = NewQuestion(
             text=text,
             person=visit.person.number,
             kind=kind,
-            source=Source.PORTAL,
+            source=QuestionSource.PORTAL,
             locale=visit.voice.phrases.locale,
             # With the text in it, a second question from the same form, after going back, is not taken for the first.
             once=once_for(fields["form"], kind, text),
@@ -182,9 +182,9 @@ class PersonalPages:
         scores = {measure: int(fields[measure]) for measure in SURVEY if fields.get(measure) in SCORES}
         comment = clean(fields.get("comment", ""))
         if not scores:
-            return Fault(Form.SURVEY, "survey_empty", SURVEY[0])
+            return Fault(PageForm.SURVEY, "survey_empty", SURVEY[0])
         if len(comment) > LONGEST_QUESTION:
-            return Fault(Form.SURVEY, "too_long", "comment")
+            return Fault(PageForm.SURVEY, "too_long", "comment")
         self._ledger.questions.answer_survey(visit.incident, visit.person.number, scores, comment, visit.now)
         return None
 
@@ -211,23 +211,23 @@ class PersonalPages:
             notice_page=self._notices.path(visit.incident, "index", visit.voice.phrases.locale),
             told=self._told(visit),
             questions=sorted(questions, key=lambda question: question.asked_at, reverse=True),
-            reply_due=_last_due(questions, visit.now) if sent == Form.ASK else None,
+            reply_due=_last_due(questions, visit.now) if sent == PageForm.ASK else None,
             survey_answered=self._ledger.questions.has_answered_survey(visit.incident, visit.person.number),
             opted_out=self._ledger.opt_outs.has(visit.incident, visit.person.number),
-            resumed=sent == Form.AGAIN,
+            resumed=sent == PageForm.AGAIN,
             survey=SURVEY,
             scores=SCORES,
             kinds=tuple(QuestionKind),
             trap=TRAP,
             fault=fault,
             typed=typed,
-            tokens={form.value: self._token(visit, form, fault, typed) for form in Form},
+            tokens={form.value: self._token(visit, form, fault, typed) for form in PageForm},
         )
 
-    def _token(self, visit: Visit, form: Form, fault: Fault | None, typed: Mapping[str, str]) -> str:
+    def _token(self, visit: Visit, form: PageForm, fault: Fault | None, typed: Mapping[str, str]) -> str:
         """A fresh token, or the one that was sent as long as it serves: sent again, it is the same question."""
         sent = typed.get("form", "") if fault and fault.form is form else ""
-        if self._tokens.check(sent, visit.link, form, visit.now) is not Verdict.STALE:
+        if self._tokens.check(sent, visit.link, form, visit.now) is not TokenVerdict.STALE:
             return sent
         return self._tokens.issue(visit.link, form, visit.now)
 

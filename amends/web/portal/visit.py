@@ -13,7 +13,7 @@ from amends.domain.base.value import EVERYONE
 from amends.domain.draft.draft import fate
 from amends.domain.incident.commitment import Commitment
 from amends.domain.people.person import Flag, Left, Person
-from amends.web.portal.cache import Known, Told, Voice
+from amends.web.portal.cache import CachedCase, Told, Voice
 
 Link = Annotated[str, BeforeValidator(as_sent), Path(pattern=r"^[A-Za-z0-9_-]{27}$")]
 """The secret part of a personal link, as it was sent or as it is typed from a letter."""
@@ -32,7 +32,7 @@ class Visit:
     """They are not in the list of people affected any more; None as long as they are."""
     got: Mapping[str, int]
     """Of each notice that came to them, which version."""
-    known: Known
+    known: CachedCase
     voice: Voice
     chosen: str
     """The locale that the visitor asked for, or empty."""

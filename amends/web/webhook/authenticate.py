@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from amends.delivery.channels import connect
 from amends.domain.base.errors import ChannelMisconfigured, NotAllowed
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.receipt.webhook import Report
+from amends.domain.receipt.webhook import WebhookReport
 from amends.settings import Settings
 from amends.web.http.forms import small_body
 from amends.web.http.limits import sender_address
@@ -37,7 +37,7 @@ class Rules(Protocol[Handed_co]):
     def largest(self) -> int:
         """Bytes of one body."""
 
-    def read(self, report: Report, now: datetime) -> Sequence[Handed_co]:
+    def read(self, report: WebhookReport, now: datetime) -> Sequence[Handed_co]:
         """What there is to take. Raises NotAllowed when it is not the provider's."""
 
 
@@ -60,7 +60,7 @@ class Refused(Exception):
         self.headers = {"Retry-After": str(seconds)} if seconds else {}
 
 
-class Gate(Generic[Handed_co]):
+class WebhookGate(Generic[Handed_co]):
     """Lets in what is the provider's. Whoever sends other things too often is not even read for a while."""
 
     def __init__(self, rules: Rules[Handed_co], trusted_proxies: int, clock: Callable[[], datetime]) -> None:
@@ -93,6 +93,6 @@ class Gate(Generic[Handed_co]):
             self._refusals.hit(REFUSED_PER_ADDRESS, sender)
 
 
-async def _report(request: Request, largest: int) -> Report:
+async def _report(request: Request, largest: int) -> WebhookReport:
     body = await small_body(request, largest)
-    return Report(body, dict(request.headers), request.scope["query_string"].decode("latin-1"))
+    return WebhookReport(body, dict(request.headers), request.scope["query_string"].decode("latin-1"))

@@ -14,14 +14,13 @@ from starlette.responses import Response
 
 from amends.domain.base.errors import LedgerRestored, LedgerUnavailable
 from amends.domain.channel.channel import RECEIPTS, ChannelKind
-from amends.domain.receipt.dsn import Report as MailReport
-from amends.domain.receipt.dsn import ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt, Scheme
 from amends.ledger import Ledger
 from amends.ledger.receipt.receipts import Effect, Told
 from amends.settings import Settings
 from amends.web.http.limits import RETRY_SECONDS
-from amends.web.webhook.authenticate import Gate, Refused, Rules, of_channel
+from amends.web.webhook.authenticate import Refused, Rules, WebhookGate, of_channel
 
 log = logging.getLogger("amends.web")
 
@@ -36,10 +35,10 @@ def add_receipts(app: FastAPI, settings: Settings, ledger: Ledger, clock: Callab
     for kind, path in RECEIPTS.items():
         if rules := report_rules(settings, kind):
             who, methods = str(getattr(rules, "provider", kind)), getattr(rules, "scheme", Scheme.BODY).methods
-            _take(app, path, Gate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)
+            _take(app, path, WebhookGate(rules, settings.trusted_proxies, clock), Inbox(ledger, clock, who), methods)
 
 
-def _take(app: FastAPI, path: str, gate: Gate[Told], inbox: "Inbox", methods: Sequence[str]) -> None:
+def _take(app: FastAPI, path: str, gate: WebhookGate[Told], inbox: "Inbox", methods: Sequence[str]) -> None:
     @app.api_route(path, methods=list(methods))
     async def receive(request: Request) -> Response:
         try:
@@ -57,7 +56,7 @@ def report_rules(settings: Settings, kind: ChannelKind) -> Rules[Told] | None:
 
 
 @dataclass(eq=False)
-class Batch:
+class ReportBatch:
     """Reports that are kept in one transaction."""
 
     reports: list[Told] = field(default_factory=list)
@@ -72,7 +71,7 @@ class Inbox:
         """`who` tells it all, for the log."""
         self._ledger, self._clock, self._who = ledger, clock, who
         self._turn = asyncio.Lock()
-        self._next = Batch()
+        self._next = ReportBatch()
 
     async def take(self, reports: Sequence[Told]) -> None:
         """Return when the ledger has it. Raises Refused when it cannot be kept now."""
@@ -99,14 +98,14 @@ class Inbox:
         batch.reports += reports
         async with self._turn:
             if batch is self._next:
-                self._next = Batch()
+                self._next = ReportBatch()
                 await self._keep(batch)
         if batch.effects is None:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, RETRY_SECONDS)
         came_of = zip(reports, batch.effects[start : start + len(reports)], strict=True)
         return [told for told, effect in came_of if effect is Effect.FOREIGN]
 
-    async def _keep(self, batch: Batch) -> None:
+    async def _keep(self, batch: ReportBatch) -> None:
         with suppress(LedgerUnavailable, LedgerRestored):
             reported = await run_in_threadpool(self._ledger.receipts.take, batch.reports, self._clock())
             batch.effects = reported.each

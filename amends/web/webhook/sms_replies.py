@@ -12,10 +12,10 @@ from fastapi import FastAPI, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from amends.content.people.columns import Unfit, is_national, phone
+from amends.content.people.columns import UnfitCell, is_national, phone
 from amends.domain.channel.channel import INCOMING, ChannelKind
 from amends.domain.feedback.keywords import Wish, wish_of
-from amends.domain.feedback.question import Asked, QuestionKind, Source
+from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
 from amends.domain.feedback.sms_reply import Incoming, IncomingRules
 from amends.ledger import Ledger
 from amends.ledger.feedback.questions import LONGEST_QUESTION
@@ -25,7 +25,7 @@ from amends.web.http.forms import clean
 from amends.web.http.limits import RETRY_SECONDS
 from amends.web.http.middleware import LEDGER_TROUBLE, log_quietly
 from amends.web.portal.cache import RecentCases
-from amends.web.webhook.authenticate import Gate, Refused, of_channel
+from amends.web.webhook.authenticate import Refused, WebhookGate, of_channel
 
 log = logging.getLogger("amends.web")
 
@@ -43,7 +43,7 @@ def add_incoming(
     rules = of_channel(settings, ChannelKind.SMS, "incoming_texts")
     if not isinstance(rules, IncomingRules):
         return
-    gate = Gate(rules, settings.trusted_proxies, clock)
+    gate = WebhookGate(rules, settings.trusted_proxies, clock)
     desk = TextDesk(ledger, recent, rules.country)
 
     @app.api_route(INCOMING[ChannelKind.SMS], methods=list(rules.scheme.methods))
@@ -111,11 +111,11 @@ class TextDesk:
             return
         known = self._recent.read(incident, now)
         person = asker([one for one in whose if one.incident == incident])
-        asked = Asked(
+        asked = NewQuestion(
             text=_words(text, known_person=person is not None),
             person=person,
             kind=QuestionKind.QUESTION,
-            source=Source.SMS,
+            source=QuestionSource.SMS,
             locale=whose[0].locale if whose else known.case.incident.default_locale,
             once=once,
             reply_within=known.reply_within,
@@ -132,7 +132,7 @@ def international(spelled: str, country: str) -> str:
     """
     ways = ((spelled, country), (f"+{spelled}", "")) if is_national(spelled) else ((spelled, ""),)
     for number, home in ways:
-        with suppress(Unfit):
+        with suppress(UnfitCell):
             return phone(number, home)
     return ""
 

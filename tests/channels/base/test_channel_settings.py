@@ -5,13 +5,13 @@ from importlib import import_module
 import pytest
 
 from amends.domain.base.errors import ChannelMisconfigured
-from channels.base.settings import Settings, is_loopback
+from channels.base.settings import ProviderSettings, is_loopback
 
 PROVIDERS = ("email_smtp", "outbox", "sms_http", "social_bluesky", "social_mastodon", "website_static")
 
 
-def read(**given: str) -> Settings:
-    return Settings("sample", given, required=("host",), optional={"port": "25"})
+def read(**given: str) -> ProviderSettings:
+    return ProviderSettings("sample", given, required=("host",), optional={"port": "25"})
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -16,17 +16,17 @@ from channels.smtp import mime
 from channels.smtp.mime import (
     HEADERS,
     SOMETIMES,
-    Letter,
+    Email,
     Letterhead,
     Skeleton,
-    Unfit,
+    UnfitEmail,
     check,
     compose,
     plain_address,
     skeleton,
     words,
 )
-from channels.smtp.webhook import ECHOED, Provider
+from channels.smtp.webhook import ECHOED, MailProvider
 from tests.channels.contract import HOSTILE, a_message
 
 LETTERHEAD = Letterhead("care@bank.test", "Example Bank", "answers@bank.test", "bank.test")
@@ -36,21 +36,21 @@ ANY_TEXT = PRINTABLE | st.text(max_size=40) | st.sampled_from(HOSTILE)
 ENDINGS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\r\n\t"), max_size=500)
 
 
-def parsed(letter: Letter) -> EmailMessage:
+def parsed(letter: Email) -> EmailMessage:
     return email.message_from_bytes(letter.content, policy=email.policy.default)
 
 
-def built(message: Message) -> Letter:
+def built(message: Message) -> Email:
     return compose(message, LETTERHEAD, skeleton(message.form, LETTERHEAD))
 
 
-def composed(**changes: object) -> Letter:
+def composed(**changes: object) -> Email:
     letter, bones = made(**changes)
     check(letter, bones)
     return letter
 
 
-def made(**changes: object) -> tuple[Letter, Skeleton]:
+def made(**changes: object) -> tuple[Email, Skeleton]:
     message = a_message(**changes)
     bones = skeleton(message.form, LETTERHEAD)
     return compose(message, LETTERHEAD, bones), bones
@@ -62,7 +62,7 @@ def test_a_letter_is_refused_or_has_our_headers_and_one_address_whatever_the_tex
 ) -> None:
     try:
         letter = composed(to_name=name, subject=subject, sender=sender)
-    except Unfit:
+    except UnfitEmail:
         return
     message = parsed(letter)
     assert tuple(message.keys()) == ALWAYS
@@ -75,7 +75,7 @@ def test_a_name_reads_back_as_it_was(name: str) -> None:
     assert name_in(composed(to_name=name)) == name
 
 
-def name_in(letter: Letter) -> str:
+def name_in(letter: Email) -> str:
     """Decoded word by word, because the parser of the default policy squeezes spaces and puts in its own."""
     header = str(make_header(decode_header(email.message_from_bytes(letter.content)["To"])))
     return header.removesuffix("ada@example.test").removesuffix("<ada@example.test>").removesuffix(" ")
@@ -105,7 +105,7 @@ def with_line_ends(text: str) -> str:
 def test_no_line_is_longer_than_mail_allows(name: str) -> None:
     try:
         letter = composed(to_name=name, subject=name)
-    except Unfit:
+    except UnfitEmail:
         return
     lines = letter.content.split(b"\r\n")
     assert max(map(len, lines)) <= 78
@@ -128,7 +128,7 @@ def test_no_text_ends_a_letter_before_its_end_for_any_server(place: str, smuggle
     with_value = {"text": (".", "who", "."), "html": ("<p>.", "who", ".</p>"), "values": {"who": smuggled}}
     try:
         letter = composed(**(with_value if place == "value" else {place: smuggled}))
-    except Unfit:
+    except UnfitEmail:
         return
     lines = letter.content.split(b"\r\n")
     assert not [line for line in lines if b"\r" in line or b"\n" in line or line.startswith(b".")]
@@ -137,7 +137,7 @@ def test_no_text_ends_a_letter_before_its_end_for_any_server(place: str, smuggle
 @pytest.mark.parametrize("character", ["\r", "\n", "\x00", "\x0b", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii)
 @pytest.mark.parametrize("place", ["to_name", "subject", "sender"])
 def test_a_character_that_breaks_lines_is_refused_in_a_header(place: str, character: str) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(UnfitEmail):
         built(a_message(**{place: f"a{character}b"}))
 
 
@@ -192,7 +192,7 @@ def test_optional_mail_offers_to_be_stopped_with_one_click() -> None:
 
 
 def test_a_locale_that_is_none_is_refused() -> None:
-    with pytest.raises(Unfit, match="unsafe locale"):
+    with pytest.raises(UnfitEmail, match="unsafe locale"):
         built(a_message(locale='en"><script>'))
 
 
@@ -238,7 +238,7 @@ def test_a_subject_that_looks_encoded_reads_back_as_it_was() -> None:
 def test_the_last_look_finds_what_should_not_be_there(old: bytes, new: bytes) -> None:
     letter, bones = made()
     assert old in letter.content
-    with pytest.raises(Unfit, match="unsafe message"):
+    with pytest.raises(UnfitEmail, match="unsafe message"):
         check(replace(letter, content=letter.content.replace(old, new)), bones)
 
 
@@ -248,29 +248,29 @@ def test_the_last_look_finds_what_should_not_be_there(old: bytes, new: bytes) ->
 def test_the_last_look_finds_what_no_value_may_be(value: bytes) -> None:
     letter, bones = with_slot()
     content = letter.content.replace(letter.values[0], value)
-    with pytest.raises(Unfit, match="unsafe message"):
+    with pytest.raises(UnfitEmail, match="unsafe message"):
         check(replace(letter, content=content, values=(value,)), bones)
 
 
 def test_the_last_look_finds_the_value_of_another_letter() -> None:
     letter, bones = with_slot()
-    with pytest.raises(Unfit, match="unsafe message"):
+    with pytest.raises(UnfitEmail, match="unsafe message"):
         check(replace(letter, content=letter.content.replace(letter.values[0], b"Bob")), bones)
 
 
 def test_the_last_look_finds_what_stands_there_twice() -> None:
     letter, bones = made()
-    with pytest.raises(Unfit, match="unsafe message"):
+    with pytest.raises(UnfitEmail, match="unsafe message"):
         check(replace(letter, content=letter.content + bones.filled(letter.values)), bones)
 
 
 def test_what_all_letters_share_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mime, "quoted", str.encode)  # which leaves line breaks as they are
-    with pytest.raises(Unfit, match="unsafe text"):
+    with pytest.raises(UnfitEmail, match="unsafe text"):
         made()
 
 
-def with_slot() -> tuple[Letter, Skeleton]:
+def with_slot() -> tuple[Email, Skeleton]:
     message = a_message(to_name="")
     message = replace(message, form=replace(message.form, text=("Dear ", "who", ",")), values={"who": "Countess"})
     bones = skeleton(message.form, LETTERHEAD)
@@ -282,7 +282,7 @@ def with_slot() -> tuple[Letter, Skeleton]:
 
 def test_the_last_look_finds_a_letter_for_somebody_else() -> None:
     letter, bones = made()
-    with pytest.raises(Unfit):
+    with pytest.raises(UnfitEmail):
         check(replace(letter, to="bob@example.test"), bones)
 
 
@@ -300,7 +300,7 @@ LONG_DOMAIN = f"{'b' * 63}.{'c' * 63}.{'d' * 63}"
 )
 def test_the_longest_address_is_one_and_a_longer_one_is_refused(longest: str, longer: str) -> None:
     assert plain_address(longest) == longest
-    with pytest.raises(Unfit, match="unsafe address"):
+    with pytest.raises(UnfitEmail, match="unsafe address"):
         plain_address(longer)
 
 
@@ -308,14 +308,14 @@ def test_the_longest_address_is_one_and_a_longer_one_is_refused(longest: str, lo
 def test_an_address_is_plain_ascii_or_refused(text: str) -> None:
     try:
         address = plain_address(f"{text}@example.test")
-    except Unfit:
+    except UnfitEmail:
         return
     assert address.isascii()
     assert all(unicodedata.category(character)[0] not in "CZ" for character in address)
 
 
 def test_what_a_provider_gives_back_is_the_token_and_offers_no_stopping_of_what_people_must_get() -> None:
-    message, letterhead = a_message(), replace(LETTERHEAD, echoed=ECHOED[Provider.MAILGUN])
+    message, letterhead = a_message(), replace(LETTERHEAD, echoed=ECHOED[MailProvider.MAILGUN])
     head = parsed(compose(message, letterhead, skeleton(message.form, letterhead)))
     assert message.bounce in head["X-Mailgun-Variables"]
     assert "List-Unsubscribe" not in head

@@ -13,8 +13,8 @@ import pytest
 from amends.domain.base.errors import ChannelUnavailable
 from channels import sms_http, social_bluesky, social_mastodon
 from channels.web_api import client
-from channels.web_api.client import GuardedTransport, Reach, may_stand_at
-from channels.web_api.provider import Answer, open_provider
+from channels.web_api.client import GuardedTransport, NetworkReach, may_stand_at
+from channels.web_api.provider import HttpAnswer, open_provider
 from tests.channels.contract import a_message
 from tests.channels.scripted_http import ScriptedHttp, scripted_http
 from tests.channels.web_api.test_provider import TAKEN, nothing, post_through, posted
@@ -23,45 +23,45 @@ from tests.channels.web_api.test_provider import TAKEN, nothing, post_through, p
 @pytest.mark.parametrize(
     ("address", "host", "reach", "allowed"),
     [
-        ("93.184.216.34", "sms.example.test", Reach.PUBLIC, True),
-        ("2606:2800:220:1::1", "sms.example.test", Reach.PUBLIC, True),
-        ("10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("10.0.0.1", "sms.example.test", Reach.PRIVATE, True),
-        ("192.168.1.1", "192.168.1.1", Reach.PUBLIC, False),
-        ("fd00::1", "sms.example.test", Reach.PRIVATE, True),
-        ("93.184.216.34", "sms.example.test", Reach.PRIVATE, True),
-        ("127.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
-        ("::1", "sms.example.test", Reach.PRIVATE, False),
-        ("::ffff:127.0.0.1", "sms.example.test", Reach.PRIVATE, False),
-        ("::ffff:10.0.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("::ffff:10.0.0.1", "sms.example.test", Reach.PRIVATE, True),
-        ("::ffff:93.184.216.34", "sms.example.test", Reach.PUBLIC, True),
-        ("::ffff:169.254.169.254", "sms.example.test", Reach.PRIVATE, False),
-        ("100.64.0.1", "sms.example.test", Reach.PUBLIC, False),
-        ("100.64.0.1", "sms.example.test", Reach.PRIVATE, True),  # RFC 6598: in clouds and overlay networks
-        ("224.0.1.1", "sms.example.test", Reach.PRIVATE, False),
-        ("255.255.255.255", "sms.example.test", Reach.PRIVATE, False),
-        ("ff02::1", "sms.example.test", Reach.PRIVATE, False),
-        ("169.254.169.254", "sms.example.test", Reach.PUBLIC, False),
-        ("169.254.169.254", "sms.example.test", Reach.PRIVATE, False),
-        ("fe80::1%eth0", "sms.example.test", Reach.PRIVATE, False),
-        ("0.0.0.0", "sms.example.test", Reach.PRIVATE, False),
-        ("224.0.1.1", "sms.example.test", Reach.PUBLIC, False),
-        ("127.0.0.1", "localhost", Reach.PUBLIC, True),
-        ("::1", "localhost", Reach.PUBLIC, True),
-        ("93.184.216.34", "localhost", Reach.PUBLIC, False),
+        ("93.184.216.34", "sms.example.test", NetworkReach.PUBLIC, True),
+        ("2606:2800:220:1::1", "sms.example.test", NetworkReach.PUBLIC, True),
+        ("10.0.0.1", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("10.0.0.1", "sms.example.test", NetworkReach.PRIVATE, True),
+        ("192.168.1.1", "192.168.1.1", NetworkReach.PUBLIC, False),
+        ("fd00::1", "sms.example.test", NetworkReach.PRIVATE, True),
+        ("93.184.216.34", "sms.example.test", NetworkReach.PRIVATE, True),
+        ("127.0.0.1", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("127.0.0.1", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("::1", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("::ffff:127.0.0.1", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("::ffff:10.0.0.1", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("::ffff:10.0.0.1", "sms.example.test", NetworkReach.PRIVATE, True),
+        ("::ffff:93.184.216.34", "sms.example.test", NetworkReach.PUBLIC, True),
+        ("::ffff:169.254.169.254", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("100.64.0.1", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("100.64.0.1", "sms.example.test", NetworkReach.PRIVATE, True),  # RFC 6598: in clouds and overlay networks
+        ("224.0.1.1", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("255.255.255.255", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("ff02::1", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("169.254.169.254", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("169.254.169.254", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("fe80::1%eth0", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("0.0.0.0", "sms.example.test", NetworkReach.PRIVATE, False),
+        ("224.0.1.1", "sms.example.test", NetworkReach.PUBLIC, False),
+        ("127.0.0.1", "localhost", NetworkReach.PUBLIC, True),
+        ("::1", "localhost", NetworkReach.PUBLIC, True),
+        ("93.184.216.34", "localhost", NetworkReach.PUBLIC, False),
     ],
 )
 def test_a_provider_stands_out_in_the_world_or_where_the_settings_say(
-    address: str, host: str, reach: Reach, allowed: bool
+    address: str, host: str, reach: NetworkReach, allowed: bool
 ) -> None:
     assert may_stand_at(address, host, reach) is allowed
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]", "0.0.0.0"])
-@pytest.mark.parametrize("reach", Reach)
-async def test_this_machine_under_another_spelling_is_not_connected_to(host: str, reach: Reach) -> None:
+@pytest.mark.parametrize("reach", NetworkReach)
+async def test_this_machine_under_another_spelling_is_not_connected_to(host: str, reach: NetworkReach) -> None:
     async with scripted_http({"POST /": TAKEN}) as server:
         with pytest.raises(ChannelUnavailable, match="cannot be reached"):
             await posted(f"http://{host}:{server.port}", reach=reach)
@@ -71,11 +71,13 @@ async def test_this_machine_under_another_spelling_is_not_connected_to(host: str
 @pytest.mark.parametrize(
     ("host", "reach", "said"),
     [
-        ("10.0.0.1", Reach.PUBLIC, 'no public address; network = "private" allows'),
-        ("169.254.169.254", Reach.PRIVATE, "no address that is public or in your own network"),
+        ("10.0.0.1", NetworkReach.PUBLIC, 'no public address; network = "private" allows'),
+        ("169.254.169.254", NetworkReach.PRIVATE, "no address that is public or in your own network"),
     ],
 )
-async def test_a_provider_that_may_not_stand_there_says_what_allows_it(host: str, reach: Reach, said: str) -> None:
+async def test_a_provider_that_may_not_stand_there_says_what_allows_it(
+    host: str, reach: NetworkReach, said: str
+) -> None:
     with pytest.raises(ChannelUnavailable, match=said):
         await posted(f"https://{host}", reach=reach)
 
@@ -119,12 +121,12 @@ async def posted_to_addresses(
         asked.append(host)
         return addresses
 
-    transport = GuardedTransport(httpx2.AsyncHTTPTransport(verify=tls), Reach.PUBLIC, lookup)
+    transport = GuardedTransport(httpx2.AsyncHTTPTransport(verify=tls), NetworkReach.PUBLIC, lookup)
     url = f"https://localhost:{server.port}"
     provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
     answers = [await post_through(provider, url) for _ in range(messages)]
     await provider.close()
-    assert all(isinstance(answer, Answer) for answer in answers)
+    assert all(isinstance(answer, HttpAnswer) for answer in answers)
     return asked
 
 

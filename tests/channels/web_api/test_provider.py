@@ -19,8 +19,16 @@ from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable, 
 from amends.domain.channel.channel import LastCall, Receipt, Status
 from channels.web_api import client
 from channels.web_api import provider as provider_module
-from channels.web_api.client import GuardedTransport, Reach
-from channels.web_api.provider import LONGEST_WAIT, Answer, Provider, accepted, open_provider, read_back, retry_after
+from channels.web_api.client import GuardedTransport, NetworkReach
+from channels.web_api.provider import (
+    LONGEST_WAIT,
+    HttpAnswer,
+    Provider,
+    accepted,
+    open_provider,
+    read_back,
+    retry_after,
+)
 from tests.channels.contract import Bell
 from tests.channels.scripted_http import HANG_UP, reply, scripted_http
 
@@ -39,9 +47,9 @@ async def posted(
     last_call: LastCall = nothing,
     *,
     seconds: float = 5,
-    reach: Reach = Reach.PUBLIC,
+    reach: NetworkReach = NetworkReach.PUBLIC,
     repeatable: bool = False,
-) -> Answer | Receipt:
+) -> HttpAnswer | Receipt:
     provider = open_provider(url, seconds, reach=reach, repeatable=repeatable)
     try:
         return await post_through(provider, url, last_call)
@@ -49,7 +57,7 @@ async def posted(
         await provider.close()
 
 
-async def post_through(provider: Provider, url: str, last_call: LastCall = nothing) -> Answer | Receipt:
+async def post_through(provider: Provider, url: str, last_call: LastCall = nothing) -> HttpAnswer | Receipt:
     return await provider.submit(provider.client.build_request("POST", f"{url}/", json={"a": 1}), "k", last_call)
 
 
@@ -125,10 +133,10 @@ async def test_the_time_that_the_ledger_takes_is_not_the_providers(monkeypatch: 
     monkeypatch.setattr(provider_module, "CONNECT_SECONDS", 1.5)
     async with scripted_http({"POST /": TAKEN}) as server:
         answer = await posted(server.url, lambda: asyncio.sleep(2), seconds=1.5)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, HttpAnswer)
 
 
-async def hung_up_on(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> tuple[Answer | Receipt, int, int]:
+async def hung_up_on(monkeypatch: pytest.MonkeyPatch, *, gone: bool) -> tuple[HttpAnswer | Receipt, int, int]:
     """A message whose server hangs up, and is gone for good or not, while the ledger takes its time.
 
     Gives what became of it, how often the last call rang, and how many requests arrived.
@@ -222,7 +230,7 @@ async def test_a_packed_body_is_not_unpacked() -> None:
 @pytest.mark.parametrize("alphabet", ["utf-8", "utf-8-sig", "latin-1"])
 def test_an_id_is_read_whatever_alphabet_the_words_beside_it_are_in(alphabet: str) -> None:
     body = '{"id": "a-1", "message": "Envoyé"}'.encode(alphabet)
-    assert accepted(Answer(200, {}, body), "k", "id").provider_id == "a-1"
+    assert accepted(HttpAnswer(200, {}, body), "k", "id").provider_id == "a-1"
 
 
 @pytest.mark.parametrize("encoding", ["identity", "UTF-8"])
@@ -236,29 +244,29 @@ async def test_a_body_that_is_only_said_to_be_encoded_is_read(encoding: str) -> 
     "body", [b"[" * 200_000, b'{"id":' * 100_000, b"9" * 500_000, b"\xff\xfe", b"", b"NaN", b"[1]"]
 )
 async def test_a_body_that_is_no_object_of_json_has_no_fields(body: bytes) -> None:
-    assert Answer(200, {}, body).object() == {}
+    assert HttpAnswer(200, {}, body).object() == {}
 
 
 @pytest.mark.parametrize(
     "name", ['{"x": 1}', '"a b"', '"a\\r\\nb"', '"\\u4f60"', '""', "1.5", "null", '"' + "a" * 201 + '"']
 )
 def test_an_id_that_could_not_be_asked_for_again_is_none(name: str) -> None:
-    assert accepted(Answer(200, {}, f'{{"id": {name}}}'.encode()), "k", "id").status is Status.UNCERTAIN
+    assert accepted(HttpAnswer(200, {}, f'{{"id": {name}}}'.encode()), "k", "id").status is Status.UNCERTAIN
 
 
 @pytest.mark.parametrize("name", ["0", '"0"', '"000"', "-1", '"-1"'])
 def test_a_number_that_stands_for_no_id_is_none(name: str) -> None:
-    answer = Answer(200, {}, f'{{"id": {name}, "error": "no credit"}}'.encode())
+    answer = HttpAnswer(200, {}, f'{{"id": {name}, "error": "no credit"}}'.encode())
     assert accepted(answer, "k", "id") == Receipt("k", Status.UNCERTAIN, "200 without an id")
 
 
 @pytest.mark.parametrize("name", ["10", "1", "0-1", "a0", "-a", "-8123456789012345678"])
 def test_a_number_that_begins_or_ends_like_none_is_an_id(name: str) -> None:
-    assert accepted(Answer(200, {}, f'{{"id": "{name}"}}'.encode()), "k", "id").provider_id == name
+    assert accepted(HttpAnswer(200, {}, f'{{"id": "{name}"}}'.encode()), "k", "id").provider_id == name
 
 
 def test_an_id_within_an_object_is_found() -> None:
-    assert accepted(Answer(200, {}, b'{"message": {"id": 17}}'), "k", "message.id").provider_id == "17"
+    assert accepted(HttpAnswer(200, {}, b'{"message": {"id": 17}}'), "k", "message.id").provider_id == "17"
 
 
 @pytest.mark.parametrize("code", [300, 301, 307, 308])
@@ -342,7 +350,7 @@ async def broken_tls(certificate: Path, said: bytes) -> AsyncIterator[tuple[Prov
     context.load_cert_chain(certificate)
     server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
     transport = GuardedTransport(
-        httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)), Reach.PUBLIC
+        httpx2.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)), NetworkReach.PUBLIC
     )
     url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     provider = open_provider(url, 5, client=httpx2.AsyncClient(transport=transport, trust_env=False))
@@ -407,12 +415,12 @@ async def test_a_post_is_looked_for_again_when_the_first_look_fails(monkeypatch:
     ids=str,
 )
 def test_a_wait_is_read_as_each_provider_writes_it(headers: dict[str, str], seconds: float) -> None:
-    assert retry_after(Answer(429, {"Date": "Tue, 24 Nov 2026 09:00:00 GMT", **headers})) == seconds
+    assert retry_after(HttpAnswer(429, {"Date": "Tue, 24 Nov 2026 09:00:00 GMT", **headers})) == seconds
 
 
 @given(st.text(), st.text())
 def test_whatever_a_server_asks_we_wait_an_hour_at_most(wanted: str, date: str) -> None:
-    wait = retry_after(Answer(429, {"Retry-After": wanted, "Date": date}))
+    wait = retry_after(HttpAnswer(429, {"Retry-After": wanted, "Date": date}))
     assert wait is None or 0 <= wait <= LONGEST_WAIT
 
 

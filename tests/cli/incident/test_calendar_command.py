@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from icalendar import Calendar, Event
 
-from amends.cli.incident.calendar import Entry, entries, in_ical
+from amends.cli.incident.calendar import CalendarEntry, entries, in_ical
 from amends.domain.case.case import Case
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, DutyStanding
@@ -20,12 +20,12 @@ DUE = AWARE + 72 * HOUR
 AUTHORITY = "eu-gdpr-33.supervisory_authority@DE"
 
 
-def with_duty(at: datetime = NOW, **changes: object) -> Entry:
+def with_duty(at: datetime = NOW, **changes: object) -> CalendarEntry:
     """The entry of this one duty."""
     return only(a_case(assessment=an_assessment(duties=(a_duty(**changes),))), at)
 
 
-def only(case: Case, at: datetime = NOW) -> Entry:
+def only(case: Case, at: datetime = NOW) -> CalendarEntry:
     (entry,) = entries(case, at)
     return entry
 
@@ -42,7 +42,7 @@ def a_sent_notice(number: int, named: datetime | None, **changes: object) -> Not
     return NoticeStatus(**(given | stands | {"sent_at": drafted, "next_news_at": named} | changes))
 
 
-def parsed(*found: Entry) -> list[Event]:
+def parsed(*found: CalendarEntry) -> list[Event]:
     return Calendar.from_ical(in_ical(found, "a title", NOW)).walk("VEVENT")
 
 
@@ -176,7 +176,7 @@ def test_it_rings_a_day_and_two_hours_before() -> None:
     ],
     ids=["at once", "passed", "exempt", "done"],
 )
-def test_nothing_rings_where_there_is_nothing_to_wait_for(entry: Entry) -> None:
+def test_nothing_rings_where_there_is_nothing_to_wait_for(entry: CalendarEntry) -> None:
     (event,) = Calendar.from_ical(in_ical((entry,), "a title", DUE + HOUR)).walk("VEVENT")
     assert event.walk("VALARM") == []
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner, Result
 
 from amends.cli.app import app
-from amends.domain.channel.channel import ChannelKind, Form, Message
+from amends.domain.channel.channel import ChannelKind, Message, VariantForm
 from amends.settings import read_settings
 from amends.web.app import create_app
 from channels.outbox import Outbox
@@ -23,7 +23,9 @@ async def nothing_to_ask() -> None:
 
 
 def write_to_outbox(office: Office, incident: str, text: str) -> None:
-    form = Form(kind=ChannelKind.EMAIL, locale="en", text=(text,), incident=incident, notice=NOTICE, sender="Btepai")
+    form = VariantForm(
+        kind=ChannelKind.EMAIL, locale="en", text=(text,), incident=incident, notice=NOTICE, sender="Btepai"
+    )
     outbox = Outbox(office.home / "outbox", ChannelKind.EMAIL)
     asyncio.run(outbox.deliver(Message(form, f"{incident}-1", to="kim@mail.example"), nothing_to_ask))
 

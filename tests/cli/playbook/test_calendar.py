@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from amends.cli.playbook.calendar import Calendar, Entry, calendar, in_words
+from amends.cli.playbook.calendar import PlannedEntry, PlaybookCalendar, calendar, in_words
 from amends.domain.case.case import Case
 from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Playbook
@@ -28,11 +28,11 @@ def playing(*steps: dict[str, Any], audience: AudienceCounts | None = None, **ke
     )
 
 
-def shown(case: Case, days: int = 10) -> Calendar:
+def shown(case: Case, days: int = 10) -> PlaybookCalendar:
     return calendar(case, NOW, days)
 
 
-def entry(case: Case, step: str = "tell") -> Entry:
+def entry(case: Case, step: str = "tell") -> PlannedEntry:
     return next(one for one in shown(case).turns if one.step == step)
 
 

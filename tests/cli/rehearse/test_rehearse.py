@@ -13,7 +13,7 @@ from amends.cli.app import app
 from amends.cli.rehearse.page import page, summary
 from amends.cli.rehearse.picture import picture
 from amends.content.file.shipped import library
-from amends.domain.rehearse.report import Rehearsed
+from amends.domain.rehearse.report import RehearsalReport
 
 STORY = library() / "examples" / "stolen-terminals"
 INCIDENT, AUDIENCE = STORY / "incident.yaml", STORY / "audience.csv"
@@ -36,7 +36,7 @@ class Done:
             "--json", "rehearse", "customer-data-theft", *FILES, *injects, "--days", 3, "--report", self.report
         )
         self.values: dict[str, Any] = json.loads(self.result.stdout)
-        self.found = Rehearsed.model_validate(self.values)
+        self.found = RehearsalReport.model_validate(self.values)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_no_address_of_the_audience_is_in_what_comes_out(done: Done) -> None:
 class Drawn:
     """The picture, read back."""
 
-    def __init__(self, found: Rehearsed) -> None:
+    def __init__(self, found: RehearsalReport) -> None:
         self.root = ET.fromstring(picture(found))
         self.rows = [group for group in self.root.iter(f"{SVG}g") if group.get("class") == "row"]
 

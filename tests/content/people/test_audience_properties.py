@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from amends.content.people.audience import OPTIONAL, REQUIRED, AudienceFile
-from amends.content.people.columns import Unfit, email
+from amends.content.people.columns import UnfitCell, email
 from amends.domain.base.errors import ContentError
 
 COLUMNS = (*REQUIRED, *OPTIONAL)
@@ -130,6 +130,6 @@ ADDRESSES = st.from_regex(r"\A[A-Za-z0-9._+'=~%-]{1,12}@[A-Za-z0-9.-]{1,20}\.[a-
 def test_the_quick_way_takes_no_address_that_the_long_way_refuses(address):
     try:
         held = email(address)
-    except Unfit:
+    except UnfitCell:
         return
     assert validate_email(held, check_deliverability=False, test_environment=True).ascii_email.lower() == held.lower()

@@ -28,14 +28,14 @@ def outcome(number: str) -> str:
     """What the long way says of it: the number, or the code of why not."""
     try:
         return columns.read_phone(number, None)
-    except columns.Unfit as why:
+    except columns.UnfitCell as why:
         return why.code
 
 
 def told(number: str) -> str:
     try:
         return columns.phone(number, "DE")
-    except columns.Unfit as why:
+    except columns.UnfitCell as why:
         return why.code
 
 

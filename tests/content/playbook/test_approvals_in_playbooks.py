@@ -12,7 +12,7 @@ from amends.content.playbook.playbook import read_playbook
 from amends.content.playbook.schemas import playbook_schema
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.playbook.playbook import Playbook
-from amends.domain.team.approval import EXPIRES_AFTER, Approvals
+from amends.domain.team.approval import EXPIRES_AFTER, ApprovalRule
 from amends.domain.team.member import TeamRole
 
 Write = Callable[..., Path]
@@ -33,15 +33,15 @@ def finding(path: Path) -> Finding:
 
 def test_a_step_may_name_the_roles_that_must_approve(playbook: Write) -> None:
     step = read_playbook(with_approvals(playbook, BOTH)).step("tell")
-    assert step.approvals == Approvals(needed=2, roles=(TeamRole.LEGAL, TeamRole.SECURITY))
+    assert step.approvals == ApprovalRule(needed=2, roles=(TeamRole.LEGAL, TeamRole.SECURITY))
 
 
 def test_a_bare_number_is_any_so_many_people(playbook: Write) -> None:
-    assert read_playbook(with_approvals(playbook, "approvals: 3")).step("tell").approvals == Approvals(needed=3)
+    assert read_playbook(with_approvals(playbook, "approvals: 3")).step("tell").approvals == ApprovalRule(needed=3)
 
 
 def test_a_step_that_says_nothing_asks_for_two(playbook: Write) -> None:
-    assert read_playbook(playbook()).step("tell").approvals == Approvals(needed=2)
+    assert read_playbook(playbook()).step("tell").approvals == ApprovalRule(needed=2)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from amends.content.playbook.checks import check_playbook
 from amends.content.playbook.library import find_playbook, shipped_playbooks
 from amends.content.playbook.playbook import load_playbook, read_playbook
 from amends.domain.base.errors import ContentError
-from amends.domain.law.addendum import Letter, Letters
+from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.notice.wording import Phrases, Wording
 
 PHRASES = Phrases(
@@ -18,7 +18,7 @@ PHRASES = Phrases(
     moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
 )  # fmt: skip
 
-LETTERS = Letters(letters=(Letter(id="us", places=("US",)),))
+LETTERS = Addenda(letters=(Addendum(id="us", places=("US",)),))
 
 
 def wording(*templates, locales=("en",)):
@@ -124,7 +124,7 @@ def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(p
 
 
 def test_words_without_letters_are_told_but_do_not_block(playbook):
-    words = wording("first-notice/en.email.md").model_copy(update={"letters": Letters()})
+    words = wording("first-notice/en.email.md").model_copy(update={"letters": Addenda()})
     (finding,) = check_playbook(read_playbook(playbook()), words)
     assert (finding.code, finding.blocks) == ("E103", False)
 

@@ -50,7 +50,7 @@ from amends.ledger import Claim, Keys, Ledger
 from amends.ledger.store import database, disk_reserve
 from amends.ledger.store.leases import LEASE
 from amends.ledger.store.tables import DeliveryRow
-from amends.sandbox.mail import CREDENTIALS, Faults, MailServer, Stage
+from amends.sandbox.mail import CREDENTIALS, Faults, MailServer, SmtpStage
 from amends.sandbox.web import WebServices
 from amends.settings import Settings
 from amends.system.processes import ENDING
@@ -860,9 +860,9 @@ async def test_what_goes_wrong_around_the_content_goes_out_later_and_once(rig: R
 
 def test_a_line_that_breaks_within_the_content_loses_nobody_and_tells_nobody_twice(rig: Rig) -> None:
     approved(rig.ledger, people(60), channels=EMAIL_FIRST)
-    rig.mail.faults = Faults({Stage.BODY: 0.3})
+    rig.mail.faults = Faults({SmtpStage.BODY: 0.3})
     rig.run()
-    assert rig.mail.gone_wrong[Stage.BODY] > 0
+    assert rig.mail.gone_wrong[SmtpStage.BODY] > 0
     rig.mail.faults = Faults()
     rig.clock.forward(timedelta(minutes=10))
     rig.run()
@@ -883,7 +883,7 @@ async def mark_while_the_line_breaks(port: int, wait: Callable[[], Awaitable[Non
 @pytest.fixture(params=[True, False], ids=["chunks", "dots"])
 def breaking(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MailServer]:
     """A relay that always hangs up within the content."""
-    with MailServer(tmp_path / "breaking", chunking=request.param, faults=Faults({Stage.BODY: 1.0})) as server:
+    with MailServer(tmp_path / "breaking", chunking=request.param, faults=Faults({SmtpStage.BODY: 1.0})) as server:
         yield server
 
 
@@ -914,7 +914,7 @@ def test_those_on_whom_the_relay_hung_up_while_their_marks_were_kept_are_in_no_d
     email(rig, port=str(breaking.port))
     slow = SlowToMark(sqlite_url(tmp_path), Keys(b"m" * 32), tmp_path / "audit-head")
     replace(rig, ledger=slow).run()
-    assert breaking.gone_wrong[Stage.BODY] > 0
+    assert breaking.gone_wrong[SmtpStage.BODY] > 0
     assert set(rig.states().values()) == {"deferred"}
     slow.dispose()
 

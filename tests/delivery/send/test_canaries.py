@@ -15,14 +15,14 @@ from amends.domain.incident.facts import DataCategory
 from amends.domain.notice.notice import Slot
 from amends.domain.notice.wording import Phrases, say_data
 from amends.domain.people.person import Person
-from amends.sandbox.mail import Faults, Stage
+from amends.sandbox.mail import Faults, SmtpStage
 from tests.builders import a_person, a_wording
 from tests.chaos.killing import Chaos, chaos, check
 from tests.delivery.sending import INCIDENT, LINKS, bodies, letters, sqlite_url
 
 PEOPLE = int(os.environ.get("AMENDS_CHAOS_PEOPLE", "1500"))
 CONNECTIONS, KILLS = 16, 2
-RETRIES = Faults({Stage.RECIPIENT: 0.05, Stage.DATA: 0.02, Stage.BODY: 0.02, Stage.DOT: 0.02})
+RETRIES = Faults({SmtpStage.RECIPIENT: 0.05, SmtpStage.DATA: 0.02, SmtpStage.BODY: 0.02, SmtpStage.DOT: 0.02})
 NAME, ADDRESS = re.compile(r"Canary-(\d+)-Example"), re.compile(r"[\w.]+@mail\.example")
 LINK = re.compile(re.escape(LINKS.personal.removesuffix(Slot.PERSONAL_LINK.mark)) + r"([\w-]{27})(?![\w-])")
 

@@ -7,13 +7,13 @@ import pytest
 
 from amends.delivery.send.lane import Errand
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, ChannelKind, Form, Message, Receipt, Status
+from amends.domain.channel.channel import Called, ChannelKind, Message, Receipt, Status, VariantForm
 from amends.ledger import Claim
 from amends.ledger.store.leases import LEASE
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, a_ledger, approved, sqlite_url
 
-FORM = Form(ChannelKind.EMAIL, "en", ("Hello",))
+FORM = VariantForm(ChannelKind.EMAIL, "en", ("Hello",))
 
 
 class Line:

@@ -14,7 +14,7 @@ from amends.domain.case.case import IncidentState
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.people.person import Person
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Claim, Keys, Ledger
 from tests.builders import NOW, a_person
 from tests.delivery.sending import INCIDENT, NOTICE, Rig, a_ledger, approved, sqlite_url
@@ -162,7 +162,7 @@ def sent(ledger: Ledger, count: int, watch: Watch | None = None) -> tuple[Claim,
 
 
 def come_back(ledger: Ledger, claims: Sequence[Claim], kind: ReportKind = ReportKind.FAILED) -> None:
-    reports = [Report(kind, claim.bounce, status="5.1.1", detail="550 5.1.1") for claim in claims]
+    reports = [MailReport(kind, claim.bounce, status="5.1.1", detail="550 5.1.1") for claim in claims]
     assert sum(ledger.receipts.take(reports, NOW).counts.values()) == len(claims)
 
 

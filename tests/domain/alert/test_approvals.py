@@ -10,7 +10,7 @@ from amends.domain.alert.approvals import ApprovalReminder, Occasion, approval_r
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.law.duty import Addressee, DutyStanding
 from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus
-from amends.domain.team.approval import Approval, Approvals, Decision, standing
+from amends.domain.team.approval import Approval, ApprovalRule, Decision, standing
 from amends.domain.team.member import Member, TeamRole
 from tests.builders import NOW, a_case, a_duty, a_member, an_assessment
 
@@ -38,7 +38,7 @@ def a_waiting(
     *words: Approval, asked: Any = 2, now: datetime = NOW, team: tuple[Member, ...] = TEAM, **changes: Any
 ) -> NoticeStatus:
     """The first notice, drafted at NOW by lena, with these words on it."""
-    stands = standing(BINDING, Approvals.model_validate(asked), ("lena",), words, team, now)
+    stands = standing(BINDING, ApprovalRule.model_validate(asked), ("lena",), words, team, now)
     given_: dict[str, Any] = {
         "id": "first-notice", "version": 1, "template": "first-notice", "step": "first-notice", "occurrence": 1,
         "authors": ("lena",), "stage": NoticeStage.DRAFTED, "binding": BINDING, "approvals_needed": 2,

@@ -7,10 +7,10 @@ from amends.domain.deliver.cascade import MAY_HAVE_IT, OPTED_OUT, Planned
 from amends.domain.deliver.correction import (
     ADDRESS_GONE,
     Ask,
-    Change,
     Course,
     Difference,
-    Kind,
+    DifferenceKind,
+    PersonChange,
     Stored,
     changed_fields,
     course,
@@ -41,8 +41,11 @@ def after(*messages: Stored, hold: str = "", why_not: str = "", **addresses: byt
 
 
 def difference(before: int = 100, **counts: int) -> Difference:
-    changes = [Change(kind, number) for kind in Kind for number in range(counts.get(kind, 0))]
-    changes += [Change(Kind.CHANGED, number, taken_over=("email",)) for number in range(counts.get("swapped", 0))]
+    changes = [PersonChange(kind, number) for kind in DifferenceKind for number in range(counts.get(kind, 0))]
+    changes += [
+        PersonChange(DifferenceKind.CHANGED, number, taken_over=("email",))
+        for number in range(counts.get("swapped", 0))
+    ]
     return Difference(before, 0, tuple(changes))
 
 

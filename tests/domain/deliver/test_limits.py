@@ -11,9 +11,9 @@ from amends.domain.channel.channel import ChannelKind, Status
 from amends.domain.deliver.cascade import first_messages, next_channel
 from amends.domain.deliver.limits import (
     Approved,
-    Counts,
+    ChannelCounts,
     Limits,
-    OnChannel,
+    SendCounts,
     alarm,
     approved,
     canary_size,
@@ -29,15 +29,15 @@ EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SO
 SENT, REJECTED, UNCERTAIN, DEFERRED = Status.SENT, Status.REJECTED, Status.UNCERTAIN, Status.DEFERRED
 
 
-def counts(people: int = 1000, most_times_sent: int = 1, **of_email: int) -> Counts:
+def counts(people: int = 1000, most_times_sent: int = 1, **of_email: int) -> SendCounts:
     """An email to each of these people, by SMS where it fails, and a page; all of them sent unless said otherwise."""
     given_ = {"sent": people - of_email.get("rejected", 0) - of_email.get("uncertain", 0)}
-    on = {EMAIL: OnChannel(**(given_ | of_email)), WEBSITE: OnChannel(sent=1)}
-    return Counts(Approved(people, 1, {EMAIL: people, SMS: people, WEBSITE: 1}), on, most_times_sent)
+    on = {EMAIL: ChannelCounts(**(given_ | of_email)), WEBSITE: ChannelCounts(sent=1)}
+    return SendCounts(Approved(people, 1, {EMAIL: people, SMS: people, WEBSITE: 1}), on, most_times_sent)
 
 
-def with_channel(of: Counts, kind: ChannelKind, **numbers: int) -> Counts:
-    return replace(of, on={**of.on, kind: OnChannel(**numbers)})
+def with_channel(of: SendCounts, kind: ChannelKind, **numbers: int) -> SendCounts:
+    return replace(of, on={**of.on, kind: ChannelCounts(**numbers)})
 
 
 # What may leave at most.
@@ -83,8 +83,8 @@ def test_what_the_cascade_really_plans_is_never_an_alarm(
                 numbers[end] = numbers.get(end, 0) + 1
             if ends != ("sent",) and (following := next_channel(tried, addresses, draft.cascade)):
                 waiting.append(following)
-    counted = {kind: OnChannel(**numbers) for kind, numbers in on.items()}
-    assert alarm(Counts(approved(draft), counted, most_times_sent=1)) == ""
+    counted = {kind: ChannelCounts(**numbers) for kind, numbers in on.items()}
+    assert alarm(SendCounts(approved(draft), counted, most_times_sent=1)) == ""
 
 
 # What stops everything.
@@ -95,7 +95,7 @@ def test_a_send_that_goes_well_is_no_alarm() -> None:
 
 
 def test_before_anything_has_left_there_is_no_alarm() -> None:
-    assert alarm(Counts(approved(a_draft()), {})) == ""
+    assert alarm(SendCounts(approved(a_draft()), {})) == ""
 
 
 def test_a_message_that_was_sent_twice_stops_everything() -> None:
@@ -186,17 +186,17 @@ def test_complaints_do_not_stop_what_the_law_wants_told() -> None:
 
 
 def test_a_notice_without_email_has_no_complaints() -> None:
-    assert complaints(Counts(approved(a_draft()), {})) == ""
+    assert complaints(SendCounts(approved(a_draft()), {})) == ""
 
 
 numbers = st.integers(0, 10**7)
 
 
-@given(st.builds(OnChannel, *[numbers] * 5), st.builds(OnChannel, *[numbers] * 5), numbers, st.integers(0, 3))
+@given(st.builds(ChannelCounts, *[numbers] * 5), st.builds(ChannelCounts, *[numbers] * 5), numbers, st.integers(0, 3))
 def test_any_counts_have_a_verdict_and_more_sent_than_approved_is_always_an_alarm(
-    email: OnChannel, sms: OnChannel, people: int, times: int
+    email: ChannelCounts, sms: ChannelCounts, people: int, times: int
 ) -> None:
-    counted = Counts(Approved(people, 2, {EMAIL: people, SMS: people}), {EMAIL: email, SMS: sms}, times)
+    counted = SendCounts(Approved(people, 2, {EMAIL: people, SMS: people}), {EMAIL: email, SMS: sms}, times)
     reason: Any = alarm(counted)
     assert reason or (max(email.sent, sms.sent) <= people and times <= 1)
 

@@ -19,7 +19,7 @@ from amends.domain.deliver.pace import (
     Bucket,
     Domains,
     Lanes,
-    Pages,
+    PageSizes,
     SameAnswer,
     domain_of,
     rate_of,
@@ -47,7 +47,7 @@ GREYLISTED, UNKNOWN = deferred("450 4.2.0"), a_receipt(Status.REJECTED, "550 5.1
 
 def claimed_by(processes: int, messages: int, first: int) -> list[list[int]]:
     """The pages of processes that are equally fast, each by its own account."""
-    left, shares = messages, [Pages(messages, processes, first) for _ in range(processes)]
+    left, shares = messages, [PageSizes(messages, processes, first) for _ in range(processes)]
     taken: list[list[int]] = [[] for _ in shares]
     while left:
         for share, mine in zip(shares, taken, strict=True):
@@ -70,7 +70,7 @@ def test_processes_that_share_a_notice_come_to_its_end_together(processes: int, 
 
 
 def test_a_process_that_is_faster_than_it_thinks_goes_on_with_small_pages() -> None:
-    pages = Pages(1_000, 2, 10)
+    pages = PageSizes(1_000, 2, 10)
     for _ in range(50):
         pages.claimed(pages.size)
     assert pages.size == LAST_PAGE

@@ -11,12 +11,12 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Links, Readers, Wanted, draft, fate, notice_about, notices_wanted
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.incident import Incident
-from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus, Reader, Slot
 from amends.domain.notice.templates import PART_CLOSE, PART_OPEN, mark_items, split_items, split_parts
 from amends.domain.notice.wording import Wording
 from amends.domain.playbook.playbook import Step
-from amends.domain.team.approval import Approvals
+from amends.domain.team.approval import ApprovalRule
 from tests.builders import (
     NEXT_NEWS,
     NOW,
@@ -389,7 +389,7 @@ def test_drafting_twice_at_the_same_time_gives_the_same_binding() -> None:
         {"people": 4},
         {"channels": (ChannelKind.EMAIL,)},
         {"cascade": (ChannelKind.SMS,)},
-        {"approvals": Approvals(needed=1)},
+        {"approvals": ApprovalRule(needed=1)},
         {"facts_digest": "facts-2"},
         {"planned_for": NOW + 2 * DAY},
         {"next_news_at": NOW + 5 * DAY},
@@ -412,11 +412,11 @@ def test_a_draft_is_outdated_when_the_time_it_names_has_passed() -> None:
 
 
 ITEMS = {name: Item(says=name) for name in ("nature", "people_count", "freeze")}
-LETTERS = Letters(
+LETTERS = Addenda(
     items=ITEMS,
     letters=(
-        Letter(id="us", places=("US",), adds=("freeze",)),
-        Letter(id="us-ma", places=("US-MA",), adds=("freeze",), leaves_out=("nature", "people_count")),
+        Addendum(id="us", places=("US",), adds=("freeze",)),
+        Addendum(id="us-ma", places=("US-MA",), adds=("freeze",), leaves_out=("nature", "people_count")),
     ),
 )
 TOLD_APART = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from amends.domain.base.errors import NotAllowed
 from amends.domain.feedback.sms_reply import TWILIO_INCOMING, Incoming, IncomingRules, IncomingShape
-from amends.domain.receipt.webhook import Report, Scheme
+from amends.domain.receipt.webhook import Scheme, WebhookReport
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SECRET = "a-secret-of-both-1"
@@ -27,16 +27,16 @@ QUESTION = {"from": "+4915112345678", "text": "Was it my card?", "id": "m1"}
 READ = (Incoming("+4915112345678", "Was it my card?", "m1"),)
 
 
-def signed(body: str, at: datetime = NOW, secret: str = SECRET) -> Report:
+def signed(body: str, at: datetime = NOW, secret: str = SECRET) -> WebhookReport:
     stamp = str(int(at.timestamp()))
     mac = hmac.digest(secret.encode(), f"{stamp}.{body}".encode(), "sha256").hex()
-    return Report(body.encode(), {"x-signature": f"sha256={mac}", "x-timestamp": stamp})
+    return WebhookReport(body.encode(), {"x-signature": f"sha256={mac}", "x-timestamp": stamp})
 
 
-def by_twilio(fields: dict[str, str], url: str = URL, secret: str = SECRET) -> Report:
+def by_twilio(fields: dict[str, str], url: str = URL, secret: str = SECRET) -> WebhookReport:
     spelled = url + "".join(name + value for name, value in sorted(fields.items()))
     mac = b64encode(hmac.digest(secret.encode(), spelled.encode(), "sha1")).decode()
-    return Report(urlencode(fields).encode(), {"x-twilio-signature": mac})
+    return WebhookReport(urlencode(fields).encode(), {"x-twilio-signature": mac})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def by_twilio(fields: dict[str, str], url: str = URL, secret: str = SECRET) -> R
     ids=["a query", "a form", "an object", "a list", "a form in Latin-1"],
 )
 def test_at_its_address_a_gateway_hands_it_on_in_whatever_form(query: str, body: bytes) -> None:
-    assert AT_ADDRESS.read(Report(body, {}, query), NOW) == READ
+    assert AT_ADDRESS.read(WebhookReport(body, {}, query), NOW) == READ
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,14 @@ def test_at_its_address_a_gateway_hands_it_on_in_whatever_form(query: str, body:
     ids=["a form", "an object"],
 )
 def test_a_wish_in_gbk_is_read(body: bytes) -> None:
-    (read,) = AT_ADDRESS.read(Report(body, {}, f"proof={SECRET}"), NOW)
+    (read,) = AT_ADDRESS.read(WebhookReport(body, {}, f"proof={SECRET}"), NOW)
     assert read.text == "退订"
 
 
 @pytest.mark.parametrize("query", ["", "proof=", "proof=guessed", f"secret={SECRET}", f"proof={SECRET}x"])
 def test_without_the_secret_it_is_nobodys(query: str) -> None:
     with pytest.raises(NotAllowed):
-        AT_ADDRESS.read(Report(urlencode(QUESTION | {"proof": SECRET}).encode(), {}, query), NOW)
+        AT_ADDRESS.read(WebhookReport(urlencode(QUESTION | {"proof": SECRET}).encode(), {}, query), NOW)
 
 
 def test_what_is_signed_is_believed_for_five_minutes() -> None:
@@ -115,7 +115,7 @@ def test_a_picture_without_words_is_an_empty_text() -> None:
 @pytest.mark.parametrize("gap", ["from", "id"])
 def test_what_names_no_sender_or_no_text_is_left_out(gap: str) -> None:
     body = json.dumps([{name: value for name, value in QUESTION.items() if name != gap}, QUESTION, "x", 1])
-    assert AT_ADDRESS.read(Report(body.encode(), {}, f"proof={SECRET}"), NOW) == READ
+    assert AT_ADDRESS.read(WebhookReport(body.encode(), {}, f"proof={SECRET}"), NOW) == READ
 
 
 def test_neither_words_nor_number_stand_in_its_repr() -> None:
@@ -127,12 +127,12 @@ def test_neither_words_nor_number_stand_in_its_repr() -> None:
 def test_no_body_and_no_query_break_it(body: bytes, query: str) -> None:
     for rules in (AT_ADDRESS, SIGNED, TWILIO):
         with pytest.raises(NotAllowed):
-            rules.read(Report(body, {}, query), NOW)
+            rules.read(WebhookReport(body, {}, query), NOW)
 
 
 @given(body=st.binary(max_size=200))
 def test_no_body_breaks_it_at_the_right_address_either(body: bytes) -> None:
     try:
-        AT_ADDRESS.read(Report(body, {}, f"proof={SECRET}"), NOW)
+        AT_ADDRESS.read(WebhookReport(body, {}, f"proof={SECRET}"), NOW)
     except NotAllowed:
         assert b"&" in body

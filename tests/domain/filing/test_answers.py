@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from amends.domain.case.case import Case
-from amends.domain.filing.answers import WORDS, Asked, HowMany, people_counted
+from amends.domain.filing.answers import WORDS, FilingContext, HowMany, people_counted
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.incident.facts import (
     Backup,
@@ -30,9 +30,9 @@ EEA = frozenset({"DE", "FR", "NO"})
 SOUND = "complete_logs_and_external_forensics"
 
 
-def asked(case: Case | None = None, duty: dict[str, Any] | None = None, **facts: Any) -> Asked:
+def asked(case: Case | None = None, duty: dict[str, Any] | None = None, **facts: Any) -> FilingContext:
     """About a case in which nothing but these facts is known."""
-    return Asked(case or a_case(incident=an_incident(facts=facts)), a_duty(**duty or {}), NOW, EEA)
+    return FilingContext(case or a_case(incident=an_incident(facts=facts)), a_duty(**duty or {}), NOW, EEA)
 
 
 def words(name: str, case: Case | None = None, duty: dict[str, Any] | None = None, **facts: Any) -> Any:
@@ -204,7 +204,7 @@ def test_the_audience_is_counted_and_the_range_stands_beside_it() -> None:
 
 def test_a_place_with_two_names_is_one_place() -> None:
     case = a_case(audience=an_audience(by_place={"PR": 3, "US-PR": 5, "RE": 2, "FR": 1}))
-    about = Asked(case, a_duty(), NOW, EEA, also_called={"PR": "US-PR", "RE": "FR"})
+    about = FilingContext(case, a_duty(), NOW, EEA, also_called={"PR": "US-PR", "RE": "FR"})
     assert about.homes == {"US": 8, "FR": 3}
     assert about.in_area == {"FR": 3}
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import LATER_IN_DRAFT, digest
 from tests.builders import a_draft
 
@@ -16,20 +16,22 @@ ITEMS = {
     "freeze": Item(says="How to freeze a credit file", codes=("freeze_howto",)),
     "police_report": Item(says="The right to a police report", codes=("police_report_right",)),
 }
-LETTERS = Letters(
+LETTERS = Addenda(
     items=ITEMS,
     whole=("first-notice",),
     letters=(
-        Letter(id="us", places=("US", "PR"), adds=("freeze",)),
-        Letter(id="us-ma", places=("US-MA",), adds=("freeze", "police_report"), leaves_out=("nature", "people_count")),
-        Letter(id="kr", places=("KR",), adds=("police_report",)),
+        Addendum(id="us", places=("US", "PR"), adds=("freeze",)),
+        Addendum(
+            id="us-ma", places=("US-MA",), adds=("freeze", "police_report"), leaves_out=("nature", "people_count")
+        ),
+        Addendum(id="kr", places=("KR",), adds=("police_report",)),
     ),
 )
 
 
 def wrong(**changes: Any) -> str:
     with pytest.raises(ValidationError) as caught:
-        Letters.model_validate({"items": ITEMS, "letters": ()} | changes)
+        Addenda.model_validate({"items": ITEMS, "letters": ()} | changes)
     return str(caught.value)
 
 
@@ -93,8 +95,8 @@ def test_a_code_is_answered_by_its_item() -> None:
 
 
 def test_without_letters_everybody_gets_the_general_one() -> None:
-    assert Letters().letter_for("US", "MA") == GENERAL
-    assert Letters().in_notice("first-notice", GENERAL) == GENERAL
+    assert Addenda().letter_for("US", "MA") == GENERAL
+    assert Addenda().in_notice("first-notice", GENERAL) == GENERAL
 
 
 def a_letter(**changes: Any) -> dict[str, Any]:

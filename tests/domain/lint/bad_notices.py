@@ -8,7 +8,7 @@ from amends.domain.base.errors import Finding
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import Commitment
 from amends.domain.incident.incident import Incident
-from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.law.duty import Addressee, Confidence, Duty
 from amends.domain.lint.lint import lint
 from amends.domain.notice.notice import Draft, Reader, Slot, Variant
@@ -21,7 +21,7 @@ CUSTOMERS = 12_000
 EMAIL, SMS, SOCIAL, WEBSITE = ChannelKind.EMAIL, ChannelKind.SMS, ChannelKind.SOCIAL, ChannelKind.WEBSITE
 MA = "us-ma"
 
-LETTERS = Letters(
+LETTERS = Addenda(
     items={
         "nature": Item(says="What happened", codes=("nature", "what_happened")),
         "data_types": Item(says="Which data", codes=("data_types",)),
@@ -33,8 +33,8 @@ LETTERS = Letters(
         "discovery_date": Item(says="When it was found out", codes=("date_of_discovery",)),
     },
     letters=(
-        Letter(id=MA, places=("US-MA",), adds=("police_report",), leaves_out=("nature", "people_count")),
-        Letter(id="za", places=("ZA",), adds=("wrongdoer",)),
+        Addendum(id=MA, places=("US-MA",), adds=("police_report",), leaves_out=("nature", "people_count")),
+        Addendum(id="za", places=("ZA",), adds=("wrongdoer",)),
     ),
 )
 COUNTED = {"en": "It touches 12,000 customers.", "zh-CN": "涉及1.2万名客户。"}

@@ -15,7 +15,7 @@ from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentKind
 from amends.domain.incident.incident import Incident
-from amends.domain.law.addendum import Letter, Letters
+from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
 from amends.domain.law.filing import Filing
 from amends.domain.lint.lint import CODES, lint, lint_in, table_of_codes
@@ -881,9 +881,9 @@ def test_a_letter_that_says_everything_may_lead_to_the_page() -> None:
     assert all("us-ma" in where for where in leading)
 
 
-def unplaced(people: int, *letters: Letter, country: str = "US") -> list[Finding]:
+def unplaced(people: int, *letters: Addendum, country: str = "US") -> list[Finding]:
     listed = LETTERS.model_copy(update={"letters": (*LETTERS.letters, *letters)})
-    wording = the_wording().model_copy(update={"letters": Letters.model_validate(listed.model_dump())})
+    wording = the_wording().model_copy(update={"letters": Addenda.model_validate(listed.model_dump())})
     audience = counted().model_copy(update={"by_place": {"DE": 7_000, country: people}})
     found_ = lint(good(), the_incident(), wording, PAGE, (), audience)
     return [finding for finding in found_ if finding.code == "L153"]
@@ -901,7 +901,7 @@ def test_a_country_without_letters_for_its_states_needs_no_states() -> None:
 
 
 def test_a_notice_that_is_not_for_that_country_is_not_warned_of_it() -> None:
-    assert unplaced(1_300, Letter(id="us", places=("US",))) == []
+    assert unplaced(1_300, Addendum(id="us", places=("US",))) == []
 
 
 def test_a_draft_older_than_its_letters_is_to_be_drafted_afresh() -> None:

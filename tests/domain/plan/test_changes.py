@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from amends.domain.law.addendum import Letters
-from amends.domain.plan.changes import RETIRED, UNKNOWN, Change, changes, changes_of_words
+from amends.domain.law.addendum import Addenda
+from amends.domain.plan.changes import RETIRED, UNKNOWN, PlaybookChange, changes, changes_of_words
 from amends.domain.playbook.playbook import Playbook, Step
 from tests.builders import a_chinese_phrases, a_phrases, a_playbook, a_promise, a_wording
 
@@ -30,7 +30,7 @@ def with_step(**changed: Any) -> Playbook:
     return a_playbook(steps=[SERIES | changed], commitments=[])
 
 
-def found(**changed: Any) -> list[Change]:
+def found(**changed: Any) -> list[PlaybookChange]:
     """What is said when these keys of the step are others."""
     return list(changes(with_step(), with_step(**changed)))
 
@@ -128,7 +128,7 @@ def test_a_new_step_is_said_with_what_it_does() -> None:
 
 def test_a_step_that_stays_only_for_what_had_begun_is_not_missed() -> None:
     assert changes(with_step(reads_on=RETIRED), a_playbook(steps=[SERIES | {"id": "other"}], commitments=[])) == (
-        Change(where="step other", what="is new (update, 3d after notified, update by email, website, sms)"),
+        PlaybookChange(where="step other", what="is new (update, 3d after notified, update by email, website, sms)"),
     )
 
 
@@ -171,7 +171,7 @@ def test_a_change_for_one_severity_is_named_with_it() -> None:
 TEXTS = {"update/en.email.md": "Hello.\nNews.", "update/zh-CN.email.md": "您好。", "other/en.email.md": "Never sent."}
 
 
-def words(**changed: Any) -> list[Change]:
+def words(**changed: Any) -> list[PlaybookChange]:
     return list(
         changes_of_words(a_wording(templates=TEXTS), a_wording(**({"templates": TEXTS} | changed)), with_step())
     )
@@ -207,7 +207,7 @@ def test_phrases_that_are_allowed_again_are_weaker() -> None:
 
 
 def test_letters_that_change_are_for_a_lawyer() -> None:
-    letters = Letters.model_validate({"items": {"nature": {"says": "How"}}, "letters": [
+    letters = Addenda.model_validate({"items": {"nature": {"says": "How"}}, "letters": [
         {"id": "us-ma", "places": ["US-MA"], "leaves_out": ["nature"]}
     ]})  # fmt: skip
     assert {(one.where, bool(one.weaker)) for one in words(letters=letters)} == {

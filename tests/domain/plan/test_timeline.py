@@ -11,7 +11,7 @@ from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
-from amends.domain.plan.timeline import Kind, Line, Wait, Waiting, folded, timeline
+from amends.domain.plan.timeline import LineKind, TimelineLine, Wait, WaitingTask, folded, timeline
 from amends.domain.team.approval import Standing
 from amends.domain.team.member import TeamRole
 from tests.builders import NOW, a_case, a_commitment, a_duty, a_playbook, an_assessment
@@ -43,7 +43,7 @@ def a_told_case(**changes: Any) -> Case:
     return an_assessed_case(**(given | changes))
 
 
-def waits(case: Case, now: datetime, wait: Wait) -> list[Waiting]:
+def waits(case: Case, now: datetime, wait: Wait) -> list[WaitingTask]:
     return [one for one in timeline(case, now).waiting if one.wait is wait]
 
 
@@ -182,7 +182,7 @@ def test_a_held_step_is_not_expected_to_go_on() -> None:
 def test_legal_deadlines_and_promises_to_come_are_expected() -> None:
     promise = a_commitment(due_at=NOW + 4 * DAY)
     case = a_told_case(assessment=an_assessment(duties=(a_duty(due_at=NOW + 3 * DAY),)), commitments=(promise,))
-    assert {Kind.DEADLINE, Kind.PROMISE} <= {line.kind for line in timeline(case, LATER).coming}
+    assert {LineKind.DEADLINE, LineKind.PROMISE} <= {line.kind for line in timeline(case, LATER).coming}
 
 
 def test_the_time_that_people_were_given_for_the_next_news_is_expected() -> None:
@@ -194,7 +194,7 @@ def test_the_time_that_people_were_given_for_the_next_news_is_expected() -> None
 def the_news(*notices: NoticeStatus, now: datetime) -> list[str]:
     sent = a_notice(stage=NoticeStage.SENT, sent_at=NOW, next_news_at=NOW + 3 * DAY)
     shown = timeline(a_told_case(notices=(sent, *notices)), now)
-    return [f"{line.what}: {line.note}" for line in (*shown.coming, *shown.past) if line.kind is Kind.NEWS]
+    return [f"{line.what}: {line.note}" for line in (*shown.coming, *shown.past) if line.kind is LineKind.NEWS]
 
 
 def test_it_says_how_far_the_next_news_has_come() -> None:
@@ -215,7 +215,7 @@ def test_a_time_for_news_that_was_missed_waits_for_the_lead_until_news_has_come(
 
 
 def test_what_was_sent_is_told_with_its_numbers() -> None:
-    line = next(line for line in timeline(a_told_case(), LATER).past if line.kind is Kind.NOTICE)
+    line = next(line for line in timeline(a_told_case(), LATER).past if line.kind is LineKind.NOTICE)
     assert (line.what, line.note, line.at) == ("first-notice was sent", "3 sent", NOW + HOUR)
 
 
@@ -226,7 +226,7 @@ def test_what_was_left_out_is_said_to_be() -> None:
 
 def test_reminders_of_deadlines_are_no_steps_of_the_past() -> None:
     case = a_told_case(occurrences=(a_turn("deadline eu 2026-11-24T09:00Z"),))
-    assert not [line for line in timeline(case, LATER).past if line.kind is Kind.STEP]
+    assert not [line for line in timeline(case, LATER).past if line.kind is LineKind.STEP]
 
 
 def test_a_kept_promise_is_told() -> None:
@@ -242,8 +242,8 @@ def test_what_is_being_sent_is_under_way() -> None:
 
 
 def test_many_turns_that_tell_nothing_are_one_line() -> None:
-    turns = [Line(at=NOW + n * DAY, kind=Kind.STEP, what=f"chase {n}", series="chase") for n in range(1, 5)]
-    notice = Line(at=NOW + 2 * DAY, kind=Kind.NOTICE, what="update 1")
+    turns = [TimelineLine(at=NOW + n * DAY, kind=LineKind.STEP, what=f"chase {n}", series="chase") for n in range(1, 5)]
+    notice = TimelineLine(at=NOW + 2 * DAY, kind=LineKind.NOTICE, what="update 1")
     found = folded((turns[0], notice, *turns[1:]))
     assert [(line.what, line.note) for line in found] == [("chase 1", "and 3 more up to chase 4"), ("update 1", "")]
 
@@ -255,13 +255,13 @@ def test_of_what_a_ledger_notes_as_events_only_those_of_the_case_are_told() -> N
         "alert:Overdue: somebody should have been told": NOW,
         "news missed 1": NOW,
     }
-    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
+    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is LineKind.EVENT]
     assert told == ["opened"]
 
 
 def test_events_of_one_moment_stand_in_the_order_in_which_they_come() -> None:
     events = {"approved": NOW, "assessed": NOW, "notified": NOW, "opened": NOW}
-    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is Kind.EVENT]
+    told = [line.what for line in timeline(a_case(events=events), LATER).past if line.kind is LineKind.EVENT]
     assert told == ["opened", "assessed", "approved", "notified"]
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.playbook.playbook import Playbook, Step
-from amends.domain.team.approval import Approvals
+from amends.domain.team.approval import ApprovalRule
 from tests.builders import a_playbook
 
 
@@ -105,7 +105,7 @@ def test_a_playbook_without_steps_is_refused() -> None:
 
 
 def test_a_step_is_found_by_its_id() -> None:
-    assert a_playbook().step("survey").approvals == Approvals(needed=1)
+    assert a_playbook().step("survey").approvals == ApprovalRule(needed=1)
 
 
 def test_a_step_that_does_not_exist_is_a_key_error() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amends.domain.receipt.codes import codes_in
-from amends.domain.receipt.dsn import Report, ReportKind, read_report
+from amends.domain.receipt.dsn import MailReport, ReportKind, read_report
 
 FOLDER = Path(__file__).parents[2] / "data" / "bounces"
 MAILS = {path.stem: path.read_bytes() for path in sorted(FOLDER.glob("*.eml"))}
@@ -26,41 +26,41 @@ FAILED, GAVE_UP, DELAYED = ReportKind.FAILED, ReportKind.GAVE_UP, ReportKind.DEL
 COMPLAINED, AUTO_REPLY, UNKNOWN = ReportKind.COMPLAINED, ReportKind.AUTO_REPLY, ReportKind.UNKNOWN
 
 READ = {
-    "postfix_no_such_user": Report(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
-    "office365_no_such_user": Report(FAILED, TOKEN, MESSAGE, "5.1.10", "550 5.1.10"),
-    "exchange_odd_code": Report(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
-    "japanese_no_such_user": Report(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
-    "international_report": Report(FAILED, TOKEN, MESSAGE, "5.1.1", "5.1.1"),
-    "exim_no_such_user": Report(FAILED, TOKEN, MESSAGE, "", "550"),
-    "qmail_no_such_user": Report(FAILED, TOKEN, MESSAGE, "5.1.1", "5.1.1"),
-    "qq_no_such_user": Report(FAILED, TOKEN, MESSAGE, "", "550"),
-    "netease_no_such_user": Report(FAILED, TOKEN, "", "", "550"),
-    "postfix_time_run_out": Report(GAVE_UP, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
-    "qmail_time_run_out": Report(GAVE_UP, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
-    "exchange_expired": Report(GAVE_UP, TOKEN, MESSAGE, "5.4.7", "550 5.4.7"),
-    "gmail_full": Report(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
-    "gmail_policy": Report(GAVE_UP, TOKEN, MESSAGE, "5.7.26", "550 5.7.26"),
-    "exim_full": Report(GAVE_UP, TOKEN, MESSAGE),
-    "opensmtpd_policy": Report(GAVE_UP, TOKEN, MESSAGE, "5.7.1", "550 5.7.1"),
-    "qq_full": Report(GAVE_UP, TOKEN),
-    "netease_refused": Report(GAVE_UP, TOKEN, MESSAGE, "", "554"),
-    "two_recipients": Report(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
-    "postfix_delayed": Report(DELAYED, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
-    "exim_delayed": Report(DELAYED, TOKEN, "", "4.3.0", "451 4.3.0"),
-    "netease_delayed": Report(DELAYED, TOKEN, "", "4.7.1", "451 4.7.1"),
-    "postfix_delivered": Report(ReportKind.DELIVERED, TOKEN, MESSAGE, "2.0.0", "2.0.0"),
-    "relayed_on": Report(UNKNOWN, TOKEN, MESSAGE, "2.0.0", "2.0.0"),
-    "complaint_abuse": Report(COMPLAINED, TOKEN, MESSAGE, "", "abuse"),
-    "complaint_fraud": Report(COMPLAINED, TOKEN, MESSAGE, "", "fraud"),
-    "complaint_taken_back": Report(UNKNOWN, TOKEN, MESSAGE, "", "not-spam"),
-    "vacation_quoting_us": Report(AUTO_REPLY, TOKEN, MESSAGE),
-    "vacation_of_a_postmaster": Report(AUTO_REPLY, TOKEN, MESSAGE),
-    "vacation_chinese": Report(AUTO_REPLY, TOKEN),
-    "challenge": Report(AUTO_REPLY, TOKEN),
-    "read_receipt": Report(AUTO_REPLY, TOKEN),
-    "bounce_of_a_bounce": Report(UNKNOWN, TOKEN, MESSAGE),
-    "a_person_writes": Report(UNKNOWN, TOKEN, MESSAGE),
-    "to_a_stranger": Report(FAILED, "", "<watches@spammer.example>", "5.1.1", "5.1.1"),
+    "postfix_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
+    "office365_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "5.1.10", "550 5.1.10"),
+    "exchange_odd_code": MailReport(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
+    "japanese_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "5.1.1", "550 5.1.1"),
+    "international_report": MailReport(FAILED, TOKEN, MESSAGE, "5.1.1", "5.1.1"),
+    "exim_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "", "550"),
+    "qmail_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "5.1.1", "5.1.1"),
+    "qq_no_such_user": MailReport(FAILED, TOKEN, MESSAGE, "", "550"),
+    "netease_no_such_user": MailReport(FAILED, TOKEN, "", "", "550"),
+    "postfix_time_run_out": MailReport(GAVE_UP, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
+    "qmail_time_run_out": MailReport(GAVE_UP, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
+    "exchange_expired": MailReport(GAVE_UP, TOKEN, MESSAGE, "5.4.7", "550 5.4.7"),
+    "gmail_full": MailReport(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
+    "gmail_policy": MailReport(GAVE_UP, TOKEN, MESSAGE, "5.7.26", "550 5.7.26"),
+    "exim_full": MailReport(GAVE_UP, TOKEN, MESSAGE),
+    "opensmtpd_policy": MailReport(GAVE_UP, TOKEN, MESSAGE, "5.7.1", "550 5.7.1"),
+    "qq_full": MailReport(GAVE_UP, TOKEN),
+    "netease_refused": MailReport(GAVE_UP, TOKEN, MESSAGE, "", "554"),
+    "two_recipients": MailReport(GAVE_UP, TOKEN, MESSAGE, "5.2.2", "552 5.2.2"),
+    "postfix_delayed": MailReport(DELAYED, TOKEN, MESSAGE, "4.4.1", "4.4.1"),
+    "exim_delayed": MailReport(DELAYED, TOKEN, "", "4.3.0", "451 4.3.0"),
+    "netease_delayed": MailReport(DELAYED, TOKEN, "", "4.7.1", "451 4.7.1"),
+    "postfix_delivered": MailReport(ReportKind.DELIVERED, TOKEN, MESSAGE, "2.0.0", "2.0.0"),
+    "relayed_on": MailReport(UNKNOWN, TOKEN, MESSAGE, "2.0.0", "2.0.0"),
+    "complaint_abuse": MailReport(COMPLAINED, TOKEN, MESSAGE, "", "abuse"),
+    "complaint_fraud": MailReport(COMPLAINED, TOKEN, MESSAGE, "", "fraud"),
+    "complaint_taken_back": MailReport(UNKNOWN, TOKEN, MESSAGE, "", "not-spam"),
+    "vacation_quoting_us": MailReport(AUTO_REPLY, TOKEN, MESSAGE),
+    "vacation_of_a_postmaster": MailReport(AUTO_REPLY, TOKEN, MESSAGE),
+    "vacation_chinese": MailReport(AUTO_REPLY, TOKEN),
+    "challenge": MailReport(AUTO_REPLY, TOKEN),
+    "read_receipt": MailReport(AUTO_REPLY, TOKEN),
+    "bounce_of_a_bounce": MailReport(UNKNOWN, TOKEN, MESSAGE),
+    "a_person_writes": MailReport(UNKNOWN, TOKEN, MESSAGE),
+    "to_a_stranger": MailReport(FAILED, "", "<watches@spammer.example>", "5.1.1", "5.1.1"),
 }
 
 
@@ -467,7 +467,7 @@ def _peak(raw: bytes) -> int:
 @pytest.mark.parametrize("name", ["3000 levels of multiparts", "3000 levels of messages", "5000 parts"])
 def test_a_mail_that_is_built_to_be_costly_is_not_read(name: str) -> None:
     hostile = HOSTILE[name]() + MAILS["postfix_no_such_user"]
-    assert read_report(hostile, BOUNCES) == Report(UNKNOWN, TOKEN)
+    assert read_report(hostile, BOUNCES) == MailReport(UNKNOWN, TOKEN)
 
 
 def test_a_report_that_returns_a_very_long_message_is_read() -> None:

@@ -18,10 +18,10 @@ from amends.domain.receipt.webhook import (
     TWILIO,
     TWILIO_MESSAGE,
     ProviderReceipt,
-    Report,
     ReportRules,
     ReportShape,
     Scheme,
+    WebhookReport,
     body_signed,
     last_word,
     nested,
@@ -273,14 +273,14 @@ BY_TWILIO = ReportRules(TWILIO, Scheme.TWILIO, "t", URL)
 BY_ADDRESS = ReportRules(PLAIN, Scheme.ADDRESS, SECRET, URL, "state=%d")
 
 
-def signed_report(body: bytes) -> Report:
-    return Report(body, {"x-signature": signature_of(body), "x-timestamp": STAMP})
+def signed_report(body: bytes) -> WebhookReport:
+    return WebhookReport(body, {"x-signature": signature_of(body), "x-timestamp": STAMP})
 
 
-def twilio_report(query: str = "key=k1", **fields: str) -> Report:
+def twilio_report(query: str = "key=k1", **fields: str) -> WebhookReport:
     signed = f"{URL}?{query}" + "".join(name + value for name, value in sorted(fields.items()))
     signature = b64encode(hmac.digest(b"t", signed.encode(), "sha1")).decode()
-    return Report(urlencode(fields).encode(), {"x-twilio-signature": signature}, query)
+    return WebhookReport(urlencode(fields).encode(), {"x-twilio-signature": signature}, query)
 
 
 def test_a_signed_report_is_read() -> None:
@@ -313,29 +313,29 @@ def test_a_twilio_report_names_our_message_by_its_address() -> None:
 def test_another_key_in_the_address_is_noticed() -> None:
     report = twilio_report(MessageSid="SM1", MessageStatus="delivered")
     with pytest.raises(NotAllowed):
-        read_reports(BY_TWILIO, Report(report.body, report.headers, "key=k2"), NOW)
+        read_reports(BY_TWILIO, WebhookReport(report.body, report.headers, "key=k2"), NOW)
 
 
 @pytest.mark.parametrize("rules", [BY_BODY, BY_TWILIO, BY_ADDRESS], ids=["body", "twilio", "address"])
 @pytest.mark.parametrize(
     "report",
     [
-        Report(b"MessageSid=SM1&MessageStatus=delivered", {}),
-        Report(b"{}", {"x-signature": "sha256=00", "x-timestamp": STAMP, "x-twilio-signature": "AAAA"}),
-        Report(b"a=1&" * 200, {}),
-        Report(b"\xff", {}),
-        Report(b"x" * (LARGEST_REPORT + 1), {}),
+        WebhookReport(b"MessageSid=SM1&MessageStatus=delivered", {}),
+        WebhookReport(b"{}", {"x-signature": "sha256=00", "x-timestamp": STAMP, "x-twilio-signature": "AAAA"}),
+        WebhookReport(b"a=1&" * 200, {}),
+        WebhookReport(b"\xff", {}),
+        WebhookReport(b"x" * (LARGEST_REPORT + 1), {}),
     ],
     ids=["unsigned", "wrongly signed", "many fields", "no text", "too long"],
 )
-def test_a_report_of_anybody_else_is_refused(rules: ReportRules, report: Report) -> None:
+def test_a_report_of_anybody_else_is_refused(rules: ReportRules, report: WebhookReport) -> None:
     with pytest.raises(NotAllowed):
         read_reports(rules, report, NOW)
 
 
-def at_address(key: str = "k1", body: bytes = b"", **filled_in: str) -> Report:
+def at_address(key: str = "k1", body: bytes = b"", **filled_in: str) -> WebhookReport:
     query = BY_ADDRESS.address(key).partition("?")[2].replace("state=%d", urlencode(filled_in))
-    return Report(body, {}, query)
+    return WebhookReport(body, {}, query)
 
 
 @pytest.mark.parametrize(
@@ -349,12 +349,12 @@ def at_address(key: str = "k1", body: bytes = b"", **filled_in: str) -> Report:
     ],
     ids=["query", "form", "json", "query with Latin-1", "form in Latin-1"],
 )
-def test_what_comes_to_the_address_of_a_message_is_of_that_message(report: Report) -> None:
+def test_what_comes_to_the_address_of_a_message_is_of_that_message(report: WebhookReport) -> None:
     assert read_reports(BY_ADDRESS, report, NOW) == (ProviderReceipt("k1", Status.DELIVERED, "ok", "k1"),)
 
 
 def test_an_address_made_from_another_messages_is_none() -> None:
-    report = Report(b"", {}, at_address("k1", state="ok").query.replace("key=k1", "key=k2"))
+    report = WebhookReport(b"", {}, at_address("k1", state="ok").query.replace("key=k1", "key=k2"))
     with pytest.raises(NotAllowed):
         read_reports(BY_ADDRESS, report, NOW)
 
@@ -364,5 +364,5 @@ def test_what_comes_to_an_address_is_no_last_word_while_the_message_is_under_way
 
 
 def test_neither_rules_nor_report_show_what_they_hold() -> None:
-    shown = repr(BY_BODY) + repr(Report(b"+4915112345678", {"x-signature": "abc"}, "key=k1"))
+    shown = repr(BY_BODY) + repr(WebhookReport(b"+4915112345678", {"x-signature": "abc"}, "key=k1"))
     assert not [text for text in (SECRET, "+49151", "abc", "k1") if text in shown]

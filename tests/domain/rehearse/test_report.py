@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from amends.domain.case.case import Case, IncidentState
-from amends.domain.feedback.question import Question, QuestionKind, Source
+from amends.domain.feedback.question import Question, QuestionKind, QuestionSource
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Event
 from amends.domain.rehearse.report import (
-    Asked,
     Deadline,
     Noticed,
-    Outcome,
-    Rehearsed,
+    QuestionNumbers,
+    RehearsalReport,
+    RehearsedOutcome,
     asked,
     named_times,
     outcome,
@@ -36,29 +36,31 @@ def a_notice(name: str, step: str, next_news_at: datetime | None = None) -> Noti
     )  # fmt: skip
 
 
-def a_report(**changes: object) -> Rehearsed:
+def a_report(**changes: object) -> RehearsalReport:
     ordinary: dict[str, object] = {
         "incident": "stolen-terminals", "title": "Stolen", "organisation": "B-Tepai", "timezone": "UTC",
         "playbook": "customer-data-theft", "injects": "nothing goes wrong", "people": 10, "days": 30,
         "start": START, "end": END, "state": IncidentState.OPEN, "events": {}, "notices": (), "deadlines": (),
-        "named_times": (), "questions": Asked(), "promises": (), "turns": 1, "messages": 0, "twice": 0,
+        "named_times": (), "questions": QuestionNumbers(), "promises": (), "turns": 1, "messages": 0, "twice": 0,
     }  # fmt: skip
-    return Rehearsed.model_validate({**ordinary, **changes})
+    return RehearsalReport.model_validate({**ordinary, **changes})
 
 
 @pytest.mark.parametrize(
     ("due", "done", "expected"),
     [
-        (START + DAY, START, Outcome.MET),
-        (START + DAY, START + DAY, Outcome.MET),
-        (START + DAY, START + 2 * DAY, Outcome.LATE),
-        (START + DAY, None, Outcome.MISSED),
-        (END + DAY, None, Outcome.OPEN),
-        (None, START, Outcome.MET),
-        (None, None, Outcome.OPEN),
+        (START + DAY, START, RehearsedOutcome.MET),
+        (START + DAY, START + DAY, RehearsedOutcome.MET),
+        (START + DAY, START + 2 * DAY, RehearsedOutcome.LATE),
+        (START + DAY, None, RehearsedOutcome.MISSED),
+        (END + DAY, None, RehearsedOutcome.OPEN),
+        (None, START, RehearsedOutcome.MET),
+        (None, None, RehearsedOutcome.OPEN),
     ],
 )
-def test_a_time_is_met_late_missed_or_open(due: datetime | None, done: datetime | None, expected: Outcome) -> None:
+def test_a_time_is_met_late_missed_or_open(
+    due: datetime | None, done: datetime | None, expected: RehearsedOutcome
+) -> None:
     assert outcome(due, done, END) is expected
 
 
@@ -75,8 +77,8 @@ def test_news_that_come_after_the_named_time_are_late() -> None:
     notices = (a_notice("one", news, START + 3 * DAY), a_notice("two", news, START + 40 * DAY))
     first_at = {"one": START, "two": START + 4 * DAY}
     late, open_ = named_times(case.model_copy(update={"notices": notices}), END, first_at)
-    assert (late.outcome, late.next_notice, late.came_at) == (Outcome.LATE, "two", START + 4 * DAY)
-    assert open_.outcome is Outcome.OPEN
+    assert (late.outcome, late.next_notice, late.came_at) == (RehearsedOutcome.LATE, "two", START + 4 * DAY)
+    assert open_.outcome is RehearsedOutcome.OPEN
 
 
 def test_a_notice_about_one_promise_is_not_the_news_that_were_named() -> None:
@@ -84,7 +86,7 @@ def test_a_notice_about_one_promise_is_not_the_news_that_were_named() -> None:
     news, promise = steps(case)
     notices = (a_notice("one", news, START + 3 * DAY), a_notice("kept", promise))
     (named,) = named_times(case.model_copy(update={"notices": notices}), END, {"one": START, "kept": START + DAY})
-    assert (named.outcome, named.next_notice) == (Outcome.MISSED, "")
+    assert (named.outcome, named.next_notice) == (RehearsedOutcome.MISSED, "")
 
 
 def test_the_longest_silence_comes_first_and_the_end_counts_while_the_case_is_open() -> None:
@@ -101,7 +103,7 @@ def test_after_the_case_is_closed_silence_is_no_silence() -> None:
 
 def a_question(answered_after: timedelta | None) -> Question:
     return Question(
-        id=1, person=1, kind=QuestionKind.QUESTION, source=Source.PORTAL, locale="en", text="?", theme="other",
+        id=1, person=1, kind=QuestionKind.QUESTION, source=QuestionSource.PORTAL, locale="en", text="?", theme="other",
         asked_at=START, reply_due_at=START + 2 * DAY, owner="care", answered_at=answered_after and START + answered_after,
     )  # fmt: skip
 
@@ -117,12 +119,12 @@ def test_a_promise_that_was_put_off_is_late_even_when_it_is_kept_then() -> None:
         due_at=START + DAY, new_due_at=START + 5 * DAY, settled_at=START + 4 * DAY, state=CommitmentState.KEPT
     )
     (found,) = promised(a_case(commitments=(kept,)), END)
-    assert found.outcome is Outcome.LATE
+    assert found.outcome is RehearsedOutcome.LATE
 
 
 def test_a_promise_that_nobody_keeps_is_missed() -> None:
     (found,) = promised(a_case(commitments=(a_commitment(due_at=START + DAY),)), END)
-    assert found.outcome is Outcome.MISSED
+    assert found.outcome is RehearsedOutcome.MISSED
 
 
 def test_whoever_was_never_told_stands_first_among_what_was_not_kept() -> None:
@@ -131,7 +133,12 @@ def test_whoever_was_never_told_stands_first_among_what_was_not_kept() -> None:
         people={PersonState.SENT: 9}, not_told=1,
     )  # fmt: skip
     late = Deadline(
-        duty="x.office", recipient="the office", law="a law", due_at=START, done_at=None, outcome=Outcome.MISSED
+        duty="x.office",
+        recipient="the office",
+        law="a law",
+        due_at=START,
+        done_at=None,
+        outcome=RehearsedOutcome.MISSED,
     )
     report = a_report(notices=(notice,), deadlines=(late,))
     lines = list(what_was_not_kept(report))

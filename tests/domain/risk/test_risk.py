@@ -13,13 +13,13 @@ from amends.domain.incident.facts import (
     Cause,
     Certainty,
     DataCategory,
+    DataHolder,
     DataSubject,
     Exfiltration,
     ExfiltrationEvidence,
     Fact,
     Facts,
     Mitigation,
-    Recipient,
     RecipientKind,
     Restored,
     ServiceImpact,
@@ -475,7 +475,7 @@ def each_certainty(name: str, values: Any) -> list[Any]:
 
 
 RECIPIENTS = [
-    Recipient(kind=kind, count=count, trusted=trusted, deletion_confirmed=deleted)
+    DataHolder(kind=kind, count=count, trusted=trusted, deletion_confirmed=deleted)
     for kind in (None, *RecipientKind)
     for count in (None, 1, 500)
     for trusted in (None, True, False)
@@ -622,8 +622,8 @@ HARMLESS: list[dict[str, Any]] = [
     {"breach_types": (BreachType.CONFIDENTIALITY,)},
     {"data_categories": ()},
     {"data_subjects": (DataSubject.CUSTOMERS,)},
-    {"recipient": Recipient(kind=RecipientKind.PROFESSIONAL_UNDER_SECRECY, trusted=True, deletion_confirmed=True)},
-    {"recipient": Recipient(kind=RecipientKind.TRUSTED_PARTNER, deletion_confirmed=True)},
+    {"recipient": DataHolder(kind=RecipientKind.PROFESSIONAL_UNDER_SECRECY, trusted=True, deletion_confirmed=True)},
+    {"recipient": DataHolder(kind=RecipientKind.TRUSTED_PARTNER, deletion_confirmed=True)},
 ]
 
 
@@ -659,8 +659,8 @@ HARMS: list[tuple[str, Any]] = [
     ("exfiltration", Exfiltration.POSSIBLE),
     ("service_impact", ServiceImpact.MAJOR),
     ("vector", Vector.CREDENTIAL_STUFFING),
-    ("recipient", Recipient(kind=RecipientKind.IMPOSTOR)),
-    ("recipient", Recipient(kind=RecipientKind.PUBLIC)),
+    ("recipient", DataHolder(kind=RecipientKind.IMPOSTOR)),
+    ("recipient", DataHolder(kind=RecipientKind.PUBLIC)),
     ("data_subjects", (DataSubject.CHILDREN,)),
 ]
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from amends.domain.notice.notice import Draft, digest
 from amends.domain.team.approval import (
     Approval,
-    Approvals,
+    ApprovalRule,
     Decision,
     Emergency,
     Standing,
@@ -41,7 +41,7 @@ def a_word(member: str, **changes: Any) -> Approval:
 
 
 def stands(*approvals: Approval, needed: Any = 2, members: tuple[Member, ...] = TEAM, **more: Any) -> Standing:
-    return standing(THIS, Approvals.model_validate(needed), ("lena",), approvals, members, **more)
+    return standing(THIS, ApprovalRule.model_validate(needed), ("lena",), approvals, members, **more)
 
 
 def test_two_different_members_are_enough_for_two() -> None:
@@ -203,11 +203,11 @@ def test_what_is_missing_is_said_in_words() -> None:
 
 @pytest.mark.parametrize("written", [2, "2", {"needed": 2}, {"needed": 2, "roles": []}])
 def test_a_bare_number_is_kept_as_a_bare_number(written: Any) -> None:
-    assert Approvals.model_validate(written).model_dump(mode="json") == 2
+    assert ApprovalRule.model_validate(written).model_dump(mode="json") == 2
 
 
 def test_roles_are_kept_as_they_were_written() -> None:
-    assert Approvals.model_validate(LEGAL_AND_SECURITY).model_dump(mode="json") == LEGAL_AND_SECURITY
+    assert ApprovalRule.model_validate(LEGAL_AND_SECURITY).model_dump(mode="json") == LEGAL_AND_SECURITY
 
 
 @pytest.mark.parametrize(
@@ -226,7 +226,7 @@ def test_roles_are_kept_as_they_were_written() -> None:
 )
 def test_approvals_that_nobody_could_give_are_refused(written: Any, says: str) -> None:
     with pytest.raises(ValidationError, match=says):
-        Approvals.model_validate(written)
+        ApprovalRule.model_validate(written)
 
 
 STORED_WITH_A_NUMBER: dict[str, Any] = {
@@ -302,7 +302,7 @@ def test_a_deputy_is_never_two_people(order: int) -> None:
 def test_the_word_of_a_deputy_who_left_or_who_wrote_it_does_not_count() -> None:
     gone = (DEPUTY[0], a_member(name="wei", active=False), DEPUTY[2])
     assert stands(FOR_OMAR, members=gone).approved_by == ()
-    written_by_wei = standing(THIS, Approvals(needed=1), ("wei",), [FOR_OMAR], DEPUTY)
+    written_by_wei = standing(THIS, ApprovalRule(needed=1), ("wei",), [FOR_OMAR], DEPUTY)
     assert written_by_wei.approved_by == ()
 
 

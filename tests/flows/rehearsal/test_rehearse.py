@@ -29,7 +29,16 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState
 from amends.domain.rehearse.injects import KINDS
-from amends.domain.rehearse.report import FOUND, ORDER, Noticed, OnChannel, Order, Outcome, Rehearsed, TeamTimes
+from amends.domain.rehearse.report import (
+    FOUND,
+    ORDER,
+    ChannelNumbers,
+    Noticed,
+    Order,
+    RehearsalReport,
+    RehearsedOutcome,
+    TeamTimes,
+)
 from amends.sandbox.mail import MailServer
 from amends.sandbox.web import WebServices
 from amends.settings import FILE, read_settings
@@ -57,7 +66,7 @@ DAYS = {
 }
 """So long it takes until what each of them does has been said to people."""
 
-Rehearse = Callable[..., Rehearsed]
+Rehearse = Callable[..., RehearsalReport]
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +84,7 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory, read_once: None) -> Rehe
     _some_of_the_story(audience)
 
     @cache
-    def played(playbook: str, *injects: str, days: int, **team: object) -> Rehearsed:
+    def played(playbook: str, *injects: str, days: int, **team: object) -> RehearsalReport:
         order = Order(
             playbook=PLAYBOOKS.get(playbook, Path(playbook)),
             incident=STORY / "incident.yaml",
@@ -96,22 +105,22 @@ def _some_of_the_story(path: Path) -> None:
         csv.writer(some).writerows(row for _, row in zip(range(PEOPLE + 1), rows, strict=False))
 
 
-def notice(found: Rehearsed, name: str) -> Noticed:
+def notice(found: RehearsalReport, name: str) -> Noticed:
     return next(one for one in found.notices if one.id == name)
 
 
-def on(found: Rehearsed, name: str, kind: ChannelKind) -> OnChannel:
+def on(found: RehearsalReport, name: str, kind: ChannelKind) -> ChannelNumbers:
     return next(one for one in notice(found, name).channels if one.channel is kind)
 
 
-def told_after(found: Rehearsed, moment: datetime) -> list[Noticed]:
+def told_after(found: RehearsalReport, moment: datetime) -> list[Noticed]:
     return [one for one in found.notices if one.drafted_at >= moment and one.first_at]
 
 
 # Each shipped playbook with each shipped inject
 
 
-def an_outage_delays_and_loses_nothing(found: Rehearsed) -> None:
+def an_outage_delays_and_loses_nothing(found: RehearsalReport) -> None:
     mails = on(found, "first-notice", EMAIL)
     assert mails.first_at and mails.first_at >= found.start + 20 * HOUR
     assert on(found, "first-notice", SMS).first_at == found.start + 2 * HOUR
@@ -120,18 +129,18 @@ def an_outage_delays_and_loses_nothing(found: Rehearsed) -> None:
     assert any("down" in one.what for one in found.troubles)
 
 
-def addresses_bounce_and_others_take_over(found: Rehearsed) -> None:
+def addresses_bounce_and_others_take_over(found: RehearsalReport) -> None:
     channels = notice(found, "first-notice").channels
     assert sum(one.refused for one in channels) > 0 or any("came back" in one.what for one in found.injected)
 
 
-def a_leak_is_answered(found: Rehearsed) -> None:
+def a_leak_is_answered(found: RehearsalReport) -> None:
     assert found.questions.asked > 0
     assert found.questions.complaints + found.questions.answered > 0
     assert found.questions.late == found.questions.overdue == 0
 
 
-def people_hear_of_the_wrong_fact(found: Rehearsed) -> None:
+def people_hear_of_the_wrong_fact(found: RehearsalReport) -> None:
     """In a correction where the playbook has a step for it, else in the next update."""
     corrections = [one for one in told_after(found, found.start + 5 * DAY) if one.template in ("correction", "update")]
     assert corrections
@@ -139,18 +148,18 @@ def people_hear_of_the_wrong_fact(found: Rehearsed) -> None:
     assert any("people hear of the wrong fact" in one.what for one in found.injected)
 
 
-def complaints_are_heard(found: Rehearsed) -> None:
+def complaints_are_heard(found: RehearsalReport) -> None:
     assert found.questions.complaints > 0
     assert found.questions.complaints == found.questions.asked - found.questions.answered or found.questions.answered
 
 
-def others_step_in(found: Rehearsed) -> None:
+def others_step_in(found: RehearsalReport) -> None:
     first = notice(found, "first-notice")
     assert first.waited and first.waited >= 8 * HOUR
     assert first.approved_by and "rehearsal-legal" not in first.approved_by
 
 
-def the_cohort_gets_the_first_notice(found: Rehearsed) -> None:
+def the_cohort_gets_the_first_notice(found: RehearsalReport) -> None:
     first = notice(found, "first-notice")
     assert sum(first.people.values()) == found.people == PEOPLE
     last = max(one.last_at for one in first.channels if one.last_at)
@@ -158,20 +167,20 @@ def the_cohort_gets_the_first_notice(found: Rehearsed) -> None:
     assert any("more people are found" in one.what for one in found.injected)
 
 
-def those_promised_are_told_that_it_is_late(found: Rehearsed) -> None:
-    late = [one for one in found.promises if one.outcome is Outcome.LATE]
+def those_promised_are_told_that_it_is_late(found: RehearsalReport) -> None:
+    late = [one for one in found.promises if one.outcome is RehearsedOutcome.LATE]
     assert [one.new_due_at - one.due_at for one in late if one.new_due_at] == [7 * DAY]
     assert notice(found, f"promise-late-{late[0].id}-1").first_at
 
 
-def the_missed_deadline_is_named(found: Rehearsed) -> None:
+def the_missed_deadline_is_named(found: RehearsalReport) -> None:
     late = [one for one in found.deadlines if one.outcome.bad]
     assert late
     assert found.bad >= len(late)
     assert any(late[0].duty in one.what for one in found.injected)
 
 
-SIGNS: dict[str, Callable[[Rehearsed], None]] = {
+SIGNS: dict[str, Callable[[RehearsalReport], None]] = {
     "angry-replies": complaints_are_heard,
     "approver-on-holiday": others_step_in,
     "bounces": addresses_bounce_and_others_take_over,
@@ -204,28 +213,28 @@ def test_a_shipped_playbook_survives_a_shipped_inject(rehearsed: Rehearse, playb
 
 
 @pytest.fixture(scope="module")
-def whole(rehearsed: Rehearse) -> Rehearsed:
+def whole(rehearsed: Rehearse) -> RehearsalReport:
     return rehearsed("customer-data-theft", days=60)
 
 
-def test_in_sixty_quiet_days_every_time_is_kept_and_the_case_is_closed(whole: Rehearsed) -> None:
+def test_in_sixty_quiet_days_every_time_is_kept_and_the_case_is_closed(whole: RehearsalReport) -> None:
     assert whole.state is IncidentState.CLOSED
     assert whole.bad == 0
     assert whole.troubles == ()
 
 
-def test_everybody_who_can_be_told_is_told_by_every_notice(whole: Rehearsed) -> None:
+def test_everybody_who_can_be_told_is_told_by_every_notice(whole: RehearsalReport) -> None:
     assert len(whole.notices) > 10
     for one in whole.notices:
         assert one.first_at and one.sent_at and one.first_at == one.approved_at, one.id
 
 
-def test_updates_come_by_the_time_that_was_named(whole: Rehearsed) -> None:
+def test_updates_come_by_the_time_that_was_named(whole: RehearsalReport) -> None:
     assert len(whole.named_times) > 4
-    assert {one.outcome for one in whole.named_times} == {Outcome.MET}
+    assert {one.outcome for one in whole.named_times} == {RehearsedOutcome.MET}
 
 
-def test_people_are_never_left_in_silence_for_longer_than_the_playbook_says(whole: Rehearsed) -> None:
+def test_people_are_never_left_in_silence_for_longer_than_the_playbook_says(whole: RehearsalReport) -> None:
     assert whole.silences[0].length <= 7 * DAY + 12 * HOUR
     assert [one.length for one in whole.silences] == sorted((s.length for s in whole.silences), reverse=True)
 
@@ -295,7 +304,7 @@ def test_the_team_does_each_task_in_its_time_and_what_waits_for_it_comes(
     assert done["does the task bank 1"] <= found.start + Span.parse(within)
 
 
-def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: Rehearsed) -> None:
+def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: RehearsalReport) -> None:
     kept = [one for one in whole.promises if one.settled_at]
     assert len(kept) >= 4
     assert all(one.told and one.settled_at and one.settled_at < one.due_at for one in kept)
@@ -408,7 +417,7 @@ def test_nor_when_its_process_is_told_of_the_home(
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = Rehearsed.model_validate_json((folder / FOUND).read_text())
+    found = RehearsalReport.model_validate_json((folder / FOUND).read_text())
     assert on(found, "first-notice", EMAIL).arrived == len(CANARIES)
     assert connections(servers) == (0, 0, 0)
     assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == before

@@ -5,7 +5,7 @@ from typing import Any
 
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.case.case import OccurrenceState
-from amends.domain.feedback.question import Source
+from amends.domain.feedback.question import QuestionSource
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
 from amends.ledger import Ledger
@@ -87,7 +87,7 @@ async def test_a_task_that_is_done_is_an_event_for_others(ledger: Ledger, clock:
 
 
 def ask(ledger: Ledger, once: str) -> None:
-    asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, once=once, reply_within=HOUR, at=START)
+    asked = an_asked("Am I in it?", person=2, source=QuestionSource.HOTLINE, once=once, reply_within=HOUR, at=START)
     ledger.questions.ask(INCIDENT, asked, START)
 
 

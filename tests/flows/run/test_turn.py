@@ -27,7 +27,7 @@ from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.people.person import Person
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Phase
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Ledger
 from amends.ledger.store.tables import DeliveryRow, NoticeRow
 from flows.assess import assess
@@ -507,7 +507,7 @@ async def test_other_words_are_told_in_place_of_those_that_were_stopped(context:
 async def lame_and_sound(context: Context, told: PassedClock) -> tuple[str, str]:
     """Two notices are approved, and the first of them asks for a channel that the others do without."""
     ledger = context.ledger
-    keep(ledger, "Report 17", "Report 18")
+    keep(ledger, "Report 17", "MailReport 18")
     await follow_up.fn(INCIDENT, "promises", 1)
     lame, sound = sorted(notice.id for notice in ledger.cases.read(INCIDENT).notices if notice.about)
     draft = ledger.notices.latest_draft(INCIDENT, lame)
@@ -581,7 +581,7 @@ def bounced(ledger: Ledger, notice: str) -> int:
         row = next(row for row in rows if ledger.people.get(INCIDENT, row.person).phone)
         key = ledger.store.keys.message_key(INCIDENT, notice, row.person, "email", row.address_index)
         token = ledger.store.keys.bounce_token(row.id or 0, key)
-    ledger.receipts.take([Report(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
+    ledger.receipts.take([MailReport(ReportKind.FAILED, token, status="5.1.1", detail="550 5.1.1")], START)
     return row.person
 
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amends.domain.feedback.question import Source
+from amends.domain.feedback.question import QuestionSource
 from amends.domain.plan.closing import is_over
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PassedClock
@@ -15,7 +15,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 def ask(ledger: Ledger, clock: PassedClock) -> int:
     """Somebody asks by telephone; the reply is due within two hours."""
-    asked = an_asked("Am I in it?", person=2, source=Source.HOTLINE, reply_within=2 * HOUR, at=clock.now)
+    asked = an_asked("Am I in it?", person=2, source=QuestionSource.HOTLINE, reply_within=2 * HOUR, at=clock.now)
     return ledger.questions.ask(INCIDENT, asked, clock.now)
 
 

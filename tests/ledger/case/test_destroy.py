@@ -13,7 +13,7 @@ from sqlalchemy import text
 from amends.domain.base.errors import DataDestroyed, LedgerUnavailable, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.people.person import Person
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Ledger
@@ -228,7 +228,7 @@ def test_what_comes_back_about_it_is_news_of_nobody(ledger: Ledger) -> None:
     tokens = told(ledger)
     destroy(ledger)
     before = ledger.cases.read(INCIDENT, LATER), ledger.audit.entries(INCIDENT)
-    bounces = [Report(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="") for token in tokens]
+    bounces = [MailReport(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="") for token in tokens]
     receipt = ProviderReceipt(provider_id=TOKEN, status=Status.REJECTED, detail="")
     assert set(ledger.receipts.take([*bounces, receipt], LATER).each) == {Effect.FOREIGN}
     assert (ledger.cases.read(INCIDENT, LATER), ledger.audit.entries(INCIDENT)) == before
@@ -289,7 +289,7 @@ def test_a_bounce_between_the_two_steps_stops_no_other_report(ledger: Ledger, mo
         patch.setattr(Destruction, "_forget_addresses", die)
         with pytest.raises(Killed):
             destroy(ledger)
-    bounce = Report(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="")
+    bounce = MailReport(kind=ReportKind.FAILED, token=token, status="5.1.1", message_id="")
     assert ledger.receipts.take([bounce], LATER).each == (Effect.UNCHANGED,)
 
 

@@ -10,11 +10,11 @@ from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllow
 from amends.domain.case.case import OccurrenceState
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import FAULT, MAY_HAVE_IT, STRIKES
-from amends.domain.deliver.correction import Ask, Difference, Kind
+from amends.domain.deliver.correction import Ask, Difference, DifferenceKind
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
 from amends.domain.people.person import Flag, Person
 from amends.domain.playbook.playbook import Event
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver.corrections import Followed
 from tests.builders import NOW, a_member, a_person, a_playbook, a_wording, an_incident
@@ -114,11 +114,11 @@ def test_each_kind_of_difference_is_told_by_person_and_row(ledger: Ledger) -> No
     corrected = [a_person(number=9, ref="C-00001"), a_person(number=3, name="Kim B", locale="de"), a_person(number=4)]
     found = ledger.corrections.compare(INCIDENT, corrected).difference
     first, *others = [(change.kind, change.person, change.row, change.fields) for change in found.changes]
-    assert first == (Kind.CHANGED, 1, 9, ("name", "email", "phone"))
+    assert first == (DifferenceKind.CHANGED, 1, 9, ("name", "email", "phone"))
     assert others == [
-        (Kind.CHANGED, 3, 3, ("name", "locale")),
-        (Kind.NEW, 4, 4, ()),
-        (Kind.GONE, 2, 0, ()),
+        (DifferenceKind.CHANGED, 3, 3, ("name", "locale")),
+        (DifferenceKind.NEW, 4, 4, ()),
+        (DifferenceKind.GONE, 2, 0, ()),
     ]
     assert (found.before, found.after, found.unchanged) == (3, 3, 0)
 
@@ -159,7 +159,7 @@ def test_the_same_customer_under_another_id_is_noticed(ledger_on_sqlite: Ledger)
     one, two, three = people(3)
     opened(ledger_on_sqlite, one, two, three)
     found = ledger_on_sqlite.corrections.compare(INCIDENT, [one, two, three._replace(ref="X-3")]).difference
-    assert [change.taken_over for change in found.changes if change.kind is Kind.NEW] == [("email", "phone")]
+    assert [change.taken_over for change in found.changes if change.kind is DifferenceKind.NEW] == [("email", "phone")]
 
 
 def test_to_share_the_address_of_somebody_who_keeps_it_is_no_swap(ledger_on_sqlite: Ledger) -> None:
@@ -394,7 +394,7 @@ def test_who_was_gone_can_come_back(ledger: Ledger) -> None:
     opened(ledger)
     correct(ledger, people(3)[:2])
     correction = ledger.corrections.compare(INCIDENT, people(3))
-    assert [(change.kind, change.person) for change in correction.difference.changes] == [(Kind.BACK, 3)]
+    assert [(change.kind, change.person) for change in correction.difference.changes] == [(DifferenceKind.BACK, 3)]
     correct(ledger, people(3))
     assert (ledger.cases.read(INCIDENT).audience.people, ledger.cases.read(INCIDENT).audience.gone) == (3, 0)
 
@@ -428,7 +428,7 @@ def test_who_was_damaged_is_mended_by_a_corrected_list(ledger_on_sqlite: Ledger)
     with ledger.store.write() as write:
         write.session.execute(text("UPDATE person SET sealed = zeroblob(40) WHERE number = 2"))
     (change,) = ledger.corrections.compare(INCIDENT, people(3)).difference.changes
-    assert (change.kind, change.person, "name" in change.fields) == (Kind.CHANGED, 2, True)
+    assert (change.kind, change.person, "name" in change.fields) == (DifferenceKind.CHANGED, 2, True)
     correct(ledger, people(3))
     assert ledger.people.get(INCIDENT, 2) == people(3)[1]
 
@@ -750,7 +750,7 @@ def test_a_bounce_that_comes_late_writes_to_nobody_who_is_gone(ledger_on_sqlite:
     ledger = released(ledger_on_sqlite, people(2), cascade=(EMAIL, SMS))
     claims = sent(ledger)
     correct(ledger, people(1))
-    reports = [Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown") for claim in claims]
+    reports = [MailReport(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown") for claim in claims]
     assert ledger.receipts.take(reports, LATER).handed_over == 1
     assert states(ledger) == {1: ["bounced", "waiting"], 2: ["bounced"]}
 
@@ -776,7 +776,7 @@ def test_who_bounces_after_the_address_was_corrected_is_written_to_at_the_right_
     (claim,) = sent(ledger)
     correct(ledger, [wrong._replace(email="right@mail.example")])
     assert states(ledger) == {1: ["sent"]}
-    ledger.receipts.take([Report(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
+    ledger.receipts.take([MailReport(ReportKind.FAILED, claim.bounce, "", "5.1.1", "unknown")], LATER)
     assert states(ledger) == {1: ["bounced", "waiting"]}
     released_again(ledger)
     (again,) = ledger.deliveries.claim(INCIDENT, NOTICE, [EMAIL], 9, LATER)

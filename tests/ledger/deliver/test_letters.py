@@ -12,13 +12,13 @@ from amends.domain.base.errors import ApprovalMissing, KeyMissing, NotAllowed, N
 from amends.domain.base.value import Span
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.correction import Ask
-from amends.domain.law.addendum import Letter, Letters
+from amends.domain.law.addendum import Addenda, Addendum
 from amends.domain.notice.notice import NoticeStage, PersonState, Reader
 from amends.domain.people.person import Flag, Person
 from amends.domain.playbook.playbook import Waves
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Ledger
-from amends.ledger.deliver.letters import Batch, Moved, Returned, reference_of
+from amends.ledger.deliver.letters import LetterBatch, Moved, Returned, reference_of
 from amends.ledger.people.people import address_as_written
 from amends.ledger.store.tables import RestoredNoticeRow
 from tests.builders import NOW, a_person, a_playbook, a_variant, a_wording, an_incident
@@ -160,7 +160,7 @@ def test_the_preview_knows_how_many_have_only_a_postal_address(ledger_on_sqlite:
 def test_a_batch_is_handed_over_once_and_marked(ledger: Ledger) -> None:
     released(ledger)
     assert ledger.letters.to_print(INCIDENT, NOTICE) == 3
-    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == Batch(1, 3, 0)
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == LetterBatch(1, 3, 0)
     assert states(ledger) == {2: "sent", 3: "sent", 6: "sent"}
     assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) is None
     assert ledger.letters.to_print(INCIDENT, NOTICE) == 0
@@ -171,7 +171,7 @@ def test_the_next_batch_holds_only_what_is_new(ledger: Ledger) -> None:
     taken(ledger)
     answer(ledger, Status.REJECTED, EMAIL)
     answer(ledger, Status.REJECTED, SMS)
-    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == Batch(2, 1, 0)
+    assert ledger.letters.take(INCIDENT, NOTICE, OMAR, LATER) == LetterBatch(2, 1, 0)
     assert [[one.about.number for one in letters(ledger, batch) if one.about] for batch in (1, 2)] == [[2, 3, 6], [1]]
 
 
@@ -243,7 +243,7 @@ def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite:
 
 def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2)])
-    letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
+    letters_of_places = Addenda(whole=("first-notice",), letters=(Addendum(id="us", places=("US",)),))
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
     with ledger.store.write() as write:  # they moved after it was approved
@@ -255,7 +255,7 @@ def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -
 
 def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2, country="US")])
-    letters_of_places = Letters(whole=("first-notice",), letters=(Letter(id="us", places=("US",)),))
+    letters_of_places = Addenda(whole=("first-notice",), letters=(Addendum(id="us", places=("US",)),))
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
@@ -311,7 +311,7 @@ IN_WAVES = Waves(size=2, pause=Span.parse("2h"))
 def test_letters_leave_in_the_waves_of_their_notice(ledger: Ledger) -> None:
     released(ledger, [by_post(number) for number in range(1, 6)], waves=IN_WAVES)
     taken_at = [ledger.letters.take(INCIDENT, NOTICE, OMAR, NOW + timedelta(hours=hours)) for hours in (1, 1, 2, 4)]
-    assert taken_at == [Batch(1, 2, 0), None, Batch(2, 2, 0), Batch(3, 1, 0)]
+    assert taken_at == [LetterBatch(1, 2, 0), None, LetterBatch(2, 2, 0), LetterBatch(3, 1, 0)]
     assert [[one.about.number for one in letters(ledger, n) if one.about] for n in (1, 2, 3)] == [[1, 2], [3, 4], [5]]
 
 
@@ -379,7 +379,7 @@ def test_a_letter_that_came_back_leaves_its_person_unreached(ledger: Ledger) -> 
     assert states(ledger)[2] == "bounced"
     assert before == {"DE": 1}
     assert ledger.statistics.numbers(INCIDENT, NOTICE).reach.unreached == {"DE": 2}
-    assert ledger.letters.batches(INCIDENT, NOTICE) == (Batch(1, 3, 1),)
+    assert ledger.letters.batches(INCIDENT, NOTICE) == (LetterBatch(1, 3, 1),)
 
 
 def test_to_say_twice_that_it_came_back_changes_nothing(ledger_on_sqlite: Ledger) -> None:

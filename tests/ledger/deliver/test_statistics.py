@@ -12,7 +12,7 @@ from sqlalchemy import text, update
 from amends.domain.base.errors import NotInLedger
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import BROKEN_OFF, NOT_KNOWN
-from amends.domain.law.substitute import Counts
+from amends.domain.law.substitute import PlaceCounts
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, PersonState
 from amends.domain.people.person import place_of
 from amends.ledger import PUBLIC, DeliveryLine, Ledger
@@ -78,7 +78,7 @@ def best(lines: Iterable[DeliveryLine]) -> dict[int, DeliveryState]:
     return found
 
 
-def reach(ledger: Ledger) -> Counts:
+def reach(ledger: Ledger) -> PlaceCounts:
     """How many people live where, and how many of them nothing reaches; counted line by line."""
     stand = best(ledger.statistics.lines(INCIDENT, NOTICE))
     homes = {
@@ -87,7 +87,7 @@ def reach(ledger: Ledger) -> Counts:
     }
     nothing = (PersonState.BOUNCED, PersonState.UNREACHABLE)
     unreached = [number for number, state in stand.items() if PERSON_STATE[state] in nothing]
-    return Counts(Counter(homes.values()), Counter(homes[number] for number in unreached))
+    return PlaceCounts(Counter(homes.values()), Counter(homes[number] for number in unreached))
 
 
 def by(lines: Iterable[DeliveryLine], name: Callable[[DeliveryLine], str]) -> dict[str, Counter[DeliveryState]]:

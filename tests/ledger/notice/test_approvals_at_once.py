@@ -14,7 +14,7 @@ from amends.domain.base.errors import AmendsError, ApprovalMissing, NotAllowed
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
-from amends.ledger import Entry, Ledger
+from amends.ledger import AuditEntry, Ledger
 from tests.builders import NOW, a_draft, a_person, a_playbook, a_wording, an_incident
 from tests.delivery.sending import INCIDENT, NOTICE, bound, looked_over
 
@@ -105,7 +105,7 @@ def status(ledger: Ledger) -> NoticeStatus:
     return notice
 
 
-def tries(ledger: Ledger) -> list[Entry]:
+def tries(ledger: Ledger) -> list[AuditEntry]:
     """What was tried, in the order in which the ledger heard it."""
     heard = ("approve", "reject", "approve refused", "reject refused", "emergency release refused", "EMERGENCY RELEASE")
     return [entry for entry in ledger.audit.entries(INCIDENT) if entry.act in heard]

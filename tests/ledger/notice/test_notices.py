@@ -11,14 +11,14 @@ from sqlmodel import select
 from amends.domain.base.errors import AlreadyInLedger, ApprovalMissing, NotAllowed, NotInLedger
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import FIRST_WAIT, SPREAD
-from amends.domain.law.addendum import GENERAL, Item, Letter, Letters
+from amends.domain.law.addendum import GENERAL, Addenda, Addendum, Item
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeStage, PersonState, Reader
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger import Claim, Ledger
 from amends.ledger.deliver import deliveries
-from amends.ledger.notice.first_messages import Post
+from amends.ledger.notice.first_messages import FirstMessages
 from amends.ledger.store.bulk import store_messages
 from amends.ledger.store.tables import DeliveryRow
 from tests.builders import NOW, a_draft, a_member, a_person, a_playbook, a_promise, a_wording, an_incident
@@ -570,7 +570,7 @@ def test_a_new_version_after_a_part_was_sent_reaches_only_the_others(opened: Led
 def test_no_delivery_can_be_stored_without_a_release(opened: Ledger) -> None:
     draft = current_draft(opened)
     opened.notices.draft(draft, NOW)
-    message = Post(draft, 1, Letters(), NOW.isoformat(" ")).row(1, ChannelKind.EMAIL, b"x", "en/self")
+    message = FirstMessages(draft, 1, Addenda(), NOW.isoformat(" ")).row(1, ChannelKind.EMAIL, b"x", "en/self")
     with pytest.raises(AlreadyInLedger), opened.store.write() as write:
         store_messages(write.session.connection(), [message])
 
@@ -717,11 +717,11 @@ def test_a_notice_of_which_only_parked_messages_are_left_notes_when_all_else_was
 
 # Letters: which laws decide what a message says.
 
-LETTERS = Letters(
+LETTERS = Addenda(
     items={"nature": Item(says="What happened"), "freeze": Item(says="How to freeze a credit file")},
     letters=(
-        Letter(id="us", places=("US",), adds=("freeze",)),
-        Letter(id="us-ma", places=("US-MA",), leaves_out=("nature",)),
+        Addendum(id="us", places=("US",), adds=("freeze",)),
+        Addendum(id="us-ma", places=("US-MA",), leaves_out=("nature",)),
     ),
 )
 HOMES = {"DE": ("DE", ""), "CA": ("US", "CA"), "MA": ("US", "MA"), "nowhere": ("", "")}
@@ -732,7 +732,7 @@ def at_home(number: int, home: str, **more: object) -> Person:
     return a_person(number=number, country=country, region=region, **more)
 
 
-def pin(ledger: Ledger, letters: Letters = LETTERS) -> None:
+def pin(ledger: Ledger, letters: Addenda = LETTERS) -> None:
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters), "lena", NOW)
 
 
@@ -820,7 +820,7 @@ def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) 
 
 def test_letters_that_changed_before_a_new_release_count_for_what_still_waits(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"), at_home(2, "CA", locale="zh-CN"), at_home(3, "DE"))
-    pin(ledger, Letters())
+    pin(ledger, Addenda())
     release(ledger)
     assert letters_of(claimed(ledger, at=NOW)) == {1: GENERAL, 2: GENERAL, 3: GENERAL}
     pin(ledger)

@@ -13,7 +13,7 @@ from amends.domain.base.errors import LedgerRestored, LogUnfit, NotAllowed, NotI
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import FAULT, STRIKES
 from amends.domain.notice.notice import PersonState
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.relay_log import RelayLog
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member, TeamRole
@@ -99,7 +99,7 @@ def test_what_came_back_waits_until_the_restored_ledger_knows_that_it_had_left(t
     (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     ledger.deliveries.record([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
     old = restore(ledger, tmp_path)
-    came_back = [Report(ReportKind.FAILED, claim.bounce)]
+    came_back = [MailReport(ReportKind.FAILED, claim.bounce)]
     with pytest.raises(LedgerRestored, match="amends reconcile"):
         old.receipts.take(came_back, NOW)
     old.restore.reconcile([claim.key], OMAR, NOW, EMAIL)
@@ -112,8 +112,8 @@ def test_what_came_back_of_a_message_that_is_stored_anew_is_known_by_its_key(tmp
     old.restore.reconcile(left, OMAR, NOW)
     old.notices.release(INCIDENT, NOTICE, NOW)
     token = old.store.keys.bounce_token(900, left[0])
-    failed, forged = Report(ReportKind.FAILED, token), Report(ReportKind.FAILED, "0" * 32)
-    confused = Report(ReportKind.FAILED, token, message_id=f"<{left[1]}@shop.example>")
+    failed, forged = MailReport(ReportKind.FAILED, token), MailReport(ReportKind.FAILED, "0" * 32)
+    confused = MailReport(ReportKind.FAILED, token, message_id=f"<{left[1]}@shop.example>")
     reported = old.receipts.take([confused, forged, failed], NOW)
     assert reported.each == (Effect.CONTRADICTED, Effect.FOREIGN, Effect.BOUNCED)
     old.dispose()
@@ -286,7 +286,7 @@ def test_what_may_have_taken_over_before_the_backup_was_restored_waits_for_a_per
     (claim,) = ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 1, NOW)
     ledger.deliveries.record([claim], [(claim, Receipt(claim.key, Status.SENT))], INCIDENT, NOTICE, NOW)
     back_up(ledger, tmp_path)
-    came_back = [Report(ReportKind.FAILED, claim.bounce)]
+    came_back = [MailReport(ReportKind.FAILED, claim.bounce)]
     ledger.receipts.take(came_back, NOW)
     assert len(send(ledger, 1, SMS)) == 1
     old = restore(ledger, tmp_path)
@@ -535,7 +535,7 @@ def test_of_whom_more_is_uncertain_a_person_decides(ledger: Ledger) -> None:
 
 def test_what_came_back_by_the_log_is_handed_over_as_by_a_mail(uncertain: tuple[Ledger, list[str]]) -> None:
     ledger, keys = uncertain
-    failed = Report(ReportKind.FAILED, status="5.1.1", detail="5.1.1")
+    failed = MailReport(ReportKind.FAILED, status="5.1.1", detail="5.1.1")
     ledger.restore.reconcile(keys, OMAR, NOW, (*EMAIL, *SMS))
     reports = ledger.restore.proven({keys[0]: failed, "0" * 32: failed})
     reported = ledger.receipts.take(reports, NOW)

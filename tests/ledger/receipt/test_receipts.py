@@ -15,7 +15,7 @@ from amends.domain.base.errors import ApprovalMissing
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.channel.identifiers import message_id
 from amends.domain.notice.notice import DeliveryState, NoticeStage, PersonState
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.ledger import Claim, Keys, Ledger
 from amends.ledger.receipt.receipts import Effect, Reported
@@ -76,10 +76,10 @@ def texts(opened: Ledger) -> Sent:
     return claimed(opened, SMS)
 
 
-def a_report(claim: Claim, kind: ReportKind = FAILED, **changes: str) -> Report:
+def a_report(claim: Claim, kind: ReportKind = FAILED, **changes: str) -> MailReport:
     said = {"token": claim.bounce, "message_id": message_id(claim.key, "betapai.example")}
     codes = {"status": "5.1.1", "detail": "550 5.1.1"} if kind is FAILED else {}
-    return Report(kind, **{**said, **codes, **changes})
+    return MailReport(kind, **{**said, **codes, **changes})
 
 
 def states(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
@@ -302,13 +302,13 @@ def test_a_forged_token_changes_nothing(opened: Ledger, emails: Sent) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(tokens=st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex) | st.text(max_size=40), min_size=1))
 def test_no_token_can_be_guessed(opened: Ledger, emails: Sent, tokens: list[str]) -> None:
-    reports = [Report(FAILED, token) for token in tokens]
+    reports = [MailReport(FAILED, token) for token in tokens]
     assert set(opened.receipts.take(reports, LATER).each) == {Effect.FOREIGN}
 
 
 def test_a_token_with_any_bit_turned_over_is_forged(opened: Ledger, emails: Sent) -> None:
     true = int(emails[1].bounce, 16)
-    reports = [Report(FAILED, f"{true ^ (1 << bit):032x}") for bit in range(128)]
+    reports = [MailReport(FAILED, f"{true ^ (1 << bit):032x}") for bit in range(128)]
     assert opened.receipts.take(reports, LATER).counts == {Effect.FOREIGN: 128}
 
 
@@ -542,7 +542,7 @@ def test_the_name_of_an_email_is_none_of_an_sms(opened: Ledger, emails: Sent) ->
 
 def test_a_batch_is_one_entry_in_numbers(opened: Ledger, emails: Sent) -> None:
     reports = [a_report(emails[1]), a_report(emails[2]), a_report(emails[5], ReportKind.COMPLAINED)]
-    opened.receipts.take([*reports, Report(FAILED, "0" * 32)], LATER)
+    opened.receipts.take([*reports, MailReport(FAILED, "0" * 32)], LATER)
     counted = {"states": {"bounced": 2, "complained": 1}, "handed_over": 1, "opted_out": 1}
     assert acts(opened, "reported") == [counted]
     assert opened.audit.verify() == ()
@@ -550,7 +550,7 @@ def test_a_batch_is_one_entry_in_numbers(opened: Ledger, emails: Sent) -> None:
 
 def test_forgeries_do_not_lengthen_the_chain(opened: Ledger, emails: Sent) -> None:
     before = opened.audit.entries(INCIDENT)
-    opened.receipts.take([Report(FAILED, "0" * 32)] * 50, LATER)
+    opened.receipts.take([MailReport(FAILED, "0" * 32)] * 50, LATER)
     assert opened.audit.entries(INCIDENT) == before
 
 

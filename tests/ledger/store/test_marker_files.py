@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from amends.domain.base.errors import DiskFull, LedgerRestored, LedgerUnavailable
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.ledger import Claim, Ledger
 from amends.ledger.store.marker_files import MarkNotes
 from tests.builders import NOW, a_person
@@ -61,7 +61,7 @@ def test_a_backup_of_the_middle_of_a_page_is_known_as_one(in_the_middle: tuple[L
     with pytest.raises(LedgerRestored):  # nor does a send take another page that goes on after a restore
         ledger.deliveries.claim(INCIDENT, NOTICE, EMAIL, 4, NOW)
     with pytest.raises(LedgerRestored):
-        ledger.receipts.take([Report(ReportKind.FAILED, claims[1].bounce)], NOW)
+        ledger.receipts.take([MailReport(ReportKind.FAILED, claims[1].bounce)], NOW)
 
 
 def test_also_when_the_page_had_no_mark_yet(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from amends.domain.base.link_code import on_paper
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.correction import Ask
-from amends.domain.feedback.question import Source
+from amends.domain.feedback.question import QuestionSource
 from amends.domain.notice.notice import Variant
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
@@ -20,7 +20,7 @@ from tests.web.scene import ADA, INCIDENT, KEY, LI, SAM, TOBY, Clock, Visitor, p
 
 
 def ask_by_hotline(ledger: Ledger, person: int, text: str) -> int:
-    return ledger.questions.ask(INCIDENT, an_asked(text, person=person, source=Source.HOTLINE), NOW)
+    return ledger.questions.ask(INCIDENT, an_asked(text, person=person, source=QuestionSource.HOTLINE), NOW)
 
 
 def test_a_person_is_greeted_by_name(ada: Visitor) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy import text as sql
 from starlette.testclient import TestClient
 
-from amends.domain.feedback.question import QuestionKind, Source
+from amends.domain.feedback.question import QuestionKind, QuestionSource
 from amends.ledger import Keys, Ledger
 from amends.ledger.store import database
 from amends.settings import Settings
@@ -27,7 +27,7 @@ def texts(ledger: Ledger) -> list[str]:
 def test_a_question_is_kept_with_whose_it_is(ledger: Ledger, ada: Visitor, clock: Clock) -> None:
     ada.ask("Was my card copied?", kind="complaint")
     (question,) = ledger.questions.all(INCIDENT)
-    assert (question.person, question.kind, question.source) == (ADA, QuestionKind.COMPLAINT, Source.PORTAL)
+    assert (question.person, question.kind, question.source) == (ADA, QuestionKind.COMPLAINT, QuestionSource.PORTAL)
     assert (question.text, question.locale, question.owner) == ("Was my card copied?", "en", "support")
     assert question.reply_due_at == clock() + timedelta(hours=48)
 

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from amends.domain.channel.channel import INCOMING, ChannelKind
-from amends.domain.feedback.question import Question, Source
+from amends.domain.feedback.question import Question, QuestionSource
 from amends.ledger import Keys, Ledger
 from amends.settings import Settings
 from amends.web.app import create_app
@@ -206,7 +206,7 @@ def test_a_question_has_its_owner_its_time_and_where_it_came_from(hand: Hand, le
     hand(LIS, "Was it my card?")
     (question,) = questions(ledger)
     playbook = ledger.playbooks.pinned(INCIDENT).playbook
-    assert (question.source, question.locale, question.owner) == (Source.SMS, "zh-CN", playbook.questions_owner)
+    assert (question.source, question.locale, question.owner) == (QuestionSource.SMS, "zh-CN", playbook.questions_owner)
     assert question.reply_due_at - question.asked_at == playbook.reply_within
 
 

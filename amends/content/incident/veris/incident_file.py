@@ -12,7 +12,7 @@ from amends.content.file.codes import Code
 from amends.content.file.countries import COUNTRIES
 from amends.content.file.document import Document
 from amends.content.incident.veris.mapping import Noted, facts_of, noted, sector
-from amends.content.incident.veris.record import Length, Record, Timeline, Victim
+from amends.content.incident.veris.record import Length, Record, RecordTimeline, Victim
 from amends.domain.base.errors import ContentError, Finding
 
 
@@ -103,7 +103,7 @@ def _established_in(victim: Victim) -> Noted:
     return Noted(victim.country[0], f"VERIS: {said}" + (f", victim.state = {state[0]}" if state else ""))
 
 
-def _times(timeline: Timeline) -> dict[str, Any]:
+def _times(timeline: RecordTimeline) -> dict[str, Any]:
     return {
         "occurred": _occurred(timeline),
         "discovered": _counted("discovery", timeline.discovery, timeline.discovered),
@@ -111,7 +111,7 @@ def _times(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _occurred(timeline: Timeline) -> Any:
+def _occurred(timeline: RecordTimeline) -> Any:
     if timeline.incident is None:
         return {"from": None, "to": None}
     start, end = map(_moment, timeline.incident.bounds())

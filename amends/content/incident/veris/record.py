@@ -69,13 +69,13 @@ Number = Annotated[float, Field(strict=True, ge=0)]
 """JSON knows one kind of number, and some records count in 12.0."""
 
 
-class Part(Value):
+class RecordPart(Value):
     """A part of a record; what it holds beside the named keys is not read."""
 
     model_config = ConfigDict(**{**Value.model_config, "extra": "ignore", "use_attribute_docstrings": False})
 
 
-class Varied(Part, Generic[Word]):
+class Varied(RecordPart, Generic[Word]):
     variety: tuple[Word, ...] = ()
 
 
@@ -90,8 +90,8 @@ class Action(Value):
     misuse: Varied[Annotated[str, one_of("misuse")]] | None = None
     physical: Varied[Annotated[str, one_of("physical")]] | None = None
     error: Varied[Annotated[str, one_of("error")]] | None = None
-    environmental: Part | None = None
-    unknown: Part | None = None
+    environmental: RecordPart | None = None
+    unknown: RecordPart | None = None
 
     @model_validator(mode="after")
     def _said(self) -> "Action":
@@ -108,7 +108,7 @@ class Action(Value):
         return getattr(getattr(self, kind), "variety", ())
 
 
-class Insider(Part):
+class Insider(RecordPart):
     motive: tuple[Annotated[str, one_of("motive")], ...] = ()
 
 
@@ -120,7 +120,7 @@ class Actor(Value):
     external: Outsider | None = None
     internal: Insider | None = None
     partner: Insider | None = None
-    unknown: Part | None = None
+    unknown: RecordPart | None = None
 
     @property
     def motives(self) -> dict[str, tuple[str, ...]]:
@@ -128,20 +128,20 @@ class Actor(Value):
         return {who: actor.motive for who, actor in self if isinstance(actor, Insider)}
 
 
-class Asset(Part):
+class Asset(RecordPart):
     variety: Annotated[str, one_of("asset")] = "Unknown"
 
 
-class Assets(Part):
+class Assets(RecordPart):
     assets: tuple[Asset, ...] = ()
 
 
-class Amount(Part):
+class Amount(RecordPart):
     variety: Annotated[str, one_of("data")] = "Unknown"
     amount: Number | None = None
 
 
-class Confidentiality(Part):
+class Confidentiality(RecordPart):
     data: tuple[Amount, ...] = ()
     data_total: Number | None = None
     data_disclosure: Annotated[str, one_of("data_disclosure")] = "Unknown"
@@ -153,10 +153,10 @@ class Attribute(Value):
     confidentiality: Confidentiality | None = None
     integrity: Varied[Annotated[str, one_of("integrity")]] | None = None
     availability: Varied[Annotated[str, one_of("availability")]] | None = None
-    unknown: Part | None = None
+    unknown: RecordPart | None = None
 
 
-class Day(Part):
+class PartialDate(RecordPart):
     """As much of a date as is known."""
 
     year: int = Field(strict=True, ge=1950, le=2100)
@@ -164,7 +164,7 @@ class Day(Part):
     day: int | None = Field(default=None, strict=True, ge=1, le=31)
 
     @model_validator(mode="after")
-    def _exists(self) -> "Day":
+    def _exists(self) -> "PartialDate":
         try:
             self.bounds()
         except ValueError:
@@ -193,7 +193,7 @@ class Day(Part):
         return "-".join(f"{part:02}" for part in self.known)
 
 
-class Length(Part):
+class Length(RecordPart):
     unit: Annotated[str, one_of("unit")] = "Unknown"
     value: Number | None = None
 
@@ -210,8 +210,8 @@ class Length(Part):
         return self.unit if self.value is None else f"{self.value:g} {self.unit}"
 
 
-class Timeline(Part):
-    incident: Day | None = None
+class RecordTimeline(RecordPart):
+    incident: PartialDate | None = None
     compromise: Length | None = None
     discovery: Length | None = None
     containment: Length | None = None
@@ -231,7 +231,7 @@ class Timeline(Part):
         return self.containment.after(start) if self.containment and start else None
 
 
-class Victim(Part):
+class Victim(RecordPart):
     victim_id: Annotated[str, AfterValidator(_readable)] | None = None
     country: tuple[Annotated[str, one_of("country")], ...] = ()
     state: str | None = None
@@ -239,7 +239,7 @@ class Victim(Part):
     employee_count: Annotated[str, one_of("employee_count")] = "Unknown"
 
 
-class Discovery(Part):
+class Discovery(RecordPart):
     external: Varied[Annotated[str, one_of("reported_by")]] = Varied()
 
 
@@ -247,7 +247,7 @@ ABUSE = AliasPath("plus", "attribute", "confidentiality", "data_abuse")
 """The community database's own; in `plus` any other database may hold what it likes."""
 
 
-class Record(Part):
+class Record(RecordPart):
     """A VERIS record, as far as it is read."""
 
     incident_id: Annotated[str, AfterValidator(_as_slug)]
@@ -257,7 +257,7 @@ class Record(Part):
     actor: Actor = Actor()
     asset: Assets = Assets()
     attribute: Attribute
-    timeline: Timeline = Timeline()
+    timeline: RecordTimeline = RecordTimeline()
     victim: Victim = Victim()
     discovery_method: Discovery = Discovery()
     data_abuse: Annotated[str, one_of("data_abuse")] = Field(default="Unknown", validation_alias=ABUSE)

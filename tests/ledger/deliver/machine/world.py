@@ -24,7 +24,7 @@ from amends.domain.deliver.correction import Ask
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.notice.notice import PERSON_STATE, DeliveryState, Draft, NoticeStatus
 from amends.domain.people.person import Flag, Person
-from amends.domain.receipt.dsn import Report, ReportKind
+from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.receipt.webhook import ProviderReceipt
 from amends.domain.team.approval import Decision
 from amends.ledger import Claim, Ledger
@@ -205,7 +205,7 @@ class World(RuleBasedStateMachine):
         self.copies: list[Copy] = []
         self.words: Counter[str] = Counter()
         """How many more copies each may get, because somebody said so."""
-        self.told: list[Report | ProviderReceipt] = []
+        self.told: list[MailReport | ProviderReceipt] = []
         self.wishes: set[str] = set()
         self.once_opted: set[str] = set()
         self.listed = dict(self.books.listed)
@@ -498,13 +498,13 @@ class World(RuleBasedStateMachine):
             if kind is ReportKind.COMPLAINED:
                 return
             status = Status.REJECTED if kind is ReportKind.FAILED else Status.DELIVERED
-            told: Report | ProviderReceipt = ProviderReceipt(f"id-{copy.key[:8]}", status, "x", copy.key)
+            told: MailReport | ProviderReceipt = ProviderReceipt(f"id-{copy.key[:8]}", status, "x", copy.key)
         else:
-            told = Report(kind, copy.token, status="5.1.1" if kind is ReportKind.FAILED else "")
+            told = MailReport(kind, copy.token, status="5.1.1" if kind is ReportKind.FAILED else "")
         self.told.append(told)
         self.report(copy, told, kind)
 
-    def report(self, copy: Copy, told: Report | ProviderReceipt, kind: ReportKind) -> None:
+    def report(self, copy: Copy, told: MailReport | ProviderReceipt, kind: ReportKind) -> None:
         state = {ReportKind.FAILED: S.BOUNCED, ReportKind.DELIVERED: S.DELIVERED, ReportKind.COMPLAINED: S.COMPLAINED}[
             kind
         ]
@@ -745,7 +745,7 @@ class World(RuleBasedStateMachine):
             if effect in (Effect.BOUNCED, Effect.DELIVERED, Effect.COMPLAINED):
                 key = told.key if isinstance(told, ProviderReceipt) else self.key_of(told.token)
                 self.books.heard[key] = S(effect.value)
-            if isinstance(told, Report) and told.kind is ReportKind.COMPLAINED:
+            if isinstance(told, MailReport) and told.kind is ReportKind.COMPLAINED:
                 ref = self.names[self.key_of(told.token)]
                 if effect is not Effect.FOREIGN and ref in self.books.listed:
                     self.opted(ref)
