@@ -37,7 +37,7 @@ from amends.delivery.channels import ChannelSettings, connect
 from amends.delivery.preflight import look_over
 from amends.delivery.send import group_commit
 from amends.delivery.send.engine import Tally
-from amends.delivery.send.group_commit import Journal
+from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.workers import Work, send
 from amends.domain.base.value import EVERYONE
 from amends.domain.channel.channel import Called, ChannelKind
@@ -105,10 +105,10 @@ def _make_ready(ledger: Ledger, notice: str, home: Path, settings: ChannelSettin
 def _leave_unmarked() -> None:
     """Let each message leave at once, here and in what is forked from here, and write answers down in large groups."""
 
-    def at_once(_journal: Journal, _claim: Claim, then: Called) -> None:
+    def at_once(_journal: GroupCommit, _claim: Claim, then: Called) -> None:
         asyncio.get_running_loop().call_soon(then, None)
 
-    Journal.mark = at_once  # type: ignore[method-assign]
+    GroupCommit.mark = at_once  # type: ignore[method-assign]
     group_commit.GATHER_SECONDS = UNMARKED_SECONDS
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from amends.content.incident.incident import read_incident
 from amends.content.playbook.playbook import library, load_playbook
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.people.person import AudienceCounts
 from amends.domain.plan.plan import plan
 from amends.domain.playbook.playbook import Playbook
@@ -65,7 +65,7 @@ def a_case(steps: int) -> Case:
     playbook = load_playbook("customer-data-theft")[0].model_dump(mode="json", by_alias=True)
     playbook["steps"] = [{"id": f"step-{number}", **KINDS[number % len(KINDS)]} for number in range(steps)]
     begun = tuple(
-        Occurrence(step=f"step-{number}", number=turn, due_at=OPENED, state=OccurrenceState.DONE)
+        RecordedOccurrence(step=f"step-{number}", number=turn, due_at=OPENED, state=OccurrenceState.DONE)
         for number in range(0, steps, 2)
         for turn in range(1, 11)
     )

@@ -12,10 +12,10 @@ from amends.domain.channel.channel import (
     TURNS,
     Called,
     ChannelKind,
-    Errands,
     Flaw,
     LastCall,
     Message,
+    MessagesInFlight,
     Receipt,
     Status,
     VariantForm,
@@ -116,7 +116,7 @@ class EmailSmtp:
         await self.carry(errand)
         return errand.receipt()
 
-    async def carry(self, errands: Errands) -> None:
+    async def carry(self, errands: MessagesInFlight) -> None:
         """See the protocol: the envelope of the next message goes out behind the end of the last one."""
         async with self._places:
             letters = _Letters(errands, self._letter)
@@ -168,7 +168,7 @@ class EmailSmtp:
 class _Letters:
     """Errands as letters; a message that cannot become one is answered at once."""
 
-    def __init__(self, errands: Errands, letter: Callable[[Message], Email]) -> None:
+    def __init__(self, errands: MessagesInFlight, letter: Callable[[Message], Email]) -> None:
         self._errands, self._make = errands, letter
         self.last_call, self.answer = errands.last_call, errands.answer
 

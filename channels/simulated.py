@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
-from amends.domain.channel.channel import ChannelKind, Errands, LastCall, Message, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, LastCall, Message, MessagesInFlight, Receipt, Status
 from amends.domain.rehearse.injects import Script
 from channels.base.settings import ProviderSettings
 
@@ -104,7 +104,7 @@ class Simulated:
         await last_call()
         return self._world.take(message)
 
-    async def carry(self, errands: Errands) -> None:
+    async def carry(self, errands: MessagesInFlight) -> None:
         """Take whatever there is; the marks of all of it are kept together, which is what makes it quick."""
         while message := await errands.next():
             self._require()
@@ -125,7 +125,7 @@ class Simulated:
 class _Handful:
     """Messages whose last calls are under way together."""
 
-    def __init__(self, world: World, errands: Errands) -> None:
+    def __init__(self, world: World, errands: MessagesInFlight) -> None:
         self._world, self._errands = world, errands
         self._open = 0
         self._failure: Exception | None = None

@@ -11,7 +11,7 @@ from amends.domain.assess.assessment import Assessment
 from amends.domain.assess.changes import changes
 from amends.domain.case.case import Case
 from amends.domain.case.filings import as_known
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
@@ -30,17 +30,17 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
     return await carry_out(Phase.ASSESS, incident_id, step, occurrence, _assess)
 
 
-def _decided(context: Context, case: Case, turn: Turn) -> Assessment:
+def _decided(context: Context, case: Case, turn: PlannedOccurrence) -> Assessment:
     """What follows now, with what changed, kept in the ledger; the letters are those of the words in force."""
     now, incident_id = context.clock(), case.incident.id
-    law = replace(read_law(), letters=context.ledger.playbooks.wording(incident_id).letters)
+    law = replace(read_law(), addenda=context.ledger.playbooks.wording(incident_id).addenda)
     found = decide(as_known(case), case.audience, turn.number, now, law)
     assessment = found.model_copy(update={"changes": changes(case.assessment, found)})
     context.ledger.assessments.record(incident_id, assessment, now)
     return assessment
 
 
-async def _assess(context: Context, case: Case, turn: Turn) -> str:
+async def _assess(context: Context, case: Case, turn: PlannedOccurrence) -> str:
     incident_id, now = case.incident.id, context.clock()
     assessment = case.assessment
     if assessment is None or assessment.version != turn.number:  # else a run died before it could tell of it

@@ -5,7 +5,7 @@ import asyncio
 from prefect import State, flow
 
 from amends.domain.case.case import Case
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
@@ -24,7 +24,7 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
     return await carry_out(Phase.COLLECT_FEEDBACK, incident_id, step, occurrence, _collect)
 
 
-async def _collect(context: Context, case: Case, turn: Turn) -> str:
+async def _collect(context: Context, case: Case, turn: PlannedOccurrence) -> str:
     said = await say(context, case, turn)
     comments = await asyncio.to_thread(context.ledger.questions.comments_given, case.incident.id)
     await artifacts.show_feedback(case, comments)

@@ -8,7 +8,7 @@ from amends.domain.base.text import counted, minute
 from amends.domain.case.case import Case, OccurrenceState
 from amends.domain.case.deadlines import OVERDUE, Reminder, deadline_line, reminders
 from amends.domain.incident.commitment import Chase, Commitment, to_chase
-from amends.domain.plan.plan import TOLD_LATE, Turn
+from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
@@ -27,7 +27,7 @@ async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 
     return await carry_out(Phase.FOLLOW_UP, incident_id, step, occurrence, _follow_up)
 
 
-async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
+async def _follow_up(context: Context, case: Case, turn: PlannedOccurrence) -> str:
     if turn.step == DEADLINES:
         return await _remind(context, case, turn)
     step = step_of(case, turn)
@@ -40,7 +40,7 @@ async def _follow_up(context: Context, case: Case, turn: Turn) -> str:
     return f"{said}; {counted(len(chased), 'reminder')}"
 
 
-async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
+async def _ask_for(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
     """Ask the owner for the task when the turn begins; when their time is over, tell whom the playbook names."""
     begun = any((o.step, o.number) == (turn.step, turn.number) and o.state.begun for o in case.occurrences)
     tell = _tell_late if begun else _ask_owner
@@ -48,7 +48,7 @@ async def _ask_for(context: Context, case: Case, turn: Turn, step: Step) -> str:
     return f"{step.id} {turn.number}: {'told that it is late' if begun else 'waits for its owner'}"
 
 
-def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
+def _ask_owner(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
     by = step.within.after(turn.due_at, case.calendar) if step.within else turn.due_at
     line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, turn)}"
     context.ledger.incidents.alert(case.incident.id, line, context.clock())
@@ -56,7 +56,7 @@ def _ask_owner(context: Context, case: Case, turn: Turn, step: Step) -> str:
     return line
 
 
-def _tell_late(context: Context, case: Case, turn: Turn, step: Step) -> str:
+def _tell_late(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
     line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, turn)}"
     now, incident_id = context.clock(), case.incident.id
     context.ledger.incidents.alert(incident_id, line, now)
@@ -65,11 +65,11 @@ def _tell_late(context: Context, case: Case, turn: Turn, step: Step) -> str:
     return line
 
 
-def _when_done(case: Case, turn: Turn) -> str:
+def _when_done(case: Case, turn: PlannedOccurrence) -> str:
     return f"`amends step done {case.incident.id} {turn.step} {turn.number}` records that it is done"
 
 
-async def _remind(context: Context, case: Case, turn: Turn) -> str:
+async def _remind(context: Context, case: Case, turn: PlannedOccurrence) -> str:
     """Say which duties come due or are overdue; each reminder is given once, and what is overdue is not due soon."""
     due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
     overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}

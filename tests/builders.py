@@ -8,7 +8,7 @@ from amends.domain.base.value import Span
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import NewQuestion, QuestionKind, QuestionSource
-from amends.domain.incident.commitment import Commitment, CommitmentKind, Promise
+from amends.domain.incident.commitment import Commitment, CommitmentKind, PlannedCommitment
 from amends.domain.incident.facts import DataCategory
 from amends.domain.incident.incident import Incident
 from amends.domain.law.duty import Addressee, Confidence, Duty, DutyStanding
@@ -157,7 +157,7 @@ def a_duty(**changes: Any) -> Duty:
     return Duty(**(given | changes))
 
 
-def a_promise(**changes: Any) -> Promise:
+def a_promise(**changes: Any) -> PlannedCommitment:
     """An outside audit, due sixty days after people were told."""
     given: dict[str, Any] = {
         "id": "audit",
@@ -169,7 +169,7 @@ def a_promise(**changes: Any) -> Promise:
         "owner": "security",
         "due": Span.parse("60d"),
     }
-    return Promise(**(given | changes))
+    return PlannedCommitment(**(given | changes))
 
 
 def a_commitment(**changes: Any) -> Commitment:

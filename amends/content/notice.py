@@ -12,7 +12,7 @@ from amends.content.file.codes import Code
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import read_text
 from amends.content.file.shipped import FILE
-from amends.content.law.addenda import read_letters
+from amends.content.law.addenda import read_addenda
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE
 from amends.domain.channel.channel import ChannelKind
@@ -37,7 +37,7 @@ def read_wording(root: Path) -> Wording:
     """All templates, phrases and letters below this folder. Raises ContentError with every finding.
 
     Templates are notices/NOTICE/LOCALE.CHANNEL.md or .txt, what they share is in notices/_base, phrases are
-    locales/LOCALE.yaml, and letters.yaml, which may be absent, says how the laws of a place change a letter.
+    locales/LOCALE.yaml, and addenda.yaml, which may be absent, says how the laws of a place change a letter.
     """
     findings: list[Finding] = []
     letters = _letters(root / FILE, findings)
@@ -49,12 +49,12 @@ def read_wording(root: Path) -> Wording:
     findings += _untranslated(root / "locales", phrases)
     if findings:
         raise ContentError(*findings)
-    return Wording(templates=templates, phrases=phrases, letters=letters or Addenda())
+    return Wording(templates=templates, phrases=phrases, addenda=letters or Addenda())
 
 
 def _letters(path: Path, findings: list[Finding]) -> Addenda | None:
     try:
-        return read_letters(path) if path.is_file() else Addenda()
+        return read_addenda(path) if path.is_file() else Addenda()
     except ContentError as error:
         findings += error.findings
         return None
@@ -127,13 +127,13 @@ def _gaps(path: Path, tree: "Template") -> Iterator[Finding]:
 
 
 def _unknown_items(folder: Path, templates: dict[str, str], letters: Addenda) -> Iterator[Finding]:
-    """Where a template marks an item, or asks for one, that letters.yaml does not have."""
+    """Where a template marks an item, or asks for one, that addenda.yaml does not have."""
     for name, source in templates.items():
         for line, word in _items_named(source):
             if word not in letters.items:
                 advice = did_you_mean(word, letters.items)
                 where = f"{folder / name}:{line}:1"
-                yield Finding(where, Code.UNKNOWN_WORD, f"letters.yaml has no item {word!r}", advice)
+                yield Finding(where, Code.UNKNOWN_WORD, f"addenda.yaml has no item {word!r}", advice)
 
 
 def _items_named(source: str) -> Iterator[tuple[int, str]]:

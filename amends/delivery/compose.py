@@ -28,7 +28,7 @@ class Composer:
         self._forms = {variant.id: self._form(variant) for variant in draft.variants}
         self._offered: dict[tuple[str, str, str], list[str]] = {}
         for variant in draft.variants:
-            kind = (variant.reader, variant.letter, variant.channel)
+            kind = (variant.reader, variant.addendum, variant.channel)
             self._offered.setdefault(kind, []).append(variant.locale)
         # Few answers to questions that are asked for everybody.
         self._locale_for = cache(self._find_locale)
@@ -40,9 +40,9 @@ class Composer:
         Raises KeyError when no variant was approved for its reader and its letter: another letter would tell what the
         laws of a place forbid, or not tell what they ask for.
         """
-        locale = self._locale_for(claim.locale, claim.reader, claim.letter, claim.channel)
+        locale = self._locale_for(claim.locale, claim.reader, claim.addendum, claim.channel)
         return Message(
-            form=self._forms[f"{text_name(locale, claim.reader, claim.letter)}/{claim.channel}"],
+            form=self._forms[f"{text_name(locale, claim.reader, claim.addendum)}/{claim.channel}"],
             key=claim.key,
             to=_address(claim),
             to_name=claim.to.name if claim.to else "",

@@ -125,5 +125,5 @@ def _slots(form: VariantForm, channel: ChannelKind) -> tuple[tuple[str, ...], tu
 
 
 def _no_text(claim: Claim) -> str:
-    letter = "" if claim.letter == GENERAL else f" in the letter {claim.letter}"
+    letter = "" if claim.addendum == GENERAL else f" in the letter {claim.addendum}"
     return f"no text for reader {claim.reader}{letter} by {claim.channel}"

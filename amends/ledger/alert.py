@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from amends.domain.alert.approvals import ApprovalReminder
 from amends.domain.base.text import in_both, minute
-from amends.domain.case.next_update import Clock, missed_line
+from amends.domain.case.next_update import NextUpdate, missed_line
 from amends.ledger.incident.incidents import alerted, happened, note_alert
 from amends.ledger.store.session import Store
 from amends.ledger.store.tables import ApprovalReminderRow
@@ -140,7 +140,7 @@ class Alerts:
             elif first:
                 write.note(now, incident, "lead not alerted", lead, alerts=len(keys), why=failure)
 
-    def note_missed_update(self, incident: str, clock: Clock, zone: str, now: datetime) -> bool:
+    def note_missed_update(self, incident: str, clock: NextUpdate, zone: str, now: datetime) -> bool:
         """Note once that a named time passed without news, and tell the lead; whether it is new."""
         with self._store.write() as write:
             write.incident(incident)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from prefect import Flow, State
 
-from amends.domain.plan.plan import Turn, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.playbook import Phase
 from flows.assess import assess
 from flows.collect_feedback import collect_feedback
@@ -44,13 +44,13 @@ Between = Callable[[datetime], Awaitable[None]]
 
 async def fast_forward(
     context: Context, clock: PassedClock, incident_id: str, until: datetime, between: Between, *, in_prefect: bool
-) -> list[Turn]:
+) -> list[PlannedOccurrence]:
     """Carry out every turn until this time, each at the time it is due; the turns, in order.
 
     In Prefect, each turn is a run of its flow on the server that PREFECT_API_URL names; otherwise it is called
     as a plain function.
     """
-    carried_out: list[Turn] = []
+    carried_out: list[PlannedOccurrence] = []
     while len(carried_out) < MOST_TURNS:
         await between(clock.now)
         planned = plan(context.ledger.cases.read(incident_id, clock.now), clock.now)

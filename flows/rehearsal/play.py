@@ -24,7 +24,7 @@ from amends.domain.channel.channel import ChannelKind, Message
 from amends.domain.draft.draft import Links
 from amends.domain.incident.incident import Incident
 from amends.domain.people.person import Person
-from amends.domain.plan.plan import Turn, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.receipt.dsn import MailReport, ReportKind
 from amends.domain.rehearse.injects import HOUR, Script, full_hour, together
 from amends.domain.rehearse.report import FOUND, ORDER, Order, RehearsalReport
@@ -164,7 +164,7 @@ class Play:
         self._public = Public(scene, people.locales)
         self._fate = InjectedChanges(scene, people.everybody)
         self.returns = Returns(scene)
-        self.turns: list[Turn] = []
+        self.turns: list[PlannedOccurrence] = []
         self._not_before: dict[tuple[str, int], datetime] = {}
         self._pauses: dict[tuple[str, int], timedelta] = {}
         self._shown = 0
@@ -191,7 +191,7 @@ class Play:
             return True
         return self._pass_time(case, [turn.due_at for turn in planned.upcoming])
 
-    def _may_begin(self, turn: Turn, now: datetime) -> bool:
+    def _may_begin(self, turn: PlannedOccurrence, now: datetime) -> bool:
         return self._not_before.get((turn.step, turn.number), now) <= now
 
     def _pass_time(self, case: Case, planned: list[datetime]) -> bool:
@@ -213,7 +213,7 @@ class Play:
         self._show()
         return True
 
-    async def _carry_out(self, turn: Turn) -> None:
+    async def _carry_out(self, turn: PlannedOccurrence) -> None:
         """What does not get anywhere is tried again later, as the sweep would; what cannot be done is held."""
         key, now = (turn.step, turn.number), self._clock.now
         before = self._begun(key)
@@ -243,7 +243,7 @@ class Play:
         self._not_before[key] = _next_sweep(ends, self._scene.script.start) if ends else now + pause
         self._scene.trouble(now, why)
 
-    def _hold(self, turn: Turn, why: str, now: datetime) -> None:
+    def _hold(self, turn: PlannedOccurrence, why: str, now: datetime) -> None:
         """After three failures the mirror does the same."""
         scene = self._scene
         scene.ledger.occurrences.mark(

@@ -11,7 +11,7 @@ from amends.domain.case.case import Case
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import QuestionKind
 from amends.domain.notice.notice import DeliveryState, NoticeStatus
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.rehearse.report import (
     ChannelNumbers,
     Happening,
@@ -21,7 +21,7 @@ from amends.domain.rehearse.report import (
     asked,
     deadlines,
     named_times,
-    promised,
+    rehearsed_commitments,
     silences,
     tells_news,
 )
@@ -33,7 +33,7 @@ VERSION = re.compile(r"(.+) v(\d+)")
 LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 
 
-def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: datetime) -> RehearsalReport:
+def report(scene: Scene, world: World, order: Order, turns: list[PlannedOccurrence], now: datetime) -> RehearsalReport:
     """Everything that people want to know after a rehearsal."""
     ledger, incident = scene.ledger, scene.incident
     case = ledger.cases.read(incident, now)
@@ -60,11 +60,11 @@ def report(scene: Scene, world: World, order: Order, turns: list[Turn], now: dat
         named_times=named_times(case, now, first_at),
         silences=silences(case, scene.script.start, now, first_at)[:5],
         questions=asked(questions, sum(one.kind is QuestionKind.COMPLAINT for one in questions), now),
-        promises=promised(case, now),
+        commitments=rehearsed_commitments(case, now),
         injected=tuple(sorted((*scene.injected, *heard), key=lambda one: one.at)),
         team=tuple(scene.team),
         troubles=tuple(scene.troubles),
-        turns=len(turns),
+        occurrences=len(turns),
         messages=sum(post.arrived for post in world.posts.values()),
         twice=world.twice,
         ledger_faults=(*ledger.audit.verify(), *_disagreements(ledger, case, world)),

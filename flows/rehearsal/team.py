@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.errors import AmendsError
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import open_duties
 from amends.domain.incident.commitment import Commitment, CommitmentState
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Event
-from amends.domain.rehearse.injects import HOUR, LatePromise, full_hour
+from amends.domain.rehearse.injects import HOUR, LateCommitment, full_hour
 from amends.domain.team.approval import Decision
 from amends.domain.team.member import Member
 from flows.rehearsal.scene import APPROVERS, LEAD, Scene
@@ -25,7 +25,7 @@ class RehearsedTeam:
         self._scene, self._resolve_at = scene, resolve_at
         self._known_since: dict[str, datetime] = {}
         self._forgotten: frozenset[str] | None = None
-        self._late: dict[str, LatePromise] | None = None
+        self._late: dict[str, LateCommitment] | None = None
         self._refused: set[tuple[str, str]] = set()
         self._paused_since: datetime | None = None
         self._printed: dict[str, datetime | None] = {}
@@ -185,7 +185,7 @@ class RehearsedTeam:
             self._printed[notice.id] = now
             scene.did(now, f"hands {batch.letters} letters of {notice.id} to the print shop")
 
-    def _tasks(self, case: Case) -> Iterator[tuple[Occurrence, datetime]]:
+    def _tasks(self, case: Case) -> Iterator[tuple[RecordedOccurrence, datetime]]:
         """What an owner was asked to do, and when they do it."""
         within = {step.id: step.within for step in (case.playbook.steps if case.playbook else ())}
         for turn in case.occurrences:
@@ -193,7 +193,7 @@ class RehearsedTeam:
                 in_time = time.after(turn.due_at, case.calendar) - HOUR
                 yield turn, max(turn.due_at, min(turn.due_at + self._scene.times.file_after, in_time))
 
-    def _do(self, task: Occurrence, now: datetime) -> None:
+    def _do(self, task: RecordedOccurrence, now: datetime) -> None:
         scene, done = self._scene, OccurrenceState.DONE
         scene.ledger.occurrences.mark(scene.incident, task.step, task.number, task.due_at, done, now, "rehearsal")
         scene.did(now, f"does the task {task.step} {task.number}")

@@ -28,7 +28,7 @@ from prefect.states import Crashed
 
 from amends.domain.base.errors import AmendsError
 from amends.domain.case.case import Case, OccurrenceState
-from amends.domain.plan.plan import Plan, Turn, plan
+from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
 
@@ -54,12 +54,12 @@ PAGE = 200
 INCIDENT_TAG = "incident:"
 
 
-def key_of(incident_id: str, turn: Turn) -> str:
+def key_of(incident_id: str, turn: PlannedOccurrence) -> str:
     """Names a turn's run, so that Prefect never has two of them."""
     return f"{_keys_of(incident_id, turn)}{turn.revision}"
 
 
-def _keys_of(incident_id: str, turn: Turn) -> str:
+def _keys_of(incident_id: str, turn: PlannedOccurrence) -> str:
     """What the names of all the runs of one turn begin with."""
     return f"{incident_id}:{turn.step}:{turn.number}:r"
 
@@ -127,7 +127,7 @@ def _pages(keys: Sequence[str]) -> Iterator[list[str]]:
     return (list(keys[start : start + PAGE]) for start in range(0, len(keys), PAGE))
 
 
-def _turns(planned: Plan) -> tuple[Turn, ...]:
+def _turns(planned: Plan) -> tuple[PlannedOccurrence, ...]:
     return (*planned.due, *planned.upcoming)
 
 
@@ -155,19 +155,19 @@ class _Look:
         """The same moment by Prefect's time."""
         return moment - self.ahead
 
-    def failures(self, turn: Turn) -> int:
+    def failures(self, turn: PlannedOccurrence) -> int:
         """How often in a row runs of this turn have failed by now: whatever went well in between begins a new row."""
         names = (f"{_keys_of(self.incident, turn)}{revision}" for revision in range(turn.revision, -1, -1))
         states = (run.state_type if run else None for run in map(self.runs.get, names))
         ended = dropwhile((*WAITING, *UNDER_WAY).__contains__, states)
         return sum(1 for _ in takewhile(BROKEN.__contains__, ended))
 
-    def rest(self, turn: Turn) -> timedelta:
+    def rest(self, turn: PlannedOccurrence) -> timedelta:
         """How long this turn rests before its next run, for what has failed so far."""
         return PAUSES[min(self.failures(turn), MOST_CRASHES) - 1] if self.failures(turn) else timedelta()
 
 
-async def _agree(look: _Look, turn: Turn) -> bool:
+async def _agree(look: _Look, turn: PlannedOccurrence) -> bool:
     """Have a run stand for this turn as it must; whether anything had to be done for that."""
     run = look.runs.get(key_of(look.incident, turn))
     if run is None:
@@ -185,7 +185,7 @@ async def _agree(look: _Look, turn: Turn) -> bool:
     return True
 
 
-async def _put_right(look: _Look, run: FlowRun, turn: Turn) -> bool:
+async def _put_right(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
     """A run that stands scheduled; whether it had to be put right."""
     if not (_moved(look, run, turn) or _edited(look, run, turn)):
         return False
@@ -194,7 +194,7 @@ async def _put_right(look: _Look, run: FlowRun, turn: Turn) -> bool:
     return True
 
 
-def _ends_now(look: _Look, run: FlowRun, turn: Turn) -> bool:
+def _ends_now(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
     """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
     return _is_ours(run) and turn.due_at > look.now
 
@@ -229,7 +229,7 @@ async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:
     return not await asyncio.to_thread(look.ledger.deliveries.busy, look.incident, look.now)
 
 
-def _moved(look: _Look, run: FlowRun, turn: Turn) -> bool:
+def _moved(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
     """Whether it does not stand at its time; of what is due and overdue alike, both stand at now."""
     stands = run.next_scheduled_start_time or run.expected_start_time
     now, due_at = look.by_prefect(look.now), look.by_prefect(turn.due_at)
@@ -237,24 +237,24 @@ def _moved(look: _Look, run: FlowRun, turn: Turn) -> bool:
     return not -SLACK <= late_by <= SLACK + look.rest(turn)
 
 
-def _edited(look: _Look, run: FlowRun, turn: Turn) -> bool:
+def _edited(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
     """Whether it would do something else than its turn; what a deployment adds by itself is its own affair."""
     return not _parameters(look, turn).items() <= run.parameters.items()
 
 
-def _revised(look: _Look, turn: Turn, why: str) -> Turn:
+def _revised(look: _Look, turn: PlannedOccurrence, why: str) -> PlannedOccurrence:
     revise, rest = look.ledger.occurrences.revise, look.rest(turn)
     revision = revise(look.incident, turn.step, turn.number, turn.due_at, look.now, why, after=turn.revision)
     return turn.model_copy(update={"revision": revision, "due_at": max(turn.due_at, look.now + rest)})
 
 
-def _hold(look: _Look, turn: Turn, why: str) -> None:
+def _hold(look: _Look, turn: PlannedOccurrence, why: str) -> None:
     """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
     held = OccurrenceState.HELD
     look.ledger.occurrences.mark(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
 
 
-async def _set_up(look: _Look, turn: Turn) -> None:
+async def _set_up(look: _Look, turn: PlannedOccurrence) -> None:
     """Raises AmendsError when somebody has deleted the deployment."""
     try:
         await arun_deployment(
@@ -272,7 +272,7 @@ async def _set_up(look: _Look, turn: Turn) -> None:
         raise AmendsError(gone) from None
 
 
-def _parameters(look: _Look, turn: Turn) -> dict[str, Any]:
+def _parameters(look: _Look, turn: PlannedOccurrence) -> dict[str, Any]:
     return {"incident_id": look.incident, "step": turn.step, "occurrence": turn.number}
 
 

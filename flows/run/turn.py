@@ -22,7 +22,7 @@ from amends.domain.lint.lint import lint_in
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.gates import shut, to_look_at_again
-from amends.domain.plan.plan import Turn, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.playbook.checks import ADD, too_few
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 from amends.ledger import Ledger
@@ -32,7 +32,7 @@ from flows.run.context import Context, opened
 from flows.run.next_update import watch_news
 from flows.run.schedule import mirror, tag_own_run
 
-Act = Callable[[Context, Case, Turn], Awaitable[str]]
+Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
 """Does a turn's work and says in a sentence what came of it; numbers and ids only."""
 
 
@@ -49,7 +49,7 @@ async def carry_out(phase: Phase, incident_id: str, step: str, occurrence: int, 
         return Completed(message=said)
 
 
-def _due(case: Case, phase: Phase, step: str, occurrence: int, context: Context) -> Turn | None:
+def _due(case: Case, phase: Phase, step: str, occurrence: int, context: Context) -> PlannedOccurrence | None:
     due = plan(case, context.clock()).due
     return next((turn for turn in due if (turn.phase, turn.step, turn.number) == (phase, step, occurrence)), None)
 
@@ -98,13 +98,20 @@ def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     watch_news(ledger, case, now)
 
 
-def done(context: Context, turn: Turn, incident_id: str, note: str = "", after: Collection[str] = ()) -> None:
+def done(
+    context: Context, turn: PlannedOccurrence, incident_id: str, note: str = "", after: Collection[str] = ()
+) -> None:
     """Note that the turn is finished, unless one of these notices goes on since just now."""
     mark(context, turn, incident_id, OccurrenceState.DONE, note, after)
 
 
 def mark(
-    context: Context, turn: Turn, incident_id: str, state: OccurrenceState, note: str = "", after: Collection[str] = ()
+    context: Context,
+    turn: PlannedOccurrence,
+    incident_id: str,
+    state: OccurrenceState,
+    note: str = "",
+    after: Collection[str] = (),
 ) -> None:
     """Note where the turn stands."""
     context.ledger.occurrences.mark(
@@ -112,7 +119,7 @@ def mark(
     )
 
 
-async def say(context: Context, case: Case, turn: Turn) -> str:
+async def say(context: Context, case: Case, turn: PlannedOccurrence) -> str:
     """Draft what the turn has to say, send what is approved, and finish when all of it has gone.
 
     What stops one notice stops no other: it is raised once the others had their turn, so that the run fails visibly.
@@ -154,7 +161,7 @@ def _all_of(stopped: list[AmendsError]) -> AmendsError:
     return AmendsError("\n".join(map(str, stopped)))
 
 
-def _to_send(context: Context, case: Case, turn: Turn) -> list[NoticeStatus]:
+def _to_send(context: Context, case: Case, turn: PlannedOccurrence) -> list[NoticeStatus]:
     """The turn's notices for which the engine can do something now."""
     now = context.clock()
     mine = (n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number))
@@ -169,7 +176,7 @@ async def _send_if_it_may(context: Context, case: Case, notice: NoticeStatus) ->
     return [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
 
 
-def step_of(case: Case, turn: Turn) -> Step:
+def step_of(case: Case, turn: PlannedOccurrence) -> Step:
     """The step whose turn it is. Raises LookupError."""
     if turn.step == HOLDING:
         return holding_step(case)
@@ -178,7 +185,7 @@ def step_of(case: Case, turn: Turn) -> Step:
     return case.playbook.step(turn.step)
 
 
-async def _draft(context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted) -> None:
+async def _draft(context: Context, case: Case, step: Step, turn: PlannedOccurrence, wanted: Wanted) -> None:
     existing = case.notice(wanted.id)
     if existing and (existing.current or existing.stage.is_over):
         return
@@ -201,7 +208,7 @@ def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: Not
 
 
 def _write(
-    context: Context, case: Case, step: Step, turn: Turn, wanted: Wanted
+    context: Context, case: Case, step: Step, turn: PlannedOccurrence, wanted: Wanted
 ) -> tuple[Draft, tuple[Finding, ...]] | None:
     """The draft, checked and kept, with what approvers should know; None when another run of this turn was faster.
 
@@ -262,7 +269,7 @@ async def as_task(number: int, part: Part) -> Tally:
     return tallies[0]
 
 
-def conclude(context: Context, case: Case, turn: Turn, troubles: list[str], complete: bool) -> str:
+def conclude(context: Context, case: Case, turn: PlannedOccurrence, troubles: list[str], complete: bool) -> str:
     """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
     incident_id = case.incident.id
     mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]

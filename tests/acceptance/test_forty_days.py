@@ -13,7 +13,7 @@ from amends.domain.case.case import Case, IncidentState
 from amends.domain.case.deadlines import open_duties
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, PersonState
-from amends.domain.plan.plan import Turn, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.ledger import Ledger
 from flows.rehearsal.fast_forward import PHASES, PassedClock, fast_forward
 from flows.run.context import Context, using
@@ -38,7 +38,7 @@ class Weeks:
         self.context: Context
         self.clock: PassedClock
         self.context, self.clock = a_context(self.ledger, folder)
-        self.turns: list[Turn] = []
+        self.turns: list[PlannedOccurrence] = []
 
     async def pass_by(self) -> None:
         with using(self.context):

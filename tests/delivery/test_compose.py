@@ -50,7 +50,7 @@ def a_claim(person: Person, **changes: object) -> Claim:
         channel=ChannelKind.EMAIL,
         locale=person.locale,
         reader=Reader.SELF.value,
-        letter=GENERAL,
+        addendum=GENERAL,
         about=person,
         to=person,
         link=f"token-of-{person.number}-xxxxxxxxxxxx",

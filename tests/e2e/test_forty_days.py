@@ -27,7 +27,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee
 from amends.domain.notice.notice import DeliveryState, NoticeStage
-from amends.domain.plan.plan import Turn, plan
+from amends.domain.plan.plan import PlannedOccurrence, plan
 from amends.domain.team.approval import Decision
 from amends.ledger.deliver.statistics import Only
 from amends.rehearsal_clock import RehearsalClock
@@ -228,7 +228,7 @@ class Weeks:
         self.scheduled[when] = Counter(_turn_of(key) for key in keys.elements())
         self.missing[when] = set(wanted) - at_their_time
 
-    def _in_time(self, run: dict[str, Any], wanted: dict[str, Turn]) -> bool:
+    def _in_time(self, run: dict[str, Any], wanted: dict[str, PlannedOccurrence]) -> bool:
         turn = wanted.get(str(run["idempotency_key"]))
         apart = _moment(run["expected_start_time"]) + self.clock.ahead() - turn.due_at if turn else timedelta.max
         return abs(apart) < timedelta(minutes=2)

@@ -14,7 +14,7 @@ from amends.domain.assess.assessment import Tone
 from amends.domain.base.value import text_for
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import MOST_ADVICE, SUFFIX
-from amends.domain.incident.commitment import commit, promises_of
+from amends.domain.incident.commitment import commit, planned_commitments
 from amends.domain.incident.incident import Incident, Organisation
 from amends.domain.law.addendum import GENERAL, Addenda
 from amends.domain.notice.notice import Reader, Slot
@@ -95,13 +95,13 @@ def playbooks() -> dict[str, Playbook]:
     return {
         path.stem: Playbook.model_validate(read_yaml(path))
         for path in PLAYBOOKS.glob("*.yaml")
-        if path.name != "letters.yaml"
+        if path.name != "addenda.yaml"
     }
 
 
 @cache
 def letters() -> Addenda:
-    return Addenda.model_validate(read_yaml(PLAYBOOKS / "letters.yaml"))
+    return Addenda.model_validate(read_yaml(PLAYBOOKS / "addenda.yaml"))
 
 
 @cache
@@ -131,7 +131,7 @@ def _settings_of(path: str) -> list[Setting]:
     notice, name = path.split("/")
     locale, channel, _ = name.split(".")
     kind = ChannelKind(channel)
-    own = {letters().in_notice(notice, letter.id) for letter in letters().letters} if kind.personal else set()
+    own = {letters().in_notice(notice, letter.id) for letter in letters().addenda} if kind.personal else set()
     ways = product(Reader, Severity, (False, True), STATES.get(notice, ("open",)), sorted({GENERAL} | own))
     return [Setting(notice, locale, kind, *way) for way in ways]
 
@@ -233,7 +233,7 @@ def _organisation(told: Organisation, setting: Setting) -> dict[str, str]:
 
 def _promises(locale: str) -> list[dict[str, str]]:
     words = phrases(locale)
-    given = promises_of(playbooks()["customer-data-theft"].commitments, incident().commitments)
+    given = planned_commitments(playbooks()["customer-data-theft"].commitments, incident().commitments)
     return [
         {
             "kind": promise.kind.value,

@@ -74,8 +74,8 @@ def test_the_letter_of_a_place_says_what_the_duties_there_ask_for_unless_it_is_f
     missing = []
     for regime, row in duties_to_people():
         for place in regime.places:
-            letter_id = letters().letter_for(*place.split("-"))
-            letter = letters().letter(letter_id)
+            letter_id = letters().addendum_for(*place.split("-"))
+            letter = letters().addendum(letter_id)
             for code in row.content:
                 item = letters().item_of(code) or code
                 if not letters().says(letter_id, item) and item not in (letter.leaves_out if letter else ()):
@@ -91,17 +91,17 @@ def test_the_letters_leave_out_what_the_duties_forbid_and_nothing_else() -> None
         for place in regime.places
         if ban.item
     }
-    left_out = {(place, item) for letter in letters().letters for place in letter.places for item in letter.leaves_out}
+    left_out = {(place, item) for letter in letters().addenda for place in letter.places for item in letter.leaves_out}
     assert left_out == forbidden
 
 
 def test_people_of_a_territory_with_a_country_code_of_its_own_get_the_letter_of_the_country() -> None:
     for own, place in read_duties().also_called.items():
-        assert letters().letter_for(own) == letters().letter_for(*place.split("-"))
+        assert letters().addendum_for(own) == letters().addendum_for(*place.split("-"))
 
 
 @pytest.mark.parametrize("locale", LOCALES)
-@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().letters)])
+@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().addenda)])
 def test_a_first_notice_says_all_that_its_letter_is_to_say(letter: str, locale: str) -> None:
     wanted = {item for item in letters().items if letters().says(letter, item)} - UNSAID
     if letter == MASSACHUSETTS:
@@ -113,7 +113,7 @@ def test_what_no_template_says_is_asked_for_only_where_there_is_something_to_say
     assert {item for item in UNSAID if not letters().items[item].if_any} == set()
 
 
-@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().letters)])
+@pytest.mark.parametrize("letter", [GENERAL, *(letter.id for letter in letters().addenda)])
 def test_a_correction_is_as_full_as_a_first_notice(letter: str) -> None:
     correction = render(Setting("correction", "en", ChannelKind.EMAIL, letter=letter))
     assert set(first_letter(letter).items) == set(correction.items)

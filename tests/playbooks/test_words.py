@@ -9,7 +9,7 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.feedback.question import SURVEY, QuestionKind
-from amends.domain.incident.commitment import CommitmentKind, CommitmentState, Promise
+from amends.domain.incident.commitment import CommitmentKind, CommitmentState, PlannedCommitment
 from amends.domain.incident.facts import DataCategory
 from amends.domain.lint.lint import CHINESE_AT_MOST, WORDS_AT_MOST
 from amends.domain.lint.readability import sentences, words
@@ -37,7 +37,7 @@ PLAYBOOK = pytest.mark.parametrize("playbook", playbooks().values(), ids=lambda 
 LOCALE = pytest.mark.parametrize("locale", LOCALES)
 
 
-def every_promise() -> list[Promise]:
+def every_promise() -> list[PlannedCommitment]:
     return [
         *incident().commitments,
         *(promise for playbook in playbooks().values() for promise in playbook.commitments),
@@ -67,7 +67,7 @@ def test_editors_find_the_schema_in_the_first_line() -> None:
     firsts = {
         path.read_text(encoding="utf-8").splitlines()[0]
         for path in PLAYBOOKS.glob("*.yaml")
-        if path.name != "letters.yaml"
+        if path.name != "addenda.yaml"
     }
     assert firsts == {"# yaml-language-server: $schema=./playbook.schema.json"}
 

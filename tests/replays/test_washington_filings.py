@@ -21,7 +21,7 @@ REPORTED_ABOVE = 500
 """To the attorney general, RCW 19.255.010(7); to the people always."""
 
 LAW = read_law()
-ASK = LAW.table.clocks["discovered"].ask
+ASK = LAW.table.clock_events["discovered"].ask
 
 Filing = dict[str, str]
 

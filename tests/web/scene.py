@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from amends.content.file.shipped import library
 from amends.content.notice import read_wording
 from amends.domain.channel.channel import ChannelKind, Message, VariantForm
-from amends.domain.incident.commitment import Promise, commit
+from amends.domain.incident.commitment import PlannedCommitment, commit
 from amends.domain.incident.facts import DataCategory
 from amends.domain.people.person import Flag, Person
 from amends.domain.team.approval import Decision
@@ -115,7 +115,7 @@ def release(ledger: Ledger, **changes: object) -> None:
 
 def tell_everybody(ledger: Ledger, site: Path) -> None:
     """The first notice goes out with its promises, and stands on the website."""
-    given = tuple(commit(Promise.model_validate(promise), NOW, "first-notice") for promise in promises())
+    given = tuple(commit(PlannedCommitment.model_validate(promise), NOW, "first-notice") for promise in promises())
     release(ledger, promises=given)
     ledger.incidents.note_event(INCIDENT, "notified", NOW)
     publish(site)

@@ -90,7 +90,7 @@ def _decide(
         waiting = ledger.decisions.send_again(incident, notice, once_more, by, now())
         desk.hint(f"{counted(waiting, 'message goes', 'messages go')} out once more")
     if held is not None:
-        ledger.decisions.let_go(incident, notice, held, by, now())
+        ledger.decisions.release_held(incident, notice, held, by, now())
     if retry is not None:
         ledger.decisions.try_parked(incident, notice, tried, by, now())
     if give_up is not None:

@@ -25,7 +25,7 @@ from amends.domain.assess.text import fitting
 from amends.domain.base.errors import NotAllowed
 from amends.domain.base.text import counted, counts, destroyed, minute, parked, say_span
 from amends.domain.case.case import Case
-from amends.domain.case.next_update import Clock, clocks
+from amends.domain.case.next_update import NextUpdate, next_updates
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import still_needed, unmet_closing_criteria
 from amends.domain.plan.plan import Plan, plan
@@ -172,7 +172,7 @@ def show(ctx: typer.Context, incident: IncidentId) -> None:
     desk: Desk = ctx.obj
     case = desk.ledger.cases.read(incident, now())
     planned = plan(case, now())
-    news = clocks(case, now())
+    news = next_updates(case, now())
     desk.show({"case": case, "plan": planned, "news": news}, "\n".join((*_in_numbers(case, planned), *_of_news(news))))
     for notice in planned.awaiting_approval:
         desk.hint(f"{notice} waits for approval: `amends preview {incident} {notice}`")
@@ -203,14 +203,14 @@ def _in_numbers(case: Case, planned: Plan) -> Iterator[str]:
     yield table(("due", "step", "turn"), ((t.due_at, t.step, t.number) for t in (*planned.due, *planned.upcoming)))
 
 
-def _of_news(news: tuple[Clock, ...]) -> Iterator[str]:
+def _of_news(news: tuple[NextUpdate, ...]) -> Iterator[str]:
     """What became of each time that people were given for the next news."""
     yield "\nnext news"
     rows = ((one.until, ", ".join(one.named_by), one.fate, one.by, one.came_at, _late(one)) for one in news)
     yield table(("named for", "named by", "fate", "by", "at", "late"), rows)
 
 
-def _late(clock: Clock) -> str:
+def _late(clock: NextUpdate) -> str:
     return say_span(clock.late_by(now()))
 
 

@@ -15,7 +15,7 @@ from amends.cli.terminal.options import IncidentId
 from amends.domain.base.text import counts, say, say_span
 from amends.domain.base.value import Value
 from amends.domain.case.case import Case
-from amends.domain.case.next_update import Fate, clocks, longest_silence
+from amends.domain.case.next_update import Fate, longest_silence, next_updates
 from amends.domain.incident.facts import Certainty, Count, Fact, Facts
 from amends.domain.notice.notice import PersonState
 from amends.domain.plan.plan import plan
@@ -85,7 +85,7 @@ def page(
         colours=COLOURS,
         totals={notice.id: sum(notice.people.values()) for notice in case.notices},
         fates={promise.id: fate(promise, at) for promise in case.commitments},
-        clocks=[(clock, say_span(clock.late_by(at))) for clock in clocks(case, at)],
+        clocks=[(clock, say_span(clock.late_by(at))) for clock in next_updates(case, at)],
         fate_counts=_counted(case, at),
         silence=silence,
         silence_length=say_span(silence.length) if silence else "",
@@ -97,7 +97,7 @@ def page(
 
 def _counted(case: Case, at: datetime) -> str:
     """How many named times were kept and how many were missed."""
-    fates = [clock.fate for clock in clocks(case, at)]
+    fates = [clock.fate for clock in next_updates(case, at)]
     return counts({fate: fates.count(fate) for fate in (Fate.KEPT, Fate.REPLACED, Fate.MISSED, Fate.RUNNING)})
 
 

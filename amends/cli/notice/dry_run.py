@@ -82,7 +82,7 @@ def kinds_in(people: Sequence[Person], letters: Addenda) -> Kinds:
 
 
 def _kind(person: Person, guardians: dict[str, str], letters: Addenda) -> tuple[str, Reader, str]:
-    letter = letters.letter_for(person.country, person.region)
+    letter = letters.addendum_for(person.country, person.region)
     if person.ref in guardians:
         return guardians[person.ref], Reader.GUARDIAN, letter
     return person.locale, Reader.SELF, letter
@@ -96,7 +96,7 @@ def kinds_at_home(incident: "Incident", letters: Addenda) -> Kinds:
         country, _, region = place.partition("-")
         kinds.people[EVERYONE] += people
         for locale in incident.texts:
-            kinds.add(EVERYONE, (locale, Reader.SELF, letters.letter_for(country, region)), people=0)
+            kinds.add(EVERYONE, (locale, Reader.SELF, letters.addendum_for(country, region)), people=0)
     return kinds
 
 
@@ -118,8 +118,8 @@ def rehearse(case: Case, wording: "Wording", kinds: Kinds, links: Links, now: da
     for step in (*case.playbook.steps, *((holding_step(case),) if spoken else ())):
         for moment in _moments(case, step, promises, now):
             for one in _written(moment, wording, step, kinds, links, now):
-                if one.draft and one.draft.promises:
-                    promises = one.draft.promises
+                if one.draft and one.draft.commitments:
+                    promises = one.draft.commitments
                 yield one
 
 

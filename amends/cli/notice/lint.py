@@ -94,7 +94,7 @@ def _on_paper(file: Path, audience: Path | None, name: str) -> Checked:
     incident, at = read_incident(file), now()
     people = tuple(AudienceFile(audience).rows()) if audience else ()
     case = opened(incident, counted(people), playbook, at)
-    kinds = kinds_in(people, wording.letters) if audience else kinds_at_home(incident, wording.letters)
+    kinds = kinds_in(people, wording.addenda) if audience else kinds_at_home(incident, wording.addenda)
     links = Links(f"https://{incident.organisation.own_domains[0]}")
     page = links.pages(incident.id)
     notices: list[str] = []

@@ -10,7 +10,7 @@ from amends.domain.base.text import minute
 from amends.domain.base.value import EVERYONE, Moment, Value
 from amends.domain.case.case import Case
 from amends.domain.plan.forecast import forecast
-from amends.domain.plan.plan import Turn, holds
+from amends.domain.plan.plan import PlannedOccurrence, holds
 from amends.domain.plan.text import there
 from amends.domain.playbook.playbook import DEADLINES, Event, Phase, Playbook, Step
 
@@ -55,7 +55,7 @@ class PlaybookCalendar(Value):
     """What would happen when, if everything were approved at once."""
 
     zone: str
-    turns: tuple[PlannedEntry, ...]
+    occurrences: tuple[PlannedEntry, ...]
     later: tuple[UndatedStep, ...]
     not_taken: tuple[Passed, ...]
     quiet: str = ""
@@ -72,7 +72,7 @@ def calendar(case: Case, now: datetime, days: int) -> PlaybookCalendar:
     passed = [s for s in playbook.steps if s.id not in come | waiting and not holds(case, s.when)]
     return PlaybookCalendar(
         zone=case.incident.organisation.timezone,
-        turns=tuple(_entry(case, turn) for turn in turns),
+        occurrences=tuple(_entry(case, turn) for turn in turns),
         later=tuple(_later(case, step) for step in later),
         not_taken=tuple(Passed(step=step.id, only_if=condition(step.when)) for step in passed),
         quiet=quiet_hours(playbook.quiet_hours) if playbook.quiet_hours else "",
@@ -83,7 +83,7 @@ def in_words(shown: PlaybookCalendar, now: datetime) -> Iterator[str]:
     """The calendar as a table, on the organisation's clock and in UTC."""
     rows = [
         (there(one.due_at, now, shown.zone), minute(one.due_at), f"{one.step} {one.number}", one.what)
-        for one in shown.turns
+        for one in shown.occurrences
     ]
     yield table((f"when ({shown.zone})", "UTC", "step", "what, and to whom"), rows)
     if shown.later:
@@ -121,7 +121,7 @@ def _later(case: Case, step: Step) -> UndatedStep:
     )
 
 
-def _entry(case: Case, turn: Turn) -> PlannedEntry:
+def _entry(case: Case, turn: PlannedOccurrence) -> PlannedEntry:
     if turn.step == DEADLINES:
         said = {"what": "reminders of legal deadlines, to the lead"}
         return PlannedEntry(step=turn.step, phase=turn.phase, number=turn.number, due_at=turn.due_at, **said)

@@ -8,7 +8,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk
 from amends.cli.terminal.options import As, IncidentId, noun, number_or_none
 from amends.domain.base.errors import NotAllowed
-from amends.domain.case.case import Occurrence, OccurrenceState
+from amends.domain.case.case import OccurrenceState, RecordedOccurrence
 
 StepId = Annotated[str, typer.Argument(metavar="STEP", help="The step's id.")]
 Number = Annotated[
@@ -54,7 +54,7 @@ def skip(ctx: typer.Context, incident: IncidentId, step: StepId, number: Number,
     _decide(desk, incident, _held(desk, incident, step, number), OccurrenceState.SKIPPED, by, "is left out")
 
 
-def _held(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
+def _held(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurrence:
     """The held turn. Raises NotAllowed when it is not held."""
     turn, stands = _found(desk, incident, step, number)
     if turn is None or turn.state is not OccurrenceState.HELD:
@@ -62,14 +62,14 @@ def _held(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
     return turn
 
 
-def _goes_on_as(desk: Desk, incident: str, turn: Occurrence) -> OccurrenceState:
+def _goes_on_as(desk: Desk, incident: str, turn: RecordedOccurrence) -> OccurrenceState:
     """As one that waits; but a task that was held before its owner was asked has yet to begin."""
     asked = ("step waiting", f"{turn.step} {turn.number}")
     begun = any((entry.act, entry.subject) == asked for entry in desk.ledger.audit.entries(incident))
     return OccurrenceState.WAITING if begun or turn.step not in _tasks(desk, incident) else OccurrenceState.PLANNED
 
 
-def _task(desk: Desk, incident: str, step: str, number: int) -> Occurrence:
+def _task(desk: Desk, incident: str, step: str, number: int) -> RecordedOccurrence:
     """The task that waits for somebody to do it. Raises NotAllowed when there is none."""
     turn, stands = _found(desk, incident, step, number)
     tasks = _tasks(desk, incident)
@@ -86,14 +86,14 @@ def _tasks(desk: Desk, incident: str) -> list[str]:
     return [one.id for one in playbook.steps if one.task] if playbook else []
 
 
-def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[Occurrence | None, str]:
+def _found(desk: Desk, incident: str, step: str, number: int) -> tuple[RecordedOccurrence | None, str]:
     """The turn, if it was begun, and how it stands."""
     turns = desk.ledger.cases.read(incident).occurrences
     turn = next((turn for turn in turns if (turn.step, turn.number) == (step, number)), None)
     return turn, turn.state if turn else "not begun"
 
 
-def _decide(desk: Desk, incident: str, turn: Occurrence, state: OccurrenceState, by: str, said: str) -> None:
+def _decide(desk: Desk, incident: str, turn: RecordedOccurrence, state: OccurrenceState, by: str, said: str) -> None:
     from amends.cli.terminal.prefect import NOT_BEGUN, nudge
 
     desk.ledger.occurrences.mark(incident, turn.step, turn.number, turn.due_at, state, now(), f"decided by {by}")

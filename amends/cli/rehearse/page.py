@@ -87,7 +87,7 @@ def _sums(found: RehearsalReport) -> list[str]:
     lines = [
         f"legal deadlines     {_outcomes(one.outcome for one in found.deadlines)}",
         f"next news named     {_outcomes(one.outcome for one in found.named_times)}",
-        f"promises            {_outcomes(one.outcome for one in found.promises)}",
+        f"promises            {_outcomes(one.outcome for one in found.commitments)}",
         f"questions           {asked.asked} asked ({counted(asked.complaints, 'complaint')}), {answered}",
         f"messages            {found.messages} arrived, {found.twice} twice",
     ]

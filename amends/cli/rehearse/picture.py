@@ -12,8 +12,8 @@ from amends.domain.rehearse.report import (
     Happening,
     NamedTime,
     Noticed,
-    Promised,
     RehearsalReport,
+    RehearsedCommitment,
     RehearsedOutcome,
 )
 
@@ -96,7 +96,7 @@ class _Drawing:
             _group("What people were told", map(self._notice, found.notices)),
             _group("Times named for the next news", map(self._named, found.named_times)),
             _group("Legal deadlines with a date", map(self._deadline, within)),
-            _group("Promises", map(self._promise, found.promises)),
+            _group("Promises", map(self._promise, found.commitments)),
         )
         return [group for group in groups if group.rows]
 
@@ -154,7 +154,7 @@ class _Drawing:
     def _deadline(self, one: Deadline) -> PictureRow:
         return self._timed(one.recipient, one.due_at, one.done_at, one.outcome, f"{one.law} ({one.duty})")
 
-    def _promise(self, one: Promised) -> PictureRow:
+    def _promise(self, one: RehearsedCommitment) -> PictureRow:
         put_off = f", put off to {self._say(one.new_due_at)}" if one.new_due_at else ""
         return self._timed(one.id, one.due_at, one.settled_at, one.outcome, f"{one.owner}{put_off}")
 

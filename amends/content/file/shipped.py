@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-FILE = "letters.yaml"
+FILE = "addenda.yaml"
 """Stands beside the playbooks and is none."""
 
 

@@ -1,4 +1,4 @@
-"""Reads letters.yaml: what notices can say, and what the laws of a place add to a letter or take out of it."""
+"""Reads addenda.yaml: what notices can say, and what the laws of a place add to a letter or take out of it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.law.addendum import Addenda
 
 
-def read_letters(path: Path) -> Addenda:
+def read_addenda(path: Path) -> Addenda:
     """The letters of this file. Raises ContentError with every finding."""
     document = read_document(path)
     placed = (*odd_characters(document), *_unknown_items(document), *_wrong_places(document), *_twice(document))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from amends.content.file.shipped import FILE, library
-from amends.content.law.addenda import read_letters
+from amends.content.law.addenda import read_addenda
 from amends.content.law.holidays import is_estimated, works_on
 from amends.content.law.regimes import read_duties
 from amends.domain.law.applicability import Law
@@ -11,4 +11,4 @@ from amends.domain.law.applicability import Law
 
 def read_law(folder: Path | None = None) -> Law:
     """The shipped table of duties, or that of another folder. Raises ContentError."""
-    return Law(read_duties(folder), works_on, is_estimated, read_letters(library() / FILE))
+    return Law(read_duties(folder), works_on, is_estimated, read_addenda(library() / FILE))

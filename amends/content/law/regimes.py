@@ -26,7 +26,7 @@ NO_COUNTRY = "ZZ"
 """Where the stand-in for a country without a row is at home; ISO 3166-1 gives it to none."""
 EVERYBODY = "people"
 """What `before` may say instead of an id: all duties to people."""
-NAMED = ("unknown_state", "clocks", "recipients", "place_names", "also_called")
+NAMED = ("unknown_state", "clock_events", "recipients", "place_names", "also_called")
 """Parts of the table in which each name may stand only once in all files."""
 
 
@@ -36,7 +36,7 @@ class TablePart(Value):
     regimes: tuple[Regime, ...] = ()
     unknown_place: Regime | None = None
     unknown_state: dict[Country, Regime] = {}
-    clocks: dict[str, ClockEvent] = {}
+    clock_events: dict[str, ClockEvent] = {}
     recipients: dict[str, Recipient] = {}
     place_names: dict[Place, str] = {}
     also_called: dict[Place, Place] = {}
@@ -197,11 +197,11 @@ def _events(file: _File) -> Iterator[_Word]:
             yield file.word((*trail, "sets"), row.sets)
         if row.no_later_than:
             yield file.word((*trail, "no_later_than", "of"), row.no_later_than.of)
-    yield from file.names("clocks")
-    for name, clock in file.part.clocks.items():
-        yield from file.words(("clocks", name, "same_as"), clock.same_as)
-        yield from file.words(("clocks", name, "met_by"), clock.met_by)
-        yield from file.words(("clocks", name, "not_before"), clock.not_before)
+    yield from file.names("clock_events")
+    for name, clock in file.part.clock_events.items():
+        yield from file.words(("clock_events", name, "same_as"), clock.same_as)
+        yield from file.words(("clock_events", name, "met_by"), clock.met_by)
+        yield from file.words(("clock_events", name, "not_before"), clock.not_before)
 
 
 def _recipients(file: _File) -> Iterator[_Word]:

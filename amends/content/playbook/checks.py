@@ -124,7 +124,7 @@ def _over(places: Places, now: datetime) -> Iterator[Finding]:
 
 
 def _one_letter_for_all(places: Places, wording: Wording) -> Iterator[Finding]:
-    if not wording.letters.letters:
+    if not wording.addenda.addenda:
         what = f"no {LETTERS} stands beside the notices, so everybody gets the general letter"
         advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
         yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)

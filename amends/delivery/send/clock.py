@@ -30,7 +30,7 @@ def _boot() -> str:
     return file.read_text(encoding="ascii").strip() if file.exists() else f"{time.monotonic()}"
 
 
-class SteadyClock:
+class MonotonicClock:
     """The wall clock, and its time from before once it has jumped: then answers under way are still told rightly."""
 
     def __init__(self, wall: Callable[[], datetime], elapsed: Callable[[], float] = since_start) -> None:

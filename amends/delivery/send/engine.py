@@ -9,8 +9,8 @@ from datetime import datetime
 
 from amends.delivery.channels import Channels, Pace, require
 from amends.delivery.compose import Composer
-from amends.delivery.send.clock import SteadyClock
-from amends.delivery.send.group_commit import Journal
+from amends.delivery.send.clock import MonotonicClock
+from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.postpone import NotYet
 from amends.delivery.send.queue import ChannelQueue, ClaimSource
 from amends.delivery.send.watchdog import Watch
@@ -151,7 +151,7 @@ class EngineRun:
         self._ledger, self._channels, self._paces = ledger, channels, paces
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
         self._clock, self._tally, self._progress = clock, tally, progress
-        journal = Journal(self._write_down, self._ledger_trouble)
+        journal = GroupCommit(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = ClaimSource(
             self._claim, self._give_back, self._alert, composer, journal, self._told, self._surprised,
@@ -285,7 +285,7 @@ class EngineRun:
     async def _guard(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            jumped = self._clock.trouble() if isinstance(self._clock, SteadyClock) else ""
+            jumped = self._clock.trouble() if isinstance(self._clock, MonotonicClock) else ""
             if jumped:
                 self._halt("clock", jumped)
             with suppress(LedgerUnavailable):  # nothing leaves while it cannot be written; then this looks again

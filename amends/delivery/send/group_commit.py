@@ -23,7 +23,7 @@ Write = Callable[[Sequence[Claim], Sequence[tuple[Claim, Receipt]]], frozenset[i
 """Keeps marks and answers in one commit; the numbers of the messages that may leave."""
 
 
-class Journal:
+class GroupCommit:
     """Gathers what is to be written down, and writes it down together."""
 
     def __init__(self, write: Write, told: Callable[[str], None]) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Protocol
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, Channel, Errands, Message, Receipt, Status
+from amends.domain.channel.channel import Called, Channel, Message, MessagesInFlight, Receipt, Status
 from amends.ledger import Claim
 
 
@@ -40,7 +40,7 @@ class Hand(Protocol):
         """What the channel said of it."""
 
 
-class Errand(Errands):
+class LaneMessages(MessagesInFlight):
     """The errands of one lane."""
 
     def __init__(self, hand: Hand) -> None:
@@ -104,7 +104,7 @@ class Errand(Errands):
             return None
 
 
-async def one_by_one(channel: Channel, errands: Errands) -> None:
+async def one_by_one(channel: Channel, errands: MessagesInFlight) -> None:
     """Carry the errands over a channel that sends one message at a time."""
     while message := await errands.next():
         try:
@@ -114,7 +114,7 @@ async def one_by_one(channel: Channel, errands: Errands) -> None:
         errands.answer(receipt)
 
 
-async def _last_call(errands: Errands, key: str) -> None:
+async def _last_call(errands: MessagesInFlight, key: str) -> None:
     called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     errands.last_call(key, partial(settle, called))
     await called

@@ -10,8 +10,8 @@ from functools import partial
 
 from amends.delivery.channels import Pace
 from amends.delivery.compose import Composer
-from amends.delivery.send.group_commit import PATIENCE, RETRY_SECONDS, Journal
-from amends.delivery.send.lane import Errand, one_by_one
+from amends.delivery.send.group_commit import PATIENCE, RETRY_SECONDS, GroupCommit
+from amends.delivery.send.lane import LaneMessages, one_by_one
 from amends.delivery.send.postpone import Postponed
 from amends.domain.base.errors import (
     AmendsError,
@@ -63,7 +63,7 @@ class ClaimSource:
     alert: Callable[[str], None]
     """Has a person look at something while the rest goes on."""
     composer: Composer
-    journal: Journal
+    journal: GroupCommit
     told: Callable[[], None]
     """Hears now and then that something may have happened."""
     surprised: Callable[[ChannelKind, str], None]
@@ -198,7 +198,7 @@ class ChannelQueue:
             lane.result()
 
     async def _lane(self) -> None:
-        errand = Errand(self)
+        errand = LaneMessages(self)
         try:
             await self._carry(errand)
         except ChannelError as error:

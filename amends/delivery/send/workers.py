@@ -17,7 +17,7 @@ from typing import Any
 import uvloop
 
 from amends.delivery.channels import ChannelSettings, Pace, connected, paces
-from amends.delivery.send.clock import SteadyClock, seen
+from amends.delivery.send.clock import MonotonicClock, seen
 from amends.delivery.send.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
 from amends.delivery.send.queue import AT_ONCE
 from amends.delivery.send.shutdown import answered_first, cancel_once
@@ -165,7 +165,7 @@ def _paces(settings: ChannelSettings, shares: Shares) -> dict[ChannelKind, Pace]
 
 async def _alone(work: Work, rounds: Rounds, told: Told, shares: Shares = UNSHARED) -> Tally:
     """One run of the engine, here; one of those that share connections and rate."""
-    clock = SteadyClock(work.clock) if work.clock is wall_clock else work.clock
+    clock = MonotonicClock(work.clock) if work.clock is wall_clock else work.clock
     async with connected(work.channels) as channels:
         return await deliver(
             work.ledger, channels, *work.named, work.links, clock, told,

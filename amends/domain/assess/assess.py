@@ -81,7 +81,7 @@ def assess(incident: Incident, audience: AudienceCounts, version: int, now: date
         affected=_affected(incident, audience),
         duties=ruled.duties,
         set_aside=ruled.set_aside,
-        letters=_letters(incident, audience, law),
+        addenda=_letters(incident, audience, law),
         open_questions=_all_questions(incident, audience, ruled),
     )
 
@@ -105,7 +105,7 @@ def _score(incident: Incident, people: int | None) -> Score:
 
 def _letters(incident: Incident, audience: AudienceCounts, law: Law) -> tuple[str, ...]:
     homes = audience.by_place or incident.residences
-    return tuple(sorted({law.letters.letter_for(home[:2], home[3:]) for home in homes}))
+    return tuple(sorted({law.addenda.addendum_for(home[:2], home[3:]) for home in homes}))
 
 
 def _stands(duty: Duty, addressee: Addressee) -> bool:

@@ -81,7 +81,7 @@ class Assessment(Value):
     """The most pressing first; those without a date, which mean at once, come before the dated ones."""
     set_aside: tuple[SetAside, ...] = ()
     """Duties that were looked at and do not apply, each with its reason."""
-    letters: tuple[str, ...] = ()
+    addenda: tuple[str, ...] = ()
     """The letters that the audience needs, by what their laws ask for and forbid."""
     open_questions: tuple[str, ...]
     changes: tuple[str, ...] = ()

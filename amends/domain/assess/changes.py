@@ -50,9 +50,9 @@ def _moved(old: Duty, new: Duty) -> Iterator[str]:
 
 
 def _letters(old: Assessment, new: Assessment) -> Iterator[str]:
-    if added := _without(new.letters, old.letters):
+    if added := _without(new.addenda, old.addenda):
         yield f"letters needed now: {added}"
-    if gone := _without(old.letters, new.letters):
+    if gone := _without(old.addenda, new.addenda):
         yield f"letters not needed any more: {gone}"
 
 

@@ -66,7 +66,7 @@ class OccurrenceState(StrEnum):
         return self is not OccurrenceState.PLANNED
 
 
-class Occurrence(Value):
+class RecordedOccurrence(Value):
     """One turn of a step, as recorded."""
 
     step: str
@@ -118,7 +118,7 @@ class Case(Outline):
     assessment: Assessment | None = None
     pinned: str = ""
     """Content hash of the playbook and its words."""
-    occurrences: tuple[Occurrence, ...] = ()
+    occurrences: tuple[RecordedOccurrence, ...] = ()
     notices: tuple[NoticeStatus, ...] = ()
     filings: tuple[Filing, ...] = ()
     """What was handed in to authorities, with what was recorded wrongly and corrected since."""
@@ -147,7 +147,7 @@ class Case(Outline):
         return tuple(sorted({*self.earlier_authors, added} - {self.author}))
 
     @property
-    def promises_open(self) -> bool:
+    def commitments_open(self) -> bool:
         """Whether a promise is not settled yet, or those promised have not heard how it ended."""
         return bool(self.untold) or any(commitment.settled_at is None for commitment in self.commitments)
 
@@ -178,15 +178,15 @@ class Case(Outline):
 
         Its first version decides: who has that does not get the later ones.
         """
-        return max((one.heard[0].drafted_at for one in self.with_news() if one.everybody_heard), default=None)
+        return max((one.told_versions[0].drafted_at for one in self.with_news() if one.everybody_told), default=None)
 
-    def last_heard(self) -> tuple[datetime, ...]:
+    def last_told(self) -> tuple[datetime, ...]:
         """When what people heard last was written: what all have heard, and what some have heard since.
 
         Empty as long as there is nothing that all have heard.
         """
         until = self.told_news_until()
-        written = {one.drafted_at for notice in self.with_news() for one in notice.heard}
+        written = {one.drafted_at for notice in self.with_news() for one in notice.told_versions}
         return tuple(sorted(at for at in written if until and at >= until))
 
     @property

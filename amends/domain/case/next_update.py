@@ -33,7 +33,7 @@ class Fate(StrEnum):
     MISSED = "missed"
 
 
-class Clock(Value):
+class NextUpdate(Value):
     """A time that people were given for the next news."""
 
     until: Moment
@@ -76,7 +76,7 @@ class Silence(Value):
         return self.until - self.since
 
 
-def clocks(case: Case, now: datetime) -> tuple[Clock, ...]:
+def next_updates(case: Case, now: datetime) -> tuple[NextUpdate, ...]:
     """Every time that people were given for the next news, the earliest first."""
     named: dict[datetime, list[_Naming]] = {}
     for naming in sorted(_namings(case)):
@@ -91,12 +91,12 @@ def awaited(case: Case) -> datetime | None:
     return min((one.until for one in _namings(case) if last is None or one.key >= last), default=None)
 
 
-def to_be_sorry_for(case: Case, now: datetime) -> Clock | None:
+def to_be_sorry_for(case: Case, now: datetime) -> NextUpdate | None:
     """The first missed time for which the next notice says sorry: nobody did yet, and at most one came since."""
-    said = [(one.at, one.sorry_for) for notice in case.notices for one in notice.heard]
+    said = [(one.at, one.sorry_for) for notice in case.notices for one in notice.told_versions]
     until = max((at for at, sorry_for in said if sorry_for), default=None)
     latest = [one.notice.id for one in _told(case)][-1:]
-    missed = (clock for clock in clocks(case, now) if clock.fate is Fate.MISSED and clock.by in ("", *latest))
+    missed = (clock for clock in next_updates(case, now) if clock.fate is Fate.MISSED and clock.by in ("", *latest))
     return next((clock for clock in missed if until is None or clock.until > until), None)
 
 
@@ -153,7 +153,7 @@ def set_aside(case: Case) -> frozenset[tuple[str, int]]:
     return frozenset((turn.step, turn.number) for turn in case.occurrences if turn.state in states)
 
 
-def missed_line(clock: Clock, zone: str) -> str:
+def missed_line(clock: NextUpdate, zone: str) -> str:
     """That a time was missed, in words for the lead."""
     named = f"{in_both(clock.until, zone)}, the time for the next news that {listed(clock.named_by)} named"
     return f"missed: {named}; the next notice says that we are sorry"
@@ -227,7 +227,7 @@ class _Telling:
 
 def _namings(case: Case) -> Iterator[_Naming]:
     for place, notice in enumerate(case.notices):
-        for one in notice.heard:
+        for one in notice.told_versions:
             if one.next_news_at:
                 yield _Naming(one.at, place, one.next_news_at, notice.id)
 
@@ -240,13 +240,13 @@ def _told(case: Case) -> list[_Telling]:
     return sorted(told, key=lambda one: one.key)
 
 
-def _clock(case: Case, told: list[_Telling], namings: list[_Naming], now: datetime) -> Clock:
+def _clock(case: Case, told: list[_Telling], namings: list[_Naming], now: datetime) -> NextUpdate:
     """What became of the time; of several notices that named it, the one for which it went worst counts."""
     first, noted = namings[0], case.events.get(noted_as(namings[0].until))
     fates = [_fate(case, told, naming, noted, now) for naming in namings]
     fate, by, came_at = max(fates, key=lambda one: list(Fate).index(one[0]))
     named_by = tuple(dict.fromkeys(naming.notice for naming in namings))
-    return Clock(until=first.until, named_by=named_by, named_at=first.at, fate=fate, by=by, came_at=came_at)
+    return NextUpdate(until=first.until, named_by=named_by, named_at=first.at, fate=fate, by=by, came_at=came_at)
 
 
 def _fate(
@@ -260,7 +260,7 @@ def _fate(
         return Fate.MISSED, notice.id, came_at
     if noted:  # it had been let go in time, and nothing of it could leave
         return Fate.MISSED, notice.id, max(noted, notice.sent_at or noted)
-    replaced = any(one.next_news_at for one in notice.heard) and not _is_an_update(case, notice)
+    replaced = any(one.next_news_at for one in notice.told_versions) and not _is_an_update(case, notice)
     return Fate.REPLACED if replaced else Fate.KEPT, notice.id, came_at
 
 
@@ -276,7 +276,7 @@ def _says_nothing(notice: NoticeStatus) -> bool:
 
 
 def _is_draft(notice: NoticeStatus) -> bool:
-    return notice.stage in WAITING_STAGES and not notice.let_go
+    return notice.stage in WAITING_STAGES and not notice.releases
 
 
 def _is_approved(notice: NoticeStatus) -> bool:

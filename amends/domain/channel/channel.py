@@ -205,7 +205,7 @@ class Channel(Protocol):
         """Give back connections; a failure here is nobody's concern."""
 
 
-class Errands(Protocol):
+class MessagesInFlight(Protocol):
     """Messages for one connection, one after another, as the engine hands them out."""
 
     async def next(self) -> Message | None:
@@ -228,7 +228,7 @@ class PipelinedChannel(Channel, Protocol):
     at_once: int
     """How many connections it may have."""
 
-    async def carry(self, errands: Errands) -> None:
+    async def carry(self, errands: MessagesInFlight) -> None:
         """Send one message after another over one connection, until there are no more. Raises as `deliver` does.
 
         What it raises concerns only messages that had their last call refused or not asked for yet.

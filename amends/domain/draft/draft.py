@@ -13,9 +13,9 @@ from amends.domain.assess.assessment import Tone
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import nearest_locale, text_for
 from amends.domain.case.case import Case
-from amends.domain.case.next_update import Clock, is_needless, to_be_sorry_for
+from amends.domain.case.next_update import NextUpdate, is_needless, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import IS_LATE, Commitment, CommitmentState, commit, promises_of
+from amends.domain.incident.commitment import IS_LATE, Commitment, CommitmentState, commit, planned_commitments
 from amends.domain.incident.facts import Certainty, Facts, RecipientKind
 from amends.domain.incident.incident import Incident
 from amends.domain.law.addendum import GENERAL
@@ -148,7 +148,7 @@ def draft(
         facts_digest=facts_digest,
         pinned=case.pinned,
         variants=writer.variants(step.written_for, readers.kinds),
-        promises=promises,
+        commitments=promises,
         planned_for=now,
         next_news_at=news_at,
         sorry_for=missed.until if missed else None,
@@ -173,7 +173,7 @@ def _is_written(wording: Wording, notice: str, kind: ChannelKind) -> bool:
     return all(f"{notice}/{locale}.{kind}.{SUFFIX[kind]}" in wording.templates for locale in wording.locales(notice))
 
 
-def _missed(case: Case, step: Step, now: datetime) -> Clock | None:
+def _missed(case: Case, step: Step, now: datetime) -> NextUpdate | None:
     """The missed time for which this notice says sorry; only one with news does."""
     with_news = step.phase not in (Phase.COLLECT_FEEDBACK, Phase.FOLLOW_UP)
     return to_be_sorry_for(case, now) if with_news else None
@@ -192,7 +192,7 @@ def _new_promises(case: Case, step: Step, wanted: Wanted, now: datetime) -> tupl
     if step.phase is not Phase.NOTIFY or case.playbook is None or "notified" in case.events:
         return ()
     known = {commitment.id for commitment in case.commitments}
-    given = promises_of(case.playbook.commitments, case.incident.commitments)
+    given = planned_commitments(case.playbook.commitments, case.incident.commitments)
     made = (
         commit(promise, now, wanted.id)
         for promise in given
@@ -206,7 +206,7 @@ class _Writer:
 
     def __init__(
         self, case: Case, wording: Wording, wanted: Wanted, links: Links,
-        promises: tuple[Commitment, ...], news_at: datetime | None, missed: Clock | None, now: datetime,
+        promises: tuple[Commitment, ...], news_at: datetime | None, missed: NextUpdate | None, now: datetime,
     ) -> None:  # fmt: skip
         self._case, self._wording, self._wanted, self._links = case, wording, wanted, links
         self._promises, self._news_at, self._missed, self._now = promises, news_at, missed, now
@@ -230,7 +230,7 @@ class _Writer:
         )
 
     def _letter(self, letter: str) -> str:
-        return self._wording.letters.in_notice(self._wanted.template, letter)
+        return self._wording.addenda.in_notice(self._wanted.template, letter)
 
     def locale_for(self, locale: str) -> str:
         """The locale in which somebody who reads this one is written to."""
@@ -259,13 +259,13 @@ class _Writer:
         text, parts = split_parts(marked)
         subject, _ = split_items(str(getattr(module, "subject", "")).strip())
         return Variant(
-            locale=locale, reader=reader, letter=letter, channel=channel,
+            locale=locale, reader=reader, addendum=letter, channel=channel,
             subject=subject, text=text, parts=parts, items=items,
         )  # fmt: skip
 
     def _marks(self, letter: str) -> dict[str, Any]:
         """How a template marks what it says, and asks what the letter is to say."""
-        letters = self._wording.letters
+        letters = self._wording.addenda
         return {
             "part": lambda name: f"{PART_OPEN}{name}{PART_CLOSE}",
             "item": lambda *names: mark_items(names, letters.items),

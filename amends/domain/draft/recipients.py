@@ -26,7 +26,7 @@ def why_nobody_is_left(case: Case, step: Step, wanted: Wanted, notice: NoticeSta
     """
     if notice.audience != wanted.audience or _somebody_waits(notice):
         return ""
-    if notice.let_go:
+    if notice.releases:
         return "nobody in the list waits for it"
     lost = notice.meant_for and all(kind.personal for kind in step.channels)
     return why_nobody(case, wanted.audience) if lost else ""

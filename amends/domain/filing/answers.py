@@ -15,7 +15,7 @@ from amends.domain.base.value import text_for
 from amends.domain.case.case import Case
 from amends.domain.case.filings import INDIVIDUALS_NOTIFIED, NOTIFIED, as_known, filings_for
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import CommitmentKind, CommitmentState, promises_of
+from amends.domain.incident.commitment import CommitmentKind, CommitmentState, planned_commitments
 from amends.domain.incident.facts import (
     Backup,
     BreachType,
@@ -333,7 +333,7 @@ def promised(asked: FilingContext) -> Iterator[tuple[str, str]]:
     """Kind and text of what was promised and of what the incident file and the playbook will; not what was dropped."""
     case = asked.case
     given = {promise.id for promise in case.commitments}
-    for promise in promises_of(case.playbook.commitments if case.playbook else (), case.incident.commitments):
+    for promise in planned_commitments(case.playbook.commitments if case.playbook else (), case.incident.commitments):
         if promise.id not in given:
             yield str(promise.kind), text_for(promise.promise, asked.locale)
     for one in case.commitments:

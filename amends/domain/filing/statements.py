@@ -49,7 +49,7 @@ def listed(lines: Iterable[str]) -> str | None:
 
 def clock_in_words(duty: Duty, table: DutyTable) -> str:
     """What starts the clock of the duty."""
-    clock = table.clocks.get(duty.clock)
+    clock = table.clock_events.get(duty.clock)
     return clock.means if clock else spoken(duty.clock)
 
 

@@ -19,7 +19,7 @@ class CommitmentKind(StrEnum):
     OTHER = "other"
 
 
-class Promise(Value):
+class PlannedCommitment(Value):
     """A promise as a playbook or an incident file words it, before it is given to anybody."""
 
     id: Slug
@@ -108,13 +108,15 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
     return chases
 
 
-def promises_of(playbook: tuple[Promise, ...], incident: tuple[Promise, ...]) -> tuple[Promise, ...]:
+def planned_commitments(
+    playbook: tuple[PlannedCommitment, ...], incident: tuple[PlannedCommitment, ...]
+) -> tuple[PlannedCommitment, ...]:
     """The playbook's promises, replaced and extended by the incident's own."""
     merged = {promise.id: promise for promise in (*playbook, *incident)}
     return tuple(merged.values())
 
 
-def commit(promise: Promise, notified_at: datetime, notice: str) -> Commitment:
+def commit(promise: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:
     """The commitment that begins when people read the promise."""
     return Commitment(
         id=promise.id,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from amends.domain.base.value import Country, Locale, Moment, Place, Slug, Texts, Value
-from amends.domain.incident.commitment import Promise
+from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Facts
 
 CLOCK_EVENTS = frozenset(
@@ -230,7 +230,7 @@ class Incident(Value):
     rulings: dict[str, Ruling] = {}
     """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
     texts: dict[Locale, Story] = Field(min_length=1)
-    commitments: tuple[Promise, ...] = ()
+    commitments: tuple[PlannedCommitment, ...] = ()
     """Promises of this incident; one with the id of a playbook's promise replaces it."""
     news: tuple[News, ...] = ()
 

@@ -47,18 +47,18 @@ class Addenda(Value):
     """All letters there are."""
 
     items: dict[Slug, Item] = {}
-    letters: tuple[Addendum, ...] = ()
+    addenda: tuple[Addendum, ...] = ()
     whole: tuple[Slug, ...] = ("first-notice",)
     """Notices that are a full letter of their own, so that each place gets all that its laws ask for."""
 
     @model_validator(mode="after")
     def _closed(self) -> "Addenda":
-        named = {item for letter in self.letters for item in (*letter.adds, *letter.leaves_out)}
+        named = {item for letter in self.addenda for item in (*letter.adds, *letter.leaves_out)}
         if unknown := sorted(named - self.items.keys()):
             raise ValueError(f"no item is called {', '.join(unknown)}")
-        if twice := _twice(letter.id for letter in self.letters):
+        if twice := _twice(letter.id for letter in self.addenda):
             raise ValueError(f"two letters are called {', '.join(twice)}")
-        if twice := _twice(place for letter in self.letters for place in letter.places):
+        if twice := _twice(place for letter in self.addenda for place in letter.places):
             raise ValueError(f"two letters are for {', '.join(twice)}")
         if twice := _twice(code for item in self.items.values() for code in item.codes):
             raise ValueError(f"two items answer {', '.join(twice)}")
@@ -66,22 +66,22 @@ class Addenda(Value):
 
     @cached_property
     def _by_place(self) -> dict[str, str]:
-        return {place: letter.id for letter in self.letters for place in letter.places}
+        return {place: letter.id for letter in self.addenda for place in letter.places}
 
     @cached_property
     def _by_id(self) -> dict[str, Addendum]:
-        return {letter.id: letter for letter in self.letters}
+        return {letter.id: letter for letter in self.addenda}
 
     @cached_property
     def _special(self) -> frozenset[str]:
         """Items that only the letters of some places have."""
-        return frozenset(item for letter in self.letters for item in letter.adds)
+        return frozenset(item for letter in self.addenda for item in letter.adds)
 
-    def letter_for(self, country: str, region: str = "") -> str:
+    def addendum_for(self, country: str, region: str = "") -> str:
         """The id of the letter for somebody who lives there."""
         return self._by_place.get(f"{country}-{region.strip().upper()}") or self._by_place.get(country) or GENERAL
 
-    def letter(self, letter_id: str) -> Addendum | None:
+    def addendum(self, letter_id: str) -> Addendum | None:
         """The letter with this id; None for the general one. Raises KeyError when there is none."""
         return None if letter_id == GENERAL else self._by_id[letter_id]
 
@@ -91,7 +91,7 @@ class Addenda(Value):
 
     def says(self, letter_id: str, item: str) -> bool:
         """Whether the letter is to say the item. Raises KeyError when there is no such item or letter."""
-        letter = self.letter(letter_id)
+        letter = self.addendum(letter_id)
         if item not in self.items:
             raise KeyError(item)
         if letter is None:
@@ -104,7 +104,7 @@ class Addenda(Value):
         A full letter is written for each place. Any other notice is the general one, because what a letter adds was
         said in the first; but what a place forbids stays forbidden, so a letter that leaves something out is kept.
         """
-        letter = self.letter(letter_id)
+        letter = self.addendum(letter_id)
         return letter_id if letter and (template in self.whole or letter.leaves_out) else GENERAL
 
 

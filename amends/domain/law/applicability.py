@@ -28,7 +28,7 @@ class Law:
     table: DutyTable
     works_on: WorksOn
     is_estimated: IsEstimated = lambda *_: False
-    letters: Addenda = field(default_factory=Addenda)
+    addenda: Addenda = field(default_factory=Addenda)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _TableReading:
         self._incident, self._risk, self._people = incident, risk, people
         self._law, self._table = law, law.table
         self._homes = Homes(audience.by_place or incident.residences, incident.organisation, law.table, people)
-        self._clocks = ClockTimes(incident, law.table.clocks, law.works_on, now)
+        self._clocks = ClockTimes(incident, law.table.clock_events, law.works_on, now)
 
     def ruled(self) -> Ruled:
         standing: list[Duty] = []

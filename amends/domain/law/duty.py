@@ -77,7 +77,7 @@ class Forbidden(Value):
     """Something that a letter or a sender must not say or do."""
 
     item: str = ""
-    """The item of the notice that must be left out, as letters.yaml names it; empty when it is not about an item."""
+    """The item of the notice that must be left out, as addenda.yaml names it; empty when it is not about an item."""
     text: str
     letter: bool = False
     """Only about what people are sent; an authority is told it all the same."""

@@ -165,7 +165,7 @@ class Recipient(Value):
 class DutyTable(Value):
     """All regimes with their words."""
 
-    clocks: dict[str, ClockEvent]
+    clock_events: dict[str, ClockEvent]
     recipients: dict[str, Recipient]
     place_names: dict[Place, str] = {}
     also_called: dict[Place, Place] = {}
@@ -178,7 +178,7 @@ class DutyTable(Value):
 
     @model_validator(mode="after")
     def _closed(self) -> "DutyTable":
-        if missing := CLOCK_EVENTS - self.clocks.keys():
+        if missing := CLOCK_EVENTS - self.clock_events.keys():
             raise ValueError(f"no meaning and question for the clock events {', '.join(sorted(missing))}")
         used = {row.recipient for regime in self.all_regimes() for row in regime.duties}
         if nameless := used - self.recipients.keys():

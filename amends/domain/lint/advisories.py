@@ -27,7 +27,7 @@ def told_first(case: Case, draft: Draft, letters: Addenda) -> Iterator[Finding]:
 def _meets(draft: Draft, letters: Addenda, duty: Duty) -> bool:
     """Sending the notice tells those whom the duty is for; what is public tells people everywhere."""
     return duty.addressee is Addressee.PEOPLE and any(
-        not variant.channel.personal or reaches(duty, letters, variant.letter) for variant in draft.variants
+        not variant.channel.personal or reaches(duty, letters, variant.addendum) for variant in draft.variants
     )
 
 
@@ -44,13 +44,13 @@ def _first(draft: Draft, duty: Duty) -> Finding:
 def remedies(proof: Proof) -> Iterator[Finding]:
     """L151: what laws of the readers' homes want to be given to them."""
     known, variant = proof.known, proof.variant
-    if proof.draft.template not in known.letters.whole or not (proof.detailed and variant.channel.personal):
+    if proof.draft.template not in known.addenda.whole or not (proof.detailed and variant.channel.personal):
         return
     promised = [one.id for one in known.commitments if one.kind is CommitmentKind.CREDIT_MONITORING]
     advice = f"check the promise {' and '.join(promised)}" if promised else "check it: no credit monitoring is promised"
     for duty in known.duties:
         owed = duty.remedy and duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
-        if owed and reaches(duty, known.letters, variant.letter):
+        if owed and reaches(duty, known.addenda, variant.addendum):
             what = f"goes where the law wants: {duty.remedy} ({duty.law}, {duty.citation}, {duty.id})"
             yield proof.finding("L151", what, advice)
 
@@ -73,10 +73,10 @@ def page_that_tells(proof: Proof) -> Iterator[Finding]:
 def homes_unknown(known: LintContext) -> Iterator[Finding]:
     """L153: people of whom only the country is known, where the letters of its states differ."""
     homes = known.audience.by_place or known.incident.residences
-    parted = {place.split("-")[0] for letter in known.letters.letters for place in letter.places if "-" in place}
+    parted = {place.split("-")[0] for letter in known.addenda.addenda for place in letter.places if "-" in place}
     for country in sorted(parted & {place for place, people in homes.items() if people}):
-        letter = known.letters.in_notice(known.draft.template, known.letters.letter_for(country))
-        if any(variant.channel.personal and variant.letter == letter for variant in known.draft.variants):
+        letter = known.addenda.in_notice(known.draft.template, known.addenda.addendum_for(country))
+        if any(variant.channel.personal and variant.addendum == letter for variant in known.draft.variants):
             what = f"goes to people in {country} whose state nobody knows ({homes[country]:,} of the incident)"
             advice = "their letter may be the wrong one: fill `region` in the audience file"
             yield Finding(known.draft.notice, "L153", what, advice, blocks=False)

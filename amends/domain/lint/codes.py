@@ -192,7 +192,7 @@ class LintContext:
     incident: Incident
     page: str
     """How the address of the notice page begins in every language."""
-    letters: Addenda
+    addenda: Addenda
     duties: tuple[Duty, ...]
     audience: AudienceCounts
     commitments: tuple[Commitment, ...]

@@ -63,13 +63,13 @@ DISCOVERIES = ("discovered", "detected", "breach_detected", "found_or_learned", 
 def items_asked_for(proof: Proof) -> Iterator[Finding]:
     """L140: what the laws of the readers' homes ask for, and the letter does not say."""
     known, variant = proof.known, proof.variant
-    if proof.draft.template not in known.letters.whole or not (proof.detailed and variant.channel.personal):
+    if proof.draft.template not in known.addenda.whole or not (proof.detailed and variant.channel.personal):
         return
     for item, asked in _asked_for(known, variant).items():
         if item in variant.items:
             continue
         strictest, code = max(asked, key=_strictness)
-        there_is = item in known.letters.items
+        there_is = item in known.addenda.items
         named = f"does not say {_words(item)}" if there_is else f"may not say {_words(item)}"
         more = f" and {len(asked) - 1} more" if len(asked) > 1 else ""
         what = f"{named}, which {strictest.law} asks for ({strictest.citation}, {strictest.id}){more}"
@@ -83,10 +83,10 @@ def _asked_for(known: LintContext, variant: Variant) -> dict[str, list[tuple[Dut
     for duty in known.duties:
         if duty.addressee is not Addressee.PEOPLE or duty.standing is DutyStanding.EXEMPT:
             continue
-        if not reaches(duty, known.letters, variant.letter):
+        if not reaches(duty, known.addenda, variant.addendum):
             continue
         for code in duty.content:
-            asked.setdefault(known.letters.item_of(code) or code, []).append((duty, code))
+            asked.setdefault(known.addenda.item_of(code) or code, []).append((duty, code))
     return asked
 
 
@@ -102,7 +102,7 @@ def _words(name: str) -> str:
 
 def reaches(duty: Duty, letters: Addenda, letter_id: str) -> bool:
     """Somebody who lives where the duty applies may get this letter; the law of a country holds in its states too."""
-    letter = letters.letter(letter_id)
+    letter = letters.addendum(letter_id)
     states = letter.places if letter else ()
     return any(
         _lives_by(letters, letter_id, place) or any(state.startswith(f"{place}-") for state in states)
@@ -122,7 +122,7 @@ def binding(duty: Duty) -> bool:
 
 def _expected(known: LintContext, variant: Variant, item: str) -> bool:
     """There is something to say, and no law of the place forbids to say it."""
-    optional = known.letters.items[item].if_any or item in forbidden_items(known, variant)
+    optional = known.addenda.items[item].if_any or item in forbidden_items(known, variant)
     return not optional and _in_the_facts(known, item)
 
 
@@ -139,8 +139,8 @@ def _in_the_facts(known: LintContext, item: str) -> bool:
 
 
 def _why_not(known: LintContext, variant: Variant, item: str, duty: Duty, *, blocks: bool) -> str:
-    if item not in known.letters.items:
-        return "no item of letters.yaml answers this code; a lawyer must say which does"
+    if item not in known.addenda.items:
+        return "no item of addenda.yaml answers this code; a lawyer must say which does"
     if item in forbidden_items(known, variant):
         return "another law of the place forbids it; a lawyer must say which one comes first"
     if blocks:
@@ -152,14 +152,14 @@ def _why_not(known: LintContext, variant: Variant, item: str, duty: Duty, *, blo
 
 def forbidden_items(known: LintContext, variant: Variant) -> dict[str, str]:
     """What this letter must leave out, with the law that says so."""
-    letter = known.letters.letter(variant.letter)
-    listed = dict.fromkeys(letter.leaves_out if letter else (), "letters.yaml")
+    letter = known.addenda.addendum(variant.addendum)
+    listed = dict.fromkeys(letter.leaves_out if letter else (), "addenda.yaml")
     laws = {
         item: f"{duty.law}, {duty.citation}"
         for duty in known.duties
         if duty.addressee is Addressee.PEOPLE and duty.standing is not DutyStanding.EXEMPT
         for place in duty.places
-        if _lives_by(known.letters, variant.letter, place)
+        if _lives_by(known.addenda, variant.addendum, place)
         for item in duty.leaves_out
     }
     return listed | laws
@@ -200,15 +200,15 @@ def _told_of_count(proof: Proof) -> str:
 
 def _counts_of(proof: Proof) -> set[int]:
     """How many people there are, in all and where this letter goes."""
-    known, letter = proof.known, proof.variant.letter
-    living = [duty.people for duty in known.duties if any(_lives_by(known.letters, letter, p) for p in duty.places)]
+    known, letter = proof.known, proof.variant.addendum
+    living = [duty.people for duty in known.duties if any(_lives_by(known.addenda, letter, p) for p in duty.places)]
     homes = {**known.incident.residences, **known.audience.by_place}
-    there = [people for place, people in homes.items() if _lives_by(known.letters, letter, place)]
+    there = [people for place, people in homes.items() if _lives_by(known.addenda, letter, place)]
     return _people_told(known) | {number for number in (*living, *there) if number}
 
 
 def _lives_by(letters: Addenda, letter_id: str, place: str) -> bool:
-    return letters.letter_for(*_parted(place)) == letter_id
+    return letters.addendum_for(*_parted(place)) == letter_id
 
 
 def _dense(text: str) -> str:
@@ -355,7 +355,7 @@ def contacts(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L145", f"names the email address {address}", f"use one at {', '.join(own)}")
 
 
-def promises_tracked(proof: Proof) -> Iterator[Finding]:
+def commitments_tracked(proof: Proof) -> Iterator[Finding]:
     """L147: promises with a time that no commitment tracks; when the next news comes is the plan's own."""
     locale = proof.variant.locale
     tracked = [_dense(plain(text_for(promise.promise, locale))) for promise in proof.known.commitments]
@@ -366,12 +366,12 @@ def promises_tracked(proof: Proof) -> Iterator[Finding]:
             yield proof.finding("L147", what, "make it a commitment with an owner, or take out the time")
 
 
-def promises_said(proof: Proof) -> Iterator[Finding]:
+def commitments_said(proof: Proof) -> Iterator[Finding]:
     """L148: commitments of this notice that a detailed variant does not name with their date."""
     if not proof.detailed:
         return
     zone, said = proof.incident.organisation.timezone, _dense(proof.said)
-    for promise in proof.draft.promises:
+    for promise in proof.draft.commitments:
         due = say_date(proof.phrases, promise.due_at, zone)
         if _dense(plain(text_for(promise.promise, proof.variant.locale))) not in said:
             yield proof.finding("L148", f"does not say the promise {promise.id}", "say all that is promised with it")
@@ -398,7 +398,7 @@ def languages_agree(proofs: tuple[Proof, ...]) -> Iterator[Finding]:
     firsts: dict[tuple[str, str, str], Proof] = {}
     for proof in proofs:
         variant = proof.variant
-        first = firsts.setdefault((variant.reader, variant.letter, variant.channel), proof)
+        first = firsts.setdefault((variant.reader, variant.addendum, variant.channel), proof)
         if proof.numbers != first.numbers:
             yield proof.finding("L120", _difference(proof, first), "say the same in every language")
 

@@ -87,7 +87,7 @@ def lint_in(case: Case, draft: Draft, wording: Wording, page: str) -> tuple[Find
         return outdated
     duties = case.assessment.duties if case.assessment else ()
     found = lint(draft, case.incident, wording, page, duties, case.audience, case.commitments)
-    return (*found, *advisories.told_first(case, draft, wording.letters))
+    return (*found, *advisories.told_first(case, draft, wording.addenda))
 
 
 def lint(
@@ -98,9 +98,9 @@ def lint(
 
     Raises KeyError when a variant is in a locale that has no phrases, or a letter that the wording does not have.
     """
-    given = {promise.id: promise for promise in (*draft.promises, *commitments)}
+    given = {promise.id: promise for promise in (*draft.commitments, *commitments)}
     counts, promises = audience or AudienceCounts(), tuple(given.values())
-    known = LintContext(draft, incident, page, wording.letters, duties, counts, promises)
+    known = LintContext(draft, incident, page, wording.addenda, duties, counts, promises)
     proofs = tuple(Proof(known, variant, wording.phrases[variant.locale]) for variant in draft.variants)
     found = [finding for proof in proofs for rule in RULES for finding in rule(proof)]
     return (
@@ -114,7 +114,7 @@ def lint(
 def _older_than(wording: Wording, draft: Draft) -> Iterator[Finding]:
     """What the draft was written with and the words do not have any more."""
     locales = {variant.locale for variant in draft.variants} - wording.phrases.keys()
-    letters = {variant.letter for variant in draft.variants} - {GENERAL, *(one.id for one in wording.letters.letters)}
+    letters = {variant.addendum for variant in draft.variants} - {GENERAL, *(one.id for one in wording.addenda.addenda)}
     gone = [f"the language {name}" for name in sorted(locales)] + [f"the letter {name}" for name in sorted(letters)]
     if gone:
         what = f"is older than the words in force, which do not have {' or '.join(gone)}"
@@ -311,8 +311,8 @@ RULES: tuple[Callable[[Proof], Iterator[Finding]], ...] = (
     consistency.items_forbidden,
     consistency.people,
     consistency.dates,
-    consistency.promises_tracked,
-    consistency.promises_said,
+    consistency.commitments_tracked,
+    consistency.commitments_said,
     advisories.remedies,
     advisories.page_that_tells,
 )

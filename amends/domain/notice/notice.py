@@ -57,8 +57,8 @@ class Variant(Value):
 
     locale: str
     reader: Reader
-    letter: str = GENERAL
-    """Which laws it is written for, as letters.yaml names them."""
+    addendum: str = GENERAL
+    """Which laws it is written for, as addenda.yaml names them."""
     channel: ChannelKind
     subject: str
     text: str
@@ -66,12 +66,12 @@ class Variant(Value):
     parts: dict[str, str] = {}
     """The named parts of a detailed notice, as rendered: what_happened and so on."""
     items: tuple[str, ...] = ()
-    """The items of letters.yaml that the text says, as its template marks them; sorted."""
+    """The items of addenda.yaml that the text says, as its template marks them; sorted."""
 
     @property
     def id(self) -> str:
         """Names the variant inside its notice: zh-CN/guardian/email, en/self/us-ma/email."""
-        return f"{text_name(self.locale, self.reader, self.letter)}/{self.channel}"
+        return f"{text_name(self.locale, self.reader, self.addendum)}/{self.channel}"
 
 
 class Draft(Value):
@@ -103,7 +103,7 @@ class Draft(Value):
     pinned: str = ""
     """Content hash of the playbook and the words that it was written with, which also word each person's data."""
     variants: tuple[Variant, ...]
-    promises: tuple[Commitment, ...] = ()
+    commitments: tuple[Commitment, ...] = ()
     waits_for: tuple[Gate, ...] = ()
     """What must be so before it leaves, however many have approved it."""
     waves: Waves | None = None
@@ -140,7 +140,7 @@ class Draft(Value):
         return {variant.id: variant for variant in self.variants}[name]
 
 
-LATER_IN_VARIANT: dict[str, object] = {"letter": GENERAL, "items": []}
+LATER_IN_VARIANT: dict[str, object] = {"addendum": GENERAL, "items": []}
 LATER_IN_DRAFT: dict[str, object] = {
     "earlier_authors": [],
     "optional": False,
@@ -243,7 +243,7 @@ class NoticeStage(StrEnum):
         return self in (NoticeStage.SENT, NoticeStage.DROPPED)
 
 
-class LetGo(Value):
+class NoticeRelease(Value):
     """A version of a notice that was let go, and what it says of the times for news."""
 
     at: Moment
@@ -251,7 +251,7 @@ class LetGo(Value):
     """What was known then is what it says."""
     sent_at: Moment | None = None
     """When nothing of it was pending any more for the first time."""
-    heard: bool = True
+    told: bool = True
     """Something of it has left for somebody, once something of the notice has."""
     next_news_at: Moment | None = None
     """The time that it names for the next news."""
@@ -290,7 +290,7 @@ class NoticeStatus(Value):
     next_news_at: Moment | None = None
     sorry_for: Moment | None = None
     """The missed time for which this version says sorry."""
-    let_go: tuple[LetGo, ...] = ()
+    releases: tuple[NoticeRelease, ...] = ()
     """Every version that was let go, the first one first: those who got an earlier one go by what that says."""
     people: dict[PersonState, int] = {}
     pending: int = 0
@@ -324,24 +324,24 @@ class NoticeStatus(Value):
         """When it began to leave; None as long as nobody can have it."""
         if self.sent_at is None and not any(self.people.get(state) for state in GOT_IT):
             return None
-        return min((one.at for one in self.let_go if one.heard), default=self.sent_at)
+        return min((one.at for one in self.releases if one.told), default=self.sent_at)
 
     @property
-    def heard(self) -> tuple[LetGo, ...]:
+    def told_versions(self) -> tuple[NoticeRelease, ...]:
         """The versions of which somebody has something, the first one first."""
         if self.begun_at is None:
             return ()
-        as_sent = LetGo(
+        as_sent = NoticeRelease(
             at=self.begun_at, drafted_at=self.drafted_at, sent_at=self.sent_at,
             next_news_at=self.next_news_at, sorry_for=self.sorry_for,
         )  # fmt: skip
-        return tuple(one for one in self.let_go if one.heard) or (as_sent,)
+        return tuple(one for one in self.releases if one.told) or (as_sent,)
 
     @property
-    def everybody_heard(self) -> bool:
+    def everybody_told(self) -> bool:
         """Whether some version of it went to all, whatever was drafted since for those who are left or came late."""
         deferred = self.next_try_at is not None and self._all_were_tried
-        return any(self.has_gone or deferred or one.sent_at for one in self.heard)
+        return any(self.has_gone or deferred or one.sent_at for one in self.told_versions)
 
     @property
     def only_parked(self) -> bool:
@@ -362,7 +362,7 @@ class NoticeStatus(Value):
     @property
     def is_on_its_way(self) -> bool:
         """A version was let go and somebody waits for it still, or for the one that was drafted since."""
-        return self.stage is NoticeStage.SENDING or (bool(self.let_go) and not self.stage.is_over)
+        return self.stage is NoticeStage.SENDING or (bool(self.releases) and not self.stage.is_over)
 
     @property
     def is_open(self) -> bool:

@@ -60,7 +60,7 @@ class Wording(Value):
     templates: dict[str, str]
     """`first-notice/en.email.md` and so on."""
     phrases: dict[str, Phrases]
-    letters: Addenda = Addenda()
+    addenda: Addenda = Addenda()
     """How the laws of a place change a notice; without any, everybody gets the general letter."""
 
     def locales(self, notice: str) -> tuple[str, ...]:

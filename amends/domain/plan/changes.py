@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from amends.domain.base.text import minute
 from amends.domain.base.value import EVERYONE, Value
-from amends.domain.incident.commitment import Promise
+from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.law.addendum import Addenda
 from amends.domain.notice.wording import Phrases, Wording
 from amends.domain.playbook.playbook import Playbook, Step
@@ -60,7 +60,7 @@ def changes_of_words(old: Wording, new: Wording, *playbooks: Playbook) -> tuple[
     return (
         *_templates(old.templates, new.templates, told),
         *_phrases(old.phrases, new.phrases),
-        *_letters(old.letters, new.letters),
+        *_letters(old.addenda, new.addenda),
     )
 
 
@@ -98,7 +98,7 @@ def _order(before: Iterable[str], after: Iterable[str], new: Playbook) -> Change
         yield PlaybookChange(where="the playbook", what="its steps stand in another order", weaker=weaker)
 
 
-def _promises(before: Mapping[str, Promise], after: Mapping[str, Promise]) -> Changes:
+def _promises(before: Mapping[str, PlannedCommitment], after: Mapping[str, PlannedCommitment]) -> Changes:
     for promise_id in dict.fromkeys((*before, *after)):
         where, old, new = f"promise {promise_id}", before.get(promise_id), after.get(promise_id)
         if old and new:
@@ -278,7 +278,7 @@ def _phrases_of(where: str, old: Phrases, new: Phrases) -> Changes:
 
 
 def _letters(old: Addenda, new: Addenda) -> Changes:
-    before, after = ({letter.id: letter for letter in one.letters} for one in (old, new))
+    before, after = ({letter.id: letter for letter in one.addenda} for one in (old, new))
     for letter_id in dict.fromkeys((*before, *after)):
         was, now, where = before.get(letter_id), after.get(letter_id), f"letter {letter_id}"
         if was and now:

@@ -35,7 +35,7 @@ def is_over(case: Case, now: datetime) -> bool:
     """
     if case.destroyed_at:
         return True
-    if case.state is not IncidentState.CLOSED or case.promises_open or _somebody_waits(case) or case.questions.open:
+    if case.state is not IncidentState.CLOSED or case.commitments_open or _somebody_waits(case) or case.questions.open:
         return False
     planned = plan(case, now)
     return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
@@ -46,7 +46,7 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
     leaving = [notice.id for notice in case.notices if notice.pending or notice.people.get(PersonState.WAITING)]
     reasons = (
         "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
-        "a promise is open, or those promised have not heard how it ended" if case.promises_open else "",
+        "a promise is open, or those promised have not heard how it ended" if case.commitments_open else "",
         f"{case.questions.open} questions have no answer" if case.questions.open else "",
         f"messages are still to leave: {', '.join(leaving)}" if leaving else "",
     )

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED
 from amends.domain.plan.forecast import forecast
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import OURS, Event, Playbook, Step, at_severity
 
 DAY = timedelta(days=1)
@@ -104,7 +104,7 @@ def _stranded(case: Case, new: Playbook) -> Iterator[Stranded]:
             yield Stranded(step=turn.step, number=turn.number, state=turn.state, left=_has_left(case, turn))
 
 
-def _has_left(case: Case, turn: Occurrence) -> bool:
+def _has_left(case: Case, turn: RecordedOccurrence) -> bool:
     mine = [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
     return any(notice.stage in (NoticeStage.SENDING, NoticeStage.SENT) or notice.people for notice in mine)
 
@@ -135,11 +135,13 @@ def _shifts(case: Case, playbook: Playbook, now: datetime, ahead: timedelta) -> 
     return tuple(sorted(near, key=lambda one: (one.after or one.before or now, one.step, one.number)))
 
 
-def _calendar(case: Case, now: datetime, until: datetime) -> dict[tuple[str, int], Turn]:
+def _calendar(case: Case, now: datetime, until: datetime) -> dict[tuple[str, int], PlannedOccurrence]:
     return {(turn.step, turn.number): turn for turn in forecast(case, now, until) if turn.step not in OURS}
 
 
-def _shift(case: Case, renewed: Case, before: Turn | None, after: Turn | None) -> Shift | None:
+def _shift(
+    case: Case, renewed: Case, before: PlannedOccurrence | None, after: PlannedOccurrence | None
+) -> Shift | None:
     """None when the turn comes as it would have come."""
     was, now = (turn.due_at if turn else None for turn in (before, after))
     turn, of = (after, renewed) if after else (before, case)
@@ -148,6 +150,6 @@ def _shift(case: Case, renewed: Case, before: Turn | None, after: Turn | None) -
     return Shift(step=turn.step, number=turn.number, before=was, after=now, whom=_whom(of, turn))
 
 
-def _whom(case: Case, turn: Turn) -> str:
+def _whom(case: Case, turn: PlannedOccurrence) -> str:
     step = _old_step(case, turn.step)
     return f"{step.audience} by {', '.join(step.channels)}" if step.notice else ""

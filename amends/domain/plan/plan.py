@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import reminders
 from amends.domain.case.filings import facts_known
 from amends.domain.case.next_update import awaited, set_aside
@@ -21,7 +21,7 @@ TOLD_LATE = "late "
 """Before the id of a step: under this a task that was not done in time is kept once somebody was told of it."""
 
 
-class Turn(Value):
+class PlannedOccurrence(Value):
     """One turn of a step that is due, or will be."""
 
     step: str
@@ -34,8 +34,8 @@ class Turn(Value):
 class Plan(Value):
     """Turns that are due, those that come, and notices that wait for people."""
 
-    due: tuple[Turn, ...] = ()
-    upcoming: tuple[Turn, ...] = ()
+    due: tuple[PlannedOccurrence, ...] = ()
+    upcoming: tuple[PlannedOccurrence, ...] = ()
     """The next turn of each step whose time is known."""
     awaiting_approval: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ def plan(case: Case, now: datetime) -> Plan:
         return Plan()
     begun = (_turn_again(case, occurrence, now) for occurrence in case.occurrences)
     recorded = _by_step(case)
-    fresh = (next_turn(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
+    fresh = (next_occurrence(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
     turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
     reminder = _next_reminder(case)
     unpausing = [*([reminder] if reminder else []), *_holdings(case, turns, now)]
@@ -62,14 +62,14 @@ def plan(case: Case, now: datetime) -> Plan:
     )
 
 
-def _by_step(case: Case) -> dict[str, list[Occurrence]]:
-    recorded: dict[str, list[Occurrence]] = {}
+def _by_step(case: Case) -> dict[str, list[RecordedOccurrence]]:
+    recorded: dict[str, list[RecordedOccurrence]] = {}
     for turn in case.occurrences:
         recorded.setdefault(turn.step, []).append(turn)
     return recorded
 
 
-def _next_reminder(case: Case) -> Turn | None:
+def _next_reminder(case: Case) -> PlannedOccurrence | None:
     """The next reminder of a legal deadline. The law does not pause, so neither do these.
 
     A held or skipped turn silences only the reminders that were due with it.
@@ -86,11 +86,11 @@ def _next_reminder(case: Case) -> Turn | None:
     return _reminding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
 
 
-def _reminding(number: int, due_at: datetime, revision: int) -> Turn:
-    return Turn(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
+def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrence:
+    return PlannedOccurrence(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
 
 
-def _holdings(case: Case, turns: list[Turn], now: datetime) -> list[Turn]:
+def _holdings(case: Case, turns: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
     """The statements that there is nothing new yet: those that go on, and the next one once nobody waits for those."""
     going = [turn for turn in case.occurrences if turn.step == HOLDING and turn.state is OccurrenceState.WAITING]
     found = [_holding_goes_on(case, turn, now) for turn in going]
@@ -99,7 +99,7 @@ def _holdings(case: Case, turns: list[Turn], now: datetime) -> list[Turn]:
     return [turn for turn in found if turn]
 
 
-def _holding_goes_on(case: Case, turn: Occurrence, now: datetime) -> Turn | None:
+def _holding_goes_on(case: Case, turn: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
     """In a pause it can only be drafted."""
     notices = _notices_of(case, turn)
     if case.state is IncidentState.PAUSED and any(notice.current for notice in notices):
@@ -107,7 +107,7 @@ def _holding_goes_on(case: Case, turn: Occurrence, now: datetime) -> Turn | None
     return _holding(turn.number, _continues_at(case, notices, now), turn.revision)
 
 
-def _next_holding(case: Case, turns: list[Turn], now: datetime) -> Turn | None:
+def _next_holding(case: Case, turns: list[PlannedOccurrence], now: datetime) -> PlannedOccurrence | None:
     """The statement that there is nothing new yet, when people expect news by a time that nothing else will keep.
 
     It is drafted in a pause too, and leaves after it. A held or skipped turn silences only the times before it.
@@ -123,13 +123,13 @@ def _next_holding(case: Case, turns: list[Turn], now: datetime) -> Turn | None:
     return _holding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
 
 
-def _holding(number: int, due_at: datetime | None, revision: int) -> Turn | None:
+def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccurrence | None:
     if due_at is None:
         return None
-    return Turn(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
+    return PlannedOccurrence(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
 
 
-def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
+def _others_tell(case: Case, turns: list[PlannedOccurrence], by: datetime) -> bool:
     """Whether something else with news is drafted, or will be by then."""
     steps = case.playbook.steps if case.playbook else ()
     telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
@@ -141,7 +141,7 @@ def _others_tell(case: Case, turns: list[Turn], by: datetime) -> bool:
     return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
 
 
-def _outlives(case: Case, turn: Turn) -> bool:
+def _outlives(case: Case, turn: PlannedOccurrence) -> bool:
     """Of a closed case only the promises go on, and what has reached some people and not all."""
     if not case.is_closed or turn.phase is Phase.FOLLOW_UP:
         return True
@@ -149,7 +149,7 @@ def _outlives(case: Case, turn: Turn) -> bool:
     return any(notice.is_on_its_way for notice in begun)
 
 
-def _in_time(turn: Turn) -> tuple[datetime, str, int]:
+def _in_time(turn: PlannedOccurrence) -> tuple[datetime, str, int]:
     return turn.due_at, turn.step, turn.number
 
 
@@ -157,7 +157,7 @@ def _awaits_people(notice: NoticeStatus) -> bool:
     return notice.current and notice.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED)
 
 
-def _turn_again(case: Case, occurrence: Occurrence, now: datetime) -> Turn | None:
+def _turn_again(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
     """A turn that was begun and can go on without a person."""
     if occurrence.state is not OccurrenceState.WAITING or case.playbook is None:
         return None
@@ -168,7 +168,9 @@ def _turn_again(case: Case, occurrence: Occurrence, now: datetime) -> Turn | Non
     due_at = _told_late_at(case, step, occurrence) if step.task else _continues_at(case, notices, now)
     if due_at is None:
         return None
-    return Turn(step=step.id, phase=step.phase, number=occurrence.number, due_at=due_at, revision=occurrence.revision)
+    return PlannedOccurrence(
+        step=step.id, phase=step.phase, number=occurrence.number, due_at=due_at, revision=occurrence.revision
+    )
 
 
 def _continues_at(case: Case, notices: list[NoticeStatus], now: datetime) -> datetime | None:
@@ -188,13 +190,15 @@ def _wants_work_at(case: Case, notice: NoticeStatus, now: datetime) -> datetime 
     return max(at, opens) if opens else None
 
 
-def _told_late_at(case: Case, step: Step, occurrence: Occurrence) -> datetime | None:
+def _told_late_at(case: Case, step: Step, occurrence: RecordedOccurrence) -> datetime | None:
     """When somebody must hear that a task is not done; None once they have."""
     told = any((o.step, o.number) == (TOLD_LATE + step.id, occurrence.number) for o in case.occurrences)
     return None if told or step.within is None else step.within.after(occurrence.due_at, case.calendar)
 
 
-def next_turn(case: Case, step: Step, mine: Sequence[Occurrence], now: datetime) -> Turn | None:
+def next_occurrence(
+    case: Case, step: Step, mine: Sequence[RecordedOccurrence], now: datetime
+) -> PlannedOccurrence | None:
     """The next turn of a step that has not begun, after those recorded of it; None when there is none to come yet."""
     base = _base(case, step, mine)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
@@ -206,7 +210,7 @@ def next_turn(case: Case, step: Step, mine: Sequence[Occurrence], now: datetime)
     if number <= last:
         return None
     planned = next((turn for turn in mine if turn.number == number), None)
-    return Turn(
+    return PlannedOccurrence(
         step=step.id, phase=step.phase, number=number, due_at=due_at, revision=planned.revision if planned else 0
     )
 
@@ -216,18 +220,18 @@ def series(case: Case, step: Step, base: datetime) -> Series:
     return Series(base, step.after, step.every, step.at_most, step.at, case.calendar)
 
 
-def _base(case: Case, step: Step, mine: Sequence[Occurrence]) -> datetime | None:
+def _base(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetime | None:
     """When what the step is timed from happened, or will happen."""
     if step.on:
         return step.on
     return _next_lateness(case, step, mine) if step.of == Event.COMMITMENT_LATE else case.events.get(step.of)
 
 
-def _next_lateness(case: Case, step: Step, mine: Sequence[Occurrence]) -> datetime | None:
+def _next_lateness(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetime | None:
     """The first day on which a promise is late of those that this step has not had a turn for."""
     handled = [turn.due_at for turn in mine if turn.state.begun]
     dates = sorted({c.new_due_at or c.due_at for c in case.commitments if c.state is CommitmentState.OPEN})
-    return next((at for at in dates if not handled or series(case, step, at).turn(1) > max(handled)), None)
+    return next((at for at in dates if not handled or series(case, step, at).occurrence(1) > max(handled)), None)
 
 
 def _is_chosen(case: Case, step: Step) -> bool:
@@ -240,7 +244,7 @@ def _is_chosen(case: Case, step: Step) -> bool:
     return step == next(chain(begun, (other for other in choice if holds(case, other.when))), None)
 
 
-def _stops(case: Case, step: Step, turn: Occurrence) -> bool:
+def _stops(case: Case, step: Step, turn: RecordedOccurrence) -> bool:
     """Whether this turn keeps the next from beginning.
 
     A promise does not wait for the approval of another, nor all those who hope for news for one message that is parked.
@@ -251,11 +255,11 @@ def _stops(case: Case, step: Step, turn: Occurrence) -> bool:
     return not (any(notice.only_parked for notice in notices) and all(notice.has_gone for notice in notices))
 
 
-def _notices_of(case: Case, turn: Occurrence) -> list[NoticeStatus]:
+def _notices_of(case: Case, turn: RecordedOccurrence) -> list[NoticeStatus]:
     return [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
 
 
-def _last_begun(case: Case, step: Step, mine: Sequence[Occurrence]) -> int:
+def _last_begun(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> int:
     assessed = case.assessment.version if step.phase is Phase.ASSESS and case.assessment else 0
     return max([assessed, *(turn.number for turn in mine if turn.state.begun)])
 
@@ -263,15 +267,15 @@ def _last_begun(case: Case, step: Step, mine: Sequence[Occurrence]) -> int:
 def _number_and_time(case: Case, step: Step, times: Series, last: int, now: datetime) -> tuple[int, datetime]:
     """After an outage only the latest of the turns that came due is made up for."""
     if step.phase is Phase.ASSESS:
-        return facts_known(case), times.turn(1)  # everything new that becomes known is assessed, once
+        return facts_known(case), times.occurrence(1)  # everything new that becomes known is assessed, once
     if step.of == Event.FACTS_CHANGED:
-        return case.version - 1, times.turn(1)
+        return case.version - 1, times.occurrence(1)
     if step.of == Event.COMMITMENT_LATE:
-        return last + 1, times.turn(1)
+        return last + 1, times.occurrence(1)
     if step.every is None:
-        return 1, times.turn(1)
+        return 1, times.occurrence(1)
     number = min(max(last + 1, times.come_due(now, last)), step.at_most)
-    return number, _not_after_what_was_said(case, step, times.turn(number))
+    return number, _not_after_what_was_said(case, step, times.occurrence(number))
 
 
 def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> datetime:
@@ -306,9 +310,9 @@ def _update_after(case: Case, update: Step, drafting: Step, turn: int, now: date
     times = series(case, update, base)
     begun = max(_last_begun(case, update, _by_step(case).get(update.id, ())), turn if drafting.id == update.id else 0)
     if update.every is None:
-        return times.turn(1) if times.turn(1) > now and not begun else None
+        return times.occurrence(1) if times.occurrence(1) > now and not begun else None
     number = times.come_due(now, begun) + 1
-    return times.turn(number) if number <= update.at_most else None
+    return times.occurrence(number) if number <= update.at_most else None
 
 
 def _full_hour(moment: datetime) -> datetime:
@@ -327,7 +331,7 @@ def holds(case: Case, when: When) -> bool:
         not when.cause or facts.cause.may_be(*when.cause),
         not when.vector or facts.vector.may_be(*when.vector),
         not when.data_includes or _may_be_touched(facts, when.data_includes),
-        when.open_commitments is None or when.open_commitments == case.promises_open,
+        when.open_commitments is None or when.open_commitments == case.commitments_open,
         when.open_questions is None or when.open_questions == (case.questions.open > 0),
         when.told_wrongly is None or when.told_wrongly == bool(case.told_wrongly),
     )

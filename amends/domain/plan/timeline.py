@@ -6,15 +6,15 @@ from enum import StrEnum
 
 from amends.domain.base.text import listed, say_span
 from amends.domain.base.value import Moment, Value
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import GIVEN, open_duties
-from amends.domain.case.next_update import Clock, Fate, awaited, clocks, standing
+from amends.domain.case.next_update import Fate, NextUpdate, awaited, next_updates, standing
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import standing_filings
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.forecast import forecast
-from amends.domain.plan.plan import TOLD_LATE, Turn
+from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, HOLDING, Event, Phase, Step
 
 FORTNIGHT = timedelta(days=14)
@@ -225,7 +225,7 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def _for_turn(case: Case, turn: Occurrence, now: datetime) -> Iterator[WaitingTask]:
+def _for_turn(case: Case, turn: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
     """Whether a held turn goes on, and tasks that were begun."""
     named, step = f"{case.incident.id} {turn.step} {turn.number} --as NAME", _step(case, turn.step)
     if turn.state is OccurrenceState.HELD:
@@ -333,13 +333,13 @@ def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine
             yield TimelineLine(
                 at=due_at, kind=LineKind.PROMISE, what=f"the promise {promise.id} is due", note=promise.owner
             )
-    for clock in clocks(case, now):
+    for clock in next_updates(case, now):
         if clock.fate is Fate.RUNNING:
             what = f"next news promised by {listed(clock.named_by)}"
             yield TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=standing(case))
 
 
-def _expected(case: Case, turn: Turn) -> TimelineLine:
+def _expected(case: Case, turn: PlannedOccurrence) -> TimelineLine:
     step, what = _step(case, turn.step), f"{turn.step} {turn.number}"
     if turn.step == HOLDING:
         note = "nothing else would keep the time that people were told for news"
@@ -365,7 +365,7 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
             yield TimelineLine(
                 at=notice.sent_at, kind=LineKind.NOTICE, what=f"{notice.id} was sent", note=_people(notice)
             )
-    yield from (_missed(clock) for clock in clocks(case, now) if clock.fate is Fate.MISSED)
+    yield from (_missed(clock) for clock in next_updates(case, now) if clock.fate is Fate.MISSED)
     for filing in standing_filings(case.filings):
         yield TimelineLine(at=filing.filed_at, kind=LineKind.FILING, what=f"filed: {filing.duty}", note=filing.part)
     for promise in case.commitments:
@@ -374,13 +374,13 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
             yield TimelineLine(at=promise.settled_at, kind=LineKind.PROMISE, what=what, note=promise.owner)
 
 
-def _missed(clock: Clock) -> TimelineLine:
+def _missed(clock: NextUpdate) -> TimelineLine:
     came = f"{clock.by} came {say_span(clock.late_by(clock.until))} late" if clock.came_at else "none has come yet"
     what = f"the time for news that {listed(clock.named_by)} named was missed"
     return TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=came)
 
 
-def _finished(turn: Occurrence) -> TimelineLine:
+def _finished(turn: RecordedOccurrence) -> TimelineLine:
     what = f"{turn.step} {turn.number}"
     at = turn.done_at or turn.due_at
     if turn.state is OccurrenceState.SKIPPED:

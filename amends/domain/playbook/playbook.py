@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Value
 from amends.domain.channel.channel import ChannelKind
-from amends.domain.incident.commitment import Promise
+from amends.domain.incident.commitment import PlannedCommitment
 from amends.domain.incident.facts import Cause, DataCategory, Vector
 from amends.domain.playbook.schedule import ClockTime, Delay
 from amends.domain.risk.levels import Severity
@@ -301,7 +301,7 @@ class Playbook(Value):
     by_severity: dict[Severity, dict[Slug, StepChange]] = {}
     """What is different about which step from this severity on; the graver one counts last."""
     steps: tuple[Step, ...] = Field(min_length=1)
-    commitments: tuple[Promise, ...] = ()
+    commitments: tuple[PlannedCommitment, ...] = ()
 
     model_config = {**Value.model_config, "populate_by_name": True}
 

@@ -151,17 +151,17 @@ class Series:
     """The time of day, on the organisation's clock, that each turn waits for."""
     calendar: Calendar
 
-    def turn(self, number: int) -> datetime:
+    def occurrence(self, number: int) -> datetime:
         """When this turn is due; later turns are due later."""
         return self._later(self.every, number - 1) if self.every and number > 1 else self._first
 
     def come_due(self, now: datetime, at_least: int = 0) -> int:
         """How many turns have come due by now, or these when it is fewer."""
         low, ahead = at_least, 1
-        while low + ahead <= self.at_most and self.turn(low + ahead) <= now:
+        while low + ahead <= self.at_most and self.occurrence(low + ahead) <= now:
             low, ahead = low + ahead, 2 * ahead
         last = min(low + ahead, self.at_most)
-        return low + bisect_right(range(low + 1, last + 1), now, key=self.turn)
+        return low + bisect_right(range(low + 1, last + 1), now, key=self.occurrence)
 
     @cached_property
     def _first(self) -> datetime:

@@ -129,7 +129,7 @@ class LateCohort(Value):
     """Of the audience file; so many are not in the list at first."""
 
 
-class LatePromise(Value):
+class LateCommitment(Value):
     """A promise that is put off, with word to those promised before its date."""
 
     promise: str = ""
@@ -156,7 +156,7 @@ class Injects(Value):
     angry_replies: tuple[AngryReplies, ...] = ()
     approvers_away: tuple[Away, ...] = ()
     late_cohorts: tuple[LateCohort, ...] = Field(default=(), max_length=1)
-    late_promises: tuple[LatePromise, ...] = ()
+    late_commitments: tuple[LateCommitment, ...] = ()
     forgotten_filings: tuple[ForgottenFiling, ...] = ()
 
     @model_validator(mode="after")
@@ -329,11 +329,11 @@ class Script:
         """Whether others decide when those who should do not."""
         return all(one.deputy for one in self.injects.approvers_away)
 
-    def put_off(self, promises: Iterable[Commitment]) -> dict[str, LatePromise]:
+    def put_off(self, promises: Iterable[Commitment]) -> dict[str, LateCommitment]:
         """The promises that will be late, by their ids."""
         listed = sorted(promises, key=lambda promise: (promise.due_at, promise.id))
-        late: dict[str, LatePromise] = {}
-        for one in self.injects.late_promises:
+        late: dict[str, LateCommitment] = {}
+        for one in self.injects.late_commitments:
             meant = next((p.id for p in listed if one.promise in ("", p.id) and p.id not in late), None)
             if meant:
                 late[meant] = one

@@ -175,7 +175,7 @@ class QuestionNumbers(Value):
     """From a question to its answer."""
 
 
-class Promised(Value):
+class RehearsedCommitment(Value):
     """A promise, and what became of it."""
 
     id: str
@@ -216,14 +216,14 @@ class RehearsalReport(Value):
     silences: tuple[RehearsedSilence, ...] = ()
     """The longest first."""
     questions: QuestionNumbers
-    promises: tuple[Promised, ...]
+    commitments: tuple[RehearsedCommitment, ...]
     injected: tuple[Happening, ...] = ()
     """What the injects did."""
     team: tuple[Happening, ...] = ()
     """What the simulated team did."""
     troubles: tuple[Happening, ...] = ()
     """What did not go as it should."""
-    turns: int
+    occurrences: int
     messages: int
     twice: int
     """Messages that arrived more than once; must be 0."""
@@ -233,7 +233,11 @@ class RehearsalReport(Value):
     @property
     def bad(self) -> int:
         """How many times were not kept."""
-        timed: tuple[Sequence[Deadline | NamedTime | Promised], ...] = self.deadlines, self.named_times, self.promises
+        timed: tuple[Sequence[Deadline | NamedTime | RehearsedCommitment], ...] = (
+            self.deadlines,
+            self.named_times,
+            self.commitments,
+        )
         kept_badly = sum(one.outcome.bad for listed in timed for one in listed)
         forgotten = sum(notice.forgets_people or notice.left_waiting > 0 for notice in self.notices)
         return kept_badly + forgotten + self.questions.late + self.questions.overdue
@@ -326,16 +330,16 @@ def asked(questions: Iterable[Question], complaints: int, now: datetime) -> Ques
     )
 
 
-def promised(case: Case, now: datetime) -> tuple[Promised, ...]:
+def rehearsed_commitments(case: Case, now: datetime) -> tuple[RehearsedCommitment, ...]:
     """Every promise; one that was put off is late by the date that people were given first."""
     return tuple(_promised(case, one, now) for one in case.commitments)
 
 
-def _promised(case: Case, promise: Commitment, now: datetime) -> Promised:
+def _promised(case: Case, promise: Commitment, now: datetime) -> RehearsedCommitment:
     kept_at = promise.settled_at if promise.state is CommitmentState.KEPT else None
     put_off = promise.new_due_at is not None or promise.state is CommitmentState.DROPPED
     found = outcome(promise.new_due_at or promise.due_at, kept_at, now)
-    return Promised(
+    return RehearsedCommitment(
         id=promise.id,
         owner=promise.owner,
         due_at=promise.due_at,
@@ -357,7 +361,7 @@ def what_was_not_kept(report: RehearsalReport) -> Iterator[str]:
             yield f"{who} for {notice.id}, which stands {notice.stands} in the end"
     yield from (_deadline_missed(one) for one in report.deadlines if one.outcome.bad)
     yield from (_named_time_missed(one) for one in report.named_times if one.outcome.bad)
-    yield from (_promise_missed(one) for one in report.promises if one.outcome.bad)
+    yield from (_promise_missed(one) for one in report.commitments if one.outcome.bad)
     if late := report.questions.late:
         yield f"{late} questions were answered late"
     if overdue := report.questions.overdue:
@@ -373,7 +377,7 @@ def _named_time_missed(one: NamedTime) -> str:
     return f"next news named in {one.notice} for {_at(one.named)}: {came}"
 
 
-def _promise_missed(one: Promised) -> str:
+def _promise_missed(one: RehearsedCommitment) -> str:
     return f"promise {one.id}: due {_at(one.due_at)}, {_kept(one)}"
 
 
@@ -385,7 +389,7 @@ def _done(moment: datetime | None) -> str:
     return f"done {_at(moment)}" if moment else "not done"
 
 
-def _kept(promise: Promised) -> str:
+def _kept(promise: RehearsedCommitment) -> str:
     if promise.settled_at:
         return f"settled {_at(promise.settled_at)}"
     return f"put off to {_at(promise.new_due_at)}" if promise.new_due_at else "not kept"

@@ -9,11 +9,11 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, func, select
 
 from amends.domain.assess.assessment import Assessment
-from amends.domain.case.case import Case, Embargo, IncidentState, Occurrence, OccurrenceState, Outline
+from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState, Outline, RecordedOccurrence
 from amends.domain.case.next_update import as_news_stands
 from amends.domain.incident.facts import told_wrongly
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import DeliveryState, Draft, LetGo, NoticeStatus, PersonState
+from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
 from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
 from amends.domain.risk.levels import Severity
@@ -126,7 +126,7 @@ class Cases:
 
     def _with_changed_facts(self, session: Session, case: Case, amended_at: datetime) -> Case:
         """The news that all have heard; the event that the facts are others than those that people heard last."""
-        heard = case.last_heard()
+        heard = case.last_told()
         if not heard:
             return case
         until, files = heard[0], [self._file_at(session, case.incident.id, at) for at in heard]
@@ -199,7 +199,7 @@ class Cases:
 
     def _let_go(
         self, session: Session, incident: str, rows: dict[tuple[str, int], NoticeRow]
-    ) -> dict[str, list[LetGo]]:
+    ) -> dict[str, list[NoticeRelease]]:
         """Of each notice, every version that was let go, the first one first."""
         query = select(ReleaseRow).where(ReleaseRow.incident == incident).order_by(col(ReleaseRow.version))
         releases = session.exec(query).all()
@@ -208,8 +208,8 @@ class Cases:
             row = rows[release.notice, release.version]
             said = self._notices.drafted(row)
             heard = versions[row.notice] == 1 or self._is_heard(session, row, said)
-            one = LetGo(
-                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, heard=heard,
+            one = NoticeRelease(
+                at=release.at, drafted_at=row.drafted_at, sent_at=row.sent_at, told=heard,
                 next_news_at=said.next_news_at, sorry_for=said.sorry_for,
             )  # fmt: skip
             found[release.notice].append(one)
@@ -260,14 +260,14 @@ def _without_lost_assessments(case: Case) -> Case:
     return case.model_copy(update={"occurrences": tuple(turn for turn in case.occurrences if turn not in lost)})
 
 
-def _occurrences(session: Session, incident: str) -> tuple[Occurrence, ...]:
+def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, ...]:
     query = (
         select(OccurrenceRow)
         .where(OccurrenceRow.incident == incident)
         .order_by(col(OccurrenceRow.due_at), col(OccurrenceRow.step))
     )
     return tuple(
-        Occurrence(
+        RecordedOccurrence(
             step=row.step,
             number=row.number,
             due_at=row.due_at,
@@ -305,7 +305,12 @@ class _Messages:
 
 
 def _status(
-    session: Session, row: NoticeRow, draft: Draft, messages: _Messages, let_go: tuple[LetGo, ...], now: datetime | None
+    session: Session,
+    row: NoticeRow,
+    draft: Draft,
+    messages: _Messages,
+    let_go: tuple[NoticeRelease, ...],
+    now: datetime | None,
 ) -> NoticeStatus:
     outdated = row.stage not in RELEASED and now is not None and draft.outdated(now)
     stands = standing_of(session, row, draft, now)
@@ -328,7 +333,7 @@ def _status(
         sent_at=row.sent_at,
         next_news_at=draft.next_news_at,
         sorry_for=draft.sorry_for,
-        let_go=let_go,
+        releases=let_go,
         people=messages.people,
         pending=messages.pending,
         parked=messages.states.get(DeliveryState.PARKED, 0),

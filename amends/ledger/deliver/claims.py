@@ -15,7 +15,7 @@ from amends.domain.deliver.pace import domain_of
 from amends.domain.incident.facts import DataCategory
 from amends.domain.law.addendum import GENERAL
 from amends.domain.notice.notice import name_parts
-from amends.ledger.notice.first_messages import letter_of
+from amends.ledger.notice.first_messages import addendum_of
 from amends.ledger.notice.notices import PUBLIC, Notices
 from amends.ledger.people.people import categories, opened_contact
 from amends.ledger.store.bulk import among, listed, statement
@@ -57,7 +57,7 @@ class Claim(NamedTuple):
     channel: ChannelKind
     locale: str
     reader: str
-    letter: str
+    addendum: str
     """Which laws decide what it says: those of the home of the person it is about."""
     about: Contact | None
     """Whose data it is about; None for the public."""
@@ -128,7 +128,7 @@ class Claims:
         guardians = {person.guardian for person in known.values() if person.guardian}
         known |= self._known(session, incident, guardians - known.keys())
         letters = self._notices.addenda(session, incident)
-        letter = cache(lambda country, region: letter_of(letters, released.template, country, region))
+        letter = cache(lambda country, region: addendum_of(letters, released.template, country, region))
         return tuple([self._claim(incident, row, known, letter, released, lease) for row in rows])
 
     def _claim(

@@ -61,7 +61,7 @@ class Decisions:
             write.note(now, incident, "sent again", _subject(notice, person), actor=by.name, messages=again)
             return again
 
-    def let_go(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
+    def release_held(self, incident: str, notice: str, person: int, by: Member, now: datetime) -> int:
         """Somebody who was held is written to after all, with this notice and those to come; how many messages wait.
 
         Raises NotAllowed, and NotInLedger when nothing of this notice is held for the person.

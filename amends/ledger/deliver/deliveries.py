@@ -115,10 +115,10 @@ class Deliveries:
     def _rename(self, rows: Sequence[WaitingMessage], claims: Sequence[Claim]) -> None:
         """Store which text each gets, where that has become another since the message was stored."""
         both = zip(rows, claims, strict=True)
-        if others := [claim for row, claim in both if claim.letter != name_parts(row.variant)[2]]:
+        if others := [claim for row, claim in both if claim.addendum != name_parts(row.variant)[2]]:
             with self._store.write() as write:
                 for claim in others:
-                    name = text_name(claim.locale, claim.reader, claim.letter)
+                    name = text_name(claim.locale, claim.reader, claim.addendum)
                     write.change(update(DeliveryRow).where(col(DeliveryRow.id) == claim.id).values(variant=name))
 
     def _without_named(self, claims: tuple[Claim, ...], named: Mapping[str, bool], now: datetime) -> tuple[Claim, ...]:
@@ -453,5 +453,5 @@ def _next_message(session: Session, draft: Draft, claim: Claim, now: datetime) -
     """Store a message for the same person on the next channel of the cascade; whether there is one."""
     if claim.to is None or claim.about is None:
         return False
-    version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.letter)
+    version, name = claim.released.version, text_name(claim.locale, claim.reader, claim.addendum)
     return next_message(session, draft, version, claim.about.number, name, now)

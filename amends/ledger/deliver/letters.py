@@ -23,7 +23,7 @@ from amends.domain.team.member import Member
 from amends.ledger.deliver.cascade import call_after_the_end, pass_on, released_last
 from amends.ledger.deliver.claims import Claim, Claims, Released, WaitingMessage
 from amends.ledger.deliver.deliveries import Deliveries, park
-from amends.ledger.notice.first_messages import GUARDED, letter_of
+from amends.ledger.notice.first_messages import GUARDED, addendum_of
 from amends.ledger.notice.notices import Notices, existing_row
 from amends.ledger.people.opt_outs import withdraw
 from amends.ledger.people.people import CHUNK
@@ -155,7 +155,7 @@ class PaperLetters:
         letters = self._notices.addenda(write.session, draft.incident)
         for variant, country, region in write.session.exec(kinds).all():
             locale, reader, _ = name_parts(variant)
-            name = text_name(locale, reader, letter_of(letters, draft.template, country, region))
+            name = text_name(locale, reader, addendum_of(letters, draft.template, country, region))
             if name != variant:
                 at_home = (PersonRow.country == country, PersonRow.region == region)
                 theirs = select(PersonRow.number).where(PersonRow.incident == draft.incident, *at_home)
@@ -218,7 +218,7 @@ class PaperLetters:
             if shut := [row.person for row, claim in zip(rows, claims, strict=True) if not claim.readable]:
                 raise DataDamaged(damaged(shut[0]))
             return [
-                (row.person, claim._replace(letter=name_parts(row.variant)[2]))
+                (row.person, claim._replace(addendum=name_parts(row.variant)[2]))
                 for row, claim in zip(rows, claims, strict=True)
             ]
 
@@ -347,7 +347,7 @@ def _has_text(draft: Draft, name: str) -> bool:
     """An email was approved for such a reader and letter; the composer finds the nearest of its languages."""
     _, reader, letter = name_parts(name)
     return any(
-        (text.channel, text.reader, text.letter) == (ChannelKind.EMAIL, reader, letter) for text in draft.variants
+        (text.channel, text.reader, text.addendum) == (ChannelKind.EMAIL, reader, letter) for text in draft.variants
     )
 
 

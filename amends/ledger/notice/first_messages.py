@@ -92,7 +92,7 @@ class FirstMessages:
     def name(self, guarded: bool, country: str, region: str, locale: str) -> str:
         """Names the text that a person gets who is like this."""
         reader = Reader.GUARDIAN if guarded else Reader.SELF
-        return text_name(locale, reader, letter_of(self._letters, self._draft.template, country, region))
+        return text_name(locale, reader, addendum_of(self._letters, self._draft.template, country, region))
 
     def row(
         self, person: int, channel: ChannelKind, address: bytes, name: str, planned: Planned | None = None
@@ -186,12 +186,12 @@ def in_audience(incident: str, name: str) -> list[Any]:
     return conditions if name == EVERYONE else [*conditions, PersonRow.segment == name]
 
 
-def letter_of(letters: Addenda, template: str, country: str, region: str) -> str:
+def addendum_of(letters: Addenda, template: str, country: str, region: str) -> str:
     """The letter in which a notice is written about somebody who lives there.
 
     The home of the person whose data it is decides, as the laws do, and not that of a guardian who reads it for them.
     """
-    return letters.in_notice(template, letters.letter_for(country, region))
+    return letters.in_notice(template, letters.addendum_for(country, region))
 
 
 def addresses(person: PersonRow) -> dict[ChannelKind, bytes]:

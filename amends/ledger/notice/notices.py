@@ -65,7 +65,7 @@ class Notices:
             counted = session.exec(_readers(incident, name)).all()
             letters = self.addenda(session, incident)
         readers = frozenset(
-            (locale, Reader.GUARDIAN if child else Reader.SELF, letters.letter_for(country, region))
+            (locale, Reader.GUARDIAN if child else Reader.SELF, letters.addendum_for(country, region))
             for locale, child, country, region, _ in counted
         )
         return Audience(f"{row.audience_digest}:{name}", sum(count for *_, count in counted), readers)
@@ -216,7 +216,7 @@ class Notices:
         if row is None:
             return Addenda()
         return self._store.cache.get(
-            ("letters", row.digest), lambda: Addenda.model_validate(row.wording.get("letters", {}))
+            ("addenda", row.digest), lambda: Addenda.model_validate(row.wording.get("addenda", {}))
         )
 
 
@@ -395,7 +395,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
     post = FirstMessages(draft, version, Addenda(), spelled(session.connection(), now), may_have_left(session, draft))
     rows = []
     for variant in draft.variants:
-        name = text_name(variant.locale, variant.reader, variant.letter)
+        name = text_name(variant.locale, variant.reader, variant.addendum)
         if not variant.channel.personal and variant.reader is Reader.SELF and (variant.channel, name) not in known:
             place = f"{variant.locale} {version}" if variant.channel is ChannelKind.WEBSITE else variant.locale
             rows.append(post.row(PUBLIC, variant.channel, place.encode(), name))
@@ -403,7 +403,7 @@ def _store_public(session: Session, draft: Draft, version: int, now: datetime) -
 
 
 def _give_promises(session: Session, draft: Draft) -> None:
-    for promise in draft.promises:
+    for promise in draft.commitments:
         if session.get(CommitmentRow, (draft.incident, promise.id)):
             continue
         session.add(CommitmentRow(incident=draft.incident, **promise.model_dump(), changes=0, told=0))

@@ -155,7 +155,7 @@ def _reach(incident: Incident) -> ContactWays:
 
 
 def _told(version: int, draft: Draft) -> Told:
-    general_last = sorted(draft.variants, key=lambda variant: variant.letter == GENERAL)
+    general_last = sorted(draft.variants, key=lambda variant: variant.addendum == GENERAL)
     subjects = {variant.locale: variant.subject for variant in general_last if variant.subject}
     about = (draft.about, draft.change)
     return Told(draft.notice, draft.template, version, draft.audience, draft.dated, about, subjects)

@@ -54,7 +54,7 @@ class Visit:
         return tuple(text for kind, text in self.voice.phrases.advice.items() if kind in self.person.data)
 
     @property
-    def promises(self) -> tuple[tuple[Commitment, str], ...]:
+    def commitments(self) -> tuple[tuple[Commitment, str], ...]:
         """What this person was promised, each with what has become of it."""
         given = self.known.case.commitments
         theirs = (one for one in given if self._belongs_to(one.audience) and (not self.left or one.made_in in self.got))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from amends.cli.incident.report import page
-from amends.domain.case.next_update import Fate, awaited, clocks
+from amends.domain.case.next_update import Fate, awaited, next_updates
 from amends.ledger import Ledger
 from tests.cli.conftest import INCIDENT, NOTICE, Office, approve
 
@@ -55,7 +55,7 @@ def test_the_timeline_says_which_news_is_promised_and_how_far_it_is(told: Office
 def test_a_missed_time_is_in_the_chain_of_the_audit_once_and_in_the_report(ledger: Ledger) -> None:
     later = named(ledger) + timedelta(days=2)
     case = ledger.cases.read(INCIDENT, later)
-    clock = clocks(case, later)[0]
+    clock = next_updates(case, later)[0]
     zone = case.incident.organisation.timezone
     assert clock.fate is Fate.MISSED
     assert [ledger.alerts.note_missed_update(INCIDENT, clock, zone, later) for _ in range(2)] == [True, False]

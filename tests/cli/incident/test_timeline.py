@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from amends.cli.terminal.text import table
-from amends.domain.case.case import Occurrence, OccurrenceState
+from amends.domain.case.case import OccurrenceState, RecordedOccurrence
 from amends.domain.plan.text import in_tables, there
 from amends.domain.plan.timeline import timeline
 from amends.ledger.store import disk_reserve
@@ -89,7 +89,7 @@ def test_the_page_in_prefect_shows_the_same_tables(office: Office) -> None:
 
 
 def test_the_page_in_prefect_names_each_command_in_full() -> None:
-    case = a_case(occurrences=(Occurrence(step="update", number=2, due_at=NOW, state=OccurrenceState.HELD),))
+    case = a_case(occurrences=(RecordedOccurrence(step="update", number=2, due_at=NOW, state=OccurrenceState.HELD),))
     command = f"`amends step go|skip {case.incident.id} update 2 --as NAME`"
     assert [line for line in timeline_page(case, NOW).splitlines() if line.startswith("- ") and line.endswith(command)]
 

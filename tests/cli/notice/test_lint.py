@@ -93,13 +93,13 @@ def the_story() -> Incident:
 def test_no_notice_of_a_shipped_playbook_has_any_finding(playbook: str) -> None:
     steps, wording = load_playbook(playbook)
     case = a_case(incident=the_story(), playbook=steps, assessment=an_assessment())
-    kinds = kinds_in(tuple(AudienceFile(STORY / "audience.csv").rows()), wording.letters)
+    kinds = kinds_in(tuple(AudienceFile(STORY / "audience.csv").rows()), wording.addenda)
     assert findings_of(case, wording, kinds) == ()
 
 
 def of_every_letter(wording: Wording, locales: tuple[str, ...]) -> tuple[Kinds, AudienceCounts]:
     """Adults and guardians in each language, where each letter is for."""
-    letters = {letter.id: letter.places[0] for letter in wording.letters.letters}
+    letters = {letter.id: letter.places[0] for letter in wording.addenda.addenda}
     kinds = Kinds()
     for kind in product(locales, Reader, (*letters, GENERAL)):
         kinds.add("everyone", kind)
@@ -145,7 +145,7 @@ def test_a_child_is_read_about_by_its_guardian_under_the_laws_of_its_home(
 def test_without_an_audience_file_every_language_is_read_where_people_are_said_to_live(tmp_path: Path) -> None:
     path = story_with(tmp_path, {"texts:\n": "residences: {US-MA: 200, DE: 40}\n\ntexts:\n"})
     _, wording = load_playbook(PLAYBOOK)
-    readers = kinds_at_home(read_incident(path), wording.letters).of("everyone")
+    readers = kinds_at_home(read_incident(path), wording.addenda).of("everyone")
     assert readers.people == 240
     assert readers.kinds == {
         (locale, Reader.SELF, letter) for locale in ("en", "zh-CN") for letter in ("us-ma", "general")

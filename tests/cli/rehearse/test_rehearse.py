@@ -116,7 +116,7 @@ class Drawn:
 def test_the_picture_has_a_row_for_everything_and_stays_within_its_width(done: Done) -> None:
     drawn = Drawn(done.found)
     dated = sum(bool(one.due_at and one.due_at <= done.found.end) for one in done.found.deadlines)
-    others = (done.found.injected, done.found.notices, done.found.named_times, done.found.promises)
+    others = (done.found.injected, done.found.notices, done.found.named_times, done.found.commitments)
     assert len(drawn.rows) == dated + sum(map(len, others))
     places = [float(mark.get(name, "0")) for mark in drawn.root.iter() for name in ("x1", "x2", "cx", "x")]
     assert max(places) <= 900

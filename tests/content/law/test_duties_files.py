@@ -10,7 +10,7 @@ import pytest
 
 from amends.content.file.regions import CODES
 from amends.content.file.shipped import library
-from amends.content.law.addenda import read_letters
+from amends.content.law.addenda import read_addenda
 from amends.content.law.regimes import read_duties
 from amends.domain.base.errors import ContentError
 from amends.domain.incident.incident import CLOCK_EVENTS
@@ -52,7 +52,7 @@ def of(found, identity):
 def test_the_whole_table_is_there():
     assert len(TABLE.regimes) == 82
     assert sum(len(regime.duties) for regime in TABLE.regimes) == 171
-    assert TABLE.clocks.keys() == CLOCK_EVENTS and len(TABLE.clocks) == 42
+    assert TABLE.clock_events.keys() == CLOCK_EVENTS and len(TABLE.clock_events) == 42
 
 
 @pytest.mark.parametrize("regime", TABLE.all_regimes(), ids=lambda regime: regime.id)
@@ -83,7 +83,7 @@ def test_the_union_is_the_thirty_states_of_the_eea():
 
 
 def test_what_a_letter_must_leave_out_is_an_item_of_letters():
-    items = read_letters(library() / "letters.yaml").items
+    items = read_addenda(library() / "addenda.yaml").items
     named = {forbidden.item for regime in TABLE.all_regimes() for forbidden in regime.must_not if forbidden.item}
     assert named == {"nature", "people_count"} and named <= items.keys()
 
@@ -130,28 +130,28 @@ def _ids(text: str) -> set[str]:
 # Clocks and questions
 
 
-@pytest.mark.parametrize("name", sorted(TABLE.clocks))
+@pytest.mark.parametrize("name", sorted(TABLE.clock_events))
 def test_every_clock_asks_one_person_a_plain_question(name):
-    clock = TABLE.clocks[name]
+    clock = TABLE.clock_events[name]
     assert "?" in clock.ask and len(clock.ask) <= 130
     assert not clock.means.endswith(".") and clock.means[0].islower()
 
 
-@pytest.mark.parametrize("name", sorted(TABLE.clocks))
+@pytest.mark.parametrize("name", sorted(TABLE.clock_events))
 def test_no_event_both_is_another_and_must_come_after_it(name):
-    clock = TABLE.clocks[name]
+    clock = TABLE.clock_events[name]
     assert not set(clock.met_by) & set(clock.not_before)
     assert name not in (*clock.met_by, *clock.not_before)
-    assert not [one for one in clock.not_before if TABLE.clocks[one].ours]
+    assert not [one for one in clock.not_before if TABLE.clock_events[one].ours]
 
 
 def test_what_must_come_first_never_comes_first_the_other_way_round():
-    pairs = {(name, one) for name, clock in TABLE.clocks.items() for one in clock.not_before}
+    pairs = {(name, one) for name, clock in TABLE.clock_events.items() for one in clock.not_before}
     assert not [pair for pair in pairs if pair[::-1] in pairs]
 
 
 def test_steps_of_our_own_are_those_that_nobody_else_takes():
-    assert {name for name, clock in TABLE.clocks.items() if clock.ours} == {
+    assert {name for name, clock in TABLE.clock_events.items() if clock.ours} == {
         "handling_finished", "incident_notification_submitted", "individuals_notified", "initial_notification_submitted",
         "intermediate_report_submitted", "ordered_by_commissioner", "pdpc_notified", "ransom_paid", "statement_prepared",
     }  # fmt: skip
@@ -320,8 +320,8 @@ def test_a_mistake_is_named_with_its_place_and_what_was_probably_meant(broken, n
 
 
 def test_what_stands_in_two_files_names_both(broken):
-    again = "recipients:\n  users: {addressee: people, name: users}\nclocks:"
-    findings, _ = broken("clock-events.yaml", "clocks:", again)
+    again = "recipients:\n  users: {addressee: people, name: users}\nclock_events:"
+    findings, _ = broken("clock-events.yaml", "clock_events:", again)
     assert (
         findings[0].startswith("recipients.yaml:")
         and "E106 another entry of recipients is called 'users'" in findings[0]

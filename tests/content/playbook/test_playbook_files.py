@@ -18,11 +18,11 @@ PHRASES = Phrases(
     moment="{date}", list_comma=", ", list_and=" and ", data={}, advice={}, commitment_states={}, never_say=(), portal={},
 )  # fmt: skip
 
-LETTERS = Addenda(letters=(Addendum(id="us", places=("US",)),))
+LETTERS = Addenda(addenda=(Addendum(id="us", places=("US",)),))
 
 
 def wording(*templates, locales=("en",)):
-    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES), letters=LETTERS)
+    return Wording(templates=dict.fromkeys(templates, "text"), phrases=dict.fromkeys(locales, PHRASES), addenda=LETTERS)
 
 
 def findings(path):
@@ -124,7 +124,7 @@ def test_a_follow_up_step_with_channels_needs_words_for_kept_and_late_promises(p
 
 
 def test_words_without_letters_are_told_but_do_not_block(playbook):
-    words = wording("first-notice/en.email.md").model_copy(update={"letters": Addenda()})
+    words = wording("first-notice/en.email.md").model_copy(update={"addenda": Addenda()})
     (finding,) = check_playbook(read_playbook(playbook()), words)
     assert (finding.code, finding.blocks) == ("E103", False)
 

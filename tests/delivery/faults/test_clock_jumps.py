@@ -12,7 +12,7 @@ import pytest
 
 from amends.delivery.channels import Channels, connected
 from amends.delivery.send import engine, workers
-from amends.delivery.send.clock import MOST, SteadyClock, seen
+from amends.delivery.send.clock import MOST, MonotonicClock, seen
 from amends.delivery.send.engine import Tally, deliver
 from amends.delivery.send.workers import Work, send
 from amends.domain.base.errors import NotAllowed
@@ -62,8 +62,8 @@ class Set:
         self.wall += span
         self.seconds += span.total_seconds()
 
-    def steady(self) -> SteadyClock:
-        return SteadyClock(lambda: self.wall, lambda: self.seconds)
+    def steady(self) -> MonotonicClock:
+        return MonotonicClock(lambda: self.wall, lambda: self.seconds)
 
 
 @pytest.mark.parametrize("correction", [timedelta(), MOST, -MOST, SECOND], ids=str)
@@ -295,6 +295,6 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def test_the_clock_of_the_machine_and_the_time_since_its_start_agree() -> None:
-    clock = SteadyClock(workers.wall_clock)
+    clock = MonotonicClock(workers.wall_clock)
     assert clock.trouble() == ""
     assert abs(clock() - workers.wall_clock()) < MOST

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from amends.delivery.send import group_commit
-from amends.delivery.send.group_commit import Journal
+from amends.delivery.send.group_commit import GroupCommit
 from amends.delivery.send.lane import settle
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
 from amends.domain.channel.channel import TURNS, ChannelKind, Receipt, Status
@@ -22,11 +22,11 @@ Answers = Sequence[tuple[Claim, Receipt]]
 def a_claim(number: int) -> Claim:
     return Claim(
         id=number, lease=1, key=f"key-{number}", bounce="", released=Released("first-notice", NOW), attempts=1,
-        channel=ChannelKind.EMAIL, locale="en", reader="self", letter="", about=None, to=None,
+        channel=ChannelKind.EMAIL, locale="en", reader="self", addendum="", about=None, to=None,
     )  # fmt: skip
 
 
-async def marked(journal: Journal, claim: Claim) -> None:
+async def marked(journal: GroupCommit, claim: Claim) -> None:
     """Wait until the mark is kept. Raises what the journal says."""
     called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     group_commit.mark(claim, partial(settle, called))
@@ -55,8 +55,8 @@ class Book:
         self.commits.append(([claim.id for claim in leaving], [claim.id for claim, _ in answers]))
         return frozenset(claim.id for claim in leaving) - self.refused
 
-    def journal(self, company: int = 1) -> Journal:
-        opened = Journal(self.write, self.told.append)
+    def journal(self, company: int = 1) -> GroupCommit:
+        opened = GroupCommit(self.write, self.told.append)
         opened.company = company
         return opened
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from amends.delivery.send.lane import Errand
+from amends.delivery.send.lane import LaneMessages
 from amends.domain.base.errors import StaleClaim
 from amends.domain.channel.channel import Called, ChannelKind, Message, Receipt, Status, VariantForm
 from amends.ledger import Claim
@@ -63,7 +63,7 @@ async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp
     ledger.dispose()
 
     line, heard = Line((*older, *newer), newer[0].lease), list[Exception | None]()
-    errand = Errand(line)
+    errand = LaneMessages(line)
     first = await errand.next()
     assert first is not None
     assert errand.next_at_once() is None, "it is the one in hand"
@@ -78,7 +78,7 @@ async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp
     assert {key: len(receipts) for key, receipts in line.answers.items()} == {claim.key: 1 for claim in newer}
 
 
-async def with_two_in_hand(folder: Path) -> tuple[Line, Errand, tuple[str, str]]:
+async def with_two_in_hand(folder: Path) -> tuple[Line, LaneMessages, tuple[str, str]]:
     """A lane that may have sent the first of them already, and its line."""
     ledger = a_ledger(sqlite_url(folder), folder).migrate()
     approved(ledger, [a_person(number=number) for number in (1, 2)], channels=(ChannelKind.EMAIL,))
@@ -86,7 +86,7 @@ async def with_two_in_hand(folder: Path) -> tuple[Line, Errand, tuple[str, str]]
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
     ledger.dispose()
     line = Line(claims, claims[0].lease)
-    errand = Errand(line)
+    errand = LaneMessages(line)
     first, second = await errand.next(), errand.next_at_once()
     assert first and second
     errand.last_call(first.key, lambda _: None)

@@ -165,5 +165,5 @@ def test_a_preview_shows_each_letter_that_the_audience_needs(ledger: Ledger, wor
 def test_a_reader_of_each_kind_is_drafted_for_the_letter_of_whom_it_is_about(ledger: Ledger, wording: Wording) -> None:
     child = a_person(number=1, flags=frozenset({Flag.MINOR}), **IN_MASSACHUSETTS)
     parent = a_person(number=2, guardian_of=child.ref, country="DE")
-    kinds = {(v.reader, v.letter) for v in drafted(ledger, wording, [child, parent]).variants if v.channel.personal}
+    kinds = {(v.reader, v.addendum) for v in drafted(ledger, wording, [child, parent]).variants if v.channel.personal}
     assert kinds == {(Reader.GUARDIAN, "us-ma"), (Reader.SELF, GENERAL)}

@@ -20,7 +20,7 @@ from amends.delivery.send.engine import Tally, deliver
 from amends.delivery.send.queue import FIRST_LANES, SLOW_ASIDE
 from amends.domain.base.errors import ChannelUnavailable, LedgerUnavailable, NotAllowed
 from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import ChannelKind, Errands, PipelinedChannel, Status
+from amends.domain.channel.channel import ChannelKind, MessagesInFlight, PipelinedChannel, Status
 from amends.domain.deliver.limits import canary_size
 from amends.domain.deliver.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people.person import Person
@@ -317,7 +317,7 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def carry(self, errands: Errands) -> None:
+    async def carry(self, errands: MessagesInFlight) -> None:
         if self._has_forgotten:
             await self._real.carry(errands)
         elif await errands.next():

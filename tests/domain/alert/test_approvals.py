@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from amends.domain.alert.approvals import ApprovalReminder, Occasion, approval_reminders, text, title
 from amends.domain.case.case import Case, IncidentState
 from amends.domain.law.duty import Addressee, DutyStanding
-from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus
+from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus
 from amends.domain.team.approval import Approval, ApprovalRule, Decision, standing
 from amends.domain.team.member import Member, TeamRole
 from tests.builders import NOW, a_case, a_duty, a_member, an_assessment
@@ -218,7 +218,7 @@ def test_a_closed_incident_reminds_nobody() -> None:
 def test_what_outlives_a_closed_case_is_still_asked_for() -> None:
     ended: dict[str, Any] = {"state": IncidentState.PAUSED, "events": {"opened": NOW, "closed": NOW}}
     kept = a_waiting(id="promise-kept-audit-1", step="chase", about="audit")
-    some_have_it = a_waiting(version=2, let_go=(LetGo(at=NOW, drafted_at=NOW),))
+    some_have_it = a_waiting(version=2, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),))
     for notice in (kept, some_have_it):
         assert set(who(due(notice, NOW, state=IncidentState.CLOSED))) == APPROVERS
         assert due(notice, NOW, **ended) == []

@@ -117,7 +117,7 @@ def test_people_without_a_country_are_asked_about() -> None:
 
 
 def test_a_missing_clock_becomes_a_question() -> None:
-    assert LAW.table.clocks["controller_aware"].ask in assessed(times={}).open_questions
+    assert LAW.table.clock_events["controller_aware"].ask in assessed(times={}).open_questions
 
 
 def test_a_missing_seat_state_trade_and_role_are_asked_for() -> None:
@@ -149,7 +149,7 @@ def test_a_law_without_a_threshold_has_the_people_told_at_a_low_risk_too() -> No
 
 def test_the_letters_that_the_audience_needs_are_named() -> None:
     made = assessed(an_audience(by_place={"DE": 1, "US-MA": 1, "US-CA": 1}))
-    assert "general" in made.letters and "us-ma" in made.letters
+    assert "general" in made.addenda and "us-ma" in made.addenda
 
 
 def test_news_comes_sooner_and_more_often_the_graver_it_is() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.deadlines import OVERDUE, SOON, deadline_line, open_duties, reminders
 from amends.domain.law.duty import Addressee, Duty, DutyStanding
 from amends.domain.law.filing import Filing
@@ -21,9 +21,9 @@ def case_with(*duties: Duty, **changes: Any) -> Case:
     return a_case(assessment=an_assessment(duties=duties), **changes)
 
 
-def given(number: int, duty: Duty) -> Occurrence:
+def given(number: int, duty: Duty) -> RecordedOccurrence:
     (reminder,) = (one for one in reminders(case_with(duty)) if one.number == number)
-    return Occurrence(step=reminder.step, number=number, due_at=reminder.at, state=OccurrenceState.DONE)
+    return RecordedOccurrence(step=reminder.step, number=number, due_at=reminder.at, state=OccurrenceState.DONE)
 
 
 def test_a_long_deadline_is_reminded_of_a_day_before_and_when_it_has_come() -> None:
@@ -69,8 +69,8 @@ def test_what_is_due_at_once_is_reminded_of_at_once_and_a_day_later() -> None:
     assert "must be told at once" in deadline_line(case_with(at_once), reminders(case_with(at_once))[0])
 
 
-def deadlines_turn(number: int, state: OccurrenceState, due_at: datetime) -> Occurrence:
-    return Occurrence(step="deadlines", number=number, due_at=due_at, state=state)
+def deadlines_turn(number: int, state: OccurrenceState, due_at: datetime) -> RecordedOccurrence:
+    return RecordedOccurrence(step="deadlines", number=number, due_at=due_at, state=state)
 
 
 @pytest.mark.parametrize("state", [OccurrenceState.HELD, OccurrenceState.SKIPPED])

@@ -7,20 +7,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from amends.domain.base.text import in_both, say_span
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.next_update import (
-    Clock,
     Fate,
+    NextUpdate,
     as_news_stands,
     awaited,
-    clocks,
     holding_step,
     longest_silence,
+    next_updates,
     noted_as,
     to_be_sorry_for,
     warnings,
 )
-from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.closing import is_over
 from amends.domain.plan.forecast import forecast
 from amends.domain.plan.plan import plan
@@ -62,8 +62,8 @@ def with_correction() -> Playbook:
 
 
 TOLD = (
-    Occurrence(step="assess", number=1, due_at=NOW, state=OccurrenceState.DONE),
-    Occurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.DONE),
+    RecordedOccurrence(step="assess", number=1, due_at=NOW, state=OccurrenceState.DONE),
+    RecordedOccurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.DONE),
 )
 
 
@@ -79,12 +79,14 @@ def told(*others: NoticeStatus, **changes: Any) -> Case:
     return a_case(**(given | changes))
 
 
-def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE, **changes: Any) -> Occurrence:
-    return Occurrence(**({"step": step, "number": number, "due_at": NOW, "state": state} | changes))
+def a_turn(
+    step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE, **changes: Any
+) -> RecordedOccurrence:
+    return RecordedOccurrence(**({"step": step, "number": number, "due_at": NOW, "state": state} | changes))
 
 
-def the_clock(case: Case, now: datetime, until: datetime = FRIDAY) -> Clock:
-    return next(clock for clock in clocks(case, now) if clock.until == until)
+def the_clock(case: Case, now: datetime, until: datetime = FRIDAY) -> NextUpdate:
+    return next(clock for clock in next_updates(case, now) if clock.until == until)
 
 
 # What became of a time
@@ -92,7 +94,7 @@ def the_clock(case: Case, now: datetime, until: datetime = FRIDAY) -> Clock:
 
 def test_before_anybody_was_told_there_is_no_clock() -> None:
     drafted = a_notice("first-notice", "first-notice", next_news_at=FRIDAY)
-    assert clocks(told(notices=(drafted,)), NOW) == ()
+    assert next_updates(told(notices=(drafted,)), NOW) == ()
     assert awaited(told(notices=(drafted,))) is None
 
 
@@ -120,7 +122,7 @@ def test_a_large_update_keeps_it_when_it_has_begun_to_leave() -> None:
     going = a_notice(
         "update-1",
         stage=NoticeStage.SENDING,
-        let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
         people={PersonState.SENT: 1},
     )
     assert the_clock(told(going), FRIDAY + DAY).fate is Fate.KEPT
@@ -130,14 +132,14 @@ def test_what_was_let_go_and_could_not_leave_keeps_nothing() -> None:
     stuck = a_notice(
         "update-1",
         stage=NoticeStage.SENDING,
-        let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
+        let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),),
         people={PersonState.WAITING: 3},
     )
     assert the_clock(told(stuck), FRIDAY + SECOND).fate is Fate.MISSED
 
 
 def test_a_time_that_is_known_as_missed_stays_so_when_what_was_stuck_has_left() -> None:
-    update = sent("update-1", FRIDAY + 3 * HOUR, let_go=(LetGo(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),))
+    update = sent("update-1", FRIDAY + 3 * HOUR, let_go=(NoticeRelease(at=FRIDAY - HOUR, drafted_at=FRIDAY - HOUR),))
     case = told(update)
     assert the_clock(case, FRIDAY + DAY).fate is Fate.KEPT
     noted = case.model_copy(update={"events": case.events | {noted_as(FRIDAY): FRIDAY + SECOND}})
@@ -158,7 +160,7 @@ def test_an_invitation_or_the_news_of_a_promise_keeps_nothing(step: str) -> None
 def test_a_correction_that_names_a_time_of_its_own_replaces_it() -> None:
     case = told(sent("correction-1", NOW + DAY, FRIDAY + DAY, "correction"))
     now = FRIDAY + SECOND
-    assert [(clock.fate, clock.by) for clock in clocks(case, now)] == [
+    assert [(clock.fate, clock.by) for clock in next_updates(case, now)] == [
         (Fate.REPLACED, "correction-1"),
         (Fate.RUNNING, ""),
     ]
@@ -178,16 +180,16 @@ def test_news_that_names_no_further_time_keeps_what_was_named() -> None:
 def test_a_survey_that_names_an_earlier_time_starts_a_clock_of_its_own() -> None:
     case = told(sent("survey", NOW + HOUR, NOW + DAY, "survey"))
     assert awaited(case) == NOW + DAY
-    assert [clock.fate for clock in clocks(case, NOW + 2 * DAY)] == [Fate.MISSED, Fate.RUNNING]
+    assert [clock.fate for clock in next_updates(case, NOW + 2 * DAY)] == [Fate.MISSED, Fate.RUNNING]
 
 
 def test_those_who_got_an_earlier_version_go_by_what_that_one_said() -> None:
     versions = (
-        LetGo(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),
-        LetGo(at=NOW + DAY, drafted_at=NOW + DAY, next_news_at=FRIDAY + DAY),
+        NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),
+        NoticeRelease(at=NOW + DAY, drafted_at=NOW + DAY, next_news_at=FRIDAY + DAY),
     )
     first = sent("first-notice", NOW + DAY, FRIDAY + DAY, "first-notice", let_go=versions)
-    assert [clock.until for clock in clocks(told(notices=(first,)), NOW)] == [FRIDAY, FRIDAY + DAY]
+    assert [clock.until for clock in next_updates(told(notices=(first,)), NOW)] == [FRIDAY, FRIDAY + DAY]
 
 
 def test_what_left_at_the_same_moment_counts_in_the_order_it_was_drafted() -> None:
@@ -310,7 +312,7 @@ def test_a_draft_or_an_approved_survey_does_not_silence_the_warning() -> None:
 def test_what_is_drafted_afresh_after_its_approval_or_left_before_does_not_silence_the_warning() -> None:
     stale = a_notice("update-1", stage=NoticeStage.APPROVED, current=False)
     assert warnings(told(stale), FRIDAY - HOUR) != ()
-    let_go = (LetGo(at=NOW + DAY, drafted_at=NOW, next_news_at=FRIDAY + DAY),)
+    let_go = (NoticeRelease(at=NOW + DAY, drafted_at=NOW, next_news_at=FRIDAY + DAY),)
     going = a_notice("update-1", stage=NoticeStage.SENDING, let_go=let_go, people={PersonState.SENT: 1})
     assert warnings(told(going), FRIDAY + DAY - HOUR) != ()
 
@@ -508,7 +510,7 @@ def test_a_closed_case_that_owes_people_a_word_is_not_over() -> None:
 
 
 def test_a_closed_case_in_which_somebody_waits_for_a_notice_is_not_over() -> None:
-    let_go = {"let_go": (LetGo(at=NOW, drafted_at=NOW),), "sent_at": NOW}
+    let_go = {"let_go": (NoticeRelease(at=NOW, drafted_at=NOW),), "sent_at": NOW}
     afresh = a_notice("first-notice", "first-notice", **let_go)
     changes = {"state": IncidentState.CLOSED, "assessment": None}
     going = a_turn("first-notice", 1, WAITING)
@@ -553,14 +555,16 @@ def test_a_notice_of_which_one_mailbox_says_later_names_its_time_all_the_same() 
     """The update is drafted for the time that most people read already."""
     first = a_notice(
         "first-notice", "first-notice", stage=NoticeStage.SENDING, next_news_at=NOW + 2 * DAY,
-        people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(LetGo(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
+        people={PersonState.SENT: 2, PersonState.WAITING: 1}, let_go=(NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=NOW + 2 * DAY),),
     )  # fmt: skip
     assert ("update", 1) in due(told(notices=(first,)), NOW + DAY)
 
 
 def test_one_that_goes_on_for_who_was_found_late_keeps_no_other_from_going_on() -> None:
     """Each may wait for something else: the one for approval, the other for nothing."""
-    reopened = a_notice("holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=NOW, drafted_at=NOW),))
+    reopened = a_notice(
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),)
+    )
     next_one = a_notice("holding-2", HOLDING, occurrence=2)
     turns = (*TOLD, a_turn(HOLDING, 2, WAITING), a_turn(HOLDING, 1, WAITING))
     assert (HOLDING, 1) in due(told(reopened, next_one, occurrences=turns), BY)
@@ -568,7 +572,7 @@ def test_one_that_goes_on_for_who_was_found_late_keeps_no_other_from_going_on() 
 
 def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted() -> None:
     left = {
-        "let_go": (LetGo(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
+        "let_go": (NoticeRelease(at=NOW, drafted_at=NOW, next_news_at=FRIDAY),),
         "next_news_at": FRIDAY,
         "next_try_at": FRIDAY + DAY,
     }
@@ -580,7 +584,7 @@ def test_a_mailbox_that_says_later_does_not_keep_the_next_one_from_being_drafted
 def test_one_that_waits_for_the_morning_is_not_followed_by_another_in_the_same_night() -> None:
     """Nobody has it yet, so the time that people were told is still owed, and it is this one that keeps it."""
     at_night = a_notice(
-        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(LetGo(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
+        "holding-1", HOLDING, stage=NoticeStage.SENDING, let_go=(NoticeRelease(at=BY, drafted_at=BY, next_news_at=FRIDAY + 7 * DAY),),
         people={PersonState.WAITING: 9}, kept_back=9, next_try_at=BY + 9 * HOUR,
     )  # fmt: skip
     case = told(at_night, playbook=without_updates(), occurrences=(*TOLD, a_turn(HOLDING, 1, WAITING)))

@@ -232,7 +232,7 @@ PROMISES = "{% for promise in promises %}{{ promise.text }} {{ promise.due }} {{
 def test_the_first_notice_gives_the_promises_of_its_audience() -> None:
     promises = (a_promise(), a_promise(id="for-patients", audience="patients"))
     case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in promises]))
-    given = drafted(case=case).promises
+    given = drafted(case=case).commitments
     assert [(promise.id, promise.made_in, promise.due_at) for promise in given] == [
         ("audit", "first-notice", NOW + 60 * DAY)
     ]
@@ -241,7 +241,7 @@ def test_the_first_notice_gives_the_promises_of_its_audience() -> None:
 def test_a_first_notice_lists_its_promises_by_date() -> None:
     later, sooner = a_promise(due="60d"), a_promise(id="call-back", due="7d")
     case = a_case(playbook=a_playbook(commitments=[promise.model_dump() for promise in (later, sooner)]))
-    assert [promise.id for promise in drafted(case=case).promises] == ["call-back", "audit"]
+    assert [promise.id for promise in drafted(case=case).commitments] == ["call-back", "audit"]
 
 
 def test_the_text_of_a_notice_lists_what_it_promises() -> None:
@@ -256,13 +256,13 @@ def test_the_text_of_a_notice_lists_what_it_promises() -> None:
     ],
 )
 def test_a_promise_is_given_once(changes: dict[str, Any]) -> None:
-    assert drafted(case=a_case(**changes)).promises == ()
+    assert drafted(case=a_case(**changes)).commitments == ()
 
 
 def test_only_a_notice_of_the_notify_phase_gives_promises() -> None:
     case = a_case(events={"opened": NOW})
     wanted = Wanted("update-1", "update", "everyone")
-    assert drafted(words(notice="update"), case=case, step=step_of(case, "update"), wanted=wanted).promises == ()
+    assert drafted(words(notice="update"), case=case, step=step_of(case, "update"), wanted=wanted).commitments == ()
 
 
 def test_a_promise_that_says_nothing_in_a_language_of_the_notice_is_refused() -> None:
@@ -414,7 +414,7 @@ def test_a_draft_is_outdated_when_the_time_it_names_has_passed() -> None:
 ITEMS = {name: Item(says=name) for name in ("nature", "people_count", "freeze")}
 LETTERS = Addenda(
     items=ITEMS,
-    letters=(
+    addenda=(
         Addendum(id="us", places=("US",), adds=("freeze",)),
         Addendum(id="us-ma", places=("US-MA",), adds=("freeze",), leaves_out=("nature", "people_count")),
     ),
@@ -433,18 +433,18 @@ def in_letters(text: str = TOLD_APART, *, notice: str = "first-notice", **change
 
 
 def test_each_letter_of_the_audience_is_a_variant_on_the_personal_channels() -> None:
-    found = {(variant.letter, variant.channel) for variant in in_letters().variants if variant.channel.personal}
+    found = {(variant.addendum, variant.channel) for variant in in_letters().variants if variant.channel.personal}
     assert found == {(letter, kind) for letter in (GENERAL, "us", "us-ma") for kind in ("email", "sms")}
 
 
 def test_no_variant_is_written_in_a_letter_that_nobody_needs() -> None:
     readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
-    assert {v.letter for v in in_letters(readers=readers).variants if v.channel.personal} == {"us-ma"}
+    assert {v.addendum for v in in_letters(readers=readers).variants if v.channel.personal} == {"us-ma"}
 
 
 def test_the_public_reads_the_general_letter_whoever_the_readers_are() -> None:
     readers = Readers("a", 1, frozenset({("en", Reader.SELF, "us-ma")}))
-    public = {v.letter for v in in_letters(readers=readers).variants if not v.channel.personal}
+    public = {v.addendum for v in in_letters(readers=readers).variants if not v.channel.personal}
     assert public == {GENERAL}
 
 
@@ -466,7 +466,7 @@ def test_another_notice_is_general_except_where_something_must_be_left_out() -> 
     case = a_case(events={"opened": NOW})
     wanted = Wanted("update-1", "update", "everyone")
     draft = in_letters(notice="update", case=case, step=step_of(case, "update"), wanted=wanted)
-    assert {v.letter for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
+    assert {v.addendum for v in draft.variants if v.channel.personal} == {GENERAL, "us-ma"}
 
 
 def test_the_name_of_a_variant_tells_its_letter_unless_it_is_the_general_one() -> None:
@@ -481,7 +481,7 @@ def test_an_item_that_there_is_not_is_named_with_its_line(wrong: str) -> None:
 
 
 def test_a_draft_with_other_letters_is_bound_otherwise() -> None:
-    assert a_variant(letter="us").letter == "us"
+    assert a_variant(letter="us").addendum == "us"
     before = a_draft(variants=(a_variant(),))
     assert before.model_copy(update={"variants": (a_variant(letter="us"),)}).binding != before.binding
 

@@ -7,7 +7,7 @@ import pytest
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Wanted
 from amends.domain.draft.recipients import count_as_told, why_nobody, why_nobody_is_left
-from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Step
 from tests.builders import NOW, a_case, a_playbook, an_audience
 from tests.domain.plan.test_plan import a_notice
@@ -51,7 +51,7 @@ def test_people_count_as_told_only_when_all_notices_to_them_have_gone() -> None:
     assert [count_as_told(CASE, "patients", notices) for notices in ((gone, gone), (gone, leaving))] == [True, False]
 
 
-LET_GO = (LetGo(at=NOW, drafted_at=NOW),)
+LET_GO = (NoticeRelease(at=NOW, drafted_at=NOW),)
 DRAFT = a_notice(audience="shop", meant_for=2, current=False)
 ON_ITS_WAY = DRAFT.model_copy(update={"stage": NoticeStage.SENDING, "let_go": LET_GO, "people": GONE})
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from amends.domain.base.value import Span
-from amends.domain.incident.commitment import Chase, CommitmentState, commit, promises_of, to_chase
+from amends.domain.incident.commitment import Chase, CommitmentState, commit, planned_commitments, to_chase
 from tests.builders import NOW, a_commitment, a_promise
 
 WEEK = timedelta(days=7)
@@ -22,12 +22,12 @@ def test_a_commitment_names_the_notice_that_made_it() -> None:
 
 def test_a_promise_of_the_incident_replaces_the_playbooks_own() -> None:
     ours = a_promise(owner="finance")
-    assert promises_of((a_promise(),), (ours,)) == (ours,)
+    assert planned_commitments((a_promise(),), (ours,)) == (ours,)
 
 
 def test_a_promise_of_the_incident_comes_after_those_of_the_playbook() -> None:
     more = a_promise(id="hotline")
-    assert [promise.id for promise in promises_of((a_promise(),), (more,))] == ["audit", "hotline"]
+    assert [promise.id for promise in planned_commitments((a_promise(),), (more,))] == ["audit", "hotline"]
 
 
 def test_a_commitment_is_not_overdue_at_the_very_moment_it_is_due() -> None:

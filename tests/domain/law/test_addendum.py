@@ -19,7 +19,7 @@ ITEMS = {
 LETTERS = Addenda(
     items=ITEMS,
     whole=("first-notice",),
-    letters=(
+    addenda=(
         Addendum(id="us", places=("US", "PR"), adds=("freeze",)),
         Addendum(
             id="us-ma", places=("US-MA",), adds=("freeze", "police_report"), leaves_out=("nature", "people_count")
@@ -55,7 +55,7 @@ def wrong(**changes: Any) -> str:
 def test_somebody_gets_the_letter_of_their_state_else_of_their_country_else_the_general_one(
     country: str, region: str, letter: str
 ) -> None:
-    assert LETTERS.letter_for(country, region) == letter
+    assert LETTERS.addendum_for(country, region) == letter
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_code_is_answered_by_its_item() -> None:
 
 
 def test_without_letters_everybody_gets_the_general_one() -> None:
-    assert Addenda().letter_for("US", "MA") == GENERAL
+    assert Addenda().addendum_for("US", "MA") == GENERAL
     assert Addenda().in_notice("first-notice", GENERAL) == GENERAL
 
 

@@ -32,7 +32,7 @@ LETTERS = Addenda(
         "wrongdoer": Item(says="Who did it", codes=("identity_of_wrongdoer_if_known",)),
         "discovery_date": Item(says="When it was found out", codes=("date_of_discovery",)),
     },
-    letters=(
+    addenda=(
         Addendum(id=MA, places=("US-MA",), adds=("police_report",), leaves_out=("nature", "people_count")),
         Addendum(id="za", places=("ZA",), adds=("wrongdoer",)),
     ),
@@ -61,7 +61,7 @@ def the_incident(**changes: Any) -> Incident:
 
 
 def the_wording() -> Wording:
-    return Wording(templates={}, phrases={locale: phrases(locale) for locale in ("en", "zh-CN")}, letters=LETTERS)
+    return Wording(templates={}, phrases={locale: phrases(locale) for locale in ("en", "zh-CN")}, addenda=LETTERS)
 
 
 def to_people(**changes: Any) -> Duty:
@@ -155,7 +155,7 @@ def instead(old: str, new: str, *, locale: str = "en", channel: ChannelKind = EM
 
 def _changed(text: Any, locale: str, channel: ChannelKind, letter: str) -> Draft:
     def one(variant: Variant) -> Variant:
-        mine = (variant.locale, variant.channel, variant.letter) == (locale, channel, letter)
+        mine = (variant.locale, variant.channel, variant.addendum) == (locale, channel, letter)
         return variant.model_copy(update={"text": text(variant)}) if mine else variant
 
     draft = good()
@@ -169,7 +169,7 @@ def with_items(*items: str, letter: str = GENERAL) -> Draft:
         update={
             "variants": tuple(
                 variant.model_copy(update={"items": items})
-                if (variant.locale, variant.channel, variant.letter) == ("en", EMAIL, letter)
+                if (variant.locale, variant.channel, variant.addendum) == ("en", EMAIL, letter)
                 else variant
                 for variant in draft.variants
             )

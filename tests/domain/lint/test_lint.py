@@ -843,7 +843,7 @@ def test_nobody_is_named_where_nobody_must_come_first(changes: dict[str, Any]) -
 
 
 def test_a_notice_that_does_not_reach_those_people_need_not_wait() -> None:
-    personal = tuple(variant for variant in good().variants if variant.letter == MA)
+    personal = tuple(variant for variant in good().variants if variant.addendum == MA)
     assert warned("L150", owed(POLICE_FIRST, IN_NEW_JERSEY), good(variants=personal)) == []
     elsewhere = POLICE_FIRST.model_copy(update={"before": ("us-ma.individuals",)})
     assert warned("L150", owed(elsewhere, in_massachusetts()), good(variants=personal))
@@ -882,7 +882,7 @@ def test_a_letter_that_says_everything_may_lead_to_the_page() -> None:
 
 
 def unplaced(people: int, *letters: Addendum, country: str = "US") -> list[Finding]:
-    listed = LETTERS.model_copy(update={"letters": (*LETTERS.letters, *letters)})
+    listed = LETTERS.model_copy(update={"letters": (*LETTERS.addenda, *letters)})
     wording = the_wording().model_copy(update={"letters": Addenda.model_validate(listed.model_dump())})
     audience = counted().model_copy(update={"by_place": {"DE": 7_000, country: people}})
     found_ = lint(good(), the_incident(), wording, PAGE, (), audience)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from amends.domain.case.case import Occurrence, OccurrenceState
+from amends.domain.case.case import OccurrenceState, RecordedOccurrence
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.forecast import forecast
 from tests.builders import NOW, a_case, a_playbook
@@ -43,7 +43,7 @@ def test_no_turn_is_foretold_twice() -> None:
 
 
 def test_what_waits_for_approval_counts_as_approved_at_once() -> None:
-    waiting = Occurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.WAITING)
+    waiting = RecordedOccurrence(step="first-notice", number=1, due_at=NOW, state=OccurrenceState.WAITING)
     notice = NoticeStatus(
         id="first-notice", version=1, template="first-notice", step="first-notice", occurrence=1,
         stage=NoticeStage.DRAFTED, binding="b", approvals_needed=2, drafted_at=NOW,

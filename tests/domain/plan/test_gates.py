@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from amends.domain.case.case import Case, Embargo, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, Embargo, OccurrenceState, RecordedOccurrence
 from amends.domain.law.duty import Addressee
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import NoticeStage
@@ -72,7 +72,7 @@ def test_the_lead_looks_at_an_embargo_again_a_day_before_its_end() -> None:
 
 def approved(**changes: Any) -> Case:
     """One step whose notice is approved and has not left."""
-    turn = Occurrence(step="only", number=1, due_at=NOW, state=OccurrenceState.WAITING)
+    turn = RecordedOccurrence(step="only", number=1, due_at=NOW, state=OccurrenceState.WAITING)
     notice = a_notice(step="only", stage=NoticeStage.APPROVED, waits_for=AUTHORITIES)
     book = only(notice="update", channels=["email"], phase="update")
     return owing().model_copy(update={"playbook": book, "occurrences": (turn,), "notices": (notice,)} | changes)

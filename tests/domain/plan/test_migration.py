@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from amends.domain.case.case import Case, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.notice.notice import NoticeStage, NoticeStatus, PersonState
 from amends.domain.plan.changes import RETIRED
@@ -29,8 +29,8 @@ def changed(step_id: str, **keys: Any) -> Playbook:
     return a_playbook(steps=steps)
 
 
-def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE) -> Occurrence:
-    return Occurrence(step=step, number=number, due_at=NOW, state=state, done_at=NOW)
+def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE) -> RecordedOccurrence:
+    return RecordedOccurrence(step=step, number=number, due_at=NOW, state=state, done_at=NOW)
 
 
 def a_notice(notice: str, step: str, number: int = 1, **changes: Any) -> NoticeStatus:
@@ -41,7 +41,7 @@ def a_notice(notice: str, step: str, number: int = 1, **changes: Any) -> NoticeS
     return NoticeStatus(**(given | changes))
 
 
-def a_told_case(*more: NoticeStatus, turns: tuple[Occurrence, ...] = (), **changes: Any) -> Case:
+def a_told_case(*more: NoticeStatus, turns: tuple[RecordedOccurrence, ...] = (), **changes: Any) -> Case:
     """People were told at NOW."""
     sent = a_notice("first-notice", "first-notice", stage=NoticeStage.SENT, sent_at=NOW)
     given: dict[str, Any] = {

@@ -7,20 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
-from amends.domain.notice.notice import LetGo, NoticeStage, NoticeStatus
+from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close, unmet_closing_criteria
-from amends.domain.plan.plan import Turn, holds, next_news_at, plan
+from amends.domain.plan.plan import PlannedOccurrence, holds, next_news_at, plan
 from amends.domain.playbook.playbook import Playbook, Step, When
 from tests.builders import NOW, a_case, a_commitment, a_playbook, an_assessment, an_audience, an_incident
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def a_turn(step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE, **changes: Any) -> Occurrence:
-    return Occurrence(**({"step": step, "number": number, "due_at": NOW, "state": state} | changes))
+def a_turn(
+    step: str, number: int = 1, state: OccurrenceState = OccurrenceState.DONE, **changes: Any
+) -> RecordedOccurrence:
+    return RecordedOccurrence(**({"step": step, "number": number, "due_at": NOW, "state": state} | changes))
 
 
 def a_notice(**changes: Any) -> NoticeStatus:
@@ -58,7 +60,7 @@ def due(case: Case, now: datetime) -> set[tuple[str, int]]:
     return {(turn.step, turn.number) for turn in plan(case, now).due}
 
 
-def upcoming(case: Case, now: datetime) -> dict[str, Turn]:
+def upcoming(case: Case, now: datetime) -> dict[str, PlannedOccurrence]:
     return {turn.step: turn for turn in plan(case, now).upcoming}
 
 
@@ -402,7 +404,7 @@ def test_an_update_whose_event_may_never_come_is_not_named() -> None:
 CLOSING = {"id": "closing", "phase": "notify", "after": 0, "of": "resolved", "notice": "closing", "channels": ["email"]}
 
 
-def a_resolved_case(*turns: Occurrence, **changes: Any) -> Case:
+def a_resolved_case(*turns: RecordedOccurrence, **changes: Any) -> Case:
     given = {"events": {"opened": NOW, "notified": NOW, "resolved": NOW}, "occurrences": turns}
     return a_case(**({"playbook": a_playbook(steps=[CLOSING])} | given | changes))
 
@@ -454,14 +456,16 @@ def test_a_closed_case_that_is_paused_is_closed_all_the_same() -> None:
 )
 def test_who_was_found_late_or_let_go_is_told_though_the_case_is_closed(changes: dict[str, Any], expected: int) -> None:
     """What others have is drafted afresh for them, approved, and leaves."""
-    afresh = a_notice(let_go=(LetGo(at=NOW, drafted_at=NOW),), sent_at=NOW, **changes)
+    afresh = a_notice(let_go=(NoticeRelease(at=NOW, drafted_at=NOW),), sent_at=NOW, **changes)
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     closed = a_notified_case(occurrences=waiting, state=IncidentState.CLOSED, notices=(afresh,))
     assert len(due(closed, NOW)) == expected
 
 
 def test_a_version_that_is_approved_does_not_wait_for_mailboxes_that_put_off_the_one_before() -> None:
-    put_off = a_notice(stage=NoticeStage.APPROVED, let_go=(LetGo(at=NOW, drafted_at=NOW),), next_try_at=NOW + HOUR)
+    put_off = a_notice(
+        stage=NoticeStage.APPROVED, let_go=(NoticeRelease(at=NOW, drafted_at=NOW),), next_try_at=NOW + HOUR
+    )
     waiting = (a_turn("first-notice", state=OccurrenceState.WAITING),)
     assert ("first-notice", 1) in due(a_notified_case(occurrences=waiting, notices=(put_off,)), NOW)
 
@@ -513,7 +517,7 @@ def test_whatever_the_jumps_in_time_no_turn_is_ever_due_twice(jumps: list[timede
             case = done(case, turn, now)
 
 
-def done(case: Case, turn: Turn, now: datetime) -> Case:
+def done(case: Case, turn: PlannedOccurrence, now: datetime) -> Case:
     """The case with this turn done, and with what follows from it."""
     brings = {"assess": "assessed", "first-notice": "notified"}
     happened = {turn.step: now, brings.get(turn.step, turn.step): now}

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from amends.domain.case.case import Case, Occurrence, OccurrenceState, is_reached, newly_reached
+from amends.domain.case.case import Case, OccurrenceState, RecordedOccurrence, is_reached, newly_reached
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import PersonState
-from amends.domain.plan.plan import TOLD_LATE, Turn, plan
+from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence, plan
 from amends.domain.playbook.playbook import Playbook, Threshold, at_severity
 from amends.domain.risk.levels import Severity
 from tests.builders import NOW, a_case, a_commitment, a_playbook, an_incident
@@ -30,7 +30,7 @@ def in_berlin(**changes: Any) -> Case:
     return a_case(incident=incident.model_copy(update={"organisation": organisation}), **changes)
 
 
-def the_turn(case: Case, step: str = "only") -> Turn:
+def the_turn(case: Case, step: str = "only") -> PlannedOccurrence:
     return upcoming(case, NOW)[step]
 
 
@@ -183,5 +183,5 @@ def test_quiet_hours_without_a_meaning_are_refused(quiet: dict[str, Any], said: 
 
 
 def test_what_is_done_is_not_due_for_a_task_that_was_told_late() -> None:
-    done = (Occurrence(step="only", number=1, due_at=NOW, state=OccurrenceState.DONE),)
+    done = (RecordedOccurrence(step="only", number=1, due_at=NOW, state=OccurrenceState.DONE),)
     assert due(a_case(playbook=only(**TASK), occurrences=done), NOW + DAY) == set()

@@ -70,27 +70,27 @@ def test_a_business_day_is_one_where_the_organisation_is() -> None:
 
 
 def test_a_time_of_day_is_waited_for() -> None:
-    assert a_series(BEFORE_SPRING, at=time(17, 0)).turn(1) == datetime(2026, 3, 27, 16, 0, tzinfo=UTC)
-    assert a_series(BEFORE_SPRING, at=time(9, 0)).turn(1) == datetime(2026, 3, 28, 8, 0, tzinfo=UTC)
+    assert a_series(BEFORE_SPRING, at=time(17, 0)).occurrence(1) == datetime(2026, 3, 27, 16, 0, tzinfo=UTC)
+    assert a_series(BEFORE_SPRING, at=time(9, 0)).occurrence(1) == datetime(2026, 3, 28, 8, 0, tzinfo=UTC)
 
 
 def test_a_business_day_with_a_time_of_day_stays_on_its_day() -> None:
-    assert a_series(BEFORE_SPRING, after="1 business day", at=time(9, 0)).turn(1).date() == date(2026, 3, 30)
+    assert a_series(BEFORE_SPRING, after="1 business day", at=time(9, 0)).occurrence(1).date() == date(2026, 3, 30)
 
 
 def test_a_daily_turn_keeps_its_hour_when_the_clocks_change() -> None:
     daily = a_series(BEFORE_SPRING, every="1d", at_most=5)
-    assert [BERLIN.shown(daily.turn(number)).hour for number in range(1, 6)] == [13] * 5
+    assert [BERLIN.shown(daily.occurrence(number)).hour for number in range(1, 6)] == [13] * 5
 
 
 def test_hours_are_counted_as_they_pass() -> None:
     hourly = a_series(BEFORE_SPRING, every="47h", at_most=2)
-    assert hourly.turn(2) - hourly.turn(1) == timedelta(hours=47)
+    assert hourly.occurrence(2) - hourly.occurrence(1) == timedelta(hours=47)
 
 
 def test_an_hour_that_does_not_exist_comes_an_hour_later() -> None:
     nightly = a_series(BEFORE_SPRING, every="1d", at_most=3, at=time(2, 30))
-    assert [nightly.turn(number) for number in (1, 2, 3)] == [
+    assert [nightly.occurrence(number) for number in (1, 2, 3)] == [
         datetime(2026, 3, 28, 1, 30, tzinfo=UTC),
         datetime(2026, 3, 29, 1, 30, tzinfo=UTC),  # 3:30 in Berlin: there is no 2:30
         datetime(2026, 3, 30, 0, 30, tzinfo=UTC),
@@ -99,8 +99,8 @@ def test_an_hour_that_does_not_exist_comes_an_hour_later() -> None:
 
 def test_an_hour_that_comes_twice_is_meant_the_first_time() -> None:
     nightly = a_series(BEFORE_AUTUMN, every="1d", at_most=3, at=time(2, 30))
-    assert nightly.turn(2) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
-    assert nightly.turn(3) - nightly.turn(2) == timedelta(hours=25)
+    assert nightly.occurrence(2) == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    assert nightly.occurrence(3) - nightly.occurrence(2) == timedelta(hours=25)
 
 
 minutes = st.integers(0, 2 * 365 * 24 * 60)
@@ -128,7 +128,7 @@ def test_each_turn_comes_once_and_later_than_the_one_before(
 ) -> None:
     calendar = Calendar(ZoneInfo(zone))
     times = a_series(base, after=after, every=every, at_most=12 if every else 1, at=at, calendar=calendar)
-    turns = [times.turn(number) for number in range(1, times.at_most + 1)]
+    turns = [times.occurrence(number) for number in range(1, times.at_most + 1)]
     assert turns == sorted(set(turns))
     for number, due_at in enumerate(turns, start=1):
         assert times.come_due(due_at) == number

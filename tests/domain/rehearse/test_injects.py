@@ -19,7 +19,7 @@ from amends.domain.rehearse.injects import (
     ForgottenFiling,
     Injects,
     LateCohort,
-    LatePromise,
+    LateCommitment,
     Outage,
     PressLeak,
     Script,
@@ -146,15 +146,15 @@ def test_without_a_deputy_nobody_steps_in() -> None:
 
 def test_the_promise_that_is_due_first_is_the_one_that_will_be_late() -> None:
     promises = [a_commitment(id=name, due_at=START + days * DAY) for name, days in (("b", 3), ("a", 9), ("c", 5))]
-    late = LatePromise(by=Span(days=7), reason={"en": "It takes longer."})
-    assert set(script(late_promises=(late,)).put_off(promises)) == {"b"}
-    assert set(script(late_promises=(late, late)).put_off(promises)) == {"b", "c"}
+    late = LateCommitment(by=Span(days=7), reason={"en": "It takes longer."})
+    assert set(script(late_commitments=(late,)).put_off(promises)) == {"b"}
+    assert set(script(late_commitments=(late, late)).put_off(promises)) == {"b", "c"}
 
 
 def test_a_promise_can_be_named() -> None:
     promises = [a_commitment(id=name, due_at=START + DAY) for name in ("audit", "training")]
-    late = LatePromise(promise="training", by=Span(days=7), reason={"en": "It takes longer."})
-    assert set(script(late_promises=(late,)).put_off(promises)) == {"training"}
+    late = LateCommitment(promise="training", by=Span(days=7), reason={"en": "It takes longer."})
+    assert set(script(late_commitments=(late,)).put_off(promises)) == {"training"}
 
 
 def test_the_filing_that_is_due_first_is_the_one_that_is_forgotten() -> None:

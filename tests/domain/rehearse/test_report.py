@@ -18,7 +18,7 @@ from amends.domain.rehearse.report import (
     asked,
     named_times,
     outcome,
-    promised,
+    rehearsed_commitments,
     silences,
     what_was_not_kept,
 )
@@ -118,12 +118,12 @@ def test_a_promise_that_was_put_off_is_late_even_when_it_is_kept_then() -> None:
     kept = a_commitment(
         due_at=START + DAY, new_due_at=START + 5 * DAY, settled_at=START + 4 * DAY, state=CommitmentState.KEPT
     )
-    (found,) = promised(a_case(commitments=(kept,)), END)
+    (found,) = rehearsed_commitments(a_case(commitments=(kept,)), END)
     assert found.outcome is RehearsedOutcome.LATE
 
 
 def test_a_promise_that_nobody_keeps_is_missed() -> None:
-    (found,) = promised(a_case(commitments=(a_commitment(due_at=START + DAY),)), END)
+    (found,) = rehearsed_commitments(a_case(commitments=(a_commitment(due_at=START + DAY),)), END)
     assert found.outcome is RehearsedOutcome.MISSED
 
 

@@ -168,7 +168,7 @@ def the_cohort_gets_the_first_notice(found: RehearsalReport) -> None:
 
 
 def those_promised_are_told_that_it_is_late(found: RehearsalReport) -> None:
-    late = [one for one in found.promises if one.outcome is RehearsedOutcome.LATE]
+    late = [one for one in found.commitments if one.outcome is RehearsedOutcome.LATE]
     assert [one.new_due_at - one.due_at for one in late if one.new_due_at] == [7 * DAY]
     assert notice(found, f"promise-late-{late[0].id}-1").first_at
 
@@ -305,7 +305,7 @@ def test_the_team_does_each_task_in_its_time_and_what_waits_for_it_comes(
 
 
 def test_a_promise_that_is_kept_is_settled_before_it_is_due(whole: RehearsalReport) -> None:
-    kept = [one for one in whole.promises if one.settled_at]
+    kept = [one for one in whole.commitments if one.settled_at]
     assert len(kept) >= 4
     assert all(one.told and one.settled_at and one.settled_at < one.due_at for one in kept)
     assert {CommitmentState.KEPT.value} == {"kept"}

@@ -11,7 +11,7 @@ import pytest
 from amends.content.playbook.playbook import load_playbook
 from amends.domain.base.clock import Seen
 from amends.domain.case.case import Case
-from amends.domain.case.next_update import Fate, awaited, clocks
+from amends.domain.case.next_update import Fate, awaited, next_updates
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.notice.wording import Wording
@@ -123,7 +123,7 @@ async def test_a_time_that_was_missed_is_noted_once_and_said_once_in_both_langua
     assert "抱歉来晚了" in weeks.text("update-1", "zh-CN", ChannelKind.SMS)
 
     await weeks.approved()
-    missed = next(clock for clock in clocks(weeks.case, weeks.clock.now) if clock.until == NAMED)
+    missed = next(clock for clock in next_updates(weeks.case, weeks.clock.now) if clock.until == NAMED)
     assert (missed.fate, missed.by, missed.late_by(weeks.clock.now)) == (Fate.MISSED, "update-1", 3 * HOUR)
 
     following = awaited(weeks.case)
@@ -151,7 +151,7 @@ async def test_by_a_clock_that_jumped_nothing_is_missed_and_nobody_is_reminded(w
     weeks.clock.now = START + HOUR
     weeks.ledger.clocks.trust(LEAD.name, weeks.clock.now)
     await weeks.sweep()
-    assert [clock.fate for clock in clocks(weeks.case, weeks.clock.now)] == [Fate.RUNNING]
+    assert [clock.fate for clock in next_updates(weeks.case, weeks.clock.now)] == [Fate.RUNNING]
     assert weeks.noted("alert") == before
 
 
@@ -161,7 +161,7 @@ async def test_what_is_kept_is_no_reason_to_be_sorry(weeks: Weeks) -> None:
     await weeks.approved()
     await weeks.on(NAMED + DAY)
     assert weeks.noted("news missed") == []
-    assert next(clock.fate for clock in clocks(weeks.case, NAMED + DAY)) is Fate.KEPT
+    assert next(clock.fate for clock in next_updates(weeks.case, NAMED + DAY)) is Fate.KEPT
     assert "We had said" not in weeks.text("update-1", "en")
 
 
@@ -205,7 +205,7 @@ async def test_in_a_pause_a_holding_statement_is_drafted_and_leaves_when_it_goes
     await weeks.on(weeks.clock.now)
     holding = weeks.case.notice("holding-1")
     assert holding and holding.stage is NoticeStage.SENT
-    assert next(clock for clock in clocks(weeks.case, NAMED) if clock.until == NAMED).by == "holding-1"
+    assert next(clock for clock in next_updates(weeks.case, NAMED) if clock.until == NAMED).by == "holding-1"
 
 
 async def test_a_holding_statement_that_an_update_made_needless_is_dropped(weeks: Weeks) -> None:
@@ -247,7 +247,7 @@ async def test_where_no_update_is_left_a_holding_statement_keeps_the_time(weeks:
     assert {"email", "website", "sms"} <= set(drafted.channels) | set(drafted.cascade)
     assert (ChannelKind.SOCIAL in drafted.channels) is not own_words
     await weeks.approved()
-    kept_at = [clock for clock in clocks(weeks.case, NAMED + DAY) if clock.until == NAMED]
+    kept_at = [clock for clock in next_updates(weeks.case, NAMED + DAY) if clock.until == NAMED]
     assert [(clock.fate, clock.by) for clock in kept_at] == [(Fate.KEPT, "holding-1")]
     assert awaited(weeks.case) is None  # it names no time that nothing would keep
     await weeks.on(NAMED + 9 * DAY)

@@ -503,7 +503,7 @@ def test_another_address_of_a_guardian_counts_for_the_child(ledger_on_sqlite: Le
 
 def test_a_decision_to_write_to_somebody_after_all_outlives_a_correction_of_the_name(ledger_on_sqlite: Ledger) -> None:
     ledger = released(ledger_on_sqlite, [a_person(number=1, flags=MINOR)])
-    ledger.decisions.let_go(INCIDENT, NOTICE, 1, a_member(), NOW)
+    ledger.decisions.release_held(INCIDENT, NOTICE, 1, a_member(), NOW)
     correct(ledger, [a_person(number=1, flags=MINOR, name="Kim B")])
     assert states(ledger) == {1: ["waiting"]}
 
@@ -627,7 +627,7 @@ def test_nothing_more_goes_to_who_is_gone(ledger_on_sqlite: Ledger) -> None:
     assert states(ledger_on_sqlite) == {1: ["waiting"], 2: ["uncertain"], 3: ["held"]}
     assert addresses(sent(released_again(ledger_on_sqlite))) == [people(1)[0].email]
     with pytest.raises(NotAllowed, match="not in the list"):
-        ledger_on_sqlite.decisions.let_go(INCIDENT, NOTICE, 3, a_member(), LATER)
+        ledger_on_sqlite.decisions.release_held(INCIDENT, NOTICE, 3, a_member(), LATER)
     with pytest.raises(NotAllowed, match="not written to any more"):
         ledger_on_sqlite.decisions.send_again(INCIDENT, NOTICE, 2, a_member(), LATER)
 

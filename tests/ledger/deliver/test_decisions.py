@@ -46,7 +46,7 @@ def test_somebody_who_was_held_is_written_to_after_all(opened: Ledger) -> None:
     release(opened)
     answer_all(opened, Status.SENT)
     opened.deliveries.finish(INCIDENT, "first-notice", LATER)
-    assert opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER) == 2
+    assert opened.decisions.release_held(INCIDENT, "first-notice", DECEASED, a_member(), LATER) == 2
     assert states(opened, DECEASED) == {"waiting"}
     claims = opened.deliveries.claim(INCIDENT, "first-notice", EVERY_CHANNEL, 100, LATER)
     assert {claim.about.number for claim in claims if claim.about} == {DECEASED}
@@ -56,7 +56,7 @@ def test_the_notice_is_being_sent_again_until_they_are_reached(opened: Ledger) -
     release(opened)
     answer_all(opened, Status.SENT)
     opened.deliveries.finish(INCIDENT, "first-notice", LATER)
-    opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, a_member(), LATER)
+    opened.decisions.release_held(INCIDENT, "first-notice", DECEASED, a_member(), LATER)
     notice = standing(opened)
     assert notice.stage is NoticeStage.SENDING
     assert sum(notice.people.values()) == 8
@@ -65,13 +65,13 @@ def test_the_notice_is_being_sent_again_until_they_are_reached(opened: Ledger) -
 def test_nobody_is_let_go_who_is_not_held(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotInLedger, match="nothing"):
-        opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
+        opened.decisions.release_held(INCIDENT, "first-notice", 1, a_member(), LATER)
 
 
 def test_a_responder_may_not_decide_it(opened: Ledger) -> None:
     release(opened)
     with pytest.raises(NotAllowed, match="role"):
-        opened.decisions.let_go(INCIDENT, "first-notice", DECEASED, RESPONDER, NOW)
+        opened.decisions.release_held(INCIDENT, "first-notice", DECEASED, RESPONDER, NOW)
 
 
 @pytest.mark.parametrize("sent_before", [False, True])
@@ -83,9 +83,9 @@ def test_of_somebody_whose_messages_were_withdrawn_all_that_were_not_sent_wait_a
         answer_all(opened, Status.SENT, only=EMAIL)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     with pytest.raises(NotAllowed, match="opted out"):
-        opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER)
+        opened.decisions.release_held(INCIDENT, "first-notice", 1, a_member(), LATER)
     opened.opt_outs.end(INCIDENT, 1, "test", LATER)
-    assert opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 2 - sent_before
+    assert opened.decisions.release_held(INCIDENT, "first-notice", 1, a_member(), LATER) == 2 - sent_before
     assert states(opened, 1) == ({"sent", "waiting"} if sent_before else {"waiting"})
 
 
@@ -94,7 +94,7 @@ def test_who_was_held_while_the_next_channel_took_over_is_written_to_on_that_one
     answer_all(opened, Status.REJECTED, only=EMAIL)
     opened.opt_outs.add(INCIDENT, 1, "test", LATER)
     opened.opt_outs.end(INCIDENT, 1, "test", LATER)
-    assert opened.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
+    assert opened.decisions.release_held(INCIDENT, "first-notice", 1, a_member(), LATER) == 1
     assert states(opened, 1) == {"failed", "waiting"}
 
 

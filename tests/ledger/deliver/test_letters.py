@@ -200,12 +200,12 @@ def test_a_batch_says_the_same_again_also_when_more_was_approved_since(ledger: L
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert ledger.letters.printed_from(INCIDENT, NOTICE, 1) == old
     assert old.incident.title != "Two databases copied"
-    assert [(one.key, one.link, one.letter) for one in letters(ledger)] == first
+    assert [(one.key, one.link, one.addendum) for one in letters(ledger)] == first
 
 
 def letters_taken(ledger: Ledger) -> list[tuple[str, str, str]]:
     taken(ledger)
-    return [(one.key, one.link, one.letter) for one in letters(ledger)]
+    return [(one.key, one.link, one.addendum) for one in letters(ledger)]
 
 
 def test_what_waits_when_a_new_version_is_released_is_printed_with_its_text(ledger: Ledger) -> None:
@@ -243,7 +243,7 @@ def test_a_responder_may_not_carry_addresses_out_of_the_ledger(ledger_on_sqlite:
 
 def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2)])
-    letters_of_places = Addenda(whole=("first-notice",), letters=(Addendum(id="us", places=("US",)),))
+    letters_of_places = Addenda(whole=("first-notice",), addenda=(Addendum(id="us", places=("US",)),))
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER)
     with ledger.store.write() as write:  # they moved after it was approved
@@ -255,12 +255,12 @@ def test_a_letter_without_an_approved_text_for_its_place_waits(ledger: Ledger) -
 
 def test_a_letter_is_chosen_anew_for_the_place_when_it_is_handed_over(ledger: Ledger) -> None:
     released(ledger, [by_post(1), by_post(2, country="US")])
-    letters_of_places = Addenda(whole=("first-notice",), letters=(Addendum(id="us", places=("US",)),))
+    letters_of_places = Addenda(whole=("first-notice",), addenda=(Addendum(id="us", places=("US",)),))
     ledger.playbooks.pin(INCIDENT, a_playbook(), a_wording(letters=letters_of_places), "lena", LATER)
     approved_again(ledger, **TO_THE_LETTER, variants=(*personal_variants("en", "zh-CN"), a_variant(letter="us")))
     ledger.notices.release(INCIDENT, NOTICE, LATER)
     assert taken(ledger) == 2
-    assert [one.letter for one in letters(ledger)] == ["general", "us"]
+    assert [one.addendum for one in letters(ledger)] == ["general", "us"]
 
 
 def test_a_parked_letter_that_is_tried_again_waits_to_be_printed(ledger: Ledger) -> None:
@@ -301,7 +301,7 @@ def test_a_batch_with_somebody_whose_data_was_damaged_names_them_and_what_mends_
     with pytest.raises(KeyMissing, match=r"person 2 .*`amends audience correct` with a list that has them mends it"):
         letters(ledger_on_sqlite)
     corrected(ledger_on_sqlite, by_post(1), by_post(2))
-    assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+    assert [(one.key, one.link, one.addendum) for one in letters(ledger_on_sqlite)] == before
     assert ledger_on_sqlite.letters.moved_since(INCIDENT, NOTICE, 1) == ()
 
 
@@ -398,7 +398,7 @@ def test_a_returned_letter_is_still_in_its_batch(ledger_on_sqlite: Ledger) -> No
     released(ledger_on_sqlite)
     before = letters_taken(ledger_on_sqlite)
     ledger_on_sqlite.letters.returned(INCIDENT, NOTICE, reference(ledger_on_sqlite, 2), LATER)
-    assert [(one.key, one.link, one.letter) for one in letters(ledger_on_sqlite)] == before
+    assert [(one.key, one.link, one.addendum) for one in letters(ledger_on_sqlite)] == before
 
 
 def corrected(ledger: Ledger, *people: Person) -> None:

@@ -109,7 +109,7 @@ ACTS: dict[str, Act] = {
     "published": lambda ledger: answered(ledger, Status.DELIVERED, ChannelKind.WEBSITE),
     "recovered": doubted,
     "sent again": decided,
-    "let go": lambda ledger: ledger.decisions.let_go(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
+    "let go": lambda ledger: ledger.decisions.release_held(INCIDENT, NOTICE, PROTECTED, a_member(), LATER),
     "opted out": lambda ledger: ledger.opt_outs.add(INCIDENT, 1, "test", LATER),
     "opted out for a child": lambda ledger: ledger.opt_outs.add(INCIDENT, CHILD, "test", LATER),
     "opted in": lambda ledger: (

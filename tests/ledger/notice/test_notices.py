@@ -719,7 +719,7 @@ def test_a_notice_of_which_only_parked_messages_are_left_notes_when_all_else_was
 
 LETTERS = Addenda(
     items={"nature": Item(says="What happened"), "freeze": Item(says="How to freeze a credit file")},
-    letters=(
+    addenda=(
         Addendum(id="us", places=("US",), adds=("freeze",)),
         Addendum(id="us-ma", places=("US-MA",), leaves_out=("nature",)),
     ),
@@ -751,7 +751,7 @@ def claimed(ledger: Ledger, channel: ChannelKind = ChannelKind.EMAIL, at: dateti
 
 
 def letters_of(claims: dict[int, Claim]) -> dict[int, str]:
-    return {number: claim.letter for number, claim in claims.items()}
+    return {number: claim.addendum for number, claim in claims.items()}
 
 
 def stored(ledger: Ledger, channel: ChannelKind) -> dict[int, str]:
@@ -791,7 +791,7 @@ def test_what_is_said_to_the_public_is_the_general_letter(ledger: Ledger) -> Non
     live(ledger, at_home(1, "MA"))
     release(ledger)
     pages = ledger.deliveries.claim(INCIDENT, "first-notice", [ChannelKind.WEBSITE, ChannelKind.SOCIAL], 100, LATER)
-    assert {claim.letter for claim in pages} == {GENERAL}
+    assert {claim.addendum for claim in pages} == {GENERAL}
 
 
 def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
@@ -799,7 +799,7 @@ def test_the_childs_home_decides_and_not_the_guardians(ledger: Ledger) -> None:
     live(ledger, child, at_home(2, "CA", guardian_of=child.ref, data=()))
     release(ledger)
     (claim,) = claimed(ledger).values()
-    assert (claim.letter, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
+    assert (claim.addendum, claim.reader, claim.to and claim.to.number) == ("us-ma", "guardian", 2)
     assert ("en", Reader.GUARDIAN, "us-ma") in ledger.notices.audience(INCIDENT, "everyone").readers
 
 
@@ -814,7 +814,7 @@ def test_the_channel_that_takes_over_keeps_the_letter(ledger: Ledger) -> None:
 def test_who_was_held_is_written_to_in_the_letter_of_their_home(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA", flags=frozenset({Flag.PROTECTED})))
     release(ledger)
-    ledger.decisions.let_go(INCIDENT, "first-notice", 1, a_member(), NOW)
+    ledger.decisions.release_held(INCIDENT, "first-notice", 1, a_member(), NOW)
     assert letters_of(claimed(ledger)) == {1: "us-ma"}
 
 
@@ -834,7 +834,7 @@ def test_letters_that_changed_call_for_a_new_draft(ledger: Ledger) -> None:
     live(ledger, at_home(1, "MA"))
     draft = current_draft(ledger)
     ledger.notices.draft(draft, NOW)
-    pin(ledger, LETTERS.model_copy(update={"letters": LETTERS.letters[:1]}))
+    pin(ledger, LETTERS.model_copy(update={"addenda": LETTERS.addenda[:1]}))
     assert not ledger.cases.read(INCIDENT).notices[0].current
 
 
@@ -847,7 +847,7 @@ def test_the_stored_message_names_its_letter_unless_it_is_the_general_one(ledger
 def test_samples_for_a_preview_are_of_the_letter_that_will_be_sent(ledger: Ledger) -> None:
     live(ledger, at_home(1, "DE"), at_home(2, "MA"))
     claims = ledger.previews.samples(current_draft(ledger), 50)
-    assert {(claim.about.number, claim.letter) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
+    assert {(claim.about.number, claim.addendum) for claim in claims if claim.about} == {(1, GENERAL), (2, "us-ma")}
 
 
 @pytest.mark.parametrize("damaged", [5, 6], ids=["the child's", "the guardian's"])

@@ -205,7 +205,7 @@ def test_the_team_cannot_write_to_who_opted_out(opened: Ledger) -> None:
     opened.opt_outs.add(INCIDENT, 1, "test", NOW)
     release(opened)
     with pytest.raises(NotAllowed, match="only they can change that"):
-        opened.decisions.let_go(INCIDENT, SURVEY, 1, Member(name="omar", role=TeamRole.LEGAL), LATER)
+        opened.decisions.release_held(INCIDENT, SURVEY, 1, Member(name="omar", role=TeamRole.LEGAL), LATER)
 
 
 @pytest.mark.parametrize("optional", [True, False])

@@ -166,7 +166,7 @@ def test_nor_is_a_version_taken_for_heard_that_had_left_before_and_by_the_copy_h
     url: str, sender: Ledger
 ) -> None:
     def heard() -> list[bool]:
-        return [one.heard for notice in sender.cases.read(INCIDENT).notices for one in notice.let_go]
+        return [one.told for notice in sender.cases.read(INCIDENT).notices for one in notice.releases]
 
     approved_again(sender, channels=EMAIL, next_news_at=None)
     sender.notices.release(INCIDENT, NOTICE, NOW + timedelta(minutes=1))

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.case.next_update import MISSED, noted_as, warnings
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.plan.closing import ready_to_close
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook
 from tests.builders import a_playbook
 from tests.domain.plan.machine.sending import Message, Sending, Written
@@ -124,7 +124,7 @@ class News(Sending):
     def nothing_new_is_left_to_tell(self) -> None:
         self._change(events={Event.RESOLVED: self.now} | self.case.events)
 
-    def _cancel(self, turn: Turn | Occurrence | None, *, skipped: bool) -> None:
+    def _cancel(self, turn: PlannedOccurrence | RecordedOccurrence | None, *, skipped: bool) -> None:
         """And a person may say at once that it is left out."""
         if turn:
             self._note(turn, OccurrenceState.SKIPPED if skipped else OccurrenceState.HELD)
@@ -192,7 +192,7 @@ class News(Sending):
         """Unless other news waits for them, or could not reach them."""
         if Event.FACTS_CHANGED in self.seen.events:
             return
-        heard = {notice.id for notice in self.seen.notices if notice.everybody_heard}
+        heard = {notice.id for notice in self.seen.notices if notice.everybody_told}
         for person in self.people:
             theirs = [one for one in self._news_for(person) if one[0].state is DeliveryState.SENT]
             last, notice = max(theirs, key=lambda one: (one[0].left_at, one[0].written_at), default=(None, None))
@@ -253,7 +253,7 @@ class News(Sending):
 
     # Read off what is planned and written.
 
-    def _tells(self, turn: Turn) -> bool:
+    def _tells(self, turn: PlannedOccurrence) -> bool:
         if turn.step == HOLDING or self.case.state is IncidentState.PAUSED:
             return turn.step == HOLDING
         return turn.phase in (Phase.NOTIFY, Phase.UPDATE)

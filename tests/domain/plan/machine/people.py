@@ -18,7 +18,7 @@ from amends.domain.channel.channel import ChannelKind
 from amends.domain.law.filing import Filing
 from amends.domain.notice.notice import DeliveryState, NoticeStage
 from amends.domain.people.person import Hold
-from amends.domain.plan.plan import Turn
+from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Event, Gate, Phase, Playbook
 from tests.builders import a_duty, a_playbook, an_assessment
 from tests.domain.plan.machine.sending import PUBLIC, RELEASED, Message, Sending, Written, home_of
@@ -257,7 +257,7 @@ class People(Sending):
             begins += PAUSE
         return begins
 
-    def _conclude(self, turn: Turn) -> None:
+    def _conclude(self, turn: PlannedOccurrence) -> None:
         noted = Event.NOTIFIED in self.case.events
         super()._conclude(turn)
         if Event.NOTIFIED in self.case.events and not noted:

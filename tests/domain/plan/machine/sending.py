@@ -16,15 +16,22 @@ from hypothesis.stateful import precondition, rule
 
 from amends.delivery.send.postpone import NotYet
 from amends.domain.case.case import Case, Embargo, IncidentState, OccurrenceState
-from amends.domain.case.next_update import Fate, as_news_stands, clocks, holding_step, to_be_sorry_for
+from amends.domain.case.next_update import Fate, as_news_stands, holding_step, next_updates, to_be_sorry_for
 from amends.domain.channel.channel import ChannelKind, Receipt, Status
 from amends.domain.deliver.cascade import first_messages, outcome, why_held
 from amends.domain.draft.draft import notices_wanted
 from amends.domain.incident.incident import Incident
-from amends.domain.notice.notice import PERSON_STATE, DeliveryState, LetGo, NoticeStage, NoticeStatus, PersonState
+from amends.domain.notice.notice import (
+    PERSON_STATE,
+    DeliveryState,
+    NoticeRelease,
+    NoticeStage,
+    NoticeStatus,
+    PersonState,
+)
 from amends.domain.plan.closing import ready_to_close
 from amends.domain.plan.gates import shut
-from amends.domain.plan.plan import Turn, next_news_at
+from amends.domain.plan.plan import PlannedOccurrence, next_news_at
 from amends.domain.playbook.playbook import HOLDING, Event, Phase, Playbook, Step
 from amends.ledger.deliver.claims import Contact
 from tests.builders import a_draft, an_assessment
@@ -82,7 +89,7 @@ class Written:
     drafted_at: datetime = OPENED
     next_news_at: datetime | None = None
     sorry_for: datetime | None = None
-    let_go: list[LetGo] = field(default_factory=list)
+    let_go: list[NoticeRelease] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     had_their_turn: int = 0
     """Up to this person the waves of earlier versions had begun when this one was let go."""
@@ -105,7 +112,7 @@ class Written:
         return NoticeStatus(
             id=self.id, version=self.version, template="update", step=self.step.id, occurrence=self.number,
             stage=self.stage, binding=f"{self.id}-{self.version}", approvals_needed=2, drafted_at=self.drafted_at,
-            sent_at=self.sent_at, next_news_at=self.next_news_at, sorry_for=self.sorry_for, let_go=tuple(self.let_go),
+            sent_at=self.sent_at, next_news_at=self.next_news_at, sorry_for=self.sorry_for, releases=tuple(self.let_go),
             people=self._people(), pending=sum(message.state in DUE for message in self.messages),
             not_told=len(people.keys() - {message.person for message in self.messages}) if self.let_go else 0,
             kept_back=sum(message.kept_back for message in self.to_people),
@@ -204,7 +211,7 @@ class Sending(World):
         version, people = self.case.version, self.people
         notices = tuple(notice.status(self.now, version, people) for notice in self.notices.values())
         case = self.case.model_copy(update={"notices": notices})
-        if all(at >= self.amended_at for at in case.last_heard()):
+        if all(at >= self.amended_at for at in case.last_told()):
             return case
         return case.model_copy(update={"events": case.events | {Event.FACTS_CHANGED: self.amended_at}})
 
@@ -216,7 +223,7 @@ class Sending(World):
         self.amended_at = self.now
         self._change(version=self.case.version + 1)
 
-    def _carry_out(self, turn: Turn, *, dies: str) -> None:
+    def _carry_out(self, turn: PlannedOccurrence, *, dies: str) -> None:
         step = holding_step(self.case) if turn.step == HOLDING else self.book.step(turn.step)
         if step.phase is Phase.ASSESS:
             if not dies:
@@ -235,7 +242,7 @@ class Sending(World):
     def _assessed(self) -> Any:
         return an_assessment()
 
-    def _draft_what_is_wanted(self, step: Step, turn: Turn) -> None:
+    def _draft_what_is_wanted(self, step: Step, turn: PlannedOccurrence) -> None:
         for wanted in notices_wanted(self.seen, step, turn.number):
             existing = self.seen.notice(wanted.id)
             if existing is None or not (existing.current or existing.stage is NoticeStage.SENT):
@@ -250,10 +257,10 @@ class Sending(World):
         notice.facts, notice.drafted_at = case.version, self.now
         self._change()
 
-    def _of(self, turn: Turn) -> list[NoticeStatus]:
+    def _of(self, turn: PlannedOccurrence) -> list[NoticeStatus]:
         return [one for one in self.seen.notices if (one.step, one.occurrence) == (turn.step, turn.number)]
 
-    def _send_what_may_leave(self, turn: Turn, most: int) -> None:
+    def _send_what_may_leave(self, turn: PlannedOccurrence, most: int) -> None:
         for one in self._of(turn):
             if one.current and one.wants_work(self.now) and not shut(self.seen, one.waits_for, self.now):
                 self._send(self.notices[one.id], most)
@@ -275,7 +282,7 @@ class Sending(World):
         notice.stage = NoticeStage.SENDING
         self._go_on_with_the_next_wave(notice)
         said = {"next_news_at": notice.next_news_at, "sorry_for": notice.sorry_for}
-        notice.let_go.append(LetGo(at=self.now, drafted_at=notice.drafted_at, **said))
+        notice.let_go.append(NoticeRelease(at=self.now, drafted_at=notice.drafted_at, **said))
         for message in notice.messages:
             if message.state in DUE:
                 message.state, message.next_try_at, message.kept_back = DeliveryState.WAITING, None, False
@@ -328,7 +335,7 @@ class Sending(World):
     def _tried(self, notice: Written, message: Message) -> None:
         """It has left, or its mailbox said `later`."""
 
-    def _conclude(self, turn: Turn) -> None:
+    def _conclude(self, turn: PlannedOccurrence) -> None:
         mine = self._of(turn)
         if turn.phase is Phase.NOTIFY and mine and all(notice.has_gone for notice in mine):
             self._change(events={Event.NOTIFIED: self.now} | self.case.events)
@@ -339,7 +346,7 @@ class Sending(World):
         """Close what is ready, and note which times for news were missed."""
         if ready_to_close(self.seen):
             self._change(state=IncidentState.CLOSED, events=self.case.events | {Event.CLOSED: self.now})
-        missed = (clock for clock in clocks(self.seen, self.now) if clock.fate is Fate.MISSED)
+        missed = (clock for clock in next_updates(self.seen, self.now) if clock.fate is Fate.MISSED)
         self._change(events={clock.noted_as: self.now for clock in missed} | self.case.events)
         self.looked_at = self.now
 

@@ -10,12 +10,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from amends.domain.case.case import IncidentState, Occurrence, OccurrenceState
+from amends.domain.case.case import IncidentState, OccurrenceState, RecordedOccurrence
 from amends.domain.feedback.question import QuestionCounts
 from amends.domain.incident.commitment import CommitmentState
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
-from amends.domain.plan.plan import TOLD_LATE, Turn
+from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
 from amends.domain.playbook.playbook import Event, Phase, Playbook, Step
 from tests.builders import a_commitment, a_playbook, an_assessment
 from tests.domain.plan.machine.world import DAY, HOUR, OPENED, World
@@ -81,7 +81,7 @@ class Weeks(World):
     def the_facts_are_corrected(self) -> None:
         self._change(version=self.case.version + 1)
         self._each_notice(lambda n: n.stage is not NoticeStage.SENT, current=False)
-        if any(at < self.now for at in self.case.last_heard()):
+        if any(at < self.now for at in self.case.last_told()):
             self._change(events=self.case.events | {Event.FACTS_CHANGED: self.now})
 
     @rule(which=st.integers(0, 9))
@@ -184,7 +184,7 @@ class Weeks(World):
 
     # How the world changes.
 
-    def _named_earlier(self, turn: Turn) -> bool:
+    def _named_earlier(self, turn: PlannedOccurrence) -> bool:
         return any(n.next_news_at for n in self.case.notices)
 
     def _must_come(self, step: Step) -> bool:
@@ -210,12 +210,12 @@ class Weeks(World):
     def _begun(self, *steps: str) -> set[str]:
         return {turn.step for turn in self.case.occurrences} & set(steps)
 
-    def _carry_out(self, turn: Turn, *, dies: str) -> None:
+    def _carry_out(self, turn: PlannedOccurrence, *, dies: str) -> None:
         step = self.book.step(turn.step)
         begun = any((o.step, o.number) == (turn.step, turn.number) for o in self.case.occurrences)
         if step.task:
             if begun:
-                told = Occurrence(
+                told = RecordedOccurrence(
                     step=TOLD_LATE + step.id, number=turn.number, due_at=turn.due_at, state=OccurrenceState.DONE
                 )
                 self._change(occurrences=(*self.case.occurrences, told))
@@ -231,7 +231,7 @@ class Weeks(World):
                 self._change(assessment=assessment, events={Event.ASSESSED: self.now} | self.case.events)
             self._note(turn, OccurrenceState.DONE)
 
-    def _say(self, step: Step, turn: Turn, *, dies: bool) -> None:
+    def _say(self, step: Step, turn: PlannedOccurrence, *, dies: bool) -> None:
         """Draft it, or send what is approved of it."""
         name = f"{step.id}-{turn.number}"
         notice = self.case.notice(name)
@@ -249,7 +249,7 @@ class Weeks(World):
                 self._change(events={Event.NOTIFIED: self.now} | self.case.events)
             self._note(turn, OccurrenceState.DONE)
 
-    def _drafted(self, name: str, step: Step, turn: Turn, version: int) -> NoticeStatus:
+    def _drafted(self, name: str, step: Step, turn: PlannedOccurrence, version: int) -> NoticeStatus:
         return NoticeStatus(
             id=name, version=version, template="update", step=step.id, occurrence=turn.number, stage=NoticeStage.DRAFTED,
             binding=f"{name}-{version}", approvals_needed=2, drafted_at=self.now,

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from amends.domain.case.case import Case, IncidentState, Occurrence, OccurrenceState
-from amends.domain.plan.plan import Plan, Turn, plan
+from amends.domain.case.case import Case, IncidentState, OccurrenceState, RecordedOccurrence
+from amends.domain.plan.plan import Plan, PlannedOccurrence, plan
 from amends.domain.playbook.playbook import HOLDING, Playbook
 from tests.builders import a_case, an_incident
 
@@ -114,20 +114,20 @@ class World(RuleBasedStateMachine):
             self._planned = (case, self.now, plan(case, self.now))
         return self._planned[2]
 
-    def _due(self) -> list[Turn]:
+    def _due(self) -> list[PlannedOccurrence]:
         return [turn for turn in self.plan.due if turn.step != "deadlines"]
 
-    def _carry_out(self, turn: Turn, *, dies: str) -> None:
+    def _carry_out(self, turn: PlannedOccurrence, *, dies: str) -> None:
         """As the flows do; it may die at once, or after something was sent."""
         raise NotImplementedError
 
-    def _note(self, turn: Turn | Occurrence, state: OccurrenceState) -> None:
+    def _note(self, turn: PlannedOccurrence | RecordedOccurrence, state: OccurrenceState) -> None:
         due_at = next(
             (o.due_at for o in self.case.occurrences if (o.step, o.number) == (turn.step, turn.number)), turn.due_at
         )
-        self._record(Occurrence(step=turn.step, number=turn.number, due_at=due_at, state=state), state)
+        self._record(RecordedOccurrence(step=turn.step, number=turn.number, due_at=due_at, state=state), state)
 
-    def _record(self, turn: Occurrence, state: OccurrenceState) -> None:
+    def _record(self, turn: RecordedOccurrence, state: OccurrenceState) -> None:
         others = tuple(o for o in self.case.occurrences if (o.step, o.number) != (turn.step, turn.number))
         self._change(occurrences=(*others, turn.model_copy(update={"state": state})))
         if state is OccurrenceState.DONE:

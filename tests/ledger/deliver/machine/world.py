@@ -620,7 +620,7 @@ class World(RuleBasedStateMachine):
         if self.books.listed[ref].guardian_of:
             return  # with the next list their child is told through them again: a rule that is not counted here
         with suppress(NotInLedger, NotAllowed):
-            self.ledger.decisions.let_go(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
+            self.ledger.decisions.release_held(INCIDENT, NOTICE, self.number(ref), OMAR, self.now)
             if self.held(ref):
                 self.books.let_go.add(ref)
 
