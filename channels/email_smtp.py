@@ -112,14 +112,14 @@ class EmailSmtp:
 
     async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
         """See the protocol: the mark is made between the content and its end."""
-        errand = OneErrand(message, last_call)
-        await self.carry(errand)
-        return errand.receipt()
+        messages = OneErrand(message, last_call)
+        await self.carry(messages)
+        return messages.receipt()
 
-    async def carry(self, errands: MessagesInFlight) -> None:
+    async def carry(self, in_flight: MessagesInFlight) -> None:
         """See the protocol: the envelope of the next message goes out behind the end of the last one."""
         async with self._places:
-            letters = _Letters(errands, self._letter)
+            letters = _Letters(in_flight, self._letter)
             lane = Lane(self._relay, self._bounce_domain, self._final_seconds, letters, self._kept())
             try:
                 while letter := await letters.next():
@@ -168,18 +168,18 @@ class EmailSmtp:
 class _Letters:
     """Errands as letters; a message that cannot become one is answered at once."""
 
-    def __init__(self, errands: MessagesInFlight, letter: Callable[[Message], Email]) -> None:
-        self._errands, self._make = errands, letter
-        self.last_call, self.answer = errands.last_call, errands.answer
+    def __init__(self, in_flight: MessagesInFlight, letter: Callable[[Message], Email]) -> None:
+        self._in_flight, self._make = in_flight, letter
+        self.last_call, self.answer = in_flight.last_call, in_flight.answer
 
     async def next(self) -> Email | None:
-        while message := await self._errands.next():
+        while message := await self._in_flight.next():
             if letter := self._letter(message):
                 return letter
         return None
 
     def next_at_once(self) -> Email | None:
-        while message := self._errands.next_at_once():
+        while message := self._in_flight.next_at_once():
             if letter := self._letter(message):
                 return letter
         return None

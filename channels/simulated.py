@@ -104,13 +104,13 @@ class Simulated:
         await last_call()
         return self._world.take(message)
 
-    async def carry(self, errands: MessagesInFlight) -> None:
+    async def carry(self, in_flight: MessagesInFlight) -> None:
         """Take whatever there is; the marks of all of it are kept together, which is what makes it quick."""
-        while message := await errands.next():
+        while message := await in_flight.next():
             self._require()
-            handful = _Handful(self._world, errands)
+            handful = _Handful(self._world, in_flight)
             handful.add(message)
-            while following := errands.next_at_once():
+            while following := in_flight.next_at_once():
                 handful.add(following)
             await handful.ended()
 
@@ -125,8 +125,8 @@ class Simulated:
 class _Handful:
     """Messages whose last calls are under way together."""
 
-    def __init__(self, world: World, errands: MessagesInFlight) -> None:
-        self._world, self._errands = world, errands
+    def __init__(self, world: World, in_flight: MessagesInFlight) -> None:
+        self._world, self._in_flight = world, in_flight
         self._open = 0
         self._failure: Exception | None = None
         self._ended = asyncio.Event()
@@ -134,10 +134,10 @@ class _Handful:
     def add(self, message: Message) -> None:
         """Refuse it, or ask whether it may arrive."""
         if refused := self._world.refuse(message):
-            self._errands.answer(refused)
+            self._in_flight.answer(refused)
             return
         self._open += 1
-        self._errands.last_call(message.key, partial(self._called, message))
+        self._in_flight.last_call(message.key, partial(self._called, message))
 
     async def ended(self) -> None:
         """Wait for the answers. Raises what a last call raised that concerns all of them."""
@@ -150,7 +150,7 @@ class _Handful:
     def _called(self, message: Message, error: Exception | None) -> None:
         self._open -= 1
         if error is None:
-            self._errands.answer(self._world.take(message))
+            self._in_flight.answer(self._world.take(message))
         elif not isinstance(error, StaleClaim):
             self._failure = error
         if not self._open:

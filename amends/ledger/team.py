@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from amends.domain.base.errors import AlreadyInLedger, NotAllowed
 from amends.domain.base.text import minute
-from amends.domain.team.approval import may_be_deputy
+from amends.domain.team.approval import why_not_deputy
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger.store.encryption import token_hash
 from amends.ledger.store.session import ENGINE, Store
@@ -59,7 +59,7 @@ class Team:
             row, *_ = _locked(write.session, name, to)
             known = {one.name: one for one in team(write.session)}
             speaks_for = [one.name for one in known.values() if one.deputy_at(now) == name]
-            if refusal := may_be_deputy(known[name], known[to], speaks_for, until, now):
+            if refusal := why_not_deputy(known[name], known[to], speaks_for, until, now):
                 raise NotAllowed(refusal)
             row.deputy, row.deputy_until = to, until
             write.note(now, "", "word delegated", name, actor=name, to=to, until=minute(until))

@@ -17,7 +17,7 @@ from amends.domain.case.case import Case, OccurrenceState, newly_reached
 from amends.domain.case.next_update import holding_step
 from amends.domain.deliver.preflight import Preflight
 from amends.domain.draft.draft import Readers, Wanted, draft, in_its_words, notices_wanted
-from amends.domain.draft.recipients import count_as_told, why_nobody, why_nobody_is_left
+from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
 from amends.domain.lint.lint import lint_in
 from amends.domain.notice.notice import Draft, NoticeStage, NoticeStatus
 from amends.domain.plan.closing import ready_to_close
@@ -200,7 +200,7 @@ async def _draft(context: Context, case: Case, step: Step, turn: PlannedOccurren
 def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
     """Whether it ends without another version, because one would tell nobody; a lead hears of it."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
-    why = why_nobody_is_left(case, step, wanted, notice)
+    why = why_no_recipients_left(case, step, wanted, notice)
     if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
         return False
     ledger.incidents.alert(incident_id, f"{notice.id} ends, and nobody is asked to approve it: {why}", now)
@@ -230,7 +230,7 @@ def _write(
     ledger.notices.draft(drafted, now, seen=existing.version if existing else 0)
     if ledger.notices.latest_draft(incident_id, wanted.id).binding != drafted.binding:
         return None
-    if why := why_nobody(case, wanted.audience):
+    if why := why_no_recipients(case, wanted.audience):
         ledger.incidents.alert(incident_id, f"{step.id} tells nobody: {why}", now)
     for lack in too_few(drafted.approvals, ledger.team.members(), drafted.authors):
         ledger.incidents.alert(incident_id, f"nobody can release {wanted.id}: {lack}; {ADD}", now)
@@ -244,7 +244,7 @@ async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
         found = await look_over(ledger, drafted, context.channels, context.links, now)
     except ChannelMisconfigured:
         return None  # the first who wants to approve it looks, and is told
-    if why := found.refusal(drafted.notice):
+    if why := found.why_not_approve(drafted.notice):
         await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
     return found
 

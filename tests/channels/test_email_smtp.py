@@ -471,10 +471,10 @@ async def test_a_letter_under_way_gets_its_answer_when_the_next_one_is_too_long(
     scripted: Callable[..., Any], offers: str
 ) -> None:
     relay = await scripted(limited(offers, "8000"))
-    errands = TwoErrands(a_message(key="fits"), a_message(key="too long", text=LONG))
+    in_flight = TwoErrands(a_message(key="fits"), a_message(key="too long", text=LONG))
     with pytest.raises(ChannelMisconfigured, match="8000"):
-        await email_smtp.connect(settings_for(relay.port)).carry(errands)
-    assert (errands.answers, errands.called) == ([("fits", Status.SENT)], ["fits"])
+        await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
+    assert (in_flight.answers, in_flight.called) == ([("fits", Status.SENT)], ["fits"])
     assert sum(line.startswith("MAIL") for line in relay.heard) == 1
 
 
@@ -499,9 +499,9 @@ async def test_after_an_answer_that_ends_a_connection_the_next_message_goes_over
     scripted: Callable[..., Any], offers: str, reply: str
 ) -> None:
     relay = await scripted({**limited(offers, "0"), "DOT": reply})
-    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
-    await email_smtp.connect(settings_for(relay.port)).carry(errands)
-    assert (errands.called, relay.connections) == (["first", "second"], 2)
+    in_flight = TwoErrands(a_message(key="first"), a_message(key="second"))
+    await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
+    assert (in_flight.called, relay.connections) == (["first", "second"], 2)
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "DOT"])
@@ -510,9 +510,9 @@ async def test_to_a_relay_that_offers_no_pipelining_nothing_is_said_before_its_a
 ) -> None:
     """Behind 421 nothing is said over that connection, so what it hears there all the same was said ahead."""
     relay = await scripted({verb: "421 4.3.2 shutting down"})
-    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
+    in_flight = TwoErrands(a_message(key="first"), a_message(key="second"))
     with suppress(ChannelUnavailable):
-        await email_smtp.connect(settings_for(relay.port)).carry(errands)
+        await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
     connections = " ".join(line.split(" ")[0] for line in relay.heard).split("EHLO")[1:]
     assert {connection.split()[-1] for connection in connections} == {"DATA" if verb == "DOT" else verb}
     assert {connection.count("MAIL") for connection in connections} == {1}
@@ -537,9 +537,9 @@ async def test_what_must_not_leave_any_more_does_not_leave_with_the_next_message
     scripted: Callable[..., Any], offers: str
 ) -> None:
     relay = await scripted(limited(offers, "0"))
-    errands = StaleFirst(a_message(key="stale", text="It is stale."), a_message(key="next"))
-    await email_smtp.connect(settings_for(relay.port)).carry(errands)
-    assert (errands.answers, relay.connections) == ([("next", Status.SENT)], 2)
+    in_flight = StaleFirst(a_message(key="stale", text="It is stale."), a_message(key="next"))
+    await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
+    assert (in_flight.answers, relay.connections) == ([("next", Status.SENT)], 2)
     assert ["stale" in content.decode() for content in relay.contents] == [False]
 
 
@@ -616,9 +616,9 @@ async def test_a_reply_that_says_no_and_yes_is_neither(scripted: Callable[..., A
 async def test_a_farewell_behind_the_answer_takes_nothing_from_it(scripted: Callable[..., Any], offers: str) -> None:
     """A relay that shuts down says so to whoever is connected (RFC 5321, 3.8), and closes."""
     relay = await scripted({**limited(offers, "0"), "DOT": "250 2.0.0 Ok\r\n421 4.3.2 shutting down"})
-    errands = TwoErrands(a_message(key="first"), a_message(key="second"))
-    await email_smtp.connect(settings_for(relay.port)).carry(errands)
-    assert errands.answers == [("first", Status.SENT), ("second", Status.SENT)]
+    in_flight = TwoErrands(a_message(key="first"), a_message(key="second"))
+    await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
+    assert in_flight.answers == [("first", Status.SENT), ("second", Status.SENT)]
     assert (len(relay.contents), relay.connections) == (2, 2)
 
 
@@ -631,10 +631,10 @@ async def test_a_relay_that_takes_no_more_over_a_connection_gets_the_rest_over_o
 ) -> None:
     relay = await scripted({**limited(offers, "0"), "ENOUGH": ENOUGH})
     relay.most_over_one = 2
-    errands = TwoErrands(*(a_message(key=f"number {number}") for number in range(5)))
-    await email_smtp.connect(settings_for(relay.port)).carry(errands)
-    assert errands.answers == [(f"number {number}", Status.SENT) for number in range(5)]
-    assert (errands.called, relay.connections) == ([key for key, _ in errands.answers], 3)
+    in_flight = TwoErrands(*(a_message(key=f"number {number}") for number in range(5)))
+    await email_smtp.connect(settings_for(relay.port)).carry(in_flight)
+    assert in_flight.answers == [(f"number {number}", Status.SENT) for number in range(5)]
+    assert (in_flight.called, relay.connections) == ([key for key, _ in in_flight.answers], 3)
 
 
 async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scripted: Callable[..., Any]) -> None:

@@ -52,7 +52,7 @@ class Chaos:
     """Senders that come and go, and the world that sees what they send."""
 
     ledger: Ledger
-    errand: Errand
+    messages: Errand
     mail: MailServer
     web: WebServices
     people: dict[int, Person]
@@ -67,8 +67,8 @@ class Chaos:
 
     def start_together(self, count: int) -> list[BaseProcess]:
         """So many senders with one clock, further ahead than that of any before them."""
-        self.errand = replace(self.errand, ahead=self.errand.ahead + LEASE_AND_MORE)
-        senders = [PROCESSES.Process(target=run, args=[self.errand], daemon=True) for _ in range(count)]
+        self.messages = replace(self.messages, ahead=self.messages.ahead + LEASE_AND_MORE)
+        senders = [PROCESSES.Process(target=run, args=[self.messages], daemon=True) for _ in range(count)]
         for sender in senders:
             sender.start()
         return senders
@@ -128,7 +128,7 @@ class Chaos:
             assert sender.exitcode in (0, UNFINISHED)
             if sender.exitcode == 0:
                 return
-            self.errand = replace(self.errand, ahead=self.errand.ahead + timedelta(hours=1))
+            self.messages = replace(self.messages, ahead=self.messages.ahead + timedelta(hours=1))
         raise AssertionError("the notice was never finished")
 
     def alerts(self) -> list[str]:

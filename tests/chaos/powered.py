@@ -1,6 +1,6 @@
 """A whole send from an empty folder on, by two workers at once, in processes that can be traced from outside.
 
-Run as `python -m tests.chaos.powered ERRAND PEOPLE SYNCHRONOUS`: a pickled errand, and SQLite's setting of that name for
+Run as `python -m tests.chaos.powered ERRAND PEOPLE SYNCHRONOUS`: a pickled messages, and SQLite's setting of that name for
 those who send.
 """
 
@@ -23,13 +23,13 @@ OFTEN = "wal_autocheckpoint=50"
 AT_FORK = get_context("fork")
 
 
-def a_whole_send(errand: Errand, people: Iterable[Person], synchronous: str) -> None:
+def a_whole_send(messages: Errand, people: Iterable[Person], synchronous: str) -> None:
     """From the first byte of a ledger to the last message."""
-    ledger = a_ledger(errand.ledger_url, errand.folder).migrate()
+    ledger = a_ledger(messages.ledger_url, messages.folder).migrate()
     approved(ledger, people, channels=(ChannelKind.WEBSITE, ChannelKind.EMAIL, ChannelKind.SOCIAL))
     ledger.dispose()
     database.PRAGMAS = (*database.PRAGMAS, OFTEN, f"synchronous={synchronous}")
-    workers = [AT_FORK.Process(target=run, args=[errand]) for _ in range(WORKERS)]
+    workers = [AT_FORK.Process(target=run, args=[messages]) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
     for worker in workers:

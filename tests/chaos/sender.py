@@ -30,16 +30,16 @@ class Errand:
     """How far its clock runs ahead, so that the leases of those killed before have run out."""
 
 
-def run(errand: Errand) -> None:
+def run(messages: Errand) -> None:
     """Send, then exit with 0 when nothing is left to be sent."""
-    ledger = a_ledger(errand.ledger_url, errand.folder)
-    tally = asyncio.run(_send(ledger, errand))
+    ledger = a_ledger(messages.ledger_url, messages.folder)
+    tally = asyncio.run(_send(ledger, messages))
     ledger.dispose()
     sys.exit(0 if tally.finished else UNFINISHED)
 
 
-async def _send(ledger: Ledger, errand: Errand) -> Tally:
-    async with connected(errand.settings) as channels:
+async def _send(ledger: Ledger, messages: Errand) -> Tally:
+    async with connected(messages.settings) as channels:
         return await deliver(
-            ledger, channels, INCIDENT, NOTICE, LINKS, lambda: datetime.now(UTC) + errand.ahead, limits=ANY_RATE
+            ledger, channels, INCIDENT, NOTICE, LINKS, lambda: datetime.now(UTC) + messages.ahead, limits=ANY_RATE
         )

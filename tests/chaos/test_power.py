@@ -96,8 +96,8 @@ def sent(folder: Path, *, synchronous: str = "FULL", chunking: bool = True) -> S
     relay = MailServer(folder / "mail", faults=TROUBLE, seed=SEED, chunking=chunking)
     with relay as mail, WebServices(folder / "web") as web:
         settings = channel_settings(mail.port, web.url, home, connections=str(CONNECTIONS))
-        (folder / "errand").write_bytes(pickle.dumps(errand_in(home, settings)))
-        send = [sys.executable, "-m", "tests.chaos.powered", str(folder / "errand"), str(PEOPLE), synchronous]
+        (folder / "messages").write_bytes(pickle.dumps(errand_in(home, settings)))
+        send = [sys.executable, "-m", "tests.chaos.powered", str(folder / "messages"), str(PEOPLE), synchronous]
         subprocess.run([*STRACE, "-o", str(trace), *send], check=True)
         return Send(home, trace, PEOPLE, mail.arrived, web.taken, mail.gone_wrong)
 
@@ -165,8 +165,8 @@ def test_a_send_that_goes_on_after_a_power_cut_tells_nobody_twice_and_loses_nobo
             mail.gone_wrong += send.gone_wrong
             settings = channel_settings(mail.port, web.url, folder, connections=str(CONNECTIONS))
             people = {number: somebody(number) for number in range(1, send.people + 1)}
-            ledger, errand = a_ledger(sqlite_url(folder), folder), errand_in(folder, settings)
-            world = Chaos(ledger, errand, mail, web, people, kills=WORKERS)
+            ledger, messages = a_ledger(sqlite_url(folder), folder), errand_in(folder, settings)
+            world = Chaos(ledger, messages, mail, web, people, kills=WORKERS)
             world.finish()
             check(world)
             ledger.dispose()

@@ -14,7 +14,7 @@ from amends.cli.terminal.clock import now
 from amends.cli.terminal.desk import Desk, save
 from amends.cli.terminal.exits import Exit
 from amends.cli.terminal.options import IncidentId, NoticeId
-from amends.domain.base.errors import ChannelMisconfigured, Finding
+from amends.domain.base.errors import ChannelMisconfigured, Finding, Refusal
 from amends.domain.base.text import counts
 from amends.domain.channel.channel import ChannelKind, Message, kept_here
 from amends.domain.notice.notice import SLOT_CLOSE, SLOT_OPEN, Draft, NoticeStage, NoticeStatus, PersonState, Variant
@@ -216,9 +216,9 @@ def _tells_nobody(seen: Preview) -> str:
     return f"\n{seen.tells_nobody}" if seen.tells_nobody else ""
 
 
-def _not_looked(seen: Preview) -> str:
+def _not_looked(seen: Preview) -> Refusal:
     why = f": {seen.not_looked}" if seen.not_looked else ""
-    return f"nobody has looked yet whether everybody's message can be put together{why}"
+    return Refusal(f"nobody has looked yet whether everybody's message can be put together{why}")
 
 
 def _on_paper(seen: Preview) -> str:
@@ -236,7 +236,7 @@ def _next(desk: Desk, seen: Preview) -> None:
         desk.hint("it is dropped: nobody is left to tell; a list that brings somebody has it drafted afresh")
     elif not status.current:
         desk.hint("facts, audience or words changed since; it is drafted afresh before anybody can approve it")
-    elif status.stage is NoticeStage.DRAFTED and (why := _cannot_be_approved(seen)):
+    elif status.stage is NoticeStage.DRAFTED and (why := _why_not_approve(seen)):
         desk.hint(f"nobody can approve it: {why}")
     elif status.stage is NoticeStage.DRAFTED:
         desk.hint(
@@ -248,8 +248,8 @@ def _next(desk: Desk, seen: Preview) -> None:
         desk.hint(f"it is approved; `amends deliver {draft.incident} {draft.notice}` sends it")
 
 
-def _cannot_be_approved(seen: Preview) -> str | None:
-    return seen.preflight.refusal(seen.draft.notice) if seen.preflight else _not_looked(seen)
+def _why_not_approve(seen: Preview) -> Refusal | None:
+    return seen.preflight.why_not_approve(seen.draft.notice) if seen.preflight else _not_looked(seen)
 
 
 def _page(seen: Preview) -> str:

@@ -151,10 +151,10 @@ class EngineRun:
         self._ledger, self._channels, self._paces = ledger, channels, paces
         self._incident, self._notice, self._binding = draft.incident, draft.notice, draft.binding
         self._clock, self._tally, self._progress = clock, tally, progress
-        journal = GroupCommit(self._write_down, self._ledger_trouble)
+        group_commit = GroupCommit(self._write_down, self._ledger_trouble)
         not_yet = NotYet(ledger, draft, clock)
         self._source = ClaimSource(
-            self._claim, self._give_back, self._alert, composer, journal, self._told, self._surprised,
+            self._claim, self._give_back, self._alert, composer, group_commit, self._told, self._surprised,
             not_yet if not_yet.decides else None,
         )  # fmt: skip
         self._leases: Counter[int] = Counter()
@@ -197,11 +197,11 @@ class EngineRun:
         except asyncio.CancelledError:
             for line in self._lines:
                 line.call_off()  # all of them come to their end: none is cut off after its mark
-            self._source.journal.refuse()
+            self._source.group_commit.refuse()
             await under_way
             raise
         finally:
-            await self._source.journal.settled()
+            await self._source.group_commit.settled()
             self._told()
         for end in ends:
             if isinstance(end, BaseException):
@@ -315,7 +315,7 @@ class EngineRun:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            with suppress(LedgerUnavailable):  # the journal says so, and what is held is renewed the next time
+            with suppress(LedgerUnavailable):  # the group_commit says so, and what is held is renewed the next time
                 self._end_leases()
                 self._ledger.deliveries.renew([lease for lease, held in self._leases.items() if held], self._clock())
 

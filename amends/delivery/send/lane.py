@@ -41,7 +41,7 @@ class Hand(Protocol):
 
 
 class LaneMessages(MessagesInFlight):
-    """The errands of one lane."""
+    """The in_flight of one lane."""
 
     def __init__(self, hand: Hand) -> None:
         self._hand = hand
@@ -104,19 +104,19 @@ class LaneMessages(MessagesInFlight):
             return None
 
 
-async def one_by_one(channel: Channel, errands: MessagesInFlight) -> None:
-    """Carry the errands over a channel that sends one message at a time."""
-    while message := await errands.next():
+async def one_by_one(channel: Channel, in_flight: MessagesInFlight) -> None:
+    """Carry the in_flight over a channel that sends one message at a time."""
+    while message := await in_flight.next():
         try:
-            receipt = await channel.deliver(message, partial(_last_call, errands, message.key))
+            receipt = await channel.deliver(message, partial(_last_call, in_flight, message.key))
         except StaleClaim:
             continue
-        errands.answer(receipt)
+        in_flight.answer(receipt)
 
 
-async def _last_call(errands: MessagesInFlight, key: str) -> None:
+async def _last_call(in_flight: MessagesInFlight, key: str) -> None:
     called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    errands.last_call(key, partial(settle, called))
+    in_flight.last_call(key, partial(settle, called))
     await called
 
 

@@ -63,7 +63,7 @@ class ClaimSource:
     alert: Callable[[str], None]
     """Has a person look at something while the rest goes on."""
     composer: Composer
-    journal: GroupCommit
+    group_commit: GroupCommit
     told: Callable[[], None]
     """Hears now and then that something may have happened."""
     surprised: Callable[[ChannelKind, str], None]
@@ -181,7 +181,7 @@ class ChannelQueue:
             if not self._breaker.may_try(self._loop.time()):
                 break
             self._lanes.add(asyncio.create_task(self._lane()))
-            self._source.journal.company += 1
+            self._source.group_commit.company += 1
 
     def _may_hand_out(self) -> bool:
         return bool(self._queue) and not self._stopped and (self._canary is None or self._canary.left > 0)
@@ -193,25 +193,25 @@ class ChannelQueue:
             return
         seconds = TICK_SECONDS if self._width.full or not self._may_hand_out() else GROWING_SECONDS
         ended, self._lanes = await asyncio.wait(self._lanes, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        self._source.journal.company -= len(ended)
+        self._source.group_commit.company -= len(ended)
         for lane in ended:
             lane.result()
 
     async def _lane(self) -> None:
-        errand = LaneMessages(self)
+        messages = LaneMessages(self)
         try:
-            await self._carry(errand)
+            await self._carry(messages)
         except ChannelError as error:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):
-                errand.leave()
-            errand.end(CHANNEL_FAILED, now=True)
+                messages.leave()
+            messages.end(CHANNEL_FAILED, now=True)
         except AmendsError as error:
             self._failure = error
             self.halt()
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
-            errand.end(f"fault {type(error).__name__}", now=False)
-        errand.end(NOT_SENT, now=True)
+            messages.end(f"fault {type(error).__name__}", now=False)
+        messages.end(NOT_SENT, now=True)
 
     def _failed(self, error: ChannelError) -> None:
         now = self._loop.time()
@@ -266,7 +266,7 @@ class ChannelQueue:
             self._recalled = []
 
     def _wait_for_ledger(self, error: LedgerUnavailable) -> None:
-        """No page can be claimed; it is asked again when the lanes have ended, up to the journal's patience.
+        """No page can be claimed; it is asked again when the lanes have ended, up to the group_commit's patience.
 
         A ledger that a newer Amends has does not come back.
         """
@@ -314,7 +314,7 @@ class ChannelQueue:
     def _put_off(self, claim: Claim, why: str, seconds: float = COME_BACK) -> None:
         receipt = Receipt(claim.key, Status.DEFERRED, why, retry_after=seconds)
         self.answers[receipt.status] += 1
-        self._source.journal.answer(claim, receipt)
+        self._source.group_commit.answer(claim, receipt)
 
     def put_back(self, claim: Claim) -> None:
         self._untried(claim)
@@ -343,7 +343,7 @@ class ChannelQueue:
         if self._stopped:
             then(StaleClaim(claim.key))
         else:
-            self._source.journal.mark(claim, then)
+            self._source.group_commit.mark(claim, then)
 
     def stale(self, claim: Claim) -> None:
         """The whole page is in other hands, or may not leave: the ledger says so for each of it."""
@@ -358,7 +358,7 @@ class ChannelQueue:
     def answered(self, claim: Claim, receipt: Receipt) -> None:
         self._gone(claim)
         self.answers[receipt.status] += 1
-        self._source.journal.answer(claim, receipt)
+        self._source.group_commit.answer(claim, receipt)
         if self._canary:
             self._canary.answers.append(receipt.status)
         if receipt.detail not in (CHANNEL_FAILED, NOT_SENT):

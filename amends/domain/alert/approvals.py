@@ -11,7 +11,7 @@ from amends.domain.case.deadlines import open_duties
 from amends.domain.law.duty import Addressee, Duty
 from amends.domain.notice.notice import NoticeStage, NoticeStatus
 from amends.domain.playbook.playbook import Event, Phase
-from amends.domain.team.approval import may_approve
+from amends.domain.team.approval import why_not_approve
 from amends.domain.team.member import Member, TeamRole
 
 LEGAL_SOON, LEGAL_NOW = timedelta(hours=24), timedelta(hours=6)
@@ -108,7 +108,7 @@ def _wanted(notice: NoticeStatus, members: tuple[Member, ...], now: datetime) ->
     """Who is asked, each with whose word they can give: in the place of somebody who is away their deputy is asked."""
     stands = notice.standing
     spoken = {stands.deputies.get(name, name) for name in stands.approved_by}
-    free = {m.name: m for m in members if may_approve(m, notice.authors) is None and m.name not in spoken}
+    free = {m.name: m for m in members if why_not_approve(m, notice.authors) is None and m.name not in spoken}
     only_roles = stands.missing_roles if len(stands.missing_roles) == stands.still_needed else tuple(TeamRole)
     wanted: dict[str, tuple[str, ...]] = {}
     for member in free.values():
@@ -187,7 +187,7 @@ def _reminder(
         until=(_latest(notice) if occasion.legal else since) + _within(case),
         missing=notice.standing.waits_for,
         speaks_for=speaks_for,
-        can_declare=pressing and leads and may_approve(to, notice.authors) is None,
+        can_declare=pressing and leads and why_not_approve(to, notice.authors) is None,
         law=f"{duty.law}, {duty.citation}" if duty else "",
     )
 

@@ -4,6 +4,12 @@ from dataclasses import dataclass
 from typing import Self
 
 
+class Refusal(str):
+    """Why something may not be done, in words that a person is shown; `why_not_…` functions return one or None."""
+
+    __slots__ = ()
+
+
 class AmendsError(Exception):
     """Something a person has to act on; its message says what."""
 

@@ -228,7 +228,7 @@ class PipelinedChannel(Channel, Protocol):
     at_once: int
     """How many connections it may have."""
 
-    async def carry(self, errands: MessagesInFlight) -> None:
+    async def carry(self, in_flight: MessagesInFlight) -> None:
         """Send one message after another over one connection, until there are no more. Raises as `deliver` does.
 
         What it raises concerns only messages that had their last call refused or not asked for yet.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from amends.domain.base.errors import Refusal
 from amends.domain.base.value import Value
 from amends.domain.people.person import NULL_LIKE
 
@@ -41,12 +42,12 @@ class Preflight(Value):
         """How many messages stand in the way of an approval."""
         return sum(trouble.messages for trouble in self.wrong)
 
-    def refusal(self, notice: str) -> str | None:
+    def why_not_approve(self, notice: str) -> Refusal | None:
         """Why this notice may not be approved, or None."""
         if not self.wrong:
             return None
         reasons = "; ".join(f"{trouble.messages} × {trouble}" for trouble in self.wrong)
-        return (
+        return Refusal(
             f"{_messages(self.cannot_be_made)} of {notice} cannot be put together: {reasons}; "
             "correct the audience, the facts or the words"
         )

@@ -9,7 +9,7 @@ from amends.domain.base.text import listed
 from amends.domain.base.value import Value
 from amends.domain.playbook.playbook import REPEATING, Event, Phase, Playbook, Step, When
 from amends.domain.risk.levels import Severity
-from amends.domain.team.approval import ApprovalRule, may_approve
+from amends.domain.team.approval import ApprovalRule, why_not_approve
 from amends.domain.team.member import Member
 
 
@@ -266,8 +266,8 @@ def nobody_could_approve(
 
 def too_few(asked: ApprovalRule, members: Sequence[Member], authors: tuple[str, ...]) -> tuple[str, ...]:
     """Why this team cannot give these approvals of what these authors wrote; empty when it can."""
-    able = [member for member in members if may_approve(member, authors) is None]
-    barred = [one.name for one in members if one.name in authors and may_approve(one) is None]
+    able = [member for member in members if why_not_approve(member, authors) is None]
+    barred = [one.name for one in members if one.name in authors and why_not_approve(one) is None]
     besides = f" besides {listed(barred)}, who handed in the incident file or the list of people" if barred else ""
     return tuple(_missing(asked, able, besides))
 

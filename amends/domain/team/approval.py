@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from amends.domain.base.errors import Refusal
 from amends.domain.base.text import listed, minute
 from amends.domain.base.value import Moment, Span, Value
 from amends.domain.team.member import Member, TeamRole
@@ -125,69 +126,71 @@ class Standing(Value):
         return f"{count}, with {listed(self.missing_roles)} among them"
 
 
-def may_approve(member: Member, authors: tuple[str, ...] = ()) -> str | None:
+def why_not_approve(member: Member, authors: tuple[str, ...] = ()) -> Refusal | None:
     """Why this member may not decide on the notice of these authors, or None."""
     if not member.active:
-        return f"{member.name} is not in the team any more"
+        return Refusal(f"{member.name} is not in the team any more")
     if not member.role.may_approve:
-        return f"{member.name} is {member.role}; that role may not release notices"
+        return Refusal(f"{member.name} is {member.role}; that role may not release notices")
     if member.name in authors:
-        return f"{member.name} wrote this notice: its facts or its list of people; others must approve it"
+        return Refusal(f"{member.name} wrote this notice: its facts or its list of people; others must approve it")
     return None
 
 
-def may_be_deputy(
+def why_not_deputy(
     absent: Member, deputy: Member, speaks_for: Collection[str], until: datetime, now: datetime
-) -> str | None:
+) -> Refusal | None:
     """Why the absent member, who speaks for these, may not give this deputy their word, or None; never a chain."""
     if absent.name == deputy.name:
-        return f"{absent.name} speaks for themselves already"
-    if refusal := may_approve(absent) or may_approve(deputy):
+        return Refusal(f"{absent.name} speaks for themselves already")
+    if refusal := why_not_approve(absent) or why_not_approve(deputy):
         return refusal
     if until <= now:
-        return f"{minute(until)} is over already"
+        return Refusal(f"{minute(until)} is over already")
     if theirs := deputy.deputy_at(now):
-        return f"{deputy.name} has given their own word to {theirs}; a word is given on to nobody"
+        return Refusal(f"{deputy.name} has given their own word to {theirs}; a word is given on to nobody")
     if speaks_for:
-        return f"{absent.name} stands in for {listed(speaks_for)}; a word is given on to nobody"
+        return Refusal(f"{absent.name} stands in for {listed(speaks_for)}; a word is given on to nobody")
     return None
 
 
-def may_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], now: datetime) -> str | None:
+def why_not_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], now: datetime) -> Refusal | None:
     """Why this deputy may not give the absent member's word on the notice of these authors, or None."""
     if absent.deputy != deputy.name:
-        return f"{absent.name} has not given {deputy.name} their word; `amends team list` shows who stands in for whom"
+        return Refusal(
+            f"{absent.name} has not given {deputy.name} their word; `amends team list` shows who stands in for whom"
+        )
     if absent.deputy_at(now) != deputy.name:
-        return f"{deputy.name} could give the word of {absent.name} until {minute(absent.deputy_until)} only"
-    return may_approve(absent, authors) or may_approve(deputy, authors)
+        return Refusal(f"{deputy.name} could give the word of {absent.name} until {minute(absent.deputy_until)} only")
+    return why_not_approve(absent, authors) or why_not_approve(deputy, authors)
 
 
-def no_second_voice(heard: Iterable[Approval], speaker: str, member: str, notice: str) -> str | None:
+def why_not_speak_twice(heard: Iterable[Approval], speaker: str, member: str, notice: str) -> Refusal | None:
     """Why this speaker may not give this member's word after what was heard, or None: nobody speaks for two."""
     for word in heard:
         if word.spoken_by == speaker and word.member != member:
             said = f"the word of {word.member}" if word.given_by else "a word of their own"
-            return f"{speaker} has given {said} on {notice} already; nobody speaks for two"
+            return Refusal(f"{speaker} has given {said} on {notice} already; nobody speaks for two")
         if word.member == member and speaker not in {word.spoken_by, member}:
-            return f"{member} has a word on {notice} already; only they can change it"
+            return Refusal(f"{member} has a word on {notice} already; only they can change it")
     return None
 
 
-def may_release_in_emergency(
+def why_not_release_in_emergency(
     first: Member, second: Member, authors: tuple[str, ...], stands: Standing, why: str
-) -> str | None:
+) -> Refusal | None:
     """Why these two may not let the notice of these authors leave with fewer approvals than it needs, or None."""
-    if refusal := may_approve(first, authors) or may_approve(second, authors):
+    if refusal := why_not_approve(first, authors) or why_not_approve(second, authors):
         return refusal
     if first.name == second.name:
-        return f"an emergency needs two people; {first.name} is one"
+        return Refusal(f"an emergency needs two people; {first.name} is one")
     if not {first.role, second.role} & {TeamRole.LEAD, TeamRole.EXECUTIVE}:
-        return f"neither {first.name} nor {second.name} is a lead or an executive; one of the two must be"
+        return Refusal(f"neither {first.name} nor {second.name} is a lead or an executive; one of the two must be")
     if stands.rejected_by:
-        return f"{stands.rejected_by} rejected it; then nobody can release it, in no emergency"
+        return Refusal(f"{stands.rejected_by} rejected it; then nobody can release it, in no emergency")
     if not stands.still_needed:
-        return "it has all the approvals that it needs; it leaves without an emergency"
-    return None if why.strip() else "say why with --why; it stands in the report for ever"
+        return Refusal("it has all the approvals that it needs; it leaves without an emergency")
+    return None if why.strip() else Refusal("say why with --why; it stands in the report for ever")
 
 
 def standing(
@@ -205,7 +208,7 @@ def standing(
     With a now, an approval that was given too long ago counts no more; a rejection has no end. An emergency stands for
     what is missing, as long as both who declared it may approve.
     """
-    role_of = {member.name: member.role for member in members if may_approve(member, authors) is None}
+    role_of = {member.name: member.role for member in members if why_not_approve(member, authors) is None}
     words = [w for w in approvals if w.binding == binding and w.member in role_of and w.spoken_by in role_of]
     approving = [word for word in words if word.decision is Decision.APPROVE]
     over = {w.member: w.at + expires_after for w in approving if now is not None and w.at + expires_after <= now}

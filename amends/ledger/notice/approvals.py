@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, select
 
-from amends.domain.base.errors import NotAllowed
+from amends.domain.base.errors import NotAllowed, Refusal
 from amends.domain.base.text import minute
 from amends.domain.notice.notice import Draft, NoticeStage
 from amends.domain.playbook.checks import ADD, too_few
@@ -14,14 +14,14 @@ from amends.domain.team.approval import (
     Decision,
     Emergency,
     Standing,
-    may_approve,
-    may_release_in_emergency,
-    may_speak_for,
-    no_second_voice,
+    why_not_approve,
+    why_not_release_in_emergency,
+    why_not_speak_for,
+    why_not_speak_twice,
 )
 from amends.domain.team.member import Member
 from amends.ledger.incident.incidents import happened, note_alert
-from amends.ledger.notice.notices import Notices, existing_row, not_fit, stale
+from amends.ledger.notice.notices import Notices, existing_row, why_not_fit, why_not_release
 from amends.ledger.notice.stage import RELEASED, approvals_of, keep_word, stage_of, standing_of
 from amends.ledger.store.session import Store, Write
 from amends.ledger.store.tables import ApprovalRow, EmergencyRow, NoticeRow, ReleaseRow
@@ -51,9 +51,9 @@ class Approvals:
             row = existing_row(write.session, incident, notice)
             draft = self._notices.drafted(row)
             refusal = (
-                _may_not_speak(write.session, row, draft, member, in_place_of, now)
-                or _not_open(write.session, row, draft, binding, now)
-                or (not_fit(row) if decision is Decision.APPROVE else None)
+                _why_not_speak(write.session, row, draft, member, in_place_of, now)
+                or _why_not_open(write.session, row, draft, binding, now)
+                or (why_not_fit(row) if decision is Decision.APPROVE else None)
             )
             detail = {"binding": binding, **({"in_place_of": in_place_of} if in_place_of else {})}
             if refusal is None:
@@ -82,10 +82,10 @@ class Approvals:
             stands = standing_of(write.session, row, draft, now)
             two = _as_now(write.session, first), _as_now(write.session, second)
             refusal = (
-                _not_open(write.session, row, draft, binding, now)
-                or _for_authors(write.session, draft, first, second)
-                or may_release_in_emergency(*two, draft.authors, stands, why)
-                or not_fit(row)
+                _why_not_open(write.session, row, draft, binding, now)
+                or _why_not_by_authors(write.session, draft, first, second)
+                or why_not_release_in_emergency(*two, draft.authors, stands, why)
+                or why_not_fit(row)
             )
             if refusal is None:
                 emergency = _keep_emergency(write, row, draft, stands, first, second, why, now)
@@ -116,42 +116,45 @@ def _note_refusal(
     write.note(now, row.incident, f"{act} refused", _subject(row), actor=member.name, why=why, **detail)
 
 
-def _may_not_speak(
+def _why_not_speak(
     session: Session, row: NoticeRow, draft: Draft, member: Member, in_place_of: str, now: datetime
-) -> str | None:
+) -> Refusal | None:
     words = [word for word in approvals_of(session, row) if word.binding == row.binding]
     lapsed = standing_of(session, row, draft, now).expired
     here = {one.name for one in team(session) if one.active}
     heard = [word for word in words if word.member not in lapsed and {word.member, word.spoken_by} <= here]
-    refusal = _for_authors(session, draft, member) or may_approve(member, draft.authors)
+    refusal = _why_not_by_authors(session, draft, member) or why_not_approve(member, draft.authors)
     if in_place_of and not refusal:
         absent = next((one for one in team(session) if one.name == in_place_of), None)
-        refusal = may_speak_for(absent, member, draft.authors, now) if absent else f"{in_place_of} is not in the team"
-    return refusal or no_second_voice(heard, member.name, in_place_of or member.name, row.notice)
+        gone = Refusal(f"{in_place_of} is not in the team")
+        refusal = why_not_speak_for(absent, member, draft.authors, now) if absent else gone
+    return refusal or why_not_speak_twice(heard, member.name, in_place_of or member.name, row.notice)
 
 
-def _for_authors(session: Session, draft: Draft, *members: Member) -> str | None:
+def _why_not_by_authors(session: Session, draft: Draft, *members: Member) -> Refusal | None:
     """Why those of them who wrote it may not decide on it, and what helps where too few are left who may; or None."""
     wrote = next((one for one in members if one.name in draft.authors), None)
-    refusal = may_approve(wrote, draft.authors) if wrote else None
-    lacking = too_few(draft.approvals, team(session), draft.authors) if refusal else ()
-    return "; ".join((refusal, *lacking, *([ADD] if lacking else []))) if refusal else None
+    refusal = why_not_approve(wrote, draft.authors) if wrote else None
+    if refusal is None:
+        return None
+    lacking = too_few(draft.approvals, team(session), draft.authors)
+    return Refusal("; ".join((refusal, *lacking, *([ADD] if lacking else []))))
 
 
-def _not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> str | None:
+def _why_not_open(session: Session, row: NoticeRow, draft: Draft, binding: str, now: datetime) -> Refusal | None:
     """What has happened meanwhile, so that nobody can decide on this any more; None when they can."""
     if row.stage in RELEASED:
         release = session.get_one(ReleaseRow, (row.incident, row.notice, row.version))
-        return f"{row.notice} has been released already, {_at(release.at)}; your word changes nothing any more"
+        return Refusal(f"{row.notice} has been released already, {_at(release.at)}; your word changes nothing any more")
     look = f"look at it again with `amends preview {row.incident} {row.notice}`"
     if row.stage == NoticeStage.DROPPED:
-        return f"{row.notice} is dropped: the list of people has nobody left whom it would tell"
+        return Refusal(f"{row.notice} is dropped: the list of people has nobody left whom it would tell")
     if row.binding != binding:
         made = f"version {row.version}, drafted {_at(row.drafted_at)}"
-        return f"{row.notice} is another by now than the one you looked at: {made}; {look}"
+        return Refusal(f"{row.notice} is another by now than the one you looked at: {made}; {look}")
     if no := _rejection(session, row, standing_of(session, row, draft)):
-        return f"{row.notice} was rejected by {no.member}, {_at(no.at)}; it must be drafted anew"
-    return stale(session, draft, now)
+        return Refusal(f"{row.notice} was rejected by {no.member}, {_at(no.at)}; it must be drafted anew")
+    return why_not_release(session, draft, now)
 
 
 def _rejection(session: Session, row: NoticeRow, stands: Standing) -> ApprovalRow | None:

@@ -9,7 +9,7 @@ from sqlalchemy import select as sql
 from sqlalchemy.orm import aliased, defer
 from sqlmodel import Session, col, func, select
 
-from amends.domain.base.errors import ApprovalMissing, NotInLedger
+from amends.domain.base.errors import ApprovalMissing, NotInLedger, Refusal
 from amends.domain.base.text import listed
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.deliver.cascade import AN_EARLIER_TRY, MAY_HAVE_IT, OPTED_OUT
@@ -104,7 +104,7 @@ class Notices:
     def _written_meanwhile(self, session: Session, latest: NoticeRow, seen: int | None, now: datetime) -> bool:
         if seen is None or latest.version <= seen:
             return False
-        return NoticeStage(latest.stage).is_over or not stale(session, self.drafted(latest), now)
+        return NoticeStage(latest.stage).is_over or not why_not_release(session, self.drafted(latest), now)
 
     def latest_draft(self, incident: str, notice: str) -> Draft:
         """The latest draft of a notice. Raises NotInLedger."""
@@ -318,14 +318,14 @@ def is_overtaken(session: Session, draft: Draft) -> bool:
     return promise is not None and promise.changes > draft.change
 
 
-def stale(session: Session, draft: Draft, now: datetime) -> str | None:
+def why_not_release(session: Session, draft: Draft, now: datetime) -> Refusal | None:
     """Why this draft must not leave as it is, or None."""
     if changed := changed_since(session, draft):
-        return f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first"
+        return Refusal(f"{changed} changed after {draft.notice} was drafted; it is drafted afresh first")
     if is_overtaken(session, draft):
-        return f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead"
+        return Refusal(f"{draft.notice} is overtaken: more has become of {draft.about} since, and that is told instead")
     if draft.outdated(now):
-        return f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first"
+        return Refusal(f"{draft.notice} names a time for the next notice that has passed; it is drafted afresh first")
     return None
 
 
@@ -333,13 +333,15 @@ def _preflight(row: NoticeRow) -> Preflight | None:
     return Preflight.model_validate(row.preflight) if row.preflight else None
 
 
-def not_fit(row: NoticeRow) -> str | None:
+def why_not_fit(row: NoticeRow) -> Refusal | None:
     """Why nobody may approve what would be printed wrongly, or None."""
     found = _preflight(row)
     if found is None:
         look = f"`amends preview {row.incident} {row.notice}`"
-        return f"nobody has looked yet whether everybody's message of {row.notice} can be put together; {look} does"
-    return found.refusal(row.notice)
+        return Refusal(
+            f"nobody has looked yet whether everybody's message of {row.notice} can be put together; {look} does"
+        )
+    return found.why_not_approve(row.notice)
 
 
 def _releasable(session: Session, incident: str, notice: str, now: datetime) -> NoticeRow:
@@ -350,7 +352,7 @@ def _releasable(session: Session, incident: str, notice: str, now: datetime) -> 
         raise ApprovalMissing(f"{notice} is not what was approved: the facts or the audience changed since")
     if row.stage in RELEASED:
         return row
-    if reason := stale(session, draft, now):
+    if reason := why_not_release(session, draft, now):
         raise ApprovalMissing(reason)
     stands = standing_of(session, row, draft, now)
     if stands.rejected_by:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from amends.domain.base.errors import NotAllowed, NotInLedger
+from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.case.case import OccurrenceState
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
@@ -94,8 +94,8 @@ class Playbooks:
             write.session.get(IncidentRow, incident, with_for_update=True)
             old = _pinned(write.session, incident)
             weaker = sum(bool(change.weaker) for change in _changes(old, playbook, wording))
-            unfit = _not_theirs(lead, second, weaker) or _looks_different(old, seen)
-            if refusal := unfit or _leaves_behind(write.session, incident, playbook):
+            unfit = _why_not_theirs(lead, second, weaker) or _why_not_as_seen(old, seen)
+            if refusal := unfit or _why_not_complete(write.session, incident, playbook):
                 raise NotAllowed(refusal)
             recall(write.session, incident)  # before anything is noted, as those do who end a lease
             for step, number in sorted(hold):
@@ -118,25 +118,27 @@ def _pinned(session: Session, incident: str) -> Pinned:
     return Pinned(row.digest, Playbook.as_stored(row.playbook), Wording.model_validate(row.wording))
 
 
-def _not_theirs(lead: Member, second: Member | None, weaker: int) -> str | None:
+def _why_not_theirs(lead: Member, second: Member | None, weaker: int) -> Refusal | None:
     if lead.role is not TeamRole.LEAD:
-        return f"{lead.name} is {lead.role}; only a lead may replace the playbook of a running incident"
+        return Refusal(f"{lead.name} is {lead.role}; only a lead may replace the playbook of a running incident")
     if not weaker:
         return None
     if second is None:
-        return f"{weaker} of the changes are weaker, so a second person who may approve must want this too: --with NAME"
+        return Refusal(
+            f"{weaker} of the changes are weaker, so a second person who may approve must want this too: --with NAME"
+        )
     if second.name == lead.name or not second.active or not second.role.may_approve:
-        return f"{second.name} cannot be the second person; it needs somebody else who may approve"
+        return Refusal(f"{second.name} cannot be the second person; it needs somebody else who may approve")
     return None
 
 
-def _looks_different(old: Pinned, seen: str) -> str | None:
+def _why_not_as_seen(old: Pinned, seen: str) -> Refusal | None:
     if old.content == seen:
         return None
-    return f"another playbook was pinned since you looked ({old.content[:12]}, not {seen[:12]}); look again"
+    return Refusal(f"another playbook was pinned since you looked ({old.content[:12]}, not {seen[:12]}); look again")
 
 
-def _leaves_behind(session: Session, incident: str, playbook: Playbook) -> str | None:
+def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Refusal | None:
     """That a turn would wait for ever, because nothing says any more what it is."""
     known = [*OURS, *(step.id for step in playbook.steps)]
     query = select(OccurrenceRow).where(
@@ -146,7 +148,9 @@ def _leaves_behind(session: Session, incident: str, playbook: Playbook) -> str |
     )
     left = session.exec(query).first()
     return (
-        f"{left.step} {left.number} has begun since you looked, and has no step any more; look again" if left else None
+        Refusal(f"{left.step} {left.number} has begun since you looked, and has no step any more; look again")
+        if left
+        else None
     )
 
 

@@ -894,7 +894,7 @@ async def test_a_line_that_broke_before_the_mark_was_kept_is_no_doubt(breaking: 
 
 async def test_a_line_that_broke_while_the_commit_was_made_is_no_doubt(breaking: MailServer) -> None:
     async def commit() -> None:
-        time.sleep(0.1)  # as the journal does: it commits in the thread of the event loop
+        time.sleep(0.1)  # as the group_commit does: it commits in the thread of the event loop
 
     assert (await mark_while_the_line_breaks(breaking.port, commit)).status is Status.DEFERRED
 
@@ -1117,13 +1117,13 @@ MANY = 300
 SMALL_RESERVE = 1024 * 1024
 
 
-def send_with_short_waits(errand: Errand, page: int) -> None:
+def send_with_short_waits(messages: Errand, page: int) -> None:
     """In a process of its own: one run of the engine."""
     database.BUSY_SECONDS = SHORT_WAIT
     group_commit.RETRY_SECONDS = 0.1
     pace.PAGE, engine.RENEW_SECONDS = page, 0.2
     disk_reserve.SIZE = SMALL_RESERVE
-    run(errand)
+    run(messages)
 
 
 def test_a_full_disk_is_called_full_by_who_opens_the_ledger(tmp_path: Path) -> None:
@@ -1198,8 +1198,8 @@ def a_sender(folder: Path, tmp_path: Path, mail: MailServer, page: int = 1000) -
     patient = {"command_timeout": "60", "final_timeout": "60"}
     settings = channel_settings(mail.port, "http://127.0.0.1:1", tmp_path, **patient)
     settings[ChannelKind.SOCIAL] = {"use": "outbox", "kind": "social", "folder": str(tmp_path / "posts")}
-    errand = Errand(sqlite_url(folder), folder, settings, timedelta())
-    sender = PROCESSES.Process(target=send_with_short_waits, args=[errand, page], daemon=True)
+    messages = Errand(sqlite_url(folder), folder, settings, timedelta())
+    sender = PROCESSES.Process(target=send_with_short_waits, args=[messages, page], daemon=True)
     sender.start()
     return Disk(folder, sender)
 

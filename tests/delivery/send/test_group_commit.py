@@ -26,8 +26,8 @@ def a_claim(number: int) -> Claim:
     )  # fmt: skip
 
 
-async def marked(journal: GroupCommit, claim: Claim) -> None:
-    """Wait until the mark is kept. Raises what the journal says."""
+async def marked(group_commit: GroupCommit, claim: Claim) -> None:
+    """Wait until the mark is kept. Raises what the group_commit says."""
     called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     group_commit.mark(claim, partial(settle, called))
     await called
@@ -55,7 +55,7 @@ class Book:
         self.commits.append(([claim.id for claim in leaving], [claim.id for claim, _ in answers]))
         return frozenset(claim.id for claim in leaving) - self.refused
 
-    def journal(self, company: int = 1) -> GroupCommit:
+    def group_commit(self, company: int = 1) -> GroupCommit:
         opened = GroupCommit(self.write, self.told.append)
         opened.company = company
         return opened
@@ -87,7 +87,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def test_each_mark_is_called_back_once_however_many_turns_its_message_waits(book: Book) -> None:
-    opened, called = book.journal(company=3), []
+    opened, called = book.group_commit(company=3), []
     for number in range(3):
         opened.mark(a_claim(number), lambda error, number=number: called.append((number, error)))
     await until(lambda: len(called) >= 3)
@@ -97,40 +97,40 @@ async def test_each_mark_is_called_back_once_however_many_turns_its_message_wait
 
 
 async def test_the_marks_of_many_lanes_share_one_commit(book: Book) -> None:
-    opened = book.journal(company=50)
+    opened = book.group_commit(company=50)
     await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(50)))
     assert book.commits == [(list(range(50)), [])]
 
 
 async def test_when_all_lanes_wait_nobody_else_is_waited_for(book: Book, patiently: Callable[..., None]) -> None:
     patiently(gather=60.0)
-    opened = book.journal(company=3)
+    opened = book.group_commit(company=3)
     async with asyncio.timeout(1):
         await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(3)))
     assert len(book.commits) == 1
 
 
 async def test_lanes_that_are_busy_elsewhere_do_not_hold_up_the_others(book: Book) -> None:
-    opened = book.journal(company=100)
+    opened = book.group_commit(company=100)
     async with asyncio.timeout(1):
         await marked(opened, a_claim(1))
     assert book.commits == [([1], [])]
 
 
 async def test_an_answer_alone_is_written_down_soon(book: Book) -> None:
-    book.journal(company=100).answer(a_claim(1), sent(a_claim(1)))
+    book.group_commit(company=100).answer(a_claim(1), sent(a_claim(1)))
     await until(lambda: book.commits == [([], [1])])
 
 
 async def test_an_answer_is_kept_with_the_next_mark_of_its_lane(book: Book) -> None:
-    opened = book.journal()
+    opened = book.group_commit()
     opened.answer(a_claim(1), sent(a_claim(1)))
     await marked(opened, a_claim(2))
     assert book.commits == [([2], [1])]
 
 
 async def test_everything_is_written_down_once_it_is_settled(book: Book) -> None:
-    opened = book.journal(company=100)
+    opened = book.group_commit(company=100)
     for number in range(7):
         opened.answer(a_claim(number), sent(a_claim(number)))
     await opened.settled()
@@ -140,13 +140,13 @@ async def test_everything_is_written_down_once_it_is_settled(book: Book) -> None
 
 async def test_who_must_not_send_any_more_is_told_and_the_others_go_on(book: Book) -> None:
     book.refused = {2}
-    opened = book.journal(company=3)
+    opened = book.group_commit(company=3)
     marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(1, 4)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [type(None), StaleClaim, type(None)]
 
 
 async def test_who_no_longer_waits_for_a_mark_keeps_nobody_else_from_theirs(book: Book) -> None:
-    opened = book.journal(company=2)
+    opened = book.group_commit(company=2)
     gone, stays = (asyncio.create_task(marked(opened, a_claim(number))) for number in (1, 2))
     await asyncio.sleep(0)
     gone.cancel()
@@ -162,7 +162,7 @@ async def test_while_the_ledger_cannot_be_written_nothing_leaves_and_everybody_h
     book: Book, patiently: Callable[..., None]
 ) -> None:
     book.wrong = LedgerUnavailable("the disk is full")
-    opened = book.journal()
+    opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 3)
     assert not mark.done()
@@ -177,7 +177,7 @@ async def test_what_comes_while_the_ledger_cannot_be_written_is_kept_with_the_re
     book: Book, patiently: Callable[..., None]
 ) -> None:
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     marks = [asyncio.create_task(marked(opened, a_claim(number))) for number in range(3)]
     await until(lambda: book.tries > 1)
     opened.answer(a_claim(7), sent(a_claim(7)))
@@ -194,7 +194,7 @@ async def test_a_ledger_that_cannot_be_written_is_not_tried_more_often_because_m
     """Each try can stop everything for fifteen seconds, and with it the answers of those under way."""
     patiently(retry=60.0)
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     opened.answer(a_claim(7), sent(a_claim(7)))
     await until(lambda: book.tries > 0)
     marks = [asyncio.create_task(marked(opened, a_claim(number))) for number in range(5)]
@@ -206,7 +206,7 @@ async def test_a_ledger_that_cannot_be_written_is_not_tried_more_often_because_m
 
 async def test_a_run_ends_only_when_the_ledger_can_be_written_again(book: Book, patiently: Callable[..., None]) -> None:
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     opened.answer(a_claim(1), sent(a_claim(1)))
     end = asyncio.create_task(opened.settled())
     await until(lambda: book.tries > 3)
@@ -220,7 +220,7 @@ async def test_when_nothing_more_is_to_leave_nobody_waits_for_a_mark(
     book: Book, patiently: Callable[..., None]
 ) -> None:
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 1)
     opened.refuse()
@@ -236,7 +236,7 @@ async def test_once_nothing_is_left_to_be_written_down_the_ledger_is_not_tried_a
 ) -> None:
     """Whoever called the send off would hear of its trouble for another ten minutes, although there is none left."""
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 0)
     opened.refuse()
@@ -252,7 +252,7 @@ async def test_when_nothing_more_is_to_leave_answers_are_kept_all_the_same(
     book: Book, patiently: Callable[..., None]
 ) -> None:
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     opened.answer(a_claim(2), sent(a_claim(2)))
     await until(lambda: book.tries > 1)
@@ -272,7 +272,7 @@ async def test_an_answer_that_comes_after_nothing_more_is_to_leave_is_kept(
     book: Book, patiently: Callable[..., None]
 ) -> None:
     book.wrong = LedgerUnavailable("locked")
-    opened = book.journal()
+    opened = book.group_commit()
     mark = asyncio.create_task(marked(opened, a_claim(1)))
     await until(lambda: book.tries > 1)
     opened.refuse()
@@ -290,7 +290,7 @@ async def test_after_long_enough_nothing_leaves_any_more_and_the_run_fails(
 ) -> None:
     patiently(patience=0.05)
     book.wrong = LedgerUnavailable("gone")
-    opened = book.journal(company=2)
+    opened = book.group_commit(company=2)
     marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(2)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [LedgerUnavailable] * 2
     with pytest.raises(LedgerUnavailable, match="gone"):
@@ -303,7 +303,7 @@ async def test_a_lane_that_comes_after_it_was_given_up_is_not_kept_waiting(
 ) -> None:
     patiently(patience=0.05)
     book.wrong = LedgerUnavailable("gone")
-    opened = book.journal()
+    opened = book.group_commit()
     with pytest.raises(LedgerUnavailable):
         await marked(opened, a_claim(1))
     async with asyncio.timeout(1):
@@ -313,7 +313,7 @@ async def test_a_lane_that_comes_after_it_was_given_up_is_not_kept_waiting(
 
 async def test_any_other_trouble_with_the_ledger_fails_all_marks_at_once(book: Book) -> None:
     book.wrong = RuntimeError("a fault of ours")
-    opened = book.journal(company=2)
+    opened = book.group_commit(company=2)
     marks = await asyncio.gather(*(marked(opened, a_claim(number)) for number in range(2)), return_exceptions=True)
     assert [type(mark) for mark in marks] == [RuntimeError] * 2
     with pytest.raises(RuntimeError):

@@ -63,17 +63,17 @@ async def test_a_lane_does_not_take_what_it_has_in_hand_under_an_older_lease(tmp
     ledger.dispose()
 
     line, heard = Line((*older, *newer), newer[0].lease), list[Exception | None]()
-    errand = LaneMessages(line)
-    first = await errand.next()
+    messages = LaneMessages(line)
+    first = await messages.next()
     assert first is not None
-    assert errand.next_at_once() is None, "it is the one in hand"
-    errand.last_call(first.key, heard.append)
+    assert messages.next_at_once() is None, "it is the one in hand"
+    messages.last_call(first.key, heard.append)
     assert isinstance(heard.pop(), StaleClaim)
     for _ in newer:
-        message = errand.next_at_once()
+        message = messages.next_at_once()
         assert message is not None
-        errand.last_call(message.key, heard.append)
-        errand.answer(Receipt(message.key, Status.SENT))
+        messages.last_call(message.key, heard.append)
+        messages.answer(Receipt(message.key, Status.SENT))
     assert heard == [None, None]
     assert {key: len(receipts) for key, receipts in line.answers.items()} == {claim.key: 1 for claim in newer}
 
@@ -86,19 +86,19 @@ async def with_two_in_hand(folder: Path) -> tuple[Line, LaneMessages, tuple[str,
     claims = ledger.deliveries.claim(INCIDENT, NOTICE, [ChannelKind.EMAIL], 2, NOW)
     ledger.dispose()
     line = Line(claims, claims[0].lease)
-    errand = LaneMessages(line)
-    first, second = await errand.next(), errand.next_at_once()
+    messages = LaneMessages(line)
+    first, second = await messages.next(), messages.next_at_once()
     assert first and second
-    errand.last_call(first.key, lambda _: None)
-    return line, errand, (first.key, second.key)
+    messages.last_call(first.key, lambda _: None)
+    return line, messages, (first.key, second.key)
 
 
 @pytest.mark.parametrize(("now", "wait"), [(True, 0), (False, None)], ids=["at once", "later"])
 async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_rest_is_tried_again(
     tmp_path: Path, *, now: bool, wait: float | None
 ) -> None:
-    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
-    errand.end("why", now=now)
+    line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    messages.end("why", now=now)
     assert line.answers == {
         marked: [Receipt(marked, Status.UNCERTAIN, "why")],
         unmarked: [Receipt(unmarked, Status.DEFERRED, "why", retry_after=wait)],
@@ -106,18 +106,18 @@ async def test_what_may_have_left_when_a_lane_breaks_off_is_uncertain_and_the_re
 
 
 async def test_what_may_have_left_is_not_given_back_as_untried(tmp_path: Path) -> None:
-    line, errand, (marked, unmarked) = await with_two_in_hand(tmp_path)
-    errand.leave()
-    errand.end("why", now=True)
+    line, messages, (marked, unmarked) = await with_two_in_hand(tmp_path)
+    messages.leave()
+    messages.end("why", now=True)
     assert line.given_back == [unmarked]
     assert line.answers == {marked: [Receipt(marked, Status.UNCERTAIN, "why")]}
 
 
 async def test_what_comes_again_after_an_answer_is_in_no_doubt_before_its_next_last_call(tmp_path: Path) -> None:
-    line, errand, (marked, _) = await with_two_in_hand(tmp_path)
-    errand.answer(Receipt(marked, Status.DEFERRED, "connection lost"))
+    line, messages, (marked, _) = await with_two_in_hand(tmp_path)
+    messages.answer(Receipt(marked, Status.DEFERRED, "connection lost"))
     line.put_back(line.claims[0])
-    again = await errand.next()
+    again = await messages.next()
     assert again and again.key == marked
-    errand.end("why", now=True)
+    messages.end("why", now=True)
     assert [receipt.status for receipt in line.answers[marked]] == [Status.DEFERRED, Status.DEFERRED]

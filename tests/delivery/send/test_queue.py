@@ -317,10 +317,10 @@ class Forgetful:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._real, name)
 
-    async def carry(self, errands: MessagesInFlight) -> None:
+    async def carry(self, in_flight: MessagesInFlight) -> None:
         if self._has_forgotten:
-            await self._real.carry(errands)
-        elif await errands.next():
+            await self._real.carry(in_flight)
+        elif await in_flight.next():
             self._has_forgotten = True
             if self._error:
                 raise self._error

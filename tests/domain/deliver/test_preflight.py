@@ -39,7 +39,7 @@ def test_a_refusal_names_how_many_why_and_whom() -> None:
     found = Preflight(
         messages=1000, wrong=(EMPTY_NAME, Trouble(why="signature missing", messages=7, people=5, first=(1, 2)))
     )
-    assert found.refusal("update-2") == (
+    assert found.why_not_approve("update-2") == (
         "10 messages of update-2 cannot be put together: 3 × name is empty (persons 12, 80, 311); "
         "7 × signature missing (persons 1, 2 and 3 more); correct the audience, the facts or the words"
     )
@@ -47,7 +47,7 @@ def test_a_refusal_names_how_many_why_and_whom() -> None:
 
 def test_an_address_that_is_of_no_use_is_told_and_refuses_nothing() -> None:
     found = Preflight(messages=1000, unusable=(BAD_ADDRESS,))
-    assert found.refusal("update-2") is None
+    assert found.why_not_approve("update-2") is None
     assert str(found) == (
         "1000 messages composed and checked, 0 cannot be put together\n"
         "  90 messages for the next channel: unsafe address (persons 4, 5, 6, 7, 8 and 85 more)"

@@ -6,7 +6,7 @@ import pytest
 
 from amends.domain.channel.channel import ChannelKind
 from amends.domain.draft.draft import Wanted
-from amends.domain.draft.recipients import count_as_told, why_nobody, why_nobody_is_left
+from amends.domain.draft.recipients import count_as_told, why_no_recipients, why_no_recipients_left
 from amends.domain.notice.notice import NoticeRelease, NoticeStage, NoticeStatus, PersonState
 from amends.domain.playbook.playbook import Step
 from tests.builders import NOW, a_case, a_playbook, an_audience
@@ -26,18 +26,18 @@ BY_EMAIL = by(ChannelKind.EMAIL)
 
 @pytest.mark.parametrize(("audience", "nobody"), [("everyone", False), ("patients", False), ("patience", True)])
 def test_nobody_is_in_a_segment_that_the_list_does_not_have(audience: str, nobody: bool) -> None:
-    assert bool(why_nobody(CASE, audience)) is nobody
+    assert bool(why_no_recipients(CASE, audience)) is nobody
 
 
 @pytest.mark.parametrize("audience", ["everyone", "patients"])
 def test_as_long_as_there_is_no_list_nobody_can_say_who_is_in_it(audience: str) -> None:
-    assert why_nobody(a_case(audience=an_audience(people=0, by_segment={})), audience) == ""
+    assert why_no_recipients(a_case(audience=an_audience(people=0, by_segment={})), audience) is None
 
 
 def test_in_a_list_of_which_all_are_gone_is_nobody() -> None:
     emptied = a_case(audience=an_audience(people=0, gone=3, by_segment={}))
-    assert why_nobody(emptied, "everyone") == "nobody is in the list any more"
-    assert why_nobody(emptied, "patients") == "the list has no segment patients"
+    assert why_no_recipients(emptied, "everyone") == "nobody is in the list any more"
+    assert why_no_recipients(emptied, "patients") == "the list has no segment patients"
 
 
 def test_whom_a_list_left_out_before_anything_left_does_not_count_as_told() -> None:
@@ -58,14 +58,14 @@ ON_ITS_WAY = DRAFT.model_copy(update={"stage": NoticeStage.SENDING, "let_go": LE
 
 @pytest.mark.parametrize("notice", [DRAFT, ON_ITS_WAY])
 def test_a_notice_to_a_segment_that_has_left_the_list_has_nobody_left(notice: NoticeStatus) -> None:
-    assert why_nobody_is_left(CASE, BY_EMAIL, TO_NOBODY, notice)
+    assert why_no_recipients_left(CASE, BY_EMAIL, TO_NOBODY, notice)
 
 
 @pytest.mark.parametrize("stage", [NoticeStage.SENDING, NoticeStage.DRAFTED, NoticeStage.APPROVED])
 def test_what_has_reached_all_whom_a_corrected_list_has_needs_no_other_version(stage: NoticeStage) -> None:
     reached = a_notice(stage=stage, let_go=LET_GO, people={PersonState.SENT: 2, PersonState.HELD: 1}, current=False)
     wanted = Wanted("first-notice", "first-notice", "everyone")
-    assert why_nobody_is_left(CASE, by(ChannelKind.WEBSITE, ChannelKind.EMAIL), wanted, reached)
+    assert why_no_recipients_left(CASE, by(ChannelKind.WEBSITE, ChannelKind.EMAIL), wanted, reached)
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_what_has_reached_all_whom_a_corrected_list_has_needs_no_other_version(s
     [{"pending": 1}, {"parked": 1}, {"not_told": 1}, {"people": {PersonState.WAITING: 1}}, {"audience": "patients"}],
 )
 def test_as_long_as_somebody_waits_another_version_is_for_them(somebody: dict[str, Any]) -> None:
-    assert why_nobody_is_left(CASE, BY_EMAIL, TO_NOBODY, ON_ITS_WAY.model_copy(update=somebody)) == ""
+    assert why_no_recipients_left(CASE, BY_EMAIL, TO_NOBODY, ON_ITS_WAY.model_copy(update=somebody)) is None
 
 
 def test_a_draft_that_was_for_nobody_from_the_first_may_be_misspelled_and_stays() -> None:
-    assert why_nobody_is_left(CASE, BY_EMAIL, TO_NOBODY, DRAFT.model_copy(update={"meant_for": 0})) == ""
+    assert why_no_recipients_left(CASE, BY_EMAIL, TO_NOBODY, DRAFT.model_copy(update={"meant_for": 0})) is None
 
 
 def test_a_draft_that_the_public_reads_stays() -> None:
-    assert why_nobody_is_left(CASE, by(ChannelKind.WEBSITE, ChannelKind.EMAIL), TO_NOBODY, DRAFT) == ""
+    assert why_no_recipients_left(CASE, by(ChannelKind.WEBSITE, ChannelKind.EMAIL), TO_NOBODY, DRAFT) is None

@@ -15,11 +15,11 @@ from amends.domain.team.approval import (
     Decision,
     Emergency,
     Standing,
-    may_approve,
-    may_release_in_emergency,
-    may_speak_for,
-    no_second_voice,
     standing,
+    why_not_approve,
+    why_not_release_in_emergency,
+    why_not_speak_for,
+    why_not_speak_twice,
 )
 from amends.domain.team.member import Member, TeamRole
 from tests.builders import NOW, a_draft, a_member, a_variant
@@ -130,21 +130,21 @@ def test_words_on_other_bindings_say_nothing(words: list[Approval]) -> None:
 
 
 def test_an_active_member_of_the_legal_team_may_approve() -> None:
-    assert may_approve(a_member(), ("lena",)) is None
+    assert why_not_approve(a_member(), ("lena",)) is None
 
 
 def test_an_author_hears_that_others_must_approve() -> None:
-    assert may_approve(a_member(name="lena"), ("lena",)) == (
+    assert why_not_approve(a_member(name="lena"), ("lena",)) == (
         "lena wrote this notice: its facts or its list of people; others must approve it"
     )
 
 
 def test_a_responder_hears_that_the_role_may_not() -> None:
-    assert "responder" in (may_approve(a_member(role=TeamRole.RESPONDER), ("lena",)) or "")
+    assert "responder" in (why_not_approve(a_member(role=TeamRole.RESPONDER), ("lena",)) or "")
 
 
 def test_a_member_who_left_hears_it() -> None:
-    assert "not in the team any more" in (may_approve(a_member(active=False), ("lena",)) or "")
+    assert "not in the team any more" in (why_not_approve(a_member(active=False), ("lena",)) or "")
 
 
 @pytest.mark.parametrize(
@@ -308,27 +308,27 @@ def test_the_word_of_a_deputy_who_left_or_who_wrote_it_does_not_count() -> None:
 
 def test_a_deputy_speaks_only_for_who_asked_them_and_only_until_then() -> None:
     omar, wei, priya = DEPUTY
-    assert may_speak_for(omar, wei, ("lena",), NOW) is None
-    assert "has not given priya" in (may_speak_for(omar, priya, ("lena",), NOW) or "")
-    assert "until 2026-11-25 09:00 UTC" in (may_speak_for(omar, wei, ("lena",), NOW + DAY) or "")
+    assert why_not_speak_for(omar, wei, ("lena",), NOW) is None
+    assert "has not given priya" in (why_not_speak_for(omar, priya, ("lena",), NOW) or "")
+    assert "until 2026-11-25 09:00 UTC" in (why_not_speak_for(omar, wei, ("lena",), NOW + DAY) or "")
 
 
 def test_neither_a_deputy_nor_whom_they_stand_in_for_may_be_the_author() -> None:
     omar, wei, _ = DEPUTY
-    assert "omar wrote" in (may_speak_for(omar, wei, ("lena", "omar"), NOW) or "")
-    assert "wei wrote" in (may_speak_for(omar, wei, ("lena", "wei"), NOW) or "")
+    assert "omar wrote" in (why_not_speak_for(omar, wei, ("lena", "omar"), NOW) or "")
+    assert "wei wrote" in (why_not_speak_for(omar, wei, ("lena", "wei"), NOW) or "")
 
 
 def test_nobody_speaks_for_two() -> None:
     own = a_word("wei")
-    assert "a word of their own" in (no_second_voice([own], "wei", "omar", "first-notice") or "")
-    assert "the word of omar" in (no_second_voice([FOR_OMAR], "wei", "wei", "first-notice") or "")
-    assert "only they can change it" in (no_second_voice([a_word("omar")], "wei", "omar", "first-notice") or "")
+    assert "a word of their own" in (why_not_speak_twice([own], "wei", "omar", "first-notice") or "")
+    assert "the word of omar" in (why_not_speak_twice([FOR_OMAR], "wei", "wei", "first-notice") or "")
+    assert "only they can change it" in (why_not_speak_twice([a_word("omar")], "wei", "omar", "first-notice") or "")
 
 
 def test_who_comes_back_may_change_what_their_deputy_said() -> None:
-    assert no_second_voice([FOR_OMAR], "omar", "omar", "first-notice") is None
-    assert no_second_voice([FOR_OMAR], "wei", "omar", "first-notice") is None
+    assert why_not_speak_twice([FOR_OMAR], "omar", "omar", "first-notice") is None
+    assert why_not_speak_twice([FOR_OMAR], "wei", "omar", "first-notice") is None
 
 
 LEAD = a_member(name="mei", role=TeamRole.LEAD)
@@ -338,7 +338,7 @@ EMERGENCY = Emergency(first="omar", second="priya", why="fire", binding=THIS, gi
 
 def may_release(first: Member, second: Member, why: str = "fire", **stand: Any) -> str | None:
     outcome = Standing(**({"still_needed": 1} | stand))
-    return may_release_in_emergency(first, second, ("lena", "kim"), outcome, why)
+    return why_not_release_in_emergency(first, second, ("lena", "kim"), outcome, why)
 
 
 def test_two_of_whom_one_leads_may_release_in_an_emergency() -> None:
