@@ -7,13 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from amends.domain.base.errors import StaleClaim
 from amends.domain.channel.channel import (
-    TURNS,
-    Called,
     ChannelKind,
     Flaw,
-    LastCall,
     Message,
     MessagesInFlight,
     Receipt,
@@ -110,12 +106,6 @@ class EmailSmtp:
         """Name and value of the TXT record by which our signatures are checked; None when we do not sign ourselves."""
         return (self._signer.record_name, self._signer.public_record()) if self._signer else None
 
-    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """See the protocol: the mark is made between the content and its end."""
-        messages = OneErrand(message, last_call)
-        await self.carry(messages)
-        return messages.receipt()
-
     async def carry(self, in_flight: MessagesInFlight) -> None:
         """See the protocol: the envelope of the next message goes out behind the end of the last one."""
         async with self._places:
@@ -197,48 +187,6 @@ def signed(letter: Email, signer: Signer, at: datetime | None) -> Email:
     head, _, body = letter.content.partition(b"\r\n\r\n")
     signature = signer.header(head, body, int(at.timestamp()) if at else 0)
     return replace(letter, content=signature + letter.content)
-
-
-class OneErrand:
-    """A single message, handed out as if there were many."""
-
-    def __init__(self, message: Message, last_call: LastCall) -> None:
-        self._left: list[Message] = [message]
-        self._ask = last_call
-        self._receipts: list[Receipt] = []
-        self._stale: StaleClaim | None = None
-        self._asking: asyncio.Task[None] | None = None
-
-    async def next(self) -> Message | None:
-        return self.next_at_once()
-
-    def next_at_once(self) -> Message | None:
-        return self._left.pop() if self._left else None
-
-    def last_call(self, _key: str, then: Called) -> None:
-        self._asking = asyncio.create_task(self._asked(then))
-
-    async def _asked(self, then: Called) -> None:
-        try:
-            await self._ask()
-        except StaleClaim as error:
-            self._stale = error
-            then(error)
-        except Exception as error:  # noqa: BLE001 - raised again by the lane
-            then(error)
-        else:
-            for _ in range(TURNS):
-                await asyncio.sleep(0)
-            then(None)
-
-    def answer(self, receipt: Receipt) -> None:
-        self._receipts.append(receipt)
-
-    def receipt(self) -> Receipt:
-        """The answer. Raises StaleClaim when the last call was refused."""
-        if self._stale:
-            raise self._stale
-        return self._receipts[0]
 
 
 def _letterhead(chosen: ProviderSettings, reports: MailEvents | None) -> Letterhead:

@@ -11,6 +11,7 @@ from pathlib import Path
 from amends.domain.base.errors import ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.system.files import replace_file
+from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
@@ -22,7 +23,7 @@ def connect(settings: Mapping[str, str]) -> "Outbox":
     return Outbox(chosen.folder("folder"), chosen.choice("kind", ChannelKind))
 
 
-class Outbox:
+class Outbox(OneByOne):
     """One JSON file for each message, named by its key; the same key again finds its file and leaves it."""
 
     def __init__(self, folder: Path, kind: ChannelKind) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import partial
 
 from amends.domain.base.errors import ChannelDown, ChannelMisconfigured, StaleClaim
-from amends.domain.channel.channel import ChannelKind, LastCall, Message, MessagesInFlight, Receipt, Status
+from amends.domain.channel.channel import ChannelKind, Message, MessagesInFlight, Receipt, Status
 from amends.domain.rehearse.injects import Script
 from channels.base.settings import ProviderSettings
 
@@ -96,13 +96,6 @@ class Simulated:
     def __init__(self, kind: ChannelKind, world: World) -> None:
         self.kind = kind
         self._world = world
-
-    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        self._require()
-        if refused := self._world.refuse(message):
-            return refused
-        await last_call()
-        return self._world.take(message)
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
         """Take whatever there is; the marks of all of it are kept together, which is what makes it quick."""

@@ -22,6 +22,7 @@ from amends.domain.receipt.webhook import (
     nested,
     plain_value,
 )
+from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings
 from channels.web_api import receipts, sms_replies
 from channels.web_api.client import NetworkReach
@@ -205,7 +206,7 @@ class Gateway:
         return marks
 
 
-class SmsHttp:
+class SmsHttp(OneByOne):
     """Sends each text as it stands."""
 
     kind = ChannelKind.SMS

@@ -11,6 +11,7 @@ import httpx2
 from amends.domain.base.errors import ChannelMisconfigured, ChannelUnavailable
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.receipt.webhook import plain_value
+from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings
 from channels.web_api.client import NetworkReach
 from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provider, read_back, writable
@@ -45,7 +46,7 @@ class PostPlace:
     collection: str = COLLECTION
 
 
-class SocialBluesky:
+class SocialBluesky(OneByOne):
     """Posts once; the text is the whole post, its link made clickable."""
 
     kind = ChannelKind.SOCIAL

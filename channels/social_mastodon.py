@@ -10,6 +10,7 @@ import httpx2
 
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.receipt.webhook import plain_value
+from channels.base.one_by_one import OneByOne
 from channels.base.settings import ProviderSettings
 from channels.web_api.client import NetworkReach
 from channels.web_api.provider import HttpAnswer, Provider, accepted, open_provider, read_back, server_time, writable
@@ -49,7 +50,7 @@ def connect(settings: Mapping[str, str]) -> "SocialMastodon":
     )
 
 
-class SocialMastodon:
+class SocialMastodon(OneByOne):
     """Posts once; the text is the whole post."""
 
     kind = ChannelKind.SOCIAL

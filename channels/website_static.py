@@ -17,6 +17,7 @@ from amends.domain.base.value import LOCALE, NAME
 from amends.domain.channel.channel import ChannelKind, LastCall, Message, Receipt, Status
 from amends.domain.channel.identifiers import mark
 from amends.system.files import keep_names, replace_file
+from channels.base.one_by_one import OneByOne
 from channels.base.page import NoticeEntry, PublicNotices, Site
 from channels.base.settings import ProviderSettings
 
@@ -45,7 +46,7 @@ def _on_site(base_url: str, address: str) -> bool:
         return False
 
 
-class WebsiteStatic:
+class WebsiteStatic(OneByOne):
     """Writes FOLDER/INCIDENT/LOCALE/NOTICE.html, an index with the latest notice, and two feeds.
 
     Beside them stands what they are made from, so that any notice brings all pages of its incident up to date.

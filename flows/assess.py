@@ -1,4 +1,4 @@
-"""Assess: how grave it is, the risk to people, which tone fits, who is affected by what, and every duty by when."""
+"""Assess: severity, risk to people, the tone that fits, who is affected by what, and every duty with its due time."""
 
 import asyncio
 from dataclasses import replace
@@ -15,7 +15,7 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, done
+from flows.run.turn import carry_out, mark_done
 
 
 @flow(name="assess", flow_run_name="{incident_id} {step} {occurrence}")
@@ -25,31 +25,33 @@ async def assess(incident_id: str, step: str = "assess", occurrence: int = 1) ->
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step; each version of the facts is one, and so is each event that starts a clock.
+        occurrence: The number of the step's occurrence; each version of the facts is one, and each event that starts
+            a legal term.
     """
     return await carry_out(Phase.ASSESS, incident_id, step, occurrence, _assess)
 
 
-def _decided(context: Context, case: Case, turn: PlannedOccurrence) -> Assessment:
-    """What follows now, with what changed, kept in the ledger; the letters are those of the words in force."""
+def _record_assessment(context: Context, case: Case, planned: PlannedOccurrence) -> Assessment:
+    """Assess the facts as known now, with the addenda in force, and record the assessment with what changed."""
     now, incident_id = context.clock(), case.incident.id
     law = replace(read_law(), addenda=context.ledger.playbooks.wording(incident_id).addenda)
-    found = decide(as_known(case), case.audience, turn.number, now, law)
+    found = decide(as_known(case), case.audience, planned.number, now, law)
     assessment = found.model_copy(update={"changes": changes(case.assessment, found)})
     context.ledger.assessments.record(incident_id, assessment, now)
     return assessment
 
 
-async def _assess(context: Context, case: Case, turn: PlannedOccurrence) -> str:
+async def _assess(context: Context, case: Case, planned: PlannedOccurrence) -> str:
     incident_id, now = case.incident.id, context.clock()
     assessment = case.assessment
-    if assessment is None or assessment.version != turn.number:  # else a run died before it could tell of it
-        assessment = await asyncio.to_thread(_decided, context, case, turn)
+    # The numbers are equal when an earlier run recorded the assessment and died before it reported the changes.
+    if assessment is None or assessment.version != planned.number:
+        assessment = await asyncio.to_thread(_record_assessment, context, case, planned)
     if assessment.changes:
         points = "1 point" if len(assessment.changes) == 1 else f"{len(assessment.changes)} points"
-        what = f"assessment {turn.number} differs in {points}: {'; '.join(assessment.changes)}"
+        what = f"assessment {planned.number} differs in {points}: {'; '.join(assessment.changes)}"
         await asyncio.to_thread(context.ledger.incidents.alert, incident_id, what, now)
-    await asyncio.to_thread(done, context, turn, incident_id)
+    await asyncio.to_thread(mark_done, context, planned, incident_id)
     await artifacts.show_assessment(case, assessment)
     return (
         f"severity {assessment.band}, risk {assessment.risk}, {len(assessment.duties)} duties, "

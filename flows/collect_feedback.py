@@ -9,7 +9,7 @@ from amends.domain.plan.plan import PlannedOccurrence
 from amends.domain.playbook.playbook import Phase
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, say
+from flows.run.turn import carry_out, draft_and_send
 
 
 @flow(name="collect_feedback", flow_run_name="{incident_id} {step} {occurrence}")
@@ -19,13 +19,13 @@ async def collect_feedback(incident_id: str, step: str = "feedback", occurrence:
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step, from 1 on.
+        occurrence: The number of the step's occurrence, from 1 on.
     """
     return await carry_out(Phase.COLLECT_FEEDBACK, incident_id, step, occurrence, _collect)
 
 
-async def _collect(context: Context, case: Case, turn: PlannedOccurrence) -> str:
-    said = await say(context, case, turn)
+async def _collect(context: Context, case: Case, planned: PlannedOccurrence) -> str:
+    said = await draft_and_send(context, case, planned)
     comments = await asyncio.to_thread(context.ledger.questions.comments_given, case.incident.id)
     await artifacts.show_feedback(case, comments)
     asked = case.questions

@@ -1,4 +1,4 @@
-"""Follow up: remind owners of their promises and of legal deadlines, tell those promised how it ended."""
+"""Follow up: remind owners of commitments and of legal deadlines, and tell people how each commitment ended."""
 
 import asyncio
 
@@ -12,76 +12,78 @@ from amends.domain.plan.plan import TOLD_LATE, PlannedOccurrence
 from amends.domain.playbook.playbook import DEADLINES, Phase, Step
 from flows.run import artifacts
 from flows.run.context import Context
-from flows.run.turn import carry_out, done, mark, say, step_of
+from flows.run.turn import carry_out, draft_and_send, mark, mark_done, step_of
 
 
 @flow(name="follow_up", flow_run_name="{incident_id} {step} {occurrence}")
 async def follow_up(incident_id: str, step: str = "promises", occurrence: int = 1) -> State[None]:
-    """Look after every promise once a day.
+    """Look after every commitment once a day.
 
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step, from 1 on.
+        occurrence: The number of the step's occurrence, from 1 on.
     """
     return await carry_out(Phase.FOLLOW_UP, incident_id, step, occurrence, _follow_up)
 
 
-async def _follow_up(context: Context, case: Case, turn: PlannedOccurrence) -> str:
-    if turn.step == DEADLINES:
-        return await _remind(context, case, turn)
-    step = step_of(case, turn)
+async def _follow_up(context: Context, case: Case, planned: PlannedOccurrence) -> str:
+    if planned.step == DEADLINES:
+        return await _remind(context, case, planned)
+    step = step_of(case, planned)
     if step.task:
-        return await _ask_for(context, case, turn, step)
+        return await _ask_for(context, case, planned, step)
     chased = await asyncio.to_thread(_chase, context, case)
     if chased:
         await artifacts.show_chases(case, chased)
-    said = await say(context, case, turn)
+    said = await draft_and_send(context, case, planned)
     return f"{said}; {counted(len(chased), 'reminder')}"
 
 
-async def _ask_for(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
-    """Ask the owner for the task when the turn begins; when their time is over, tell whom the playbook names."""
-    begun = any((o.step, o.number) == (turn.step, turn.number) and o.state.begun for o in case.occurrences)
-    tell = _tell_late if begun else _ask_owner
-    await artifacts.show_chases(case, [await asyncio.to_thread(tell, context, case, turn, step)])
-    return f"{step.id} {turn.number}: {'told that it is late' if begun else 'waits for its owner'}"
+async def _ask_for(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
+    """Ask the owner for the task when the occurrence begins; when its time is over, alert the person to escalate to."""
+    begun = any((o.step, o.number) == (planned.step, planned.number) and o.state.begun for o in case.occurrences)
+    ask = _escalate if begun else _ask_owner
+    await artifacts.show_chases(case, [await asyncio.to_thread(ask, context, case, planned, step)])
+    return f"{step.id} {planned.number}: {'told that it is late' if begun else 'waits for its owner'}"
 
 
-def _ask_owner(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
-    by = step.within.after(turn.due_at, case.calendar) if step.within else turn.due_at
-    line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, turn)}"
+def _ask_owner(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
+    by = step.within.after(planned.due_at, case.calendar) if step.within else planned.due_at
+    line = f"{step.owner}: {step.task} By {minute(by)}. {_when_done(case, planned)}"
     context.ledger.incidents.alert(case.incident.id, line, context.clock())
-    mark(context, turn, case.incident.id, OccurrenceState.WAITING)
+    mark(context, planned, case.incident.id, OccurrenceState.WAITING)
     return line
 
 
-def _tell_late(context: Context, case: Case, turn: PlannedOccurrence, step: Step) -> str:
-    line = f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, turn)}"
+def _escalate(context: Context, case: Case, planned: PlannedOccurrence, step: Step) -> str:
+    line = (
+        f"**Late**, for the {step.escalate_to}: {step.owner} has not done this: {step.task} {_when_done(case, planned)}"
+    )
     now, incident_id = context.clock(), case.incident.id
     context.ledger.incidents.alert(incident_id, line, now)
-    told = (TOLD_LATE + step.id, turn.number, turn.due_at, OccurrenceState.DONE)
+    told = (TOLD_LATE + step.id, planned.number, planned.due_at, OccurrenceState.DONE)
     context.ledger.occurrences.mark(incident_id, *told, now, f"told the {step.escalate_to}")
     return line
 
 
-def _when_done(case: Case, turn: PlannedOccurrence) -> str:
-    return f"`amends step done {case.incident.id} {turn.step} {turn.number}` records that it is done"
+def _when_done(case: Case, planned: PlannedOccurrence) -> str:
+    return f"`amends step done {case.incident.id} {planned.step} {planned.number}` records that it is done"
 
 
-async def _remind(context: Context, case: Case, turn: PlannedOccurrence) -> str:
-    """Say which duties come due or are overdue; each reminder is given once, and what is overdue is not due soon."""
+async def _remind(context: Context, case: Case, planned: PlannedOccurrence) -> str:
+    """Alert the lead to duties that come due or are overdue, each reminder once; an overdue duty is named only as such."""
     due = [reminder for reminder in reminders(case) if reminder.at <= context.clock()]
     overdue = {reminder.duty for reminder in due if reminder.number == OVERDUE}
-    said = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
-    lines = [deadline_line(case, reminder) for reminder in said]
-    await asyncio.to_thread(_note_reminders, context, case.incident.id, due, lines)
-    await asyncio.to_thread(done, context, turn, case.incident.id)
+    named = [one for one in due if one.number == OVERDUE or one.duty not in overdue]
+    lines = [deadline_line(case, reminder) for reminder in named]
+    await asyncio.to_thread(_record_reminders, context, case.incident.id, due, lines)
+    await asyncio.to_thread(mark_done, context, planned, case.incident.id)
     await artifacts.show_chases(case, lines)
     return f"{counted(len(lines), 'reminder')} of legal deadlines"
 
 
-def _note_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:
+def _record_reminders(context: Context, incident_id: str, given: list[Reminder], lines: list[str]) -> None:
     ledger, now = context.ledger, context.clock()
     for line in lines:
         ledger.incidents.alert(incident_id, line, now)
@@ -97,9 +99,8 @@ def _chase(context: Context, case: Case) -> list[str]:
     chases = to_chase(case.commitments, now, case.playbook.remind_before)
     lines = [_line(by_id[commitment_id], chase) for commitment_id, chase in chases.items()]
     for line, (commitment_id, chase) in zip(lines, chases.items(), strict=True):
-        context.ledger.incidents.alert(
-            incident_id, line, now
-        )  # first, and once for the same line: Prefect may not show it
+        # The alert is recorded first, once for the same line, because Prefect may fail to show the page.
+        context.ledger.incidents.alert(incident_id, line, now)
         context.ledger.commitments.chased(incident_id, commitment_id, chase, now)
     return lines
 

@@ -3,7 +3,7 @@
 from prefect import State, flow
 
 from amends.domain.playbook.playbook import Phase
-from flows.run.turn import carry_out, say
+from flows.run.turn import carry_out, draft_and_send
 
 
 @flow(name="notify", flow_run_name="{incident_id} {step} {occurrence}")
@@ -13,6 +13,6 @@ async def notify(incident_id: str, step: str = "first-notice", occurrence: int =
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step, from 1 on.
+        occurrence: The number of the step's occurrence, from 1 on.
     """
-    return await carry_out(Phase.NOTIFY, incident_id, step, occurrence, say)
+    return await carry_out(Phase.NOTIFY, incident_id, step, occurrence, draft_and_send)

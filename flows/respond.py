@@ -11,7 +11,7 @@ from flows.run.schedule import tag_own_run
 from flows.run.turn import settle
 
 STARTER = "prefect"
-"""Whoever starts a run there names nobody: only a token shows who it is."""
+"""The actor recorded for a playbook started in Prefect: a run there does not prove who started it, as a token does."""
 
 
 @flow(name="respond", flow_run_name="{incident_id} respond with {playbook}")

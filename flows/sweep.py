@@ -19,11 +19,11 @@ from amends.ledger import Ledger
 from amends.rehearsal_clock import RehearsalClock
 from flows.run.artifacts import show_timeline
 from flows.run.context import Context, opened
-from flows.run.schedule import mirror, standing, tag_own_run
-from flows.run.turn import noted
+from flows.run.schedule import mirror, runs_by_incident, tag_own_run
+from flows.run.turn import bring_up_to_date
 
 PAGE = 50
-"""So many incidents are looked up in Prefect at once."""
+"""Incidents whose runs are looked up in Prefect with one query."""
 
 
 @flow(name="sweep", flow_run_name="sweep {incident_id}")
@@ -47,43 +47,43 @@ async def sweep(incident_id: str = "") -> State[None]:
 
 
 async def _look_after(context: Context, incidents: Sequence[str], *, asked_for: bool = False) -> list[str]:
-    """What went wrong with each of these: the trouble of one must not keep the others from their turn.
+    """Sweep these incidents and return what went wrong with each; trouble with one never stops the others.
 
-    What is over is looked after when somebody asks for it: perhaps they have just ended it, and its runs still stand.
+    An incident that is over is swept only when asked for by name: it may have just ended, with runs still scheduled.
     """
     troubles: list[str] = []
     known: list[Case] = []
     cases: list[Case] = []
     for incident_id in incidents:
-        with _told_in(troubles, incident_id):
-            case = await noted(context, incident_id)
+        with _collected(troubles, incident_id):
+            case = await bring_up_to_date(context, incident_id)
             known.append(case)
             if asked_for or not is_over(case, context.clock()):
                 cases.append(case)
     now = context.clock()
     plannable = [case for case in cases if _can_be_planned(case, now, troubles)]
-    with _told_in(troubles, "Prefect"):  # people hear of what is to be looked at all the same
-        runs = await standing(plannable, now) if context.mirrored and plannable else {}
+    with _collected(troubles, "Prefect"):  # people are alerted even when Prefect is out of reach
+        runs = await runs_by_incident(plannable, now) if context.mirrored and plannable else {}
         for case in plannable:
-            with _told_in(troubles, case.incident.id):
+            with _collected(troubles, case.incident.id):
                 touched = context.mirrored and await mirror(
                     context.ledger, case, now, context.ahead, runs.get(case.incident.id)
                 )
                 if touched or asked_for:
                     await show_timeline(case, now)
-    # Last of all, because a channel that hangs is waited for.
-    await _call_people(context, known, [case.incident.id for case in cases], troubles)
+    # Last, because sending an alert waits for a channel that may hang.
+    await _alert_people(context, known, [case.incident.id for case in cases], troubles)
     return troubles
 
 
-async def _call_people(context: Context, known: Sequence[Case], going: Sequence[str], troubles: list[str]) -> None:
-    """Bring alerts to the leads, and look after approvals and questions of what is not over.
+async def _alert_people(context: Context, known: Sequence[Case], going: Sequence[str], troubles: list[str]) -> None:
+    """Send alerts to the leads, and remind approvers and the lead of what is late in incidents that are not over.
 
-    What holds all incidents back is said with the first of those.
+    A doubt that holds back all incidents is sent once, with the first incident that is not over.
     """
     rehearsal = isinstance(context.clock, RehearsalClock)
     for case in known:
-        with _told_in(troubles, case.incident.id):
+        with _collected(troubles, case.incident.id):
             ledger, now, doubts = context.ledger, context.clock(), [case.incident.id] == list(going[:1])
             await asyncio.to_thread(partial(alert_leads, ledger, case, now, doubts=doubts, rehearsal=rehearsal))
             if case.incident.id in going and not case.clock_doubt:
@@ -91,23 +91,23 @@ async def _call_people(context: Context, known: Sequence[Case], going: Sequence[
 
 
 def _look_at_answers(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Remind those whose approval is missing, and have the lead look at questions that nobody has answered in time."""
+    """Remind members whose approval is missing, and alert the lead to questions that were not answered in time."""
     remind_approvers(ledger, case, now)
     if late := late_answers(case, now):
         ledger.incidents.alert(case.incident.id, late, now)
 
 
 def _can_be_planned(case: Case, now: datetime, troubles: list[str]) -> bool:
-    """Whether its runs can be looked up together with those of the others."""
-    with _told_in(troubles, case.incident.id):
+    """Return True when the case can be planned, so that its runs can be looked up with those of the other incidents."""
+    with _collected(troubles, case.incident.id):
         plan(case, now)
         return True
     return False
 
 
 @contextmanager
-def _told_in(troubles: list[str], where: str) -> Iterator[None]:
-    """Note what goes wrong; of what is not meant for people only the kind, because it may quote what it read."""
+def _collected(troubles: list[str], where: str) -> Iterator[None]:
+    """Add an error to the troubles; of an unexpected error only its type, because its text may quote personal data."""
     try:
         yield
     except AmendsError as error:

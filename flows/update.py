@@ -1,9 +1,9 @@
-"""Update: what is new, how each promise stands, when the next news comes."""
+"""Update: what is new, how each commitment stands, when the next update comes."""
 
 from prefect import State, flow
 
 from amends.domain.playbook.playbook import Phase
-from flows.run.turn import carry_out, say
+from flows.run.turn import carry_out, draft_and_send
 
 
 @flow(name="update", flow_run_name="{incident_id} {step} {occurrence}")
@@ -13,6 +13,6 @@ async def update(incident_id: str, step: str = "update", occurrence: int = 1) ->
     Args:
         incident_id: The incident, as `amends incident list` shows it.
         step: The playbook's step.
-        occurrence: The turn of the step, from 1 on.
+        occurrence: The number of the step's occurrence, from 1 on.
     """
-    return await carry_out(Phase.UPDATE, incident_id, step, occurrence, say)
+    return await carry_out(Phase.UPDATE, incident_id, step, occurrence, draft_and_send)

@@ -9,7 +9,7 @@ def main() -> None:
         from amends.cli.app import app
 
         app(prog_name="amends")
-    except KeyboardInterrupt:  # while it is still being loaded; later the command itself ends by it
+    except KeyboardInterrupt:  # Ctrl-C while the modules load; later the command itself handles the signal
         sys.exit(130)
-    except OSError as error:  # what is said before a command begins, such as the help, cannot be written
+    except OSError as error:  # text printed before a command begins, such as the help, cannot be written
         sys.exit(f"amends: {error.strerror}")

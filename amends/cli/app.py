@@ -20,7 +20,7 @@ from amends.cli.terminal.options import CommandGroup, place
 
 
 class CommandEntry(NamedTuple):
-    """A command by where it is written: a Typer with commands of its own, or a function."""
+    """A command's place (`module:name` below amends.cli, a Typer or a function) and its summary."""
 
     place: str
     summary: str
@@ -84,14 +84,14 @@ COMMANDS = {
 
 
 class Commands(CommandGroup):
-    """Names and summaries at once, for help and completion; the command itself when it is called."""
+    """The root group. Names and summaries are known at once, for help and completion; a command is loaded when called."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = {name: TyperCommand(name=name, help=entry.summary) for name, entry in COMMANDS.items()}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Global options may stand anywhere."""
+        """Parse the arguments, in which global options may stand anywhere."""
         return super().parse_args(ctx, globals_first(args))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -99,15 +99,15 @@ class Commands(CommandGroup):
         return name, load(COMMANDS[name]) if name else found, rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; whatever goes wrong is said in words and by the exit code."""
+        """Run the command; report every error in words and by the exit code."""
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:
-            error.message = error.message.removeprefix("Value error, ")  # pydantic's, whose words typer takes
+            error.message = error.message.removeprefix("Value error, ")  # pydantic's prefix in words that typer takes over
             raise
         except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
             raise
-        except Exception as error:  # noqa: BLE001 - nobody is shown a traceback who did not ask for one
+        except Exception as error:  # noqa: BLE001 - a traceback is shown only with --debug
             desk = ctx.obj
             if desk.debug:
                 traceback.print_exc(file=sys.stderr)
@@ -115,7 +115,7 @@ class Commands(CommandGroup):
 
 
 def load(entry: CommandEntry) -> Any:
-    """The command behind an entry."""
+    """Import and return the command of an entry."""
     module, name = entry.place.split(":")
     found = getattr(import_module(f"amends.cli.{module}"), name)
     if isinstance(found, typer.Typer):
@@ -127,7 +127,7 @@ def load(entry: CommandEntry) -> Any:
 
 
 def globals_first(args: Sequence[str]) -> list[str]:
-    """The same words with the global options in front."""
+    """Return the same arguments with the global options in front; what follows `--` stays in place."""
     front: list[str] = []
     rest: list[str] = []
     words = iter(args)
@@ -177,7 +177,7 @@ def root(
     The options below may stand anywhere. Exit codes: 0 ok, 1 error, 2 usage, 3 findings, 4 waiting for approval,
     5 partly delivered.
     """
-    os.environ["DO_NOT_TRACK"] = "1"  # Prefect, once a command loads it at a terminal, would tell its maker so
+    os.environ["DO_NOT_TRACK"] = "1"  # or Prefect, loaded by a command at a terminal, reports its use to its maker
     ctx.obj = Desk(home, json, debug)
     live_in(home)
     ctx.call_on_close(ctx.obj.close)

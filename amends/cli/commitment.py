@@ -1,4 +1,4 @@
-"""The promises of an incident: which are open, which were kept, which will be late."""
+"""Commands for the commitments of an incident: list them, and settle one as kept, late or dropped."""
 
 from dataclasses import replace
 from datetime import date, datetime, time
@@ -42,9 +42,9 @@ def listed(ctx: typer.Context, incident: IncidentId) -> None:
     from amends.domain.draft.draft import fate
 
     desk: Desk = ctx.obj
-    promises = desk.ledger.commitments.all(incident)
-    rows = [(p.id, fate(p, now()), p.new_due_at or p.due_at, p.owner, some_text(p.evidence, "en")) for p in promises]
-    desk.show(promises, table(("promise", "stands", "due", "owner", "evidence"), rows))
+    given = desk.ledger.commitments.all(incident)
+    rows = [(c.id, fate(c, now()), c.new_due_at or c.due_at, c.owner, some_text(c.evidence, "en")) for c in given]
+    desk.show(given, table(("promise", "stands", "due", "owner", "evidence"), rows))
 
 
 @app.command()
@@ -55,12 +55,12 @@ def keep(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, evi
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
-    promise = desk.ledger.commitments.get(incident, commitment)
+    stored = desk.ledger.commitments.get(incident, commitment)
     shown = _texts(evidence, case.incident, "--evidence")
     kept = {"state": CommitmentState.KEPT, "evidence": shown, "settled_at": now()}
-    _refuse_unsayable(desk, case, promise, kept, "--evidence")
+    _refuse_unsayable(desk, case, stored, kept, "--evidence")
     desk.ledger.commitments.keep(incident, commitment, shown, by, now())
-    _will_be_told(desk, incident, commitment, f"{commitment} is kept")
+    _report_change(desk, incident, commitment, f"{commitment} is kept")
     _point_out_untranslated(desk, shown, case.incident, "--evidence")
 
 
@@ -78,12 +78,12 @@ def late(
     desk: Desk = ctx.obj
     by = desk.member(name).name
     case = desk.ledger.cases.read(incident, now())
-    promise = desk.ledger.commitments.get(incident, commitment)
+    stored = desk.ledger.commitments.get(incident, commitment)
     due = _end_of_day(until, case.incident.organisation.timezone)
     reasons = _texts([*reason, *([f"en={reason_en}"] if reason_en else [])], case.incident, "--reason")
-    _refuse_unsayable(desk, case, promise, {"new_due_at": due, "reason": reasons}, "--reason")
+    _refuse_unsayable(desk, case, stored, {"new_due_at": due, "reason": reasons}, "--reason")
     desk.ledger.commitments.put_off(incident, commitment, due, reasons, by, now())
-    _will_be_told(desk, incident, commitment, f"{commitment} is due by {minute(due)} now")
+    _report_change(desk, incident, commitment, f"{commitment} is due by {minute(due)} now")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
@@ -95,30 +95,30 @@ def drop(ctx: typer.Context, incident: IncidentId, commitment: CommitmentId, rea
     """
     desk: Desk = ctx.obj
     by, case = desk.member(name).name, desk.ledger.cases.read(incident, now())
-    promise = desk.ledger.commitments.get(incident, commitment)
+    stored = desk.ledger.commitments.get(incident, commitment)
     reasons = _texts(reason, case.incident, "--reason")
     dropped = {"state": CommitmentState.DROPPED, "reason": reasons, "settled_at": now()}
-    _refuse_unsayable(desk, case, promise, dropped, "--reason")
+    _refuse_unsayable(desk, case, stored, dropped, "--reason")
     desk.ledger.commitments.drop(incident, commitment, reasons, by, now())
-    _will_be_told(desk, incident, commitment, f"{commitment} is dropped")
+    _report_change(desk, incident, commitment, f"{commitment} is dropped")
     _point_out_untranslated(desk, reasons, case.incident, "--reason")
 
 
-def _refuse_unsayable(desk: Desk, case: Case, promise: Commitment, changes: dict[str, object], option: str) -> None:
-    """Raises ContentError for words that would stop the notice to those promised, before they are stored."""
+def _refuse_unsayable(desk: Desk, case: Case, stored: Commitment, changes: dict[str, object], option: str) -> None:
+    """Raise ContentError, before the words are stored, when a notice with them could not be sent to those promised."""
     from amends.domain.draft.draft import Links, Readers
     from amends.domain.lint.commitments import unsayable
 
     if case.playbook is None:
-        return  # the ledger says what is wrong
-    changed, to = promise.model_copy(update=changes), desk.ledger.notices.audience(case.incident.id, promise.audience)
+        return  # the ledger refuses the change and says why
+    changed, to = stored.model_copy(update=changes), desk.ledger.notices.audience(case.incident.id, stored.audience)
     readers, links = Readers(to.digest, to.people, to.readers), Links(desk.settings.public_url)
     if found := unsayable(case, changed, desk.ledger.playbooks.wording(case.incident.id), readers, links, now()):
         desk.complain(f"nothing is stored: the notice could not be sent with these words; change {option}")
         raise ContentError(*(replace(one, where=f"{option} ({one.where})") for one in found))
 
 
-def _will_be_told(desk: Desk, incident: str, commitment: str, text: str) -> None:
+def _report_change(desk: Desk, incident: str, commitment: str, text: str) -> None:
     from amends.cli.terminal.prefect import nudge
 
     desk.show(desk.ledger.commitments.get(incident, commitment), text)
@@ -136,9 +136,9 @@ def _point_out_untranslated(desk: Desk, texts: Texts, incident: Incident, option
 
 
 def _texts(spelled: list[str], incident: Incident, option: str) -> Texts:
-    """From LOCALE=TEXT, or one bare text for every locale; each locale of the incident must get one.
+    """Return the texts by locale, from LOCALE=TEXT or from one bare text for every locale.
 
-    Raises BadParameter.
+    Raises BadParameter when a locale of the incident gets no text.
     """
     texts: Texts = {}
     for given in spelled:
@@ -152,7 +152,7 @@ def _texts(spelled: list[str], incident: Incident, option: str) -> Texts:
 
 
 def _end_of_day(text: str, zone: str) -> datetime:
-    """The last minute of this day where the organisation is; a full time with its zone is taken as it stands.
+    """Return the last minute of this day in the organisation's zone, or a full time with its zone as it stands.
 
     Raises BadParameter.
     """

@@ -11,7 +11,7 @@ from amends.content.file.characters import ODD_IN_TEXT, call, odd_characters
 from amends.content.file.codes import Code
 from amends.content.file.document import Document, read_document
 from amends.content.file.reading import read_text
-from amends.content.file.shipped import FILE
+from amends.content.file.shipped import ADDENDA_FILE
 from amends.content.law.addenda import read_addenda
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import LOCALE
@@ -40,7 +40,7 @@ def read_wording(root: Path) -> Wording:
     locales/LOCALE.yaml, and addenda.yaml, which may be absent, says how the laws of a place change a letter.
     """
     findings: list[Finding] = []
-    letters = _letters(root / FILE, findings)
+    letters = _letters(root / ADDENDA_FILE, findings)
     templates = _templates(root / "notices", findings)
     phrases = _phrases(root / "locales", findings)
     findings += _wrong_templates(root / "notices", templates)

@@ -1,4 +1,4 @@
-"""An incident's weeks in seconds: the real flows, in this process, with a clock that is passed on from turn to turn."""
+"""Weeks of an incident in seconds: the real flows in this process, with a clock that jumps to the next occurrence."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
@@ -15,6 +15,8 @@ from flows.run.context import Context
 from flows.update import update
 
 Run = Flow[[str, str, int], Coroutine[None, None, State[None]]]
+Between = Callable[[datetime], Awaitable[None]]
+"""A callback for the acts of people, such as approvals and questions; called before the plan is read each time."""
 
 PHASES: dict[Phase, Run] = {
     Phase.ASSESS: assess,
@@ -24,43 +26,39 @@ PHASES: dict[Phase, Run] = {
     Phase.FOLLOW_UP: follow_up,
 }
 
-MOST_TURNS = 2_000
+MOST_OCCURRENCES = 2_000
 
 
 class PassedClock:
-    """A clock that stands still until it is moved."""
+    """A clock that shows the same time until it is moved."""
 
     def __init__(self, start: datetime) -> None:
         self.now = start
 
     def __call__(self) -> datetime:
-        """The time it was moved to."""
+        """Return the time to which the clock was moved."""
         return self.now
-
-
-Between = Callable[[datetime], Awaitable[None]]
-"""What people do meanwhile: approve, ask, keep promises; called before each look at the plan."""
 
 
 async def fast_forward(
     context: Context, clock: PassedClock, incident_id: str, until: datetime, between: Between, *, in_prefect: bool
 ) -> list[PlannedOccurrence]:
-    """Carry out every turn until this time, each at the time it is due; the turns, in order.
+    """Carry out every occurrence until this time, each when it is due, and return them in order.
 
-    In Prefect, each turn is a run of its flow on the server that PREFECT_API_URL names; otherwise it is called
-    as a plain function.
+    With `in_prefect`, each occurrence is a flow run on the server that PREFECT_API_URL names; otherwise the flow is
+    called as a plain function.
     """
     carried_out: list[PlannedOccurrence] = []
-    while len(carried_out) < MOST_TURNS:
+    while len(carried_out) < MOST_OCCURRENCES:
         await between(clock.now)
-        planned = plan(context.ledger.cases.read(incident_id, clock.now), clock.now)
-        if planned.due:
-            turn = planned.due[0]
-            phase = PHASES[turn.phase]
-            await (phase if in_prefect else phase.fn)(incident_id, turn.step, turn.number)
-            carried_out.append(turn)
+        found = plan(context.ledger.cases.read(incident_id, clock.now), clock.now)
+        if found.due:
+            planned = found.due[0]
+            phase = PHASES[planned.phase]
+            await (phase if in_prefect else phase.fn)(incident_id, planned.step, planned.number)
+            carried_out.append(planned)
             continue
-        coming = [turn.due_at for turn in planned.upcoming if turn.due_at <= until]
+        coming = [planned.due_at for planned in found.upcoming if planned.due_at <= until]
         if not coming:
             break
         clock.now = min(coming)

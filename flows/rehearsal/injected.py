@@ -1,4 +1,4 @@
-"""The fate of a rehearsal: what its injects do to the case itself."""
+"""The injects of a rehearsal that change the case itself."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +11,7 @@ from flows.rehearsal.scene import LEAD, Scene
 
 
 class InjectedChanges:
-    """Injects that change the case itself: a wrong fact is found, a cohort is found."""
+    """The injects that change the case: a wrong fact is corrected, a late cohort is added to the audience."""
 
     def __init__(self, scene: Scene, everybody: Callable[[], Iterable[Person]]) -> None:
         self._scene, self._everybody = scene, everybody
@@ -21,42 +21,42 @@ class InjectedChanges:
         self._announced = deque(sorted(_announcements(script)))
 
     def next_at(self) -> datetime | None:
-        """When something happens next."""
+        """Return the time of the next inject, or None when none is left."""
         at = self._scene.script.at
         listed = (*(self._wrong and [self._wrong[0].at]), *(self._cohorts and [self._cohorts[0].at]))
         return min((*map(at, listed), *(self._announced and [self._announced[0][0]])), default=None)
 
-    def strike(self, now: datetime) -> None:
-        """Whatever happens by now."""
+    def apply_due(self, now: datetime) -> None:
+        """Apply every inject whose time has come."""
         script = self._scene.script
         while self._announced and self._announced[0][0] <= now:
-            self._scene.struck(*self._announced.popleft())
+            self._scene.record_inject(*self._announced.popleft())
         while self._wrong and script.at(self._wrong[0].at) <= now:
             self._amend(self._wrong.popleft(), now)
         while self._cohorts and script.at(self._cohorts[0].at) <= now:
             self._cohorts.popleft()
-            self._find(now)
+            self._add_cohort(now)
 
     def _amend(self, wrong: WrongFact, now: datetime) -> None:
         scene = self._scene
         incident = amended(scene.ledger.cases.incident_file(scene.incident), wrong, now)
         version = scene.ledger.incidents.amend(incident, LEAD.name, now)
         scene.amended_at.append(now)
-        scene.struck(now, f"a fact was wrong: the incident file is amended to version {version}")
+        scene.record_inject(now, f"a fact was wrong: the incident file is amended to version {version}")
 
-    def _find(self, now: datetime) -> None:
-        """The whole list is handed in, as `amends audience correct` does."""
+    def _add_cohort(self, now: datetime) -> None:
+        """Correct the audience to the whole file, late cohort included, as `amends audience correct` does."""
         scene = self._scene
         correction = scene.ledger.corrections.compare(scene.incident, self._everybody())
         counted = correction.difference.counts
         followed = scene.ledger.corrections.apply(correction, dict.fromkeys(Ask), "rehearsal", LEAD.name, now)
         afresh = ", ".join(one.notice for one in followed if one.drafted_afresh) or "nothing"
         new = sum(counted.values())
-        scene.struck(now, f"{new} more people are found; drafted afresh for them: {afresh}")
+        scene.record_inject(now, f"{new} more people are found; drafted afresh for them: {afresh}")
 
 
 def _announcements(script: Script) -> Iterator[tuple[datetime, str]]:
-    """What the injects do by themselves, for the report."""
+    """Yield when each inject happens that does not change the case, and what the report says of it."""
     injects = script.injects
     for outage in injects.outages:
         yield script.at(outage.at), f"the provider of {outage.channel} is down for {outage.lasts}"

@@ -1,4 +1,4 @@
-"""Cuts this process off from the world, for good: whatever runs in it can reach no network and start no program."""
+"""A permanent block of network and programs: code in this process can reach no network and start no program."""
 
 import socket
 import sys
@@ -10,23 +10,23 @@ REACHING_OUT = frozenset(
     socket.gethostbyaddr socket.getnameinfo
     """.split()
 )
-"""What Python says before it talks to another machine, or to this one over the network."""
+"""Audit events before Python talks to another machine, or to this machine over the network."""
 STARTING = frozenset(
     """
     subprocess.Popen os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile pty.spawn
     """.split()
 )
-"""What it says before another program starts, which would not be cut off."""
+"""Audit events before Python starts another program, to which the block would not apply."""
 OURSELVES = (getattr(socket, "AF_UNIX", None), -1)
-"""Families of sockets that lead nowhere by themselves; -1 is a socket that is there already."""
+"""Socket families that reach no network by themselves; -1 is the family of an existing socket."""
 
 
 class CutOff(RuntimeError):
-    """A rehearsal tried to reach something real. It never may; whoever wrote what did this must take it out."""
+    """An attempt of a rehearsal to reach a network or to start a program; a programmer must remove the call."""
 
 
 def cut_off() -> None:
-    """From now on, until it ends, this process reaches nothing real. Nothing can take this back (see PEP 578)."""
+    """Block network and programs for this process until it ends; nothing can remove an audit hook (PEP 578)."""
     sys.addaudithook(_refuse)
 
 
@@ -38,5 +38,5 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _is_internet(arguments: tuple[Any, ...]) -> bool:
-    """A socket of any family but the machine's own, by which event loops wake themselves."""
+    """Return True for a socket of any family but the machine's own, which event loops use to wake themselves."""
     return arguments[1] not in OURSELVES

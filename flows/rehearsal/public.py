@@ -1,4 +1,4 @@
-"""The public of a rehearsal: people who ask and complain, and the answers that they get."""
+"""The public of a rehearsal: people who ask and complain, and the answers that they receive."""
 
 from collections import deque
 from datetime import datetime, timedelta
@@ -47,33 +47,33 @@ ANSWER = {
 
 
 class Public:
-    """The people who write to us, and those of the team who answer them."""
+    """The people who ask and complain, and the team members who answer them."""
 
     def __init__(self, scene: Scene, locales: dict[int, str]) -> None:
         self._scene, self._locales = scene, locales
         self._to_come = deque(scene.script.asking(locales))
         self._unanswered: deque[tuple[int, str, datetime]] = deque()
         self._free_at = scene.script.start
-        self._told = False
+        self._curious_expected = False
         self._asked = 0
         self.complaints = 0
 
     def next_at(self) -> datetime | None:
-        """When somebody asks, or an answer is ready."""
+        """Return when the next person asks or the next answer is ready, or None when nothing is left."""
         asks = [self._to_come[0].at] if self._to_come else []
         answers = [self._unanswered[0][2]] if self._unanswered else []
         return min((*asks, *answers), default=None)
 
-    def hear(self, case: Case) -> None:
-        """Once people were told, some ask by themselves."""
+    def expect_curious(self, case: Case) -> None:
+        """Schedule, once, the questions of people who ask because they were told."""
         told_at = case.events.get(Event.NOTIFIED)
-        if told_at and not self._told:
-            self._told = True
+        if told_at and not self._curious_expected:
+            self._curious_expected = True
             curious = self._scene.script.curious(self._locales, told_at)
             self._to_come = deque(sorted((*self._to_come, *curious), key=lambda asking: asking.at))
 
     def act(self, case: Case, now: datetime) -> None:
-        """Ask and answer all that is due."""
+        """Ask all questions and give all answers that are due."""
         while self._to_come and self._to_come[0].at <= now:
             self._ask(case, self._to_come.popleft(), now)
         while self._unanswered and self._unanswered[0][2] <= now:
@@ -103,7 +103,7 @@ class Public:
         self._unanswered.append((question, locale, self._answer_ready(now)))
 
     def _answer_ready(self, now: datetime) -> datetime:
-        """One after another, as many in a day as the team can write."""
+        """Return when the answer to a new question is ready: the team writes answers one by one, so many a day."""
         times = self._scene.times
         self._free_at = max(self._free_at, now) + timedelta(days=1) / times.answers_a_day
         return full_hour(max(self._free_at, now + times.answer_after))

@@ -1,4 +1,4 @@
-"""What a rehearsal found, gathered from its ledger and its world."""
+"""The report of a rehearsal, gathered from its ledger and its world."""
 
 import re
 from collections import defaultdict
@@ -30,15 +30,18 @@ from channels.simulated import World
 from flows.rehearsal.scene import Scene
 
 VERSION = re.compile(r"(.+) v(\d+)")
-LEFT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
+"""Subject of an audit entry about a version of a notice, such as "first-notice v2"."""
+SENT_STATES = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.BOUNCED, DeliveryState.COMPLAINED)
 
 
-def report(scene: Scene, world: World, order: Order, turns: list[PlannedOccurrence], now: datetime) -> RehearsalReport:
-    """Everything that people want to know after a rehearsal."""
+def report(
+    scene: Scene, world: World, order: Order, carried_out: list[PlannedOccurrence], now: datetime
+) -> RehearsalReport:
+    """Gather everything that people want to know after the rehearsal."""
     ledger, incident = scene.ledger, scene.incident
     case = ledger.cases.read(incident, now)
     first_at = _first_arrivals(world)
-    heard = list(_heard_of(scene, case, first_at))
+    corrected = list(_corrected(scene, case, first_at))
     questions = ledger.questions.all(incident)
     approved = _approvals(ledger.audit.entries(incident))
     organisation = case.incident.organisation
@@ -61,10 +64,10 @@ def report(scene: Scene, world: World, order: Order, turns: list[PlannedOccurren
         silences=silences(case, scene.script.start, now, first_at)[:5],
         questions=asked(questions, sum(one.kind is QuestionKind.COMPLAINT for one in questions), now),
         commitments=rehearsed_commitments(case, now),
-        injected=tuple(sorted((*scene.injected, *heard), key=lambda one: one.at)),
+        injected=tuple(sorted((*scene.injected, *corrected), key=lambda one: one.at)),
         team=tuple(scene.team),
         troubles=tuple(scene.troubles),
-        occurrences=len(turns),
+        occurrences=len(carried_out),
         messages=sum(post.arrived for post in world.posts.values()),
         twice=world.twice,
         ledger_faults=(*ledger.audit.verify(), *_disagreements(ledger, case, world)),
@@ -79,12 +82,12 @@ def _first_arrivals(world: World) -> dict[str, datetime]:
     return first
 
 
-def _heard_of(scene: Scene, case: Case, first_at: dict[str, datetime]) -> Iterator[Happening]:
-    """With which news people heard that a fact was wrong; when they never did, that is a trouble."""
+def _corrected(scene: Scene, case: Case, first_at: dict[str, datetime]) -> Iterator[Happening]:
+    """Yield the notice that told people of each wrong fact; record a trouble for a fact that no notice corrected."""
     for found_at in scene.amended_at:
         news = [n for n in case.notices if n.drafted_at >= found_at and n.id in first_at and tells_news(case, n)]
         if not news:
-            scene.trouble(found_at, "people were not told of the wrong fact before the rehearsal ended")
+            scene.record_trouble(found_at, "people were not told of the wrong fact before the rehearsal ended")
             continue
         first = min(news, key=lambda notice: first_at[notice.id])
         after = length(first_at[first.id] - found_at)
@@ -94,18 +97,18 @@ def _heard_of(scene: Scene, case: Case, first_at: dict[str, datetime]) -> Iterat
 
 
 class ApprovalTimes:
-    """When each version of a notice was drafted, and who approved it when."""
+    """The times at which each version of a notice was drafted and approved."""
 
     def __init__(self) -> None:
         self.drafted: dict[str, datetime] = {}
-        self.words: defaultdict[str, defaultdict[int, dict[str, datetime]]] = defaultdict(lambda: defaultdict(dict))
-        """By notice, version and member: the first time, for one whose word has expired may say it again."""
+        self.approved: defaultdict[str, defaultdict[int, dict[str, datetime]]] = defaultdict(lambda: defaultdict(dict))
+        """First approval by notice, version and member; a member approves again when the first approval has expired."""
 
     def approved_at(self, notice: NoticeStatus) -> datetime | None:
-        """When the first version that got enough words got them."""
-        listed = (sorted(words.values()) for words in self.words[notice.id].values())
-        enough = (words for words in listed if len(words) >= notice.approvals_needed)
-        return min((words[notice.approvals_needed - 1] for words in enough), default=None)
+        """Return when the first version with enough approvals got them, or None when no version did."""
+        listed = (sorted(approvals.values()) for approvals in self.approved[notice.id].values())
+        enough = (times for times in listed if len(times) >= notice.approvals_needed)
+        return min((times[notice.approvals_needed - 1] for times in enough), default=None)
 
 
 def _approvals(entries: tuple[AuditEntry, ...]) -> ApprovalTimes:
@@ -115,7 +118,7 @@ def _approvals(entries: tuple[AuditEntry, ...]) -> ApprovalTimes:
             if entry.act == "drafted":
                 found.drafted.setdefault(named[1], entry.at)
             else:
-                found.words[named[1]][int(named[2])].setdefault(entry.actor, entry.at)
+                found.approved[named[1]][int(named[2])].setdefault(entry.actor, entry.at)
     return found
 
 
@@ -150,7 +153,7 @@ def _channels(notice: str, world: World) -> Iterator[ChannelNumbers]:
 
 
 def _disagreements(ledger: Ledger, case: Case, world: World) -> Iterator[str]:
-    """Where people do not add up, or the ledger and the world do not say the same."""
+    """Yield each notice whose numbers of people do not add up, or differ between the ledger and the world."""
     for notice in case.notices:
         states, people = sum(notice.people.values()) + notice.not_told, case.audience.people + case.audience.gone
         if (
@@ -161,7 +164,7 @@ def _disagreements(ledger: Ledger, case: Case, world: World) -> Iterator[str]:
             yield f"{notice.id}: {states} states for {people} people"
         numbers = ledger.statistics.numbers(case.incident.id, notice.id)
         for kind in (kind for kind in ChannelKind if not kind.printed):
-            said = sum(numbers.by_channel[kind.value][state] for state in LEFT)
+            said = sum(numbers.by_channel[kind.value][state] for state in SENT_STATES)
             post = world.posts.get((notice.id, kind))
             if said != (arrived := post.arrived if post else 0):
                 yield f"{notice.id} on {kind}: the ledger says {said} sent, {arrived} arrived"

@@ -1,4 +1,4 @@
-"""What the people of a rehearsal work with, and who leads and approves there."""
+"""The scene of a rehearsal: what its people work with and record, and the members who lead and approve."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,12 +13,12 @@ APPROVERS = tuple(
     Member(name=f"rehearsal-{role}", role=role)
     for role in (TeamRole.LEGAL, TeamRole.COMMUNICATIONS, TeamRole.SECURITY, TeamRole.PRIVACY, TeamRole.EXECUTIVE)
 )
-"""In this order they are asked; those who are not needed are deputies."""
+"""Members who approve, in the order in which they are asked; members who are not needed are deputies."""
 
 
 @dataclass
 class Scene:
-    """What the people of a rehearsal work with, and what they say that they did."""
+    """The ledger and script of a rehearsal, with the record of what happened in it."""
 
     ledger: Ledger
     incident: str
@@ -28,16 +28,16 @@ class Scene:
     team: list[Happening] = field(default_factory=list)
     troubles: list[Happening] = field(default_factory=list)
     amended_at: list[datetime] = field(default_factory=list)
-    """When facts turned out to be wrong."""
+    """Times at which facts turned out to be wrong."""
 
-    def trouble(self, now: datetime, what: str) -> None:
-        """Something that did not go as it should."""
+    def record_trouble(self, now: datetime, what: str) -> None:
+        """Record something that did not go as it should."""
         self.troubles.append(Happening(at=now, what=what))
 
-    def did(self, now: datetime, what: str) -> None:
-        """Something that the team did."""
+    def record_act(self, now: datetime, what: str) -> None:
+        """Record something that the team did."""
         self.team.append(Happening(at=now, what=what))
 
-    def struck(self, now: datetime, what: str) -> None:
-        """Something that an inject did."""
+    def record_inject(self, now: datetime, what: str) -> None:
+        """Record something that an inject did."""
         self.injected.append(Happening(at=now, what=what))

@@ -1,4 +1,4 @@
-"""An event loop in virtual time: whoever sleeps is woken at once, and its clock has moved by what was slept."""
+"""An event loop in virtual time: a sleeping task is woken at once, and the loop's clock moves on by the time slept."""
 
 import asyncio
 import selectors
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """Patience of a minute costs nothing here. Everything happens in one thread, so the order is always the same."""
+    """An event loop in which waiting takes no real time; all work runs in one thread, so its order is always the same."""
 
     def __init__(self) -> None:
         self._skipping = _Skipping()
@@ -18,12 +18,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.set_default_executor(_AtOnce())
 
     def time(self) -> float:
-        """The loop's clock, in seconds."""
+        """Return the loop's virtual time in seconds."""
         return super().time() + self._skipping.skipped
 
 
 class _Skipping(selectors.DefaultSelector):
-    """Does not wait for the next timer when nothing else is ready."""
+    """A selector that does not wait for the next timer when nothing else is ready."""
 
     skipped = 0.0
 
@@ -37,12 +37,12 @@ class _Skipping(selectors.DefaultSelector):
 
 
 class _AtOnce(ThreadPoolExecutor):
-    """Has no threads: whoever hands in work does it."""
+    """An executor without threads, which does the work in the calling thread."""
 
     def submit(self, work: Callable[..., Result], /, *args: Any, **kwargs: Any) -> "Future[Result]":
         done: Future[Result] = Future()
         try:
             done.set_result(work(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - handed on to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - raised for the caller that asks for the result
             done.set_exception(error)
         return done

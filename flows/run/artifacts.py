@@ -1,4 +1,4 @@
-"""What leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
+"""The pages that leads see in the Prefect UI: numbers, reasons, texts with open slots; never a name or an address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -31,9 +31,27 @@ from amends.domain.notice.notice import (
 from amends.domain.plan.text import WAITS, in_tables, standing, waiting_rows
 from amends.domain.plan.timeline import Timeline, timeline
 
+ESCAPED_BAR = r"\|"
+"""A vertical bar within a table cell of Markdown."""
+DUTY_NOTES = (
+    "assumed",
+    "exemption claimed",
+    "comes before",
+    "permitted channels",
+    "substitute notice",
+    "must not",
+    "must be given",
+    "may wait when",
+    "a lawyer must look at",
+)
+"""The particulars of a duty that stand in its note here; `amends report` and `amends duty show` name all of them."""
+PERSON_STATES = tuple(PersonState)
+SHOW_EVERY = 5.0
+"""Seconds between two updates of the progress bar: one update takes Prefect as long as sending hundreds of messages."""
+
 
 async def show(incident_id: str, name: str, markdown: str, description: str) -> None:
-    """Keep this page in the UI, under a key of its own; outside of a flow run there is nowhere to show it."""
+    """Show this page in the UI under a key of its own; outside a flow run do nothing."""
     if FlowRunContext.get() is not None:
         with _or_a_warning(name):
             await acreate_markdown_artifact(markdown, key=page_key(incident_id, name), description=description)
@@ -41,7 +59,7 @@ async def show(incident_id: str, name: str, markdown: str, description: str) -> 
 
 @contextmanager
 def _or_a_warning(name: str) -> Iterator[None]:
-    """No page is worth a failed draft or send; of what went wrong only the kind is told: it may quote the page."""
+    """Log a warning instead of failing the draft or send: the error's type only, as its text may quote the page."""
     try:
         yield
     except Exception as error:  # noqa: BLE001
@@ -49,7 +67,7 @@ def _or_a_warning(name: str) -> Iterator[None]:
 
 
 def page_key(incident_id: str, name: str) -> str:
-    """Names a page for Prefect, which takes no `_`; what has one gets an end of its own, not to be another's page."""
+    """Return the page's key for Prefect, which allows no `_`: a name with `_` gets a digest, so that no keys clash."""
     plain = f"{incident_id}-{name}"
     return f"{plain.replace('_', '-')}-{digest(plain)[:8]}" if "_" in plain else plain
 
@@ -58,24 +76,20 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%a %d %b %Y %H:%M} UTC" if moment else "–"
 
 
-BAR = r"\|"
-"""A bar that is not the end of a cell."""
-
-
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return "none\n"
     lines: list[Sequence[object]] = [head, ("---",) * len(head), *rows]
-    return "".join(f"| {' | '.join(str(cell).replace('|', BAR) for cell in line)} |\n" for line in lines)
+    return "".join(f"| {' | '.join(str(cell).replace('|', ESCAPED_BAR) for cell in line)} |\n" for line in lines)
 
 
 async def show_assessment(case: Case, assessment: Assessment) -> None:
-    """Why it is as grave as it is, what the rules of risk say, and who must be told by when."""
+    """Show the page of the assessment: severity with reasons, the rules of risk, and who must be told by when."""
     await show(case.incident.id, "assessment", assessment_page(case, assessment), "How grave it is, who must be told")
 
 
 def assessment_page(case: Case, assessment: Assessment) -> str:
-    """The assessment as a record that reads from the top: decisions first, what presses, then the reasons."""
+    """Return the assessment as a page: decisions first, then urgent duties, then the reasons."""
     severity = assessment.severity
     parts = [(part.name, f"{part.value:g}", part.reason, ", ".join(part.facts)) for part in severity.components]
     rules = [(rule.id, rule.risk, rule.says, rule.source) for rule in assessment.rules]
@@ -98,32 +112,18 @@ def assessment_page(case: Case, assessment: Assessment) -> str:
 
 
 def _to_do(case: Case, assessment: Assessment) -> str:
-    """What presses and was not filed yet; times as the organisation's clock shows them, too."""
+    """Return the urgent duties that were not filed yet, with times in UTC and in the organisation's time zone."""
     filed = {filing.duty for filing in case.filings}
     undone = [duty for duty in assessment.duties if duty.id not in filed]
     found = to_do(undone, assessment.at, case.incident.organisation.timezone)
     return "".join(f"\n**{heading}**\n\n{_listed(lines)}" for heading, lines in found) or "nothing\n"
 
 
-NOTED = (
-    "assumed",
-    "exemption claimed",
-    "comes before",
-    "permitted channels",
-    "substitute notice",
-    "must not",
-    "must be given",
-    "may wait when",
-    "a lawyer must look at",
-)
-"""What a note says of a duty here; `amends report` and `amends duty show` say all."""
-
-
 def _duty(duty: Duty) -> tuple[object, ...]:
     by = _when(duty.due_at) if duty.due_at else duty.standard or "at once"
     whom = f"{'**' if duty.first else ''}{duty.recipient_name}{'**' if duty.first else ''} `{duty.id}`"
     known = particulars((duty,))
-    notes = "; ".join(f"{title}: {known[title]}" for title in NOTED if title in known)
+    notes = "; ".join(f"{title}: {known[title]}" for title in DUTY_NOTES if title in known)
     return by, whom, law(duty), f"{plain(duty.standing)}: {duty.why}", notes
 
 
@@ -132,13 +132,13 @@ def _listed(lines: Iterable[str]) -> str:
 
 
 async def show_preview(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> None:
-    """Every variant of a draft, after what could be said better; nobody changes the page once it is approved."""
+    """Show every variant of a draft below the advice on its wording; the page stays as it is after the approval."""
     page = preview_page(draft, advice, found)
     await show(draft.incident, f"preview-{draft.notice}", page, f"{draft.notice}, as it was drafted for approval")
 
 
 def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight | None = None) -> str:
-    """A draft as a page, true also after it was sent; advice and how all messages came out stand before the texts."""
+    """Return the draft as a page that stays true after sending: advice, then the preflight, then the texts."""
     texts = "\n".join(_variant(variant) for variant in draft.variants)
     return (
         f"# {draft.notice}, as it was drafted for approval\n\n"
@@ -147,15 +147,15 @@ def preview_page(draft: Draft, advice: Sequence[Finding] = (), found: Preflight 
         f"channels {', '.join(draft.channels)}. Binding `{draft.binding[:12]}`.\n\n"
         f"`amends preview {draft.incident} {draft.notice}` shows it with people's own values; "
         f"`amends approve {draft.incident} {draft.notice} --as NAME --binding {draft.binding[:12]}` approves it.\n\n"
-        f"{_advised(advice)}{_made(found)}{texts}"
+        f"{_advice(advice)}{_preflight(found)}{texts}"
     )
 
 
-def _made(found: Preflight | None) -> str:
+def _preflight(found: Preflight | None) -> str:
     return f"## Everybody's message\n\n```\n{found}\n```\n\n" if found else ""
 
 
-def _advised(advice: Sequence[Finding]) -> str:
+def _advice(advice: Sequence[Finding]) -> str:
     return f"## Look at this first\n\n{_listed(map(str, advice))}\n" if advice else ""
 
 
@@ -165,7 +165,7 @@ def _variant(variant: Variant) -> str:
 
 
 def notice_line(notice: NoticeStatus) -> str:
-    """A notice in a few words."""
+    """Return the state of a notice in a few words."""
     if notice.stage is NoticeStage.DRAFTED:
         return f"{notice.id} waits for approval ({len(notice.approvals)} of {notice.approvals_needed})"
     people = ", ".join(f"{count} {state}" for state, count in notice.people.items())
@@ -173,47 +173,46 @@ def notice_line(notice: NoticeStatus) -> str:
 
 
 async def show_timeline(case: Case, now: datetime) -> None:
-    """Past, present and future of the incident."""
+    """Show the timeline of the incident: past, present and future."""
     if FlowRunContext.get() is not None:
         page = timeline_page(case, now)
         await show(case.incident.id, "timeline", page, "What waits for whom, what comes, what was done")
 
 
 def timeline_page(case: Case, now: datetime) -> str:
-    """What `amends timeline` shows, with the numbers of notices and questions below it."""
+    """Return the timeline as `amends timeline` shows it, with the numbers of notices and questions below."""
     shown, asked = timeline(case, now), case.questions
-    told = in_tables(shown, _table) | {WAITS: _to_be_done(shown)}
-    sections = (f"## {title}\n{text}\n" for title, text in told.items())
-    notices = [(n.id, n.stands, *(n.people.get(state, 0) for state in _SHOWN), _when(n.sent_at)) for n in case.notices]
+    tables = in_tables(shown, _table) | {WAITS: _to_be_done(shown)}
+    sections = (f"## {title}\n{text}\n" for title, text in tables.items())
+    notices = [
+        (n.id, n.stands, *(n.people.get(state, 0) for state in PERSON_STATES), _when(n.sent_at)) for n in case.notices
+    ]
     return (
         f"# {case.incident.title}\n\n`{shown.incident}`: {standing(shown)}\n\n{''.join(sections)}"
-        f"## Notices\n{_table(('notice', 'stage', *_SHOWN, 'sent'), notices)}\n"
+        f"## Notices\n{_table(('notice', 'stage', *PERSON_STATES, 'sent'), notices)}\n"
         f"## Questions\n{asked.asked} asked, {asked.open} open, {asked.overdue} overdue. "
         f"By theme: {', '.join(f'{theme} {count}' for theme, count in asked.by_theme.items()) or 'none'}\n"
     )
 
 
-_SHOWN = tuple(PersonState)
-
-
 def _to_be_done(shown: Timeline) -> str:
-    """A list, because the page cuts off the last column of a wide table, and that is the command."""
+    """Return a list and no table: the UI cuts off the last column of a wide table, which would be the command."""
     return _listed(f"**{by}**, {whom}: {what}; `{do}`" for by, whom, do, what in waiting_rows(shown)) or "nothing\n"
 
 
 async def show_chases(case: Case, lines: list[str]) -> None:
-    """Whom the team has to remind, and what is late."""
+    """Show whom the team has to remind, and what is late."""
     text = "# To do\n\n" + "".join(f"- {line}\n" for line in lines)
     await show(case.incident.id, "to-do", text, "Reminders and escalations")
 
 
 async def show_feedback(case: Case, comments: int) -> None:
-    """Questions by theme and the survey, in numbers."""
+    """Show questions by theme and the survey, in numbers."""
     await show(case.incident.id, "feedback", feedback_page(case, comments), "Questions by theme, and the survey")
 
 
 def feedback_page(case: Case, comments: int) -> str:
-    """What people ask and answer, in numbers; their words are read elsewhere."""
+    """Return the numbers of questions and survey answers as a page; texts of people are never on it."""
     asked, survey = case.questions, case.survey
     themes = _table(
         ("theme", "asked", "open"),
@@ -227,17 +226,13 @@ def feedback_page(case: Case, comments: int) -> str:
 
 
 def _commented(case: Case, comments: int) -> str:
-    """That people have written something that nobody is reminded to read."""
+    """Return the number of comments and the command that shows them, because nothing reminds the team to read them."""
     said = f"{counted(comments, 'comment')} for people to read: `amends questions comments {case.incident.id}`"
     return f"; {said}" if comments else ""
 
 
-SHOW_EVERY = 5.0
-"""Seconds from one update of the bar to the next: it takes Prefect as long as hundreds of messages take us."""
-
-
 class Progress:
-    """A bar in the UI that follows the engine."""
+    """A progress bar in the UI that follows the sending engine."""
 
     def __init__(self, artifact: UUID | None, loop: asyncio.AbstractEventLoop) -> None:
         self._artifact, self._loop = artifact, loop
@@ -245,15 +240,15 @@ class Progress:
         self._next = loop.time()
         self._update: asyncio.Task[None] | None = None
 
-    def told(self, tally: Tally) -> None:
-        """The engine has come this far."""
+    def advance(self, tally: Tally) -> None:
+        """Show the engine's progress, at most once in SHOW_EVERY seconds."""
         self._share = 100.0 * min(sum(tally.answers.values()) / max(tally.messages, 1), 1.0)
         if self._loop.time() >= self._next and (self._update is None or self._update.done()):
             self._next = self._loop.time() + SHOW_EVERY
             self._update = self._loop.create_task(self._show())
 
-    async def settled(self) -> None:
-        """The bar stands where the engine does."""
+    async def flush(self) -> None:
+        """Wait until the bar shows the latest progress."""
         if self._update:
             await self._update
         await self._show()
@@ -266,7 +261,7 @@ class Progress:
 
 @asynccontextmanager
 async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
-    """A progress bar for one send."""
+    """Yield a progress bar for one send."""
     artifact = None
     if FlowRunContext.get() is not None:
         key = page_key(incident_id, f"sending-{notice}")
@@ -276,4 +271,4 @@ async def progress(incident_id: str, notice: str) -> AsyncIterator[Progress]:
     try:
         yield bar
     finally:
-        await bar.settled()
+        await bar.flush()

@@ -1,4 +1,4 @@
-"""What a flow works with: the ledger, the clock, the links. The only place in flows/ that reads settings and time."""
+"""The context of a flow: ledger, clock, links. Only this module of flows/ reads the settings and the time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from amends.settings import open_ledger, read_settings
 
 @dataclass(frozen=True)
 class Context:
-    """One installation at work."""
+    """The ledger, channels, clock and limits that a flow works with."""
 
     ledger: Ledger
     links: Links
@@ -26,11 +26,11 @@ class Context:
     clock: Callable[[], datetime] = wall_clock
     limits: Limits = DEFAULT
     mirrored: bool = True
-    """Whether upcoming turns are shown as scheduled runs in Prefect."""
+    """True when upcoming occurrences are shown as scheduled runs in Prefect."""
 
     @property
     def ahead(self) -> timedelta:
-        """How far our time is ahead of Prefect's, which is the machine's; only a rehearsal's ever is."""
+        """Return how far the context's clock is ahead of Prefect's, the machine's clock; zero outside a rehearsal."""
         return self.clock.ahead() if isinstance(self.clock, RehearsalClock) else timedelta()
 
 
@@ -39,7 +39,7 @@ _passed: ContextVar[Context | None] = ContextVar("context", default=None)
 
 @contextmanager
 def using(context: Context) -> Iterator[Context]:
-    """Flows called inside work with this context instead of the installation's own."""
+    """Have flows that are called inside the with block work with this context instead of the installation's."""
     token = _passed.set(context)
     try:
         yield context
@@ -49,7 +49,7 @@ def using(context: Context) -> Iterator[Context]:
 
 @contextmanager
 def opened() -> Iterator[Context]:
-    """The context that was passed, or that of the installation whose home AMENDS_HOME names."""
+    """Yield the context that was passed by `using`, or that of the installation whose home AMENDS_HOME names."""
     if passed := _passed.get():
         yield passed
         return

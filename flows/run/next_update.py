@@ -1,4 +1,4 @@
-"""The next-update clock: what was missed is noted once, and a lead is warned before."""
+"""Watching the next update: a missed time is recorded once, and the lead is warned before."""
 
 from datetime import datetime
 
@@ -7,11 +7,11 @@ from amends.domain.case.next_update import Fate, next_updates, warnings
 from amends.ledger import Ledger
 
 
-def watch_news(ledger: Ledger, case: Case, now: datetime) -> None:
-    """Note each named time that was missed, and warn of one that nothing approved would keep. Safe to repeat."""
+def watch_next_update(ledger: Ledger, case: Case, now: datetime) -> None:
+    """Record each announced time that was missed, and alert when no approved notice would keep one. Idempotent."""
     incident, zone = case.incident.id, case.incident.organisation.timezone
-    for clock in next_updates(case, now):
-        if clock.fate is Fate.MISSED and clock.noted_as not in case.events:
-            ledger.alerts.note_missed_update(incident, clock, zone, now)
+    for update in next_updates(case, now):
+        if update.fate is Fate.MISSED and update.noted_as not in case.events:
+            ledger.alerts.note_missed_update(incident, update, zone, now)
     for line in warnings(case, now):
         ledger.incidents.alert(incident, line, now)

@@ -1,7 +1,7 @@
-"""Starts a flow run in one process. Prefect would start two, one after the other, and each imports all of Prefect.
+"""The command that starts a flow run in one process.
 
-The first of Prefect's is for runs whose files or packages must be fetched. Ours need neither: the code is installed,
-and AMENDS_HOME is absolute.
+Prefect would start two processes, one after the other, and each imports all of Prefect. The first is for runs whose
+files or packages must be fetched; a run of Amends needs neither: the code is installed, and AMENDS_HOME is absolute.
 """
 
 import gc
@@ -9,11 +9,11 @@ import os
 import runpy
 
 NEW_OBJECTS = 50_000
-"""So many before the first look for garbage: nearly all that a start makes stays, and looking took a tenth of it."""
+"""Objects made before the first garbage collection: nearly all from a start stay, and collecting took a tenth of it."""
 
 
 def main() -> None:
-    """Do what `python -m prefect.engine` does, out of reach of a Ctrl-C that is meant for the runner."""
+    """Run `python -m prefect.engine` in a session of its own, where a Ctrl-C meant for the runner does not arrive."""
     if os.getpgrp() != os.getpid():
         os.setsid()
     gc.set_threshold(NEW_OBJECTS)

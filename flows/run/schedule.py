@@ -1,7 +1,7 @@
-"""Shows the plan in Prefect: the next turn of every step stands there as one scheduled run.
+"""Mirroring the plan to Prefect: the next occurrence of every step is one scheduled run there.
 
-The ledger decides; this only makes Prefect's runs agree with it. Safe to repeat, also by two at the same time, and
-after Prefect's database is lost it sets up everything anew.
+The ledger decides; this module only makes Prefect's runs agree with the ledger. Mirroring is idempotent, also when two
+processes do it at the same time, and creates all runs anew after Prefect's database was lost.
 """
 
 import asyncio
@@ -33,49 +33,50 @@ from amends.ledger import Ledger
 from amends.ledger.store.leases import Life, life_of, this_process
 
 PAUSES = (timedelta(), timedelta(minutes=1), timedelta(minutes=5))
-"""How long a turn rests after its first, second and third failure: what broke it may need a while to pass."""
+"""The backoff after the first, second and third failure of an occurrence: the cause may need a while to pass."""
 MOST_CRASHES = len(PAUSES)
-"""So often a turn is set up again after its run failed; then a person must look."""
+"""Retries of an occurrence whose run failed; then it is held until a person looks."""
 SLACK = timedelta(seconds=60)
+"""Difference between a run's scheduled time and its planned time that is left alone."""
 SILENT = timedelta(minutes=2)
-"""A run that began, or was taken up to be begun, longer ago has died without telling Prefect, if nothing is known of
-its process and no worker holds any message. One that lives may hold none for long: it looks over a large list, or
-stores what is to leave."""
+"""Age at which a running or pending run counts as dead, if nothing is known of its process and no worker holds a lease
+on messages. A run that lives may hold no lease for long: it checks a large audience, or stores messages to be sent."""
 HALTED = timedelta(minutes=30)
-"""The same for one whose process lives: nothing takes it so long without a lease, unless somebody has halted it."""
+"""Age at which a run without a lease counts as dead although its process lives: only a halted process takes so long."""
 PROCESS = "amends.process"
-"""What the label of a run begins with that names the process that carries it out."""
+"""Prefix of the label that names the process of a run."""
 WAITING = (StateType.SCHEDULED,)
 UNDER_WAY = (StateType.PENDING, StateType.RUNNING)
 BROKEN = (StateType.FAILED, StateType.CRASHED)
 STOPPED = {StateType.CANCELLED: "cancelled", StateType.CANCELLING: "cancelled", StateType.PAUSED: "paused"}
-"""What a person has done to a run, which nobody but a person may undo."""
+"""States that a person gave a run, in words; only a person may undo them."""
 PAGE = 200
+"""Runs that Prefect returns at once, and keys in one filter."""
 INCIDENT_TAG = "incident:"
 
 
-def key_of(incident_id: str, turn: PlannedOccurrence) -> str:
-    """Names a turn's run, so that Prefect never has two of them."""
-    return f"{_keys_of(incident_id, turn)}{turn.revision}"
+def key_of(incident_id: str, planned: PlannedOccurrence) -> str:
+    """Return the idempotency key of the occurrence's run, so that Prefect never has two of them."""
+    return f"{_key_prefix(incident_id, planned)}{planned.revision}"
 
 
-def _keys_of(incident_id: str, turn: PlannedOccurrence) -> str:
-    """What the names of all the runs of one turn begin with."""
-    return f"{incident_id}:{turn.step}:{turn.number}:r"
+def _key_prefix(incident_id: str, planned: PlannedOccurrence) -> str:
+    """Return the beginning that the keys of all runs of one occurrence share."""
+    return f"{incident_id}:{planned.step}:{planned.number}:r"
 
 
 def tag_of(incident_id: str) -> str:
-    """The tag that all runs of an incident bear."""
+    """Return the tag of all runs of an incident."""
     return f"{INCIDENT_TAG}{incident_id}"
 
 
 def process_label(run: FlowRun) -> str:
-    """Names the process of this try of the run; a run that is tried again keeps the labels of its earlier ones."""
+    """Return the label that names the process of this attempt; a retried run keeps the labels of earlier attempts."""
     return f"{PROCESS}.{run.run_count}"
 
 
 async def tag_own_run(incident_id: str) -> None:
-    """The run that we are in bears its incident's tag, however it was started, and names this process."""
+    """Tag the current flow run with its incident, however the run was started, and label it with this process."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
@@ -87,28 +88,28 @@ async def tag_own_run(incident_id: str) -> None:
 
 
 Runs = Mapping[str, FlowRun]
-"""Runs of one incident by their key."""
+"""The runs of one incident by their idempotency key, or by their id when they have none."""
 
 
 async def mirror(
     ledger: Ledger, case: Case, now: datetime, ahead: timedelta = timedelta(), runs: Runs | None = None
 ) -> bool:
-    """Make Prefect's scheduled runs agree with the plan; whether any of them had to be touched.
+    """Make Prefect's scheduled runs agree with the plan, and return True when a run or an occurrence was changed.
 
-    Our time may be ahead of Prefect's, in a rehearsal. Who looks at many incidents has asked for their runs already.
+    In a rehearsal the clock is `ahead` of Prefect's. A caller that mirrors many incidents passes the `runs` it read.
     """
-    planned = plan(case, now)
+    wanted = plan(case, now)
     async with get_client() as client:
         if runs is None:
-            runs = (await standing([case], now))[case.incident.id]
+            runs = (await runs_by_incident([case], now))[case.incident.id]
         look = _Look(client, ledger, case.incident.id, runs, now, ahead)
-        touched = [await _agree(look, turn) for turn in _turns(planned)]
-        return any([*touched, await _drop_obsolete(look, planned)])
+        touched = [await _agree(look, planned) for planned in _occurrences(wanted)]
+        return any([*touched, await _drop_obsolete(look, wanted)])
 
 
-async def standing(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
-    """The runs of these incidents that have not come to a good end, and those of the turns that are planned."""
-    wanted = {key_of(case.incident.id, turn) for case in cases for turn in _turns(plan(case, now))}
+async def runs_by_incident(cases: Sequence[Case], now: datetime) -> dict[str, Runs]:
+    """Read the runs of these incidents that have not completed, and the runs of all planned occurrences."""
+    wanted = {key_of(case.incident.id, planned) for case in cases for planned in _occurrences(plan(case, now))}
     tags = FlowRunFilterTags(any_=[tag_of(case.incident.id) for case in cases])
     unfinished = FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.COMPLETED]))
     async with get_client() as client:
@@ -127,8 +128,8 @@ def _pages(keys: Sequence[str]) -> Iterator[list[str]]:
     return (list(keys[start : start + PAGE]) for start in range(0, len(keys), PAGE))
 
 
-def _turns(planned: Plan) -> tuple[PlannedOccurrence, ...]:
-    return (*planned.due, *planned.upcoming)
+def _occurrences(wanted: Plan) -> tuple[PlannedOccurrence, ...]:
+    return (*wanted.due, *wanted.upcoming)
 
 
 async def _read(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
@@ -142,7 +143,7 @@ async def _read(client: PrefectClient, chosen: FlowRunFilter) -> list[FlowRun]:
 
 @dataclass(frozen=True)
 class _Look:
-    """One look at an incident's runs, and what time it is."""
+    """A snapshot of an incident's runs, and the time at which it was taken."""
 
     client: PrefectClient
     ledger: Ledger
@@ -152,61 +153,61 @@ class _Look:
     ahead: timedelta
 
     def by_prefect(self, moment: datetime) -> datetime:
-        """The same moment by Prefect's time."""
+        """Return the moment by Prefect's clock."""
         return moment - self.ahead
 
-    def failures(self, turn: PlannedOccurrence) -> int:
-        """How often in a row runs of this turn have failed by now: whatever went well in between begins a new row."""
-        names = (f"{_keys_of(self.incident, turn)}{revision}" for revision in range(turn.revision, -1, -1))
-        states = (run.state_type if run else None for run in map(self.runs.get, names))
+    def failures(self, planned: PlannedOccurrence) -> int:
+        """Count the latest runs of the occurrence that failed in a row; a run that did not fail ends the count."""
+        keys = (f"{_key_prefix(self.incident, planned)}{revision}" for revision in range(planned.revision, -1, -1))
+        states = (run.state_type if run else None for run in map(self.runs.get, keys))
         ended = dropwhile((*WAITING, *UNDER_WAY).__contains__, states)
         return sum(1 for _ in takewhile(BROKEN.__contains__, ended))
 
-    def rest(self, turn: PlannedOccurrence) -> timedelta:
-        """How long this turn rests before its next run, for what has failed so far."""
-        return PAUSES[min(self.failures(turn), MOST_CRASHES) - 1] if self.failures(turn) else timedelta()
+    def backoff(self, planned: PlannedOccurrence) -> timedelta:
+        """Return the pause before the next run of the occurrence: zero when its latest run did not fail."""
+        return PAUSES[min(self.failures(planned), MOST_CRASHES) - 1] if self.failures(planned) else timedelta()
 
 
-async def _agree(look: _Look, turn: PlannedOccurrence) -> bool:
-    """Have a run stand for this turn as it must; whether anything had to be done for that."""
-    run = look.runs.get(key_of(look.incident, turn))
+async def _agree(look: _Look, planned: PlannedOccurrence) -> bool:
+    """Make the occurrence's run agree with the plan, and return True when anything was changed."""
+    run = look.runs.get(key_of(look.incident, planned))
     if run is None:
-        await _set_up(look, turn)
+        await _set_up(look, planned)
     elif run.state_type in STOPPED:
-        await asyncio.to_thread(_hold, look, turn, f"its run was {STOPPED[run.state_type]} in Prefect")
-    elif run.state_type in BROKEN and look.failures(turn) > MOST_CRASHES:
-        await asyncio.to_thread(_hold, look, turn, "its run failed again and again")
+        await asyncio.to_thread(_hold, look, planned, f"its run was {STOPPED[run.state_type]} in Prefect")
+    elif run.state_type in BROKEN and look.failures(planned) > MOST_CRASHES:
+        await asyncio.to_thread(_hold, look, planned, "its run failed again and again")
     elif run.state_type in WAITING:
-        return await _put_right(look, run, turn)
-    elif run.state_type in UNDER_WAY and not (_ends_now(look, run, turn) or await _died(look, run)):
+        return await _correct(look, run, planned)
+    elif run.state_type in UNDER_WAY and not (_ends_now(look, run, planned) or await _died(look, run)):
         return False
     else:
-        await _set_up(look, await asyncio.to_thread(_revised, look, turn, str(run.state_type)))
+        await _set_up(look, await asyncio.to_thread(_revise, look, planned, str(run.state_type)))
     return True
 
 
-async def _put_right(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
-    """A run that stands scheduled; whether it had to be put right."""
-    if not (_moved(look, run, turn) or _edited(look, run, turn)):
+async def _correct(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
+    """Replace a scheduled run that has another time or other parameters; return True when it was replaced."""
+    if not (_moved(look, run, planned) or _edited(look, run, planned)):
         return False
     await _delete(look, run)
-    await _set_up(look, turn)
+    await _set_up(look, planned)
     return True
 
 
-def _ends_now(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
-    """It is the run that we are in, and the turn goes on later: then its next run can be set up already."""
-    return _is_ours(run) and turn.due_at > look.now
+def _ends_now(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
+    """Return True for the current flow run when its occurrence goes on later, so that the next run can be set up."""
+    return _is_current(run) and planned.due_at > look.now
 
 
-def _is_ours(run: FlowRun) -> bool:
-    """Whether it is the run that we are in."""
+def _is_current(run: FlowRun) -> bool:
+    """Return True when this code runs within that flow run."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.id == run.id
 
 
 async def _died(look: _Look, run: FlowRun) -> bool:
-    """Whether the run's process is gone although Prefect believes that it runs; then Prefect is told so."""
+    """Mark the run as crashed and return True when its process has died although Prefect shows it as running."""
     life = _life(run)
     if life is not Life.ENDED and not await _silent(look, run, HALTED if life is Life.ALIVE else SILENT):
         return False
@@ -215,77 +216,79 @@ async def _died(look: _Look, run: FlowRun) -> bool:
 
 
 def _life(run: FlowRun) -> Life:
-    """What is known of its process; one that is only being started has none, and counts as the try before."""
+    """Return what is known of the run's process; a pending run has none yet, and its label is of an earlier attempt."""
     return Life.UNKNOWN if run.state_type is StateType.PENDING else life_of(str(run.labels.get(process_label(run), "")))
 
 
-async def _silent(look: _Look, run: FlowRun, long: timedelta) -> bool:
-    """Whether it stands so for long and no worker holds messages; of a process elsewhere no more is known.
+async def _silent(look: _Look, run: FlowRun, age: timedelta) -> bool:
+    """Return True when the run's state is of this age and no worker holds a lease; of a remote process no more is known.
 
-    When it began for the first time says nothing of a run that was retried, nor when it was due of one that was late.
+    The age of the state counts, because a retried run has an earlier start, and a late run was due earlier.
     """
-    if _is_ours(run) or run.state is None or look.by_prefect(look.now) - run.state.timestamp < long:
+    if _is_current(run) or run.state is None or look.by_prefect(look.now) - run.state.timestamp < age:
         return False
     return not await asyncio.to_thread(look.ledger.deliveries.busy, look.incident, look.now)
 
 
-def _moved(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
-    """Whether it does not stand at its time; of what is due and overdue alike, both stand at now."""
-    stands = run.next_scheduled_start_time or run.expected_start_time
-    now, due_at = look.by_prefect(look.now), look.by_prefect(turn.due_at)
-    late_by = max(stands, now) - max(due_at, now) if stands else timedelta()
-    return not -SLACK <= late_by <= SLACK + look.rest(turn)
+def _moved(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
+    """Return True when the run has another time than planned; a time in the past counts as now on both sides."""
+    scheduled = run.next_scheduled_start_time or run.expected_start_time
+    now, due_at = look.by_prefect(look.now), look.by_prefect(planned.due_at)
+    late_by = max(scheduled, now) - max(due_at, now) if scheduled else timedelta()
+    return not -SLACK <= late_by <= SLACK + look.backoff(planned)
 
 
-def _edited(look: _Look, run: FlowRun, turn: PlannedOccurrence) -> bool:
-    """Whether it would do something else than its turn; what a deployment adds by itself is its own affair."""
-    return not _parameters(look, turn).items() <= run.parameters.items()
+def _edited(look: _Look, run: FlowRun, planned: PlannedOccurrence) -> bool:
+    """Return True when the run's parameters name another occurrence; parameters added by a deployment do not count."""
+    return not _parameters(look, planned).items() <= run.parameters.items()
 
 
-def _revised(look: _Look, turn: PlannedOccurrence, why: str) -> PlannedOccurrence:
-    revise, rest = look.ledger.occurrences.revise, look.rest(turn)
-    revision = revise(look.incident, turn.step, turn.number, turn.due_at, look.now, why, after=turn.revision)
-    return turn.model_copy(update={"revision": revision, "due_at": max(turn.due_at, look.now + rest)})
+def _revise(look: _Look, planned: PlannedOccurrence, why: str) -> PlannedOccurrence:
+    revise, backoff = look.ledger.occurrences.revise, look.backoff(planned)
+    revision = revise(
+        look.incident, planned.step, planned.number, planned.due_at, look.now, why, after=planned.revision
+    )
+    return planned.model_copy(update={"revision": revision, "due_at": max(planned.due_at, look.now + backoff)})
 
 
-def _hold(look: _Look, turn: PlannedOccurrence, why: str) -> None:
-    """Nothing more is done about this turn until a person says `amends step go` or `amends step skip`."""
+def _hold(look: _Look, planned: PlannedOccurrence, why: str) -> None:
+    """Hold the occurrence until a person says `amends step go` or `amends step skip`."""
     held = OccurrenceState.HELD
-    look.ledger.occurrences.mark(look.incident, turn.step, turn.number, turn.due_at, held, look.now, why)
+    look.ledger.occurrences.mark(look.incident, planned.step, planned.number, planned.due_at, held, look.now, why)
 
 
-async def _set_up(look: _Look, turn: PlannedOccurrence) -> None:
-    """Raises AmendsError when somebody has deleted the deployment."""
+async def _set_up(look: _Look, planned: PlannedOccurrence) -> None:
+    """Schedule a run for the occurrence. Raises AmendsError when somebody has deleted the deployment."""
     try:
         await arun_deployment(
-            f"{turn.phase}/{turn.phase}",
-            parameters=_parameters(look, turn),
-            scheduled_time=look.by_prefect(max(turn.due_at, look.now)),
-            flow_run_name=f"{look.incident} {turn.step} {turn.number}",
+            f"{planned.phase}/{planned.phase}",
+            parameters=_parameters(look, planned),
+            scheduled_time=look.by_prefect(max(planned.due_at, look.now)),
+            flow_run_name=f"{look.incident} {planned.step} {planned.number}",
             tags=[tag_of(look.incident)],
-            idempotency_key=key_of(look.incident, turn),
+            idempotency_key=key_of(look.incident, planned),
             timeout=0,
             as_subflow=False,
         )
     except ObjectNotFound:
-        gone = f"Prefect has no deployment {turn.phase} any more; `amends up`, started anew, makes it again"
+        gone = f"Prefect has no deployment {planned.phase} any more; `amends up`, started anew, makes it again"
         raise AmendsError(gone) from None
 
 
-def _parameters(look: _Look, turn: PlannedOccurrence) -> dict[str, Any]:
-    return {"incident_id": look.incident, "step": turn.step, "occurrence": turn.number}
+def _parameters(look: _Look, planned: PlannedOccurrence) -> dict[str, Any]:
+    return {"incident_id": look.incident, "step": planned.step, "occurrence": planned.number}
 
 
 async def _delete(look: _Look, run: FlowRun) -> None:
-    with suppress(ObjectNotFound):  # somebody else looks at the same time
+    with suppress(ObjectNotFound):  # another process that mirrors at the same time has deleted it
         await look.client.delete_flow_run(run.id)
 
 
-async def _drop_obsolete(look: _Look, planned: Plan) -> bool:
-    """Scheduled runs of ours that the plan does not know any more; whether there were any."""
-    wanted = {key_of(look.incident, turn) for turn in _turns(planned)}
+async def _drop_obsolete(look: _Look, wanted: Plan) -> bool:
+    """Delete scheduled runs of the incident that the plan no longer has; return True when there were any."""
+    keys = {key_of(look.incident, planned) for planned in _occurrences(wanted)}
     ours = {key: run for key, run in look.runs.items() if key.startswith(f"{look.incident}:")}
-    obsolete = [run for key, run in ours.items() if key not in wanted and run.state_type in WAITING]
+    obsolete = [run for key, run in ours.items() if key not in keys and run.state_type in WAITING]
     for run in obsolete:
         await _delete(look, run)
     return bool(obsolete)

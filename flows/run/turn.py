@@ -1,4 +1,4 @@
-"""How a turn of any step is carried out: look whether it is due, do it, note it, set up what comes next."""
+"""Carrying out one occurrence of a step: check that it is due, act, record the outcome, schedule the next runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterator
@@ -29,53 +29,53 @@ from amends.ledger import Ledger
 from amends.ledger.store.session import ENGINE
 from flows.run import artifacts
 from flows.run.context import Context, opened
-from flows.run.next_update import watch_news
+from flows.run.next_update import watch_next_update
 from flows.run.schedule import mirror, tag_own_run
 
 Act = Callable[[Context, Case, PlannedOccurrence], Awaitable[str]]
-"""Does a turn's work and says in a sentence what came of it; numbers and ids only."""
+"""A coroutine that does the work of an occurrence and returns its outcome in a sentence: numbers and ids only."""
 
 
-async def carry_out(phase: Phase, incident_id: str, step: str, occurrence: int, act: Act) -> State[None]:
-    """Do this turn of a step of this phase if the ledger says that it is due; otherwise change nothing."""
+async def carry_out(phase: Phase, incident_id: str, step: str, number: int, act: Act) -> State[None]:
+    """Carry out this occurrence of the phase's step when it is due by the ledger; otherwise change nothing."""
     await tag_own_run(incident_id)
     with opened() as context:
         case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
-        turn = _due(case, phase, step, occurrence, context)
-        if turn is None:
-            return Completed(name="NothingDue", message=_why_nothing(case, phase, step, occurrence))
-        said = await act(context, case, turn)
+        planned = _due(case, phase, step, number, context)
+        if planned is None:
+            return Completed(name="NothingDue", message=_why_nothing(case, phase, step, number))
+        outcome = await act(context, case, planned)
         await settle(context, incident_id)
-        return Completed(message=said)
+        return Completed(message=outcome)
 
 
-def _due(case: Case, phase: Phase, step: str, occurrence: int, context: Context) -> PlannedOccurrence | None:
+def _due(case: Case, phase: Phase, step: str, number: int, context: Context) -> PlannedOccurrence | None:
     due = plan(case, context.clock()).due
-    return next((turn for turn in due if (turn.phase, turn.step, turn.number) == (phase, step, occurrence)), None)
+    return next((one for one in due if (one.phase, one.step, one.number) == (phase, step, number)), None)
 
 
-def _why_nothing(case: Case, phase: Phase, step: str, occurrence: int) -> str:
-    """For who started the run by hand: perhaps they meant another step."""
+def _why_nothing(case: Case, phase: Phase, step: str, number: int) -> str:
+    """Explain to a person who started the run by hand why nothing is due: the step may be another one than meant."""
     steps = case.playbook.steps if case.playbook else ()
     mine = [one.id for one in steps if one.phase is phase]
     if step in (*mine, DEADLINES, HOLDING):
         if case.clock_doubt:
             return f"nothing falls due until somebody says what time it is: {case.clock_doubt}"
-        return f"{step} {occurrence} is not due: the ledger says so"
+        return f"{step} {number} is not due: the ledger says so"
     return f"{phase} has no step {step} for {case.incident.id}; it has {', '.join(mine) or 'none at all'}"
 
 
 async def settle(context: Context, incident_id: str) -> None:
-    """After a turn: note what has come about, close what is ready, and set up the runs that come next."""
-    case = await noted(context, incident_id)
+    """Bring the incident up to date after an occurrence, and schedule the runs that come next."""
+    case = await bring_up_to_date(context, incident_id)
     now = context.clock()
     await artifacts.show_timeline(case, now)
     if context.mirrored:
         await mirror(context.ledger, case, now, context.ahead)
 
 
-async def noted(context: Context, incident_id: str) -> Case:
-    """Note what time has brought about: thresholds, an embargo that ends, the end of the case, news that are late."""
+async def bring_up_to_date(context: Context, incident_id: str) -> Case:
+    """Record reached thresholds, close a case that is ready, watch embargo and next update; return the case."""
     ledger, now = context.ledger, context.clock()
     case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
     if case.destroyed_at:
@@ -87,7 +87,8 @@ async def noted(context: Context, incident_id: str) -> Case:
     if ready_to_close(case):
         await asyncio.to_thread(ledger.incidents.close, incident_id, ENGINE, now)
         case = await asyncio.to_thread(ledger.cases.read, incident_id, now)
-    if not case.clock_doubt:  # else nobody can tell what is late, and for news noted as missed everybody is told sorry
+    # Under a clock doubt nobody knows what is late, and a missed update makes the next notice apologise to everybody.
+    if not case.clock_doubt:
         await asyncio.to_thread(_watch_time, ledger, case, now)
     return case
 
@@ -95,64 +96,64 @@ async def noted(context: Context, incident_id: str) -> Case:
 def _watch_time(ledger: Ledger, case: Case, now: datetime) -> None:
     if ending := to_look_at_again(case, now):
         ledger.incidents.alert(case.incident.id, ending, now)
-    watch_news(ledger, case, now)
+    watch_next_update(ledger, case, now)
 
 
-def done(
-    context: Context, turn: PlannedOccurrence, incident_id: str, note: str = "", after: Collection[str] = ()
+def mark_done(
+    context: Context, planned: PlannedOccurrence, incident_id: str, note: str = "", after: Collection[str] = ()
 ) -> None:
-    """Note that the turn is finished, unless one of these notices goes on since just now."""
-    mark(context, turn, incident_id, OccurrenceState.DONE, note, after)
+    """Record the occurrence as done, unless one of the notices `after` has work again since the case was read."""
+    mark(context, planned, incident_id, OccurrenceState.DONE, note, after)
 
 
 def mark(
     context: Context,
-    turn: PlannedOccurrence,
+    planned: PlannedOccurrence,
     incident_id: str,
     state: OccurrenceState,
     note: str = "",
     after: Collection[str] = (),
 ) -> None:
-    """Note where the turn stands."""
+    """Record the state of the occurrence."""
     context.ledger.occurrences.mark(
-        incident_id, turn.step, turn.number, turn.due_at, state, context.clock(), note, after
+        incident_id, planned.step, planned.number, planned.due_at, state, context.clock(), note, after
     )
 
 
-async def say(context: Context, case: Case, turn: PlannedOccurrence) -> str:
-    """Draft what the turn has to say, send what is approved, and finish when all of it has gone.
+async def draft_and_send(context: Context, case: Case, planned: PlannedOccurrence) -> str:
+    """Draft the notices of the occurrence, send those that are approved, and mark it done when all are sent.
 
-    What stops one notice stops no other: it is raised once the others had their turn, so that the run fails visibly.
+    An error about one notice stops no other notice: it is raised after all of them, so that the run fails visibly.
     """
-    incident_id, step = case.incident.id, step_of(case, turn)
+    incident_id, step = case.incident.id, step_of(case, planned)
     stopped: list[AmendsError] = []
-    await asyncio.to_thread(mark, context, turn, incident_id, OccurrenceState.WAITING)
-    for wanted in notices_wanted(case, step, turn.number):
+    await asyncio.to_thread(mark, context, planned, incident_id, OccurrenceState.WAITING)
+    for wanted in notices_wanted(case, step, planned.number):
         with _raised_later(stopped):
-            await _draft(context, case, step, turn, wanted)
+            await _draft(context, case, step, planned, wanted)
     case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
     troubles: list[str] = []
-    for notice in _to_send(context, case, turn):
+    for notice in _to_send(context, case, planned):
         with _raised_later(stopped):
-            troubles += await _send_if_it_may(context, case, notice)
+            troubles += await _send_unless_gated(context, case, notice)
     case = await asyncio.to_thread(context.ledger.cases.read, incident_id, context.clock())
-    said = await asyncio.to_thread(conclude, context, case, turn, troubles, not stopped)
+    outcome = await asyncio.to_thread(conclude, context, case, planned, troubles, not stopped)
     if stopped:
-        raise _all_of(stopped)
-    return said
+        raise _joined(stopped)
+    return outcome
 
 
 @contextmanager
 def _raised_later(stopped: list[AmendsError]) -> Iterator[None]:
-    """Keep what a person must act on, to be raised when nothing else is left to do."""
+    """Collect an error that a person must act on, to be raised after everything else is done."""
     try:
         yield
     except AmendsError as error:
         stopped.append(error)
 
 
-def _all_of(stopped: list[AmendsError]) -> AmendsError:
-    """One error that names everything."""
+def _joined(stopped: list[AmendsError]) -> AmendsError:
+    """Return one error that names all findings and messages."""
     if len(stopped) == 1:
         return stopped[0]
     content = [error for error in stopped if isinstance(error, ContentError)]
@@ -161,44 +162,44 @@ def _all_of(stopped: list[AmendsError]) -> AmendsError:
     return AmendsError("\n".join(map(str, stopped)))
 
 
-def _to_send(context: Context, case: Case, turn: PlannedOccurrence) -> list[NoticeStatus]:
-    """The turn's notices for which the engine can do something now."""
+def _to_send(context: Context, case: Case, planned: PlannedOccurrence) -> list[NoticeStatus]:
+    """Return the occurrence's notices for which the engine can do something now."""
     now = context.clock()
-    mine = (n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number))
+    mine = (n for n in case.notices if (n.step, n.occurrence) == (planned.step, planned.number))
     return [notice for notice in mine if notice.current and notice.wants_work(now)]
 
 
-async def _send_if_it_may(context: Context, case: Case, notice: NoticeStatus) -> list[str]:
-    """Send it unless something must come first; what trouble there was, in words."""
+async def _send_unless_gated(context: Context, case: Case, notice: NoticeStatus) -> list[str]:
+    """Send the notice unless a gate is shut, and return the trouble there was, in words."""
     if why := shut(case, notice.waits_for, context.clock()):
         return [f"{notice.id} waits: {reason}" for reason in why]
     tally = await _send(context, case, notice.id)
     return [f"{kind}: {trouble}" for kind, trouble in tally.trouble.items()]
 
 
-def step_of(case: Case, turn: PlannedOccurrence) -> Step:
-    """The step whose turn it is. Raises LookupError."""
-    if turn.step == HOLDING:
+def step_of(case: Case, planned: PlannedOccurrence) -> Step:
+    """Return the step of the occurrence. Raises LookupError without a playbook or for an unknown step."""
+    if planned.step == HOLDING:
         return holding_step(case)
     if case.playbook is None:
-        raise LookupError("a turn comes from a playbook")
-    return case.playbook.step(turn.step)
+        raise LookupError("an occurrence comes from a playbook")
+    return case.playbook.step(planned.step)
 
 
-async def _draft(context: Context, case: Case, step: Step, turn: PlannedOccurrence, wanted: Wanted) -> None:
+async def _draft(context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted) -> None:
     existing = case.notice(wanted.id)
     if existing and (existing.current or existing.stage.is_over):
         return
-    if existing is not None and await asyncio.to_thread(_ended, context, case, step, wanted, existing):
+    if existing is not None and await asyncio.to_thread(_end_without_recipients, context, case, step, wanted, existing):
         return
-    if written := await asyncio.to_thread(_write, context, case, step, turn, wanted):
+    if written := await asyncio.to_thread(_write, context, case, step, planned, wanted):
         drafted, advice = written
-        found = await _looked_over(context, drafted)
+        found = await _preflight(context, drafted)
         await artifacts.show_preview(drafted, advice, found)
 
 
-def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
-    """Whether it ends without another version, because one would tell nobody; a lead hears of it."""
+def _end_without_recipients(context: Context, case: Case, step: Step, wanted: Wanted, notice: NoticeStatus) -> bool:
+    """End the notice, alert the lead and return True when another version of the notice would reach nobody."""
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     why = why_no_recipients_left(case, step, wanted, notice)
     if not (why and ledger.corrections.end_notice(incident_id, notice.id, now)):
@@ -208,11 +209,11 @@ def _ended(context: Context, case: Case, step: Step, wanted: Wanted, notice: Not
 
 
 def _write(
-    context: Context, case: Case, step: Step, turn: PlannedOccurrence, wanted: Wanted
+    context: Context, case: Case, step: Step, planned: PlannedOccurrence, wanted: Wanted
 ) -> tuple[Draft, tuple[Finding, ...]] | None:
-    """The draft, checked and kept, with what approvers should know; None when another run of this turn was faster.
+    """Check and record the draft; return the draft with the findings, or None when another run was faster.
 
-    Raises ContentError when a finding stops it.
+    Raises ContentError when a finding blocks the draft.
     """
     ledger, incident_id, now = context.ledger, case.incident.id, context.clock()
     audience = ledger.notices.audience(incident_id, wanted.audience)
@@ -220,7 +221,7 @@ def _write(
     wording = ledger.playbooks.wording(incident_id)
     step, wanted = in_its_words(step, wanted, wording)
     facts = ledger.incidents.facts_digest(incident_id)
-    drafted = draft(case, wording, step, turn.number, wanted, readers, context.links, facts, now)
+    drafted = draft(case, wording, step, planned.number, wanted, readers, context.links, facts, now)
     findings = lint_in(case, drafted, wording, context.links.pages(incident_id))
     if blocking := [finding for finding in findings if finding.blocks]:
         more = f", and {len(blocking) - 1} findings more, which its run names" if len(blocking) > 1 else ""
@@ -237,28 +238,31 @@ def _write(
     return drafted, findings
 
 
-async def _looked_over(context: Context, drafted: Draft) -> Preflight | None:
-    """Whether everybody's message can be put together; a lead hears of it when one cannot."""
+async def _preflight(context: Context, drafted: Draft) -> Preflight | None:
+    """Compose everybody's message without sending, and alert the lead when one cannot be composed.
+
+    Return None when a channel is misconfigured.
+    """
     ledger, now = context.ledger, context.clock()
     try:
         found = await look_over(ledger, drafted, context.channels, context.links, now)
     except ChannelMisconfigured:
-        return None  # the first who wants to approve it looks, and is told
+        return None  # the preflight runs again when somebody approves the notice, and tells that person
     if why := found.why_not_approve(drafted.notice):
         await asyncio.to_thread(ledger.incidents.alert, drafted.incident, why, now)
     return found
 
 
 async def _send(context: Context, case: Case, notice: str) -> Tally:
-    """Send what is approved of a notice and has not gone yet."""
+    """Send the approved messages of the notice that were not sent yet."""
     incident_id = case.incident.id
     work = Work(context.ledger, context.channels, incident_id, notice, context.links, context.clock, context.limits)
     async with artifacts.progress(incident_id, notice) as progress:
-        return await send(work, progress.told, each=as_task)
+        return await send(work, progress.advance, each=as_task)
 
 
 async def as_task(number: int, part: Part) -> Tally:
-    """One process's part of a large send, as a task that is seen in the UI; nothing of it is kept there."""
+    """Run one process's part of a large send as a task that the Prefect UI shows; Prefect stores no result of it."""
 
     @task(name="send", task_run_name=f"send, process {number}", persist_result=False)
     async def sending() -> None:
@@ -269,17 +273,17 @@ async def as_task(number: int, part: Part) -> Tally:
     return tallies[0]
 
 
-def conclude(context: Context, case: Case, turn: PlannedOccurrence, troubles: list[str], complete: bool) -> str:
-    """Note what has come of the turn; also when the sending was done by an earlier run, or without Prefect."""
+def conclude(context: Context, case: Case, planned: PlannedOccurrence, troubles: list[str], complete: bool) -> str:
+    """Record the outcome of the occurrence, also when an earlier run or a command without Prefect did the sending."""
     incident_id = case.incident.id
-    mine = [n for n in case.notices if (n.step, n.occurrence) == (turn.step, turn.number)]
+    mine = [n for n in case.notices if (n.step, n.occurrence) == (planned.step, planned.number)]
     troubles += [parked(incident_id, notice.id, notice.parked) for notice in mine if notice.parked]
     for trouble in troubles:
         context.ledger.incidents.alert(incident_id, trouble, context.clock())
-    if turn.phase is Phase.NOTIFY and count_as_told(case, step_of(case, turn).audience, mine):
+    if planned.phase is Phase.NOTIFY and count_as_told(case, step_of(case, planned).audience, mine):
         context.ledger.incidents.note_event(incident_id, Event.NOTIFIED, context.clock())
     if complete and all(notice.stage.is_over for notice in mine):
         dropped = any(notice.stage is NoticeStage.DROPPED for notice in mine)
         note = "nobody was left to tell" if dropped else ""
-        done(context, turn, incident_id, note, [notice.id for notice in mine])
+        mark_done(context, planned, incident_id, note, [notice.id for notice in mine])
     return "; ".join((*map(artifacts.notice_line, mine), *troubles)) or "nothing to tell"

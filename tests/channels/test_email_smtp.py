@@ -23,7 +23,7 @@ from amends.sandbox.mail import CREDENTIALS, AfterDot, MailServer
 from channels import email_smtp
 from channels.email_smtp import EmailSmtp
 from channels.smtp.dkim import Signer
-from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message, changed
+from tests.channels.contract import Arrival, Bell, PersonalChannelContract, Rig, a_message, changed, deliver
 
 SETTINGS = {
     "host": "127.0.0.1",
@@ -102,7 +102,7 @@ class TestContractWithoutChunks(TestContract):
 async def delivered(port: int, bell: Bell | None = None, **changes: Any) -> Receipt:
     channel = email_smtp.connect(settings_for(port))
     try:
-        return await channel.deliver(a_message(**changes), bell or Bell())
+        return await deliver(channel, a_message(**changes), bell or Bell())
     finally:
         await channel.close()
 
@@ -240,7 +240,7 @@ async def test_a_relay_that_says_nothing_is_given_up_in_time(scripted: Callable[
     relay = await scripted({"EHLO": "250-still\r\n250-thinking"})
     channel = email_smtp.connect(settings_for(relay.port, command_timeout="1"))
     with pytest.raises(ChannelUnavailable, match="in time"):
-        await channel.deliver(a_message(), Bell())
+        await deliver(channel, a_message(), Bell())
 
 
 @pytest.mark.parametrize("said", [b"250-" + 20_000 * b"x", 200 * b"250-more\r\n"], ids=["line", "lines"])
@@ -265,7 +265,7 @@ async def test_a_relay_that_takes_no_more_of_a_message_is_given_up_in_time_and_n
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     channel = email_smtp.connect(settings_for(server.sockets[0].getsockname()[1], command_timeout="1"))
     async with asyncio.timeout(10):
-        receipt = await channel.deliver(a_message(text="far too much for the buffers\n" * 400_000), Bell())
+        receipt = await deliver(channel, a_message(text="far too much for the buffers\n" * 400_000), Bell())
     server.close()
     assert (receipt.status, receipt.detail) == (Status.DEFERRED, "connection lost")
 
@@ -302,7 +302,7 @@ async def test_the_content_is_there_and_its_end_is_not_when_the_last_call_comes(
         seen.append((relay.heard[-1].split(" ")[0], len(relay.contents)))
 
     channel = email_smtp.connect(settings_for(relay.port))
-    await channel.deliver(a_message(), last_call)
+    await deliver(channel, a_message(), last_call)
     await channel.close()
     assert seen == [("BDAT" if end == "a last chunk" else "DATA", 0)]
     assert len(relay.contents) == 1
@@ -327,7 +327,7 @@ async def test_a_relay_that_hangs_up_while_the_mark_is_kept_has_no_message_and_l
         relay.hang_up()
         await asyncio.sleep(0.05)
 
-    receipt = await email_smtp.connect(settings_for(relay.port)).deliver(a_message(), last_call)
+    receipt = await deliver(email_smtp.connect(settings_for(relay.port)), a_message(), last_call)
     assert (receipt.status, receipt.retry_after, relay.contents) == (Status.DEFERRED, 0, [])
 
 
@@ -341,7 +341,7 @@ async def test_a_message_cancelled_before_its_end_never_gets_one(scripted: Calla
         await asyncio.sleep(60)
 
     channel = email_smtp.connect(settings_for(relay.port))
-    task = asyncio.create_task(channel.deliver(a_message(), never))
+    task = asyncio.create_task(deliver(channel, a_message(), never))
     await waiting.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -384,9 +384,9 @@ async def test_a_chunk_for_nobody_is_void_and_the_connection_goes_on(scripted: C
     relay = await scripted(CHUNKING)
     channel = email_smtp.connect(settings_for(relay.port))
     relay.replies["RCPT"] = "550 5.1.1 unknown"
-    refused = await channel.deliver(a_message(key="first", text="Only for the first."), Bell())
+    refused = await deliver(channel, a_message(key="first", text="Only for the first."), Bell())
     relay.replies["RCPT"] = "250 2.1.5 Ok"
-    await channel.deliver(a_message(key="second", text="Only for the second."), Bell())
+    await deliver(channel, a_message(key="second", text="Only for the second."), Bell())
     await channel.close()
     (content,) = relay.contents
     assert (refused.status, relay.connections, b"second" in content, b"first" in content) == (
@@ -404,7 +404,7 @@ async def test_chunks_go_only_to_whom_one_may_speak_ahead(
 ) -> None:
     relay = await scripted({"EHLO": offers})
     channel = email_smtp.connect(settings_for(relay.port, chunking=chunking))
-    receipt = await channel.deliver(a_message(), Bell())
+    receipt = await deliver(channel, a_message(), Bell())
     await channel.close()
     assert (receipt.status, "DATA" in relay.heard) == (Status.SENT, True)
 
@@ -546,7 +546,7 @@ async def test_what_must_not_leave_any_more_does_not_leave_with_the_next_message
 async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
     for number in range(5):
-        await channel.deliver(a_message(key=f"k{number}"), Bell())
+        await deliver(channel, a_message(key=f"k{number}"), Bell())
     await channel.close()
     assert mail.connections == 1
 
@@ -554,17 +554,17 @@ async def test_one_connection_serves_many_messages(mail: MailServer) -> None:
 async def test_no_more_connections_are_opened_than_allowed(mail: MailServer) -> None:
     mail.delay = 0.02
     channel = email_smtp.connect(settings_for(mail.port, connections="2"))
-    await asyncio.gather(*(channel.deliver(a_message(key=f"k{number}"), Bell()) for number in range(8)))
+    await asyncio.gather(*(deliver(channel, a_message(key=f"k{number}"), Bell()) for number in range(8)))
     await channel.close()
     assert mail.connections == 2
 
 
 async def test_a_kept_connection_that_died_is_replaced_without_anybody_noticing(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
-    await channel.deliver(a_message(key="first"), Bell())
+    await deliver(channel, a_message(key="first"), Bell())
     mail.hang_up()
     await asyncio.sleep(0.05)
-    receipt = await channel.deliver(a_message(key="second"), Bell())
+    receipt = await deliver(channel, a_message(key="second"), Bell())
     await channel.close()
     assert (receipt.status, len(mail.arrived)) == (Status.SENT, 2)
 
@@ -572,10 +572,10 @@ async def test_a_kept_connection_that_died_is_replaced_without_anybody_noticing(
 async def test_a_kept_connection_that_says_421_is_replaced_with_one_last_call(scripted: Callable[..., Any]) -> None:
     relay, bell = await scripted(), Bell()
     channel = email_smtp.connect(settings_for(relay.port))
-    await channel.deliver(a_message(key="first"), Bell())
+    await deliver(channel, a_message(key="first"), Bell())
     relay._writers[0].write(b"421 4.4.2 idle too long\r\n")
     await asyncio.sleep(0.02)
-    receipt = await channel.deliver(a_message(key="second"), bell)
+    receipt = await deliver(channel, a_message(key="second"), bell)
     await channel.close()
     assert (receipt.status, bell.rung, relay.connections) == (Status.SENT, 1, 2)
 
@@ -585,11 +585,11 @@ async def test_a_reply_that_nobody_asked_for_is_never_taken_for_the_answer_to_a_
 ) -> None:
     relay = await scripted(CHUNKING)
     channel = email_smtp.connect(settings_for(relay.port))
-    await channel.deliver(a_message(key="first"), Bell())
+    await deliver(channel, a_message(key="first"), Bell())
     relay._writers[0].write(b"250 2.0.0 Ok\r\n")
     await asyncio.sleep(0.02)
     relay.replies["DOT"] = "550 5.1.1 unknown"
-    receipt = await channel.deliver(a_message(key="second"), Bell())
+    receipt = await deliver(channel, a_message(key="second"), Bell())
     await channel.close()
     assert (receipt.status, relay.connections) == (Status.REJECTED, 2)
 
@@ -641,7 +641,7 @@ async def test_nor_does_a_kept_connection_that_takes_no_more_put_anybody_off(scr
     relay = await scripted({"ENOUGH": ENOUGH})
     relay.most_over_one = 1
     channel = email_smtp.connect(settings_for(relay.port))
-    receipts = [await channel.deliver(a_message(key=key), Bell()) for key in ("first", "second")]
+    receipts = [await deliver(channel, a_message(key=key), Bell()) for key in ("first", "second")]
     await channel.close()
     assert ([receipt.status for receipt in receipts], relay.connections) == ([Status.SENT, Status.SENT], 2)
 
@@ -652,9 +652,9 @@ async def test_a_sender_that_is_put_off_for_another_reason_or_over_a_fresh_conne
 ) -> None:
     relay = await scripted()
     channel = email_smtp.connect(settings_for(relay.port))
-    await channel.deliver(a_message(key="first"), Bell())
+    await deliver(channel, a_message(key="first"), Bell())
     relay.replies["MAIL"] = reply
-    put_off = [await channel.deliver(a_message(key=key), Bell()) for key in ("second", "third")]
+    put_off = [await deliver(channel, a_message(key=key), Bell()) for key in ("second", "third")]
     await channel.close()
     assert {(receipt.status, receipt.detail) for receipt in put_off} == {(Status.DEFERRED, reply[:9])}
     assert relay.connections == connections
@@ -677,8 +677,8 @@ async def test_a_reply_that_takes_too_long_leaves_us_in_doubt(mail: MailServer) 
 
 async def test_a_refused_content_leaves_the_connection_for_the_next_message(mail: MailServer) -> None:
     channel = email_smtp.connect(settings_for(mail.port))
-    await channel.deliver(a_message(key="first", to="content@example.test"), Bell())
-    await channel.deliver(a_message(key="second"), Bell())
+    await deliver(channel, a_message(key="first", to="content@example.test"), Bell())
+    await deliver(channel, a_message(key="second"), Bell())
     await channel.close()
     assert (mail.connections, len(mail.arrived)) == (1, 1)
 
@@ -699,7 +699,7 @@ async def test_a_relay_without_plain_is_logged_into_step_by_step(scripted: Calla
     steps = {"AUTH": "334 VXNlcm5hbWU6", username.upper(): "334 UGFzc3dvcmQ6", password.upper(): "235 2.7.0 Ok"}
     relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH LOGIN", **steps})
     channel = email_smtp.connect(settings_for(relay.port, username=CREDENTIALS[0], password=CREDENTIALS[1]))
-    receipt = await channel.deliver(a_message(), Bell())
+    receipt = await deliver(channel, a_message(), Bell())
     await channel.close()
     assert (receipt.status, relay.heard[1:4]) == (Status.SENT, ["AUTH LOGIN", username, password])
 
@@ -709,7 +709,7 @@ async def test_a_login_that_has_not_succeeded_lets_nothing_leave(scripted: Calla
     relay = await scripted({"EHLO": "250-scripted\r\n250 AUTH PLAIN", "AUTH": reply})
     channel = email_smtp.connect(settings_for(relay.port, username="amends", password="rehearsal"))
     with pytest.raises(ChannelUnavailable, match=reply[:3]):
-        await channel.deliver(a_message(), Bell())
+        await deliver(channel, a_message(), Bell())
     assert not [line for line in relay.heard if line.startswith("MAIL")]
 
 
@@ -779,26 +779,26 @@ class TestEncryption:
 
     async def test_a_message_goes_out_over_starttls_after_a_login(self, mail: MailServer, certificate: Path) -> None:
         channel = email_smtp.connect(self.settings(mail, certificate))
-        receipts = [await channel.deliver(a_message(key=f"k{number}"), Bell()) for number in range(2)]
+        receipts = [await deliver(channel, a_message(key=f"k{number}"), Bell()) for number in range(2)]
         await channel.close()
         assert [receipt.status for receipt in receipts] == [Status.SENT, Status.SENT]
 
     async def test_a_wrong_password_is_an_engineers_matter(self, mail: MailServer, certificate: Path) -> None:
         channel = email_smtp.connect({**self.settings(mail, certificate), "password": "guess"})
         with pytest.raises(ChannelMisconfigured, match="535"):
-            await channel.deliver(a_message(), Bell())
+            await deliver(channel, a_message(), Bell())
 
     async def test_a_certificate_that_nobody_vouches_for_is_refused(self, mail: MailServer, certificate: Path) -> None:
         channel = email_smtp.connect({**self.settings(mail, certificate), "ca_file": ""})
         with pytest.raises(ChannelMisconfigured, match="certificate"):
-            await channel.deliver(a_message(), Bell())
+            await deliver(channel, a_message(), Bell())
         assert mail.arrived == []
 
     async def test_a_relay_without_starttls_gets_nothing(self, scripted: Callable[..., Any]) -> None:
         relay = await scripted()
         channel = email_smtp.connect(settings_for(relay.port, security="starttls"))
         with pytest.raises(ChannelUnavailable, match="STARTTLS"):
-            await channel.deliver(a_message(), Bell())
+            await deliver(channel, a_message(), Bell())
         assert not [line for line in relay.heard if line.startswith(("MAIL", "AUTH"))]
 
     async def test_a_message_goes_out_over_tls_from_the_first_byte(
@@ -808,7 +808,7 @@ class TestEncryption:
         server = await asyncio.start_server(plain._talk, "127.0.0.1", 0, ssl=server_tls)
         port = server.sockets[0].getsockname()[1]
         channel = email_smtp.connect(settings_for(port, host="localhost", security="tls", ca_file=str(certificate)))
-        receipt = await channel.deliver(a_message(), Bell())
+        receipt = await deliver(channel, a_message(), Bell())
         await channel.close()
         server.close()
         assert receipt.status is Status.SENT
@@ -817,7 +817,7 @@ class TestEncryption:
         relay = await scripted({"EHLO": "250-scripted\r\n250 STARTTLS", "STARTTLS": "454 4.7.0 not now"})
         channel = email_smtp.connect(settings_for(relay.port, security="starttls"))
         with pytest.raises(ChannelUnavailable, match="refused STARTTLS"):
-            await channel.deliver(a_message(), Bell())
+            await deliver(channel, a_message(), Bell())
         assert not [line for line in relay.heard if line.startswith(("MAIL", "AUTH"))]
 
     @pytest.mark.parametrize("words", [b"250-injected\r\n250 AUTH PLAIN\r\n", b"250-injected\r\n", b"250-injec"])
@@ -840,7 +840,7 @@ class TestEncryption:
             | {"username": "amends", "password": "rehearsal"}
         )
         with pytest.raises(ChannelUnavailable, match="said more"):
-            await channel.deliver(a_message(), Bell())
+            await deliver(channel, a_message(), Bell())
         await asyncio.sleep(0.05)
         server.close()
         assert heard == [b""]
@@ -857,7 +857,7 @@ def dkim_key(tmp_path: Path) -> Path:
 async def test_with_a_key_every_message_arrives_signed(mail: MailServer, dkim_key: Path) -> None:
     dkim = {"dkim_key_file": str(dkim_key), "dkim_domain": "bank.test", "dkim_selector": "notices"}
     channel = email_smtp.connect(settings_for(mail.port, **dkim))
-    await channel.deliver(a_message(), Bell())
+    await deliver(channel, a_message(), Bell())
     await channel.close()
     record = Signer.load(dkim_key, "bank.test", "notices").public_record().encode()
     (arrived,) = mail.arrived

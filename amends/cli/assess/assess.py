@@ -1,4 +1,4 @@
-"""Works out how grave an incident is, from its file alone; no ledger is needed."""
+"""The command `amends assess`: how grave an incident is, from its file alone; no ledger is needed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -41,7 +41,7 @@ def assess(
 
 
 def assessed(incident: "Incident", people: AudienceCounts) -> Assessment:
-    """The assessment of the first version, with the shipped table of duties."""
+    """Return the assessment of the incident's first version as of now, with the shipped table of duties."""
     from amends.content.law.law import read_law
     from amends.domain.assess.assess import assess as weigh
 

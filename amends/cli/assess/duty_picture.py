@@ -1,7 +1,7 @@
 """The duties of an incident as one picture: who must be told by when, what is done, what is late.
 
-The axis of time is bent, so that the first 72 hours have room beside deadlines that are months away. What a colour
-says, a word beside it says too.
+The axis of time is logarithmic, so that the first 72 hours have room beside deadlines that are months away. A word
+beside each colour says the same as the colour.
 """
 
 from collections import defaultdict
@@ -16,17 +16,17 @@ from amends.domain.base.text import in_time, length, printable, width
 from amends.domain.law.duty import Duty, DutyStanding
 
 LEFT, RIGHT, AFTER = 300, 676, 710
-"""Where the axis starts and ends and the words after it start, in pixels of a picture 900 wide."""
+"""Pixels, in a picture 900 wide, where the axis starts, where the axis ends and where the words after the axis start."""
 NAME, LAW, WORDS = 37, 40, 27
-"""How many columns of text fit: before the axis, under the name, which is smaller, and after the axis."""
+"""Columns of text that fit: the name before the axis, the law in smaller type under the name, words after the axis."""
 MOST_ROWS = 25
 NEAR = timedelta(days=400)
-"""What is due later is drawn at the end of the axis, with an arrow."""
+"""A duty that is due later than this is drawn at the end of the axis, with an arrow."""
 BEND = timedelta(hours=12)
 PAST_SHARE = 0.15
-"""Of the axis, for clocks that started before the first one that is on record."""
+"""Share of the axis for times before the first clock start that is on record."""
 LETTER, DATE = 8, 42
-"""Pixels that a letter in the name of a tick takes, and the date under it."""
+"""Pixels that one letter in the name of a tick takes, and pixels that the date under the name takes."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TICKS = {
     72 * HOUR: "72 h",
@@ -43,21 +43,21 @@ TICKS = {
     12 * HOUR: "12 h",
     6 * HOUR: "6 h",
 }
-"""Times after the start that have a name; the first ones go before where there is not room for all."""
+"""Named times after the start. Where not all have room the first entries are kept, which many laws name."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """Where each moment lies."""
+    """The axis of time, which gives each moment its place in pixels."""
 
     first: datetime
-    """The first start of a clock, recorded or assumed."""
+    """The earliest moment shown, as a rule the first start of a clock, recorded or assumed."""
     anchor: datetime
-    """The first start on record: from here on the hours have room."""
+    """The first start on record; from this moment on the hours have room."""
     last: datetime
 
     def x(self, at: datetime) -> float:
-        """The place of a moment in pixels; what lies outside is drawn at the edge."""
+        """Return the place of a moment in pixels; a moment outside the axis is drawn at its edge."""
         if at <= self.first:
             return LEFT
         if at < self.anchor:
@@ -80,11 +80,11 @@ class DutyTick:
 
     @property
     def reach(self) -> float:
-        """How far its words go to either side."""
+        """Return how many pixels the tick's words take to either side."""
         return max(LETTER * len(self.name), DATE) / 2 + 3
 
     def clear_of(self, others: "Sequence[DutyTick]") -> bool:
-        """Its words run into no others."""
+        """Return True when the tick's words overlap with no other tick's words and with no words after the axis."""
         apart = all(abs(self.x - other.x) >= self.reach + other.reach for other in others)
         return apart and self.x + self.reach <= AFTER
 
@@ -96,30 +96,30 @@ class DutyBar:
     name: str
     law: str
     due: str
-    """When it is due, in words."""
+    """The due time in words."""
     stands: str
-    """How it stands, in words."""
+    """The state in words, shortened."""
     why: str
-    """All of it, in full."""
+    """Name, law, due time, state and doubts, unshortened."""
     start_x: float
     end_x: float
-    """Of the bar: when it is due; where no time is named, when it was done, or now."""
+    """The end of the bar: the due time; without one, the time when the duty was done, or now."""
     done_x: float | None
     late_x: float | None
-    """Up to where it is late."""
+    """The end of the late part of the bar; None when nothing is late."""
     assumed: bool
     late: bool
     lawyer: bool
     dated: bool
     far: bool
-    """It is due after the end of the axis."""
+    """True when the due time lies after the end of the axis."""
 
 
 def duty_picture(duties: Sequence[Duty], filed: Mapping[str, datetime], now: datetime, zone: str) -> str:
-    """The picture as SVG that stands alone, 900 pixels wide; filed says by a duty's id when it was first done.
+    """Return the picture as standalone SVG, 900 pixels wide; `filed` holds by duty id when a duty was first done.
 
-    Those without a date come first, then the most pressing. Of more than 25 rows, those that are done and the less
-    pressing are only counted. Times are those of the zone.
+    Duties without a date come first, then the most pressing. Of more than 25 rows, the done and the less pressing ones
+    are only counted. Times are local times of the zone.
     """
     from amends.cli.terminal.html import render
 
@@ -139,7 +139,7 @@ def duty_picture(duties: Sequence[Duty], filed: Mapping[str, datetime], now: dat
     )
 
 
-# What stands on one line
+# Lines
 
 
 def _grouped(duties: Sequence[Duty], filed: Mapping[str, datetime]) -> list[list[Duty]]:
@@ -153,7 +153,7 @@ def _grouped(duties: Sequence[Duty], filed: Mapping[str, datetime]) -> list[list
 def _most_pressing(
     groups: list[list[Duty]], filed: Mapping[str, datetime]
 ) -> tuple[list[list[Duty]], list[list[Duty]]]:
-    """Those that have room, in their order, and the others: what is done gives way to what is not."""
+    """Return the groups that have room, in their order, and the other groups; open groups go before done ones."""
     places = sorted(range(len(groups)), key=lambda place: (groups[place][0].id in filed, place))
     return [groups[n] for n in sorted(places[:MOST_ROWS])], [groups[n] for n in places[MOST_ROWS:]]
 
@@ -163,7 +163,7 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     end = duty.due_at or done or now
     start = min([*(one.starts_at for one in group if one.starts_at), end])
     until = done or now
-    late = bool(duty.due_at and duty.due_at < until and not _rests(duty, done))
+    late = bool(duty.due_at and duty.due_at < until and not _needs_no_action(duty, done))
     name, law = _name(group), _law(group)
     due = _due(duty, done, now, zone)
     stands = _stands(duty, done, now, zone)
@@ -185,8 +185,8 @@ def _row(group: list[Duty], done: datetime | None, axis: Axis, now: datetime, zo
     )
 
 
-def _rests(duty: Duty, done: datetime | None) -> bool:
-    """Nobody has to do it now: it waits for a step of our own, or an exemption is claimed."""
+def _needs_no_action(duty: Duty, done: datetime | None) -> bool:
+    """Return True when nobody has to act now: the duty waits for a step of our own, or an exemption is claimed."""
     return done is None and (duty.waits or duty.standing is DutyStanding.EXEMPT)
 
 
@@ -223,11 +223,11 @@ def _stands(duty: Duty, done: datetime | None, now: datetime, zone: str) -> str:
 def _left(duty: Duty, now: datetime) -> str:
     if duty.due_at is None:
         return ""
-    return f"{_long(now - duty.due_at)} late" if duty.due_at < now else f"in {_long(duty.due_at - now)}"
+    return f"{_rounded(now - duty.due_at)} late" if duty.due_at < now else f"in {_rounded(duty.due_at - now)}"
 
 
-def _long(span: timedelta) -> str:
-    """Minutes say nothing any more where it is hours, nor hours where it is weeks."""
+def _rounded(span: timedelta) -> str:
+    """Return the span in words, without minutes beyond 6 hours and without hours beyond 14 days."""
     smallest = DAY if span > 14 * DAY else HOUR if span > 6 * HOUR else timedelta(minutes=1)
     return length(span - span % smallest)
 
@@ -242,7 +242,7 @@ def _more(groups: list[list[Duty]]) -> str:
     return f"Not shown, because done or less pressing: rows {len(groups)}, duties {duties}." if groups else ""
 
 
-# Where it stands
+# The axis
 
 
 def _axis(duties: Sequence[Duty], filed: Mapping[str, datetime], now: datetime) -> Axis:
@@ -260,7 +260,7 @@ def _bent(span: timedelta) -> float:
 
 
 def _ticks(axis: Axis, zone: str) -> list[DutyTick]:
-    """As many as have room; a name that is read in many laws goes before one that is not."""
+    """Return as many ticks as have room, from left to right; the first entries of TICKS are kept first."""
     kept = [_tick(axis, axis.first, "earlier", zone)] if axis.first < axis.anchor else []
     for after, name in TICKS.items():
         at = axis.anchor + after
@@ -275,18 +275,18 @@ def _tick(axis: Axis, at: datetime, name: str, zone: str) -> DutyTick:
     return DutyTick(axis.x(at), name, f"{there.day} {there:%b}")
 
 
-# In which words
+# Words
 
 
 def _when(at: datetime, now: datetime, zone: str) -> str:
-    """As people say it there: Thu 26 Nov 11:00, and in another year 1 Mar 2027 23:59."""
+    """Return the local time as people say it: Thu 26 Nov 11:00, and in another year 1 Mar 2027 23:59."""
     there, here = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone))
     day = f"{there:%a} {there.day} {there:%b}" if there.year == here.year else f"{there.day} {there:%b %Y}"
     return f"{day} {there:%H:%M}"
 
 
 def short(text: str, columns: int) -> str:
-    """So much of it as fits; Chinese characters take twice the room."""
+    """Return as much of the text as fits into so many columns; Chinese characters take two."""
     text = shown(text)
     if width(text) <= columns:
         return text
@@ -296,5 +296,5 @@ def short(text: str, columns: int) -> str:
 
 
 def shown(text: str) -> str:
-    """On one line, and without what XML cannot hold."""
+    """Return the text on one line, without characters that XML cannot hold."""
     return " ".join(printable(text).replace("\ufffe", "").replace("\uffff", "").split())

@@ -1,4 +1,4 @@
-"""An assessment as a page: decisions with their reasons, who must be told with a picture; no personal data."""
+"""An assessment as a page: decisions with their reasons, and a picture of who must be told; no personal data."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ from amends.domain.people.person import AudienceCounts
 
 @dataclass(frozen=True)
 class Owed:
-    """One line in the table of those who must be told: duties that differ only in who it is, and where."""
+    """One row in the table of recipients that must be told: duties that differ only in recipient and place."""
 
     by: str
     late: bool
@@ -40,13 +40,13 @@ class Owed:
     assumed: str
     done: str
     lawyer: str
-    """Why a lawyer must look at it."""
+    """The reason why a lawyer must look at the duties; else empty."""
     more: dict[str, str]
-    """What else the law says, under its title."""
+    """Further particulars of the law by their title."""
 
 
 def assessment_page(incident: Incident, people: AudienceCounts, assessment: Assessment) -> str:
-    """An assessment as HTML that stands alone, of an incident that is in no ledger."""
+    """Return an assessment as standalone HTML, for an incident that is in no ledger."""
     at = assessment.at
     case = Case(
         incident=incident,
@@ -61,12 +61,12 @@ def assessment_page(incident: Incident, people: AudienceCounts, assessment: Asse
 
 
 def sections(case: Case, at: datetime) -> dict[str, object]:
-    """What the sections about the assessment are filled with."""
+    """Return the values that fill the template's sections about the assessment."""
     if case.assessment is None:
         return {"found": None}
     duties, found, zone = case.assessment.duties, statuses(case, at), case.incident.organisation.timezone
     filed = {one.duty.id: one.done_at for one in found if one.done_at}
-    alike_and_done = gathered(found, lambda one: (alike(one.duty), one.done_at))
+    groups = gathered(found, lambda one: (alike(one.duty), one.done_at))
     undone = [one.duty for one in found if not one.done_at]
     return {
         "found": case.assessment,
@@ -75,13 +75,13 @@ def sections(case: Case, at: datetime) -> dict[str, object]:
         "to_do": list(to_do(undone, at, zone)),
         "pressing": surely_pressing(undone, at),
         "picture": duty_picture(duties, filed, at, zone),
-        "owed": [_owed(those, at, zone) for those in alike_and_done],
+        "owed": [_owed(group, at, zone) for group in groups],
         "aside": gathered(case.assessment.set_aside, lambda one: one.why),
     }
 
 
-def _owed(those: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
-    duties, first = tuple(one.duty for one in those), those[0]
+def _owed(group: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
+    duties, first = tuple(one.duty for one in group), group[0]
     duty, more = first.duty, particulars(duties)
     return Owed(
         by=_was_due(duty, zone) if first.done_at else by_when(duty, at, zone),
@@ -91,7 +91,7 @@ def _owed(those: tuple[DutyStatus, ...], at: datetime, zone: str) -> Owed:
         law=law(duty),
         standing=plain(duty.standing),
         assumed=more.pop("assumed", ""),
-        done=_done(those, zone),
+        done=_done(group, zone),
         lawyer=more.pop("a lawyer must look at", ""),
         more=({"the law's time": duty.standard} if duty.standard else {}) | more,
     )
@@ -101,12 +101,15 @@ def _was_due(duty: Duty, zone: str) -> str:
     return f"by {when(duty.due_at, zone)}" if duty.due_at else "at once"
 
 
-def _done(those: tuple[DutyStatus, ...], zone: str) -> str:
-    """When it was done and how early or late, what was out of order, and the receipts."""
-    first = those[0]
+def _done(group: tuple[DutyStatus, ...], zone: str) -> str:
+    """Return when the duties were done, how early or late, the receipts and what was out of order.
+
+    Empty for duties that are neither done nor late.
+    """
+    first = group[0]
     if first.done_at is None:
         return "late: nothing is recorded" if first.overdue else ""
-    out_of_order = dict.fromkeys(line for one in those for line in one.out_of_order)
-    receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in those for filing in one.filings)
+    out_of_order = dict.fromkeys(line for one in group for line in one.out_of_order)
+    receipts = dict.fromkeys(f"receipt {filing.receipt}" for one in group for filing in one.filings)
     how = (in_time(first.early_by),) if first.early_by is not None else ()
     return "; ".join((f"done {when(first.done_at, zone)}", *how, *receipts, *out_of_order))

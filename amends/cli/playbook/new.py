@@ -16,12 +16,12 @@ ID_LINE = re.compile(r"^id:.*$", re.MULTILINE)
 
 def begun(name: str, like: str) -> str:
     """The text of the new playbook. Raises BadParameter for an unfit name, ContentError when `like` is not there."""
-    from amends.content.file.shipped import FILE as LETTERS
+    from amends.content.file.shipped import ADDENDA_FILE
     from amends.content.playbook.library import find_playbook, shipped_playbooks
 
     if not NAME.fullmatch(name):
         raise typer.BadParameter("use small letters, digits, '-' and '_' only, at most 64, a letter or digit first")
-    if name in shipped_playbooks() or f"{name}.yaml" == LETTERS:
+    if name in shipped_playbooks() or f"{name}.yaml" == ADDENDA_FILE:
         raise typer.BadParameter(f"{name} is a name of a shipped file; choose another, so that nobody takes one for it")
     text = (find_playbook(like) if like else STARTER).read_text(encoding="utf-8-sig")
     head = f"# Begun with {like}; `amends playbook diff {like} {name}.yaml` says what is different.\n" if like else ""

@@ -1,4 +1,4 @@
-"""Turns a document into a domain value, and what does not fit into findings that name the place and the known words."""
+"""Binding of a document to a domain value; errors become findings that name the place and the known words."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,17 +18,17 @@ from amends.domain.base.value import LOCALE
 T = TypeVar("T", bound=BaseModel)
 
 MoreKeys = Mapping[type[BaseModel], Iterable[str]]
-"""Keys that a model takes beside its fields."""
+"""Keys that a model accepts beside its fields."""
 
 NOTHING_MORE: MoreKeys = MappingProxyType({})
 
-_FORMS = {
+_EXPECTED_FORMS = {
     "^[A-Z]{2}$": "a country is expected here, in two capital letters as in DE",
     f"^{LOCALE.pattern}$": "a locale is expected here, as in en, zh-CN or zh-Hant-TW",
     r"^[^@\s]+@[^@\s]+$": "an email address is expected here, as in care@example.org",
     "^[a-z0-9_]+$": "a word of small letters, digits and _ is expected here, as in police_report",
 }
-"""What is meant, by the pattern that the domain has for it."""
+"""The advice for a text that does not match a pattern of the domain, by pattern."""
 
 _PLAIN_WORDS = {
     "string_type": "a text is expected here: put it in quotes",
@@ -51,7 +51,7 @@ _PLAIN_WORDS = {
 
 
 def bind(document: Document, model: type[T], more_keys: MoreKeys = NOTHING_MORE) -> T:
-    """The document as a value of this model. Raises ContentError with all findings at once, in the file's order."""
+    """Return the document as a value of this model. Raises ContentError with all findings, in the file's order."""
     try:
         return model.model_validate(document.content)
     except ValidationError as error:
@@ -61,14 +61,17 @@ def bind(document: Document, model: type[T], more_keys: MoreKeys = NOTHING_MORE)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Advice that names the nearest known word, and all of them."""
+    """Return advice that names the known word nearest to this word, and all known words."""
     words = [str(one) for one in known]
     near = get_close_matches(word, words, 1)
     return (f"Did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(words)}"
 
 
 def _is_echo(details: ErrorDetails, document: Document) -> bool:
-    """Pydantic counts only what has no fault; in the file it is long enough, and what is wrong there is named too."""
+    """Return True for a `too_short` error that only follows from other errors.
+
+    Pydantic counts the valid items alone: the list in the file is long enough, and its invalid items have findings.
+    """
     if details["type"] != "too_short":
         return False
     inside = document.at(_trail(document, details["loc"]))
@@ -86,7 +89,7 @@ def _finding(
 
 
 def _trail(document: Document, loc: Trail) -> Trail:
-    """The part of pydantic's location that the file shows: a bare fact has no `value`, a union no tag."""
+    """Return pydantic's location without the parts that no file has: the `value` of a bare fact, the tag of a union."""
     trail: Trail = ()
     for part in loc:
         if (*trail, part) in document.values:
@@ -116,8 +119,8 @@ def _plain_words(details: ErrorDetails) -> str:
         return "nothing stands here"
     context = details.get("ctx", {})
     match details["type"]:
-        case "string_pattern_mismatch" if context["pattern"] in _FORMS:
-            return _FORMS[context["pattern"]]
+        case "string_pattern_mismatch" if context["pattern"] in _EXPECTED_FORMS:
+            return _EXPECTED_FORMS[context["pattern"]]
         case "string_too_short":
             return f"at least {context['min_length']} characters are expected here"
         case "string_too_long":
@@ -143,7 +146,7 @@ def _known_keys(model: type[BaseModel], loc: Trail, more_keys: MoreKeys) -> list
 
 
 def _inside(kind: Any, part: str | int) -> Any:
-    """The type of what stands under this key or index; None when the type does not say."""
+    """Return the type of the value under this key or index, or None when the outer type does not tell."""
     kind = _bare(kind)
     if _is_model(kind):
         named = (field for name, field in kind.model_fields.items() if part in (name, field.alias))
@@ -153,7 +156,7 @@ def _inside(kind: Any, part: str | int) -> Any:
 
 
 def _bare(kind: Any) -> Any:
-    """The type without what may stand around it: Annotated, or None."""
+    """Return the type inside Annotated and Optional."""
     while get_origin(kind) in (Annotated, Union, UnionType):
         kind = next(inner for inner in get_args(kind) if inner is not type(None))
     return kind

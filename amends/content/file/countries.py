@@ -1,4 +1,4 @@
-"""ISO 3166-1 alpha-2, all 249 codes as assigned in 2026."""
+"""The country codes of ISO 3166-1 alpha-2: all 249, as assigned in 2026."""
 
 COUNTRIES = frozenset(
     """

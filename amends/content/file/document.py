@@ -1,4 +1,4 @@
-"""Reads a YAML or JSON file strictly, and remembers where every key and value stands."""
+"""Strict reading of a YAML or JSON file into a document that knows the place of each key and value."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from amends.domain.base.errors import ContentError
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says, as plain dicts, lists and scalars, with the place of everything in it."""
+    """The content of a file as plain dicts, lists and scalars, with the place of each key and value."""
 
     file: str
     content: Any
@@ -19,25 +19,25 @@ class Document:
     values: dict[Trail, Place]
 
     def place(self, trail: Trail, *, of_key: bool = False) -> Place:
-        """The place of a value, or of its key; of what encloses it when the value is not in the file."""
+        """Return the place of a value, or of its key; of the enclosing value when the file has no such value."""
         while trail not in self.values:
             trail = trail[:-1]
         return self.keys.get(trail, self.values[trail]) if of_key else self.values[trail]
 
     def where(self, trail: Trail, *, of_key: bool = False) -> str:
-        """The place as file:line:column."""
+        """Return the place of a value, or of its key, as file:line:column."""
         line, column = self.place(trail, of_key=of_key)
         return f"{self.file}:{line}:{column}"
 
     def at(self, trail: Trail) -> Any:
-        """The value at the end of the trail. Raises KeyError or IndexError."""
+        """Return the value at the end of the trail. Raises KeyError or IndexError when the document has none."""
         found = self.content
         for part in trail:
             found = found[part]
         return found
 
     def texts(self) -> Iterator[tuple[Trail, str]]:
-        """Every text in the document, keys included, in the order of the file."""
+        """Yield each text of the document with its trail, keys included, in the order of the file."""
         for trail in self.values:
             if trail and isinstance(trail[-1], str):
                 yield trail, trail[-1]
@@ -46,7 +46,7 @@ class Document:
 
 
 def read_document(path: Path) -> Document:
-    """Read a .yaml, .yml or .json file. Raises ContentError with every finding that stops it from being read."""
+    """Read a .yaml, .yml or .json file. Raises ContentError with every error of syntax in the file."""
     text = read_text(path)
     reading = _reading(path.suffix)(str(path), text)
     content = reading.read()

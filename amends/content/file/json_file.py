@@ -1,4 +1,4 @@
-"""JSON to the letter of RFC 8259: no NaN, no key twice."""
+"""Reading of JSON exactly as RFC 8259 defines it: no NaN, no key twice."""
 
 import json
 import math
@@ -13,11 +13,11 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 class JsonReading(Reading):
-    """One JSON text."""
+    """The reading of one JSON text."""
 
     def read(self) -> Any:
         self.lines = [0, *(end.end() for end in re.finditer("\n", self.text))]
-        self.decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number)
+        self.decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
         content, end = self._value(self._skip(0), ())
         if (end := self._skip(end)) != len(self.text):
             self._not_json(end, "something stands after the end")
@@ -65,7 +65,7 @@ class JsonReading(Reading):
         except ValueError:
             self._not_json(at, "this is not a number that JSON knows")
         if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-            self.note(self._place(at), Code.CHARACTER, "half a surrogate pair stands in this text")
+            self.add(self._place(at), Code.CHARACTER, "half a surrogate pair stands in this text")
         return value, end
 
     def _expect(self, mark: str, at: int) -> int:
@@ -91,5 +91,5 @@ def _finite(text: str) -> float:
     return number
 
 
-def _no_number(text: str) -> NoReturn:
+def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(text)

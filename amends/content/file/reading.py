@@ -1,4 +1,4 @@
-"""A file that was read, with the place of each of its values."""
+"""The reading of one file: its limits, the place of each value, and the findings so far."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,24 +8,21 @@ from amends.content.file.codes import Code
 from amends.domain.base.errors import ContentError, Finding
 
 MOST_BYTES = 256 * 1024
-
-
 MOST_LEVELS = 20
-
 
 Trail = tuple[str | int, ...]
 """The keys and indexes that lead from the top of a document to a value."""
 
 
 class Place(NamedTuple):
-    """Where something stands in a file, counted from 1."""
+    """A line and a column of a file, both counted from 1."""
 
     line: int
     column: int
 
 
 def read_text(path: Path) -> str:
-    """The text of a small UTF-8 file. Raises ContentError when it is absent, empty, too big or not UTF-8."""
+    """Return the text of a small file. Raises ContentError when the file is absent, empty, too big or not UTF-8."""
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)
@@ -46,7 +43,7 @@ def read_text(path: Path) -> str:
 
 @dataclass
 class Reading:
-    """What has been read so far, and what was wrong with it."""
+    """The state of reading one file: the places of keys and values, and the findings so far."""
 
     file: str
     text: str
@@ -55,14 +52,17 @@ class Reading:
     findings: list[Finding] = field(default_factory=list)
 
     def read(self) -> Any:
-        """The content. Raises ContentError where reading on makes no sense; the rest is in findings."""
+        """Return the content of the file, and collect errors in `findings`.
+
+        Raises ContentError at an error behind which nothing can be read.
+        """
         raise NotImplementedError
 
-    def note(self, place: Place, code: Code, what: str, advice: str = "") -> None:
+    def add(self, place: Place, code: Code, what: str, advice: str = "") -> None:
         self.findings.append(Finding(f"{self.file}:{place.line}:{place.column}", code, what, advice))
 
     def stop(self, place: Place, code: Code, what: str, advice: str = "") -> NoReturn:
-        self.note(place, code, what, advice)
+        self.add(place, code, what, advice)
         raise ContentError(*self.findings)
 
     def enter(self, place: Place, trail: Trail) -> None:
@@ -73,5 +73,5 @@ class Reading:
     def enter_key(self, place: Place, trail: Trail) -> None:
         if trail in self.keys:
             first = self.keys[trail]
-            self.note(place, Code.DUPLICATE_KEY, f"{trail[-1]!r} stands here again, first in line {first.line}")
+            self.add(place, Code.DUPLICATE_KEY, f"{trail[-1]!r} stands here again, first in line {first.line}")
         self.keys.setdefault(trail, place)

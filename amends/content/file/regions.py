@@ -20,6 +20,11 @@ STATES = {
     """,
 }
 
+OTHER_SPELLINGS = {
+    "US": {"washington dc": "DC", "washington d.c.": "DC", "washington, d.c.": "DC", "u.s. virgin islands": "VI"},
+    "CA": {"québec": "QC", "newfoundland": "NL"},
+}
+
 
 def _names(listed: str) -> dict[str, str]:
     pairs = (entry.split(maxsplit=1) for entry in listed.split("|"))
@@ -29,22 +34,18 @@ def _names(listed: str) -> dict[str, str]:
 CODES = {
     country: {name.casefold(): code for name, code in _names(listed).items()} for country, listed in STATES.items()
 }
-"""Per country the code of each state by its name in small letters."""
-SPELT_OTHERWISE = {
-    "US": {"washington dc": "DC", "washington d.c.": "DC", "washington, d.c.": "DC", "u.s. virgin islands": "VI"},
-    "CA": {"québec": "QC", "newfoundland": "NL"},
-}
+"""The code of each state by its name in small letters, for each country."""
 
 
 def is_state(place: str) -> bool:
-    """Whether this place, as US-WA, exists; of countries without a list every code is taken."""
+    """Return True when this state, as in US-WA, exists. Every code is accepted for a country that STATES lacks."""
     country, _, code = place.partition("-")
     return country not in CODES or code in CODES[country].values()
 
 
 @lru_cache(4096)
 def state_code(country: str, region: str) -> str | None:
-    """The code of a state that is given by code or name; None when it is not one, or the country has no list."""
+    """Return the code of a state given by its code or name, or None when STATES lacks the state or its country."""
     if country not in CODES:
         return None
     said = " ".join(region.split()).casefold()
@@ -52,9 +53,9 @@ def state_code(country: str, region: str) -> str | None:
     names = CODES[country]
     if bare.upper() in names.values():
         return bare.upper()
-    return names.get(said) or SPELT_OTHERWISE[country].get(said)
+    return names.get(said) or OTHER_SPELLINGS[country].get(said)
 
 
 def has_states(country: str) -> bool:
-    """Whether it matters in which state of this country somebody lives."""
+    """Return True when the duties to a person depend on the state of this country in which the person lives."""
     return country in CODES

@@ -1,15 +1,15 @@
-"""Where the playbooks that come with Amends stand."""
+"""The place of the playbooks that come with Amends."""
 
 from pathlib import Path
 
-FILE = "addenda.yaml"
-"""Stands beside the playbooks and is none."""
+ADDENDA_FILE = "addenda.yaml"
+"""The file of the laws' addenda. It stands beside the playbooks and is not a playbook."""
 
 
 def library() -> Path:
-    """The folder of the playbooks that come with Amends.
+    """Return the folder of the playbooks that come with Amends.
 
-    It stands beside the package `amends`, in a checkout and in a wheel; a `playbooks` folder where somebody happens to
-    work is not looked at.
+    The folder stands beside the package `amends`, in a checkout and in a wheel. A folder `playbooks` in the current
+    working directory is ignored.
     """
     return Path(__file__).resolve().parents[3] / "playbooks"

@@ -1,7 +1,7 @@
-"""YAML as people write it: version 1.2, core schema, one document, nothing clever.
+"""Reading of the YAML that people write: version 1.2, core schema, one document, no aliases and no tags.
 
-It is taken from the parser's events, not from its constructor: words like `no`, times with a zone and codes with a
-leading zero then stay what the author wrote, and aliases and tags are refused before anything is built from them.
+The content is built from the parser's events, not by its constructor: words like `no`, times with a zone and codes with
+a leading zero then stay as the author wrote them, and aliases and tags are refused before a value is built from them.
 """
 
 import math
@@ -22,23 +22,22 @@ from ruamel.yaml.events import (
 from amends.content.file.codes import Code
 from amends.content.file.reading import Place, Reading, Trail
 
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_LONGEST_NUMBER = 300
 _NOT_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")
 """An escape beyond the last character of Unicode."""
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUTHS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-
-
-_GOES_ON = "expected '<document start>'"
-"""Where another kind of file, such as a table, is read as YAML: its first row passes for all of it."""
+_LONGEST_NUMBER = 300
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_TRAILING_CONTENT = "expected '<document start>'"
+"""The parser's error for content behind the document. A file of another kind, such as a table, ends in this error: its
+first row is read as the whole document."""
 
 
 class YamlReading(Reading):
-    """One YAML document."""
+    """The reading of one YAML document."""
 
     def read(self) -> Any:
         self.events = iter(YAML(typ="safe", pure=True).parse(self.text))
@@ -65,7 +64,7 @@ class YamlReading(Reading):
     def _value(self, event: Any, trail: Trail) -> Any:
         place = _place(event.start_mark)
         self.enter(place, trail)
-        self._plain_yaml(event, place)
+        self._refuse_anchor_and_tag(event, place)
         match event:
             case SequenceStartEvent():
                 return self._list(trail)
@@ -74,11 +73,11 @@ class YamlReading(Reading):
             case ScalarEvent():
                 return self._scalar(event, place)
 
-    def _plain_yaml(self, event: Any, place: Place) -> None:
+    def _refuse_anchor_and_tag(self, event: Any, place: Place) -> None:
         if event.anchor is not None:
-            self.note(place, Code.NOT_ALLOWED, "anchors and aliases are not allowed", "write it out")
+            self.add(place, Code.NOT_ALLOWED, "anchors and aliases are not allowed", "write it out")
         if getattr(event, "tag", None) is not None:
-            self.note(place, Code.NOT_ALLOWED, "tags are not allowed", "leave out the word with the '!'")
+            self.add(place, Code.NOT_ALLOWED, "tags are not allowed", "leave out the word with the '!'")
 
     def _list(self, trail: Trail) -> list[Any]:
         items: list[Any] = []
@@ -92,7 +91,7 @@ class YamlReading(Reading):
             place = _place(event.start_mark)
             if not isinstance(event, ScalarEvent):
                 self.stop(place, Code.NOT_ALLOWED, "a key is a single word or text")
-            self._plain_yaml(event, place)
+            self._refuse_anchor_and_tag(event, place)
             self.enter_key(place, (*trail, event.value))
             mapping[event.value] = self._value(next(self.events), (*trail, event.value))
         return mapping
@@ -101,7 +100,7 @@ class YamlReading(Reading):
         text: str = event.value
         if not event.implicit[0]:
             if re.search("[\ud800-\udfff]", text):
-                self.note(place, Code.CHARACTER, "half a surrogate pair stands in this text")
+                self.add(place, Code.CHARACTER, "half a surrogate pair stands in this text")
             return text
         if text in _NULLS:
             return None
@@ -112,14 +111,14 @@ class YamlReading(Reading):
     def _number(self, text: str, place: Place) -> int | float:
         if _LEADING_ZERO.match(text):
             advice = "put it in quotes if it is a code, leave out the 0 if it is a number"
-            self.note(place, Code.WRONG_FORM, f"{text} begins with 0", advice)
+            self.add(place, Code.WRONG_FORM, f"{text} begins with 0", advice)
         if len(text) > _LONGEST_NUMBER or math.isinf(float(text)):
-            self.note(place, Code.WRONG_FORM, "this number is too large")
+            self.add(place, Code.WRONG_FORM, "this number is too large")
             return 0
         return int(text) if _INTEGER.fullmatch(text) else float(text)
 
     def _first(self, odd: re.Pattern[str]) -> Place:
-        """Where the first of these stands, which the parser does not tell."""
+        """Return the place of the first odd character, because the parser does not tell; the start without one."""
         found = odd.search(self.text)
         before = self.text[: found.start()] if found else ""
         return Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
@@ -127,7 +126,7 @@ class YamlReading(Reading):
 
 def _in_words(error: MarkedYAMLError) -> str:
     said = str(error.problem or error.context)
-    if said.startswith(_GOES_ON):
+    if said.startswith(_TRAILING_CONTENT):
         return "what came before was all of it, yet it goes on; is it the right file?"
     return said
 

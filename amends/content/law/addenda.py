@@ -1,4 +1,4 @@
-"""Reads addenda.yaml: what notices can say, and what the laws of a place add to a letter or take out of it."""
+"""Reading of addenda.yaml: the items that a notice can hold, and which of them a place's laws add or leave out."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,19 +15,19 @@ from amends.domain.law.addendum import Addenda
 
 
 def read_addenda(path: Path) -> Addenda:
-    """The letters of this file. Raises ContentError with every finding."""
+    """Return the addenda of this file. Raises ContentError with every finding."""
     document = read_document(path)
     placed = (*odd_characters(document), *_unknown_items(document), *_wrong_places(document), *_twice(document))
     try:
-        letters = bind(document, Addenda)
+        addenda = bind(document, Addenda)
     except ContentError as error:
-        # The letters' own check names the first of these without its place; here each has one already.
+        # The check in Addenda reports the first of the placed findings once more, without its place in the file.
         whole = (document.where(()), Code.DOES_NOT_FIT) if placed else None
         rest = (finding for finding in error.findings if (finding.where, finding.code) != whole)
         raise ContentError(*placed, *rest) from None
     if placed:
         raise ContentError(*placed)
-    return letters
+    return addenda
 
 
 def _unknown_items(document: Document) -> Iterator[Finding]:
@@ -47,7 +47,7 @@ def _wrong_places(document: Document) -> Iterator[Finding]:
 
 
 def _twice(document: Document) -> Iterator[Finding]:
-    """A place with two letters, or a content code that two items answer."""
+    """Yield a finding for each place with two addenda, each content code with two items and each repeated id."""
     kinds = {
         "places": "there is a letter for {} already",
         "codes": "an item answers {} already",
@@ -62,7 +62,7 @@ def _twice(document: Document) -> Iterator[Finding]:
 
 
 def _words(document: Document, key: str) -> Iterator[tuple[Trail, str]]:
-    """Every text under this key of a letter or an item."""
+    """Yield each text under this key of an addendum or an item, with its trail."""
     for trail in document.values:
         if trail[2:3] == (key,) and isinstance(document.at(trail), str):
             yield trail, document.at(trail)

@@ -1,4 +1,4 @@
-"""Reads the form of the European Data Protection Board, and what the content codes of all duties ask for."""
+"""Reading of the form of the European Data Protection Board, and of what each duty's content codes ask for."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from amends.domain.filing.form import Contents, Form
 
 
 def read_form(folder: Path | None = None) -> Form:
-    """The shipped form, or that of another folder. Raises ContentError."""
+    """Return the shipped form, or the form of another folder. Raises ContentError."""
     forms = folder or library() / "duties" / "forms"
     contents = bind(read_document(forms / "content.yaml"), Contents)
     return bind(read_document(forms / "edpb-2026.yaml"), Form).model_copy(update={"contents": contents})

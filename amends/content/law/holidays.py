@@ -1,7 +1,7 @@
-"""The days on which offices work: weekends, public holidays and days that are worked in exchange, for each place.
+"""The days on which the offices of a place work: weekends, public holidays and days that are worked in exchange.
 
-Only what is free by law for everybody is free here. A day that many take but the law leaves open, as Carnival in
-Brazil, counts as worked: a term that ends earlier is never late.
+Only a day that is free by law for everybody counts as free. A day that many take off without such a law, as Carnival in
+Brazil, counts as worked, because a term that ends earlier is never late.
 """
 
 from datetime import date
@@ -15,19 +15,20 @@ SATURDAY = 5
 
 
 def works_on(place: str, day: date) -> bool:
-    """Whether offices of a country (CN) or a state (US-VT) work on this day; a state keeps its country's days too.
+    """Return True when offices of a country (CN) or a state (US-VT) work on this day.
 
-    A place that is not known works from Monday to Friday and has no holidays.
+    A state has its country's holidays too. An unknown place works from Monday to Friday and has no holidays.
     """
     calendars = _calendars(place, day.year)
     return all(calendar.is_working_day(day) for calendar in calendars) if calendars else day.weekday() < SATURDAY
 
 
 def is_estimated(place: str, year: int) -> bool:
-    """Whether days of this year may still move: nothing is known, a moon is awaited, or a yearly decree is.
+    """Return True when holidays of this year may still move.
 
-    A decree counts as awaited where days are swapped by decree and the last one known is for an earlier year. What a
-    state decrees out of its turn, as a day of mourning, cannot be told.
+    Holidays may move when none is known, when one waits for a sighting of the moon, or when a yearly decree is due. A
+    decree is due in a country that swaps days by decree when the last known decree is for an earlier year. Days that a
+    country decrees without warning, as a day of mourning, cannot be foreseen.
     """
     calendars = _calendars(place, year)
     return not calendars or any(_may_move(calendar, year) for calendar in calendars)
@@ -35,7 +36,10 @@ def is_estimated(place: str, year: int) -> bool:
 
 @lru_cache(maxsize=512)
 def _calendars(place: str, year: int) -> "tuple[HolidayBase, ...]":
-    """The country's and the state's for one year; a calendar of all years would grow while other threads read it."""
+    """Return the calendars of the country and of the state for one year, or () for an unknown country.
+
+    A calendar of all years would grow while other threads read it.
+    """
     from holidays import country_holidays
 
     country, _, part = place.partition("-")
@@ -55,7 +59,7 @@ def _may_move(calendar: "HolidayBase", year: int) -> bool:
 
 
 def _awaits_moon(calendar: "HolidayBase") -> bool:
-    """The library says it only in a holiday's name, in words of its own."""
+    """Return True when a holiday is estimated; `holidays` marks such a holiday only by a label in its name."""
     labels = (getattr(calendar, name, "") for name in ("estimated_label", "observed_estimated_label"))
     marks = [calendar.tr(label).replace("%s", "").strip() for label in labels if label]
     return any(mark in name for mark in marks for name in calendar.values())

@@ -1,8 +1,8 @@
-"""The law as it is kept here: the table of duties, and the days on which offices work."""
+"""The law as Amends knows it: the table of duties, the addenda, and the days on which offices work."""
 
 from pathlib import Path
 
-from amends.content.file.shipped import FILE, library
+from amends.content.file.shipped import ADDENDA_FILE, library
 from amends.content.law.addenda import read_addenda
 from amends.content.law.holidays import is_estimated, works_on
 from amends.content.law.regimes import read_duties
@@ -10,5 +10,5 @@ from amends.domain.law.applicability import Law
 
 
 def read_law(folder: Path | None = None) -> Law:
-    """The shipped table of duties, or that of another folder. Raises ContentError."""
-    return Law(read_duties(folder), works_on, is_estimated, read_addenda(library() / FILE))
+    """Return the law with the shipped table of duties, or with the table of another folder. Raises ContentError."""
+    return Law(read_duties(folder), works_on, is_estimated, read_addenda(library() / ADDENDA_FILE))

@@ -1,4 +1,4 @@
-"""Reads the table of duties: a file for each part of the world, beside them the clock events and the recipients."""
+"""Reading of the table of duties: a file for each part of the world, with clock events and recipients beside them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ from amends.domain.base.value import Country, Place, Value
 from amends.domain.incident.incident import CLOCK_EVENTS
 from amends.domain.law.regime import ClockEvent, DutyRow, DutyTable, Recipient, Regime
 
-NO_COUNTRY = "ZZ"
-"""Where the stand-in for a country without a row is at home; ISO 3166-1 gives it to none."""
-EVERYBODY = "people"
-"""What `before` may say instead of an id: all duties to people."""
-NAMED = ("unknown_state", "clock_events", "recipients", "place_names", "also_called")
+UNIQUE_NAMES = ("unknown_state", "clock_events", "recipients", "place_names", "also_called")
 """Parts of the table in which each name may stand only once in all files."""
+ALL_DUTIES_TO_PEOPLE = "people"
+"""The word that `before` may hold instead of the id of a duty: all duties to people."""
+NO_COUNTRY = "ZZ"
+"""The place of the stand-in for a country without a row; ISO 3166-1 assigns this code to no country."""
 
 
 class TablePart(Value):
-    """What a file of the table may hold."""
+    """The content of one file of the table."""
 
     regimes: tuple[Regime, ...] = ()
     unknown_place: Regime | None = None
@@ -43,7 +43,7 @@ class TablePart(Value):
 
 
 def read_duties(folder: Path | None = None) -> DutyTable:
-    """The shipped table of duties, or that of another folder. Raises ContentError with every finding."""
+    """Return the shipped table of duties, or the table of another folder. Raises ContentError with every finding."""
     return _read(folder) if folder else _shipped()
 
 
@@ -61,13 +61,13 @@ def _read(folder: Path) -> DutyTable:
 
 @dataclass(frozen=True)
 class _File:
-    """A file of the table, and where everything stands in it."""
+    """A file of the table, with the place of each key and value."""
 
     document: Document
     part: TablePart
 
     def regimes(self) -> Iterator[tuple[Trail, Regime]]:
-        """All in this file, stand-ins too."""
+        """Yield each regime of this file with its trail, stand-ins included."""
         for at, regime in enumerate(self.part.regimes):
             yield ("regimes", at), regime
         if self.part.unknown_place:
@@ -84,16 +84,16 @@ class _File:
         return _Word(self.document.where(trail, of_key=of_key), word)
 
     def words(self, trail: Trail, words: Iterable[str]) -> "Iterator[_Word]":
-        """Those of a list."""
+        """Yield each word of a list with its place."""
         return (self.word((*trail, at), word) for at, word in enumerate(words))
 
     def names(self, part: str) -> "Iterator[_Word]":
-        """The keys of a part of the table."""
+        """Yield each key of a part of the table with its place."""
         return (self.word((part, name), name, of_key=True) for name in getattr(self.part, part))
 
 
 class _Word(NamedTuple):
-    """A word and where it stands."""
+    """A word of the table and its place in a file."""
 
     where: str
     word: str
@@ -103,7 +103,7 @@ class _Word(NamedTuple):
 
 
 def _files(folder: Path) -> list[_File]:
-    """Every file of the folder, each of them right in itself. Raises ContentError with what is wrong in any."""
+    """Return every file of the folder, each valid in itself. Raises ContentError with the findings of all files."""
     files: list[_File] = []
     findings: list[Finding] = []
     for path in sorted(folder.glob("*.yaml")):
@@ -132,7 +132,7 @@ def _file(path: Path) -> _File:
 
 def _joined(folder: Path, parts: list[TablePart]) -> DutyTable:
     given: dict[str, object] = {
-        name: {key: value for part in parts for key, value in getattr(part, name).items()} for name in NAMED
+        name: {key: value for part in parts for key, value in getattr(part, name).items()} for name in UNIQUE_NAMES
     }
     given["regimes"] = tuple(regime for part in parts for regime in part.regimes)
     if stand_ins := [part.unknown_place for part in parts if part.unknown_place]:
@@ -155,14 +155,14 @@ def _of_the_whole(folder: Path, loc: Trail, message: str) -> Finding:
 
 
 def _findings(files: list[_File]) -> Iterator[Finding]:
-    """Words that must be known elsewhere in the table, and names that stand twice in it."""
+    """Yield a finding for each word that the table does not define, and for each name that stands twice."""
     recipients = {name for file in files for name in file.part.recipients}
     duties = [f"{regime.id}.{row.id}" for file in files for _, regime, row in file.duties()]
     places = {name for file in files for name in file.part.place_names}
     yield from _repeated(
         "regime", (file.word((*trail, "id"), regime.id) for file in files for trail, regime in file.regimes())
     )
-    for part in NAMED:
+    for part in UNIQUE_NAMES:
         yield from _repeated(f"entry of {part}", chain.from_iterable(file.names(part) for file in files))
     whole = (file.word(("unknown_place",), "unknown_place", of_key=True) for file in files if file.part.unknown_place)
     yield from _repeated("stand-in", whole)
@@ -190,7 +190,7 @@ def _unknown(what: str, words: Iterable[_Word], known: Iterable[str]) -> Iterato
 
 
 def _events(file: _File) -> Iterator[_Word]:
-    """Every clock event that is named anywhere in a file."""
+    """Yield each clock event that a file names, with its place."""
     for trail, _, row in file.duties():
         yield file.word((*trail, "of"), row.of)
         if row.sets:
@@ -209,12 +209,14 @@ def _recipients(file: _File) -> Iterator[_Word]:
 
 
 def _unknown_duties(file: _File, duties: list[str]) -> Iterator[Finding]:
-    """In what a duty comes before, and in what an exemption spares."""
+    """Yield a finding for each unknown duty under `before` and `spares`, and for each duty that stands twice."""
     for trail, regime in file.regimes():
         own = [row.id for row in regime.duties]
         for at, row in enumerate(regime.duties):
             here = (*trail, "duties", at)
-            yield from _unknown("duty", file.words((*here, "before"), row.before), (*own, EVERYBODY, *duties))
+            yield from _unknown(
+                "duty", file.words((*here, "before"), row.before), (*own, ALL_DUTIES_TO_PEOPLE, *duties)
+            )
         for at, exemption in enumerate(regime.exemptions):
             yield from _unknown("duty", file.words((*trail, "exemptions", at, "spares"), exemption.spares), own)
         ids = (file.word((*trail, "duties", at, "id"), row.id) for at, row in enumerate(regime.duties))

@@ -1,4 +1,4 @@
-"""Reads an audience file: every row becomes a person or a rejection with its reason; none gets lost."""
+"""Reading of an audience file: every row becomes a person, or a rejection with its reason; no row is lost."""
 
 import shlex
 from array import array
@@ -20,13 +20,9 @@ from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.text import counted
 from amends.domain.people.person import Person
 
-FIRST_BAD = 10
-"""Bad rows that are named where a file is refused; `amends audience check` names all."""
-
-
+MAX_BAD_SHARE = 0.05
 REQUIRED = ("id", "name", "email", "phone", "locale", "country")
 OPTIONAL = ("region", "postal_address", "timezone", "data", "segment", "guardian_of", "flags")
-MAX_BAD_SHARE = 0.05
 
 _CHECKS: dict[str, Callable[[str], Any]] = {
     "id": columns.customer_id,
@@ -44,13 +40,16 @@ _CHECKS: dict[str, Callable[[str], Any]] = {
     "flags": columns.flags,
 }
 
+FIRST_BAD = 10
+"""The number of bad rows that an error names when a file is refused; `amends audience check` lists all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was not taken, with the first thing wrong in it. Says nothing of what stands in the row."""
+    """A row that was not accepted, with its first error. Holds nothing of the row's content."""
 
     row: int
-    """As a spreadsheet counts: the header is row 1."""
+    """The number of the row as a spreadsheet counts: the header is row 1."""
     column: str
     code: str
     reason: str
@@ -58,7 +57,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Something about a row, or about the header, that a person should look at."""
+    """A warning about a row, or about the header, that a person should look at."""
 
     row: int
     code: str
@@ -67,18 +66,18 @@ class Caution:
 
 @dataclass
 class AudienceReport:
-    """What became of the rows; accepted and rejected ones always add up to all."""
+    """The counts and findings of one reading; accepted and rejected rows always add up to all rows."""
 
     rows: int = 0
     accepted: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     warnings: list[Caution] = field(default_factory=list)
     refused: str | None = None
-    """Why nothing of the file may be used, or None."""
+    """The reason why no row of the file may be used, or None."""
     ignored_columns: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """The report for machines; an ignored column is a warning about row 1."""
+        """Return the report for machines, in which an ignored column is a warning about row 1."""
         return {
             "rows": self.rows,
             "accepted": self.accepted,
@@ -89,17 +88,17 @@ class AudienceReport:
 
 
 class AudienceFile:
-    """A CSV or XLSX file of persons, read once in a stream; only hashes of what it holds stay in memory."""
+    """A CSV or XLSX file of people, read as a stream; only hashes of its content stay in memory."""
 
     def __init__(self, path: Path, *, encoding: str | None = None, max_bad_share: float = MAX_BAD_SHARE) -> None:
-        """An encoding is named only when the file is neither UTF-8 nor marked UTF-16."""
+        """Name an encoding only when the file is neither UTF-8 nor UTF-16 with a byte order mark."""
         self.path, self._encoding, self._max_bad_share = path, encoding, max_bad_share
         self.report = AudienceReport()
 
     def rows(self) -> Iterator[Person]:
-        """Every good row in order; the report grows with it and is whole at the end.
+        """Yield the person of each good row in order; the report grows meanwhile and is complete at the end.
 
-        Raises ContentError, possibly after the last row, when the file must be refused: take nothing of it then.
+        Raises ContentError, possibly after the last row, when the file must be refused: then use no row of the file.
         """
         self.report = AudienceReport()
         try:
@@ -126,16 +125,16 @@ class _TablePass:
     def __init__(self, table: Table, report: AudienceReport) -> None:
         self._table, self._report = table, report
         self._children: frozenset[int] = frozenset()
-        """The hash of every id that some row names as a child's and that is one."""
+        """The hash of each id that a row names as its child and that another row has."""
         self._ids, self._emails, self._phones = FirstRows(), FirstRows(), FirstRows()
         self._guardians: list[tuple[int, int]] = []
-        """The row of a guardian, and the hash of the child's id."""
+        """The row of each guardian, and the hash of the child's id."""
         self._cells: tuple[tuple[str, Callable[[str], Any], int], ...] = ()
-        """Each known column, what its cells are held against, and where it stands."""
-        self._together = (
+        """Each known column, the check of its cells, and its place in a row."""
+        self._combined_checks = (
             ("region", self._state), ("phone", self._phone), ("id", self._new_id), ("guardian_of", self._known_child),
         )  # fmt: skip
-        """What a cell says together with other cells, or with other rows."""
+        """The checks of a cell together with other cells or other rows, by column."""
 
     def persons(self) -> Iterator[Person]:
         rows = self._table.rows()
@@ -165,7 +164,10 @@ class _TablePass:
             self._children = self._all_children()
 
     def _all_children(self) -> frozenset[int]:
-        """A guardian may stand above the child, so these are read before the persons."""
+        """Return the hashes of the ids of all children, read in a pass of its own before the people.
+
+        A guardian may stand above the child.
+        """
         place, other = self._columns["id"], self._columns["guardian_of"]
         ids, children = array("q"), set()
         for _, row in self._table.rows():
@@ -193,7 +195,7 @@ class _TablePass:
         return person
 
     def _read(self, row: list[str]) -> tuple[dict[str, Any], list[tuple[str, UnfitCell]]]:
-        """What the cells say, and every cell that cannot be used, with why."""
+        """Return the values of the good cells by column, and each cell that cannot be used with its reason."""
         read: dict[str, Any] = {}
         wrong: list[tuple[str, UnfitCell]] = []
         for column, check, place in self._cells:
@@ -201,9 +203,9 @@ class _TablePass:
                 read[column] = check(row[place])
             except UnfitCell as why:
                 wrong.append((column, why))
-        for column, look in self._together:
+        for column, combined_check in self._combined_checks:
             try:
-                look(read)
+                combined_check(read)
             except UnfitCell as why:
                 wrong.append((column, why))
         return read, wrong
@@ -228,8 +230,8 @@ class _TablePass:
             raise UnfitCell("guardian_of_unknown", "no row has this id")
 
     def _compare(self, person: Person) -> None:
-        """Remember the person, and say what a human should look at."""
-        self._ids.note(hash(person.ref), person.number)
+        """Record the person for comparison with later rows, and warn of anything that somebody should look at."""
+        self._ids.record(hash(person.ref), person.number)
         if person.guardian_of:
             self._guardians.append((person.number, hash(person.guardian_of)))
         if not (person.email or person.phone or person.postal_address):
@@ -238,7 +240,7 @@ class _TablePass:
             self._warn(person.number, "mixed_script", "the name mixes letters of several scripts that look alike")
         addresses = ("email", self._emails, person.email.lower()), ("phone", self._phones, person.phone)
         for column, seen, value in addresses:
-            if value and (first := seen.note(hash(value), person.number)) != person.number:
+            if value and (first := seen.record(hash(value), person.number)) != person.number:
                 self._warn(person.number, f"same_{column}", f"row {first} has the same; perhaps one person twice")
 
     def _warn_of_lost_children(self) -> None:
@@ -255,9 +257,10 @@ class _TablePass:
 
 
 def _columns(table: Table, header: list[str]) -> dict[str, int]:
-    """Where each known column stands. Raises ContentError; it names no strange column, which may be a person.
+    """Return the place of each known column in a row. Raises ContentError when a column is missing or stands twice.
 
-    As everywhere in a table, a place is file:row:column, counted in cells.
+    The error names no unknown column, whose title may be the name of a person. A place in a table is written as
+    file:row:column, counted in cells.
     """
     for place, name in enumerate(header):
         if name and name in header[:place]:
@@ -278,7 +281,7 @@ def _look_alikes(missing: list[str], header: list[str]) -> str:
 
 
 def _with_empty_rows_between(rows: Iterable[Row]) -> Iterator[Row]:
-    """All rows but the empty ones after the last that says something, which spreadsheets like to leave behind."""
+    """Yield all rows except the empty ones at the end, which spreadsheets often leave behind."""
     last = 1
     for number, row in rows:
         if any(row):
@@ -294,7 +297,7 @@ def _misshapen(row: list[str], width: int) -> UnfitCell:
 
 
 def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Person]:
-    """Every row. Raises ContentError at the end when there are bad ones, so that nothing is stored."""
+    """Yield the person of each row. Raises ContentError at the end when a row is bad, so that nothing is stored."""
     yield from usable(file, audience)
     if bad := len(audience.report.rejected):
         counted_bad = Finding(str(file), Code.TOO_MANY_BAD_ROWS, counted(bad, "row is bad", "rows are bad"), advice)
@@ -302,7 +305,7 @@ def only_good(file: Path, audience: "AudienceFile", advice: str) -> Iterator[Per
 
 
 def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
-    """Every row that can be used. Raises ContentError, with the first bad rows, when the file must be refused."""
+    """Yield the person of each good row. Raises ContentError, with the first bad rows, when the file is refused."""
     try:
         yield from audience.rows()
     except ContentError as error:
@@ -312,7 +315,7 @@ def usable(file: Path, audience: "AudienceFile") -> Iterator[Person]:
 
 
 def _with_first_rows(file: Path, report: "AudienceReport", counted_bad: Finding) -> Iterator[Finding]:
-    """Where and why, and nothing of what stands in them; then how many there are."""
+    """Yield the place and the reason of the first bad rows, without their content, and then the number of bad rows."""
     for row in report.rejected[:FIRST_BAD]:
         yield Finding(f"{file}:{row.row}:{row.column or 1}", row.code, row.reason)
     all_of_them = f"`amends audience check {shlex.quote(str(file))}` lists all of them"

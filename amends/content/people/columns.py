@@ -1,6 +1,7 @@
-"""What each column of an audience file may hold. Nothing is repaired: a cell is good as it stands, or it is refused.
+"""The checks of the columns of an audience file. A cell is used as it stands or refused; nothing is repaired.
 
-Reasons are shown and stored, so they never contain what stands in the cell.
+Each check returns the value of the cell, or raises UnfitCell. The reason in UnfitCell is shown and stored, so it never
+holds the content of the cell.
 """
 
 import re
@@ -10,7 +11,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import TypeVar
 
-from amends.content.file.characters import BREAKS_HEADERS, call, hidden_character
+from amends.content.file.characters import BREAKS_HEADERS, code_point, hidden_character
 from amends.content.file.countries import COUNTRIES
 from amends.content.people.phone_numbers import numbering_plan
 from amends.domain.base.value import EVERYONE, LOCALE
@@ -20,31 +21,46 @@ from amends.domain.people.person import NULL_LIKE, Flag
 Word = TypeVar("Word", bound=StrEnum)
 
 LONGEST = 200
+_PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
 LONGEST_ADDRESS = 500
+
+_EMAIL = re.compile(
+    r"(?![^@]{65})(?!.*--)[A-Za-z0-9_][A-Za-z0-9_+'=~-]*(?:\.[A-Za-z0-9_+'=~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})"
+)
+"""The plain form that nearly all addresses have; any other address is checked by email_validator, which is slower."""
 LONGEST_EMAIL = 254
+_NO_MAIL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
+"""Top-level domains to which no email can be sent."""
+_STEERS_MAIL = re.compile(r"[\s,;:<>()\[\]\\\"%!?|`{}]")
 LONGEST_LOCAL_PART = 64
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
+"""A text that a spreadsheet has turned into a number: 1.23E+11, 4711.0."""
+
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+_LOOKS_LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
+"""Greek, Cyrillic, Armenian and Cherokee letters, of which many look like Latin ones."""
 
 
 class UnfitCell(Exception):
-    """A cell that cannot be used; the code is stable, the reason is for people."""
+    """The refusal of a cell that cannot be used; the code is stable, the reason is for people."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code, self.reason = code, reason
 
 
-_PLAIN = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")
-_NUMBER_OF_A_SPREADSHEET = re.compile(r"[-+]?\d+(?:[.,]\d+)?[eE]\+?\d+|\d+[.,]0+")
-
-
 def text(cell: str, longest: int = LONGEST) -> str:
-    """One line of visible characters, in NFC, without space around it; may be empty."""
+    """Return one line of visible characters, in NFC, without space around it; may be empty."""
     if not cell or _PLAIN.fullmatch(cell):
         return cell
     if cell.strip() != cell:
         raise UnfitCell("spaces", "there is white space before or after the text")
     if hidden := hidden_character(cell):
-        raise UnfitCell("characters", f"the character {call(hidden)} cannot be seen or breaks lines")
+        raise UnfitCell("characters", f"the character {code_point(hidden)} cannot be seen or breaks lines")
     if "\ufffd" in cell:
         raise UnfitCell("characters", "a character was lost when the file was converted (U+FFFD)")
     if len(cell) > longest:
@@ -55,24 +71,24 @@ def text(cell: str, longest: int = LONGEST) -> str:
 
 
 def needed(cell: str) -> str:
-    """A text that is not empty."""
+    """Return a text that is not empty."""
     if not cell:
         raise UnfitCell("missing", "is empty")
     return text(cell)
 
 
 def customer_id(cell: str) -> str:
-    """The company's own id for the person."""
+    """Return the company's own id for the person."""
     return _no_spreadsheet_number(needed(cell))
 
 
 def guardian_of(cell: str) -> str:
-    """Empty, or the id of another row."""
+    """Return the id of another row, the child's; may be empty."""
     return _no_spreadsheet_number(text(cell))
 
 
 def name(cell: str) -> str:
-    """A name that can stand in a header and in a greeting."""
+    """Return a name that can stand in a header of an email and in a greeting."""
     whole = _no_null(needed(cell))
     if BREAKS_HEADERS.search(whole):
         raise UnfitCell("encoded_word", "'=?' stands in it, which mail programs take for an encoded header")
@@ -82,12 +98,12 @@ def name(cell: str) -> str:
 
 
 def region(cell: str) -> str:
-    """A state or province; may be empty."""
+    """Return a state or province; may be empty."""
     return text(cell)
 
 
 def postal_address(cell: str) -> str:
-    """Free text, lines parted by line feeds; may be empty."""
+    """Return free text, its lines separated by line feeds; may be empty."""
     if "\n" not in cell:
         return text(cell, LONGEST_ADDRESS)
     if len(cell) > LONGEST_ADDRESS:
@@ -99,7 +115,7 @@ def postal_address(cell: str) -> str:
 
 @lru_cache(4096)
 def segment(cell: str) -> str:
-    """The name of a part of the audience; may be empty."""
+    """Return the name of a part of the audience; may be empty."""
     if cell == EVERYONE:
         raise UnfitCell("segment", f"{EVERYONE!r} is the whole audience and cannot be a segment")
     return text(cell)
@@ -107,7 +123,7 @@ def segment(cell: str) -> str:
 
 @lru_cache(4096)
 def locale(cell: str) -> str:
-    """BCP 47."""
+    """Return a locale as BCP 47 writes it."""
     if not LOCALE.fullmatch(needed(cell)):
         raise UnfitCell("locale", "a locale is written as in en, zh-CN or zh-Hant-TW")
     return cell
@@ -115,7 +131,7 @@ def locale(cell: str) -> str:
 
 @lru_cache(4096)
 def country(cell: str) -> str:
-    """ISO 3166-1 alpha-2."""
+    """Return a country as ISO 3166-1 alpha-2 writes it."""
     if needed(cell) not in COUNTRIES:
         raise UnfitCell("country", "a country is two capital letters of ISO 3166-1, as in CN, DE or GB")
     return cell
@@ -123,7 +139,7 @@ def country(cell: str) -> str:
 
 @lru_cache(4096)
 def timezone(cell: str) -> str:
-    """An IANA time zone; may be empty."""
+    """Return an IANA time zone; may be empty."""
     if cell and cell not in _zones():
         raise UnfitCell("timezone", "a time zone is written as in Asia/Shanghai or Europe/Berlin")
     return cell
@@ -138,18 +154,18 @@ def _zones() -> frozenset[str]:
 
 @lru_cache(4096)
 def data(cell: str) -> tuple[DataCategory, ...]:
-    """Kinds of data, parted by |; may be empty."""
+    """Return kinds of data, separated by | in the cell; may be empty."""
     return tuple(_words(cell, DataCategory))
 
 
 @lru_cache(4096)
 def flags(cell: str) -> frozenset[Flag]:
-    """Flags, parted by |; may be empty."""
+    """Return flags, separated by | in the cell; may be empty."""
     return frozenset(_words(cell, Flag))
 
 
 def _words(cell: str, kind: type[Word]) -> dict[Word, None]:
-    """Each word once, in the order of the cell."""
+    """Return each word of the cell once, in the order of the cell."""
     known = {word.value: word for word in kind}
     words = cell.split("|") if cell else []
     for place, word in enumerate(words, 1):
@@ -160,17 +176,8 @@ def _words(cell: str, kind: type[Word]) -> dict[Word, None]:
     return dict.fromkeys(known[word] for word in words)
 
 
-_EMAIL = re.compile(
-    r"(?![^@]{65})(?!.*--)[A-Za-z0-9_][A-Za-z0-9_+'=~-]*(?:\.[A-Za-z0-9_+'=~-]+)*"
-    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})"
-)
-"""Plain addresses, which nearly all are; whatever else is right takes the long way."""
-_NO_MAIL = frozenset({"arpa", "invalid", "local", "localhost", "onion"})
-_STEERS_MAIL = re.compile(r"[\s,;:<>()\[\]\\\"%!?|`{}]")
-
-
 def email(cell: str) -> str:
-    """One address, or empty. The domain is held as mail carries it, in ASCII."""
+    """Return one email address with its domain in ASCII, as it is sent; may be empty."""
     if not cell:
         return cell
     plain = _EMAIL.fullmatch(cell)
@@ -190,7 +197,7 @@ def _unusual_email(cell: str) -> str:
     if not local.isascii():
         raise UnfitCell("smtputf8", "there are letters before the @ that not every mail server takes")
     try:
-        # .test is reserved for trying things out, and people try this out.
+        # The reserved domain .test is accepted, because people try Amends out with it.
         found = validate_email(cell, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError:
         raise UnfitCell("email", "this is not an email address") from None
@@ -199,11 +206,8 @@ def _unusual_email(cell: str) -> str:
     return f"{local}@{found.ascii_domain}"
 
 
-_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
-
-
 def phone(cell: str, home: str) -> str:
-    """The number as E.164, or empty; without + or 00 it is read as one of the home country."""
+    """Return the phone number as E.164; may be empty. Without + or 00 it is read as a number of the home country."""
     if not cell or _is_e164(cell):
         return cell
     _no_spreadsheet_number(_no_null(text(cell)))
@@ -214,26 +218,26 @@ def phone(cell: str, home: str) -> str:
 
 
 def is_national(cell: str) -> bool:
-    """A phone number that only means something together with a country."""
+    """Return True for a phone number without + or 00, which is only complete together with a country."""
     return bool(cell) and not cell.startswith(("+", "00"))
 
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
-
-
 def _is_e164(number: str) -> bool:
-    """A number that is assigned, spelled as `read_phone` would spell it; that takes six times as long to tell."""
+    """Return True when the number is assigned and spelled as `read_phone`, which takes six times as long, spells it."""
     plan = numbering_plan(number[1:4]) if _E164.fullmatch(number) else None
     if plan is None:
         return False
     national = number[1 + len(plan.code) :]
     if national.startswith("0") or (plan.prefix and plan.prefix.match(national)):
-        return False  # what stands before it may not belong to it
+        return False  # the first digits may be a prefix that is not part of the number
     return plan.assigns(national)
 
 
 def read_phone(number: str, home: str | None) -> str:
-    """The number as E.164, whatever its form; without + it is read as one of the home country. Raises Unfit."""
+    """Return a phone number of any form as E.164; without + it is read as a number of the home country.
+
+    Raises UnfitCell when no such number is assigned.
+    """
     from phonenumbers import NumberParseException, PhoneNumberFormat, format_number, is_valid_number, parse
 
     try:
@@ -259,10 +263,9 @@ def _no_spreadsheet_number(cell: str) -> str:
     return cell
 
 
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-_LOOKS_LATIN = re.compile(r"[\u0370-\u03ff\u0400-\u052f\u0530-\u058f\u13a0-\u13ff]")
-
-
 def mixes_scripts(whole: str) -> bool:
-    """Latin letters beside Greek, Cyrillic, Armenian or Cherokee ones that look the same; Latin beside Han is usual."""
+    """Return True when Latin letters stand beside letters of a script that look the same.
+
+    The scripts are Greek, Cyrillic, Armenian and Cherokee. Latin beside Han is usual.
+    """
     return not whole.isascii() and bool(_LATIN.search(whole) and _LOOKS_LATIN.search(whole))

@@ -1,4 +1,4 @@
-"""Reads a CSV file row by row, strictly: text that is damaged anywhere is refused with the place."""
+"""Strict reading of a CSV file row by row: text that is damaged anywhere is refused with its place."""
 
 import codecs
 import csv
@@ -12,7 +12,7 @@ _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codec
 
 
 class CsvFile(Table):
-    """RFC 4180 with any of three delimiters, in UTF-8, in UTF-16 with its mark, or in an encoding that was named."""
+    """A CSV file (RFC 4180) with any of three delimiters: UTF-8, UTF-16 with a byte order mark, or a named encoding."""
 
     def __init__(self, path: Path, encoding: str | None, columns: frozenset[str]) -> None:
         super().__init__(path)
@@ -30,20 +30,20 @@ class CsvFile(Table):
 
     @cached_property
     def _delimiter(self) -> str:
-        """The mark that finds most of the columns; the whole file is known to be text when this is first asked."""
+        """Return the delimiter that yields most of the expected columns, after checking that the whole file is text."""
         self._check_text()
         with self.path.open(encoding=self._encoding, newline="") as text:
             header = text.readline(CHUNK)
-        return max(",;\t", key=lambda mark: len(self._columns & set(_split(header, mark))))
+        return max(",;\t", key=lambda delimiter: len(self._columns & set(_split(header, delimiter))))
 
     def _marked_encoding(self) -> str | None:
-        """What the file itself says, which no one can know better."""
+        """Return the encoding of the file's byte order mark, or None without one. The mark beats a named encoding."""
         with self.path.open("rb") as file:
             start = file.read(3)
         return next((name for mark, name in _ENCODINGS.items() if start.startswith(mark)), None)
 
     def _check_text(self) -> None:
-        """Decode it all before any row is believed."""
+        """Decode the whole file before its first row is used. Raises ContentError at the first damaged place."""
         try:
             b"\n\n".decode(self._encoding, "replace")
         except (LookupError, ValueError):
@@ -73,8 +73,8 @@ class CsvFile(Table):
             self.refuse("the file is not text in the encoding named", "save the file as UTF-8")
 
     def _lines_before(self, error: UnicodeDecodeError) -> int:
-        """How many lines end in the piece at hand before what cannot be read."""
-        # In a later piece of UTF-16 only the decoder still knows the order of the bytes.
+        """Count the line ends in the chunk before the bytes that cannot be decoded."""
+        # In a later chunk of UTF-16 only the decoder still knows the byte order.
         encoding = error.encoding if error.encoding.startswith("utf") else self._encoding
         return error.object[: error.start].decode(encoding, "ignore").count("\n")
 

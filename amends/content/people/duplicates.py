@@ -1,4 +1,4 @@
-"""Where a value first stood in a list of a million rows, without keeping the values."""
+"""The first row of each value in a list of a million rows, found without keeping the values."""
 
 from array import array
 
@@ -6,24 +6,24 @@ FEWEST = 1 << 10
 
 
 class FirstRows:
-    """Rows by the hash of a value, which is salted and 64 bits wide.
+    """A hash table from values to the rows in which they first stood; a hash is salted and 64 bits wide.
 
-    Open addressing in two arrays, at least half empty: 24 to 48 bytes a value, where a dictionary takes a hundred.
+    Open addressing in two arrays that are at least half empty takes 24 to 48 bytes a value, a dictionary a hundred.
     """
 
     def __init__(self) -> None:
         self._make_room(FEWEST)
 
     def expect(self, values: int) -> None:
-        """Make room for so many at once; to be said before the first is noted."""
+        """Make room for this many values at once; call before the first value is recorded, because rows are dropped."""
         self._make_room(max(FEWEST, 1 << (2 * values).bit_length()))
 
     def row_of(self, key: int) -> int:
-        """Where the value with this hash was first noted; 0 if it was not."""
+        """Return the first row of the value with this hash, or 0 when the value was not recorded."""
         return self._rows[self._place(key or 1)]
 
-    def note(self, key: int, row: int) -> int:
-        """Note that it stands in this row, counted from 1; where it first stood, which may be this one."""
+    def record(self, key: int, row: int) -> int:
+        """Record that the value with this hash stands in this row, counted from 1, and return its first row."""
         place = self._place(key := key or 1)
         if first := self._rows[place]:
             return first
@@ -34,7 +34,7 @@ class FirstRows:
         return row
 
     def _place(self, key: int) -> int:
-        """Where this key stands, or may stand."""
+        """Return the index of this key, or the free index at which to store the key."""
         keys, mask = self._keys, self._mask
         place = key & mask
         while (found := keys[place]) and found != key:
@@ -50,4 +50,4 @@ class FirstRows:
         self._make_room(2 * len(self._keys))
         for key, row in known:
             if key:
-                self.note(key, row)
+                self.record(key, row)

@@ -1,4 +1,4 @@
-"""Opens a file of rows, whatever it is called."""
+"""Opening of a file of rows, whose kind is told by its content and not by its name."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ _ZIP, _OLD_EXCEL = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 
 
 def open_table(path: Path, encoding: str | None, columns: frozenset[str]) -> Table:
-    """The table in this file; its kind is told by how it begins. Raises ContentError when there is none.
+    """Return the table in this file, whose first bytes tell its kind. Raises ContentError when there is no table.
 
-    The columns that are hoped for decide which of comma, semicolon and tab parts the cells of a CSV file.
+    The expected columns decide whether comma, semicolon or tab is the delimiter of a CSV file.
     """
     try:
         with path.open("rb") as file:

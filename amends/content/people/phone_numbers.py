@@ -1,7 +1,8 @@
-"""Which phone numbers a country has assigned, from the tables of phonenumbers.
+"""The phone numbers that each country has assigned, from the tables of phonenumbers.
 
-`phonenumbers.is_valid_number` asks the same tables, but also which of eleven kinds a number is, and finds every pattern
-anew: for a long list that takes longer than all the rest of reading it. Here they are one pattern for each length.
+`phonenumbers.is_valid_number` reads the same tables, but also tells which of eleven kinds a number is, and looks up
+every pattern anew. In a long file that takes longer than all other reading. Here the patterns are joined, one for each
+length of number.
 """
 
 import re
@@ -11,16 +12,17 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 LENGTHS = range(1, 16)
-"""Of a number without the country's code, where its plan does not say (E.164: at most 15 digits altogether)."""
+"""The possible lengths of a number without the country's code, where the country's plan names none (E.164: at most 15
+digits altogether)."""
 KINDS = (
     "mobile", "fixed_line", "toll_free", "voip", "shared_cost", "premium_rate", "personal_number", "pager", "uan",
     "voicemail",
 )  # fmt: skip
-"""Those that a person may have first."""
+"""The kinds of numbers, in the order in which their patterns are tried: first the kinds that people mostly have."""
 
 
 class NumberBlock(NamedTuple):
-    """Numbers of some lengths that follow one pattern."""
+    """A block of numbers of some lengths that follow one pattern."""
 
     lengths: frozenset[int]
     pattern: str
@@ -28,30 +30,30 @@ class NumberBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """One of the places that share a country's code."""
+    """One of the places that share a country code."""
 
     begins: re.Pattern[str] | None
-    """What tells its numbers from those of the others, where that is so simple."""
+    """The leading digits that tell this region's numbers from the others', or None where digits alone do not tell."""
     by_length: Mapping[int, re.Pattern[str]]
-    """What the numbers look like that somebody may have there, by how many digits they have."""
+    """The pattern of the region's assigned numbers, by their number of digits."""
 
     def assigns(self, national: str) -> bool:
-        """Whether somebody may have this number there."""
+        """Return True when this number, without the country's code, is assigned in the region."""
         pattern = self.by_length.get(len(national))
         return pattern is not None and pattern.fullmatch(national) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class NumberingPlan:
-    """How numbers are made behind one country's code."""
+    """The plan of the numbers behind one country code."""
 
     code: str
     prefix: re.Pattern[str] | None
-    """What may be dialled before a number within the country."""
+    """The prefix that may be dialled before a number within the country."""
     regions: tuple[str, ...]
 
     def assigns(self, national: str) -> bool:
-        """Whether this number, without the country's code, is one that somebody may have."""
+        """Return True when this number, without the country's code, is assigned in one of the regions."""
         for name in self.regions:
             region = _region(self.code, name, alone=len(self.regions) == 1)
             if region.begins and region.begins.match(national):
@@ -63,7 +65,7 @@ class NumberingPlan:
 
 @lru_cache(1024)
 def numbering_plan(start: str) -> NumberingPlan | None:
-    """The plan of the country whose code begins these three digits; None when no country has such a code."""
+    """Return the plan of the country code that begins these three digits, or None when there is no such code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     code = next((start[:size] for size in (1, 2, 3) if int(start[:size]) in COUNTRY_CODE_TO_REGION_CODE), None)
@@ -102,7 +104,7 @@ def _block(described: Any) -> NumberBlock | None:
 
 
 def _by_length(every: NumberBlock, blocks: Sequence[NumberBlock]) -> dict[int, re.Pattern[str]]:
-    """One pattern for each length: that of all numbers there, and one of those that may be somebody's."""
+    """Return one pattern for each length; a number must match the region's general pattern and one of its blocks."""
     of_length = {n: [block.pattern for block in blocks if n in block.lengths] for n in every.lengths}
     return {
         n: re.compile(rf"(?=(?:{every.pattern})\Z)(?:{'|'.join(patterns)})")

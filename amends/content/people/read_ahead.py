@@ -1,4 +1,4 @@
-"""Reads a long audience file in a process of its own, while the one that asked works with what is read already."""
+"""Reading of a long audience file in a process of its own, while the caller works with the people read so far."""
 
 import signal
 from collections.abc import Iterator
@@ -14,76 +14,77 @@ from amends.domain.people.person import Person
 from amends.system.processes import expect_few_cycles, process_kind
 
 LONG = 4_000_000
-"""Bytes. A shorter file is read before another process has begun to."""
+"""The size in bytes from which a file is read in another process; a shorter one is read before a process has begun."""
 BLOCK = 2_000
+"""The number of people that are handed over at a time."""
 
-Told: TypeAlias = list[tuple[Any, ...]] | tuple[AudienceReport, Exception | None]
-"""Persons, and at the end the report with what went wrong, if anything did."""
+Handover: TypeAlias = list[tuple[Any, ...]] | tuple[AudienceReport, Exception | None]
+"""A block of people; at the end the report, with the error that ended the reading or None."""
 
 
 class AudienceReadAhead(AudienceFile):
-    """The same persons with the same report and the same errors, in less time when they are many."""
+    """An audience file that yields the same people, report and errors as AudienceFile, a long one in less time."""
 
     def rows(self) -> Iterator[Person]:
-        """As AudienceFile does. Raises ContentError also when the process that reads was ended from outside."""
+        """Yield the same people as AudienceFile. Raises ContentError also when the reading process was killed."""
         if not self.path.is_file() or self.path.stat().st_size < LONG:
             yield from super().rows()
             return
-        with _reader(self) as pipe:
-            while isinstance(heard := _heard(self, pipe), list):
-                yield from map(Person._make, heard)
-        self.report, error = heard
+        with _reading_process(self) as pipe:
+            while isinstance(received := _receive(self, pipe), list):
+                yield from map(Person._make, received)
+        self.report, error = received
         if error:
             raise error
 
 
 @contextmanager
-def _reader(audience: AudienceFile) -> Iterator[Connection]:
-    """What a process that reads the file tells; it ends with us, however we end."""
-    ours, theirs = Pipe(duplex=False)
-    process = process_kind()(target=_read, args=(audience, theirs, ours), daemon=True)
+def _reading_process(audience: AudienceFile) -> Iterator[Connection]:
+    """Start a process that reads the file, yield the pipe from this process, and end the process in every case."""
+    receiver, sender = Pipe(duplex=False)
+    process = process_kind()(target=_read, args=(audience, sender, receiver), daemon=True)
     process.start()
-    theirs.close()
+    sender.close()
     try:
-        yield ours
+        yield receiver
     finally:
-        ours.close()
+        receiver.close()
         process.terminate()
         process.join()
 
 
-def _heard(audience: AudienceFile, pipe: Connection) -> Told:
-    """What is told next. Raises ContentError when the other process has ended without a word."""
+def _receive(audience: AudienceFile, pipe: Connection) -> Handover:
+    """Return the next handover. Raises ContentError when the reading process has ended without a report."""
     try:
-        heard: Told = pipe.recv()
+        received: Handover = pipe.recv()
     except EOFError:
         what = "the process that read this file was ended from outside, perhaps for want of memory"
         raise ContentError(Finding(str(audience.path), Code.NO_TABLE, what, "try again")) from None
-    return heard
+    return received
 
 
-# In the process of its own.
+# In the reading process
 
 
-def _read(audience: AudienceFile, pipe: Connection, ends: Connection) -> None:
-    ends.close()  # as long as it is open here, we would not notice that nobody listens any more
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked is told as well, and ends this process
+def _read(audience: AudienceFile, pipe: Connection, receiver: Connection) -> None:
+    receiver.close()  # an open copy in this process would hide that the caller has closed its own
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the caller as well, which then ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     expect_few_cycles()
     with suppress(BrokenPipeError):
         try:
-            _tell(AudienceFile.rows(audience), pipe)
-        except Exception as error:  # noqa: BLE001  whatever it is, it is raised where it was asked for
+            _send_people(AudienceFile.rows(audience), pipe)
+        except Exception as error:  # noqa: BLE001  every error is raised again in the caller's process
             pipe.send((audience.report, error))
         else:
             pipe.send((audience.report, None))
 
 
-def _tell(people: Iterator[Person], pipe: Connection) -> None:
+def _send_people(people: Iterator[Person], pipe: Connection) -> None:
     block = []
     try:
         for person in people:
-            block.append(tuple(person))  # in a third of the time that handing over a Person takes
+            block.append(tuple(person))  # a plain tuple is handed over in a third of the time of a Person
             if len(block) == BLOCK:
                 pipe.send(block)
                 block = []

@@ -1,4 +1,4 @@
-"""What a table is to its reader, whatever file it stands in."""
+"""The table of rows that readers of CSV and XLSX files have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from amends.domain.base.errors import ContentError, Finding
 Row: TypeAlias = tuple[int, list[str]]
 """A row's number as a spreadsheet shows it, the header being 1, and its cells."""
 CHUNK = 1 << 20
-"""So many bytes of a file are looked at in one go."""
+"""The number of bytes of a file that are read at a time."""
 
 
 class Table(ABC):
@@ -22,8 +22,8 @@ class Table(ABC):
 
     @abstractmethod
     def rows(self) -> Iterator[Row]:
-        """Every row from the first. Raises ContentError at the first damage."""
+        """Yield every row from the first. Raises ContentError at the first damage."""
 
     def refuse(self, what: str, advice: str = "") -> NoReturn:
-        """Raises ContentError: the file cannot be used."""
+        """Raise ContentError, because the file cannot be used."""
         raise ContentError(Finding(str(self.path), Code.NO_TABLE, what, advice))

@@ -1,4 +1,4 @@
-"""Reads an XLSX file row by row; one that would take up all memory is refused before anything is built from it."""
+"""Reading of an XLSX file row by row. A file that would take up all memory is refused before it is loaded."""
 
 import re
 import sys
@@ -16,10 +16,11 @@ MOST_UNPACKED = 200_000_000
 MOST_RATIO = 100
 MOST_CELLS = 20_000_000
 MOST_SHARED = 2_000_000_000
-"""Characters that a reader may have to copy into cells of a workbook that name a text instead of holding it."""
+"""The limit of characters that a reader may have to copy into the cells of a workbook that name a shared text."""
 
 _END_OF_SHARED = re.compile(rb"</[^<>]*\bsst\s*>")
-"""Whatever the entry is called; no reader takes a list of texts without it."""
+"""The closing tag of the list of shared texts, by which the list is found under any name of its archive entry. No
+reader accepts a list without this tag."""
 
 
 class Workbook(Table):
@@ -29,13 +30,13 @@ class Workbook(Table):
         width = 0
         for number, values in enumerate(self._sheet.iter_rows(), 1):
             cells = [_text(value) for value in values]
-            # A sheet is as wide as its widest row; the header says how wide it is meant to be.
+            # The library pads rows to the widest one of the sheet; the header tells the intended width.
             width = width or max((at for at, cell in enumerate(cells, 1) if cell), default=0)
             yield number, cells if any(cells[width:]) else cells[:width]
 
     @cached_property
     def other_sheets(self) -> int:
-        """How many sheets are not read."""
+        """Count the sheets that are not read."""
         return len(self._book.sheet_names) - 1
 
     @cached_property
@@ -58,7 +59,7 @@ class Workbook(Table):
             self.refuse("the first sheet cannot be read", "save it again as .xlsx, or as CSV")
 
     def _check_size(self) -> None:
-        """Measure what comes out of the archive, whatever it declares, before anything is built from it."""
+        """Measure the unpacked content of the archive, whatever size it declares, before the workbook is loaded."""
         most = min(MOST_UNPACKED, MOST_RATIO * self.path.stat().st_size)
         unpacked, area, shared = 0, _Area(), 0
         try:
@@ -82,7 +83,7 @@ class Workbook(Table):
 
 def _unpack(archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo]) -> Iterator[bytes]:
     for entry in entries:
-        # The declared size is the sender's word; with an endless one the archive gives all that there is.
+        # The declared size may be false, and zipfile stops reading there; without a limit it yields all content.
         entry.file_size = sys.maxsize
         with archive.open(entry) as content:
             while chunk := content.read(CHUNK):
@@ -90,9 +91,9 @@ def _unpack(archive: zipfile.ZipFile, entries: Iterable[zipfile.ZipInfo]) -> Ite
 
 
 def _longest_shared(archive: zipfile.ZipFile) -> int:
-    """The longest text that cells may share. It stands in the file once, and a reader copies it for each of them.
+    """Return the length of the longest shared text, which the file holds once and a reader copies into each cell.
 
-    Raises ExpatError when the texts are not XML.
+    Raises ExpatError when the list of shared texts is not XML.
     """
     lists = [entry for entry in archive.infolist() if _is_shared(_unpack(archive, [entry]))]
     return max((_longest_in(_unpack(archive, [entry])) for entry in lists), default=0)
@@ -123,7 +124,7 @@ def _longest_in(chunks: Iterator[bytes]) -> int:
 
 
 class _Area:
-    """How far out cells stand: a reader makes room for the whole rectangle, even for one stray cell."""
+    """The rectangle from the first cell to the farthest. A reader allocates all of it, even for one stray cell."""
 
     _CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,3})([0-9]{1,7})["']""")
     _NAMES_TEXT = re.compile(rb"""\bt\s*=\s*["']s["']""")
@@ -131,7 +132,7 @@ class _Area:
     def __init__(self) -> None:
         self.width, self.height, self._rest = 1, 1, b""
         self.named = 0
-        """Cells that name a text of the list that all share."""
+        """The number of cells that name a shared text instead of holding a text."""
 
     @property
     def cells(self) -> int:
@@ -154,7 +155,7 @@ def _column(letters: bytes) -> int:
 
 
 def _text(value: object) -> str:
-    """A cell as a person reads it; a number that Excel cannot hold exactly stays visibly one."""
+    """Return a cell's text as a person reads it; a number too large for Excel to hold exactly keeps its exponent."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:

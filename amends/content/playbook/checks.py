@@ -7,7 +7,7 @@ from amends.content.file.binding import did_you_mean
 from amends.content.file.codes import Code
 from amends.content.file.document import Document
 from amends.content.file.reading import Trail
-from amends.content.file.shipped import FILE as LETTERS
+from amends.content.file.shipped import ADDENDA_FILE
 from amends.content.notice import SHARED
 from amends.content.playbook.days_off import unknown_days_off
 from amends.domain.base.errors import Finding
@@ -125,7 +125,7 @@ def _over(places: Places, now: datetime) -> Iterator[Finding]:
 
 def _one_letter_for_all(places: Places, wording: Wording) -> Iterator[Finding]:
     if not wording.addenda.addenda:
-        what = f"no {LETTERS} stands beside the notices, so everybody gets the general letter"
+        what = f"no {ADDENDA_FILE} stands beside the notices, so everybody gets the general letter"
         advice = "some places ask for more, and some forbid what others ask for; begin with the shipped one"
         yield Finding(places.at(()), Code.MISSING, what, advice, blocks=False)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from amends.content.file.binding import did_you_mean
 from amends.content.file.codes import Code
-from amends.content.file.shipped import FILE as LETTERS
-from amends.content.file.shipped import library
+from amends.content.file.shipped import ADDENDA_FILE, library
 from amends.domain.base.errors import ContentError, Finding
 from amends.domain.base.value import NAME
 
@@ -16,7 +15,7 @@ ENDINGS = (".yaml", ".yml", ".json")
 
 def shipped_playbooks() -> dict[str, Path]:
     """The playbooks that come with Amends, by name."""
-    return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != LETTERS}
+    return {path.stem: path for path in sorted(library().glob("*.yaml")) if path.name != ADDENDA_FILE}
 
 
 def find_playbook(name_or_path: str | Path) -> Path:

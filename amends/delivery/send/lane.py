@@ -1,11 +1,9 @@
 """What one lane has in hand: messages handed out one after another, their last call, and their answers."""
 
-import asyncio
-from functools import partial
 from typing import Protocol
 
 from amends.domain.base.errors import StaleClaim
-from amends.domain.channel.channel import Called, Channel, Message, MessagesInFlight, Receipt, Status
+from amends.domain.channel.channel import Called, Message, MessagesInFlight, Receipt, Status
 from amends.ledger import Claim
 
 
@@ -41,7 +39,7 @@ class Hand(Protocol):
 
 
 class LaneMessages(MessagesInFlight):
-    """The in_flight of one lane."""
+    """The messages in flight on one lane."""
 
     def __init__(self, hand: Hand) -> None:
         self._hand = hand
@@ -102,29 +100,3 @@ class LaneMessages(MessagesInFlight):
         except Exception as error:  # noqa: BLE001 - one person's trouble must not stop the others
             self.answer(Receipt(claim.key, Status.DEFERRED, f"fault {type(error).__name__}"))
             return None
-
-
-async def one_by_one(channel: Channel, in_flight: MessagesInFlight) -> None:
-    """Carry the in_flight over a channel that sends one message at a time."""
-    while message := await in_flight.next():
-        try:
-            receipt = await channel.deliver(message, partial(_last_call, in_flight, message.key))
-        except StaleClaim:
-            continue
-        in_flight.answer(receipt)
-
-
-async def _last_call(in_flight: MessagesInFlight, key: str) -> None:
-    called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    in_flight.last_call(key, partial(settle, called))
-    await called
-
-
-def settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
-    """Pass on how it went to whoever still waits for it."""
-    if future.done():
-        return
-    if error:
-        future.set_exception(error)
-    else:
-        future.set_result(None)

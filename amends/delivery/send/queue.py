@@ -6,12 +6,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 
 from amends.delivery.channels import Pace
 from amends.delivery.compose import Composer
 from amends.delivery.send.group_commit import PATIENCE, RETRY_SECONDS, GroupCommit
-from amends.delivery.send.lane import LaneMessages, one_by_one
+from amends.delivery.send.lane import LaneMessages
 from amends.delivery.send.postpone import Postponed
 from amends.domain.base.errors import (
     AmendsError,
@@ -28,7 +27,6 @@ from amends.domain.channel.channel import (
     ChannelKind,
     CostlyChannel,
     Message,
-    PipelinedChannel,
     Receipt,
     Status,
 )
@@ -37,8 +35,6 @@ from amends.domain.deliver.limits import canary_size, canary_verdict, nothing_ta
 from amends.domain.deliver.pace import PER_DOMAIN, Breaker, Domains, Lanes, PageSizes, SameAnswer, slows_channel
 from amends.ledger import Claim
 
-AT_ONCE = 64
-"""How many messages are under way side by side on a channel that does not say how many connections it has."""
 FIRST_LANES = 4
 TICK_SECONDS = 0.05
 GROWING_SECONDS = 0.005
@@ -101,12 +97,8 @@ class ChannelQueue:
         self._halted = asyncio.Event()
         self._no_ledger: float | None = None
         """Since when no page could be claimed because the ledger cannot be written."""
-        if isinstance(channel, PipelinedChannel):
-            self._carry, most = channel.carry, channel.at_once
-        else:
-            self._carry, most = partial(one_by_one, channel), AT_ONCE
         self._width, self._breaker, self._domains, self._same = (
-            Lanes(most // pace.processes, FIRST_LANES),
+            Lanes(channel.at_once // pace.processes, FIRST_LANES),
             Breaker(),
             Domains(),
             SameAnswer(),
@@ -200,7 +192,7 @@ class ChannelQueue:
     async def _lane(self) -> None:
         messages = LaneMessages(self)
         try:
-            await self._carry(messages)
+            await self._channel.carry(messages)
         except ChannelError as error:
             self._failed(error)
             if isinstance(error, (ChannelDown, ChannelMisconfigured)):

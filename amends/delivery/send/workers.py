@@ -19,10 +19,9 @@ import uvloop
 from amends.delivery.channels import ChannelSettings, Pace, connected, paces
 from amends.delivery.send.clock import MonotonicClock, seen
 from amends.delivery.send.engine import ROUNDS, Begun, Clock, Rounds, Tally, begin, conclude, deliver, parked
-from amends.delivery.send.queue import AT_ONCE
 from amends.delivery.send.shutdown import answered_first, cancel_once
 from amends.domain.base.errors import AmendsError, ChannelMisconfigured
-from amends.domain.channel.channel import ChannelKind, PipelinedChannel, is_kept_here, kept_here
+from amends.domain.channel.channel import ChannelKind, is_kept_here, kept_here
 from amends.domain.deliver.limits import DEFAULT, Limits
 from amends.domain.draft.draft import Links
 from amends.domain.notice.notice import Draft
@@ -149,11 +148,7 @@ async def _shares(settings: ChannelSettings, draft: Draft, processes: int) -> Sh
     """
     needed = {*draft.channels, *draft.cascade}.intersection(*TO_PEOPLE)
     async with connected(settings) as channels:
-        at_once = {
-            kind: channel.at_once if isinstance(channel, PipelinedChannel) else AT_ONCE
-            for kind, channel in channels.items()
-            if kind in needed
-        }
+        at_once = {kind: channel.at_once for kind, channel in channels.items() if kind in needed}
     first = [most for kind, most in at_once.items() if kind in draft.channels] or at_once.values()
     processes = min(processes, max(first, default=1))
     return {kind: max(min(processes, most), 1) for kind, most in at_once.items()}

@@ -1,4 +1,4 @@
-"""Whether the wall clock of a machine can be believed, from what was seen of it before."""
+"""Detection of a wall clock that jumped, or that differs from the clock of the ledger's server."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -6,27 +6,28 @@ from typing import NamedTuple
 from amends.domain.base.text import minute
 
 MOST = timedelta(minutes=10)
-"""By so much a clock may be corrected without anybody being asked."""
+"""The largest correction of a clock that nobody has to confirm."""
 MINUTE = timedelta(minutes=1)
 UNITS = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
 
 
 class Seen(NamedTuple):
-    """A machine's clocks at one moment."""
+    """A reading of a machine's clocks at one moment."""
 
     host: str
     boot: str
-    """Another after each start of the machine."""
+    """The id of the machine's boot; each start of the machine has another one."""
     elapsed: float
-    """Seconds since it started, which nobody can set."""
+    """Seconds since the machine started, by a monotonic clock that nobody can set."""
     at: datetime
-    """What its wall clock showed."""
+    """The time that the wall clock showed."""
 
 
 def jump(before: Seen, after: Seen) -> timedelta:
-    """By how much the wall clock moved away from the time that has really passed; zero when nothing speaks for it.
+    """Return by how much the wall clock moved away from the time that really passed, or zero without evidence.
 
-    Of a machine that was started anew only a clock that went back can be told from one that stood still.
+    After a restart of the machine only a clock that went back is evidence: a clock that is ahead may be right, because
+    nobody knows how long the machine was off.
     """
     if before.boot == after.boot:
         return after.at - before.at - timedelta(seconds=after.elapsed - before.elapsed)
@@ -34,13 +35,13 @@ def jump(before: Seen, after: Seen) -> timedelta:
 
 
 def doubt(before: Seen, after: Seen) -> str:
-    """Why the clock is not believed; empty when it is."""
+    """Return in words why the clock is not believed, or an empty text when it is."""
     by = jumped(jump(before, after))
     return f"the clock of {after.host} {by}, to {minute(after.at)}" if by else ""
 
 
 def apart(seen: Seen, server: datetime | None) -> str:
-    """Why a clock is not believed that shows another time than the ledger's server; empty when there is none."""
+    """Return in words how far a clock is off the server's; empty up to MOST, and for a ledger without a server."""
     by = seen.at - server if server else timedelta()
     if abs(by) <= MOST:
         return ""
@@ -49,12 +50,12 @@ def apart(seen: Seen, server: datetime | None) -> str:
 
 
 def jumped(by: timedelta) -> str:
-    """Which way and how far; empty for what may be a correction."""
+    """Return the direction and size of a jump in words, or an empty text for a correction of up to MOST."""
     return f"jumped {'ahead' if by > timedelta() else 'back'} by {about(abs(by))}" if abs(by) > MOST else ""
 
 
 def about(span: timedelta) -> str:
-    """A span of a minute or more as people say it."""
+    """Return a span of a minute or more in words, rounded to its largest unit."""
     minutes = round(span / MINUTE)
     length, name = next(unit for unit in UNITS if minutes >= unit[0])
     count = round(minutes / length)

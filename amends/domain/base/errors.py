@@ -1,22 +1,22 @@
-"""The error tree. A message says which file, field or key must be changed, and by whom."""
+"""The error tree. The message of an error says which file, field or key must be changed, and by whom."""
 
 from dataclasses import dataclass
 from typing import Self
 
 
 class Refusal(str):
-    """Why something may not be done, in words that a person is shown; `why_not_…` functions return one or None."""
+    """A reason why something may not be done, as a person is shown it; `why_not_…` functions return one or None."""
 
     __slots__ = ()
 
 
 class AmendsError(Exception):
-    """Something a person has to act on; its message says what."""
+    """The base of all errors that a person has to act on; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing wrong in a file, a text or a setup: where, a stable code, what, and what to do."""
+    """One defect in a file, a text or a setup: its place, a stable code, what is wrong, and what to do about it."""
 
     where: str
     code: str
@@ -29,7 +29,7 @@ class Finding:
 
 
 class ContentError(AmendsError):
-    """A file handed in by a person cannot be used as it is; every finding names its place."""
+    """Raised when a file from a person cannot be used as it is; every finding names its place in the file."""
 
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
@@ -40,72 +40,72 @@ class ContentError(AmendsError):
 
 
 class LedgerError(AmendsError):
-    """The ledger cannot do what was asked."""
+    """Raised when the ledger cannot do what was asked."""
 
 
 class NotInLedger(LedgerError):
-    """Nothing is stored under this name."""
+    """Raised when nothing is stored under the given name."""
 
 
 class DataDestroyed(NotInLedger):
-    """The personal data of this incident was destroyed when it was over: nobody can be read, written to or found."""
+    """Raised when the personal data of a closed incident was destroyed: nobody can be read, written to or found."""
 
 
 class AlreadyInLedger(LedgerError):
-    """The same name or key is stored already, with other content."""
+    """Raised when the same name or key is stored already, with other content."""
 
 
 class KeyMissing(LedgerError):
-    """The master key is absent or is not the one this ledger was written with."""
+    """Raised when the master key is absent or is not the key that this ledger was written with."""
 
 
 class DataDamaged(KeyMissing):
-    """Something that is sealed was altered, moved, or sealed with another key, while the rest of its incident opens."""
+    """Raised when a sealed value was altered, moved or sealed with another key; the rest of its incident opens."""
 
 
 class LedgerUnavailable(LedgerError):
-    """The database is locked, full, read-only or gone; nothing of what was to be written is kept."""
+    """Raised when the database is locked, full, read-only or gone; nothing of the transaction is kept."""
 
 
 class DiskFull(LedgerUnavailable):
-    """The disk with the ledger is full; somebody must make room."""
+    """Raised when the disk with the ledger is full; a person must make room."""
 
 
 class LedgerNewer(LedgerUnavailable):
-    """The ledger's tables are those of a newer Amends; somebody must install that here too."""
+    """Raised when the ledger's tables are those of a newer Amends; a person must install the newer one here too."""
 
 
 class LedgerRestored(LedgerError):
-    """The ledger is an older copy of itself; a person must compare it with what has left since."""
+    """Raised when the ledger is an older copy of itself; a person must compare it with what was sent since."""
 
 
 class LogUnfit(LedgerError):
-    """A relay's log is of other days or of another relay than the ledger; a person must give the right one."""
+    """Raised when a relay's log is of other days or of another relay than the ledger; a person must give another."""
 
 
 class NotAllowed(AmendsError):
-    """This person may not do this: wrong token, wrong role, or the author's own notice."""
+    """Raised when somebody may not do something: wrong token, signature or role, or the author's own notice."""
 
 
 class ApprovalMissing(AmendsError):
-    """Nothing leaves: the notice, exactly as it stands now, has not been approved."""
+    """Raised when the notice, exactly as it stands now, has not been approved; nothing is sent."""
 
 
 class StaleClaim(LedgerError):
-    """Another worker holds this message now; what we know of it no longer counts."""
+    """Raised when another worker holds the message now; the outcome that this worker knows no longer counts."""
 
 
 class ChannelError(AmendsError):
-    """The channel itself is in trouble, not one person's address."""
+    """Raised when the channel itself is in trouble, not one person's address."""
 
 
 class ChannelUnavailable(ChannelError):
-    """The provider did not answer or refused us, before any message could have left."""
+    """Raised when the provider did not answer or refused us, before any message could have been sent."""
 
 
 class ChannelDown(ChannelUnavailable):
-    """The provider cannot be reached at all, which says nothing about the message that was to be sent."""
+    """Raised when the provider cannot be reached at all, which says nothing about the message to be sent."""
 
 
 class ChannelMisconfigured(ChannelError):
-    """A setting of the channel is missing or wrong; an engineer must correct it."""
+    """Raised when a setting of the channel is missing or wrong; an engineer must correct the setting."""

@@ -1,13 +1,13 @@
-"""Whether two addresses lead to the same site."""
+"""Comparison of the sites that two URLs lead to."""
 
 from urllib.parse import urlsplit
 
 PORTS = {"http": 80, "https": 443}
-"""Those that no browser writes down."""
+"""Default ports, which browsers leave out of a URL."""
 
 
 def same_site(one: str, other: str) -> bool:
-    """Whether scheme, host and port are the same, however they are spelled; what is no address is on no site."""
+    """Return True when scheme, host and port are the same, however they are spelled; never for what is no URL."""
     site = _site(one)
     return site is not None and site == _site(other)
 

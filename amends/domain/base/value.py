@@ -1,4 +1,4 @@
-"""The base of all domain values, and the small types that several of them share."""
+"""The base class of all domain values, and the small types that several of them share."""
 
 import re
 from collections.abc import Callable
@@ -17,23 +17,31 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
+STORED = "stored"
+"""The validation context in which `Value.as_stored` reads."""
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+EVERYONE = "everyone"
+"""The audience of all people of an incident; any other name is that of a segment."""
+LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
+FIRST_YEAR, LAST_YEAR = 1970, 2300
+LARGEST_NUMBER = 2**63 - 1
+"""The largest number of a person or a question that a ledger can hold."""
+SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
+ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
+UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+LONGEST = timedelta(days=36_525)
+"""The longest span: a longer one is a typing error, and a date reckoned with it would lie outside every calendar."""
+
 
 class Value(BaseModel):
-    """Frozen, strict about its keys; equal when its content is equal."""
+    """A frozen value that refuses unknown keys; two values are equal when their content is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
     @classmethod
     def as_stored(cls, content: object) -> Self:
-        """From what the ledger keeps: what was accepted before there was a limit stays readable."""
+        """Return the value that the ledger stored; content accepted before a limit existed stays readable."""
         return cls.model_validate(content, context=STORED)
-
-
-STORED = "stored"
-"""The context in which `Value.as_stored` reads."""
-
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def _slug(text: str) -> str:
@@ -51,37 +59,30 @@ Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 Place = Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
 """A country, or a state or province of one as ISO 3166-2 writes it: DE, US-WA, CA-QC."""
 
-EVERYONE = "everyone"
-"""The audience of all people of an incident; any other name is that of a segment."""
-
-LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 Locale = Annotated[str, Field(pattern=rf"^{LOCALE.pattern}$")]
 """BCP 47: a language, and if needed a script and a country, as in en, zh-CN, zh-Hant-TW."""
 
 
-def _written_out(moment: object) -> object:
-    """A bare number would be read as seconds since 1970."""
+def _no_bare_number(moment: object) -> object:
+    """Raise ValueError for a bare number, which would be read as seconds since 1970."""
     if isinstance(moment, int | float):
         raise ValueError("write a date and a time with its zone: 2026-11-25T09:30:00+01:00")  # noqa: TRY004 - pydantic
     return moment
 
 
 def to_utc(moment: datetime) -> datetime:
-    """The same point in time in UTC. Raises ValueError outside of the years in which anything here can happen."""
+    """Return the same point in time in UTC. Raises ValueError outside of the years FIRST_YEAR to LAST_YEAR."""
     try:
-        there = moment.astimezone(UTC)
+        in_utc = moment.astimezone(UTC)
     except OverflowError:
-        there = moment
-    if not FIRST_YEAR <= there.year <= LAST_YEAR:
+        in_utc = moment
+    if not FIRST_YEAR <= in_utc.year <= LAST_YEAR:
         raise ValueError(f"a time between the years {FIRST_YEAR} and {LAST_YEAR} is meant")
-    return there
+    return in_utc
 
 
-FIRST_YEAR, LAST_YEAR = 1970, 2300
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(to_utc)]
-"""A point in time; read with any zone, held in UTC. Without a zone it is refused."""
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_bare_number), AfterValidator(to_utc)]
+"""A point in time, held in UTC; read with any time zone and refused without one."""
 
 
 def _one_text_for_all(value: Any) -> Any:
@@ -93,13 +94,13 @@ Texts = Annotated[dict[str, str], BeforeValidator(_one_text_for_all)]
 
 
 def fallbacks(locale: str) -> tuple[str, ...]:
-    """The locales to try for this one, nearest first: zh-Hant-TW, zh-Hant, zh."""
+    """Return the locales to try for a locale, nearest first: zh-Hant-TW, zh-Hant, zh."""
     parts = locale.split("-")
     return tuple("-".join(parts[:n]) for n in range(len(parts), 0, -1))
 
 
 def nearest_locale(wanted: str, offered: tuple[str, ...] | list[str], default: str) -> str:
-    """The offered locale that suits best; en-GB takes en, zh takes zh-CN, anything else the default.
+    """Return the offered locale that suits best: en-GB takes en, zh takes zh-CN, another language the default.
 
     Scripts are not mixed: zh-TW and zh-Hant do not take a text in Simplified Chinese.
     """
@@ -121,7 +122,7 @@ def _script(locale: str) -> str:
 
 
 def text_for(texts: dict[str, str], locale: str) -> str:
-    """The text in this locale, else in its language, else the one for every locale, else empty."""
+    """Return the text in the locale, else in its language, else the text for every locale, else an empty text."""
     for key in (*fallbacks(locale), "*"):
         if key in texts:
             return texts[key]
@@ -129,19 +130,8 @@ def text_for(texts: dict[str, str], locale: str) -> str:
 
 
 def some_text(texts: dict[str, str], locale: str) -> str:
-    """The text in this locale, else the first in any, for people of the team; empty when there is none at all."""
+    """Return the text in the locale, else the first in any, for people of the team; empty when there is none at all."""
     return text_for(texts, locale) or next(iter(texts.values()), "")
-
-
-LARGEST_NUMBER = 2**63 - 1
-"""A ledger holds no larger one, whatever it numbers: persons, questions."""
-
-SPAN = re.compile(r"(\d+)\s*(min|h|d|w)")
-ISO_SPAN = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
-UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
-
-LONGEST = timedelta(days=36_525)
-"""Whoever writes more has mistyped, and what is reckoned with it would leave every calendar."""
 
 
 class Span(timedelta):
@@ -152,7 +142,7 @@ class Span(timedelta):
 
     @classmethod
     def parse(cls, text: object) -> "Span":
-        """Read a span. Raises ValueError, with the forms that are understood, or how long it may be."""
+        """Read a span. Raises ValueError that names the accepted forms or the longest span."""
         try:
             span = cls._read(text)
         except OverflowError:
@@ -163,12 +153,12 @@ class Span(timedelta):
 
     @classmethod
     def stored(cls, text: object) -> "Span":
-        """One that the ledger keeps, from before there was a longest, too: what is longer counts as the longest."""
+        """Read a span from the ledger; a longer one, stored before there was a limit, counts as LONGEST."""
         return min(cls._read(text), cls(days=LONGEST.days))
 
     @classmethod
     def reader(cls, info: ValidationInfo) -> Callable[[object], "Span"]:
-        """How a span is read here: as somebody has written it, or as the ledger keeps it."""
+        """Return `stored` where content of the ledger is read, else `parse`."""
         return cls.stored if info.context == STORED else cls.parse
 
     @classmethod

@@ -189,22 +189,6 @@ TURNS = 3
 """Until an end that the system knows of has come to the channel: wait, read, told."""
 
 
-class Channel(Protocol):
-    """Sends one message at a time; many calls run side by side. One person's trouble is a receipt."""
-
-    kind: ChannelKind
-
-    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
-        """Send it, calling last_call exactly once before the point of no return.
-
-        Raises ChannelUnavailable or ChannelMisconfigured only while nothing has left, that is before last_call
-        returned; after it, trouble is a receipt that says uncertain.
-        """
-
-    async def close(self) -> None:
-        """Give back connections; a failure here is nobody's concern."""
-
-
 class MessagesInFlight(Protocol):
     """Messages for one connection, one after another, as the engine hands them out."""
 
@@ -221,18 +205,23 @@ class MessagesInFlight(Protocol):
         """What became of a message; every message that was handed out gets an answer, or was refused its last call."""
 
 
-@runtime_checkable
-class PipelinedChannel(Channel, Protocol):
-    """A channel on which the next message starts before the answer to the last one is there."""
+class Channel(Protocol):
+    """A way to people. The trouble of one person is a receipt; the trouble of the channel is an error."""
 
+    kind: ChannelKind
     at_once: int
-    """How many connections it may have."""
+    """How many connections the channel may have."""
 
     async def carry(self, in_flight: MessagesInFlight) -> None:
-        """Send one message after another over one connection, until there are no more. Raises as `deliver` does.
+        """Send one message after another over one connection, until there are no more.
 
-        What it raises concerns only messages that had their last call refused or not asked for yet.
+        Each message gets its last call exactly once before its point of no return: the final dot, the request body.
+        Raises ChannelUnavailable or ChannelMisconfigured, which concern only messages that had their last call refused
+        or not asked for yet; after a last call, trouble is a receipt that says uncertain.
         """
+
+    async def close(self) -> None:
+        """Close all connections. Raises nothing."""
 
 
 @runtime_checkable

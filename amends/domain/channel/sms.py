@@ -1,4 +1,4 @@
-"""How an SMS text is charged: its alphabet, its units and the parts it is sent in (GSM 03.38, 3GPP TS 23.038)."""
+"""The cost of an SMS text: its alphabet, its units and the parts it is sent in (GSM 03.38, 3GPP TS 23.038)."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ BASIC = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 EXTENSION = frozenset("\f^{}\\[~]|€")
-"""Characters that cost two units, because an escape goes before them."""
+"""Characters that cost two units, because an escape stands before each."""
 
 
 class Encoding(StrEnum):
@@ -24,7 +24,7 @@ ROOM = {Encoding.GSM7: (160, 153), Encoding.UCS2: (70, 67)}
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """What a text costs: units of its encoding, and the number of parts that are charged."""
+    """The cost of a text: the units of its encoding, and the number of parts that are charged."""
 
     encoding: Encoding
     units: int
@@ -32,7 +32,7 @@ class Segments:
 
 
 def segments(text: str) -> Segments:
-    """Count the parts of a text as a phone network does; no character is cut in two."""
+    """Count the units and parts of a text as a phone network does, which cuts no character in two."""
     encoding = Encoding.GSM7 if BASIC.union(EXTENSION).issuperset(text) else Encoding.UCS2
     sizes = [_units(character, encoding) for character in text]
     alone, each = ROOM[encoding]

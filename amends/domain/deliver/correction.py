@@ -1,4 +1,4 @@
-"""A corrected list of people against the one in force: what differs, what a person must look at, where messages go."""
+"""A corrected list of people: its differences from the list in force, and what becomes of messages already stored."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,31 +16,50 @@ FIELDS = (
     "name", "email", "phone", "locale", "country", "region", "postal_address", "timezone", "data", "segment",
     "guardian_of", "flags",
 )  # fmt: skip
-"""What a list says of a person, beside the number and the company's own id."""
+"""The values of a person that two lists are compared by; the number and the company's own id are not among them."""
 _values = attrgetter(*FIELDS)
 
 ALARMING_SHARE = 0.2
-"""When more of the people are gone, or changed, it may well be another list."""
+"""The share of people gone, or changed, above which the file may well be another list."""
+
+OPEN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED)
+"""States of a message that has not left and still may leave."""
+LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED)
+HOLDS = frozenset(hold.value for hold in Hold)
 ADDRESS_GONE = "address_gone"
-"""The address is not the person's any more, and the one that is was tried already, or there is none."""
+"""The detail of a message whose address is not the person's any more, when a new address was tried already or there is
+none."""
 
 
 class DifferenceKind(StrEnum):
-    """How a person in the corrected list stands to the list in force."""
+    """The kind of difference between a person in the corrected list and in the list in force."""
 
     NEW = "new"
     BACK = "back"
-    """Was gone by an earlier correction."""
+    """Gone by an earlier correction, and in the corrected list again."""
     CHANGED = "changed"
     GONE = "gone"
 
 
 class Ask(StrEnum):
-    """What looks like an accident and needs a person's word."""
+    """A difference that looks like an accident, so that a person must confirm it."""
 
     SWAPPED = "swapped"
     CHANGED = "changed"
     GONE = "gone"
+
+
+WORDS = {
+    Ask.SWAPPED: ("person has an address that was another's", "people have an address that was another's"),
+    Ask.CHANGED: ("person is changed", "people are changed"),
+    Ask.GONE: ("person is gone", "people are gone"),
+}
+"""The words for one person, and for several."""
+WHY = {
+    Ask.SWAPPED: "as after one column was sorted without the others",
+    Ask.CHANGED: f"more than {ALARMING_SHARE:.0%}, as in another list",
+    Ask.GONE: f"more than {ALARMING_SHARE:.0%}, as in another list or a part of one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +69,43 @@ class PersonChange:
     kind: DifferenceKind
     person: int
     row: int = 0
-    """Of the corrected file; 0 for who is not in it."""
+    """The row of the corrected file; 0 for a person who is not in the file."""
     fields: tuple[str, ...] = ()
-    """What is another now."""
+    """The names of the fields that changed."""
     taken_over: tuple[str, ...] = ()
-    """The addresses that were another person's, who has them no longer."""
+    """The addresses of this person that were another person's, who has them no longer."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a corrected list changes, in numbers and person by person."""
+    """The changes of a corrected list, in numbers and person by person."""
 
     before: int
-    """How many people the list in force has."""
+    """The number of people in the list in force."""
     unchanged: int
     changes: tuple[PersonChange, ...]
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many are new, back, changed and gone, and how many have an address that was another's."""
+        """Count the people who are new, back, changed and gone, and those who have an address that was another's."""
         kinds = Counter(change.kind.value for change in self.changes)
         swapped = sum(bool(change.taken_over) for change in self.changes)
         return {**{kind.value: kinds[kind] for kind in DifferenceKind}, "swapped": swapped}
 
     @cached_property
     def fields(self) -> dict[str, int]:
-        """In how many people each of the fields changed."""
+        """Count the people in whom each field changed; fields that changed in nobody are left out."""
         counted = Counter(field for change in self.changes for field in change.fields)
         return {field: counted[field] for field in FIELDS if counted[field]}
 
     @property
     def after(self) -> int:
-        """How many people the corrected list has."""
+        """Return the number of people in the corrected list."""
         return self.before - self.counts["gone"] + self.counts["new"] + self.counts["back"]
 
 
 def changed_fields(old: Person, new: Person) -> tuple[str, ...]:
-    """What the lists say differently of a person."""
+    """Return the names of the fields in which the lists differ for one person."""
     before, after = _values(old), _values(new)
     if before == after:
         return ()
@@ -94,7 +113,7 @@ def changed_fields(old: Person, new: Person) -> tuple[str, ...]:
 
 
 def stands_otherwise(old: Person, new: Person) -> bool:
-    """Whether the person, or the child they are guardian of, may be held for another reason now, or for none."""
+    """Return True when a change may alter whether, or why, the person or the child in their care is held."""
     return _standing(old) != _standing(new)
 
 
@@ -102,15 +121,15 @@ def _standing(person: Person) -> tuple[object, ...]:
     return person.flags, person.guardian_of, bool(person.data) or not person.guardian_of
 
 
-def objections(difference: Difference, said: Mapping[Ask, int | None]) -> tuple[str, ...]:
-    """Why the correction must not be stored before somebody says that it is right; empty when nothing speaks against.
+def objections(difference: Difference, confirmed: Mapping[Ask, int | None]) -> tuple[str, ...]:
+    """Return why the correction must not be stored before a person has confirmed it; empty when nothing is suspect.
 
-    What they say is how many it is that they have looked at.
+    A person confirms a difference by the number of people whom it concerns.
     """
-    return tuple(_objections(difference, said))
+    return tuple(_objections(difference, confirmed))
 
 
-def _objections(difference: Difference, said: Mapping[Ask, int | None]) -> Iterator[str]:
+def _objections(difference: Difference, confirmed: Mapping[Ask, int | None]) -> Iterator[str]:
     most = difference.before * ALARMING_SHARE
     suspect = {
         Ask.SWAPPED: difference.counts["swapped"] > 0,
@@ -118,32 +137,14 @@ def _objections(difference: Difference, said: Mapping[Ask, int | None]) -> Itera
         Ask.GONE: difference.counts["gone"] > most,
     }
     for ask, looks_wrong in suspect.items():
-        count, word = difference.counts[ask], said.get(ask)
-        if word is not None and word != count:
-            yield f"{count} {WORDS[ask][count != 1]}, and not {word}"
-        elif looks_wrong and word is None:
+        count, number = difference.counts[ask], confirmed.get(ask)
+        if number is not None and number != count:
+            yield f"{count} {WORDS[ask][count != 1]}, and not {number}"
+        elif looks_wrong and number is None:
             yield f"{count} {WORDS[ask][count != 1]}: {WHY[ask]}"
 
 
-WORDS = {
-    Ask.SWAPPED: ("person has an address that was another's", "people have an address that was another's"),
-    Ask.CHANGED: ("person is changed", "people are changed"),
-    Ask.GONE: ("person is gone", "people are gone"),
-}
-"""Of one, and of more."""
-WHY = {
-    Ask.SWAPPED: "as after one column was sorted without the others",
-    Ask.CHANGED: f"more than {ALARMING_SHARE:.0%}, as in another list",
-    Ask.GONE: f"more than {ALARMING_SHARE:.0%}, as in another list or a part of one",
-}
-
-
-# Where messages go.
-
-OPEN = (DeliveryState.WAITING, DeliveryState.DEFERRED, DeliveryState.TO_PRINT, DeliveryState.PARKED)
-"""Nothing has left, and it may leave yet."""
-LOST = (DeliveryState.BOUNCED, DeliveryState.FAILED)
-HOLDS = frozenset(hold.value for hold in Hold)
+# Messages already stored.
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +154,34 @@ class Stored:
     id: int
     channel: ChannelKind
     address: bytes
-    """Its keyed index."""
+    """The keyed index of the address."""
     state: DeliveryState
     detail: str = ""
 
     @property
-    def stands_in(self) -> bool:
-        """It only says why there is none."""
+    def is_placeholder(self) -> bool:
+        """Return True when the row is no message, but records why the person gets none."""
         return self.state is DeliveryState.UNREACHABLE or (self.state is DeliveryState.HELD and self.detail in HOLDS)
 
     @property
     def settled(self) -> bool:
-        """It has left, may have left, or somebody decided about it: nobody is told a second time by a machine."""
-        return self.state not in (*OPEN, *LOST) and not self.stands_in
+        """Return True when the message has left, may have left, or a person decided about it.
+
+        No machine may then send the notice to this person a second time.
+        """
+        return self.state not in (*OPEN, *LOST) and not self.is_placeholder
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What becomes of one person's messages of one notice."""
+    """The changes to one person's messages of one notice after a corrected list."""
 
     changed: tuple[Stored, ...] = ()
-    """As they are from now on."""
+    """The changed messages, as they are from now on."""
     dropped: tuple[int, ...] = ()
-    """Those that only stood in for the new ones."""
+    """The ids of placeholders that the new messages replace."""
     new: tuple[tuple[Planned, bytes], ...] = ()
-    """Messages to be stored, each with its address."""
+    """Messages to be stored, each with the keyed index of its address, which is empty where there is none."""
 
 
 def course(
@@ -188,12 +192,12 @@ def course(
     cascade: Collection[ChannelKind],
     why_not: str = "",
 ) -> Course:
-    """What becomes of the messages to a person of whom a corrected list says something else.
+    """Return the changes to the messages of a person about whom a corrected list says something else.
 
-    Whoever is held now gets nothing more. What has not left goes to the corrected address; what a provider may have all
-    the same is uncertain, and goes there by a person's word. Who was reached, or may have been, gets nothing new; whom
-    nothing has reached is written to at the addresses that were not tried yet, or `why_not` says there why they do not
-    get this notice.
+    A person who is held from now on (`hold`) gets nothing more. A message that has not left goes to the corrected
+    address; a message that a provider may have is uncertain, and only a person can send it to the corrected address.
+    A person who was reached, or may have been, gets no new message. A person whom nothing has reached is written to at
+    the addresses that were not tried yet, or gets a held message with `why_not` as its reason.
     """
     if hold:
         return Course(tuple(_held(one, hold) for one in messages if one.state in OPEN))
@@ -201,25 +205,28 @@ def course(
     changed = tuple(new for old, new in zip(messages, after, strict=True) if new != old)
     if any(one.state in OPEN or one.settled for one in after):
         return Course(changed)
-    dropped = [one for one in after if one.stands_in]
+    dropped = [one for one in after if one.is_placeholder]
     tried = {(one.channel, one.address) for one in after if one not in dropped}
     left = {channel: address for channel, address in addresses.items() if (channel, address) not in tried}
     first = first_messages(why_not, left, channels, cascade)
     unreachable = not left or any(planned.state is DeliveryState.UNREACHABLE for planned in first)
     if unreachable and any(one.state is not DeliveryState.HELD for one in after):
-        return Course(changed)  # that nothing reaches them is known already
+        return Course(changed)  # the messages that there are say already that nothing reaches the person
     return Course(changed, tuple(one.id for one in dropped), tuple((one, left.get(one.channel, b"")) for one in first))
 
 
 def _held(message: Stored, hold: str) -> Stored:
-    """Were it held as if untried, whoever is held no more would get it a second time."""
+    """Return the message as held, or as uncertain when a provider may have it.
+
+    A message held as if untried would reach the person a second time once the hold ends.
+    """
     if may_have_it(message.detail):
         return replace(message, state=DeliveryState.UNCERTAIN)
     return replace(message, state=DeliveryState.HELD, detail=hold)
 
 
 def _redirected(messages: Sequence[Stored], addresses: Mapping[ChannelKind, bytes]) -> list[Stored]:
-    """Each message as it is from now on; no two of them to the same address."""
+    """Return each message as it is from now on; none is redirected to an address that another message has."""
     taken = {(one.channel, one.address) for one in messages}
     after: list[Stored] = []
     for one in messages:

@@ -1,4 +1,4 @@
-"""What must hold while a notice leaves: counts that stop everything, and a few messages that go first."""
+"""Limits while a notice is being sent: counts that stop everything, and the canary messages that go first."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
@@ -8,73 +8,78 @@ from amends.domain.channel.channel import ChannelKind, Status
 from amends.domain.notice.notice import Draft, Reader
 
 FEWEST_FIRST, MOST_FIRST = 5, 20
-"""How many messages go first: what slips out when all is wrong stays within twenty."""
+"""The bounds of the number of canary messages: even when everything is wrong, no more than twenty leave."""
 SHARE_FIRST = 100
-"""One of so many goes first, within these bounds."""
+"""One message of this many is a canary, within FEWEST_FIRST and MOST_FIRST."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """The most messages that may leave for what was approved."""
+    """The most messages that an approval allows to be sent."""
 
     people: int
     at_first: int
-    """How many messages a person gets when no channel fails them."""
+    """Messages that a person gets when no channel fails."""
     on: Mapping[ChannelKind, int]
-    """How many messages may leave on each channel; on all others none."""
+    """The most messages on each channel; on a channel that is not listed none may be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelCounts:
-    """The messages of one channel, in numbers; each message counts once, however often it was tried."""
+    """Counts of the messages of one channel; each message counts once, however often it was tried."""
 
     sent: int = 0
-    """Taken over by it, whatever became of them later: delivered, bounced, complained of."""
+    """Messages that the channel took over, including messages that later bounced or drew a complaint."""
     rejected: int = 0
-    """Refused for good by the channel itself."""
+    """Messages that the channel itself refused for good."""
     bounced: int = 0
-    """Of those sent, came back for good."""
+    """Sent messages that bounced for good."""
     complained: int = 0
-    """Of those sent, reported as spam."""
+    """Sent messages that were reported as spam."""
     uncertain: int = 0
-    """Left open by the channel's answer; without those that a crash of our own left open."""
+    """Messages that the channel's answer left open, without messages that a crash of our own left open."""
 
     @property
     def answered(self) -> int:
-        """How many have an answer for good, or one that only a person can settle."""
+        """Count the messages with a final answer, or with one that only a person can settle."""
         return self.sent + self.rejected + self.uncertain
 
     @property
     def useless(self) -> int:
-        """How many addresses took nothing."""
+        """Count the addresses that took nothing."""
         return self.rejected + self.bounced
 
 
 @dataclass(frozen=True, slots=True)
 class SendCounts:
-    """One version of a notice in numbers, counted anew each time and never carried on."""
+    """Counts of one version of a notice, counted from the ledger each time and never incremented."""
 
     approved: Approved
     on: Mapping[ChannelKind, ChannelCounts]
     most_times_sent: int = 0
-    """How often the message was sent that was sent most often: answers that say sent, for one key."""
+    """The largest number of answers "sent" for one idempotency key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on counts are an alarm. A share is 0.05 for five in a hundred; one above 1 switches its rule off."""
+    """The shares from which counts are an alarm, each with the fewest answers among which its rule holds.
+
+    A share is 0.05 for five in a hundred; a share above 1 switches its rule off.
+    """
 
     useless: float = 0.05
-    """Refused or bounced: an old or wrong list. Amazon SES reviews an account at 5 % of bounces, halts it at 10 %."""
+    """Refused or bounced addresses: a sign of an old or wrong list. Amazon SES reviews an account at 5 % of bounces and
+    halts it at 10 %."""
     useless_among: int = 200
-    """Ten wrong addresses at least: fewer say little about a list."""
+    """At the default share the alarm takes ten useless addresses at least: fewer say little about a list."""
     uncertain: float = 0.02
-    """Each one costs a person a decision. A sound relay leaves next to none open, so this is a broken one."""
+    """Messages left open, each of which costs a person a decision. A sound relay leaves next to none open, so a relay
+    that reaches this share is broken."""
     uncertain_among: int = 200
     complained: float = 0.003
-    """Google's and Yahoo's guidelines for senders: never reach 0.3 % …"""
+    """Spam complaints: Google's and Yahoo's guidelines for senders say never to reach 0.3 %."""
     complained_warning: float = 0.001
-    """… and stay below 0.1 %."""
+    """The same guidelines say to stay below 0.1 %."""
     complained_among: int = 1000
 
 
@@ -82,10 +87,10 @@ DEFAULT = Limits()
 
 
 def approved(draft: Draft) -> Approved:
-    """What may leave for this draft at most.
+    """Return the most messages that may leave for this draft.
 
-    A person gets one message on each personal channel, of the step or of its cascade, and never two on the same one.
-    The public gets one for each variant that is written for all.
+    A person gets one message on each personal channel of the step or of its cascade, and never two on the same
+    channel. The public gets one message for each variant on a public channel.
     """
     personal = {channel for channel in draft.channels if channel.personal}
     public = Counter(
@@ -98,35 +103,42 @@ def approved(draft: Draft) -> Approved:
 
 
 def alarm(counts: SendCounts, limits: Limits = DEFAULT) -> str:
-    """Why everything must stop and a person must look, or empty. Breaches of what we promise come before rates."""
+    """Return why everything must stop until a person has looked, or "".
+
+    A message sent twice, or more messages than were approved, come before rates.
+    """
     return next(_alarms(counts, limits), "")
 
 
 def rates(counts: SendCounts, limits: Limits = DEFAULT) -> str:
-    """Why the shares alone are an alarm, or empty; also of counts that span more than one version of a notice."""
+    """Return why the shares alone are an alarm, or "".
+
+    The counts may span more than one version of a notice.
+    """
     return next(_rates(counts, limits), "")
 
 
 def complaints(counts: SendCounts, limits: Limits = DEFAULT) -> str:
-    """Why mail that people may do without must stop, or empty; what the law wants told goes on (GDPR Art. 34)."""
+    """Return why optional emails must stop, or ""; messages that the law requires go on (GDPR Art. 34)."""
     return _complained(counts, limits.complained, limits.complained_among)
 
 
 def warning(counts: SendCounts, limits: Limits = DEFAULT) -> str:
-    """What a person should look at while all goes on, or empty."""
+    """Return what a person should look at while sending goes on, or ""."""
     return _complained(counts, limits.complained_warning, limits.complained_among)
 
 
 def canary_size(total: int) -> int:
-    """How many of so many messages go first, alone: one in a hundred, but 5 at least and 20 at most."""
+    """Return how many of `total` messages go first, alone: one in a hundred, but 5 at least and 20 at most."""
     return min(max(-(-total // SHARE_FIRST), FEWEST_FIRST), MOST_FIRST, total)
 
 
 def canary_verdict(answers: Collection[Status]) -> str:
-    """Why the rest must not follow the messages that went first, or empty.
+    """Return why the rest must not follow the canary messages, or "".
 
-    More than half of them refused or left open is a surprise. That all are put off is none: many servers do that to
-    whoever comes for the first time (RFC 6647), and it would happen to the next few again.
+    The rest waits when more than half of the canary messages were refused or left open. Deferrals do not count, even of
+    all of them: many servers defer every sender that they do not know (greylisting, RFC 6647), and the next few
+    messages would be deferred again.
     """
     bad = sum(answer in (Status.REJECTED, Status.UNCERTAIN) for answer in answers)
     if 2 * bad > len(answers):
@@ -135,7 +147,7 @@ def canary_verdict(answers: Collection[Status]) -> str:
 
 
 def nothing_taken(answers: Collection[Status]) -> bool:
-    """Whether none of the messages that went first was taken over."""
+    """Return True when no canary message was taken over."""
     return not {Status.SENT, Status.DELIVERED}.intersection(answers)
 
 
@@ -165,9 +177,9 @@ def _sent_to_people(counts: SendCounts) -> int:
 
 
 def _may_reach_people(counts: SendCounts) -> int:
-    """Everybody's first messages, and one more for each that came back, by the cascade.
+    """Return how many messages can be explained: each person's first ones, and by the cascade one more for each bounce.
 
-    One that was refused at once makes room for no other: it was never sent, and the next one takes its place.
+    A message that was refused at once adds none: it was never sent, and the next channel's message takes its place.
     """
     bounced = sum(on.bounced for kind, on in counts.on.items() if kind.personal)
     return counts.approved.people * counts.approved.at_first + bounced

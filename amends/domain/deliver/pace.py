@@ -1,7 +1,7 @@
-"""How fast messages leave and when a channel or a domain is left alone.
+"""The pace of sending: rates, pages, lanes, and stops of a channel or of a recipient domain.
 
-Each of these remembers what one run of the engine has seen; one thread uses it, and seconds come from a clock that
-never goes back.
+An object of these classes remembers what one run of the engine has seen. One thread uses the object, and its times are
+seconds of a monotonic clock.
 """
 
 import re
@@ -13,42 +13,43 @@ from amends.domain.channel.channel import Receipt, Status
 RATE = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,3})?)\s*/\s*(s|min|h)")
 SECONDS = {"s": 1, "min": 60, "h": 3600}
 
-POLICY = "policy "
-"""A receipt's detail begins so when a server blocks us, not the person."""
-CONTENT = "content "
-"""A receipt's detail begins so when the text was refused after it was handed over."""
+SENT, DEFERRED, REJECTED = Status.SENT, Status.DEFERRED, Status.REJECTED
+
 CROWDED = re.compile(r"(?:421|429)\b|452(?! [45]\.2\.)")
-"""Closing down, too many requests, no room, but not the room of one mailbox (RFC 5321, RFC 6585, RFC 3463)."""
+"""A server that closes down, has too many requests or no room, but not a mailbox that is full (RFC 5321, RFC 6585,
+RFC 3463)."""
 TEMPORARY_POLICY = re.compile(r"4\d\d 4\.7\.")
-"""Too fast for this server, or greylisting; never about the others."""
-
-SETTLING = 1.0
-"""Seconds after a slowing down in which answers are still about the pace before it."""
-PATIENCE = 660.0
-"""Seconds until a probe without an answer counts for nothing: a command's 60, and 600 for the dot (RFC 5321)."""
-
-WINDOW, BLOCKS = 20, 3
-"""So many policy blocks among so many answers stop a domain."""
-PER_DOMAIN = 16
-"""So few at once that, with the blocks that stop a domain, no more than twenty messages run into them."""
-TRACKED = 4096
-"""How many domains in trouble are kept in mind."""
-
-STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
-"""So many of the same answer in a row are not about the people."""
-STOP_AFTER_CONTENT = 3
-"""So many texts refused in a row are about our template."""
+"""Too fast for this server, or greylisting; says nothing about other servers."""
 
 PAGE, LAST_PAGE = 2_000, 250
-"""How many messages a process claims at once, and toward the end of a notice that several send."""
+"""Messages that a process claims at once, and the least toward the end of a notice that several processes send."""
 
-SENT, DEFERRED, REJECTED = Status.SENT, Status.DEFERRED, Status.REJECTED
+SETTLING = 1.0
+"""Seconds after a slowdown in which answers are still about the pace before it."""
+PATIENCE = 660.0
+"""Seconds until a probe without an answer is taken for lost: 60 for a command, 600 for the final dot (RFC 5321)."""
+
+PER_DOMAIN = 16
+"""Messages in flight to one domain: few enough that at most twenty meet the blocks that stop the domain."""
+TRACKED = 4096
+"""The number of domains in trouble that are remembered."""
+WINDOW, BLOCKS = 20, 3
+"""A domain is stopped after BLOCKS policy blocks among its last WINDOW answers."""
+POLICY = "policy "
+"""The beginning of a receipt's detail when a server blocks us, not the person."""
+
+CONTENT = "content "
+"""The beginning of a receipt's detail when the text was refused after it was handed over."""
+STOP_AFTER_CONTENT = 3
+"""The number of texts refused in a row after which our template is to blame."""
+STOP_AFTER = {Status.UNCERTAIN: 5, Status.DEFERRED: 20, Status.REJECTED: 20}
+"""The number of answers of one status in a row after which the cause is ours and not the people's."""
 
 
 def rate_of(text: str) -> float | None:
-    """Messages, or SMS parts, a second, from 100/s, 50/min or 2000/h; None for an empty text, which sets no limit.
+    """Return the messages, or SMS parts, a second that a text such as 100/s, 50/min or 2000/h allows.
 
-    Raises ValueError, with the forms that are understood.
+    An empty text sets no limit and gives None. Raises ValueError, which names the forms that are understood.
     """
     if not text.strip():
         return None
@@ -59,25 +60,28 @@ def rate_of(text: str) -> float | None:
 
 
 def domain_of(address: str) -> str:
-    """What stands behind the last @, in small letters. As personal as the address: keep it out of logs and reasons."""
+    """Return the part of the address behind the last @, in lower case.
+
+    The domain is as personal as the address: keep it out of logs and reasons.
+    """
     return address.rpartition("@")[2].lower()
 
 
 def slows_channel(receipt: Receipt) -> bool:
-    """Fewer of all messages should be under way: the provider has too much to do."""
+    """Return True when the provider is overloaded, so that fewer messages of the channel should be in flight."""
     return receipt.status is DEFERRED and CROWDED.match(receipt.detail) is not None
 
 
 def slows_domain(receipt: Receipt) -> bool:
-    """Fewer messages to this domain should be under way."""
+    """Return True when fewer messages to this recipient domain should be in flight."""
     return slows_channel(receipt) or (receipt.status is DEFERRED and TEMPORARY_POLICY.match(receipt.detail) is not None)
 
 
 class PageSizes:
-    """How many messages a process claims at once: first those that go alone, toward the end fewer and fewer.
+    """The sizes of the pages that a process claims: first the canary messages, toward the end of a notice ever fewer.
 
-    So the first one leaves without waiting for a page, and processes that share a notice come to its end together. The
-    others are taken to be as fast as this one.
+    The first message thus leaves without waiting for a whole page, and processes that share a notice come to its end
+    together. The other processes are assumed to be as fast as this one.
     """
 
     __slots__ = ("_left", "_processes", "size")
@@ -85,43 +89,43 @@ class PageSizes:
     def __init__(self, messages: int, processes: int, first: int) -> None:
         self._left, self._processes = messages, processes
         self.size = first
-        """Of the next page."""
+        """Messages of the next page."""
 
     def claimed(self, count: int) -> None:
-        """So many were there."""
+        """Choose the size of the next page after this process has claimed `count` messages."""
         self._left -= count * self._processes
         shared = min(max(self._left // (2 * self._processes), LAST_PAGE), PAGE)
         self.size = PAGE if self._processes == 1 else shared
 
 
 class Bucket:
-    """A rate that is never exceeded: over any time, no more than the burst and what the rate allows in that time.
+    """A token bucket: over any time, no more leaves than the burst and what the rate allows in that time.
 
     A message that alone costs more than the burst waits for the rest of its cost, and then leaves in one piece.
     """
 
-    __slots__ = ("_burst_seconds", "_full_at", "_per_second", "_whole")
+    __slots__ = ("_burst_seconds", "_full_at", "_per_second", "_unshared")
 
     def __init__(self, per_second: float, burst: float) -> None:
-        self._whole = per_second, burst
+        self._unshared = per_second, burst
         self._per_second = per_second
         self._burst_seconds = burst / per_second
         self._full_at = float("-inf")
 
     def share(self, among: int, at: float) -> None:
-        """From now on so many use this rate, each as much of it; what has gone counts as before."""
-        per_second, burst = (whole / among for whole in self._whole)
-        gone = max(self._full_at - at, 0.0) * self._per_second
-        self._full_at = at + gone / per_second
+        """Divide the rate and the burst by the number of processes that use them; tokens already taken still count."""
+        per_second, burst = (unshared / among for unshared in self._unshared)
+        taken = max(self._full_at - at, 0.0) * self._per_second
+        self._full_at = at + taken / per_second
         self._per_second, self._burst_seconds = per_second, max(burst, 1.0) / per_second
 
     def wait(self, cost: float, at: float) -> float:
-        """Seconds until this may go, in the order of asking; it counts as gone."""
+        """Take the tokens of a message and return the seconds until it may leave, in the order of the calls."""
         self._full_at = max(self._full_at, at) + cost / self._per_second
         return max(self._full_at - self._burst_seconds - at, 0.0)
 
     def at_once(self, cost: float, at: float) -> bool:
-        """Whether this may go now; only then it counts as gone."""
+        """Return True when a message of this cost may leave now, and take its tokens; else take none."""
         if max(self._full_at, at) + cost / self._per_second > at + self._burst_seconds:
             return False
         self.wait(cost, at)
@@ -129,10 +133,10 @@ class Bucket:
 
 
 class Lanes:
-    """How many messages may be under way at once: more while it goes well, half as many when asked to slow down.
+    """The number of messages that may be in flight: more while sending goes well, half as many after a slowdown.
 
-    As in TCP (RFC 5681): slow start, one more for each success, up to half of what was too much; from there on one
-    more each time that all lanes have had a success.
+    The number follows TCP (RFC 5681): in slow start one more for each success, up to half of what was too much; from
+    there on one more each time that all lanes have had a success.
     """
 
     __slots__ = ("_grown", "_half", "_most", "_settled_at", "_successes", "allowed")
@@ -147,11 +151,11 @@ class Lanes:
 
     @property
     def full(self) -> bool:
-        """As many as ever are allowed."""
+        """Return True when no more lanes will ever be allowed."""
         return self.allowed == self._most
 
     def went_well(self, at: float) -> None:
-        """A message was taken over."""
+        """Count a message that was taken over, and allow another lane when there were enough of them."""
         if self.allowed == self._most or at < self._settled_at:
             return
         self._successes += 1
@@ -161,7 +165,10 @@ class Lanes:
             self._grown = True
 
     def slow_down(self, at: float) -> None:
-        """Halve, once for all that was under way; when that was not enough, the goal of the slow start stays."""
+        """Halve the lanes, once for all messages in flight.
+
+        The halved number becomes the goal of the next slow start, unless no lane was added since the last slowdown.
+        """
         if at < self._settled_at:
             return
         halved = max(self.allowed // 2, 1)
@@ -173,71 +180,77 @@ class Lanes:
         self._settled_at = at + SETTLING
 
 
-class _Gate(StrEnum):
+class _Circuit(StrEnum):
+    CLOSED = "closed"
+    """Messages leave."""
     OPEN = "open"
-    SHUT = "shut"
-    PROBING = "probing"
+    """No message leaves until the wait is over."""
+    HALF_OPEN = "half open"
+    """One message, the probe, is in flight."""
 
 
 class Breaker:
-    """Leaves a channel alone that fails, and finds out with one message whether it works again.
+    """A circuit breaker: it keeps messages from a channel that fails, and probes with one message after each wait.
 
-    Only the channel's own failures count: any answer about a message, a refusal too, shows that the channel works.
+    Only the channel's own failures count: any answer about a message, even a refusal, shows that the channel works.
     """
 
-    __slots__ = ("_failures", "_first_wait", "_gate", "_in_a_row", "_longest", "_probed_at", "_wait", "opens_at")
+    __slots__ = ("_circuit", "_failures", "_first_wait", "_in_a_row", "_longest", "_probed_at", "_wait", "probe_at")
 
     def __init__(self, failures: int = 5, first_wait: float = 5.0, longest: float = 300.0) -> None:
         self._failures = failures
         self._first_wait = first_wait
         self._longest = longest
-        self._gate = _Gate.OPEN
+        self._circuit = _Circuit.CLOSED
         self._in_a_row = 0
         self._wait = first_wait
         self._probed_at = 0.0
-        self.opens_at = 0.0
-        """While nothing may go: from when on one message may, to find out."""
+        self.probe_at = 0.0
+        """The time from which one message may probe the channel, while the circuit is open."""
 
     def may_try(self, at: float) -> bool:
-        """Whether a message may go now; who hears yes says later how it went. After a wait one hears yes: the probe."""
-        if self._gate is _Gate.OPEN:
+        """Return True when a message may leave now: any while the channel works, and one, the probe, after each wait.
+
+        A caller that gets True must report the result with `worked` or `failed`.
+        """
+        if self._circuit is _Circuit.CLOSED:
             return True
-        lost = self._gate is _Gate.PROBING and at >= self._probed_at + PATIENCE
-        if lost or (self._gate is _Gate.SHUT and at >= self.opens_at):
-            self._gate, self._probed_at = _Gate.PROBING, at
+        lost = self._circuit is _Circuit.HALF_OPEN and at >= self._probed_at + PATIENCE
+        if lost or (self._circuit is _Circuit.OPEN and at >= self.probe_at):
+            self._circuit, self._probed_at = _Circuit.HALF_OPEN, at
             return True
         return False
 
     @property
     def may_go(self) -> bool:
-        """Nothing keeps messages from going."""
-        return self._gate is _Gate.OPEN
+        """Return True when the circuit is closed, so that messages may leave."""
+        return self._circuit is _Circuit.CLOSED
 
     def failed(self, at: float) -> None:
-        """The channel failed. What was still under way when the gate shut says nothing new."""
-        if self._gate is _Gate.SHUT:
+        """Count a failure of the channel; failures of messages in flight do not count while the circuit is open."""
+        if self._circuit is _Circuit.OPEN:
             return
         self._in_a_row += 1
-        if self._gate is _Gate.PROBING:
+        if self._circuit is _Circuit.HALF_OPEN:
             self._wait = min(2 * self._wait, self._longest)
-            self._shut(at + self._wait)
+            self._open(at + self._wait)
         elif self._in_a_row >= self._failures:
-            self._shut(at + self._wait)
+            self._open(at + self._wait)
 
     def worked(self) -> None:
-        """The channel answered."""
-        if self._gate is _Gate.SHUT:
+        """Close the circuit because the channel answered; answers that come while the circuit is open do not count."""
+        if self._circuit is _Circuit.OPEN:
             return
-        self._gate, self._in_a_row, self._wait = _Gate.OPEN, 0, self._first_wait
+        self._circuit, self._in_a_row, self._wait = _Circuit.CLOSED, 0, self._first_wait
 
-    def _shut(self, until: float) -> None:
-        self._gate, self.opens_at = _Gate.SHUT, until
+    def _open(self, until: float) -> None:
+        self._circuit, self.probe_at = _Circuit.OPEN, until
 
 
 class Domains:
-    """Watches the answers for each recipient domain: leaves one alone that blocks us, slows down where asked to.
+    """A watch over the answers of each recipient domain: it stops a domain that blocks us, and slows down on request.
 
-    Keeps in mind only domains in trouble, the latest some thousands of them; one that was stopped is never forgotten.
+    Only domains in trouble are remembered, the latest TRACKED of them; a stopped domain is never forgotten.
     """
 
     __slots__ = ("_most", "_stopped", "_tracked", "_troubled")
@@ -249,25 +262,25 @@ class Domains:
         self._stopped: dict[str, str] = {}
 
     def note(self, domain: str, receipt: Receipt, at: float) -> str:
-        """Take note of an answer for somebody of this domain; why nothing more goes there from now on, or empty."""
+        """Note an answer for a person of this domain; return why no more messages go to this domain, or ""."""
         trouble = self._troubled.get(domain)
         if trouble is None:
-            # What came before the first trouble changes nothing, so a domain that does well costs nothing.
-            if receipt.status is SENT or not _troubles(receipt) or domain in self._stopped:
+            # Answers before the first trouble change nothing, so a domain without trouble takes no memory.
+            if receipt.status is SENT or not _is_trouble(receipt) or domain in self._stopped:
                 return ""
-            trouble = self._keep_in_mind(domain)
+            trouble = self._remember(domain)
         return self._weigh(domain, trouble, receipt, at)
 
     def stopped(self, domain: str) -> str:
-        """Why nothing more goes to this domain in this run, without its name; or empty."""
+        """Return why no more messages go to this domain in this run, or ""; the reason does not name the domain."""
         return self._stopped.get(domain, "")
 
     def allowed(self, domain: str) -> int:
-        """How many messages to this domain may be under way at once."""
+        """Return how many messages to this domain may be in flight."""
         trouble = self._troubled.get(domain)
         return self._most if trouble is None else trouble.lanes.allowed
 
-    def _keep_in_mind(self, domain: str) -> "_Trouble":
+    def _remember(self, domain: str) -> "_Trouble":
         if len(self._troubled) >= self._tracked:
             self._troubled.popitem(last=False)
         trouble = self._troubled[domain] = _Trouble(self._most)
@@ -285,12 +298,12 @@ class Domains:
         return self.stopped(domain)
 
 
-def _troubles(receipt: Receipt) -> bool:
+def _is_trouble(receipt: Receipt) -> bool:
     return receipt.detail.startswith(POLICY) or slows_domain(receipt)
 
 
 class _Trouble:
-    """What is known of a domain since it gave trouble."""
+    """The answers of a domain since its first trouble."""
 
     __slots__ = ("_answers", "_blocks", "lanes")
 
@@ -298,7 +311,7 @@ class _Trouble:
         self.lanes = Lanes(most, most)
         self._answers = 0
         self._blocks: deque[int] = deque(maxlen=BLOCKS)
-        """Which answers were the latest blocks."""
+        """The numbers of the latest answers that were blocks."""
 
     def note(self, receipt: Receipt, at: float) -> None:
         self._answers += 1
@@ -320,7 +333,7 @@ class _Trouble:
 
 
 class SameAnswer:
-    """Watches one channel for the same bad answer again and again, which is about us and not about the people."""
+    """A watch over one channel for equal bad answers in a row, whose cause is ours and not the people's."""
 
     __slots__ = ("_count", "_last", "_texts")
 
@@ -330,7 +343,7 @@ class SameAnswer:
         self._texts: set[str] = set()
 
     def note(self, receipt: Receipt) -> str:
-        """Take note of the channel's next answer; why it must be stopped now, or empty."""
+        """Note the channel's next answer; return why the channel must be stopped now, or ""."""
         status = receipt.status
         if status not in STOP_AFTER:
             self._last = status
@@ -344,7 +357,7 @@ class SameAnswer:
         return ""
 
     def _refused_texts(self, receipt: Receipt) -> int:
-        """How many different messages in a row were refused for their text."""
+        """Count the different messages in a row that were refused for their text."""
         if self._count == 1 or not receipt.detail.startswith(CONTENT):
             self._texts.clear()
         if receipt.status is REJECTED and receipt.detail.startswith(CONTENT):

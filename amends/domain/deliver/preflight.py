@@ -1,4 +1,4 @@
-"""Everybody's message of a draft, put together before anybody may approve it: what was found, and what it means."""
+"""The preflight of a draft: every person's first message is composed and checked before anybody may approve it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,19 +7,19 @@ from amends.domain.base.value import Value
 from amends.domain.people.person import NULL_LIKE
 
 MOST_NAMED = 5
-"""So many people are named for each trouble, by their numbers, so that somebody can look at them."""
+"""The most people named for each trouble, by their numbers, so that a person can look them up."""
 
 
 class Trouble(Value):
-    """One thing that is wrong with some of the messages."""
+    """One trouble that some of the messages share."""
 
     why: str
-    """A reason without anything personal."""
+    """The reason, without personal data."""
     messages: int
     people: int
-    """How many they are about."""
+    """The number of people whose messages are in trouble."""
     first: tuple[int, ...]
-    """The numbers of the first of these."""
+    """The numbers of the first of these people."""
 
     def __str__(self) -> str:
         more = self.people - len(self.first)
@@ -28,22 +28,22 @@ class Trouble(Value):
 
 
 class Preflight(Value):
-    """What was found when everybody's first message was put together and checked as it would be for sending."""
+    """The findings after every person's first message was composed and checked as for sending."""
 
     messages: int
-    """All of them, those in trouble included."""
+    """All messages, those in trouble included."""
     wrong: tuple[Trouble, ...] = ()
-    """They would be printed wrongly or not at all, so nobody may approve the notice."""
+    """Messages that would be composed wrongly or not at all, so nobody may approve the notice."""
     unusable: tuple[Trouble, ...] = ()
-    """Only their address is of no use: sending moves on to the next channel of the cascade."""
+    """Messages of which only the address is unusable: sending moves on to the next channel of the cascade."""
 
     @property
     def cannot_be_made(self) -> int:
-        """How many messages stand in the way of an approval."""
+        """Count the messages that prevent an approval."""
         return sum(trouble.messages for trouble in self.wrong)
 
     def why_not_approve(self, notice: str) -> Refusal | None:
-        """Why this notice may not be approved, or None."""
+        """Return why this notice may not be approved, or None when every message can be composed."""
         if not self.wrong:
             return None
         reasons = "; ".join(f"{trouble.messages} × {trouble}" for trouble in self.wrong)
@@ -61,7 +61,10 @@ class Preflight(Value):
 
 
 def gap(needed: Iterable[str], shown: Iterable[str], values: Mapping[str, str]) -> str:
-    """What is wrong with the values that a text needs, or shows where there is one; empty when all is well."""
+    """Return what is wrong with a person's values, or "".
+
+    A slot that the text needs must have a value, and a slot that the text shows must not hold a word such as null.
+    """
     for slot in needed:
         if not values.get(slot, "").strip():
             return f"{slot} is empty"

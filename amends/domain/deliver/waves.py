@@ -1,4 +1,4 @@
-"""Where the waves of a notice stand when a new version of it is released."""
+"""The continuation of a notice's waves after a new version of the notice is released."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,15 +13,16 @@ class ReleasedVersion(NamedTuple):
 
     at: datetime
     people: int
-    """Up to which person of the list it has a message for everybody."""
+    """The number in the list up to which every person has a message of this version."""
     waves: Waves | None
-    """None when it left all at once."""
+    """None when the version was released to all people at once."""
 
 
 def go_on(versions: Sequence[ReleasedVersion]) -> tuple[datetime, int]:
-    """When the waves of the last of these begin, and behind which person: where those of the one before end.
+    """Return when the waves of the last version begin, and the number of the person behind whom they begin.
 
-    Who is found late is the first of those that come now, and the pause after those before them is kept.
+    The waves of a version begin where the waves of the version before ended. The pause of the earlier version is kept,
+    and people who were found late are the first of the new waves.
     """
     since, after = versions[0].at, 0
     for earlier, later in pairwise(versions):

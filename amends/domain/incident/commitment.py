@@ -1,4 +1,4 @@
-"""Promises made to people, and what has become of them."""
+"""Commitments to people: planned, made, and kept or dropped."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ from amends.domain.base.value import EVERYONE, Moment, Slug, Span, Texts, Value
 
 
 class CommitmentKind(StrEnum):
-    """What was promised."""
+    """The kind of a commitment."""
 
     CREDIT_MONITORING = "credit_monitoring"
     COMPENSATION = "compensation"
@@ -20,22 +20,22 @@ class CommitmentKind(StrEnum):
 
 
 class PlannedCommitment(Value):
-    """A promise as a playbook or an incident file words it, before it is given to anybody."""
+    """A commitment as a playbook or an incident file words it, before anybody is told of it."""
 
     id: Slug
     kind: CommitmentKind
     promise: Texts
-    """What is promised, as a full sentence per locale, in words that can be kept."""
+    """The promise to customers, as a full sentence per locale, in words that can be kept."""
     owner: str
-    """The role or office that must keep it."""
+    """The role or office that must keep the commitment."""
     due: Span
-    """How long after the people were told."""
+    """The time within which the commitment is due, counted from when the people were told."""
     audience: str = EVERYONE
-    """Who is promised this: everyone, or the name of a segment."""
+    """The people to whom the commitment is made: everyone, or the name of a segment."""
 
 
 class CommitmentState(StrEnum):
-    """Open until it is kept, or dropped with an explanation."""
+    """The state of a commitment: open until it is kept, or dropped with an explanation."""
 
     OPEN = "open"
     KEPT = "kept"
@@ -43,13 +43,13 @@ class CommitmentState(StrEnum):
 
 
 IS_LATE = "late"
-"""How an open promise is told that was overdue or got another date."""
+"""The state that people are told of an open commitment that was overdue or got another date."""
 FATES = (*CommitmentState, IS_LATE)
-"""All that people are told of promises."""
+"""All states of a commitment that people are told of."""
 
 
 class Commitment(Value):
-    """A promise that was given: it has an owner, a due date and, once kept, evidence."""
+    """A commitment that was made: it has an owner, a due date and, once kept, evidence."""
 
     id: Slug
     kind: CommitmentKind
@@ -59,25 +59,26 @@ class Commitment(Value):
     due_at: Moment
     state: CommitmentState = CommitmentState.OPEN
     made_in: str
-    """The notice that promised it."""
+    """The notice that made the commitment."""
     evidence: Texts = {}
-    """What shows that it was kept, in words for those promised."""
+    """Evidence that the commitment was kept, in words for customers."""
     settled_at: Moment | None = None
     new_due_at: Moment | None = None
-    """Set when the owner said that it will be late; the promised date stays beside it."""
+    """The later date that the owner set, or None; `due_at` stays the promised date."""
     reason: Texts = {}
-    """Why it is late or dropped, in words for those promised."""
+    """The reason why the commitment is late or dropped, in words for customers."""
     reminded_at: Moment | None = None
     escalated_at: Moment | None = None
 
     def overdue(self, now: datetime) -> bool:
-        """The date that people were last given has passed, and it is not kept."""
+        """Return True when the commitment is open and the date that people were last given has passed."""
         return self.state is CommitmentState.OPEN and (self.new_due_at or self.due_at) < now
 
     def before(self, *, first: bool) -> "Commitment":
-        """As before its last change, as far as that is known: the first of them, or one after a delay.
+        """Return the commitment as before its last change, as far as is known; `first` means that no delay came before.
 
-        Another delay replaces the date of the one before, and only being kept leaves its reason as it was.
+        A second delay has replaced the date and the reason of the first, so both are left out. A commitment that was
+        dropped has lost the reason of its delay; one that was kept still has it.
         """
         undone: dict[str, object] = {"state": CommitmentState.OPEN, "evidence": {}, "settled_at": None}
         if first or self.state is CommitmentState.OPEN:
@@ -88,14 +89,14 @@ class Commitment(Value):
 
 
 class Chase(StrEnum):
-    """What the team must hear about a commitment."""
+    """An alert to the team about a commitment: a reminder to its owner, or its lateness to the lead."""
 
     REMIND = "remind"
     ESCALATE = "escalate"
 
 
 def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedelta) -> dict[str, Chase]:
-    """The commitments whose owner must be reminded, or whose lateness goes to the lead, each only once."""
+    """Return the alerts about commitments that are due now, by the id of the commitment; each is due only once."""
     chases: dict[str, Chase] = {}
     for commitment in commitments:
         if commitment.state is not CommitmentState.OPEN:
@@ -111,19 +112,19 @@ def to_chase(commitments: tuple[Commitment, ...], now: datetime, before: timedel
 def planned_commitments(
     playbook: tuple[PlannedCommitment, ...], incident: tuple[PlannedCommitment, ...]
 ) -> tuple[PlannedCommitment, ...]:
-    """The playbook's promises, replaced and extended by the incident's own."""
-    merged = {promise.id: promise for promise in (*playbook, *incident)}
+    """Return the playbook's commitments; those of the incident come last and replace any with the same id."""
+    merged = {planned.id: planned for planned in (*playbook, *incident)}
     return tuple(merged.values())
 
 
-def commit(promise: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:
-    """The commitment that begins when people read the promise."""
+def commit(planned: PlannedCommitment, notified_at: datetime, notice: str) -> Commitment:
+    """Return the commitment that the notice makes when people are told of it."""
     return Commitment(
-        id=promise.id,
-        kind=promise.kind,
-        promise=promise.promise,
-        owner=promise.owner,
-        audience=promise.audience,
-        due_at=notified_at + promise.due,
+        id=planned.id,
+        kind=planned.kind,
+        promise=planned.promise,
+        owner=planned.owner,
+        audience=planned.audience,
+        due_at=notified_at + planned.due,
         made_in=notice,
     )

@@ -1,4 +1,4 @@
-"""What is known about an incident: each fact with its certainty. Left out means unknown, never "no"."""
+"""The facts of an incident, each with its certainty. A fact that is left out is unknown, never "no"."""
 
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
@@ -9,9 +9,12 @@ from amends.domain.base.value import Moment, Value
 
 T = TypeVar("T")
 
+TOLD = ("cause", "vector", "malicious", "encrypted_at_rest", "encryption_key_safe", "exfiltration")
+"""Facts that notices tell as they are, beside the kinds of data."""
+
 
 class Certainty(StrEnum):
-    """How sure we are of a statement."""
+    """The certainty of a statement."""
 
     CONFIRMED = "confirmed"
     SUSPECTED = "suspected"
@@ -20,7 +23,7 @@ class Certainty(StrEnum):
 
 
 class Fact(Value, Generic[T]):
-    """A statement with a certainty. Written bare, it is confirmed; null or left out, it is unknown."""
+    """A statement with a certainty. A bare value is confirmed; null, or a fact left out, is unknown."""
 
     # Reading the docstrings again for every kind of fact would take half the time of the whole import.
     model_config = {**Value.model_config, "use_attribute_docstrings": False}
@@ -49,24 +52,24 @@ class Fact(Value, Generic[T]):
 
     @property
     def stands(self) -> bool:
-        """Confirmed or suspected: to be reckoned with as said."""
+        """Return True when the statement is confirmed or suspected, so that its value counts."""
         return self.certainty in (Certainty.CONFIRMED, Certainty.SUSPECTED)
 
     @property
     def unknown(self) -> bool:
-        """Nobody can say."""
+        """Return True when nobody can say."""
         return self.certainty is Certainty.UNKNOWN
 
     def says(self, *values: T) -> bool:
-        """It stands, and it is one of these."""
+        """Return True when the value is confirmed or suspected and is one of these."""
         return self.stands and self.value in values
 
     def sure(self, *values: T) -> bool:
-        """It is confirmed, and it is one of these."""
+        """Return True when the value is confirmed and is one of these."""
         return self.certainty is Certainty.CONFIRMED and self.value in values
 
     def may_be(self, *values: T) -> bool:
-        """It is one of these, or nobody can say: the reading that protects people."""
+        """Return True when the value is one of these or unknown: the reading that protects people."""
         return self.unknown or self.says(*values)
 
 
@@ -211,7 +214,7 @@ class ServiceImpact(StrEnum):
 
 
 class Count(Value):
-    """How many, as far as known: between min and max, both included; a bare number is both."""
+    """A number as far as known: from min to max, both included; a bare number is both."""
 
     min: int | None = Field(default=None, ge=0, strict=True)
     max: int | None = Field(default=None, ge=0, strict=True)
@@ -233,7 +236,7 @@ class Count(Value):
 
 
 class DataHolder(Value):
-    """Who has the data now."""
+    """A recipient who has the data now."""
 
     kind: RecipientKind | None = None
     count: int | None = Field(default=None, ge=0)
@@ -242,7 +245,7 @@ class DataHolder(Value):
 
 
 class Mitigation(Value):
-    """One thing done against the harm, with its time where known."""
+    """One measure against the harm, with its time where known."""
 
     what: str = Field(pattern=r"^[a-z0-9_]+$")
     at: Moment | None = None
@@ -261,9 +264,9 @@ class Facts(Value):
     cause: Fact[Cause] = Fact[Cause]()
     vector: Fact[Vector] = Fact[Vector]()
     malicious: Fact[bool] = Fact[bool]()
-    """Someone meant harm or gain."""
+    """True when someone meant harm or gain."""
     data_categories: Fact[tuple[Fact[DataCategory], ...]] = Fact[tuple[Fact[DataCategory], ...]]()
-    """Each one confirmed or suspected."""
+    """The kinds of data, each confirmed or suspected."""
     data_subjects: Fact[tuple[DataSubject, ...]] = Fact[tuple[DataSubject, ...]]()
     vulnerable_subjects: Fact[bool] = Fact[bool]()
     people: Fact[Count] = Fact[Count]()
@@ -283,20 +286,16 @@ class Facts(Value):
     mitigations: Fact[tuple[Mitigation, ...]] = Fact[tuple[Mitigation, ...]]()
 
     def categories(self) -> tuple[DataCategory, ...]:
-        """The categories of data that are confirmed or suspected to be touched."""
+        """Return the categories of data that are confirmed or suspected to be touched."""
         if not self.data_categories.stands:
             return ()
         return tuple(fact.value for fact in self.data_categories.value or () if fact.stands and fact.value)
 
 
-TOLD = ("cause", "vector", "malicious", "encrypted_at_rest", "encryption_key_safe", "exfiltration")
-"""Facts that notices tell as they are, beside the kinds of data."""
-
-
 def told_wrongly(told: Facts, known: Facts) -> tuple[str, ...]:
-    """The names of the facts that people were told as confirmed and that are others now.
+    """Return the names of the facts that people were told as confirmed and that are different now.
 
-    What was only suspected, or not known, cannot turn out to be wrong.
+    A fact that was only suspected or unknown cannot turn out to be wrong.
     """
     found = tuple(name for name in TOLD if _contradicts(told, known, name))
     return ("data_categories", *found) if _other_data(told, known) else found

@@ -1,4 +1,4 @@
-"""An incident as its file tells it: whose it is, what happened when, and the words only a person can write."""
+"""An incident as its file describes it: the organisation, times and facts, and texts that only a person can write."""
 
 import re
 from enum import StrEnum
@@ -25,11 +25,13 @@ CLOCK_EVENTS = frozenset(
     suspected vendor_discovers
     """.split()
 )
-"""The events that start a legal clock; a time may be given for each."""
+"""The clock events, which start the term of a law; a time may be given for each."""
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(?:\.{LABEL})+", re.IGNORECASE)
 
 
 class Role(StrEnum):
-    """What the organisation is to the data; the last three are words of laws in the United States."""
+    """The organisation's role for the data; the last three are terms of laws in the United States."""
 
     CONTROLLER = "controller"
     PROCESSOR = "processor"
@@ -39,7 +41,7 @@ class Role(StrEnum):
 
 
 class Regulated(StrEnum):
-    """Laws of certain trades that an organisation may be under; some of them bring duties of their own."""
+    """A trade or status that puts an organisation under laws of its own; some of these laws bring duties."""
 
     ESSENTIAL_ENTITY = "essential_entity"
     IMPORTANT_ENTITY = "important_entity"
@@ -79,7 +81,7 @@ CALLED: dict[str, str] = {
     Regulated.CN_STATE_ORGAN: "a state organ of China",
     Regulated.CN_INDUSTRY_OR_TELECOM: "in industry or telecommunications in China",
 }
-"""In words, after `the organisation is`; what is not here is its own word."""
+"""Words for a role or trade after `the organisation is`; any other word stands for itself."""
 
 
 def _domain(name: str) -> str:
@@ -91,14 +93,12 @@ def _domain(name: str) -> str:
     return name
 
 
-LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"(?=.{{4,253}}\Z){LABEL}(?:\.{LABEL})+", re.IGNORECASE)
 Domain = Annotated[str, AfterValidator(_domain)]
-"""A host name of two parts or more, or an address such as 127.0.0.1."""
+"""A host name of two or more parts, or an IPv4 address such as 127.0.0.1."""
 
 
 class Contacts(Value):
-    """How people reach the organisation; shown in every notice."""
+    """The ways to reach the organisation; shown in every notice."""
 
     email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     phone: str
@@ -113,22 +113,22 @@ class Organisation(Value):
 
     name: Texts
     established_in: Country | None = None
-    """Where the company has its seat; left out means that nobody has said."""
+    """The country of the company's seat; left out means not known."""
     sector: str | None = None
     role: Role | None = None
     regulated: tuple[Regulated, ...] | None = None
-    """Laws of certain trades that it is under. Left out means not known; an empty list means none of them."""
+    """Trades of the company that have laws of their own. Left out means not known; an empty list means none."""
     size: int | None = Field(default=None, ge=0)
     """Number of staff."""
     timezone: str = "UTC"
-    """IANA zone in which notices tell dates and times."""
+    """IANA time zone in which notices give dates and times."""
     own_domains: tuple[Domain, ...] = Field(min_length=1)
-    """Links in messages lead only here."""
+    """Domains of the company; links in messages lead only to these."""
     contacts: Contacts
     signed_by: Texts = {}
-    """Who signs the notices: a person and their office."""
+    """The person who signs the notices, with their office."""
     sms_signature: str | None = Field(default=None, max_length=20)
-    """Registered signature that a Chinese SMS must start with, without the brackets."""
+    """Registered signature with which a Chinese SMS must start, without the brackets."""
 
     @field_validator("timezone")
     @classmethod
@@ -140,7 +140,7 @@ class Organisation(Value):
 
 
 class Period(Value):
-    """From when to when it happened; either end may be unknown. Key `from` in the file."""
+    """The period of the incident; either end may be unknown. The keys in the file are `from` and `to`."""
 
     start: Moment | None = Field(default=None, alias="from")
     end: Moment | None = Field(default=None, alias="to")
@@ -155,12 +155,12 @@ class Period(Value):
 
 
 class Times(Value):
-    """When things happened, each with its zone."""
+    """The times of the incident, each with its time zone."""
 
     occurred: Period = Period()
     contained: Moment | None = None
     events: dict[str, Moment] = {}
-    """Clock events by name, such as discovered and aware; in the file they stand beside the others."""
+    """Times of clock events by name, such as discovered and aware; in the file they stand beside the other times."""
 
     @model_validator(mode="before")
     @classmethod
@@ -188,28 +188,28 @@ class Times(Value):
 
 
 class Story(Value):
-    """What a person must write, in one locale. Markdown is not read here; a blank line parts paragraphs."""
+    """The texts that a person must write, in one locale. Markdown is not read; a blank line separates paragraphs."""
 
     what_happened: str
-    """What happened, when and where, in plain words."""
+    """The events with their times and places, in plain words."""
     in_short: str = Field(max_length=120)
-    """The same in one sentence without names, for SMS and social posts."""
+    """The events in one sentence without names, for SMS and social posts."""
     what_it_means: str
-    """What could follow for the people concerned, honestly."""
+    """The possible consequences for the people concerned, stated honestly."""
     what_we_do: str
     what_you_can_do: str = ""
-    """Only what is special to this incident; advice for each kind of data comes with the locale."""
+    """Advice that is special to this incident; advice for each kind of data comes with the locale."""
 
 
 class News(Value):
-    """Something new that people should hear in the next update."""
+    """One thing that people should be told in the next update."""
 
     at: Moment
     text: Texts
 
 
 class Ruling(Value):
-    """A lawyer's decision that a duty applies, or does not, in this incident; it stands in the decision record."""
+    """A lawyer's decision that a duty does or does not apply in this incident; the decision record shows it."""
 
     applies: bool
     reason: str = Field(min_length=3)
@@ -218,7 +218,7 @@ class Ruling(Value):
 
 
 class Incident(Value):
-    """Everything an incident file says. Amending it makes a new version; the old ones stay."""
+    """The content of an incident file. An amendment makes a new version; the old versions stay."""
 
     id: Slug
     title: str = Field(min_length=3, max_length=120)
@@ -231,10 +231,10 @@ class Incident(Value):
     """Decisions of lawyers by the id of the duty, as `amends assess` prints it."""
     texts: dict[Locale, Story] = Field(min_length=1)
     commitments: tuple[PlannedCommitment, ...] = ()
-    """Promises of this incident; one with the id of a playbook's promise replaces it."""
+    """Commitments of this incident; one with the id of a playbook's commitment replaces that commitment."""
     news: tuple[News, ...] = ()
 
     @property
     def default_locale(self) -> str:
-        """The first locale written; people whose language is missing get this one."""
+        """Return the first locale of the texts, which people get whose language is missing."""
         return next(iter(self.texts))

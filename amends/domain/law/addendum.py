@@ -1,8 +1,8 @@
-"""Letters: one notice told apart by what the laws of a place ask for and forbid.
+"""Addenda: how the laws of a place change what a notice says.
 
-The general letter says all that most laws ask for. A place whose laws ask for more adds items; one whose laws forbid
-something leaves items out. A person gets the letter of the nearest place: the state, then the country, then the
-general one.
+The general notice says all that most laws ask for. An addendum for some places adds items that their laws ask for and
+leaves out items that their laws forbid. A person gets the addendum of their state, else of their country, else none:
+the general notice.
 """
 
 from collections.abc import Iterable
@@ -13,21 +13,22 @@ from pydantic import Field, model_validator
 from amends.domain.base.value import Place, Slug, Value
 
 GENERAL = "general"
+"""The id that stands for the general notice, where no addendum applies."""
 
 
 class Item(Value):
-    """Something that a letter can say, as duties ask for it."""
+    """Something that a notice can say, as duties ask for it."""
 
     says: str
-    """What it is, in words."""
+    """A description of the item in words."""
     codes: tuple[Slug, ...] = ()
-    """The content codes of duties that it answers."""
+    """The content codes of duties that the item answers."""
     if_any: bool = False
-    """Asked for only where there is something to say, so that a letter may be complete without it."""
+    """True when laws ask for the item only where there is something to say, so that a notice may do without."""
 
 
 class Addendum(Value):
-    """What a letter for some places says beside the general one, and what it must leave out."""
+    """An addition to the general notice for some places, with the items that must be left out there."""
 
     id: Slug
     places: tuple[Place, ...] = Field(min_length=1)
@@ -44,21 +45,21 @@ class Addendum(Value):
 
 
 class Addenda(Value):
-    """All letters there are."""
+    """All addenda, with the items that a notice can say."""
 
     items: dict[Slug, Item] = {}
     addenda: tuple[Addendum, ...] = ()
     whole: tuple[Slug, ...] = ("first-notice",)
-    """Notices that are a full letter of their own, so that each place gets all that its laws ask for."""
+    """Notices that are written in full for each place, with all that the laws of the place ask for."""
 
     @model_validator(mode="after")
     def _closed(self) -> "Addenda":
-        named = {item for letter in self.addenda for item in (*letter.adds, *letter.leaves_out)}
-        if unknown := sorted(named - self.items.keys()):
+        used = {item for addendum in self.addenda for item in (*addendum.adds, *addendum.leaves_out)}
+        if unknown := sorted(used - self.items.keys()):
             raise ValueError(f"no item is called {', '.join(unknown)}")
-        if twice := _twice(letter.id for letter in self.addenda):
+        if twice := _twice(addendum.id for addendum in self.addenda):
             raise ValueError(f"two letters are called {', '.join(twice)}")
-        if twice := _twice(place for letter in self.addenda for place in letter.places):
+        if twice := _twice(place for addendum in self.addenda for place in addendum.places):
             raise ValueError(f"two letters are for {', '.join(twice)}")
         if twice := _twice(code for item in self.items.values() for code in item.codes):
             raise ValueError(f"two items answer {', '.join(twice)}")
@@ -66,46 +67,47 @@ class Addenda(Value):
 
     @cached_property
     def _by_place(self) -> dict[str, str]:
-        return {place: letter.id for letter in self.addenda for place in letter.places}
+        return {place: addendum.id for addendum in self.addenda for place in addendum.places}
 
     @cached_property
     def _by_id(self) -> dict[str, Addendum]:
-        return {letter.id: letter for letter in self.addenda}
+        return {addendum.id: addendum for addendum in self.addenda}
 
     @cached_property
-    def _special(self) -> frozenset[str]:
-        """Items that only the letters of some places have."""
-        return frozenset(item for letter in self.addenda for item in letter.adds)
+    def _added_items(self) -> frozenset[str]:
+        """Return the items that addenda add, which the general notice does not say."""
+        return frozenset(item for addendum in self.addenda for item in addendum.adds)
 
     def addendum_for(self, country: str, region: str = "") -> str:
-        """The id of the letter for somebody who lives there."""
+        """Return the id of the addendum for a person who lives there, or GENERAL when no addendum is for the place."""
         return self._by_place.get(f"{country}-{region.strip().upper()}") or self._by_place.get(country) or GENERAL
 
-    def addendum(self, letter_id: str) -> Addendum | None:
-        """The letter with this id; None for the general one. Raises KeyError when there is none."""
-        return None if letter_id == GENERAL else self._by_id[letter_id]
+    def addendum(self, addendum_id: str) -> Addendum | None:
+        """Return the addendum with this id, or None for the general notice. Raises KeyError for an unknown id."""
+        return None if addendum_id == GENERAL else self._by_id[addendum_id]
 
     def item_of(self, code: str) -> str | None:
-        """The item that answers this content code of a duty."""
+        """Return the item that answers this content code of a duty, or None when no item does."""
         return next((name for name, item in self.items.items() if code in item.codes), None)
 
-    def says(self, letter_id: str, item: str) -> bool:
-        """Whether the letter is to say the item. Raises KeyError when there is no such item or letter."""
-        letter = self.addendum(letter_id)
+    def says(self, addendum_id: str, item: str) -> bool:
+        """Return True when a notice with this addendum must say the item. Raises KeyError for an unknown id or item."""
+        addendum = self.addendum(addendum_id)
         if item not in self.items:
             raise KeyError(item)
-        if letter is None:
-            return item not in self._special
-        return item not in letter.leaves_out and (item in letter.adds or item not in self._special)
+        if addendum is None:
+            return item not in self._added_items
+        return item not in addendum.leaves_out and (item in addendum.adds or item not in self._added_items)
 
-    def in_notice(self, template: str, letter_id: str) -> str:
-        """The letter in which a notice is written to somebody whose own letter is this one.
+    def in_notice(self, template: str, addendum_id: str) -> str:
+        """Return the id of the addendum with which this notice is written for a person who has the given addendum.
 
-        A full letter is written for each place. Any other notice is the general one, because what a letter adds was
-        said in the first; but what a place forbids stays forbidden, so a letter that leaves something out is kept.
+        A notice listed in `whole` is written for each place. Any other notice is the general one, because the first
+        notice has said what the addendum adds. An addendum that leaves something out always applies, because what
+        the laws of a place forbid stays forbidden.
         """
-        letter = self.addendum(letter_id)
-        return letter_id if letter and (template in self.whole or letter.leaves_out) else GENERAL
+        addendum = self.addendum(addendum_id)
+        return addendum_id if addendum and (template in self.whole or addendum.leaves_out) else GENERAL
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -1,6 +1,6 @@
-"""The duties of an incident: the table that lawyers keep, set against the facts, the homes of the people and the times.
+"""The duties of an incident: the table that lawyers keep, applied to the facts, the people's homes and the times.
 
-What is not known never makes a duty disappear: it stays as one that may apply, with the question that would settle it.
+An unknown fact never removes a duty: the duty stays as one that may apply, with the question that would settle it.
 """
 
 from collections.abc import Iterator
@@ -19,11 +19,12 @@ from amends.domain.people.person import AudienceCounts
 from amends.domain.risk.levels import Risk
 
 SHOWN_PLACES = 5
+"""The most places that a text names; further places are counted."""
 
 
 @dataclass(frozen=True)
 class Law:
-    """All that the duties are worked out from, beside the incident."""
+    """The rules from which the duties of any incident are worked out."""
 
     table: DutyTable
     works_on: WorksOn
@@ -33,7 +34,7 @@ class Law:
 
 @dataclass(frozen=True)
 class Ruled:
-    """The duties that stand, those set aside, and what must be found out."""
+    """The duties that stand, the duties that were set aside, and the questions to be answered."""
 
     duties: tuple[Duty, ...]
     set_aside: tuple[SetAside, ...]
@@ -43,15 +44,16 @@ class Ruled:
 def duties_of(
     incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
 ) -> Ruled:
-    """Every duty of this incident as known now; people is the highest possible number of those affected.
+    """Return every duty of this incident as known now.
 
-    An id ends with @PLACE when each place has a duty of its own. The earliest to each recipient is marked as first.
+    `people` is the highest possible number of people affected, None while nobody can say. An id ends with @PLACE when
+    each place has a duty of its own. The duty that is due earliest to each recipient is marked as first.
     """
     return _TableReading(incident, audience, risk, people, law, now).ruled()
 
 
 class _TableReading:
-    """One reading of the table."""
+    """One reading of the table of duties, for one incident at one time."""
 
     def __init__(
         self, incident: Incident, audience: AudienceCounts, risk: Risk, people: int | None, law: Law, now: datetime
@@ -63,30 +65,30 @@ class _TableReading:
 
     def ruled(self) -> Ruled:
         standing: list[Duty] = []
-        aside: list[SetAside] = []
+        set_aside: list[SetAside] = []
         questions: dict[str, None] = {}
         for reach, row in self._rows():
             found = self._duty(reach, row)
             if isinstance(found, SetAside):
-                aside.append(found)
+                set_aside.append(found)
             else:
                 standing.append(found)
                 questions.update(dict.fromkeys((*self._clocks.questions(row), *_questions(found))))
-        questions.update(dict.fromkeys(self._idle_rulings(standing, aside)))
-        duties = tuple(sorted(_first(tuple(standing)), key=lambda duty: duty.pressure))
-        return Ruled(_constrained(duties, _before(self._table)), tuple(aside), tuple(questions))
+        questions.update(dict.fromkeys(self._unused_rulings(standing, set_aside)))
+        duties = tuple(sorted(_first_marked(tuple(standing)), key=lambda duty: duty.pressure))
+        return Ruled(_with_waiting(duties, _order_of_rows(self._table)), tuple(set_aside), tuple(questions))
 
     def _rows(self) -> Iterator[tuple[RegimeReach, DutyRow]]:
         for reach in self._homes.reaches():
             for row in reach.regime.duties:
-                for one in self._homes.for_row(reach, row):
-                    yield one, row
+                for narrowed in self._homes.for_row(reach, row):
+                    yield narrowed, row
 
-    def _idle_rulings(self, standing: list[Duty], aside: list[SetAside]) -> Iterator[str]:
-        met = {duty.id for duty in standing} | {one.id for one in aside}
-        met |= {name.split("@")[0] for name in met}
+    def _unused_rulings(self, standing: list[Duty], set_aside: list[SetAside]) -> Iterator[str]:
+        known = {duty.id for duty in standing} | {one.id for one in set_aside}
+        known |= {name.split("@")[0] for name in known}
         for name in self._incident.rulings:
-            if name not in met:
+            if name not in known:
                 yield f"The ruling on {name} meets no duty here: which one does it mean?"
 
     def _duty(self, reach: RegimeReach, row: DutyRow) -> Duty | SetAside:
@@ -98,11 +100,11 @@ class _TableReading:
         return self._standing(reach, row, name + reach.suffix, verdict, exempt=ruling is None)
 
     def _verdict(self, reach: RegimeReach, row: DutyRow) -> Verdict:
-        now = self._circumstances(reach)
+        circumstances = self._circumstances(reach)
         answers = [
             binds(reach.regime, self._incident.organisation),
-            judge(reach.regime.when, now),
-            judge(row.when, now),
+            judge(reach.regime.when, circumstances),
+            judge(row.when, circumstances),
         ]
         if reach.residents.least == 0 and reach.residents.most:
             answers.append(Verdict(Truth.MAYBE, (f"nobody knows how many live in {self._named(reach.places)}",)))
@@ -126,7 +128,7 @@ class _TableReading:
         )
 
     def _standing(self, reach: RegimeReach, row: DutyRow, identity: str, verdict: Verdict, *, exempt: bool) -> Duty:
-        """The duty with all that is known of it; exempt says whether an exemption may be claimed at all."""
+        """Return the duty with all that is known of it; `exempt` is True when an exemption may be claimed at all."""
         regime, recipient = reach.regime, self._table.recipients[row.recipient]
         exemptions = tuple(self._exemption(reach, one) for one in regime.exemptions if _spares(one, row))
         claimed = exempt and any(exemption.claimed for exemption in exemptions)
@@ -144,14 +146,14 @@ class _TableReading:
             exemptions=exemptions,
             lawyer_needed=(
                 *_for_the_lawyer(regime, verdict, claimed=claimed),
-                *self._unsure_holidays(reach, row),
+                *self._uncertain_holidays(reach, row),
             ),
             **self._timing(reach, row),
             **_as_written(regime, row, recipient.addressee),
         )
 
     def _living_there(self, reach: RegimeReach) -> int | None:
-        """Those of whom it is known; None while it is known of nobody, yet some may."""
+        """Return how many people are known to live there, 0 when surely nobody does, or None when nobody can say."""
         return reach.residents.least or (None if reach.residents.most or not self._homes else 0)
 
     def _timing(self, reach: RegimeReach, row: DutyRow) -> dict[str, object]:
@@ -165,7 +167,7 @@ class _TableReading:
             "waits": clocks.waits(row.of) and row.no_later_than is None,
         }
 
-    def _unsure_holidays(self, reach: RegimeReach, row: DutyRow) -> Iterator[str]:
+    def _uncertain_holidays(self, reach: RegimeReach, row: DutyRow) -> Iterator[str]:
         due_at = self._clocks.due_at(reach.regime, row, reach.places[0])
         counted = row.within and row.within.business_days
         if due_at and counted and self._law.is_estimated(reach.places[0], due_at.year):
@@ -195,13 +197,13 @@ class _TableReading:
 
 
 def _decided(ruling: Ruling) -> Verdict:
-    """A lawyer's word settles it, also against an exemption that the facts seem to meet."""
+    """Return a lawyer's ruling as a verdict; a ruling also overrides an exemption that the facts seem to meet."""
     answer = Truth.YES if ruling.applies else Truth.NO
     return Verdict(answer, (f"{ruling.by} decided: {ruling.reason}",))
 
 
 def _as_written(regime: Regime, row: DutyRow, addressee: Addressee) -> dict[str, object]:
-    """What goes from the table into the duty as it stands there."""
+    """Return the fields of a duty that come from the table, whatever the incident."""
     in_force = f"in force: {regime.in_force}" if regime.in_force else ""
     return {
         "regime": regime.id,
@@ -257,8 +259,8 @@ def _for_the_lawyer(regime: Regime, verdict: Verdict, *, claimed: bool) -> Itera
     yield from regime.lawyer_check
 
 
-def _first(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
-    """Mark those to whose recipient no other is due earlier; people in one place are one recipient."""
+def _first_marked(duties: tuple[Duty, ...]) -> tuple[Duty, ...]:
+    """Mark each duty as first when none to the same recipient is due earlier; people in one place are one recipient."""
     earliest: dict[tuple[str, str], tuple[int, datetime]] = {}
     for duty in duties:
         for key in _recipients(duty):
@@ -274,8 +276,8 @@ def _recipients(duty: Duty) -> Iterator[tuple[str, str]]:
     return ((name, place) for place in duty.places)
 
 
-def _before(table: DutyTable) -> dict[str, tuple[str, ...]]:
-    """By regime.duty, the duties that must wait for it."""
+def _order_of_rows(table: DutyTable) -> dict[str, tuple[str, ...]]:
+    """Return by regime.duty the rows that must wait for this row; `people` stands for all duties to people."""
     return {
         f"{regime.id}.{row.id}": tuple(
             one if "." in one or one == "people" else f"{regime.id}.{one}" for one in row.before
@@ -286,8 +288,8 @@ def _before(table: DutyTable) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _constrained(duties: tuple[Duty, ...], before: dict[str, tuple[str, ...]]) -> tuple[Duty, ...]:
-    """Each duty with the ids of those here that must wait for it."""
+def _with_waiting(duties: tuple[Duty, ...], before: dict[str, tuple[str, ...]]) -> tuple[Duty, ...]:
+    """Return the duties, each with the ids of those among them that must wait for this duty."""
     return tuple(
         duty.model_copy(update={"before": tuple(_waiting(duty, before[_row_of(duty)], duties))})
         if _row_of(duty) in before
@@ -301,7 +303,7 @@ def _row_of(duty: Duty) -> str:
 
 
 def _waiting(first: Duty, names: tuple[str, ...], duties: tuple[Duty, ...]) -> Iterator[str]:
-    """Of the same place where each place has its own; `people` are all of them, everywhere."""
+    """Yield the ids of duties that must wait for the first: in the same place, but all duties to people everywhere."""
     for duty in duties:
         elsewhere = "@" in first.id and "@" in duty.id and first.places != duty.places
         named = _row_of(duty) in names and not elsewhere

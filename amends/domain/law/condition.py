@@ -1,4 +1,4 @@
-"""Whether the condition of a duty holds: yes, no, or nobody can say. Unknown is never read as no."""
+"""Evaluation of a duty's condition: yes, no, or maybe. An unknown fact is never read as no."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from amends.domain.risk.severity import cannot_hold, holds, touched
 
 
 class Truth(IntEnum):
-    """In the order in which a conjunction takes the lowest."""
+    """An answer to a condition, ordered so that a conjunction takes the lowest answer."""
 
     NO = 0
     MAYBE = 1
@@ -22,13 +22,13 @@ class Truth(IntEnum):
 
 @dataclass(frozen=True)
 class PeopleRange:
-    """How many people, from the least to the most; no most while nobody can say."""
+    """A number of people, from the least to the most possible; `most` is None while nobody can say."""
 
     least: int
     most: int | None
 
     def over(self, limit: int) -> Truth:
-        """Whether there are more than so many."""
+        """Return YES when there surely are more people than the limit, NO when there cannot be, else MAYBE."""
         if self.least > limit:
             return Truth.YES
         return Truth.MAYBE if self.most is None or self.most > limit else Truth.NO
@@ -41,32 +41,32 @@ class PeopleRange:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What conditions are held against, in one place."""
+    """The facts and numbers against which the conditions of duties are judged in one place."""
 
     facts: Facts
     organisation: Organisation
     risk: Risk
     people: PeopleRange
-    """Of all affected."""
+    """All people affected."""
     residents: PeopleRange
-    """Of the place."""
+    """The affected people who live in the place."""
     largest_state: PeopleRange
-    """In the state of the country where most live."""
+    """The affected people in the state of the country where most of them live."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An answer, why it is so, and the facts behind it."""
+    """An answer with its reasons and the facts behind it."""
 
     answer: Truth
     because: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
-    """What a person must judge before the answer is certain."""
+    """Questions that a person must judge before the answer is certain."""
 
     @staticmethod
     def all_of(verdicts: Iterable["Verdict"]) -> "Verdict":
-        """The lowest answer. A no gives only its own reasons; otherwise all reasons stand together."""
+        """Return the lowest answer. A no has the reasons of the verdicts that say no; any other answer has all."""
         found = list(verdicts)
         answer = min((verdict.answer for verdict in found), default=Truth.YES)
         kept = [verdict for verdict in found if answer is not Truth.NO or verdict.answer is Truth.NO]
@@ -74,7 +74,7 @@ class Verdict:
 
     @staticmethod
     def any_of(verdicts: Iterable["Verdict"]) -> "Verdict":
-        """The highest answer with the reasons of those that give it."""
+        """Return the highest answer, with the reasons of the verdicts that give this answer."""
         found = list(verdicts)
         answer = max((verdict.answer for verdict in found), default=Truth.YES)
         kept = [verdict for verdict in found if verdict.answer is answer]
@@ -92,25 +92,29 @@ def _joined(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for some in parts for part in some))
 
 
-def judge(condition: Condition | None, now: Circumstances) -> Verdict:
-    """Whether the condition holds here, as far as the facts say."""
+def judge(condition: Condition | None, circumstances: Circumstances) -> Verdict:
+    """Return the verdict on the condition in these circumstances; yes when there is no condition."""
     if condition is None:
         return Verdict(Truth.YES)
-    checks = [*_numbers(condition, now), *_organisation(condition, now.organisation), *_facts(condition, now)]
+    checks = [
+        *_numbers(condition, circumstances),
+        *_organisation(condition, circumstances.organisation),
+        *_facts(condition, circumstances),
+    ]
     if condition.ask:
         checks.append(to_be_judged(condition.ask))
     if condition.any_of:
-        checks.append(Verdict.any_of(judge(one, now) for one in condition.any_of))
+        checks.append(Verdict.any_of(judge(one, circumstances) for one in condition.any_of))
     return Verdict.all_of(checks)
 
 
 def to_be_judged(question: str) -> Verdict:
-    """What only a person can say."""
+    """Return the verdict on a question that only a person can answer: maybe."""
     return Verdict(Truth.MAYBE, (f"a person must judge: {question}",), asks=(question,))
 
 
 def binds(regime: Regime, organisation: Organisation) -> Verdict:
-    """Whether the organisation is of the kind that the regime is about."""
+    """Return the verdict on whether the organisation is of a kind that the regime binds."""
     if not regime.regulated:
         return Verdict(Truth.YES)
     kinds = _either(regime.regulated)
@@ -127,19 +131,21 @@ def _either(words: tuple[str, ...]) -> str:
     return " or ".join(CALLED.get(word, word.replace("_", " ")) for word in words)
 
 
-def _numbers(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
+def _numbers(condition: Condition, circumstances: Circumstances) -> Iterator[Verdict]:
     for count, what, over, least in (
-        (now.residents, "live there", condition.residents_over, condition.residents_at_least),
-        (now.people, "are affected", condition.people_over, condition.people_at_least),
-        (now.largest_state, "live in one state", condition.one_state_over, condition.one_state_at_least),
+        (circumstances.residents, "live there", condition.residents_over, condition.residents_at_least),
+        (circumstances.people, "are affected", condition.people_over, condition.people_at_least),
+        (circumstances.largest_state, "live in one state", condition.one_state_over, condition.one_state_at_least),
     ):
         if over is not None:
             yield Verdict(count.over(over), (f"{count} {what}; the law says more than {over:,}",))
         if least is not None:
             yield Verdict(count.over(least - 1), (f"{count} {what}; the law says {least:,} or more",))
     if condition.people_under is not None:
-        answer = Truth(Truth.YES - now.people.over(condition.people_under - 1))
-        yield Verdict(answer, (f"{now.people} are affected; the law says fewer than {condition.people_under:,}",))
+        answer = Truth(Truth.YES - circumstances.people.over(condition.people_under - 1))
+        yield Verdict(
+            answer, (f"{circumstances.people} are affected; the law says fewer than {condition.people_under:,}",)
+        )
 
 
 def _organisation(condition: Condition, organisation: Organisation) -> Iterator[Verdict]:
@@ -165,11 +171,11 @@ def _kind(kinds: tuple[str, ...], wanted: bool, organisation: Organisation) -> V
     return Verdict(answer, (f"the organisation is {'' if found else 'not '}{_either(kinds)}",))
 
 
-def _facts(condition: Condition, now: Circumstances) -> Iterator[Verdict]:
-    facts = now.facts
+def _facts(condition: Condition, circumstances: Circumstances) -> Iterator[Verdict]:
+    facts = circumstances.facts
     if condition.risk_at_least:
-        answer = Truth.YES if now.risk.rank >= condition.risk_at_least.rank else Truth.NO
-        yield Verdict(answer, (f"the risk to people is {now.risk}",))
+        answer = Truth.YES if circumstances.risk.rank >= condition.risk_at_least.rank else Truth.NO
+        yield Verdict(answer, (f"the risk to people is {circumstances.risk}",))
     if condition.data:
         yield _data(condition, facts)
     for name, wanted in (("cause", condition.cause), ("vector", condition.vector)):

@@ -9,7 +9,7 @@ EPOCH = datetime.min.replace(tzinfo=UTC)
 
 
 class Confidence(StrEnum):
-    """How well a rule was checked against the law's text."""
+    """A grade of how well a rule was checked against the law's text."""
 
     VERIFIED = "verified"
     VERIFIED_SECONDARY = "verified-secondary"
@@ -20,12 +20,12 @@ class Confidence(StrEnum):
 
     @property
     def verified(self) -> bool:
-        """Somebody has read the law's text or a good source about it; the others rest on memory alone."""
+        """Return True when somebody has read the law's text or a good source; other grades rest on memory alone."""
         return not self.value.startswith("memory")
 
 
 class Addressee(StrEnum):
-    """Which kind of recipient a duty has."""
+    """A kind of recipient of a duty."""
 
     PEOPLE = "people"
     AUTHORITY = "authority"
@@ -34,131 +34,131 @@ class Addressee(StrEnum):
     BUREAUS = "bureaus"
     """Consumer reporting agencies."""
     PARTNER = "partner"
-    """The company whose data it is, or another organisation that can help."""
+    """The company that owns the data, or another organisation that can help."""
     OURSELVES = "ourselves"
     """An assessment that the organisation owes to itself."""
 
     @property
     def written_to(self) -> bool:
-        """Gets letters or announcements, which laws give a form to; offices have forms of their own."""
+        """Return True for recipients of notices or announcements, to which laws give a form; offices have forms of their own."""
         return self in (Addressee.PEOPLE, Addressee.MARKET, Addressee.MEDIA)
 
 
 class DutyStanding(StrEnum):
-    """Whether a duty applies."""
+    """A degree of certainty that a duty applies."""
 
     APPLIES = "applies"
     MAY_APPLY = "may_apply"
-    """Something is not known, or only a person can judge it; it is treated as applying until answered."""
+    """A fact is not known, or only a person can judge a condition; until then the duty is treated as applying."""
     EXEMPT = "exempt"
-    """An exemption is claimed; its evidence stands beside it, and a lawyer must agree."""
+    """An exemption is claimed, with its evidence, and a lawyer must agree."""
 
 
 class Exemption(Value):
-    """A ground on which the law lets somebody off."""
+    """A ground on which the law exempts an organisation from a duty."""
 
     text: str
     claimed: bool = False
-    """The facts meet it."""
+    """True when the facts meet the ground."""
     evidence: tuple[str, ...] = ()
-    """Names of the facts that show it."""
+    """Names of the facts that show that the ground is met."""
 
 
 class Substitute(Value):
-    """What may stand for telling each person directly."""
+    """A substitute notice: what may replace telling each person directly."""
 
     if_any: tuple[str, ...] = ()
     do_all: tuple[str, ...] = ()
     for_days: int | None = None
-    """How long it must stay up."""
+    """The number of days for which a page must stay up; None where the law names none."""
 
 
 class Forbidden(Value):
-    """Something that a letter or a sender must not say or do."""
+    """Something that a notice must not say, or that its sender must not do."""
 
     item: str = ""
-    """The item of the notice that must be left out, as addenda.yaml names it; empty when it is not about an item."""
+    """The item of addenda.yaml that a notice must leave out; empty when the ban is not about an item."""
     text: str
     letter: bool = False
-    """Only about what people are sent; an authority is told it all the same."""
+    """True when only notices and announcements are meant; an authority is told all the same."""
 
 
 class Duty(Value):
     """One legal obligation as it stands in this incident."""
 
     id: str
-    """The regime and the duty, as us-wa.individuals; with @PLACE where each place has its own authority."""
+    """The regime and the row, as in us-wa.individuals; ends with @PLACE where each place has its own authority."""
     regime: str
     law: str
     citation: str
     recipient: str
-    """As the table of duties names it: supervisory_authority, attorney_general, individuals."""
+    """The recipient's key in the table of duties: supervisory_authority, attorney_general, individuals."""
     recipient_name: str
     """The recipient in words."""
     addressee: Addressee
     places: tuple[str, ...]
-    """Countries (ISO 3166-1) and states (US-WA) that make it apply."""
+    """Countries (ISO 3166-1) and states (US-WA) that make the duty apply."""
     people: int | None
-    """How many are known to live there; None while nobody can say. `why` has the range."""
+    """The number of people known to live in the places; None while nobody can say. `why` has the range."""
     standing: DutyStanding
     due_at: Moment | None
-    """None where the law names no number, which means at once. While the duty waits, counted from now."""
+    """The last moment in time, counted from now while the duty waits; None means at once: the law names no number."""
     standard: str
-    """The law's words for the time, such as within 72 hours, where feasible."""
+    """The law's words for the time, such as `within 72 hours, where feasible`."""
     clock: str
-    """The event that starts it."""
+    """The event that starts the clock of the duty."""
     starts_at: Moment | None = None
-    """When that was, as recorded or assumed."""
+    """The time of this event, as recorded or assumed."""
     assumed: str = ""
-    """What was assumed because the event is not recorded; empty when it is."""
+    """The assumption made about this time; empty when the event is reliably recorded."""
     waits: bool = False
-    """Its clock starts with a step of our own that is not recorded yet."""
+    """True while the clock waits for a step of the organisation itself that is not recorded yet."""
     first: bool = False
-    """No duty to the same recipient is due earlier."""
+    """True when no duty to the same recipient is due earlier."""
     why: str
-    """What makes it apply, in words."""
+    """The reasons why the duty applies, in words."""
     asks: tuple[str, ...] = ()
-    """What a person must judge before it is certain."""
+    """Questions that a person must judge before the duty is certain."""
     content: tuple[str, ...] = ()
-    """Codes of what must be said."""
+    """Codes of the content that the duty asks for."""
     must_not: tuple[str, ...] = ()
-    """What must not be said or done, in words."""
+    """Things that must not be said or done, in words."""
     leaves_out: tuple[str, ...] = ()
-    """Items that a letter under this law must not have."""
+    """Items that a notice under this law must leave out."""
     channels: tuple[str, ...] = ()
     substitute: Substitute | None = None
     before: tuple[str, ...] = ()
     """Ids of duties that must not be done before this one."""
     phased: bool = False
-    """What is not known in time may follow."""
+    """True when information that is not known in time may follow."""
     sets: str = ""
-    """The clock event that filing it starts."""
+    """The clock event that a filing for this duty starts."""
     exemptions: tuple[Exemption, ...] = ()
     delay_allowed: tuple[str, ...] = ()
     format_rules: tuple[str, ...] = ()
     remedy: str = ""
-    """What must be given, such as credit monitoring for 18 months."""
+    """A remedy that must be given, such as credit monitoring for 18 months."""
     records: str = ""
     note: str = ""
     confidence: Confidence
     confidence_note: str = ""
     source: str = ""
-    """Where the row's author read it."""
+    """The source in which the author of the row read the rule."""
     lawyer_needed: tuple[str, ...] = ()
-    """Why a lawyer must look at it; empty when nothing calls for one."""
+    """Reasons why a lawyer must look at the duty; empty when there is none."""
 
     def overdue(self, now: datetime) -> bool:
-        """Its time has passed, if nothing was done. What waits for a step of our own is never overdue."""
+        """Return True when the due time has passed, supposing that nothing was done; never for a duty that waits."""
         live = self.standing is not DutyStanding.EXEMPT and not self.waits
         return live and self.due_at is not None and self.due_at < now
 
     def early_by(self, done_at: datetime) -> timedelta | None:
-        """How long before its time it was done; negative when late, None where there is no date."""
+        """Return how long before its due time the duty was done; negative when late, None when the duty has no date."""
         return self.due_at - done_at if self.due_at else None
 
     @property
     def pressure(self) -> tuple[int, datetime]:
-        """Sorts duties: at once before any date; what waits for a step of our own comes last."""
+        """Return a sort key: a duty due at once comes before any date, and a duty that waits comes last."""
         if self.waits:
             return 2, self.due_at or EPOCH
         return (1, self.due_at) if self.due_at else (0, EPOCH)

@@ -1,4 +1,4 @@
-"""Filings: what was handed in to an authority, when, by whom, and the receipt. A person files; this remembers it."""
+"""Filings: what a person handed in to an authority, when, and with which receipt. Amends itself files nothing."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Part(StrEnum):
-    """Which part of a notification a filing is: the law often lets information follow in phases (GDPR 33(4))."""
+    """A part of a notification: the law often lets information follow in phases (GDPR 33(4))."""
 
     INITIAL = "initial"
     SUPPLEMENT = "supplement"
@@ -21,28 +21,28 @@ class Part(StrEnum):
 
 
 class Filing(Value):
-    """One thing that was handed in for a duty. It is never changed: a correction is one more filing."""
+    """One thing that was handed in for a duty. A filing is never changed: a correction is one more filing."""
 
     number: int = Field(ge=1)
-    """Of the filings of its incident, from 1."""
+    """The number of the filing within its incident, from 1."""
     duty: str
-    """The duty's id."""
+    """The id of the duty."""
     part: Part = Part.INITIAL
     filed_at: Moment
     by: str
-    """The member who says so."""
+    """The member of the team who reports the filing."""
     receipt: str
-    """The authority's reference, or how it can be shown that it was handed in."""
+    """The authority's reference, or other proof that the filing was handed in."""
     note: str = ""
     corrects: int = Field(default=0, ge=0)
-    """The number of the filing that was recorded wrongly and whose place this one takes; 0 for none."""
+    """The number of the wrongly recorded filing that this filing replaces; 0 for none."""
     sets: str = ""
-    """The clock event that it starts."""
+    """The clock event that the filing starts."""
     recorded_at: Moment
 
 
 def standing_filings(filings: Iterable[Filing]) -> tuple[Filing, ...]:
-    """Without those that a later filing corrects, in the order in which they were handed in."""
-    all_of_them = tuple(filings)
-    corrected = {filing.corrects for filing in all_of_them}
-    return tuple(sorted((f for f in all_of_them if f.number not in corrected), key=lambda f: (f.filed_at, f.number)))
+    """Return the filings that no later filing corrects, in the order in which they were handed in."""
+    recorded = tuple(filings)
+    corrected = {filing.corrects for filing in recorded}
+    return tuple(sorted((f for f in recorded if f.number not in corrected), key=lambda f: (f.filed_at, f.number)))

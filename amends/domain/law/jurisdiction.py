@@ -1,4 +1,4 @@
-"""Where the people live, and which regimes that brings in. Who lives nobody knows where is never passed over."""
+"""The places where the people live, and the regimes that apply there. People of unknown residence always count."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -8,44 +8,44 @@ from amends.domain.law.condition import PeopleRange
 from amends.domain.law.regime import DutyRow, DutyTable, Regime
 
 UNKNOWN_COUNTRY = ""
-"""Where the people live of whom nobody knows where they live."""
+"""The country of people whose residence is not known."""
 
 
 @dataclass(frozen=True)
 class RegimeReach:
-    """A regime in the places where it applies, with the people there."""
+    """A regime with the places where the regime applies and the people who live there."""
 
     regime: Regime
     places: tuple[str, ...]
     residents: PeopleRange
     suffix: str = ""
-    """Ends the ids of duties that each place has for itself."""
+    """The end of the ids of duties that each place has for itself: @PLACE."""
     homes: tuple[str, ...] = ()
-    """Where those residents live, when the duty is owed to the authority at the seat alone."""
+    """The places where the residents live, when the duty is owed to the authority at the seat alone."""
 
 
 class Homes:
     """The people of one incident by where they live, and the seat of the organisation."""
 
     def __init__(
-        self, people: Mapping[str, int], organisation: Organisation, table: DutyTable, of_all: int | None = None
+        self, people: Mapping[str, int], organisation: Organisation, table: DutyTable, at_most: int | None = None
     ) -> None:
-        """Of all is the highest possible number of those affected: the rest of them live nobody knows where."""
-        self._people = _in_one_name(people, table)
+        """Take the people by place; of `at_most` people affected, those in no place given have an unknown residence."""
+        self._people = _under_one_code(people, table)
         self._organisation, self._table = organisation, table
-        if self._people and of_all and of_all > self.people:
-            self._people[UNKNOWN_COUNTRY] = self._people.get(UNKNOWN_COUNTRY, 0) + of_all - self.people
+        if self._people and at_most and at_most > self.people:
+            self._people[UNKNOWN_COUNTRY] = self._people.get(UNKNOWN_COUNTRY, 0) + at_most - self.people
 
     def __bool__(self) -> bool:
         return bool(self._people)
 
     @property
     def people(self) -> int:
-        """How many there are in all."""
+        """Return how many people there are in all."""
         return sum(self._people.values())
 
     def reaches(self) -> Iterator[RegimeReach]:
-        """Every regime that applies somewhere, and stand-ins where the table has none."""
+        """Yield every regime that applies somewhere, and a stand-in for each place where the table has none."""
         for regime in self._table.regimes:
             if places := self._places_of(regime):
                 yield self._reach(regime, places)
@@ -56,7 +56,12 @@ class Homes:
                 yield RegimeReach(regime, (place,), _exactly(self._people[place]), f"@{place}")
 
     def for_row(self, reach: RegimeReach, row: DutyRow) -> Iterator[RegimeReach]:
-        """Each place for itself where each has an authority of its own; the seat's alone where that one leads."""
+        """Yield the places to which one duty is owed, together or one by one.
+
+        A duty without a lead authority is owed once for all places. A duty with one is owed to the authority at the
+        organisation's seat alone or, when the seat is not among the places, in each place for itself; while nobody is
+        known to live in any of the places, it is owed once.
+        """
         seat = self._organisation.established_in
         if not row.lead or len(reach.regime.places) == 1:
             yield reach
@@ -69,7 +74,10 @@ class Homes:
                 yield replace(reach, places=(place,), residents=self.residents(place), suffix=f"@{place}")
 
     def residents(self, place: str) -> PeopleRange:
-        """How many live there; those whose province nobody knows may live in each, unless a row stands in for them."""
+        """Return how many people live in the place.
+
+        People whose country or state is not known may live in each, unless a stand-in regime covers unknown states.
+        """
         return self._residents(place, self._people.get(UNKNOWN_COUNTRY, 0) if place else 0)
 
     def _residents(self, place: str, from_anywhere: int) -> PeopleRange:
@@ -82,14 +90,18 @@ class Homes:
         return PeopleRange(known, known + in_no_state + from_anywhere)
 
     def largest_state(self, country: str) -> PeopleRange:
-        """How many live in the state of this country where most do."""
+        """Return how many people live in the state of this country where most of them live."""
         states = {home: people for home, people in self._people.items() if home[:2] == country}
         unsaid = states.pop(country, 0)
         largest, elsewhere = max(states.values(), default=0), self._people.get(UNKNOWN_COUNTRY, 0)
         return PeopleRange(largest, largest + unsaid + elsewhere if self else None)
 
     def _places_of(self, regime: Regime) -> tuple[str, ...]:
-        """Those where somebody lives, or may, or where the seat is; a law of a trade reaches whoever is under it."""
+        """Return the regime's places where somebody lives or may live, or where the seat is.
+
+        When there are none, a law of a trade that regulates the organisation applies in all its places, unless the
+        seat is known to lie outside a law of several places.
+        """
         seat = self._organisation.established_in
         places = tuple(place for place in regime.places if place == seat or self._residents(place, 0).most)
         under_it = set(regime.regulated) & set(self._organisation.regulated or ())
@@ -113,12 +125,12 @@ class Homes:
         return tuple(sorted(home for home in homes if home not in known or home == country))
 
 
-def _in_one_name(homes: Mapping[str, int], table: DutyTable) -> dict[str, int]:
-    """Places that go by two names, as Puerto Rico does, under the one that the table uses."""
+def _under_one_code(homes: Mapping[str, int], table: DutyTable) -> dict[str, int]:
+    """Return the people by place; a place with two codes, such as Puerto Rico, has the code that the table uses."""
     joined: dict[str, int] = {}
     for place, people in homes.items():
-        name = table.also_called.get(place, place)
-        joined[name] = joined.get(name, 0) + people
+        code = table.also_called.get(place, place)
+        joined[code] = joined.get(code, 0) + people
     return joined
 
 

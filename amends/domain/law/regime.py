@@ -16,18 +16,18 @@ ClockName = Annotated[str, Field(pattern=r"^[a-z_]+$")]
 
 
 class Condition(Value):
-    """What the facts must be. All that is given must hold; what nobody knows may hold."""
+    """A condition over the facts of a case. Every key given must hold; an unknown fact may hold."""
 
     risk_at_least: Risk | None = None
     residents_over: int | None = None
-    """People who live in the place."""
+    """Affected people who live in the place."""
     residents_at_least: int | None = None
     people_over: int | None = None
-    """Of all affected."""
+    """All people affected."""
     people_at_least: int | None = None
     people_under: int | None = None
     one_state_over: int | None = None
-    """In at least one state of the country."""
+    """Affected people in at least one state of the country."""
     one_state_at_least: int | None = None
     role: tuple[Role, ...] = ()
     regulated: tuple[Regulated, ...] = ()
@@ -38,72 +38,72 @@ class Condition(Value):
     vector: tuple[Vector, ...] = ()
     malicious: bool | None = None
     unreadable: bool | None = None
-    """Encrypted with a safe key."""
+    """The data was encrypted and the key is safe."""
     ask: str = ""
-    """Something that only a person can judge; until somebody does, it may hold."""
+    """A question that only a person can judge; until somebody does, the condition may hold."""
     any_of: tuple["Condition", ...] = ()
 
 
 class ExemptionRow(Value):
-    """A ground on which the law lets somebody off. Without `when` only a person can say whether it holds."""
+    """A ground on which the law exempts an organisation. Without `when`, only a person can judge the ground."""
 
     text: str
     when: Condition | None = None
     spares: tuple[Slug, ...] = ()
-    """Ids of the duties that fall away; none given means all of the regime."""
+    """Ids of the duties that fall away; empty means all duties of the regime."""
 
 
 class Cap(Value):
-    """A second limit; the earlier of the two counts."""
+    """A second time limit of a duty; the earlier of the two limits counts."""
 
     within: Term
     of: ClockName
 
 
 class DutyRow(Value):
-    """One duty of a regime: whom to tell, how long after which event, saying what."""
+    """One duty of a regime: whom to tell, how long after which event, and what to say."""
 
     id: Slug
     recipient: Slug
     within: Term | None = None
-    """None where the law names no number."""
+    """The term; None where the law names no number."""
     of: ClockName
     """The event that starts the clock."""
     standard: str = ""
-    """The law's words for the time beside the number."""
+    """The law's words for the time, beside the number."""
     no_later_than: Cap | None = None
     extension: str = ""
     phased: bool = False
-    """Information may follow in phases."""
+    """True when information may follow in phases."""
     when: Condition | None = None
     ask: str = ""
-    """A condition that only a person can judge; the duty is treated as applying until it is answered."""
+    """A condition that only a person can judge; until somebody does, the duty is treated as applying."""
     content: tuple[Slug, ...] = ()
     channels: tuple[str, ...] = ()
     substitute: Substitute | None = None
     before: tuple[Slug, ...] = ()
-    """Ids of duties of this regime, or regime.duty of others, that must wait for this one."""
+    """Ids of duties of this regime, or regime.duty of other regimes, that must wait for this duty."""
     lead: bool = False
-    """An organisation established in one of the places answers to the authority there alone (GDPR 56)."""
+    """True when an organisation established in one of the places answers to the authority there alone (GDPR 56)."""
     sets: ClockName = ""
-    """The clock event that filing it starts."""
+    """The clock event that a filing for this duty starts."""
     note: str = ""
 
 
 class Regime(Value):
-    """One law, or a part of it, with its duties."""
+    """One law, or a part of one, with its duties."""
 
     id: Slug
     law: str
     citation: str
     places: tuple[Place, ...] = Field(min_length=1)
     timezone: str = ""
-    """IANA zone of those who must be told; empty for the organisation's own."""
+    """IANA time zone of the recipients; empty for the organisation's own."""
     in_force: str = ""
     regulated: tuple[Regulated, ...] = ()
-    """Only such organisations; empty for all."""
+    """The kinds of organisation that the regime binds; empty for all."""
     sectors: tuple[str, ...] = ()
-    """When it is not said how an organisation is regulated, its sector must be one of these; empty for any."""
+    """Sectors that the organisation may be in while nobody has said how it is regulated; empty for any."""
     when: Condition | None = None
     threshold: str = ""
     """The law's own words for when it applies."""
@@ -119,7 +119,7 @@ class Regime(Value):
     source: str
     lawyer_check: tuple[str, ...] = ()
     stands_for: str = ""
-    """What this row is a stand-in for, until a lawyer has written the real one."""
+    """The law for which this regime is a stand-in until a lawyer has written the real one."""
     note: str = ""
 
     @field_validator("timezone")
@@ -131,7 +131,7 @@ class Regime(Value):
             raise ValueError(f"{name} is no IANA time zone, such as America/New_York") from None
 
     def events(self) -> frozenset[str]:
-        """The clock events that its duties name."""
+        """Return the clock events that the duties of the regime name."""
         named = ((row.of, row.sets, row.no_later_than.of if row.no_later_than else "") for row in self.duties)
         return frozenset(event for events in named for event in events if event)
 
@@ -140,41 +140,41 @@ class ClockEvent(Value):
     """An event that starts a legal clock."""
 
     means: str
-    """What happens at this moment."""
+    """A description of what happens at this moment."""
     ask: str
-    """The question to the incident lead that fills it in."""
+    """The question to the incident lead whose answer gives the time."""
     same_as: tuple[ClockName, ...] = ()
-    """Events that are this one under another name: the earliest of them counts."""
+    """Other names of the same event; the earliest recorded time counts."""
     met_by: tuple[ClockName, ...] = ()
-    """Events with which this clock has started at the latest."""
+    """Events by which this clock has started at the latest."""
     ours: bool = False
-    """The organisation does it itself, so before it is recorded it has not happened: the clock is counted from now."""
+    """True for a step of the organisation itself: not recorded means not done yet, so the clock is counted from now."""
     not_before: tuple[ClockName, ...] = ()
-    """Events that cannot come after this one, so that the earliest possible time is theirs."""
+    """Events that cannot come after this one; the last of them is the earliest possible time of this one."""
 
 
 class Recipient(Value):
-    """Somebody who must be told."""
+    """A recipient who must be told, in the words of the table."""
 
     addressee: Addressee
     name: str
-    """In words; {place} stands for the place."""
+    """The recipient in words; {place} stands for the place."""
     contact: str = ""
 
 
 class DutyTable(Value):
-    """All regimes with their words."""
+    """All regimes, with the clock events, the recipients and the places that they name."""
 
     clock_events: dict[str, ClockEvent]
     recipients: dict[str, Recipient]
     place_names: dict[Place, str] = {}
     also_called: dict[Place, Place] = {}
-    """Another code for the same place, as PR for US-PR."""
+    """Another code for the same place, such as PR for US-PR."""
     regimes: tuple[Regime, ...]
     unknown_place: Regime
-    """Stands in for a country that has no regime."""
+    """The stand-in for a country that has no regime."""
     unknown_state: dict[str, Regime] = {}
-    """Stands in for a state without a regime, and for people whose state is not known, by country."""
+    """By country, the stand-in for a state without a regime and for people whose state is not known."""
 
     @model_validator(mode="after")
     def _closed(self) -> "DutyTable":
@@ -193,5 +193,5 @@ class DutyTable(Value):
         return self
 
     def all_regimes(self) -> tuple[Regime, ...]:
-        """The regimes and the stand-ins."""
+        """Return the regimes and the stand-ins."""
         return (*self.regimes, *self.unknown_state.values(), self.unknown_place)

@@ -1,6 +1,7 @@
-"""When telling the public may or must stand for telling each person: the duties' grounds, held against the numbers.
+"""Substitute notice: the duties for which telling the public may or must replace telling each person.
 
-Nothing here tells anybody. A person publishes; what the notice's own page on the website does of it is said apart.
+The grounds of each duty are compared with the numbers of people. Nothing here tells anybody: a person publishes. The
+steps that the notice's own page on the website already takes are listed apart.
 """
 
 import re
@@ -12,9 +13,9 @@ from amends.domain.law.duty import Addressee, Duty, DutyStanding, Substitute
 
 MORE_PEOPLE_THAN = re.compile(r"people > ([\d,]+)")
 NO_CONTACT = re.compile(r"\bcontact\b")
-"""No address, or none that works."""
+"""A ground about people without an address, or without one that works."""
 HARD_TO_REACH = re.compile(r"\b(?:practicable|impossible|difficult|effort|hardship|onerous)\b")
-"""A ground that only a person can judge; it comes up when somebody was not reached."""
+"""A ground that only a person can judge, once somebody was not reached."""
 FEWER_THAN = re.compile(r"under (\d+) people: (.+)")
 AT_LEAST = re.compile(r"(\d+) people or more: (.+)")
 BY_OUR_PAGE = re.compile(r"\b(?:web ?site|home page)\b", re.IGNORECASE)
@@ -23,43 +24,44 @@ AND_MORE = re.compile(r"\band\b")
 
 @dataclass(frozen=True, slots=True)
 class PlaceCounts:
-    """How far a notice has come, by place: US-CA where the state is known, else US; empty where nobody knows."""
+    """The people of a notice by place: US-CA where the state is known, else US; empty where nobody knows."""
 
     people: Mapping[str, int]
     unreached: Mapping[str, int]
-    """Those for whom there is no address, or none that works."""
+    """People without an address, or without one that works."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubstituteDue:
-    """A duty for which telling the public may or must stand for telling each person, and what that takes."""
+    """A duty for which telling the public may or must replace telling each person, with the steps to take."""
 
     duty: str
     law: str
     citation: str
     certain: bool
-    """The duty applies for sure."""
+    """True when the duty surely applies, False when it may apply."""
     must: bool
-    """Some can be told in no other way; else it is the organisation's choice."""
+    """True when some people can be told in no other way; else the organisation may choose."""
     because: tuple[str, ...]
     """The grounds that are met, with the numbers behind them."""
     asks: tuple[str, ...]
     """Grounds that a person must judge first."""
     done: tuple[str, ...]
-    """What the page on the website does of it."""
+    """Steps that the page on the website takes."""
     to_do: tuple[str, ...]
-    """What a person must see to."""
+    """Steps that a person must take."""
     for_days: int | None
     until: datetime | None
-    """How long the page must stay up; None when it is not up, or the law names no time."""
+    """The time until which the page must stay up; None when the page is not up or the law names no time."""
 
 
 def substitute_due(
     duties: Iterable[Duty], counts: PlaceCounts, page_up_since: datetime | None = None
 ) -> tuple[SubstituteDue, ...]:
-    """Every duty to people whose threshold is met, those that must be met first; page_up_since is None while it is not.
+    """Return every duty to people for which a substitute notice is due, duties with a must first.
 
-    Ranks with the duties themselves: one that only may apply counts until it is settled, one that is exempt does not.
+    `page_up_since` is None while the page is not up. A duty that may apply counts until somebody settles the question;
+    a duty that is exempt does not count.
     """
     found = [due for duty in duties if (due := _due(duty, counts, page_up_since))]
     return tuple(sorted(found, key=lambda due: not due.must))
@@ -93,7 +95,7 @@ def _due(duty: Duty, counts: PlaceCounts, page_up_since: datetime | None) -> Sub
 
 
 def _living_in(places: tuple[str, ...], counted: Mapping[str, int]) -> int:
-    """The law of a country holds in its states too."""
+    """Return how many of the people live in the places; the law of a country holds in its states too."""
     return sum(count for home, count in counted.items() if home in places or (home[:2] in places and "-" in home))
 
 
@@ -117,14 +119,14 @@ def _to_be_judged(rule: Substitute, people: int, unreached: int) -> Iterator[str
 
 
 def _steps(rule: Substitute, unreached: int, *, page_is_up: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is to be done for so many, apart: what the page on the website does of it, and the rest."""
+    """Return the steps for so many unreached people: first those that the page on the website takes, then the rest."""
     steps = [step for line in rule.do_all if (step := _for_so_many(line, unreached))]
     done = tuple(step for step in steps if page_is_up and _page_does(step))
     return done, tuple(step for step in steps if step not in done)
 
 
 def _for_so_many(line: str, unreached: int) -> str:
-    """The line without the number of people that it is for, or empty when it is for another number."""
+    """Return the line without its number of people, or an empty text when the line is for another number."""
     if fewer := FEWER_THAN.fullmatch(line):
         return fewer[2] if unreached < int(fewer[1]) else ""
     if more := AT_LEAST.fullmatch(line):
@@ -133,5 +135,5 @@ def _for_so_many(line: str, unreached: int) -> str:
 
 
 def _page_does(step: str) -> bool:
-    """The page alone is enough: the website is named, and nothing more beside it."""
+    """Return True when the page alone is enough: the step names the website and nothing more."""
     return BY_OUR_PAGE.search(step) is not None and AND_MORE.search(step) is None

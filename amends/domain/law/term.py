@@ -1,9 +1,9 @@
-"""Legal periods: hours, calendar days, business days and months from a moment to the last moment in time.
+"""Legal terms: hours, calendar days, business days and months from a moment to the last moment in time.
 
 Hours run from the moment itself, across nights, weekends and changes of the clock. Days and months leave out the day
-of the event and end with the last minute of the last day, in the zone of those who must be told (Regulation (EEC)
-1182/71, Art. 3, says so for the Union, and most laws count alike). A day that does not exist, as 31 February, becomes
-the last day of its month. No end is moved from a holiday to the next working day: earlier is never too late.
+of the event and end with the last minute of the last day, in the recipient's time zone (Regulation (EEC) 1182/71,
+Art. 3, says so for the Union, and most laws count alike). A day that does not exist, such as 31 February, becomes the
+last day of its month. No end is moved from a holiday to the next working day, because an earlier end is always safe.
 """
 
 from calendar import monthrange
@@ -18,11 +18,11 @@ from amends.domain.base.value import Value
 LAST_MINUTE = time(23, 59)
 
 WorksOn = Callable[[str, date], bool]
-"""Whether offices of this place work on this day: neither a weekend nor a public holiday."""
+"""A function that returns True when offices of a place work on a day: neither a weekend nor a public holiday."""
 
 
 class Term(Value):
-    """A legal period in one unit."""
+    """A legal term in one unit."""
 
     hours: int | None = Field(default=None, gt=0)
     days: int | None = Field(default=None, gt=0)
@@ -42,7 +42,7 @@ class Term(Value):
         return f"{amount} {words.removesuffix('s') if amount == 1 else words}"
 
     def after(self, start: datetime, zone: str, place: str, works_on: WorksOn) -> datetime:
-        """The last moment in time, in UTC; the zone is that of the recipient, the place decides about holidays."""
+        """Return the last moment in time, in UTC; `zone` is the recipient's, `place` decides about holidays."""
         if self.hours is not None:
             return start.astimezone(UTC) + timedelta(hours=self.hours)
         first = start.astimezone(ZoneInfo(zone)).date()
@@ -57,12 +57,12 @@ class Term(Value):
 
 
 def end_of(day: date, zone: str) -> datetime:
-    """The last minute of a day in this zone, in UTC."""
+    """Return the last minute of a day in this zone, in UTC."""
     return datetime.combine(day, LAST_MINUTE, ZoneInfo(zone)).astimezone(UTC)
 
 
 def end_of_year(moment: datetime, zone: str) -> datetime:
-    """The last minute of the calendar year in which this moment lies in the zone, in UTC."""
+    """Return the last minute, in UTC, of the calendar year in which this moment lies in the zone."""
     return end_of(date(moment.astimezone(ZoneInfo(zone)).year, 12, 31), zone)
 
 
@@ -73,7 +73,7 @@ def _months_later(first: date, months: int) -> date:
 
 
 def _business_days_later(first: date, days: int, place: str, works_on: WorksOn) -> date:
-    """The day of the event does not count; the first business day after it is the first."""
+    """Return the day so many business days later, not counting the day of the event."""
     day = first
     while days:
         day += timedelta(days=1)

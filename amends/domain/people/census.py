@@ -1,4 +1,4 @@
-"""Counts people: by where they live, what they read, and how they can be reached."""
+"""Counts of people: by where they live, the language they read, and how they can be reached."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _place_of = lru_cache(4096)(place_of)
 
 
 class Sort(NamedTuple):
-    """What is counted of a person; people who are alike in it are counted together."""
+    """The attributes by which a person is counted; people with the same attributes are counted together."""
 
     place: str
     locale: str
@@ -24,13 +24,13 @@ class Sort(NamedTuple):
 
 
 class Census:
-    """People in numbers; none of them is kept."""
+    """A running count of people, which keeps numbers only."""
 
     def __init__(self) -> None:
         self._sorts: Counter[tuple[Any, ...]] = Counter()
 
     def see(self, people: Iterable[Person]) -> None:
-        """Count these too."""
+        """Add these people to the count."""
         self._sorts.update(
             (
                 _place_of(one.country, one.region), one.locale, one.segment, one.data, one.flags,
@@ -40,11 +40,11 @@ class Census:
         )  # fmt: skip
 
     def add(self, sort: Sort, people: int) -> None:
-        """Count so many people who are alike."""
+        """Add a number of people with the same attributes to the count."""
         self._sorts[sort] += people
 
     def counts(self, digest: str = "") -> AudienceCounts:
-        """All that were seen; `digest` is that of the list they stand in."""
+        """Return the count of all people added; `digest` is that of their audience file."""
         sorts = [(Sort._make(sort), count) for sort, count in self._sorts.items()]
         return AudienceCounts(
             people=self._sorts.total(),
@@ -61,7 +61,7 @@ class Census:
 
 
 def counted(people: Iterable[Person]) -> AudienceCounts:
-    """These people in numbers."""
+    """Return the count of these people."""
     census = Census()
     census.see(people)
     return census.counts()

@@ -1,4 +1,4 @@
-"""The people an incident touches, and how each of them stands to a notice."""
+"""The people affected by an incident, the reasons to hold their messages, and their number."""
 
 import re
 from enum import StrEnum
@@ -8,11 +8,12 @@ from amends.domain.base.value import Value
 from amends.domain.incident.facts import DataCategory
 
 NULL_LIKE = frozenset({"null", "(null)", "n/a", "#n/a", "none", "undefined", "-", "--"})
-"""What exports write where there is nothing, in small letters."""
+"""Words that exports write into empty cells, in lower case."""
+STATE = re.compile(r"[A-Z0-9]{1,3}")
 
 
 class Flag(StrEnum):
-    """What must be known before anybody writes to this person."""
+    """A warning to heed before anybody writes to the person."""
 
     MINOR = "minor"
     DECEASED = "deceased"
@@ -20,11 +21,11 @@ class Flag(StrEnum):
 
 
 class Person(NamedTuple):
-    """Someone affected, as a row of the audience file names them. Holds personal data: never log or print it."""
+    """A person affected, as a row of the audience file. Holds personal data: never log or print it."""
 
     number: int
-    """Together with the incident it names the person outside the ledger: the row of the first audience file, or, for
-    those whom a corrected file brought, the next free number."""
+    """Names the person outside the ledger, together with the incident: the row of the first audience file, or the next
+    free number for a person whom a corrected file added."""
     ref: str
     """The company's own id for this customer."""
     name: str
@@ -46,28 +47,28 @@ class Person(NamedTuple):
 
 
 class Hold(StrEnum):
-    """Why nothing is sent for this person until somebody decides."""
+    """A reason to send nothing to a person until somebody decides."""
 
     MINOR_WITHOUT_GUARDIAN = "minor_without_guardian"
     DECEASED = "deceased"
     PROTECTED = "protected"
     ONLY_GUARDIAN = "only_guardian"
-    """Nothing of theirs was touched; they are written to about the child."""
+    """No data of the person was touched; the person is written to only about a child."""
     GONE = "gone"
-    """A corrected list does not have them any more, or not in the part that a notice is for."""
+    """A corrected list no longer has the person, or no longer in the audience of a notice."""
 
 
 class Left(StrEnum):
-    """What is known of somebody whom a corrected list does not have any more."""
+    """The knowledge about a person whom a corrected list no longer has."""
 
     NOT_TOUCHED = "not_touched"
-    """By what is known today, nothing of theirs was touched."""
+    """No data of the person was touched, by what is known today."""
     PERHAPS_TWICE = "perhaps_twice"
-    """Somebody in the list has an address of theirs, so they may stand there once more, under another id."""
+    """Somebody in the list has the same address, so the person may still stand in the list, under another id."""
 
 
 def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool) -> Hold | None:
-    """The reason not to write to a person with these flags, or None. A child is told through its guardian."""
+    """Return the reason not to write to a person with these flags, or None. A child is told through its guardian."""
     if Flag.DECEASED in flags:
         return Hold.DECEASED
     if Flag.PROTECTED in flags:
@@ -77,22 +78,19 @@ def hold_for(flags: frozenset[Flag], *, has_guardian: bool, only_guardian: bool)
     return Hold.ONLY_GUARDIAN if only_guardian else None
 
 
-STATE = re.compile(r"[A-Z0-9]{1,3}")
-
-
 def place_of(country: str, region: str) -> str:
-    """Where somebody lives, as US-WA; the country alone when the region is not known by its code."""
+    """Return a place such as US-WA, or the country alone when the region is not a code."""
     return f"{country}-{region}" if country and STATE.fullmatch(region) else country
 
 
 class AudienceCounts(Value):
-    """The audience of an incident in numbers; never the people themselves."""
+    """The number of people in an audience, in all and by attribute; no personal data."""
 
     people: int = 0
     gone: int = 0
-    """Those whom a corrected list does not have any more; they are counted nowhere else."""
+    """The people whom a corrected list no longer has; they are counted in no other field."""
     by_place: dict[str, int] = {}
-    """Countries, and states where they are known (DE, US-WA); an empty name where the country is not known."""
+    """People by country, or by state where it is known (DE, US-WA); an empty name where the country is not known."""
     by_locale: dict[str, int] = {}
     by_segment: dict[str, int] = {}
     by_category: dict[str, int] = {}
@@ -101,11 +99,11 @@ class AudienceCounts(Value):
     with_email: int = 0
     with_phone: int = 0
     digest: str = ""
-    """Changes when any row of the audience changes."""
+    """A hash that changes when any row of the audience changes."""
 
     @property
     def by_country(self) -> dict[str, int]:
-        """The people of each country, its states together."""
+        """Return the number of people in each country, its states added together."""
         countries: dict[str, int] = {}
         for place, people in self.by_place.items():
             countries[place[:2]] = countries.get(place[:2], 0) + people
@@ -113,7 +111,7 @@ class AudienceCounts(Value):
 
 
 def damaged(number: int) -> str:
-    """What is wrong when a person's data does not open, and what mends it."""
+    """Return the sentence that says what is wrong when a person's data cannot be decrypted, and how to repair it."""
     return (
         f"the data of person {number} was altered, moved, or sealed with another key; "
         "`amends audience correct` with a list that has them mends it"

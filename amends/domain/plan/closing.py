@@ -1,4 +1,4 @@
-"""Whether a case may be closed, what speaks against it, and when nothing of it is left to do."""
+"""Closing a case: its criteria, the reasons against it, and the moment from which nothing is left to do."""
 
 from datetime import datetime
 
@@ -12,37 +12,42 @@ from amends.domain.playbook.playbook import Event
 
 
 def ready_to_close(case: Case) -> bool:
-    """Resolved, every step that closing asks for is done, and nothing that is approved is still to reach somebody."""
+    """Return True when an open case is resolved, its closing steps are done, and no approved notice is still to leave.
+
+    The closing steps are the steps timed from the event resolved. A notice of a skipped occurrence, or of which only
+    parked messages are left, does not count.
+    """
     if case.playbook is None or Event.RESOLVED not in case.events or case.state is not IncidentState.OPEN:
         return False
-    left_out = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.SKIPPED}
+    skipped = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.SKIPPED}
     leaving = [
         notice
         for notice in case.notices
         if notice.stage in (NoticeStage.APPROVED, NoticeStage.SENDING) and not notice.only_parked
     ]
-    if any((notice.step, notice.occurrence) not in left_out for notice in leaving):
+    if any((notice.step, notice.occurrence) not in skipped for notice in leaving):
         return False
     closing = [step.id for step in case.playbook.steps if step.of == Event.RESOLVED and holds(case, step.when)]
-    done = {turn.step for turn in case.occurrences if turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
+    done = {one.step for one in case.occurrences if one.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)}
     return set(closing) <= done
 
 
 def is_over(case: Case, now: datetime) -> bool:
-    """Closed, every promise settled and told of, nobody waits for an answer or anything, and nothing is to come.
+    """Return True when the case is closed and nothing of it is left to do.
 
-    Once its personal data was destroyed, nothing can come any more.
+    Every commitment is then settled and told of, no question is open, nobody waits for a notice, and no occurrence,
+    reminder or next update is to come. A case whose personal data was destroyed is always over.
     """
     if case.destroyed_at:
         return True
-    if case.state is not IncidentState.CLOSED or case.commitments_open or _somebody_waits(case) or case.questions.open:
+    if case.state is not IncidentState.CLOSED or case.commitments_open or _people_wait(case) or case.questions.open:
         return False
     planned = plan(case, now)
     return not (reminders(case) or awaited(case) or planned.due or planned.upcoming)
 
 
 def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
-    """What the personal data of the case is still needed for, in words; empty when it may be destroyed."""
+    """Return what the personal data of the case is still needed for, in words; empty when it may be destroyed."""
     leaving = [notice.id for notice in case.notices if notice.pending or notice.people.get(PersonState.WAITING)]
     reasons = (
         "" if case.state is IncidentState.CLOSED else f"it is {case.state}, not closed",
@@ -56,24 +61,25 @@ def still_needed(case: Case, now: datetime) -> tuple[str, ...]:
 
 
 def late_answers(case: Case, now: datetime) -> str:
-    """That people wait for an answer for longer than they were told; empty when nobody does.
+    """Return an alert that people wait for an answer for longer than they were told, or "" when nobody does.
 
-    The same words all day, so that it is said once a day. It hangs on no step: people ask when the playbook has ended.
+    The words are the same all day, so that the alert is given once a day. The alert depends on no step of the playbook,
+    because people ask after the playbook has ended too.
     """
     if not case.questions.overdue:
         return ""
     return f"questions are overdue on {now:%Y-%m-%d}: `amends questions list {case.incident.id} --open` shows which"
 
 
-def _somebody_waits(case: Case) -> bool:
-    """For a notice that has reached others, and not only for a person's decision about it."""
-    going = {(turn.step, turn.number) for turn in case.occurrences if turn.state is OccurrenceState.WAITING}
-    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in going)
+def _people_wait(case: Case) -> bool:
+    """Return True when people wait for a notice that others have, and not only for a decision on parked messages."""
+    waiting = {(one.step, one.number) for one in case.occurrences if one.state is OccurrenceState.WAITING}
+    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) in waiting)
     return any(notice.is_on_its_way and not notice.only_parked for notice in begun)
 
 
 def unmet_closing_criteria(case: Case, now: datetime) -> tuple[str, ...]:
-    """What speaks against closing the case, in words for the lead; empty when nothing does."""
+    """Return what speaks against closing the case, in words for the lead; empty when nothing does."""
     unsent = [_unsent(notice) for notice in case.notices if not notice.stage.is_over]
     late = [commitment.id for commitment in case.commitments if commitment.overdue(now)]
     owed = [duty.id for duty in open_duties(case) if duty.standing is DutyStanding.APPLIES and not duty.waits]

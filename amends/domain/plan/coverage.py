@@ -1,4 +1,4 @@
-"""Which legal duties of an incident a playbook would not meet."""
+"""The coverage of a playbook: the legal duties of an incident that the playbook would not meet."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -12,31 +12,41 @@ from amends.domain.playbook.checks import Objection
 from amends.domain.playbook.playbook import Phase, Step
 
 MONTH = timedelta(days=31)
-A_FEW = 3
+EARLIER = "begin earlier, or shorten approve_within"
+LATE = "it is late with any playbook; counsel should say what follows from that"
+FILE_IT = "no step does that: somebody must file it, and `amends duty filed` records it"
+LAWS_NAMED = 3
 
 
 def duties_missed(case: Case, now: datetime) -> tuple[Objection, ...]:
-    """Duties to people and authorities that are due before the first notice could leave, or that no step meets."""
+    """Return an objection for each duty that is due before the first notice could leave.
+
+    Only duties to people and to authorities count. When no step tells people within a month, one objection names the
+    laws that ask for it. Without a playbook there are no objections.
+    """
     if case.playbook is None:
         return ()
-    turns = forecast(case, now, now + MONTH)
-    first = next(((s, t.due_at) for t in turns if (s := _tells(case, t.step))), None)
+    occurrences = forecast(case, now, now + MONTH)
+    first = next(((s, one.due_at) for one in occurrences if (s := _telling_step(case, one.step))), None)
     if first is None:
-        return tuple(_nobody_tells(case))
+        return tuple(_nobody_told(case))
     step, due_at = first
     leaves = due_at + case.playbook.approve_within
     duties = sorted(_before(case, leaves), key=lambda duty: (duty.addressee is not Addressee.PEOPLE, duty.pressure))
     return tuple(_missed(duty, step, leaves, now) for duty in duties)
 
 
-def _tells(case: Case, step_id: str) -> Step | None:
-    """The step, when it tells people what happened."""
+def _telling_step(case: Case, step_id: str) -> Step | None:
+    """Return the step with this id, or None when it does not tell people what happened."""
     steps = case.playbook.steps if case.playbook else ()
     return next((s for s in steps if s.id == step_id and s.phase is Phase.NOTIFY and s.notice), None)
 
 
 def _before(case: Case, leaves: datetime) -> Iterator[Duty]:
-    """What waits for a step of our own has no date yet; what is due at once has none."""
+    """Yield the open duties due before the first notice leaves.
+
+    A duty that waits for a step of ours has no date yet, and a duty that is due at once has none at all.
+    """
     for duty in open_duties(case):
         concerns = duty.addressee in (Addressee.PEOPLE, Addressee.AUTHORITY) and not duty.waits
         if concerns and duty.due_at and duty.due_at < leaves:
@@ -54,15 +64,10 @@ def _missed(duty: Duty, step: Step, leaves: datetime, now: datetime) -> Objectio
     return Objection(step=step.id, key="after", why=f"{told}; that is before {step.id} leaves", advice=FILE_IT)
 
 
-EARLIER = "begin earlier, or shorten approve_within"
-LATE = "it is late with any playbook; counsel should say what follows from that"
-FILE_IT = "no step does that: somebody must file it, and `amends duty filed` records it"
-
-
-def _nobody_tells(case: Case) -> Iterator[Objection]:
+def _nobody_told(case: Case) -> Iterator[Objection]:
     duties = [duty for duty in open_duties(case) if duty.addressee is Addressee.PEOPLE]
     if duties:
         laws = list(dict.fromkeys(f"{duty.law}, {duty.citation}" for duty in duties))
-        more = f" and {len(laws) - A_FEW} more" if len(laws) > A_FEW else ""
-        why = f"no step tells people within a month, but laws ask for it: {'; '.join(laws[:A_FEW])}{more}"
+        more = f" and {len(laws) - LAWS_NAMED} more" if len(laws) > LAWS_NAMED else ""
+        why = f"no step tells people within a month, but laws ask for it: {'; '.join(laws[:LAWS_NAMED])}{more}"
         yield Objection(step="", key="", why=why, advice="add a step of the phase notify with a notice")

@@ -1,4 +1,4 @@
-"""What keeps an approved notice from leaving: authorities that must hear first, and a hold of law enforcement."""
+"""The gates of an approved notice: authorities to be told before the people, an embargo of law enforcement, doubts."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
@@ -13,22 +13,26 @@ DAY = timedelta(days=1)
 
 
 def shut(case: Case, waits_for: Collection[Gate], now: datetime) -> tuple[str, ...]:
-    """Why a notice that waits for this may not leave now, each with what would change it; empty when it may.
+    """Return why a notice with these gates may not leave now, each reason with its remedy; empty when it may leave.
 
-    That the public hears after the people is decided message by message, while they are sent.
+    The gate "direct_notices" (people are told before the public) is not checked here: the sending engine decides about
+    it message by message.
     """
-    return (*_doubt(case), *_embargo(case, now), *(_unheard(case) if Gate.AUTHORITIES in waits_for else ()))
+    return (*_doubt(case), *_embargo(case, now), *(_not_told_yet(case) if Gate.AUTHORITIES in waits_for else ()))
 
 
 def opens_at(case: Case, waits_for: Collection[Gate], now: datetime) -> datetime | None:
-    """When it may leave without anybody doing anything; now when nothing is shut, None when a person must act."""
+    """Return when a notice may leave without a person acting: `now` when no gate is shut, None when a person must act.
+
+    The end of an embargo is the only time known in advance.
+    """
     if not shut(case, waits_for, now):
         return now
     return case.embargo.until if case.embargo and not shut(case, waits_for, case.embargo.until) else None
 
 
 def to_look_at_again(case: Case, now: datetime) -> str:
-    """That an embargo is about to end, for whoever must decide whether it may; empty when it is not."""
+    """Return an alert on the last day before an embargo ends, for the person who decides whether it may end, or ""."""
     if case.embargo is None or not case.embargo.until - DAY <= now < case.embargo.until:
         return ""
     return (
@@ -49,7 +53,7 @@ def _embargo(case: Case, now: datetime) -> Iterator[str]:
         yield case.embargo.says(case.incident.id)
 
 
-def _unheard(case: Case) -> Iterator[str]:
+def _not_told_yet(case: Case) -> Iterator[str]:
     for duty in filter(_comes_first, open_duties(case)):
         record = f"`amends duty filed {case.incident.id} {duty.id}` records it"
         yield f"{duty.recipient_name} must be told before the people ({duty.law}); {record}"

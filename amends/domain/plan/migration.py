@@ -17,13 +17,13 @@ from amends.domain.playbook.playbook import OURS, Event, Playbook, Step, at_seve
 
 DAY = timedelta(days=1)
 MONTH = timedelta(days=30)
-OPEN_TURNS = (OccurrenceState.WAITING, OccurrenceState.HELD)
+OPEN_OCCURRENCES = (OccurrenceState.WAITING, OccurrenceState.HELD)
 UNTIMED = ("after", "on", "at", "every", "until", "at_most", "one_of", "when")
 """Keys that say when a step comes; a retired one never comes again."""
 
 
 class Shift(Value):
-    """A turn that comes at another time, or is new, or does not come any more."""
+    """A occurrence that comes at another time, or is new, or does not come any more."""
 
     step: str
     number: int
@@ -34,7 +34,7 @@ class Shift(Value):
 
 
 class Stranded(Value):
-    """A turn that has begun, of a step that the new playbook does not have."""
+    """A occurrence that has begun, of a step that the new playbook does not have."""
 
     step: str
     number: int
@@ -68,7 +68,7 @@ class Migration(Value):
 
     @property
     def hold(self) -> frozenset[tuple[str, int]]:
-        """The turns that a person must decide about."""
+        """The occurrences that a person must decide about."""
         return frozenset((one.step, one.number) for one in self.stranded if not one.left)
 
 
@@ -88,10 +88,10 @@ def migration(case: Case, new: Playbook, now: datetime, ahead: timedelta = MONTH
 
 
 def retire(step: Step, last: int) -> Step:
-    """The step as it says things, but without any further turn after the last one."""
+    """The step as it says things, but without any further occurrence after the last one."""
     said = step.model_dump(by_alias=True, exclude=set(UNTIMED)) | {"of": Event.OPENED, "reads_on": RETIRED}
     if step.repeats:
-        # Its notices are numbered, as those of a series are; a series whose end has come has no next turn.
+        # Its notices are numbered, as those of a series are; a series whose end has come has no next occurrence.
         said |= {"every": str(step.every or "1d"), "until": Event.OPENED, "at_most": min(max(last, 2), 500)}
     return Step.model_validate(said)
 
@@ -99,13 +99,17 @@ def retire(step: Step, last: int) -> Step:
 def _stranded(case: Case, new: Playbook) -> Iterator[Stranded]:
     known = {step.id for step in new.steps} | OURS.keys()
     mine = {step.id for step in case.playbook.steps} if case.playbook else set()
-    for turn in case.occurrences:
-        if turn.state in OPEN_TURNS and turn.step in mine - known:
-            yield Stranded(step=turn.step, number=turn.number, state=turn.state, left=_has_left(case, turn))
+    for occurrence in case.occurrences:
+        if occurrence.state in OPEN_OCCURRENCES and occurrence.step in mine - known:
+            yield Stranded(
+                step=occurrence.step, number=occurrence.number, state=occurrence.state, left=_has_left(case, occurrence)
+            )
 
 
-def _has_left(case: Case, turn: RecordedOccurrence) -> bool:
-    mine = [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
+def _has_left(case: Case, occurrence: RecordedOccurrence) -> bool:
+    mine = [
+        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
+    ]
     return any(notice.stage in (NoticeStage.SENDING, NoticeStage.SENT) or notice.people for notice in mine)
 
 
@@ -126,30 +130,37 @@ def _redone(notice: NoticeStatus) -> Redone:
 
 
 def _shifts(case: Case, playbook: Playbook, now: datetime, ahead: timedelta) -> tuple[Shift, ...]:
-    """Looks twice as far, so that a turn that moves out of sight, or into it, is told with both times."""
+    """Looks twice as far, so that a occurrence that moves out of sight, or into it, is told with both times."""
     band = case.assessment.band if case.assessment else None
     renewed = case.model_copy(update={"playbook": at_severity(playbook, band)})
     before, after = (_calendar(one, now, now + 2 * ahead) for one in (case, renewed))
-    shifts = (_shift(case, renewed, before.get(turn), after.get(turn)) for turn in dict.fromkeys((*before, *after)))
+    shifts = (
+        _shift(case, renewed, before.get(occurrence), after.get(occurrence))
+        for occurrence in dict.fromkeys((*before, *after))
+    )
     near = (one for one in shifts if one and min(filter(None, (one.before, one.after)), default=now) <= now + ahead)
     return tuple(sorted(near, key=lambda one: (one.after or one.before or now, one.step, one.number)))
 
 
 def _calendar(case: Case, now: datetime, until: datetime) -> dict[tuple[str, int], PlannedOccurrence]:
-    return {(turn.step, turn.number): turn for turn in forecast(case, now, until) if turn.step not in OURS}
+    return {
+        (occurrence.step, occurrence.number): occurrence
+        for occurrence in forecast(case, now, until)
+        if occurrence.step not in OURS
+    }
 
 
 def _shift(
     case: Case, renewed: Case, before: PlannedOccurrence | None, after: PlannedOccurrence | None
 ) -> Shift | None:
-    """None when the turn comes as it would have come."""
-    was, now = (turn.due_at if turn else None for turn in (before, after))
-    turn, of = (after, renewed) if after else (before, case)
-    if turn is None or was == now:
+    """None when the occurrence comes as it would have come."""
+    was, now = (occurrence.due_at if occurrence else None for occurrence in (before, after))
+    occurrence, of = (after, renewed) if after else (before, case)
+    if occurrence is None or was == now:
         return None
-    return Shift(step=turn.step, number=turn.number, before=was, after=now, whom=_whom(of, turn))
+    return Shift(step=occurrence.step, number=occurrence.number, before=was, after=now, whom=_whom(of, occurrence))
 
 
-def _whom(case: Case, turn: PlannedOccurrence) -> str:
-    step = _old_step(case, turn.step)
+def _whom(case: Case, occurrence: PlannedOccurrence) -> str:
+    step = _old_step(case, occurrence.step)
     return f"{step.audience} by {', '.join(step.channels)}" if step.notice else ""

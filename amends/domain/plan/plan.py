@@ -22,7 +22,7 @@ TOLD_LATE = "late "
 
 
 class PlannedOccurrence(Value):
-    """One turn of a step that is due, or will be."""
+    """One occurrence of a step that is due, or will be."""
 
     step: str
     phase: Phase
@@ -36,7 +36,7 @@ class Plan(Value):
 
     due: tuple[PlannedOccurrence, ...] = ()
     upcoming: tuple[PlannedOccurrence, ...] = ()
-    """The next turn of each step whose time is known."""
+    """The next occurrence of each step whose time is known."""
     awaiting_approval: tuple[str, ...] = ()
     held: tuple[str, ...] = ()
     """Steps whose run somebody cancelled."""
@@ -46,81 +46,100 @@ def plan(case: Case, now: datetime) -> Plan:
     """What to do now, what is next. Asked twice, it answers the same; what is done or begun is never due again."""
     if case.playbook is None:
         return Plan()
-    begun = (_turn_again(case, occurrence, now) for occurrence in case.occurrences)
+    begun = (_continued(case, occurrence, now) for occurrence in case.occurrences)
     recorded = _by_step(case)
     fresh = (next_occurrence(case, step, recorded.get(step.id, ()), now) for step in case.playbook.steps)
-    turns = sorted((turn for turn in (*begun, *fresh) if turn and _outlives(case, turn)), key=_in_time)
+    occurrences = sorted(
+        (occurrence for occurrence in (*begun, *fresh) if occurrence and _outlives(case, occurrence)), key=_in_time
+    )
     reminder = _next_reminder(case)
-    unpausing = [*([reminder] if reminder else []), *_holdings(case, turns, now)]
+    unpausing = [*([reminder] if reminder else []), *_holdings(case, occurrences, now)]
     paused = case.state is IncidentState.PAUSED
-    due = (*(turn for turn in turns if not paused), *unpausing)
+    due = (*(occurrence for occurrence in occurrences if not paused), *unpausing)
     return Plan(
-        due=() if case.clock_doubt else tuple(turn for turn in due if turn.due_at <= now),
-        upcoming=tuple(sorted((turn for turn in (*turns, *unpausing) if turn.due_at > now), key=_in_time)),
+        due=() if case.clock_doubt else tuple(occurrence for occurrence in due if occurrence.due_at <= now),
+        upcoming=tuple(
+            sorted((occurrence for occurrence in (*occurrences, *unpausing) if occurrence.due_at > now), key=_in_time)
+        ),
         awaiting_approval=tuple(notice.id for notice in case.notices if _awaits_people(notice)),
-        held=tuple(turn.step for turn in case.occurrences if turn.state is OccurrenceState.HELD),
+        held=tuple(occurrence.step for occurrence in case.occurrences if occurrence.state is OccurrenceState.HELD),
     )
 
 
 def _by_step(case: Case) -> dict[str, list[RecordedOccurrence]]:
     recorded: dict[str, list[RecordedOccurrence]] = {}
-    for turn in case.occurrences:
-        recorded.setdefault(turn.step, []).append(turn)
+    for occurrence in case.occurrences:
+        recorded.setdefault(occurrence.step, []).append(occurrence)
     return recorded
 
 
 def _next_reminder(case: Case) -> PlannedOccurrence | None:
     """The next reminder of a legal deadline. The law does not pause, so neither do these.
 
-    A held or skipped turn silences only the reminders that were due with it.
+    A held or skipped occurrence silences only the reminders that were due with it.
     """
-    mine = [turn for turn in case.occurrences if turn.step == DEADLINES]
-    going = next((turn for turn in mine if turn.state is OccurrenceState.WAITING), None)
+    mine = [occurrence for occurrence in case.occurrences if occurrence.step == DEADLINES]
+    going = next((occurrence for occurrence in mine if occurrence.state is OccurrenceState.WAITING), None)
     if going:
         return _reminding(going.number, going.due_at, going.revision)
-    silent = [turn.due_at for turn in mine if turn.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
+    silent = [
+        occurrence.due_at for occurrence in mine if occurrence.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)
+    ]
     due_at = next((one.at for one in reminders(case) if not silent or one.at > max(silent)), None)
     if due_at is None:
         return None
-    number = max((turn.number for turn in mine if turn.state is not OccurrenceState.PLANNED), default=0) + 1
-    return _reminding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
+    number = (
+        max((occurrence.number for occurrence in mine if occurrence.state is not OccurrenceState.PLANNED), default=0)
+        + 1
+    )
+    return _reminding(
+        number, due_at, next((occurrence.revision for occurrence in mine if occurrence.number == number), 0)
+    )
 
 
 def _reminding(number: int, due_at: datetime, revision: int) -> PlannedOccurrence:
     return PlannedOccurrence(step=DEADLINES, phase=Phase.FOLLOW_UP, number=number, due_at=due_at, revision=revision)
 
 
-def _holdings(case: Case, turns: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
+def _holdings(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> list[PlannedOccurrence]:
     """The statements that there is nothing new yet: those that go on, and the next one once nobody waits for those."""
-    going = [turn for turn in case.occurrences if turn.step == HOLDING and turn.state is OccurrenceState.WAITING]
-    found = [_holding_goes_on(case, turn, now) for turn in going]
-    if all(any(notice.begun_at for notice in _notices_of(case, turn)) for turn in going):
-        found.append(_next_holding(case, turns, now))
-    return [turn for turn in found if turn]
+    going = [
+        occurrence
+        for occurrence in case.occurrences
+        if occurrence.step == HOLDING and occurrence.state is OccurrenceState.WAITING
+    ]
+    found = [_holding_goes_on(case, occurrence, now) for occurrence in going]
+    if all(any(notice.begun_at for notice in _notices_of(case, occurrence)) for occurrence in going):
+        found.append(_next_holding(case, occurrences, now))
+    return [occurrence for occurrence in found if occurrence]
 
 
-def _holding_goes_on(case: Case, turn: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
+def _holding_goes_on(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
     """In a pause it can only be drafted."""
-    notices = _notices_of(case, turn)
+    notices = _notices_of(case, occurrence)
     if case.state is IncidentState.PAUSED and any(notice.current for notice in notices):
         return None
-    return _holding(turn.number, _continues_at(case, notices, now), turn.revision)
+    return _holding(occurrence.number, _continues_at(case, notices, now), occurrence.revision)
 
 
-def _next_holding(case: Case, turns: list[PlannedOccurrence], now: datetime) -> PlannedOccurrence | None:
+def _next_holding(case: Case, occurrences: list[PlannedOccurrence], now: datetime) -> PlannedOccurrence | None:
     """The statement that there is nothing new yet, when people expect news by a time that nothing else will keep.
 
-    It is drafted in a pause too, and leaves after it. A held or skipped turn silences only the times before it.
+    It is drafted in a pause too, and leaves after it. A held or skipped occurrence silences only the times before it.
     """
-    mine, until = [turn for turn in case.occurrences if turn.step == HOLDING], awaited(case)
+    mine, until = [occurrence for occurrence in case.occurrences if occurrence.step == HOLDING], awaited(case)
     if until is None or case.playbook is None:
         return None
     due_at = until - case.playbook.approve_within
-    silent = [turn.due_at for turn in mine if turn.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)]
-    if any(at >= due_at for at in silent) or _others_tell(case, turns, max(due_at, now)):
+    silent = [
+        occurrence.due_at for occurrence in mine if occurrence.state in (OccurrenceState.HELD, OccurrenceState.SKIPPED)
+    ]
+    if any(at >= due_at for at in silent) or _others_tell(case, occurrences, max(due_at, now)):
         return None
-    number = max((turn.number for turn in mine if turn.state.begun), default=0) + 1
-    return _holding(number, due_at, next((turn.revision for turn in mine if turn.number == number), 0))
+    number = max((occurrence.number for occurrence in mine if occurrence.state.begun), default=0) + 1
+    return _holding(
+        number, due_at, next((occurrence.revision for occurrence in mine if occurrence.number == number), 0)
+    )
 
 
 def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccurrence | None:
@@ -129,7 +148,7 @@ def _holding(number: int, due_at: datetime | None, revision: int) -> PlannedOccu
     return PlannedOccurrence(step=HOLDING, phase=Phase.UPDATE, number=number, due_at=due_at, revision=revision)
 
 
-def _others_tell(case: Case, turns: list[PlannedOccurrence], by: datetime) -> bool:
+def _others_tell(case: Case, occurrences: list[PlannedOccurrence], by: datetime) -> bool:
     """Whether something else with news is drafted, or will be by then."""
     steps = case.playbook.steps if case.playbook else ()
     telling = {step.id for step in steps if step.notice and step.phase in (Phase.NOTIFY, Phase.UPDATE)}
@@ -138,27 +157,31 @@ def _others_tell(case: Case, turns: list[PlannedOccurrence], by: datetime) -> bo
     drafts = [n for n in case.notices if n.step in telling and n.begun_at is None and n.stage not in silent]
     if not case.is_closed and any((n.step, n.occurrence) not in aside for n in drafts):
         return True
-    return case.state is not IncidentState.PAUSED and any(turn.step in telling and turn.due_at <= by for turn in turns)
+    return case.state is not IncidentState.PAUSED and any(
+        occurrence.step in telling and occurrence.due_at <= by for occurrence in occurrences
+    )
 
 
-def _outlives(case: Case, turn: PlannedOccurrence) -> bool:
+def _outlives(case: Case, occurrence: PlannedOccurrence) -> bool:
     """Of a closed case only the promises go on, and what has reached some people and not all."""
-    if not case.is_closed or turn.phase is Phase.FOLLOW_UP:
+    if not case.is_closed or occurrence.phase is Phase.FOLLOW_UP:
         return True
-    begun = (notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number))
+    begun = (
+        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
+    )
     return any(notice.is_on_its_way for notice in begun)
 
 
-def _in_time(turn: PlannedOccurrence) -> tuple[datetime, str, int]:
-    return turn.due_at, turn.step, turn.number
+def _in_time(occurrence: PlannedOccurrence) -> tuple[datetime, str, int]:
+    return occurrence.due_at, occurrence.step, occurrence.number
 
 
 def _awaits_people(notice: NoticeStatus) -> bool:
     return notice.current and notice.stage in (NoticeStage.DRAFTED, NoticeStage.REJECTED)
 
 
-def _turn_again(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
-    """A turn that was begun and can go on without a person."""
+def _continued(case: Case, occurrence: RecordedOccurrence, now: datetime) -> PlannedOccurrence | None:
+    """A occurrence that was begun and can go on without a person."""
     if occurrence.state is not OccurrenceState.WAITING or case.playbook is None:
         return None
     step = next((step for step in case.playbook.steps if step.id == occurrence.step), None)
@@ -199,24 +222,24 @@ def _told_late_at(case: Case, step: Step, occurrence: RecordedOccurrence) -> dat
 def next_occurrence(
     case: Case, step: Step, mine: Sequence[RecordedOccurrence], now: datetime
 ) -> PlannedOccurrence | None:
-    """The next turn of a step that has not begun, after those recorded of it; None when there is none to come yet."""
+    """The next occurrence of a step that has not begun, after those recorded of it; None when there is none to come yet."""
     base = _base(case, step, mine)
     if base is None or not holds(case, step.when) or (step.until and step.until in case.events):
         return None
-    if not _is_chosen(case, step) or any(_stops(case, step, turn) for turn in mine):
+    if not _is_chosen(case, step) or any(_stops(case, step, occurrence) for occurrence in mine):
         return None
     last = _last_begun(case, step, mine)
     number, due_at = _number_and_time(case, step, series(case, step, base), last, now)
     if number <= last:
         return None
-    planned = next((turn for turn in mine if turn.number == number), None)
+    planned = next((occurrence for occurrence in mine if occurrence.number == number), None)
     return PlannedOccurrence(
         step=step.id, phase=step.phase, number=number, due_at=due_at, revision=planned.revision if planned else 0
     )
 
 
 def series(case: Case, step: Step, base: datetime) -> Series:
-    """The times of the step's turns when its event happened then."""
+    """The times of the step's occurrences when its event happened then."""
     return Series(base, step.after, step.every, step.at_most, step.at, case.calendar)
 
 
@@ -228,8 +251,8 @@ def _base(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetim
 
 
 def _next_lateness(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> datetime | None:
-    """The first day on which a promise is late of those that this step has not had a turn for."""
-    handled = [turn.due_at for turn in mine if turn.state.begun]
+    """The first day on which a promise is late of those that this step has not had a occurrence for."""
+    handled = [occurrence.due_at for occurrence in mine if occurrence.state.begun]
     dates = sorted({c.new_due_at or c.due_at for c in case.commitments if c.state is CommitmentState.OPEN})
     return next((at for at in dates if not handled or series(case, step, at).occurrence(1) > max(handled)), None)
 
@@ -239,33 +262,35 @@ def _is_chosen(case: Case, step: Step) -> bool:
     if step.one_of is None or case.playbook is None:
         return True
     choice = [other for other in case.playbook.steps if other.one_of == step.one_of]
-    taken = {turn.step for turn in case.occurrences if turn.state.begun}
+    taken = {occurrence.step for occurrence in case.occurrences if occurrence.state.begun}
     begun = (other for other in choice if other.id in taken)
     return step == next(chain(begun, (other for other in choice if holds(case, other.when))), None)
 
 
-def _stops(case: Case, step: Step, turn: RecordedOccurrence) -> bool:
-    """Whether this turn keeps the next from beginning.
+def _stops(case: Case, step: Step, occurrence: RecordedOccurrence) -> bool:
+    """Whether this occurrence keeps the next from beginning.
 
     A promise does not wait for the approval of another, nor all those who hope for news for one message that is parked.
     """
-    if step.phase is Phase.FOLLOW_UP or turn.state is not OccurrenceState.WAITING:
-        return turn.state is OccurrenceState.HELD
-    notices = _notices_of(case, turn)
+    if step.phase is Phase.FOLLOW_UP or occurrence.state is not OccurrenceState.WAITING:
+        return occurrence.state is OccurrenceState.HELD
+    notices = _notices_of(case, occurrence)
     return not (any(notice.only_parked for notice in notices) and all(notice.has_gone for notice in notices))
 
 
-def _notices_of(case: Case, turn: RecordedOccurrence) -> list[NoticeStatus]:
-    return [notice for notice in case.notices if (notice.step, notice.occurrence) == (turn.step, turn.number)]
+def _notices_of(case: Case, occurrence: RecordedOccurrence) -> list[NoticeStatus]:
+    return [
+        notice for notice in case.notices if (notice.step, notice.occurrence) == (occurrence.step, occurrence.number)
+    ]
 
 
 def _last_begun(case: Case, step: Step, mine: Sequence[RecordedOccurrence]) -> int:
     assessed = case.assessment.version if step.phase is Phase.ASSESS and case.assessment else 0
-    return max([assessed, *(turn.number for turn in mine if turn.state.begun)])
+    return max([assessed, *(occurrence.number for occurrence in mine if occurrence.state.begun)])
 
 
 def _number_and_time(case: Case, step: Step, times: Series, last: int, now: datetime) -> tuple[int, datetime]:
-    """After an outage only the latest of the turns that came due is made up for."""
+    """After an outage only the latest of the occurrences that came due is made up for."""
     if step.phase is Phase.ASSESS:
         return facts_known(case), times.occurrence(1)  # everything new that becomes known is assessed, once
     if step.of == Event.FACTS_CHANGED:
@@ -292,7 +317,7 @@ def _not_after_what_was_said(case: Case, step: Step, due_at: datetime) -> dateti
 
 
 def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime | None:
-    """The time that a notice drafted now, in this turn, names for the next one; None when no update is planned."""
+    """The time that a notice drafted now, in this occurrence, names for the next one; None when no update is planned."""
     if case.playbook is None or Event.RESOLVED in case.events:
         return None
     updates = [update for update in case.playbook.steps if update.phase is Phase.UPDATE and holds(case, update.when)]
@@ -301,14 +326,16 @@ def next_news_at(case: Case, step: Step, number: int, now: datetime) -> datetime
     return _full_hour(earliest + case.playbook.approve_within) if earliest else None
 
 
-def _update_after(case: Case, update: Step, drafting: Step, turn: int, now: datetime) -> datetime | None:
-    """When this update comes next, apart from the turn that is being drafted."""
+def _update_after(case: Case, update: Step, drafting: Step, occurrence: int, now: datetime) -> datetime | None:
+    """When this update comes next, apart from the occurrence that is being drafted."""
     about_to_happen = now if update.of in (Event.NOTIFIED, drafting.id) else None
     base = update.on or case.events.get(update.of, about_to_happen)
     if base is None or update.until in case.events:
         return None
     times = series(case, update, base)
-    begun = max(_last_begun(case, update, _by_step(case).get(update.id, ())), turn if drafting.id == update.id else 0)
+    begun = max(
+        _last_begun(case, update, _by_step(case).get(update.id, ())), occurrence if drafting.id == update.id else 0
+    )
     if update.every is None:
         return times.occurrence(1) if times.occurrence(1) > now and not begun else None
     number = times.come_due(now, begun) + 1

@@ -1,4 +1,4 @@
-"""What is different from when a case was paused, for whoever lets it go on."""
+"""The changes to a case while it was paused, for the person who resumes it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ CHANGES = {
     "playbook replaced": "the playbook was replaced",
     "resolved": "the lead said that nothing new is left to tell",
 }
-"""Acts that change what people would be told, in words."""
+"""The acts of the audit chain that change what people would be told, each in words."""
 
 
 class Act(Protocol):
@@ -22,15 +22,18 @@ class Act(Protocol):
 
     @property
     def at(self) -> datetime:
-        """When it happened."""
+        """Return when the act happened."""
 
     @property
     def act(self) -> str:
-        """What was done."""
+        """Return the name of the act, such as "amended"."""
 
 
 def changed_meanwhile(case: Case, acts: Sequence[Act], now: datetime) -> tuple[str, ...]:
-    """What happened since the case was paused, what would begin at once, and which promised times have passed."""
+    """Return what changed since the case was paused, in words; empty when the case is not paused.
+
+    The changes are acts of people, times for the next news that have passed, and occurrences that would begin at once.
+    """
     if case.state is not IncidentState.PAUSED:
         return ()
     paused_at = max((act.at for act in acts if act.act == IncidentState.PAUSED), default=case.opened_at)
@@ -46,7 +49,6 @@ def _passed(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
 
 
 def _at_once(case: Case, paused_at: datetime, now: datetime) -> Iterator[str]:
-    going = plan(case.resumed(), now)
-    for turn in going.due:
-        if paused_at < turn.due_at < now:
-            yield f"{turn.step} {turn.number} came due on {minute(turn.due_at)} and begins at once"
+    for occurrence in plan(case.resumed(), now).due:
+        if paused_at < occurrence.due_at < now:
+            yield f"{occurrence.step} {occurrence.number} came due on {minute(occurrence.due_at)} and begins at once"

@@ -1,4 +1,4 @@
-"""The timeline of an incident as tables of words, for a terminal and for Prefect."""
+"""The timeline of an incident as tables of text, for a terminal and for Prefect."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -9,18 +9,16 @@ from amends.domain.case.case import IncidentState
 from amends.domain.plan.timeline import LineKind, Timeline, TimelineLine, WaitingTask, folded
 
 Rows = list[tuple[str, ...]]
-
 Table = Callable[[Sequence[str], Rows], str]
+"""Makes one text of the titles of columns and the rows below them."""
 
 WAITS = "Waits for people"
-
 ALERTS = "Last alerts"
-
 UNDER_WAY = "Under way"
 
 
 def standing(shown: Timeline) -> str:
-    """How the incident stands, and what time it is there."""
+    """Return the state of the incident, its playbook, and the time where the organisation is."""
     runs = f"playbook {shown.playbook} {shown.pinned[:12]}" if shown.playbook else "no playbook runs"
     clock = f"{there(shown.at, shown.at, shown.zone)} {shown.zone}"
     utc = f" ({minute(shown.at)})" if shown.zone != "UTC" else ""
@@ -28,7 +26,7 @@ def standing(shown: Timeline) -> str:
 
 
 def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
-    """The sections under their titles, what is most pressing first; times as the organisation's clock shows them."""
+    """Return the sections by title, the most pressing first; times are in the organisation's time zone."""
     when = f"when ({shown.zone})"
     days = (shown.until - shown.at).days
     paused = shown.state is IncidentState.PAUSED
@@ -45,7 +43,7 @@ def in_tables(shown: Timeline, table: Table) -> dict[str, str]:
 
 
 def waiting_rows(shown: Timeline) -> Rows:
-    """What waits: by when, for whom, the command that goes on with it, and, because it may be long, last what it is."""
+    """Return a row for each waiting task: by when, for whom, the command, and last the task, which may be long."""
     return [(_by(shown, one), one.whom, one.do, one.what) for one in shown.waiting]
 
 
@@ -61,13 +59,13 @@ def _rows(shown: Timeline, lines: Iterable[TimelineLine]) -> Rows:
 
 
 def _note(shown: Timeline, line: TimelineLine) -> str:
-    """A legal deadline is told in UTC too, because authorities are elsewhere."""
+    """Return the note of a line; a legal deadline is shown in UTC too, because authorities are elsewhere."""
     utc = minute(line.at) if line.kind is LineKind.DEADLINE and shown.zone != "UTC" else ""
     return "; ".join(filter(None, (utc, line.note)))
 
 
 def there(at: datetime, today: datetime, zone: str) -> str:
-    """As people say it there: Thu 26 Nov 11:00, with the year when it is another one."""
+    """Return the moment in local words, such as Thu 26 Nov 11:00, with the year when it is not the present one."""
     local, here = at.astimezone(ZoneInfo(zone)), today.astimezone(ZoneInfo(zone))
     year = "" if local.year == here.year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"

@@ -45,7 +45,7 @@ class TimelineLine(Value):
     what: str
     note: str = ""
     series: str = ""
-    """The step, when this is one of many turns that tell people nothing."""
+    """The step, when this is one of many occurrences that tell people nothing."""
 
 
 class Wait(StrEnum):
@@ -121,7 +121,7 @@ def timeline(case: Case, now: datetime, ahead: timedelta = FORTNIGHT) -> Timelin
 
 
 def folded(lines: Iterable[TimelineLine]) -> tuple[TimelineLine, ...]:
-    """One line for all turns of a step that tells people nothing; each stands where its first one does."""
+    """One line for all occurrences of a step that tells people nothing; each stands where its first one does."""
     kept: dict[tuple[str, int], list[TimelineLine]] = {}
     for number, line in enumerate(lines):
         kept.setdefault((line.series, 0 if line.series else number), []).append(line)
@@ -173,8 +173,8 @@ def _waiting(case: Case, now: datetime) -> Iterator[WaitingTask]:
         yield WaitingTask(wait=Wait.DECISION, what="no playbook runs yet", whom=LEAD, do=do)
     for notice in case.notices:
         yield from _for_notice(case, notice, now)
-    for turn in case.occurrences:
-        yield from _for_turn(case, turn, now)
+    for occurrence in case.occurrences:
+        yield from _for_turn(case, occurrence, now)
     yield from _owed(case, now)
     yield from _late_news(case, now)
     yield from _unrecorded(case, now)
@@ -225,15 +225,15 @@ def _approved_by(case: Case, notice: NoticeStatus) -> datetime | None:
     return min((notice.drafted_at + case.playbook.approve_within, *legal))
 
 
-def _for_turn(case: Case, turn: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
-    """Whether a held turn goes on, and tasks that were begun."""
-    named, step = f"{case.incident.id} {turn.step} {turn.number} --as NAME", _step(case, turn.step)
-    if turn.state is OccurrenceState.HELD:
-        why = f": {turn.note}" if turn.note else ""
-        what = f"{turn.step} {turn.number} is held{why}"
+def _for_turn(case: Case, occurrence: RecordedOccurrence, now: datetime) -> Iterator[WaitingTask]:
+    """Whether a held occurrence goes on, and tasks that were begun."""
+    named, step = f"{case.incident.id} {occurrence.step} {occurrence.number} --as NAME", _step(case, occurrence.step)
+    if occurrence.state is OccurrenceState.HELD:
+        why = f": {occurrence.note}" if occurrence.note else ""
+        what = f"{occurrence.step} {occurrence.number} is held{why}"
         yield WaitingTask(wait=Wait.DECISION, what=what, whom=LEAD, do=f"amends step go|skip {named}")
-    elif turn.state is OccurrenceState.WAITING and step and step.task:
-        by = step.within.after(turn.due_at, case.calendar) if step.within else None
+    elif occurrence.state is OccurrenceState.WAITING and step and step.task:
+        by = step.within.after(occurrence.due_at, case.calendar) if step.within else None
         late = by is not None and by < now
         do = f"amends step done {named}"
         yield WaitingTask(wait=Wait.DECISION, what=step.task, whom=step.owner, by=by, overdue=late, do=do)
@@ -321,7 +321,11 @@ def _going(case: Case, now: datetime) -> Iterator[TimelineLine]:
 
 def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine]:
     """What is expected, also of a paused incident once it goes on."""
-    yield from (_expected(case, turn) for turn in forecast(case.resumed(), now, until) if turn.step != DEADLINES)
+    yield from (
+        _expected(case, occurrence)
+        for occurrence in forecast(case.resumed(), now, until)
+        if occurrence.step != DEADLINES
+    )
     for due_at, duties in _by_time(_to_record(case)):
         if due_at is not None and due_at >= now:
             yield TimelineLine(
@@ -339,16 +343,16 @@ def _coming(case: Case, now: datetime, until: datetime) -> Iterator[TimelineLine
             yield TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=standing(case))
 
 
-def _expected(case: Case, turn: PlannedOccurrence) -> TimelineLine:
-    step, what = _step(case, turn.step), f"{turn.step} {turn.number}"
-    if turn.step == HOLDING:
+def _expected(case: Case, occurrence: PlannedOccurrence) -> TimelineLine:
+    step, what = _step(case, occurrence.step), f"{occurrence.step} {occurrence.number}"
+    if occurrence.step == HOLDING:
         note = "nothing else would keep the time that people were told for news"
-        return TimelineLine(at=turn.due_at, kind=LineKind.NOTICE, what=what, note=note)
+        return TimelineLine(at=occurrence.due_at, kind=LineKind.NOTICE, what=what, note=note)
     if step is None or not step.notice:
         note = f"{step.task} ({step.owner})" if step and step.task else ""
-        return TimelineLine(at=turn.due_at, kind=LineKind.STEP, what=what, note=note, series=turn.step)
+        return TimelineLine(at=occurrence.due_at, kind=LineKind.STEP, what=what, note=note, series=occurrence.step)
     note = f"{step.notice} to {step.audience} by {', '.join(step.channels)}"
-    return TimelineLine(at=turn.due_at, kind=LineKind.NOTICE, what=what, note=note)
+    return TimelineLine(at=occurrence.due_at, kind=LineKind.NOTICE, what=what, note=note)
 
 
 def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
@@ -356,10 +360,14 @@ def _past(case: Case, now: datetime) -> Iterator[TimelineLine]:
         if _step(case, name) is None:
             yield TimelineLine(at=at, kind=LineKind.EVENT, what=name)
     sent = {(notice.step, notice.occurrence) for notice in case.notices if notice.sent_at}
-    for turn in case.occurrences:
-        over = turn.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
-        if over and not turn.step.startswith((GIVEN, TOLD_LATE)) and (turn.step, turn.number) not in sent:
-            yield _finished(turn)
+    for occurrence in case.occurrences:
+        over = occurrence.state in (OccurrenceState.DONE, OccurrenceState.SKIPPED)
+        if (
+            over
+            and not occurrence.step.startswith((GIVEN, TOLD_LATE))
+            and (occurrence.step, occurrence.number) not in sent
+        ):
+            yield _finished(occurrence)
     for notice in case.notices:
         if notice.sent_at:
             yield TimelineLine(
@@ -380,12 +388,12 @@ def _missed(clock: NextUpdate) -> TimelineLine:
     return TimelineLine(at=clock.until, kind=LineKind.NEWS, what=what, note=came)
 
 
-def _finished(turn: RecordedOccurrence) -> TimelineLine:
-    what = f"{turn.step} {turn.number}"
-    at = turn.done_at or turn.due_at
-    if turn.state is OccurrenceState.SKIPPED:
-        return TimelineLine(at=at, kind=LineKind.STEP, what=f"{what} was left out", note=turn.note)
-    return TimelineLine(at=at, kind=LineKind.STEP, what=what, note=turn.note, series=turn.step)
+def _finished(occurrence: RecordedOccurrence) -> TimelineLine:
+    what = f"{occurrence.step} {occurrence.number}"
+    at = occurrence.done_at or occurrence.due_at
+    if occurrence.state is OccurrenceState.SKIPPED:
+        return TimelineLine(at=at, kind=LineKind.STEP, what=f"{what} was left out", note=occurrence.note)
+    return TimelineLine(at=at, kind=LineKind.STEP, what=what, note=occurrence.note, series=occurrence.step)
 
 
 def _people(notice: NoticeStatus) -> str:

@@ -1,4 +1,4 @@
-"""Who has approved exactly this, whether that is enough for it to leave, and how long it counts."""
+"""Approvals of a notice exactly as it stands: who may give them, how many are needed, and how long they count."""
 
 from collections.abc import Collection, Container, Iterable
 from datetime import datetime, timedelta
@@ -13,23 +13,23 @@ from amends.domain.base.value import Moment, Span, Value
 from amends.domain.team.member import Member, TeamRole
 
 EXPIRES_AFTER = Span(hours=24)
-"""How long an approval counts where the playbook does not say otherwise."""
+"""The time for which an approval counts unless the playbook says otherwise."""
 
 
 class Decision(StrEnum):
-    """An approver's word."""
+    """An approver's decision."""
 
     APPROVE = "approve"
     REJECT = "reject"
 
 
 class ApprovalRule(Value):
-    """How many different people must approve, and which roles must be among them; written as a bare number without."""
+    """The number of people who must approve and the roles that must be among them; without roles, a bare number."""
 
     needed: int = Field(ge=1, le=9)
-    """How many different people must approve, none of them an author."""
+    """The number of different people who must approve, none of them an author."""
     roles: tuple[TeamRole, ...] = ()
-    """Each of these must be among them: legal, security, communications, privacy, executive or lead."""
+    """Roles that must each be among the approvers: legal, security, communications, privacy, executive or lead."""
 
     @model_validator(mode="before")
     @classmethod
@@ -52,7 +52,7 @@ class ApprovalRule(Value):
 
     @model_serializer(mode="wrap")
     def _as_written(self, write: SerializerFunctionWrapHandler) -> Any:
-        # What was stored and bound before there were roles must read, and hash, the same for ever.
+        # A rule without roles stays a bare number, so that rules stored before roles existed keep their hash.
         return write(self) if self.roles else self.needed
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ class ApprovalRule(Value):
 
 
 class Approval(Value):
-    """One member's word on one binding."""
+    """One member's decision on one binding: the hash of exactly what people would get."""
 
     member: str
     role: TeamRole
@@ -70,23 +70,23 @@ class Approval(Value):
     at: Moment
     note: str = ""
     given_by: str = ""
-    """The deputy who gave it in the member's place; empty when they did so themselves."""
+    """The deputy who decided in the member's place; empty when the member decided."""
 
     @property
     def spoken_by(self) -> str:
-        """Whoever really looked and said so."""
+        """Return the name of the person who really decided: the deputy, else the member."""
         return self.given_by or self.member
 
 
 class Emergency(Value):
-    """Two members let a notice leave with fewer approvals than it needs."""
+    """A release of a notice, by two members, with fewer approvals than the notice needs."""
 
     first: str
     second: str
     why: str
     binding: str
     given: int
-    """How many had approved it by then."""
+    """The number of approvals that counted at that time."""
     needed: int
     at: Moment
 
@@ -96,26 +96,26 @@ class Emergency(Value):
 
 
 class Standing(Value):
-    """How a draft stands with its approvers."""
+    """The state of a draft's approvals."""
 
     approved_by: tuple[str, ...] = ()
     deputies: dict[str, str] = {}
-    """Of those, whose word somebody else gave for them, and who did."""
+    """The deputy who approved, by the name of the member in `approved_by` in whose place the deputy did."""
     rejected_by: str | None = None
     still_needed: int
-    """How many more people must approve, at the least."""
+    """The least number of further people who must approve."""
     missing_roles: tuple[TeamRole, ...] = ()
-    """Roles of which nobody has approved yet."""
+    """Required roles of which nobody has approved yet."""
     expired: dict[str, Moment] = {}
-    """Whose approval counts no more because it was given too long ago, and since when."""
+    """Members whose approval has expired, each with the time of expiry."""
     counts_until: Moment | None = None
-    """When the first of the approvals that count runs out."""
+    """The time at which the first of the counting approvals expires."""
     emergency: Emergency | None = None
-    """Who let it leave all the same."""
+    """The release in an emergency that stands for the missing approvals."""
 
     @property
     def waits_for(self) -> str:
-        """What is missing, in words: 2 more approvals, with legal among them; `none` when nothing is."""
+        """Return the missing approvals in words: 2 more approvals, with legal among them; else `none`."""
         if not self.still_needed:
             return "none"
         count = "1 more approval" if self.still_needed == 1 else f"{self.still_needed} more approvals"
@@ -127,7 +127,7 @@ class Standing(Value):
 
 
 def why_not_approve(member: Member, authors: tuple[str, ...] = ()) -> Refusal | None:
-    """Why this member may not decide on the notice of these authors, or None."""
+    """Return why the member may not decide on the notice of these authors, or None when the member may."""
     if not member.active:
         return Refusal(f"{member.name} is not in the team any more")
     if not member.role.may_approve:
@@ -140,7 +140,10 @@ def why_not_approve(member: Member, authors: tuple[str, ...] = ()) -> Refusal | 
 def why_not_deputy(
     absent: Member, deputy: Member, speaks_for: Collection[str], until: datetime, now: datetime
 ) -> Refusal | None:
-    """Why the absent member, who speaks for these, may not give this deputy their word, or None; never a chain."""
+    """Return why the absent member may not name this deputy, or None.
+
+    `speaks_for` names the members whose deputy the absent member is: a deputy never names a deputy in turn.
+    """
     if absent.name == deputy.name:
         return Refusal(f"{absent.name} speaks for themselves already")
     if refusal := why_not_approve(absent) or why_not_approve(deputy):
@@ -155,7 +158,7 @@ def why_not_deputy(
 
 
 def why_not_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], now: datetime) -> Refusal | None:
-    """Why this deputy may not give the absent member's word on the notice of these authors, or None."""
+    """Return why the deputy may not decide for the absent member on the notice of these authors, or None."""
     if absent.deputy != deputy.name:
         return Refusal(
             f"{absent.name} has not given {deputy.name} their word; `amends team list` shows who stands in for whom"
@@ -165,13 +168,13 @@ def why_not_speak_for(absent: Member, deputy: Member, authors: tuple[str, ...], 
     return why_not_approve(absent, authors) or why_not_approve(deputy, authors)
 
 
-def why_not_speak_twice(heard: Iterable[Approval], speaker: str, member: str, notice: str) -> Refusal | None:
-    """Why this speaker may not give this member's word after what was heard, or None: nobody speaks for two."""
-    for word in heard:
-        if word.spoken_by == speaker and word.member != member:
-            said = f"the word of {word.member}" if word.given_by else "a word of their own"
+def why_not_speak_twice(decisions: Iterable[Approval], speaker: str, member: str, notice: str) -> Refusal | None:
+    """Return why the speaker may not decide as this member after these decisions, or None: nobody decides for two."""
+    for decision in decisions:
+        if decision.spoken_by == speaker and decision.member != member:
+            said = f"the word of {decision.member}" if decision.given_by else "a word of their own"
             return Refusal(f"{speaker} has given {said} on {notice} already; nobody speaks for two")
-        if word.member == member and speaker not in {word.spoken_by, member}:
+        if decision.member == member and speaker not in {decision.spoken_by, member}:
             return Refusal(f"{member} has a word on {notice} already; only they can change it")
     return None
 
@@ -179,7 +182,7 @@ def why_not_speak_twice(heard: Iterable[Approval], speaker: str, member: str, no
 def why_not_release_in_emergency(
     first: Member, second: Member, authors: tuple[str, ...], stands: Standing, why: str
 ) -> Refusal | None:
-    """Why these two may not let the notice of these authors leave with fewer approvals than it needs, or None."""
+    """Return why the two members may not release the notice of these authors in an emergency, or None."""
     if refusal := why_not_approve(first, authors) or why_not_approve(second, authors):
         return refusal
     if first.name == second.name:
@@ -203,43 +206,45 @@ def standing(
     expires_after: timedelta = EXPIRES_AFTER,
     emergency: Emergency | None = None,
 ) -> Standing:
-    """Counts the words on exactly this binding, by different people who may approve now; a rejection wins.
+    """Count the decisions on exactly this binding, by different people who may approve now; a rejection wins.
 
-    With a now, an approval that was given too long ago counts no more; a rejection has no end. An emergency stands for
-    what is missing, as long as both who declared it may approve.
+    With `now`, an approval and an emergency expire after `expires_after`; a rejection never expires. An emergency
+    stands for the missing approvals, as long as both members who declared it may approve.
     """
     role_of = {member.name: member.role for member in members if why_not_approve(member, authors) is None}
-    words = [w for w in approvals if w.binding == binding and w.member in role_of and w.spoken_by in role_of]
-    approving = [word for word in words if word.decision is Decision.APPROVE]
-    over = {w.member: w.at + expires_after for w in approving if now is not None and w.at + expires_after <= now}
-    count = _one_each(word for word in approving if word.member not in over)
-    missing = tuple(role for role in asked.roles if role not in {role_of[word.member] for word in count})
-    urgent = emergency if emergency and _holds(emergency, binding, role_of, now, expires_after) else None
+    decided = [one for one in approvals if one.binding == binding and {one.member, one.spoken_by} <= role_of.keys()]
+    approving = [one for one in decided if one.decision is Decision.APPROVE]
+    expired = {
+        one.member: one.at + expires_after for one in approving if now is not None and one.at + expires_after <= now
+    }
+    count = _one_each(one for one in approving if one.member not in expired)
+    missing = tuple(role for role in asked.roles if role not in {role_of[one.member] for one in count})
+    counting = emergency if emergency and _counts(emergency, binding, role_of, now, expires_after) else None
     return Standing(
-        approved_by=tuple(word.member for word in count),
-        deputies={word.member: word.given_by for word in count if word.given_by},
-        rejected_by=next((word.member for word in words if word.decision is Decision.REJECT), None),
-        still_needed=0 if urgent else max(asked.needed - len(count), len(missing)),
-        missing_roles=() if urgent else missing,
-        expired=over,
-        counts_until=min((word.at + expires_after for word in count), default=None) if now is not None else None,
-        emergency=urgent,
+        approved_by=tuple(one.member for one in count),
+        deputies={one.member: one.given_by for one in count if one.given_by},
+        rejected_by=next((one.member for one in decided if one.decision is Decision.REJECT), None),
+        still_needed=0 if counting else max(asked.needed - len(count), len(missing)),
+        missing_roles=() if counting else missing,
+        expired=expired,
+        counts_until=min((one.at + expires_after for one in count), default=None) if now is not None else None,
+        emergency=counting,
     )
 
 
-def _holds(
-    emergency: Emergency, binding: str, may: Container[str], now: datetime | None, expires_after: timedelta
+def _counts(
+    emergency: Emergency, binding: str, approvers: Container[str], now: datetime | None, expires_after: timedelta
 ) -> bool:
     fresh = now is None or now < emergency.at + expires_after
-    return fresh and emergency.binding == binding and emergency.first in may and emergency.second in may
+    return fresh and emergency.binding == binding and emergency.first in approvers and emergency.second in approvers
 
 
 def _one_each(approving: Iterable[Approval]) -> list[Approval]:
-    """One word of each member, and one from the mouth of each: nobody is two people, as a deputy neither."""
-    heard: set[str] = set()
+    """Return the first approval of each member by each person: a deputy who is a member too counts once."""
+    spoken: set[str] = set()
     count: list[Approval] = []
-    for word in approving:
-        if word.member not in {other.member for other in count} and word.spoken_by not in heard:
-            heard.add(word.spoken_by)
-            count.append(word)
+    for approval in approving:
+        if approval.member not in {other.member for other in count} and approval.spoken_by not in spoken:
+            spoken.add(approval.spoken_by)
+            count.append(approval)
     return count

@@ -1,4 +1,4 @@
-"""The people who work on an incident, and what each may do."""
+"""The members of the team that works on an incident, and what each may do."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -8,7 +8,7 @@ from amends.domain.base.value import Moment, Value
 
 
 class TeamRole(StrEnum):
-    """What a member of the team is there for."""
+    """A member's role in the team."""
 
     LEAD = "lead"
     LEGAL = "legal"
@@ -21,34 +21,34 @@ class TeamRole(StrEnum):
 
     @property
     def may_approve(self) -> bool:
-        """Responders answer questions and auditors read; neither releases a notice."""
+        """Return True for a role that may release notices: responders answer questions, and auditors read."""
         return self not in (TeamRole.RESPONDER, TeamRole.AUDITOR)
 
 
 class Member(Value):
-    """One person of the team. The token is known only to them."""
+    """A member of the team. Only the member knows the member's token."""
 
     name: str
     role: TeamRole
     active: bool = True
     deputy: str = ""
-    """Who may give their word for them, or empty."""
+    """The member who may decide in this member's place, or empty."""
     deputy_until: Moment | None = None
     can_be_reached: bool = False
-    """There is an address to remind them at."""
+    """True when there is an address to which reminders and alerts go."""
 
     @property
     def hears_alerts(self) -> bool:
-        """What must be looked at comes to them."""
+        """Return True when alerts are sent to the member: an active lead who can be reached."""
         return self.active and self.role is TeamRole.LEAD and self.can_be_reached
 
     def deputy_at(self, now: datetime) -> str:
-        """Who may give their word at this time, or empty."""
+        """Return the name of the deputy at this time, or an empty text when there is none."""
         return self.deputy if self.deputy_until and now < self.deputy_until else ""
 
 
 def nobody_alerted(members: Iterable[Member]) -> str:
-    """That what goes wrong at night waits until somebody looks; empty when it comes to a lead."""
+    """Return the warning that nobody is sent an alert, or an empty text when a lead is."""
     if any(member.hears_alerts for member in members):
         return ""
     return "no lead hears of an alert before somebody looks at `amends timeline`: `amends team contact NAME --as NAME`"

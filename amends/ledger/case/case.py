@@ -15,7 +15,7 @@ from amends.domain.incident.facts import told_wrongly
 from amends.domain.incident.incident import Incident
 from amends.domain.notice.notice import DeliveryState, Draft, NoticeRelease, NoticeStatus, PersonState
 from amends.domain.people.person import AudienceCounts
-from amends.domain.playbook.playbook import Event, Phase, Playbook, at_severity
+from amends.domain.playbook.playbook import Event, Playbook, at_severity
 from amends.domain.risk.levels import Severity
 from amends.ledger.commitment import commitments_of, untold, worded_by
 from amends.ledger.deliver.statistics import HAS_LEFT, DeferredMessages, message_states, next_tries, person_states
@@ -25,7 +25,6 @@ from amends.ledger.incident.incidents import version_row
 from amends.ledger.law import filings_of, latest_assessment
 from amends.ledger.notice.notices import PUBLIC, Notices, is_current, is_overtaken, latecomers
 from amends.ledger.notice.stage import RELEASED, stage_of, standing_of
-from amends.ledger.people.census import count_people
 from amends.ledger.playbook.pins import pin_row
 from amends.ledger.store.session import Store, incident_row
 from amends.ledger.store.tables import (
@@ -73,7 +72,7 @@ class Cases:
                 "survey": survey_counts(session, incident),
             }
             case, amended_at = bare.model_copy(update=counted), version_row(session, incident, bare.version).at
-            changed = self._with_changed_facts(session, _without_lost_assessments(case), amended_at)
+            changed = self._with_changed_facts(session, case, amended_at)
         return as_news_stands(changed, now) if now else changed
 
     def outline(self, incident: str) -> Outline:
@@ -95,7 +94,7 @@ class Cases:
             author=version.author,
             earlier_authors=_earlier_authors(session, version),
             audience=self._store.cache.get(
-                ("audience", incident, row.audience_digest), lambda: _audience(session, row)
+                ("audience", incident, row.audience_digest), lambda: AudienceCounts.model_validate(row.counts)
             ),
             assessment=assessment,
             pinned=pin.digest if pin else "",
@@ -242,22 +241,6 @@ def _earlier_authors(session: Session, version: IncidentVersionRow) -> tuple[str
 def _events(session: Session, incident: str) -> dict[str, datetime]:
     query = select(EventRow.name, EventRow.at).where(EventRow.incident == incident)
     return dict(session.exec(query).all())
-
-
-def _audience(session: Session, row: IncidentRow) -> AudienceCounts:
-    """As counted when the list was put in force; in ledgers from before that was kept, counted anew."""
-    if row.counts:
-        return AudienceCounts.model_validate(row.counts)
-    return count_people(session, row.id, row.audience_digest)
-
-
-def _without_lost_assessments(case: Case) -> Case:
-    """What was concluded before there were duties cannot be read any more: those turns are to be done again."""
-    if case.assessment or case.playbook is None:
-        return case
-    steps = {step.id for step in case.playbook.steps if step.phase is Phase.ASSESS}
-    lost = [turn for turn in case.occurrences if turn.step in steps and turn.state is OccurrenceState.DONE]
-    return case.model_copy(update={"occurrences": tuple(turn for turn in case.occurrences if turn not in lost)})
 
 
 def _occurrences(session: Session, incident: str) -> tuple[RecordedOccurrence, ...]:

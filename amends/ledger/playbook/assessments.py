@@ -31,7 +31,7 @@ class Assessments:
         """Every assessment ever made of it, the oldest first: a newer one replaces none."""
         query = (
             select(AssessmentRow.content)
-            .where(AssessmentRow.incident == incident, col(AssessmentRow.version) > 0)
+            .where(AssessmentRow.incident == incident)
             .order_by(col(AssessmentRow.version))
         )
         with self._store.read() as session:

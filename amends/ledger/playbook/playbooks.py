@@ -10,7 +10,7 @@ from amends.domain.base.errors import NotAllowed, NotInLedger, Refusal
 from amends.domain.case.case import OccurrenceState
 from amends.domain.notice.wording import Wording
 from amends.domain.plan.changes import PlaybookChange, changes, changes_of_words
-from amends.domain.plan.migration import OPEN_TURNS
+from amends.domain.plan.migration import OPEN_OCCURRENCES
 from amends.domain.playbook.playbook import OURS, Playbook
 from amends.domain.team.member import Member, TeamRole
 from amends.ledger.playbook.pins import content_hash, pin, pin_row
@@ -143,7 +143,7 @@ def _why_not_complete(session: Session, incident: str, playbook: Playbook) -> Re
     known = [*OURS, *(step.id for step in playbook.steps)]
     query = select(OccurrenceRow).where(
         OccurrenceRow.incident == incident,
-        col(OccurrenceRow.state).in_(OPEN_TURNS),
+        col(OccurrenceRow.state).in_(OPEN_OCCURRENCES),
         col(OccurrenceRow.step).not_in(known),
     )
     left = session.exec(query).first()

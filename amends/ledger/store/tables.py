@@ -19,7 +19,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-SCHEMA = "0024"
+SCHEMA = "0001"
 """The last of the migrations, which are named in their order; what makes these tables."""
 
 

@@ -173,7 +173,7 @@ def test_lines_of_an_address_are_parted_by_line_feeds_whatever_the_list_had(tmp_
 def test_letters_that_are_too_many_for_a_sheet_go_on_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amends.cli.deliver.deliver.letter_files.SHEET_HOLDS", 3)
+    monkeypatch.setattr("amends.cli.deliver.letter_files.SHEET_HOLDS", 3)
     write_letters(tmp_path, 1, [letter_to(f"Kim {number}") for number in range(5)], NOW, pdf=False)
     book = CalamineWorkbook.from_path(tmp_path / "letters-1.xlsx")
     sheets = [[row[0] for row in book.get_sheet_by_name(name).to_python()] for name in book.sheet_names]
@@ -248,7 +248,7 @@ def test_a_crash_before_the_files_are_whole_loses_no_letter(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr("amends.cli.deliver.deliver.letter_files._Sheet.add", full)
+        broken.setattr("amends.cli.deliver.letter_files._TextSheet.add", full)
         answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", by="lena")
     assert (answer.exit_code, list((tmp_path / "out").iterdir())) == (1, [])
     assert f"`amends letters {INCIDENT} {NOTICE} --out DIR --again 1 --as NAME`" in answer.stderr
@@ -342,7 +342,7 @@ def test_without_a_chinese_font_it_says_which_and_hands_nothing_over(
     office: Office, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("typst")
-    monkeypatch.setattr("amends.cli.deliver.deliver.letter_files.CHINESE_FONTS", ("No Such Font",))
+    monkeypatch.setattr("amends.cli.deliver.letter_files.CHINESE_FONTS", ("No Such Font",))
     answer = office.amends("letters", INCIDENT, NOTICE, "--out", tmp_path / "out", "--pdf", by="lena")
     assert answer.exit_code == 1
     assert "No Such Font" in answer.stderr

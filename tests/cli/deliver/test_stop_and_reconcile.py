@@ -49,7 +49,7 @@ def test_stopping_twice_is_no_mistake(office: Office) -> None:
 @pytest.fixture(params=[pytest.param("postgresql", marks=NEEDS_POSTGRES)])
 def on_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An office whose ledger is on PostgreSQL, where nobody waits long for others who write."""
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.3)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.3)
     with fresh_database() as url:
         monkeypatch.setenv("AMENDS_DATABASE_URL", url)
         office = make_home(tmp_path / "home")

@@ -140,7 +140,7 @@ def test_nothing_is_moved_when_the_ledger_cannot_keep_it(
     office: Office, message: Claim, maildir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (maildir / "new" / "1.host").write_bytes(about(message))
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0)
     with sqlite3.connect(office.home / "ledger.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = office.amends("bounces", maildir)

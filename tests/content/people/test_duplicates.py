@@ -15,12 +15,12 @@ def test_the_first_row_of_a_value_is_kept(keys: list[int], expected: int) -> Non
     rows.expect(expected)
     for row, key in enumerate(keys, 1):
         assert rows.row_of(key) == known.get(key or 1, 0)
-        assert rows.note(key, row) == known.setdefault(key or 1, row)
+        assert rows.record(key, row) == known.setdefault(key or 1, row)
 
 
 def test_it_grows() -> None:
     rows, values = FirstRows(), range(0, 40 * FEWEST, 8)
     for row, value in enumerate(values, 1):
-        assert rows.note(value, row) == row
+        assert rows.record(value, row) == row
     assert [rows.row_of(value) for value in values] == list(range(1, len(values) + 1))
     assert rows.row_of(1 + 40 * FEWEST) == 0

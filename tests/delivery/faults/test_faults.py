@@ -57,7 +57,7 @@ from amends.system.processes import ENDING
 from amends.web.app import create_app
 from channels import email_smtp
 from tests.builders import a_member, a_person, an_incident
-from tests.channels.contract import a_message
+from tests.channels.contract import a_message, deliver
 from tests.channels.scripted import ScriptedSmtp
 from tests.chaos.killing import PROCESSES
 from tests.chaos.sender import Errand, run
@@ -875,7 +875,7 @@ async def mark_while_the_line_breaks(port: int, wait: Callable[[], Awaitable[Non
     settings = {"host": "127.0.0.1", "port": str(port), "security": "none", "command_timeout": "5"}
     channel = email_smtp.connect(settings | {"sender": "care@bank.test", "bounce_domain": "bounces.bank.test"})
     try:
-        return await channel.deliver(a_message(), wait)
+        return await deliver(channel, a_message(), wait)
     finally:
         await channel.close()
 

@@ -9,11 +9,11 @@ import pytest
 
 from amends.delivery.send import group_commit
 from amends.delivery.send.group_commit import GroupCommit
-from amends.delivery.send.lane import settle
 from amends.domain.base.errors import LedgerUnavailable, StaleClaim
 from amends.domain.channel.channel import TURNS, ChannelKind, Receipt, Status
 from amends.ledger import Claim
 from amends.ledger.deliver.claims import Released
+from flows.run.turn import settle
 from tests.builders import NOW
 
 Answers = Sequence[tuple[Claim, Receipt]]

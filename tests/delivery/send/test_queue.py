@@ -20,7 +20,7 @@ from amends.delivery.send.engine import Tally, deliver
 from amends.delivery.send.queue import FIRST_LANES, SLOW_ASIDE
 from amends.domain.base.errors import ChannelUnavailable, LedgerUnavailable, NotAllowed
 from amends.domain.case.case import IncidentState
-from amends.domain.channel.channel import ChannelKind, MessagesInFlight, PipelinedChannel, Status
+from amends.domain.channel.channel import Channel, ChannelKind, MessagesInFlight, Status
 from amends.domain.deliver.limits import canary_size
 from amends.domain.deliver.pace import BLOCKS, PER_DOMAIN, STOP_AFTER, WINDOW, Breaker, Bucket
 from amends.domain.people.person import Person
@@ -311,7 +311,7 @@ class Forgetful:
 
     kind, at_once = ChannelKind.EMAIL, 1
 
-    def __init__(self, real: PipelinedChannel, error: Exception | None = None) -> None:
+    def __init__(self, real: Channel, error: Exception | None = None) -> None:
         self._real, self._has_forgotten, self._error = real, False, error
 
     def __getattr__(self, name: str) -> Any:
@@ -330,7 +330,6 @@ async def leaving_one(rig: Rig, error: Exception | None = None) -> None:
     """A run in which email leaves one message without an answer, be it for an error."""
     async with connected(rig.settings) as channels:
         email = channels[ChannelKind.EMAIL]
-        assert isinstance(email, PipelinedChannel)
         forgetful = {**channels, ChannelKind.EMAIL: Forgetful(email, error)}
         await deliver(rig.ledger, forgetful, INCIDENT, NOTICE, LINKS, rig.clock)
 
@@ -545,7 +544,7 @@ def test_what_has_not_left_is_given_back_once_the_ledger_can_be_written_or_never
 ) -> None:
     approved(rig.ledger, people(3, "kim{}@mail.example"), channels=CHANNELS)
     one_an_hour, locks = Pace(Bucket(1 / 3600, 1)), [tmp_path / "ledger.sqlite3"]
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.1)
     monkeypatch.setattr("amends.delivery.send.queue.RETRY_SECONDS", 0.05)
     monkeypatch.setattr("amends.delivery.send.queue.PATIENCE", 1.0)
 
@@ -572,7 +571,7 @@ def test_once_it_was_given_up_to_write_the_ledger_nobody_else_is_even_offered_to
     approved(rig.ledger, people(200, "kim{}@mail.example"), channels=CHANNELS)
     rig.settings[ChannelKind.EMAIL]["connections"] = "1"
     relay.hesitates = 0.005
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.05)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.05)
     monkeypatch.setattr("amends.delivery.send.group_commit.RETRY_SECONDS", 0.05)
     monkeypatch.setattr("amends.delivery.send.group_commit.PATIENCE", 0.3)
     ledger, held = tmp_path / "ledger.sqlite3", list[sqlite3.Connection]()

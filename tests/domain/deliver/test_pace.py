@@ -325,8 +325,8 @@ def test_a_probe_that_works_lets_everybody_through() -> None:
 def test_each_probe_that_fails_doubles_the_wait_up_to_the_longest() -> None:
     breaker, waits, now = failing(Breaker(first_wait=5, longest=30)), [], 0.0
     for _ in range(5):
-        waits.append(breaker.opens_at - now)
-        now = breaker.opens_at
+        waits.append(breaker.probe_at - now)
+        now = breaker.probe_at
         assert breaker.may_try(now)
         breaker.failed(now)
     assert waits == [5, 10, 20, 30, 30]
@@ -338,11 +338,11 @@ def test_after_it_has_worked_the_wait_is_short_again() -> None:
     breaker.failed(5)
     breaker.may_try(15)
     breaker.worked()
-    assert failing(breaker, at=20).opens_at == 25
+    assert failing(breaker, at=20).probe_at == 25
 
 
 def test_failures_that_were_under_way_do_not_make_the_wait_longer() -> None:
-    assert failing(failing(Breaker(first_wait=5)), times=64, at=3).opens_at == 5
+    assert failing(failing(Breaker(first_wait=5)), times=64, at=3).probe_at == 5
 
 
 def test_an_answer_that_was_under_way_lets_nobody_through() -> None:

@@ -53,7 +53,7 @@ def test_each_process_is_a_task_and_everybody_is_told_once(
         @flow(name="sending")
         async def sending() -> bool:
             async with artifacts.progress(INCIDENT, NOTICE) as progress:
-                return (await send(work, progress.told, cores=2, each=as_task)).finished
+                return (await send(work, progress.advance, cores=2, each=as_task)).finished
 
         assert asyncio.run(sending())
         told = Counter(address for arrived in mail.arrived for address in arrived.recipients)
@@ -96,7 +96,7 @@ def test_what_prefect_does_not_show_stops_no_draft_and_no_send(server: None) -> 
     async def telling() -> bool:
         await artifacts.show("Kim", "timeline", "What waits for whom", "for the team")
         async with artifacts.progress("Kim", NOTICE) as progress:
-            await progress.settled()
+            await progress.flush()
         return True
 
     assert asyncio.run(telling())

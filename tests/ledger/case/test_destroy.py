@@ -326,7 +326,7 @@ def test_as_long_as_somebody_reads_the_old_pages_it_says_so(
     ledger = ledger_on_sqlite
     told(ledger)
     key = wrapped_key(ledger)
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.1)
     ledger.dispose()  # so that connections are made that wait for a shorter time
     with ledger.store.read() as session:
         session.execute(text("SELECT * FROM incident")).all()

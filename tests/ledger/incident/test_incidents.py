@@ -346,7 +346,7 @@ def test_nor_does_one_that_is_a_fault_of_ours(ledger: Ledger) -> None:
 def test_a_ledger_that_cannot_be_written_says_so_in_our_words_and_without_values(
     ledger_on_sqlite: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0.2)
     with closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(LedgerUnavailable, match="cannot be written: database is locked") as error:

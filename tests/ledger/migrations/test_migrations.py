@@ -11,51 +11,16 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlmodel import SQLModel
 
 from amends.domain.base.errors import LedgerUnavailable
 from amends.ledger import Ledger
-from amends.ledger.commitment import commitments_of
-from amends.ledger.ledger import MIGRATIONS
 from amends.ledger.store.database import BUSY_SECONDS
 from tests.builders import NOW
 from tests.delivery.sending import a_ledger, sqlite_url
 from tests.privileges import of_nobody
-
-OLD_ROWS = (
-    (
-        "INSERT INTO incident (id, state, version, opened_at, wrapped_key, people, audience_digest) "
-        "VALUES ('old', 'open', 1, '2026-11-01 00:00:00+00:00', '', 0, '')"
-    ),
-    "INSERT INTO assessment (incident, version, content, at) VALUES ('old', 1, '{}', '2026-11-01 00:00:00+00:00')",
-)
-"""Of a ledger from before risks and duties were in an assessment."""
-OLD_NOTICE = (
-    (
-        "INSERT INTO notice (incident, notice, version, draft, binding, stage, drafted_at, optional) "
-        "VALUES ('old', 'first-notice', 1, '{}', '', 'sending', '2026-11-01 00:00:00+00:00', false)"
-    ),
-    (
-        "INSERT INTO release (incident, notice, version, binding, prepared, at) "
-        "VALUES ('old', 'first-notice', 1, '', 9, '2026-11-01 00:00:00+00:00')"
-    ),
-)
-OLD_MESSAGE = (
-    "INSERT INTO delivery (incident, notice, version, person, channel, address_index, variant, state, detail, "
-    "provider_id, attempts, updated_at) VALUES ('old', 'first-notice', 1, {}, 'email', '', 'en/self', 'held', '{}', "
-    "'', 3, '2026-11-01 00:00:00+00:00')"
-)
-OLD_PROMISE = (
-    "INSERT INTO commitment (incident, id, kind, promise, owner, audience, due_at, state, made_in, evidence, reason, "
-    "changes, told, worded_by) VALUES ('old', '{}', 'audit', '{{\"*\": \"We will.\"}}', 'The lead', 'everyone', "
-    "'2026-12-01 00:00:00+00:00', '{}', 'first-notice', '{}', '{{}}', 0, 0, '')"
-)
-OLD_EVIDENCE = (("fix", "kept", '"Prüf" says:\n报告 17'), ("cards", "kept", "17"), ("course", "open", ""))
-OLD_REASONS = ("deceased", "parked: fault KeyError")
 
 
 def test_the_migrated_tables_are_the_tables_of_the_code(ledger: Ledger) -> None:
@@ -71,7 +36,7 @@ def test_migrating_again_changes_nothing(ledger: Ledger) -> None:
 def test_several_processes_may_make_the_tables_at_once(ledger_url: str, tmp_path: Path) -> None:
     ledgers = [a_ledger(ledger_url, tmp_path) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        assert [made.incidents() for made in pool.map(Ledger.migrate, ledgers)] == [()] * 4
+        assert [made.incidents.all() for made in pool.map(Ledger.migrate, ledgers)] == [()] * 4
     for made in ledgers:
         made.dispose()
 
@@ -135,49 +100,6 @@ def test_a_ledger_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite3").chmod(0o640)
     a_ledger(sqlite_url(tmp_path), tmp_path).migrate().dispose()
     assert stat.S_IMODE((tmp_path / "ledger.sqlite3").stat().st_mode) == 0o640
-
-
-def as_it_was(ledger: Ledger, revision: str, *statements: str) -> None:
-    """The tables as this migration left them, with rows from then."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with ledger.store.engine.execution_options(writes=True).connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        for statement in statements:
-            connection.exec_driver_sql(statement)
-        connection.commit()
-
-
-def test_what_was_parked_before_that_was_a_state_is_parked(ledger_url: str, tmp_path: Path) -> None:
-    ledger = a_ledger(ledger_url, tmp_path)
-    as_it_was(ledger, "0011", OLD_ROWS[0], *OLD_NOTICE, *(OLD_MESSAGE.format(*one) for one in enumerate(OLD_REASONS)))
-    ledger.migrate()
-    with ledger.store.engine.connect() as connection:
-        found = connection.exec_driver_sql("SELECT state, detail FROM delivery ORDER BY person").all()
-    assert found == [("held", "deceased"), ("parked", "fault KeyError")]
-    ledger.dispose()
-
-
-def test_evidence_that_had_one_language_stands_for_every_language(ledger_url: str, tmp_path: Path) -> None:
-    ledger = a_ledger(ledger_url, tmp_path)
-    as_it_was(ledger, "0021", OLD_ROWS[0], *(OLD_PROMISE.format(*one) for one in OLD_EVIDENCE))
-    ledger.migrate()
-    with ledger.store.read() as session:
-        found = {promise.id: promise.evidence for promise in commitments_of(session, "old")}
-    assert found == {"fix": {"*": '"Prüf" says:\n报告 17'}, "cards": {"*": "17"}, "course": {}}
-    ledger.dispose()
-
-
-def test_assessments_of_before_are_kept_and_made_anew(ledger_url: str, tmp_path: Path) -> None:
-    ledger = a_ledger(ledger_url, tmp_path)
-    as_it_was(ledger, "0001", *OLD_ROWS)
-    ledger.migrate()
-    with ledger.store.engine.connect() as connection:
-        assert connection.exec_driver_sql("SELECT version FROM assessment").all() == [(-1,)]
-        assert connection.exec_driver_sql("SELECT counts FROM incident").all() == [(None,)]
-    assert ledger.assessments.all("old") == ()
-    ledger.dispose()
 
 
 def test_a_ledger_that_is_up_to_date_is_opened_without_alembic(ledger_on_sqlite: Ledger) -> None:

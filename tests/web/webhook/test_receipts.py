@@ -271,7 +271,7 @@ def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
     texts: dict[int, Claim],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0)
     with sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = report(gateway, says(texts[ADA]))

@@ -298,7 +298,7 @@ def test_who_guesses_again_and_again_is_not_heard_for_a_while(hand: Hand) -> Non
 def test_the_gateway_is_told_to_come_again_when_the_ledger_cannot_be_written(
     hand: Hand, ledger: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("amends.ledger.store.session.database.BUSY_SECONDS", 0)
+    monkeypatch.setattr("amends.ledger.store.database.BUSY_SECONDS", 0)
     with sqlite3.connect(settings.home / "ledger.sqlite3", isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
         answer = hand(ADAS, "STOP")

@@ -14,7 +14,7 @@ from typing import Annotated, Generic, TypeVar
 from pydantic import AfterValidator, AliasPath, ConfigDict, Field, model_validator
 from pydantic_core import PydanticKnownError
 
-from amends.content.file.characters import BREAKS_HEADERS, ODD_IN_TEXT, call
+from amends.content.file.characters import BREAKS_HEADERS, ODD_IN_TEXT, code_point
 from amends.content.file.countries import COUNTRIES
 from amends.content.file.document import read_document
 from amends.domain.base.value import NAME, Value
@@ -46,7 +46,7 @@ def _readable(name: str) -> str:
     """On one line, and without what could become a header of a mail."""
     name = " ".join(name.split())
     if odd := ODD_IN_TEXT.search(name):
-        raise ValueError(f"{call(odd[0])} stands in this name; delete it and type the name again")
+        raise ValueError(f"{code_point(odd[0])} stands in this name; delete it and type the name again")
     if BREAKS_HEADERS.search(name):
         raise ValueError("'=?' cannot stand in a name")
     return name

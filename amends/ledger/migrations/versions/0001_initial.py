@@ -1,4 +1,4 @@
-"""The first tables."""
+"""All tables as they are in the first version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,17 +9,20 @@ branch_labels = None
 depends_on = None
 
 TIME = sa.DateTime(timezone=True)
-
-APPEND_ONLY_SQLITE = """
-CREATE TRIGGER audit_no_{verb} BEFORE {verb} ON audit
-BEGIN SELECT RAISE(ABORT, 'the audit chain is only ever added to'); END
+APPEND_ONLY = {
+    "audit": "the audit chain is only ever added to",
+    "filing": "a filing is corrected by one more filing",
+}
+"""Tables whose rows are never changed nor deleted, with what the database says to an attempt."""
+ON_SQLITE = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, '{why}'); END
 """
-
-APPEND_ONLY_POSTGRESQL = """
-CREATE FUNCTION audit_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the audit chain is only ever added to'; END $$;
-CREATE TRIGGER audit_append_only BEFORE UPDATE OR DELETE ON audit
-FOR EACH ROW EXECUTE FUNCTION audit_is_append_only()
+ON_POSTGRESQL = """
+CREATE FUNCTION {table}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION '{why}'; END $$;
+CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+FOR EACH ROW EXECUTE FUNCTION {table}_is_append_only()
 """
 
 
@@ -38,6 +41,21 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_incident", "audit", ["incident"])
     op.create_table(
+        "clock",
+        sa.Column("host", sa.String(), nullable=False),
+        sa.Column("boot", sa.String(), nullable=False),
+        sa.Column("elapsed", sa.Float(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("doubt", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("host"),
+    )
+    op.create_table(
+        "heard",
+        sa.Column("once", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("once"),
+    )
+    op.create_table(
         "incident",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
@@ -46,13 +64,23 @@ def upgrade() -> None:
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
         sa.Column("people", sa.Integer(), nullable=False),
         sa.Column("audience_digest", sa.String(), nullable=False),
+        sa.Column("embargo_until", TIME, nullable=True),
+        sa.Column("embargo_why", sa.String(), server_default="", nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "key_check",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("mac", sa.LargeBinary(), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "left_message",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("unclear", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
         "member",
@@ -61,7 +89,18 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("added_at", TIME, nullable=False),
+        sa.Column("deputy", sa.String(), server_default="", nullable=False),
+        sa.Column("deputy_until", TIME, nullable=True),
+        sa.Column("sealed_contact", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table("provided", sa.Column("channel", sa.String(), nullable=False), sa.PrimaryKeyConstraint("channel"))
+    op.create_table(
+        "restored_notice",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("may_have_left", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("incident", "notice"),
     )
     op.create_table(
         "approval",
@@ -75,6 +114,7 @@ def upgrade() -> None:
         sa.Column("decision", sa.String(), nullable=False),
         sa.Column("note", sa.String(), nullable=False),
         sa.Column("at", TIME, nullable=False),
+        sa.Column("given_by", sa.String(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
@@ -85,6 +125,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("incident", "notice", "version", "member"),
+    )
+    op.create_table(
+        "approval_reminder",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("member", sa.String(), nullable=False),
+        sa.Column("occasion", sa.String(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.Column("settled_at", TIME, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["member"],
+            ["member.name"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "notice", "member", "occasion"),
     )
     op.create_table(
         "assessment",
@@ -109,7 +168,7 @@ def upgrade() -> None:
         sa.Column("due_at", TIME, nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("made_in", sa.String(), nullable=False),
-        sa.Column("evidence", sa.String(), nullable=False),
+        sa.Column("evidence", sa.JSON(), nullable=False),
         sa.Column("settled_at", TIME, nullable=True),
         sa.Column("new_due_at", TIME, nullable=True),
         sa.Column("reason", sa.JSON(), nullable=False),
@@ -117,6 +176,7 @@ def upgrade() -> None:
         sa.Column("escalated_at", TIME, nullable=True),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("told", sa.Integer(), nullable=False),
+        sa.Column("worded_by", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
@@ -135,6 +195,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "name"),
     )
     op.create_table(
+        "filing",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("duty", sa.String(), nullable=False),
+        sa.Column("part", sa.String(), nullable=False),
+        sa.Column("filed_at", TIME, nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("receipt", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("corrects", sa.Integer(), nullable=False),
+        sa.Column("sets", sa.String(), nullable=False),
+        sa.Column("recorded_at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "number"),
+    )
+    op.create_table(
         "incident_version",
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -149,6 +228,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "version"),
     )
     op.create_table(
+        "lease",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("facts", sa.Integer(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("until", TIME, nullable=False),
+        sa.Column("holder", sa.String(), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident"],
+            ["incident.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "notice",
         sa.Column("incident", sa.String(), nullable=False),
         sa.Column("notice", sa.String(), nullable=False),
@@ -158,6 +254,8 @@ def upgrade() -> None:
         sa.Column("stage", sa.String(), nullable=False),
         sa.Column("drafted_at", TIME, nullable=False),
         sa.Column("sent_at", TIME, nullable=True),
+        sa.Column("optional", sa.Boolean(), nullable=False),
+        sa.Column("preflight", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
@@ -188,6 +286,7 @@ def upgrade() -> None:
         sa.Column("ref_index", sa.LargeBinary(), nullable=False),
         sa.Column("email_index", sa.LargeBinary(), nullable=True),
         sa.Column("phone_index", sa.LargeBinary(), nullable=True),
+        sa.Column("postal_index", sa.LargeBinary(), nullable=True),
         sa.Column("link_index", sa.LargeBinary(), nullable=False),
         sa.Column("link_version", sa.Integer(), nullable=False),
         sa.Column("locale", sa.String(), nullable=False),
@@ -200,6 +299,8 @@ def upgrade() -> None:
         sa.Column("child_index", sa.LargeBinary(), nullable=True),
         sa.Column("guardian", sa.Integer(), nullable=False),
         sa.Column("hold", sa.String(), nullable=False),
+        sa.Column("opted_out_at", TIME, nullable=True),
+        sa.Column("gone_at", TIME, nullable=True),
         sa.ForeignKeyConstraint(
             ["incident"],
             ["incident.id"],
@@ -207,6 +308,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "number"),
         sa.UniqueConstraint("incident", "ref_index"),
         sa.UniqueConstraint("link_index"),
+    )
+    op.create_index(
+        "ix_person_opted_out",
+        "person",
+        ["incident"],
+        unique=False,
+        postgresql_where=sa.text("opted_out_at IS NOT NULL"),
+        sqlite_where=sa.text("opted_out_at IS NOT NULL"),
     )
     op.create_index("ix_person_segment", "person", ["incident", "segment"])
     op.create_table(
@@ -247,6 +356,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("incident", "id"),
         sa.UniqueConstraint("incident", "once"),
     )
+    op.create_index("ix_question_person", "question", ["incident", "person", "theme", "answered_at", "reply_due_at"])
     op.create_table(
         "survey_answer",
         sa.Column("incident", sa.String(), nullable=False),
@@ -260,6 +370,41 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("incident", "person"),
     )
+    op.create_table(
+        "emergency",
+        sa.Column("incident", sa.String(), nullable=False),
+        sa.Column("notice", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("binding", sa.String(), nullable=False),
+        sa.Column("first", sa.String(), nullable=False),
+        sa.Column("second", sa.String(), nullable=False),
+        sa.Column("why", sa.String(), nullable=False),
+        sa.Column("given", sa.Integer(), nullable=False),
+        sa.Column("needed", sa.Integer(), nullable=False),
+        sa.Column("at", TIME, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["first"],
+            ["member.name"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["incident", "notice", "version"],
+            ["notice.incident", "notice.notice", "notice.version"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["second"],
+            ["member.name"],
+        ),
+        sa.PrimaryKeyConstraint("incident", "notice", "version"),
+    )
+    op.create_table(
+        "mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("lease", sa.BigInteger(), nullable=False),
+        sa.Column("messages", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["lease"], ["lease.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_mark_lease", "mark", ["lease"])
     op.create_table(
         "release",
         sa.Column("incident", sa.String(), nullable=False),
@@ -288,8 +433,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(), nullable=False),
         sa.Column("provider_id", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("lease_until", TIME, nullable=True),
+        sa.Column("lease", sa.BigInteger(), nullable=True),
         sa.Column("next_try_at", TIME, nullable=True),
         sa.Column("updated_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(
@@ -299,17 +443,49 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("incident", "notice", "person", "channel", "address_index"),
     )
-    op.create_index("ix_delivery_work", "delivery", ["incident", "notice", "state", "next_try_at"])
-    _keep_audit_append_only()
+    op.create_index(
+        "ix_delivery_due",
+        "delivery",
+        ["incident", "notice", "state", "channel", "next_try_at"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('waiting', 'deferred')"),
+        sqlite_where=sa.text("state IN ('waiting', 'deferred')"),
+    )
+    op.create_index(
+        "ix_delivery_sms",
+        "delivery",
+        ["provider_id"],
+        unique=False,
+        postgresql_where=sa.text("channel = 'sms' AND provider_id <> ''"),
+        sqlite_where=sa.text("channel = 'sms' AND provider_id <> ''"),
+    )
+    op.create_index(
+        "ix_delivery_sms_to",
+        "delivery",
+        ["address_index"],
+        unique=False,
+        postgresql_where=sa.text("channel = 'sms'"),
+        sqlite_where=sa.text("channel = 'sms'"),
+    )
+    op.create_index(
+        "ix_delivery_trouble",
+        "delivery",
+        ["incident", "notice", "state"],
+        unique=False,
+        postgresql_where=sa.text(
+            "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
+        ),
+        sqlite_where=sa.text(
+            "(state IN ('bounced', 'complained') OR state IN ('failed', 'uncertain') OR state = 'parked')"
+        ),
+    )
+    for table, why in APPEND_ONLY.items():
+        _forbid_changes(table, why)
 
 
-def _keep_audit_append_only() -> None:
-    if op.get_bind().dialect.name == "sqlite":
-        for verb in ("UPDATE", "DELETE"):
-            op.execute(APPEND_ONLY_SQLITE.format(verb=verb))
-    else:
-        op.execute(APPEND_ONLY_POSTGRESQL)
-
-
-def downgrade() -> None:
-    raise NotImplementedError("the ledger only goes forward; restore a backup instead")
+def _forbid_changes(table: str, why: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(ON_POSTGRESQL.format(table=table, why=why))
+        return
+    for verb in ("UPDATE", "DELETE"):
+        op.execute(ON_SQLITE.format(table=table, verb=verb, why=why))

@@ -1,0 +1,48 @@
+"""What channels share that send one message at a time: the mark of each is awaited before the message leaves."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from functools import partial
+
+from amends.domain.base.errors import StaleClaim
+from amends.domain.channel.channel import LastCall, Message, MessagesInFlight, Receipt
+
+
+class OneByOne(ABC):
+    """A channel that has one message in flight on each connection."""
+
+    at_once = 64
+    """How many connections the channel may have."""
+
+    @abstractmethod
+    async def deliver(self, message: Message, last_call: LastCall) -> Receipt:
+        """Send the message, calling last_call exactly once before the point of no return.
+
+        Raises ChannelUnavailable or ChannelMisconfigured only while nothing has left, that is before last_call
+        returned; after it, trouble is a receipt that says uncertain. Lets the StaleClaim of last_call pass.
+        """
+
+    async def carry(self, in_flight: MessagesInFlight) -> None:
+        """Deliver one message after another, until there are no more. Raises as `deliver` does."""
+        while message := await in_flight.next():
+            try:
+                receipt = await self.deliver(message, partial(_last_call, in_flight, message.key))
+            except StaleClaim:
+                continue
+            in_flight.answer(receipt)
+
+
+async def _last_call(in_flight: MessagesInFlight, key: str) -> None:
+    called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    in_flight.last_call(key, partial(_settle, called))
+    await called
+
+
+def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
+    """Pass the outcome of a last call on to its caller, if the caller still waits."""
+    if future.done():
+        return
+    if error:
+        future.set_exception(error)
+    else:
+        future.set_result(None)
